@@ -1,0 +1,95 @@
+// Package designation is what the cloud hands out when it introduces a caller: the address and key of one node
+// (Designation), or everything that an anchor needs to ring a callee (Plan).
+//
+// Both are JSON. Addresses are "host:port" candidates of the node's link port (default 7443/udp), at most
+// MaxAddresses, in the order in which to try them. Fields are only ever added; a reader ignores what it does not know.
+//
+// Capability 1 (2026-11): desk phones, links.
+package designation
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// MaxAddresses is the number of address candidates that a designation may list.
+const MaxAddresses = 8
+
+// Party is one end of a call as nodes show and record it; it always comes from the registry, never from the presenter.
+type Party struct {
+	User   string `json:"user,omitempty"`   // id of the user
+	Device string `json:"device,omitempty"` // id of the device that calls, or that answered
+	Number string `json:"number"`           // as the other party would dial it: site code + extension, or system number
+	Name   string `json:"name,omitempty"`   // display name
+	Site   string `json:"site,omitempty"`   // id of the site, if any
+}
+
+// Node is where to reach a node and how to know it.
+type Node struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name,omitempty"` // for people: ladders and records
+	Addresses []string `json:"addresses"`
+	KeyHash   string   `json:"key_hash"` // unpadded base64url SHA-256 of the node key's SubjectPublicKeyInfo
+	DTLS      string   `json:"dtls,omitempty"`
+	Boot      string   `json:"boot,omitempty"`
+}
+
+// Hash is the `ah` claim: SHA-256 over the JSON of {addresses, key hash, DTLS fingerprint}, unpadded base64url.
+func (n Node) Hash() string {
+	b, err := json.Marshal([]any{n.Addresses, n.KeyHash, n.DTLS})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Designation sends the caller's node to the anchor: dial it, show the key.
+type Designation struct {
+	Node   Node      `json:"node"`
+	Key    string    `json:"key"` // session key, a JWT
+	Expiry time.Time `json:"expiry"`
+}
+
+// Kind says what a branch rings.
+type Kind string
+
+// The kinds of devices.
+const (
+	DeskPhone Kind = "deskphone"
+	Mobile    Kind = "mobile"
+	Web       Kind = "web"
+)
+
+// Branch is one device to try. A desk phone is rung by SIP at its registration; it must be homed on the anchor.
+type Branch struct {
+	Device string        `json:"device"`
+	User   string        `json:"user"`
+	Kind   Kind          `json:"kind"`
+	Name   string        `json:"name,omitempty"`
+	Number string        `json:"number,omitempty"`
+	Delay  time.Duration `json:"delay,omitempty"` // after the call reaches the anchor
+}
+
+// Plan is all that an anchor needs to own a call: who calls, who is called, and every device to ring.
+type Plan struct {
+	Call         string        `json:"call"`
+	Organization string        `json:"org"`
+	From         Party         `json:"from"`
+	To           Party         `json:"to"`
+	Media        []string      `json:"media"`          // allowed: "audio", "video"
+	Priority     int           `json:"prio,omitempty"` // 0 normal, higher is sooner
+	Branches     []Branch      `json:"branches"`
+	Ring         time.Duration `json:"ring"`                // ring lifetime, default 60 s
+	Diversion    []string      `json:"diversion,omitempty"` // numbers that this call was already sent to
+	Expiry       time.Time     `json:"expiry"`
+}
+
+// Clone returns a copy that shares nothing with p.
+func (p Plan) Clone() Plan {
+	p.Media, p.Branches, p.Diversion = slices.Clone(p.Media), slices.Clone(p.Branches), slices.Clone(p.Diversion)
+	return p
+}

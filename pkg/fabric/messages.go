@@ -1,0 +1,162 @@
+package fabric
+
+import (
+	"encoding/json"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+)
+
+// Capability is the newest capability number that this release speaks; every request carries it.
+//
+// 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
+const Capability = 1
+
+// Header is what every request carries. A request past its deadline is dropped unanswered.
+type Header struct {
+	Capability int       `json:"cap"`
+	ID         string    `json:"id"` // idempotency
+	Deadline   time.Time `json:"deadline"`
+}
+
+// Reply is what every reply carries. Now corrects the node's clock; Error, if set, is all that the reply says.
+type Reply struct {
+	Now   time.Time   `json:"now"`
+	Error *errs.Error `json:"error,omitempty"`
+}
+
+// Admit asks for a call from a device that the sending switch vouches for (steps A, B, C).
+// Subject o.<org>.sw.<switch>.admit.
+type Admit struct {
+	Header
+	Call      string   `json:"call"`   // id, made by the switch
+	Device    string   `json:"device"` // the caller's device; its home switch must be the sender
+	Dialled   string   `json:"dialled"`
+	Media     []string `json:"media"`
+	Diversion []string `json:"diversion,omitempty"`
+}
+
+// Admitted answers Admit: exactly one of Designation (another node is the anchor: dial it) and Plan (you are).
+type Admitted struct {
+	Reply
+	From        designation.Party        `json:"from"`
+	To          designation.Party        `json:"to"`
+	Designation *designation.Designation `json:"designation,omitempty"`
+	Plan        *designation.Plan        `json:"plan,omitempty"`
+	Crossing    string                   `json:"crossing,omitempty"` // glare: the call that the callee has under way to the caller
+}
+
+// Offer hands an anchor the plan of a call that is on its way. Subject o.<org>.node.<node>.offer, from the cloud.
+type Offer struct {
+	Header
+	Plan designation.Plan `json:"plan"`
+}
+
+// PlanRequest is how an anchor whose INVITE overtook its offer asks for the plan, with the key that it was shown.
+// Subject o.<org>.sw.<switch>.plan.
+type PlanRequest struct {
+	Header
+	Key string `json:"key"`
+}
+
+// PlanReply answers PlanRequest.
+type PlanReply struct {
+	Reply
+	Plan *designation.Plan `json:"plan,omitempty"`
+}
+
+// Lease says that a node is alive, every LeaseInterval; it dies LeaseLifetime after the last. Subject o.<org>.lease.<node>.
+type Lease struct {
+	Header
+	Node  designation.Node `json:"node"` // with boot, addresses and key hash
+	Load  Load             `json:"load"`
+	Since time.Time        `json:"since"` // start of this run
+	// Registered lists the devices with a live registration; nil means unchanged since the last lease of this boot.
+	Registered []string `json:"registered,omitempty"`
+	Changed    bool     `json:"changed,omitempty"` // Registered is to be taken, even if empty
+	Version    string   `json:"version"`           // of the software
+	// Versions of the copies held, so that the cloud can push changes.
+	Copy  uint64            `json:"copy,omitempty"`
+	Peers map[string]uint64 `json:"peers,omitempty"`
+}
+
+// Times of a lease.
+const (
+	LeaseInterval = 20 * time.Second
+	LeaseLifetime = 50 * time.Second
+)
+
+// Load is what a node carries.
+type Load struct {
+	Calls int `json:"calls"`
+	Links int `json:"links"`
+}
+
+// CopyRequest fetches a signed document if its version is above Have. Subjects o.<org>.copy.<site> and
+// o.<org>.peer.<site>; the reply's Document is empty when Have is current. The same subjects carry no other traffic;
+// the cloud announces a change on o.<org>.node.<node>.changed with Changed.
+type CopyRequest struct {
+	Header
+	Have uint64 `json:"have"`
+}
+
+// CopyReply answers CopyRequest. Document is a JWT, see package sitecopy.
+type CopyReply struct {
+	Reply
+	Document string `json:"document,omitempty"`
+}
+
+// Changed tells a node that documents changed: fetch them. Sites lists peers; empty with Copy false means all.
+type Changed struct {
+	Copy  bool     `json:"copy"`
+	Sites []string `json:"sites,omitempty"`
+}
+
+// Ledger delivers events of one spool in order. Subject o.<org>.ledger.<node>.
+type Ledger struct {
+	Header
+	Spool  string         `json:"spool"`
+	First  uint64         `json:"first"` // seq of Events[0]; the others follow without gap
+	Events []ledger.Event `json:"events"`
+}
+
+// LedgerReply answers Ledger after commit.
+type LedgerReply struct {
+	Reply
+	StoredThrough uint64        `json:"stored_through"`
+	RetryAfter    time.Duration `json:"retry_after,omitempty"`
+}
+
+// Renew asks for a new certificate for the same key. Subject o.<org>.sw.<switch>.renew.
+type Renew struct {
+	Header
+	CSR []byte `json:"csr"` // DER
+}
+
+// RenewReply answers Renew with PEM: the node certificate and its intermediate.
+type RenewReply struct {
+	Reply
+	Chain string `json:"chain"`
+}
+
+// RevokeRequest asks for the revocations after a number. Subject o.<org>.sw.<switch>.revocations. New ones are
+// published on o.<org>.revoke as Revocations.
+type RevokeRequest struct {
+	Header
+	After uint64 `json:"after"`
+}
+
+// Revocations are signed statements (JWTs, see package sitecopy) in the order of their numbers.
+type Revocations struct {
+	Reply
+	Statements []string `json:"statements"`
+}
+
+// Control tells a node to do something. Subject o.<org>.node.<node>.control, from the cloud.
+type Control struct {
+	Header
+	Do   string          `json:"do"` // "hangup", "dial-node"
+	Args json.RawMessage `json:"args,omitempty"`
+}

@@ -1,0 +1,145 @@
+package rest
+
+import (
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/ledger"
+)
+
+// Meta is what every registry object has. Version counts edits and is the object's ETag.
+type Meta struct {
+	ID        string    `json:"id" readOnly:"true"`
+	Version   int64     `json:"version" readOnly:"true"`
+	CreatedAt time.Time `json:"created_at" readOnly:"true"`
+	UpdatedAt time.Time `json:"updated_at" readOnly:"true"`
+}
+
+// Organization is a tenant.
+type Organization struct {
+	Meta
+	Name    string `json:"name" minLength:"1" maxLength:"100"`
+	Enabled bool   `json:"enabled"`
+	// RingSeconds is how long a call rings before no answer, 5 to 300; default 60.
+	RingSeconds int `json:"ring_seconds" minimum:"5" maximum:"300"`
+}
+
+// Site is an office. Its code is what other sites dial before an extension.
+type Site struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	Code         string `json:"code" pattern:"^[0-9]{1,6}$"`
+}
+
+// Switch is the edge node of a site.
+type Switch struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Site         string `json:"site"` // id
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	Pool         bool   `json:"pool"`
+	// State is "new" (not enrolled), "enrolled" or "revoked".
+	State     string     `json:"state" readOnly:"true"`
+	KeyHash   string     `json:"key_hash,omitempty" readOnly:"true"`
+	NotAfter  *time.Time `json:"certificate_expires_at,omitempty" readOnly:"true"`
+	Live      bool       `json:"live" readOnly:"true"`
+	SeenAt    *time.Time `json:"seen_at,omitempty" readOnly:"true"`
+	Addresses []string   `json:"addresses,omitempty" readOnly:"true"`
+	Software  string     `json:"software,omitempty" readOnly:"true"`
+}
+
+// User is a person or a service that numbers point to.
+type User struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	Enabled      bool   `json:"enabled"`
+	// Calling is the class of service: "internal" (may call the organization's numbers) or "none" (only receives).
+	Calling string `json:"calling" enum:"internal,none"`
+	// HomeSwitch set by an admin wins over the switch of the first desk phone.
+	HomeSwitch string `json:"home_switch,omitempty"`
+}
+
+// Device is a phone of a user.
+type Device struct {
+	Meta
+	Organization string           `json:"organization" readOnly:"true"`
+	User         string           `json:"user"`
+	Kind         designation.Kind `json:"kind" enum:"deskphone,mobile,web"`
+	Name         string           `json:"name" minLength:"1" maxLength:"100"`
+	// Switch is the home switch of a desk phone.
+	Switch string `json:"switch,omitempty"`
+	// Username is the SIP user of a desk phone, unique in the organization.
+	Username string `json:"username,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$"`
+	Enabled  bool   `json:"enabled"`
+	// DelaySeconds is waited before the device rings, 0 to 60.
+	DelaySeconds int `json:"delay_seconds" minimum:"0" maximum:"60"`
+	// Password of a desk phone: given by the admin or, when left out, made by the cloud and returned once, on create or
+	// on change. Only digests are stored.
+	Password   string `json:"password,omitempty"`
+	Registered bool   `json:"registered" readOnly:"true"`
+}
+
+// Number is what can be dialled. With a site it is an extension of that site (dialled as it is within the site, and
+// after the site code from elsewhere), else a system number of the organization.
+type Number struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Site         string `json:"site,omitempty"`
+	Digits       string `json:"digits" pattern:"^[0-9*#+]{1,32}$"`
+	User         string `json:"user"`
+}
+
+// APIKey lets a program or an admin use the API. Secret is shown once, on create.
+type APIKey struct {
+	Meta
+	// Organization limits the key to one organization; empty is the whole installation.
+	Organization string `json:"organization,omitempty"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	// Role is "admin" or "reader".
+	Role   string     `json:"role" enum:"admin,reader"`
+	UsedAt *time.Time `json:"used_at,omitempty" readOnly:"true"`
+	Secret string     `json:"secret,omitempty" readOnly:"true"`
+}
+
+// EnrolmentCode lets one node enrol once. Code is shown only here.
+type EnrolmentCode struct {
+	Switch    string    `json:"switch"`
+	Code      string    `json:"code"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Call is a call record, made from the call ledger.
+type Call struct {
+	ID           string             `json:"id"`
+	Organization string             `json:"organization"`
+	State        string             `json:"state"` // "setup", "ringing", "answered", "ended"
+	From         designation.Party  `json:"from"`
+	To           designation.Party  `json:"to"`
+	Dialled      string             `json:"dialled"`
+	Anchor       string             `json:"anchor,omitempty"` // node id
+	Offline      bool               `json:"offline"`
+	StartedAt    time.Time          `json:"started_at"`
+	RingingAt    *time.Time         `json:"ringing_at,omitempty"`
+	AnsweredAt   *time.Time         `json:"answered_at,omitempty"`
+	EndedAt      *time.Time         `json:"ended_at,omitempty"`
+	Seconds      float64            `json:"seconds"`            // from answer to end
+	EndedBy      string             `json:"ended_by,omitempty"` // "caller", "callee", "system"
+	Cause        *ledger.Cause      `json:"cause,omitempty"`
+	Codec        string             `json:"codec,omitempty"`
+	Legs         []CallLeg          `json:"legs,omitempty"` // only in a single record
+	Ladder       []ledger.NodeEvent `json:"ladder,omitempty"`
+}
+
+// CallLeg is one leg of a call record.
+type CallLeg struct {
+	Leg     string                 `json:"leg"`
+	Node    string                 `json:"node"`
+	Device  string                 `json:"device,omitempty"`
+	Codec   string                 `json:"codec,omitempty"`
+	Local   string                 `json:"local,omitempty"`
+	Remote  string                 `json:"remote,omitempty"`
+	Cause   *ledger.Cause          `json:"cause,omitempty"`
+	Quality *ledger.QualityFigures `json:"quality,omitempty"`
+}

@@ -1,0 +1,125 @@
+// Package sitecopy is the signed documents that let a switch go on without the cloud: its own site copy, one peer
+// document per other site, and revocations.
+//
+// Each is a JWT (EdDSA, header typ and kid) signed by the organization's copy key. Common claims: v (format, 1), org, id
+// (site or statement), version (a lower one than held is refused), issued, expires (Unix seconds), crit (names of
+// features that a reader must know, else "upgrade needed"). A node knows the copy keys from its enrolment and from the
+// key set in its newest copy.
+//
+// Capability 1 (2026-11).
+package sitecopy
+
+import (
+	"time"
+
+	"strowger/pkg/designation"
+)
+
+// Types of documents: the JWT header `typ`.
+const (
+	TypeCopy       = "site-copy+jwt"
+	TypePeer       = "peer-document+jwt"
+	TypeRevocation = "revocation+jwt"
+)
+
+// Lifetime is how long a document authorizes calls between sites without the cloud.
+const Lifetime = 24 * time.Hour
+
+// Head is what every document begins with.
+type Head struct {
+	V       int      `json:"v"`
+	Org     string   `json:"org"`
+	ID      string   `json:"id"`
+	Version uint64   `json:"version"`
+	Issued  int64    `json:"issued"`  // Unix seconds
+	Expires int64    `json:"expires"` // Unix seconds
+	Crit    []string `json:"crit,omitempty"`
+}
+
+// KeySet is Ed25519 public keys by kid, unpadded base64url.
+type KeySet map[string]string
+
+// Copy is all that the switches of one site need to go on without the cloud.
+type Copy struct {
+	Head
+	OrgName     string        `json:"org_name"`
+	SiteName    string        `json:"site_name"`
+	SiteCode    string        `json:"site_code"`
+	SessionKeys KeySet        `json:"session_keys"` // sign session keys
+	CopyKeys    KeySet        `json:"copy_keys"`    // sign these documents
+	Switches    []Switch      `json:"switches"`     // of this site
+	Users       []User        `json:"users"`
+	Devices     []Device      `json:"devices"`
+	Numbers     []Number      `json:"numbers"` // of this site, and the organization's that point to users homed here
+	Sites       []SiteCode    `json:"sites"`   // every site of the organization: whose peer documents to fetch
+	Ring        time.Duration `json:"ring"`
+	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
+	// node key, JSON of []Credential. See Seal.
+	Secrets map[string]string `json:"secrets"`
+}
+
+// Switch is a node of a site.
+type Switch struct {
+	designation.Node
+	SigningKey string `json:"signing_key,omitempty"` // Ed25519, base64url: signs session keys when the cloud is gone
+}
+
+// User is a person or a service that numbers point to.
+type User struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Enabled    bool   `json:"enabled"`
+	Calling    string `json:"calling"` // class of service: "internal" or "none"
+	HomeSwitch string `json:"home_switch,omitempty"`
+}
+
+// Device is a phone of a user.
+type Device struct {
+	ID       string           `json:"id"`
+	User     string           `json:"user"`
+	Kind     designation.Kind `json:"kind"`
+	Name     string           `json:"name"`
+	Username string           `json:"username,omitempty"` // SIP user of a desk phone, unique in the organization
+	Switch   string           `json:"switch,omitempty"`   // home switch
+	Enabled  bool             `json:"enabled"`
+	Delay    time.Duration    `json:"delay,omitempty"` // before it rings
+}
+
+// Number is something dialled. With a site it is an extension of that site, else a number of the organization.
+type Number struct {
+	ID     string `json:"id"`
+	Site   string `json:"site,omitempty"`
+	Digits string `json:"digits"`
+	User   string `json:"user"`
+}
+
+// SiteCode is how a site is dialled.
+type SiteCode struct {
+	Site string `json:"site"`
+	Code string `json:"code"`
+}
+
+// Credential is one device's digest secrets (RFC 8760): H(username:realm:password) in lower-case hex, realm = organization id.
+type Credential struct {
+	Device string `json:"device"`
+	MD5    string `json:"md5"`
+	SHA256 string `json:"sha256"`
+}
+
+// Peer is what the switches of other sites need to call this site without the cloud.
+type Peer struct {
+	Head
+	SiteName string   `json:"site_name"`
+	SiteCode string   `json:"site_code"`
+	Switches []Switch `json:"switches"`
+	// Homes maps extension to home switch id when the site has more than one switch; absent means the first.
+	Homes map[string]string `json:"homes,omitempty"`
+}
+
+// Revocation takes trust from a node or a device for good.
+type Revocation struct {
+	Head
+	Node   string `json:"node,omitempty"`
+	Device string `json:"device,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
