@@ -46,7 +46,9 @@ type Switch struct {
 	Live      bool       `json:"live" readOnly:"true"`
 	SeenAt    *time.Time `json:"seen_at,omitempty" readOnly:"true"`
 	Addresses []string   `json:"addresses,omitempty" readOnly:"true"`
-	Software  string     `json:"software,omitempty" readOnly:"true"`
+	// SIP is where desk phones register: "host:port;transport=udp", as the node's lease says.
+	SIP      []string `json:"sip,omitempty" readOnly:"true"`
+	Software string   `json:"software,omitempty" readOnly:"true"`
 }
 
 // User is a person or a service that numbers point to.
@@ -143,3 +145,19 @@ type CallLeg struct {
 	Cause   *ledger.Cause          `json:"cause,omitempty"`
 	Quality *ledger.QualityFigures `json:"quality,omitempty"`
 }
+
+// NewOrganization returns an organization with the defaults that the API gives to what a request leaves out.
+func NewOrganization(name string) Organization {
+	return Organization{Name: name, Enabled: true, RingSeconds: 60}
+}
+
+// NewUser returns a user with the defaults that the API gives to what a request leaves out.
+func NewUser(name string) User { return User{Name: name, Enabled: true, Calling: "internal"} }
+
+// NewDevice returns a desk phone of a user with the defaults that the API gives to what a request leaves out.
+func NewDevice(user, name string) Device {
+	return Device{User: user, Kind: designation.DeskPhone, Name: name, Enabled: true}
+}
+
+// NewAPIKey returns a key with the defaults that the API gives to what a request leaves out.
+func NewAPIKey(name string) APIKey { return APIKey{Name: name, Role: "reader"} }

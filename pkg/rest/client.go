@@ -1,0 +1,173 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+)
+
+// maxReply is the largest reply that the client reads: a page of calls, or one call with its ladder.
+const maxReply = 64 << 20
+
+// Client speaks to one cloud. Its errors are *errs.Error with the code that the cloud gave, or errs.CloudAway when the
+// cloud could not be reached. It has no state: copy it, share it.
+type Client struct {
+	BaseURL string // https://cloud.example.net
+	Key     string // API key; empty for what needs none
+	// Organization is the id that a key of the whole installation speaks of; empty is the key's own, or the only one.
+	Organization string
+	// HTTP has the trust and the time-outs; nil is http.DefaultClient.
+	HTTP *http.Client
+}
+
+// Organizations is the collection of tenants.
+func (c Client) Organizations() Collection[Organization] {
+	return collection[Organization](c, "organizations")
+}
+
+// Sites is the collection of offices.
+func (c Client) Sites() Collection[Site] { return collection[Site](c, "sites") }
+
+// Switches is the collection of edge nodes.
+func (c Client) Switches() Collection[Switch] { return collection[Switch](c, "switches") }
+
+// Users is the collection of people and services.
+func (c Client) Users() Collection[User] { return collection[User](c, "users") }
+
+// Devices is the collection of phones.
+func (c Client) Devices() Collection[Device] { return collection[Device](c, "devices") }
+
+// Numbers is the collection of what can be dialled.
+func (c Client) Numbers() Collection[Number] { return collection[Number](c, "numbers") }
+
+// APIKeys is the collection of API keys.
+func (c Client) APIKeys() Collection[APIKey] { return collection[APIKey](c, "api-keys") }
+
+// Calls is the call records, the newest first.
+func (c Client) Calls() Reader[Call] { return collection[Call](c, "calls").Reader }
+
+// EnrolmentCode makes a code that enrols a switch once, within the hour.
+func (c Client) EnrolmentCode(ctx context.Context, switchID string) (EnrolmentCode, error) {
+	var code EnrolmentCode
+	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/enrolment-code"}, &code)
+	return code, err
+}
+
+// RevokeSwitch takes trust from a switch for good: its connections are cut and it is kept out.
+func (c Client) RevokeSwitch(ctx context.Context, switchID, reason string) (Switch, error) {
+	var sw Switch
+	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/revoke",
+		body: Revoke{Reason: reason}}, &sw)
+	return sw, err
+}
+
+// SetPassword gives a desk phone a new password, made by the cloud if password is empty; the reply is the only one that
+// shows it.
+func (c Client) SetPassword(ctx context.Context, deviceID, password string) (Device, error) {
+	var d Device
+	err := c.do(ctx, request{method: http.MethodPost, path: "devices/" + url.PathEscape(deviceID) + "/password",
+		body: Password{Password: password}}, &d)
+	return d, err
+}
+
+// request is one call of the API.
+type request struct {
+	method  string
+	path    string // below /api/v1/
+	query   url.Values
+	body    any   // nil for none
+	version int64 // If-Match, 0 for none
+}
+
+// do sends a request and decodes the reply into out, unless out is nil.
+func (c Client) do(ctx context.Context, r request, out any) error {
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return fmt.Errorf("encode %s %s: %w", r.method, r.path, err)
+		}
+	}
+	idempotency := ""
+	if r.method == http.MethodPost {
+		idempotency = ident.New(ident.Request)
+	}
+	reply, err := c.send(ctx, r, body, idempotency)
+	// A lost connection is tried once more when repeating cannot do the work twice: the key makes a POST repeatable.
+	if err != nil && ctx.Err() == nil && (r.method == http.MethodGet || idempotency != "") {
+		reply, err = c.send(ctx, r, body, idempotency)
+	}
+	if err != nil {
+		return errs.New(errs.CloudAway, "cannot reach the cloud at %s: %w", c.BaseURL, err)
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode/100 != 2 {
+		b, _ := io.ReadAll(io.LimitReader(reply.Body, maxProblem)) // a cut body still has its status
+		return problemOf(reply.StatusCode, b)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(reply.Body, maxReply)).Decode(out); err != nil {
+		return errs.New(errs.CloudAway, "%s %s of %s: the reply is not what was expected: %w", r.method, r.path, c.BaseURL, err)
+	}
+	return nil
+}
+
+func (c Client) send(ctx context.Context, r request, body []byte, idempotency string) (*http.Response, error) {
+	q := url.Values{}
+	for k, v := range r.query {
+		q[k] = v
+	}
+	if c.Organization != "" {
+		q.Set("organization", c.Organization)
+	}
+	u := strings.TrimSuffix(c.BaseURL, "/") + "/api/v1/" + r.path
+	if len(q) > 0 {
+		u += "?" + q.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, u, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if r.body != nil {
+		req.Header.Set("Content-Type", contentType(r.method))
+	}
+	if c.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Key)
+	}
+	if idempotency != "" {
+		req.Header.Set("Idempotency-Key", idempotency)
+	}
+	if r.version != 0 {
+		req.Header.Set("If-Match", ETag(r.version))
+	}
+	hc := c.HTTP
+	if hc == nil {
+		hc = http.DefaultClient
+	}
+	return hc.Do(req)
+}
+
+func contentType(method string) string {
+	if method == http.MethodPatch {
+		return MergePatchType
+	}
+	return "application/json"
+}
+
+// MergePatchType is the media type of a PATCH (RFC 7396, 4); plain JSON is taken as the same.
+const MergePatchType = "application/merge-patch+json"
+
+// ETag is the entity tag of a version (RFC 9110, 8.8.3).
+func ETag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
