@@ -7,14 +7,15 @@ import (
 )
 
 // MaxUses bounds the memory of keys used lately; beyond it new legs are refused, for forgetting would allow replays.
-const MaxUses = 1 << 16
+const MaxUses = 1 << 17
 
 // use is one key that was presented.
 type use struct {
 	confirm Confirmation
 	resume  string
 	done    bool
-	until   time.Time // when the key is dead of old age, whether used or not
+	dead    time.Time // from when age alone refuses the key
+	until   time.Time // when to forget it
 }
 
 // uses remembers keys by leg until they are dead anyway.
@@ -45,15 +46,18 @@ func (u *uses) first(c Claims, p Presenter, now time.Time) error {
 	if u.byLeg == nil {
 		u.byLeg = make(map[string]use)
 	}
-	// A leg rings no longer than MaxLifetime, and must be resumable so long; a key is never acceptable after exp + Leeway.
-	until := later(now.Add(MaxLifetime), time.Unix(c.Expires, 0).Add(2*Leeway))
-	u.byLeg[c.ID] = use{confirm: p.Confirm, resume: p.Resume, until: until}
+	dead := time.Unix(c.Expires, 0).Add(2 * Leeway) // exp + Leeway, and a clock that may be set back
+	until := dead
+	if ring := now.Add(MaxLifetime); ring.After(dead) {
+		until = ring // no leg rings longer, and so long it may be resumed
+	}
+	u.byLeg[c.ID] = use{confirm: p.Confirm, resume: p.Resume, dead: dead, until: until}
 	return nil
 }
 
 func (u *uses) done(leg string) {
 	if old, ok := u.byLeg[leg]; ok {
-		old.done = true
+		old.done, old.until = true, old.dead
 		u.byLeg[leg] = old
 	}
 }
@@ -69,11 +73,4 @@ func (u *uses) forget(now time.Time) {
 			delete(u.byLeg, leg)
 		}
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

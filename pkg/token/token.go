@@ -36,7 +36,7 @@ type body struct {
 	claims any
 }
 
-func (b *body) MarshalJSON() ([]byte, error)     { return json.Marshal(b.claims) }
+func (b *body) MarshalJSON() ([]byte, error)      { return json.Marshal(b.claims) }
 func (b *body) UnmarshalJSON(claims []byte) error { return json.Unmarshal(claims, b.claims) }
 
 // Sign returns the token of claims, which marshal to a JSON object, under the key that nodes know as kid.
