@@ -1,10 +1,17 @@
 // Package sitecopy is the signed documents that let a switch go on without the cloud: its own site copy, one peer
 // document per other site, and revocations.
 //
-// Each is a JWT (EdDSA, header typ and kid) signed by the organization's copy key. Common claims: v (format, 1), org, id
-// (site or statement), version (a lower one than held is refused), issued, expires (Unix seconds), crit (names of
-// features that a reader must know, else "upgrade needed"). A node knows the copy keys from its enrolment and from the
-// key set in its newest copy.
+// Each is a JWT of at most MaxSize bytes (package token: EdDSA, typ, kid) signed by the organization's copy key. Common
+// claims: v (format, 1), org, id (site or statement), version (a lower one than held is refused), issued, expires (Unix
+// seconds), crit (names of features that a reader must know, else "upgrade needed"). A node knows the copy keys from its
+// enrolment and from the key set in its newest copy.
+//
+// Opening a document does not judge its age: an expired copy stops only calls between sites without the cloud
+// (Head.Expired), and a switch that starts with a wrong clock must still serve its office.
+//
+// The credentials of a switch's phones travel sealed to its node key: HPKE (RFC 9180, base mode, DHKEM(P-256,
+// HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305), info "strowger site-copy secrets 1", additional data "org|site|switch",
+// unpadded base64url of the encapsulated key and the ciphertext.
 //
 // Capability 1 (2026-11).
 package sitecopy
