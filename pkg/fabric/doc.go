@@ -1,2 +1,34 @@
 // Package fabric is the messages between the cloud and the nodes, and the NATS client that carries them.
+//
+// Cloud instances are stateless workers; switches and bridges are clients with a certificate; nothing else routes. Core
+// NATS only: state lives in SQL and in the nodes. All subjects start with "o.<org>." in one NATS account. What a client
+// may publish and subscribe to comes from its certificate, by auth callout:
+//
+//	subject after "o.<org>."       who may send                    what
+//	sw.<switch>.admit     request  that switch                     Admit; a queue group of cloud instances answers Admitted
+//	sw.<switch>.plan      request  that switch                     PlanRequest: the INVITE overtook its Offer
+//	sw.<switch>.renew     request  that switch                     Renew: a new certificate for the same key
+//	sw.<switch>.revocations  "     that switch                     RevokeRequest: the revocations after a number
+//	lease.<node>          request  that node                       Lease, every LeaseInterval
+//	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
+//	copy.<site>           request  switches of the site            CopyRequest: the signed site copy
+//	peer.<site>           request  any switch                      CopyRequest: the signed peer document of another site
+//	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting
+//	node.<node>.control   request  cloud                           Control: hang up, dial another node
+//	node.<node>.changed            cloud                           Changed: documents to fetch again
+//	revoke                         cloud                           Revocations: signed, numbered
+//	br.<bridge>.admit     request  that bridge                     reserved: an app's admission
+//	node.<node>.dev                the bridge with the channel     reserved: what a device reports
+//	push.wake, push.cancel  "      switches, cloud, with a ticket  reserved: wake a device
+//	br.<bridge>.down               cloud, switches with a ticket   reserved: to a device with a channel
+//
+// A client may subscribe only to its own node.<node>.>, to revoke, and to _INBOX_<node>.>, where the answers to its
+// requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an
+// inbox other than its sender's is refused, so that nobody makes the cloud write where he may not write himself.
+//
+// Payloads are JSON of the structs of this package: a request embeds Header, an answer embeds Reply. Unknown fields are
+// ignored. A request is at most MaxRequest bytes, an answer at most MaxReply. Every request carries its deadline by the
+// cloud's clock and is dropped unanswered after it (NATS would deliver it, but nobody waits); a sender that does not know
+// the cloud's time yet leaves the deadline out, and the answer's Now teaches it. Header.ID makes a repetition
+// recognizable. To extend: add fields, add a subject to this table, and give the addition a capability number.
 package fabric

@@ -14,18 +14,32 @@ import (
 // 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
 const Capability = 1
 
-// Header is what every request carries. A request past its deadline is dropped unanswered.
+// Limits of the wire.
+const (
+	MaxRequest      = 512 << 10        // bytes of a request: a full ledger batch and its envelope
+	MaxReply        = 8 << 20          // bytes of an answer: the copy of a large site
+	DefaultDeadline = 2 * time.Second  // of a request whose context has none
+	MaxDeadline     = 30 * time.Second // that a receiver grants
+)
+
+// Header is what every request carries; Request and Publish fill it in. A request past its deadline is dropped
+// unanswered; one without a deadline, of a node that does not know the cloud's time yet, has DefaultDeadline from its
+// receipt.
 type Header struct {
 	Capability int       `json:"cap"`
-	ID         string    `json:"id"` // idempotency
-	Deadline   time.Time `json:"deadline"`
+	ID         string    `json:"id"` // idempotency; kept if already set, to repeat a request
+	Deadline   time.Time `json:"deadline,omitzero"`
 }
+
+func (h *Header) header() *Header { return h }
 
 // Reply is what every reply carries. Now corrects the node's clock; Error, if set, is all that the reply says.
 type Reply struct {
-	Now   time.Time   `json:"now"`
+	Now   time.Time   `json:"now,omitzero"` // set by cloud instances
 	Error *errs.Error `json:"error,omitempty"`
 }
+
+func (r *Reply) reply() *Reply { return r }
 
 // Admit asks for a call from a device that the sending switch vouches for (steps A, B, C).
 // Subject o.<org>.sw.<switch>.admit.
