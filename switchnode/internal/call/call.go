@@ -1,0 +1,395 @@
+package call
+
+import (
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+)
+
+// State is where a call stands.
+type State uint8
+
+// The states of a call.
+const (
+	Admitting State = iota // the caller waits, nobody was asked to ring yet
+	Trying                 // at least one branch is or will be tried
+	Up                     // a branch answered, the two talk
+	Over                   // ended; some leg is not closed yet
+)
+
+type legState uint8
+
+const (
+	waiting    legState = iota // planned, its delay runs
+	trying                     // INVITE sent or received
+	ringing                    // alerting
+	up                         // answered
+	cancelling                 // CANCEL asked for: a final response is due
+	ending                     // refused, or BYE sent or received: only Closed is due
+	closed
+)
+
+// live says that the leg can still become or is part of a conversation.
+func (s legState) live() bool { return s <= up }
+
+type leg struct {
+	id     string
+	device string
+	target Target
+	state  legState
+	held   bool         // this leg put the other on hold
+	cause  ledger.Cause // why it ended
+}
+
+// nobody is the LegID of no leg.
+const nobody LegID = -1
+
+// Call is the state of one call at one node. The zero value is of no use; see New.
+type Call struct {
+	state     State
+	offer     sdp.Description // the caller's
+	legs      []leg
+	winner    LegID
+	rung      bool          // the caller was told Ring
+	offering  LegID         // whose re-INVITE is under way, or nobody
+	direction sdp.Direction // that it asks for
+	best      ledger.Cause  // of the branches that failed
+}
+
+// New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
+func New(callerLeg, device string, offer sdp.Description) *Call {
+	return &Call{
+		offer:    offer,
+		legs:     []leg{{id: callerLeg, device: device, state: trying}},
+		winner:   nobody,
+		offering: nobody,
+	}
+}
+
+// State returns where the call stands.
+func (c *Call) State() State { return c.state }
+
+// Step takes an event and returns what is to be done, in order. Events may come in any order and more than once: what
+// the state does not expect is answered by a Count.
+func (c *Call) Step(ev Event) []Action {
+	if id, ok := legOf(ev); ok && (id < 0 || int(id) >= len(c.legs) || c.legs[id].state == closed) {
+		return []Action{Count{"event of no leg"}}
+	}
+	switch ev := ev.(type) {
+	case Planned:
+		return c.planned(ev)
+	case Refusal:
+		return c.refusal(ev)
+	case Fired:
+		return c.fired(ev.Timer)
+	case Ringing:
+		return c.alerting(ev.Leg)
+	case Answered:
+		return c.answered(ev)
+	case Refused:
+		return c.refused(ev.Leg, ev.Cause)
+	case Cancelled:
+		return c.cancelled()
+	case HungUp:
+		return c.hungUp(ev.Leg, ev.Cause)
+	case Lost:
+		return c.lost(ev.Leg, ev.Cause)
+	case Closed:
+		return c.closed(ev.Leg)
+	case Stop:
+		return c.end("system", ev.Cause)
+	case Offered:
+		return c.offered(ev)
+	case OfferAccepted:
+		return c.offerAccepted(ev)
+	case OfferRefused:
+		return c.offerRefused(ev)
+	case Pressed:
+		return c.pressed(ev)
+	}
+	return []Action{Count{"unknown event"}}
+}
+
+func legOf(ev Event) (LegID, bool) {
+	switch ev := ev.(type) {
+	case Ringing:
+		return ev.Leg, true
+	case Answered:
+		return ev.Leg, true
+	case Refused:
+		return ev.Leg, true
+	case HungUp:
+		return ev.Leg, true
+	case Lost:
+		return ev.Leg, true
+	case Closed:
+		return ev.Leg, true
+	case Offered:
+		return ev.Leg, true
+	case OfferAccepted:
+		return ev.Leg, true
+	case OfferRefused:
+		return ev.Leg, true
+	case Pressed:
+		return ev.Leg, true
+	}
+	return nobody, false
+}
+
+func (c *Call) planned(p Planned) []Action {
+	if c.state != Admitting {
+		return []Action{Count{"plan after the end"}}
+	}
+	acts := []Action{note(ledger.Event{Kind: ledger.Admitted, From: &p.From, To: &p.To, Anchor: p.Anchor, Offline: p.Offline})}
+	if len(p.Branches) == 0 {
+		return append(acts, c.refusal(Refusal{CauseOf(errs.Offline, "")})...)
+	}
+	c.state = Trying
+	acts = append(acts, Arm{RingTimer, p.Ring})
+	for _, b := range p.Branches {
+		c.legs = append(c.legs, leg{id: b.Leg, device: b.Device, target: b.Target})
+	}
+	for i, b := range p.Branches {
+		if b.Delay > 0 {
+			acts = append(acts, Arm{Timer(i + 1), b.Delay})
+		} else {
+			acts = append(acts, c.start(LegID(i+1))...)
+		}
+	}
+	return acts
+}
+
+func (c *Call) start(id LegID) []Action {
+	l := &c.legs[id]
+	l.state = trying
+	return []Action{
+		note(ledger.Event{Kind: ledger.Trying, Leg: l.id, Device: l.device}),
+		Start{id, Branch{Leg: l.id, Device: l.device, Target: l.target}, c.offer},
+	}
+}
+
+func (c *Call) refusal(r Refusal) []Action {
+	if c.state != Admitting {
+		return []Action{Count{"refusal after the end"}}
+	}
+	return append([]Action{note(ledger.Event{Kind: ledger.Refused, Cause: &r.Cause})}, c.end("system", r.Cause)...)
+}
+
+func (c *Call) fired(t Timer) []Action {
+	switch {
+	case c.state != Trying:
+		return []Action{Count{"timer after the attempt"}}
+	case t == RingTimer:
+		return c.end("system", CauseOf(errs.NoAnswer, ""))
+	case int(t) < len(c.legs) && c.legs[t].state == waiting:
+		return c.start(LegID(t))
+	}
+	return []Action{Count{"timer of no branch"}}
+}
+
+func (c *Call) alerting(id LegID) []Action {
+	l := &c.legs[id]
+	if c.state != Trying || id == Caller || l.state != trying {
+		// RFC 3261, 13.2.2.1: provisional responses repeat, and may arrive after the final one.
+		return []Action{Count{"late or repeated ringing"}}
+	}
+	l.state = ringing
+	acts := []Action{note(ledger.Event{Kind: ledger.Ringing, Leg: l.id, Device: l.device})}
+	if !c.rung {
+		c.rung = true
+		acts = append(acts, Ring{Caller})
+	}
+	return acts
+}
+
+func (c *Call) answered(a Answered) []Action {
+	l := &c.legs[a.Leg]
+	if a.Leg == Caller || (l.state != trying && l.state != ringing) {
+		return []Action{Count{"answer of a leg that was not asked"}}
+	}
+	common, err := sdp.Common(c.offer, a.Description)
+	if err != nil {
+		cause := CauseOf(errs.NoCommonCodec, "")
+		l.state, l.cause = ending, cause
+		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
+		return append(acts, c.branchFailed(cause)...)
+	}
+	l.state, c.legs[Caller].state = up, up
+	c.state, c.winner = Up, a.Leg
+	acts := []Action{Disarm{RingTimer}}
+	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
+	return append(acts,
+		note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: codecOf(common)}),
+		Connect{Caller, a.Leg},
+		Accept{Caller, common},
+	)
+}
+
+// dropBranches takes back every branch that has not answered.
+func (c *Call) dropBranches(cause ledger.Cause) []Action {
+	var acts []Action
+	for i := 1; i < len(c.legs); i++ {
+		id, l := LegID(i), &c.legs[i]
+		switch l.state {
+		case waiting:
+			l.state, l.cause = closed, cause
+			acts = append(acts, Disarm{Timer(id)}, c.noteLegEnd(id))
+		case trying, ringing:
+			l.state, l.cause = cancelling, cause
+			acts = append(acts, Cancel{id, cause})
+		}
+	}
+	return acts
+}
+
+func (c *Call) refused(id LegID, cause ledger.Cause) []Action {
+	l := &c.legs[id]
+	switch {
+	case id == Caller:
+		return []Action{Count{"refusal by the caller"}}
+	case l.state == cancelling: // the 487 that a CANCEL asks for, or a refusal that crossed it
+		l.state = ending
+		return []Action{c.noteLegEnd(id)}
+	case l.state == trying || l.state == ringing:
+		l.state, l.cause = ending, cause
+		return append([]Action{c.noteLegEnd(id)}, c.branchFailed(cause)...)
+	}
+	return []Action{Count{"refusal after the answer"}}
+}
+
+// branchFailed ends the call if nothing is left to try, or if the callee said no for every phone.
+func (c *Call) branchFailed(cause ledger.Cause) []Action {
+	if rank(cause) > rank(c.best) || c.best.Code == "" {
+		c.best = cause
+	}
+	if cause.SIP < 600 { // RFC 3261, 16.7, step 5: a 6xx ends the search
+		for _, l := range c.legs[1:] {
+			if l.state <= ringing {
+				return nil
+			}
+		}
+	}
+	return c.end(by(c.best), c.best)
+}
+
+// by says who ended an attempt that failed with a cause.
+func by(cause ledger.Cause) string {
+	switch errs.Code(cause.Code) {
+	case errs.Busy, errs.Declined:
+		return "callee"
+	}
+	return "system"
+}
+
+func (c *Call) cancelled() []Action {
+	l := &c.legs[Caller]
+	if l.state != trying {
+		return []Action{Count{"cancel after the final response"}}
+	}
+	l.state, l.cause = ending, CauseOf(errs.CallerLeft, "")
+	acts := []Action{c.noteLegEnd(Caller)}
+	return append(acts, c.end("caller", l.cause)...)
+}
+
+func (c *Call) hungUp(id LegID, cause ledger.Cause) []Action {
+	l := &c.legs[id]
+	if l.state != up && (id != Caller || l.state != trying) {
+		// Our BYE crossed theirs, or the peer ended a leg that we took back.
+		return []Action{Count{"hang-up of a leg that is not up"}}
+	}
+	l.state, l.cause = ending, cause
+	who := "callee"
+	if id == Caller {
+		who = "caller"
+	}
+	return append([]Action{c.noteLegEnd(id)}, c.end(who, cause)...)
+}
+
+func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
+	l := &c.legs[id]
+	switch l.state {
+	case trying, ringing:
+		if id != Caller {
+			return c.refused(id, cause)
+		}
+	case cancelling:
+		return c.refused(id, cause)
+	case ending:
+		return []Action{Count{"loss of a leg that ends"}}
+	}
+	l.state, l.cause = ending, cause
+	return append([]Action{c.noteLegEnd(id)}, c.end("system", cause)...)
+}
+
+// end brings every leg that is left to its end and writes who ended the call and why. It is idempotent.
+func (c *Call) end(who string, cause ledger.Cause) []Action {
+	if c.state == Over {
+		return nil
+	}
+	acts := []Action{Disarm{RingTimer}}
+	if c.state == Trying {
+		acts = append(acts, c.dropBranches(cause)...)
+	}
+	c.state = Over
+	for i := range c.legs {
+		id, l := LegID(i), &c.legs[i]
+		switch {
+		case id == Caller && l.state == trying:
+			l.state, l.cause = ending, cause
+			acts = append(acts, Refuse{id, cause}, c.noteLegEnd(id))
+		case l.state == up:
+			l.state, l.cause = ending, cause
+			acts = append(acts, HangUp{id, cause}, c.noteLegEnd(id))
+		}
+	}
+	acts = append(acts, note(ledger.Event{Kind: ledger.Ended, By: who, Cause: &cause}))
+	return append(acts, c.finish()...)
+}
+
+func (c *Call) closed(id LegID) []Action {
+	l := &c.legs[id]
+	var acts []Action
+	switch {
+	case l.state == waiting:
+		return []Action{Count{"close of a leg that was not started"}}
+	case l.state.live(): // a leg that vanished without a word
+		acts = c.lost(id, CauseOf(errs.LegLost, ""))
+	case l.state == cancelling:
+		acts = c.refused(id, l.cause)
+	}
+	l.state = closed
+	return append(acts, c.finish()...)
+}
+
+func (c *Call) finish() []Action {
+	if c.state != Over {
+		return nil
+	}
+	for _, l := range c.legs {
+		if l.state != closed {
+			return nil
+		}
+	}
+	return []Action{Finish{}}
+}
+
+func (c *Call) noteLegEnd(id LegID) Action {
+	l := &c.legs[id]
+	cause := l.cause
+	return note(ledger.Event{Kind: ledger.LegEnded, Leg: l.id, Device: l.device, Cause: &cause})
+}
+
+func note(e ledger.Event) Action { return Note{e} }
+
+func codecOf(d sdp.Description) string {
+	c, ok := d.Speech()
+	if !ok {
+		return ""
+	}
+	return c.String()
+}
+
+// inConversation says that the leg was one of the two that talked.
+func (c *Call) inConversation(id LegID) bool {
+	return c.winner != nobody && (id == Caller || id == c.winner)
+}

@@ -1,0 +1,146 @@
+package call
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+)
+
+// ring plans a call with branches of the given delays and returns it with the actions so far.
+func ring(delays ...time.Duration) *Call {
+	c := New("caller", "dv_a", speech)
+	c.Step(Planned{Branches: newWorld(delays...).branches, Ring: time.Minute})
+	return c
+}
+
+// kinds is what a person would want to see of actions.
+func kinds(acts []Action) []string {
+	var s []string
+	for _, a := range acts {
+		switch a := a.(type) {
+		case Note:
+			s = append(s, "note "+string(a.Event.Kind))
+		case Cancel:
+			s = append(s, fmt.Sprintf("cancel %d %s", a.Leg, a.Cause.Code))
+		case HangUp:
+			s = append(s, fmt.Sprintf("hangup %d %s", a.Leg, a.Cause.Code))
+		case Refuse:
+			s = append(s, fmt.Sprintf("refuse %d", a.Cause.SIP))
+		case Offer:
+			s = append(s, fmt.Sprintf("offer %d", a.Leg))
+		case AcceptOffer:
+			s = append(s, fmt.Sprintf("accept-offer %d", a.Leg))
+		case RefuseOffer:
+			s = append(s, fmt.Sprintf("refuse-offer %d %d", a.Leg, a.Status))
+		case Press:
+			s = append(s, fmt.Sprintf("press %d %c", a.Leg, a.Digit))
+		case Start:
+			s = append(s, fmt.Sprintf("start %d", a.Leg))
+		case Arm, Disarm:
+		case Count:
+			s = append(s, "count "+a.Name)
+		default:
+			s = append(s, fmt.Sprintf("%T", a))
+		}
+	}
+	return s
+}
+
+func want(t *testing.T, c *Call, ev Event, expect ...string) {
+	t.Helper()
+	if got := kinds(c.Step(ev)); !slices.Equal(got, expect) {
+		t.Fatalf("%T: got %q, want %q", ev, got, expect)
+	}
+}
+
+func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
+	c := ring(0, 0, 5*time.Second)
+	want(t, c, Ringing{1}, "note ringing", "call.Ring")
+	want(t, c, Ringing{2}, "note ringing")
+	want(t, c, Answered{2, speech}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
+	want(t, c, Refused{1, CauseOf(errs.CallerLeft, "")}, "note leg-ended")
+	want(t, c, HungUp{Caller, normal}, "note leg-ended", "hangup 2 normal", "note leg-ended", "note ended")
+}
+
+func TestBusyPhoneDoesNotEndTheSearch(t *testing.T) {
+	c := ring(0, 0)
+	want(t, c, Refused{1, busy}, "note leg-ended")
+	want(t, c, Answered{2, speech}, "note answered", "call.Connect", "call.Accept")
+}
+
+func TestDeclineEndsTheSearch(t *testing.T) {
+	c := ring(0, 0)
+	want(t, c, Refused{1, declined}, "note leg-ended", "cancel 2 declined", "refuse 603", "note leg-ended", "note ended")
+}
+
+func TestMostTellingCauseReachesTheCaller(t *testing.T) {
+	c := ring(0, 0)
+	c.Step(Refused{1, busy})
+	want(t, c, Refused{2, lost}, "note leg-ended", "refuse 486", "note leg-ended", "note ended")
+}
+
+func TestNobodyRegistered(t *testing.T) {
+	c := New("caller", "dv_a", speech)
+	want(t, c, Planned{}, "note admitted", "note refused", "refuse 480", "note leg-ended", "note ended")
+}
+
+func TestNoAnswer(t *testing.T) {
+	c := ring(0)
+	c.Step(Ringing{1})
+	want(t, c, Fired{RingTimer}, "cancel 1 no-answer", "refuse 408", "note leg-ended", "note ended")
+}
+
+func TestAnswerWithForeignCodec(t *testing.T) {
+	c := ring(0)
+	want(t, c, Answered{1, foreign}, "hangup 1 no-common-codec", "note leg-ended", "refuse 488", "note leg-ended", "note ended")
+}
+
+func TestHoldAndResume(t *testing.T) {
+	c := ring(0)
+	c.Step(Answered{1, speech})
+	want(t, c, Offered{1, holding}, "offer 0")
+	want(t, c, Offered{Caller, speech}, "refuse-offer 0 491")
+	want(t, c, OfferAccepted{Caller, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}}, "accept-offer 1", "note held")
+	want(t, c, Offered{1, speech}, "offer 0")
+	want(t, c, OfferAccepted{Caller, speech}, "accept-offer 1", "note resumed")
+	want(t, c, Offered{1, foreign}, "offer 0")
+	want(t, c, OfferRefused{Caller, 488}, "refuse-offer 1 488")
+	want(t, c, Pressed{Caller, '7', 100 * time.Millisecond}, "press 1 7")
+}
+
+func TestUnexpectedEventsAreCounted(t *testing.T) {
+	c := ring(0)
+	c.Step(Answered{1, speech})
+	want(t, c, Ringing{1}, "count late or repeated ringing")
+	want(t, c, Answered{1, speech}, "count answer of a leg that was not asked")
+	want(t, c, Cancelled{}, "count cancel after the final response")
+	want(t, c, Fired{RingTimer}, "count timer after the attempt")
+	want(t, c, Ringing{7}, "count event of no leg")
+	want(t, c, Planned{}, "count plan after the end")
+}
+
+func TestCauses(t *testing.T) {
+	for code, o := range outcomes {
+		c := CauseOf(code, "")
+		if c.SIP == 0 || c.Q850 < 1 || c.Q850 > 127 || c.Words == "" {
+			t.Errorf("%s: %+v from %+v", code, c, o)
+		}
+	}
+	if c := CauseOf(errs.Replayed, "used"); c.SIP != 403 || c.Code != "replayed" || c.Words != "used" {
+		t.Errorf("refused key: %+v", c)
+	}
+	if c := CauseOfResponse(480, "Gone home", "no-answer", 0); c.Code != "no-answer" || c.SIP != 480 || c.Q850 != 19 {
+		t.Errorf("named refusal: %+v", c)
+	}
+	if c := CauseOfResponse(486, "Busy Here", "", 34); c.Code != "busy" || c.Q850 != 34 {
+		t.Errorf("reason header: %+v", c)
+	}
+	if c := (ledger.Cause{}); rank(c) >= rank(busy) {
+		t.Error("no cause outranks busy")
+	}
+}

@@ -1,0 +1,151 @@
+package call
+
+import (
+	"cmp"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+)
+
+// Normal is the code of the cause of a call that was answered and hung up.
+const Normal errs.Code = "normal"
+
+// outcome is how a code is told to a SIP peer, and to a PSTN or a record in the terms of ITU-T Q.850.
+type outcome struct {
+	sip, q850 int
+	words     string
+}
+
+// outcomes is the one place where the SIP response of an error is chosen. The Q.850 values follow RFC 3398, 8.2.6.1,
+// where it maps the SIP code.
+var outcomes = map[errs.Code]outcome{
+	Normal:               {200, 16, "Normal call clearing"},
+	errs.Unknown:         {404, 1, "Nobody has this number"},
+	errs.NotFound:        {404, 1, "Not found"},
+	errs.Invalid:         {400, 95, "Malformed request"},
+	errs.Forbidden:       {403, 21, "Not allowed"},
+	errs.Disabled:        {403, 21, "Switched off by the administrator"},
+	errs.Unauthenticated: {401, 21, "Wrong user or password"},
+	errs.Unreachable:     {502, 27, "The callee's office cannot be reached"},
+	errs.Offline:         {480, 20, "No phone of the callee is registered"},
+	errs.Busy:            {486, 17, "Busy"},
+	errs.Declined:        {603, 21, "Declined"},
+	errs.NoAnswer:        {408, 19, "No answer"},
+	errs.NoCommonCodec:   {488, 88, "The phones share no codec"},
+	errs.Loop:            {482, 25, "The call goes in circles"},
+	errs.Crossing:        {486, 17, "Both call each other"},
+	errs.Gone:            {481, 16, "The call is over"},
+	errs.Elsewhere:       {200, 26, "Call completed elsewhere"},
+	errs.CallerLeft:      {487, 16, "The caller hung up"},
+	errs.Congested:       {503, 42, "Too many calls, try again"},
+	errs.CloudAway:       {503, 38, "The directory cannot be reached"},
+	errs.LinkLost:        {503, 38, "The link between the offices failed"},
+	errs.MediaLost:       {503, 41, "No audio arrived"},
+	errs.LegLost:         {408, 102, "The phone stopped answering"},
+	errs.NodeStopped:     {503, 41, "The switch stopped"},
+	errs.Revoked:         {403, 21, "Revoked by the administrator"},
+	errs.Internal:        {500, 41, "Internal error"},
+}
+
+// refusedKey serves every refusal of a session key (2-call-flows: 401 with Bearer, or 403, named by Strowger-Refusal).
+var refusedKey = outcome{403, 21, "Session key refused"}
+
+// CauseOf is the cause of a code. Empty words are filled with the code's own.
+func CauseOf(code errs.Code, words string) ledger.Cause {
+	o, known := outcomes[code]
+	switch {
+	case known:
+	case isKeyRefusal(code):
+		o = refusedKey
+		if code == errs.KeyMissing {
+			o.sip = 401
+		}
+	default:
+		o = outcomes[errs.Internal]
+	}
+	return ledger.Cause{Code: string(code), SIP: o.sip, Q850: o.q850, Words: cmp.Or(words, o.words)}
+}
+
+// CauseOfError is the cause of an error that came from the cloud, the site copy or a node.
+func CauseOfError(err error) ledger.Cause {
+	e := errs.From(err)
+	return CauseOf(e.Code, e.Words)
+}
+
+func isKeyRefusal(c errs.Code) bool {
+	switch c {
+	case errs.KeyMissing, errs.KeyMalformed, errs.KeyExpired, errs.KeyNotYetValid, errs.ClockSkew, errs.WrongAudience, errs.Restarted,
+		errs.WrongPresenter, errs.Replayed, errs.Ghost, errs.BadSignature, errs.UnknownKey, errs.WrongOrganization:
+		return true
+	}
+	return false
+}
+
+// CauseOfResponse is the cause of a final SIP response other than 2xx. refusal is our own Strowger-Refusal header, which
+// names the code exactly; q850 is the value of a Reason header, 0 if there is none.
+func CauseOfResponse(status int, phrase, refusal string, q850 int) ledger.Cause {
+	if refusal != "" {
+		c := CauseOf(errs.Code(refusal), phrase)
+		c.SIP = status
+		if q850 > 0 {
+			c.Q850 = q850
+		}
+		return c
+	}
+	c := CauseOf(codeOfStatus(status), phrase)
+	c.SIP = status
+	if q850 > 0 {
+		c.Q850 = q850
+	}
+	return c
+}
+
+// codeOfStatus reads what a phone meant by a status code (RFC 3261, 21).
+func codeOfStatus(status int) errs.Code {
+	switch status {
+	case 486, 600:
+		return errs.Busy
+	case 603, 607, 608: // RFC 8197: unwanted; RFC 8688: rejected
+		return errs.Declined
+	case 480, 410:
+		return errs.Offline
+	case 408, 504:
+		return errs.LegLost
+	case 487:
+		return errs.CallerLeft
+	case 488, 606, 415:
+		return errs.NoCommonCodec
+	case 482, 483:
+		return errs.Loop
+	case 404, 604, 484:
+		return errs.Unknown
+	case 401, 407, 403:
+		return errs.Forbidden
+	case 500, 503:
+		return errs.Congested
+	}
+	if status >= 600 {
+		return errs.Declined
+	}
+	return errs.Internal
+}
+
+// rank orders the causes of refused branches: what the caller is told is the most telling one (RFC 3261, 16.7, step 6,
+// where a 6xx wins and otherwise the choice is ours).
+func rank(c ledger.Cause) int {
+	switch errs.Code(c.Code) {
+	case errs.Declined:
+		return 7
+	case errs.Busy:
+		return 6
+	case errs.NoCommonCodec:
+		return 5
+	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop:
+		return 4
+	case errs.NoAnswer:
+		return 3
+	case errs.Offline:
+		return 2
+	}
+	return 1
+}

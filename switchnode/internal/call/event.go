@@ -1,0 +1,124 @@
+package call
+
+import (
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+)
+
+// LegID numbers the legs of one call: 0 is the caller, 1 and up the branches in the order of the plan.
+type LegID int
+
+// Caller is the leg that the call came in on.
+const Caller LegID = 0
+
+// Event is something that happened to a call.
+type Event interface{ event() }
+
+// Planned is the result of admission: who calls whom, and what to ring.
+type Planned struct {
+	From, To designation.Party
+	Anchor   string // node id of the anchor
+	Offline  bool   // admitted by the site copy, not by the cloud
+	Ring     time.Duration
+	Branches []Branch
+}
+
+// Branch is one thing to ring.
+type Branch struct {
+	Leg    string        // id, for the ledger
+	Device string        // id of the device, "" for a link
+	Delay  time.Duration // before it is tried
+	Target Target
+}
+
+// Refusal says that the call was not admitted.
+type Refusal struct{ Cause ledger.Cause }
+
+// Ringing says that a branch alerts its user.
+type Ringing struct{ Leg LegID }
+
+// Answered says that a branch accepted the offer.
+type Answered struct {
+	Leg         LegID
+	Description sdp.Description
+}
+
+// Refused is a final refusal of a branch.
+type Refused struct {
+	Leg   LegID
+	Cause ledger.Cause
+}
+
+// Cancelled says that the caller gave up before the answer; its leg has been answered 487.
+type Cancelled struct{}
+
+// HungUp is a BYE.
+type HungUp struct {
+	Leg   LegID
+	Cause ledger.Cause
+}
+
+// Offered is a re-INVITE.
+type Offered struct {
+	Leg         LegID
+	Description sdp.Description
+}
+
+// OfferAccepted answers an Offer that we sent to the leg.
+type OfferAccepted struct {
+	Leg         LegID
+	Description sdp.Description
+}
+
+// OfferRefused answers an Offer that we sent to the leg; the session goes on as it was.
+type OfferRefused struct {
+	Leg    LegID
+	Status int // SIP
+}
+
+// Pressed is one DTMF digit received by INFO. Digits in RTP (RFC 4733) travel with the media.
+type Pressed struct {
+	Leg      LegID
+	Digit    byte
+	Duration time.Duration
+}
+
+// Lost says that the leg's peer is gone: no answer to a request, no ACK, the connection ended.
+type Lost struct {
+	Leg   LegID
+	Cause ledger.Cause
+}
+
+// Closed is the last event of every leg: nothing more will come from it.
+type Closed struct{ Leg LegID }
+
+// Fired says that a timer that was armed ran out.
+type Fired struct{ Timer Timer }
+
+// Stop ends the call from outside: an admin, a revocation, the shutdown of the switch.
+type Stop struct{ Cause ledger.Cause }
+
+func (Planned) event()       {}
+func (Refusal) event()       {}
+func (Ringing) event()       {}
+func (Answered) event()      {}
+func (Refused) event()       {}
+func (Cancelled) event()     {}
+func (HungUp) event()        {}
+func (Offered) event()       {}
+func (OfferAccepted) event() {}
+func (OfferRefused) event()  {}
+func (Pressed) event()       {}
+func (Lost) event()          {}
+func (Closed) event()        {}
+func (Fired) event()         {}
+func (Stop) event()          {}
+
+// Timer names a timer of a call: RingTimer, or the start of the branch of that number.
+type Timer int
+
+// RingTimer ends an attempt that nobody answers.
+const RingTimer Timer = 0

@@ -1,0 +1,334 @@
+package call
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/switchnode/internal/media"
+)
+
+// Leg carries out actions in one protocol. All methods run in the goroutine of the session and never block.
+type Leg interface {
+	// Do carries out an action. What comes of it arrives as input.
+	Do(LegAction)
+	// Handle turns an input that the leg posted to the session into events.
+	Handle(input any) []Event
+	// Port is the leg's media, nil while it has none.
+	Port() *media.Port
+}
+
+// Target is something that can be rung.
+type Target interface {
+	// Dial makes a leg. It does not block: the leg connects when it is told Start.
+	Dial(Setup) (Leg, error)
+}
+
+// Setup is what a leg of a branch needs to know of its call.
+type Setup struct {
+	Call      string
+	Leg       LegID
+	ID        string // of the leg
+	From, To  designation.Party
+	Hops      int            // Max-Forwards to send
+	SessionID string         // RFC 7989, end to end
+	Post      func(any) bool // an input for Handle; false if the session is gone or its mailbox full
+	Trace     func(Arrow)    // a message sent or received, for the ladder
+	Ring      time.Duration  // ring lifetime
+	Note      func(ledger.Event)
+}
+
+// Arrow is one message of the ladder.
+type Arrow struct {
+	Sender, Receiver, Text string
+	At                     time.Time
+}
+
+// Admission finds out what to ring: it returns Planned or Refusal. It may block and must end with its context.
+type Admission func(context.Context) Event
+
+// SessionConfig is what every session of a node shares, and what is of one call.
+type SessionConfig struct {
+	ID        string // of the call
+	CallerLeg string // id of the caller's leg
+	Device    string // of the caller, "" on a link
+	Hops      int    // Max-Forwards left
+	SessionID string
+	Record    func(ledger.Event) // to the spool; never blocks
+	Count     func(name string)
+	Now       func() time.Time // cloud-corrected
+	Logger    *slog.Logger
+}
+
+// mailbox is how many inputs may wait for one call. A call has a handful of messages under way; what fills this is an
+// attack or a loop, and the call is ended.
+const mailbox = 64
+
+// lastClose is how long after the end legs may take to close: RFC 3261, 17.1.1.2, Timer B (32 s) for the last BYE or
+// CANCEL, and as much for the INVITE that it ends.
+const lastClose = 70 * time.Second
+
+// Session is the goroutine that owns one call. Everyone else posts to it.
+type Session struct {
+	cfg      SessionConfig
+	call     *Call
+	legs     []Leg
+	in       chan message
+	full     chan struct{} // the mailbox overflowed
+	done     chan struct{}
+	from, to designation.Party
+	ring     time.Duration
+	due      map[Timer]time.Time
+	queue    []Event // being stepped
+	finished bool
+	bridged  bool
+}
+
+type message struct {
+	leg   LegID
+	input any
+	event Event // instead of an input
+}
+
+// NewSession returns the session of an incoming INVITE. Run starts it.
+func NewSession(cfg SessionConfig, call *Call, from designation.Party) *Session {
+	return &Session{
+		cfg: cfg, call: call, from: from,
+		in: make(chan message, mailbox), full: make(chan struct{}, 1), done: make(chan struct{}),
+		due: map[Timer]time.Time{},
+	}
+}
+
+// ID is the id of the call.
+func (s *Session) ID() string { return s.cfg.ID }
+
+// Done is closed when the call is over and all its legs are closed.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// PosterOf returns the Post of a leg.
+func (s *Session) PosterOf(id LegID) func(any) bool {
+	return func(input any) bool { return s.post(message{leg: id, input: input}) }
+}
+
+// Post tells the call an event from outside. It reports whether the call will see it.
+func (s *Session) Post(ev Event) bool { return s.post(message{event: ev}) }
+
+func (s *Session) post(m message) bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	select {
+	case s.in <- m:
+		return true
+	default:
+	}
+	select {
+	case s.full <- struct{}{}:
+	default:
+	}
+	return false
+}
+
+// Trace writes an arrow of the ladder.
+func (s *Session) Trace(a Arrow) {
+	s.cfg.Record(ledger.Event{
+		At: a.At.UnixMicro(), Call: s.cfg.ID, Kind: ledger.Message, Sender: a.Sender, Receiver: a.Receiver, Text: a.Text,
+	})
+}
+
+// Run owns the call until it is finished. caller is its first leg; admit runs beside it. Ending ctx stops the call with
+// NodeStopped and still waits for the legs to close, as lastClose allows.
+func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
+	defer close(s.done)
+	s.legs = []Leg{caller}
+	asked, cancel := context.WithCancel(ctx)
+	admitted := make(chan Event, 1)
+	go func() { admitted <- admit(asked) }()
+	pending := true
+	defer func() {
+		cancel()
+		if pending {
+			<-admitted
+		}
+		s.closePorts()
+	}()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	stop := ctx.Done()
+	for !s.finished {
+		timer.Reset(s.untilNext())
+		select {
+		case m := <-s.in:
+			s.handle(m)
+		case ev := <-admitted:
+			pending = false
+			s.remember(ev)
+			s.step(ev)
+		case <-timer.C:
+			s.expire()
+		case <-s.full:
+			s.cfg.Count("mailbox full")
+			s.step(Stop{CauseOf(errs.Congested, "The call sent more messages than it may")})
+		case <-stop:
+			stop = nil
+			s.step(Stop{CauseOf(errs.NodeStopped, "")})
+		}
+	}
+}
+
+// remember keeps what legs that are dialled later need to show.
+func (s *Session) remember(ev Event) {
+	if p, ok := ev.(Planned); ok {
+		s.from, s.to, s.ring = p.From, p.To, p.Ring
+	}
+}
+
+func (s *Session) handle(m message) {
+	if m.event != nil {
+		s.step(m.event)
+		return
+	}
+	if int(m.leg) >= len(s.legs) || s.legs[m.leg] == nil {
+		s.cfg.Count("input of no leg")
+		return
+	}
+	for _, ev := range s.legs[m.leg].Handle(m.input) {
+		s.step(ev)
+	}
+}
+
+// step tells the call an event. An event that comes of an action, a leg that cannot be dialled, waits until the actions
+// before it are done.
+func (s *Session) step(ev Event) {
+	s.queue = append(s.queue, ev)
+	if len(s.queue) > 1 {
+		return // the loop below, further up the stack, takes it
+	}
+	for ; len(s.queue) > 0 && !s.finished; s.queue = s.queue[1:] {
+		over := s.call.State() == Over
+		for _, a := range s.call.Step(s.queue[0]) {
+			s.act(a)
+		}
+		if !over && s.call.State() == Over {
+			s.due[closeGuard] = time.Now().Add(lastClose)
+		}
+	}
+	s.queue = nil
+}
+
+func (s *Session) act(a Action) {
+	switch a := a.(type) {
+	case Start:
+		s.dial(a)
+	case Connect:
+		s.connect(a)
+	case Arm:
+		s.due[a.Timer] = time.Now().Add(a.After)
+	case Disarm:
+		delete(s.due, a.Timer)
+	case Note:
+		s.note(a.Event)
+	case Count:
+		s.cfg.Count(a.Name)
+	case Finish:
+		s.finished = true
+	case LegAction:
+		if l := s.legs[a.leg()]; l != nil {
+			l.Do(a)
+		}
+	}
+}
+
+// dial makes the leg of a branch. One that cannot be made is refused like one whose phone refuses.
+func (s *Session) dial(a Start) {
+	for len(s.legs) <= int(a.Leg) {
+		s.legs = append(s.legs, nil)
+	}
+	leg, err := a.Branch.Target.Dial(Setup{
+		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, SessionID: s.cfg.SessionID,
+		Post: s.PosterOf(a.Leg), Trace: s.Trace, Ring: s.ring, Note: s.note,
+	})
+	if err != nil {
+		s.step(Refused{a.Leg, CauseOfError(err)})
+		s.step(Closed{a.Leg})
+		return
+	}
+	s.legs[a.Leg] = leg
+	leg.Do(a)
+}
+
+func (s *Session) connect(c Connect) {
+	a, b := s.legs[c.A].Port(), s.legs[c.B].Port()
+	if a == nil || b == nil {
+		return
+	}
+	media.Bridge(a, b)
+	s.bridged = true
+}
+
+// note stamps an event and records it. With the end of a leg go its figures and its port.
+func (s *Session) note(e ledger.Event) {
+	e.Call, e.At = s.cfg.ID, s.cfg.Now().UnixMicro()
+	if e.Kind == ledger.LegEnded {
+		s.closeMedia(e)
+	}
+	if e.Kind == ledger.Ended && e.Cause != nil {
+		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)
+	}
+	s.cfg.Record(e)
+}
+
+// closeMedia ends the media of the leg whose end is being noted.
+func (s *Session) closeMedia(end ledger.Event) {
+	for i, l := range s.legs {
+		if l == nil || l.Port() == nil || s.call.legs[i].id != end.Leg {
+			continue
+		}
+		if q := l.Port().Stats(); s.bridged && s.call.inConversation(LegID(i)) {
+			s.cfg.Record(ledger.Event{Call: end.Call, At: end.At, Kind: ledger.Quality, Leg: end.Leg, Device: end.Device, Quality: &q})
+		}
+		l.Port().Close()
+	}
+}
+
+func (s *Session) closePorts() {
+	for _, l := range s.legs {
+		if l != nil && l.Port() != nil {
+			l.Port().Close() // idempotent: what an abandoned leg left
+		}
+	}
+}
+
+// closeGuard ends a session whose legs do not close: a bug of a side, counted, not a leak for ever.
+const closeGuard Timer = -1
+
+func (s *Session) untilNext() time.Duration {
+	next := time.Hour
+	now := time.Now()
+	for _, at := range s.due {
+		next = min(next, at.Sub(now))
+	}
+	return max(next, 0)
+}
+
+func (s *Session) expire() {
+	now := time.Now()
+	for t, at := range s.due {
+		if at.After(now) {
+			continue
+		}
+		delete(s.due, t)
+		if t == closeGuard {
+			s.cfg.Count("leg never closed")
+			s.cfg.Logger.Error("legs did not close after the end of the call", "call", s.cfg.ID)
+			s.finished = true
+			return
+		}
+		s.step(Fired{t})
+	}
+}
