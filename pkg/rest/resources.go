@@ -90,7 +90,9 @@ type Number struct {
 	Organization string `json:"organization" readOnly:"true"`
 	Site         string `json:"site,omitempty"`
 	Digits       string `json:"digits" pattern:"^[0-9*#+]{1,32}$"`
-	User         string `json:"user"`
+	// Dial is what the whole organization dials: site code + digits, or the digits of a system number.
+	Dial string `json:"dial" readOnly:"true"`
+	User string `json:"user"`
 }
 
 // APIKey lets a program or an admin use the API. Secret is shown once, on create.

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"strowger/pkg/errs"
+)
+
+const maxName = 100 // characters
+
+func checkName(name string) error {
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
+		return errs.New(errs.Invalid, "name: has %d characters, not 1 to %d", n, maxName)
+	}
+	return nil
+}
+
+// Who has a value that only one may have. Arguments: the organization, the value. Columns: what has it, its name, its id.
+const (
+	siteByCode       = `SELECT 'site', name, id FROM sites WHERE org = $1 AND code = $2`
+	siteByName       = `SELECT 'site', name, id FROM sites WHERE org = $1 AND name = $2`
+	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
+	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
+)
+
+// taken refuses a value that an object other than id has.
+func taken(ctx context.Context, tx *sql.Tx, what, query, id string, args ...any) error {
+	var noun, name, by string
+	err := tx.QueryRowContext(ctx, query, args...).Scan(&noun, &name, &by)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for %s: %w", what, err)
+	case by == id:
+		return nil
+	}
+	return errs.New(errs.Conflict, "%s is taken by %s %s (%s)", what, noun, name, by)
+}
+
+// Whether an object is of the organization. Arguments: its id, the organization.
+const (
+	siteByID   = `SELECT id FROM sites WHERE id = $1 AND org = $2`
+	switchByID = `SELECT id FROM switches WHERE id = $1 AND org = $2`
+	userByID   = `SELECT id FROM users WHERE id = $1 AND org = $2`
+)
+
+// refers refuses a reference to what is not there, or is another organization's. An empty one is none.
+func refers(ctx context.Context, tx *sql.Tx, field, query, id, org string) error {
+	if id == "" {
+		return nil
+	}
+	var found string
+	err := tx.QueryRowContext(ctx, query, id, org).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errs.New(errs.Invalid, "%s: there is no %q in this organization", field, id)
+	}
+	if err != nil {
+		return fmt.Errorf("look for %s %s: %w", field, id, err)
+	}
+	return nil
+}

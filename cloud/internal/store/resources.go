@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"regexp"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+	"strowger/pkg/rest"
+)
+
+// Ring lifetime of an organization, seconds.
+const (
+	minRing     = 5
+	maxRing     = 300
+	defaultRing = 60
+)
+
+func organizations(s *Store) *Table[rest.Organization] {
+	return &Table[rest.Organization]{
+		s: s, noun: "organization", table: "organizations", kind: ident.Organization, scope: "id", wide: true,
+		meta: func(o *rest.Organization) *rest.Meta { return &o.Meta },
+		columns: []column[rest.Organization]{
+			{field: "name", name: "name", at: func(o *rest.Organization) any { return &o.Name }},
+			{field: "enabled", name: "enabled", at: func(o *rest.Organization) any { return &o.Enabled }},
+			{field: "ring_seconds", name: "ring_seconds", at: func(o *rest.Organization) any { return &o.RingSeconds }},
+		},
+		check: func(_ context.Context, _ *sql.Tx, o *rest.Organization) error {
+			if o.RingSeconds == 0 {
+				o.RingSeconds = defaultRing
+			}
+			if o.RingSeconds < minRing || o.RingSeconds > maxRing {
+				return errs.New(errs.Invalid, "ring_seconds: %d is not between %d and %d", o.RingSeconds, minRing, maxRing)
+			}
+			return checkName(o.Name)
+		},
+		referrers: []referrer{
+			{noun: "site", table: "sites", column: "org", label: "name"},
+			{noun: "user", table: "users", column: "org", label: "name"},
+			{noun: "API key", table: "api_keys", column: "org", label: "name"},
+		},
+	}
+}
+
+func sites(s *Store) *Table[rest.Site] {
+	code := regexp.MustCompile(`^[0-9]{1,6}$`)
+	return &Table[rest.Site]{
+		s: s, noun: "site", table: "sites", kind: ident.Site, scope: "org",
+		meta: func(v *rest.Site) *rest.Meta { return &v.Meta },
+		org:  func(v *rest.Site) *string { return &v.Organization },
+		columns: []column[rest.Site]{
+			{field: "name", name: "name", at: func(v *rest.Site) any { return &v.Name }},
+			{field: "code", name: "code", at: func(v *rest.Site) any { return &v.Code }},
+		},
+		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
+			if !code.MatchString(v.Code) {
+				return errs.New(errs.Invalid, "code: %q is not 1 to 6 digits", v.Code)
+			}
+			if err := checkName(v.Name); err != nil {
+				return err
+			}
+			if err := taken(ctx, tx, "site code "+v.Code, siteByCode, v.ID, v.Organization, v.Code); err != nil {
+				return err
+			}
+			if err := taken(ctx, tx, "site name "+v.Name, siteByName, v.ID, v.Organization, v.Name); err != nil {
+				return err
+			}
+			return checkRenumbering(ctx, tx, v)
+		},
+		after: renumber,
+		referrers: []referrer{
+			{noun: "switch", table: "switches", column: "site", label: "name"},
+			{noun: "number", table: "numbers", column: "site", label: "digits"},
+		},
+	}
+}
+
+func users(s *Store) *Table[rest.User] {
+	return &Table[rest.User]{
+		s: s, noun: "user", table: "users", kind: ident.User, scope: "org",
+		meta: func(v *rest.User) *rest.Meta { return &v.Meta },
+		org:  func(v *rest.User) *string { return &v.Organization },
+		columns: []column[rest.User]{
+			{field: "name", name: "name", at: func(v *rest.User) any { return &v.Name }},
+			{field: "enabled", name: "enabled", at: func(v *rest.User) any { return &v.Enabled }},
+			{field: "calling", name: "calling", at: func(v *rest.User) any { return &v.Calling }},
+			{field: "home_switch", name: "home_switch", at: func(v *rest.User) any { return optional{&v.HomeSwitch} }},
+		},
+		check: func(ctx context.Context, tx *sql.Tx, v *rest.User) error {
+			if v.Calling == "" {
+				v.Calling = "internal"
+			}
+			if v.Calling != "internal" && v.Calling != "none" {
+				return errs.New(errs.Invalid, "calling: %q is neither internal nor none", v.Calling)
+			}
+			if err := checkName(v.Name); err != nil {
+				return err
+			}
+			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)
+		},
+		referrers: []referrer{
+			{noun: "device", table: "devices", column: "user_id", label: "name"},
+			{noun: "number", table: "numbers", column: "user_id", label: "digits"},
+		},
+	}
+}
+
+func devices(s *Store) *Table[rest.Device] {
+	username := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	return &Table[rest.Device]{
+		s: s, noun: "device", table: "devices", kind: ident.Device, scope: "org",
+		meta: func(v *rest.Device) *rest.Meta { return &v.Meta },
+		org:  func(v *rest.Device) *string { return &v.Organization },
+		columns: []column[rest.Device]{
+			{field: "user", name: "user_id", at: func(v *rest.Device) any { return &v.User }},
+			{field: "kind", name: "kind", at: func(v *rest.Device) any { return (*string)(&v.Kind) }},
+			{field: "name", name: "name", at: func(v *rest.Device) any { return &v.Name }},
+			{field: "switch", name: "switch", at: func(v *rest.Device) any { return optional{&v.Switch} }},
+			{field: "username", name: "username", at: func(v *rest.Device) any { return optional{&v.Username} }},
+			{field: "enabled", name: "enabled", at: func(v *rest.Device) any { return &v.Enabled }},
+			{field: "delay_seconds", name: "delay_seconds", at: func(v *rest.Device) any { return &v.DelaySeconds }},
+		},
+		check: func(ctx context.Context, tx *sql.Tx, v *rest.Device) error {
+			if err := checkDevice(v, username); err != nil {
+				return err
+			}
+			if err := refers(ctx, tx, "user", userByID, v.User, v.Organization); err != nil {
+				return err
+			}
+			if err := refers(ctx, tx, "switch", switchByID, v.Switch, v.Organization); err != nil {
+				return err
+			}
+			if v.Username == "" {
+				return nil
+			}
+			return taken(ctx, tx, "username "+v.Username, deviceByUsername, v.ID, v.Organization, v.Username)
+		},
+		fill: s.fillDevices,
+	}
+}
+
+func checkDevice(v *rest.Device, username *regexp.Regexp) error {
+	if v.DelaySeconds < 0 || v.DelaySeconds > 60 {
+		return errs.New(errs.Invalid, "delay_seconds: %d is not between 0 and 60", v.DelaySeconds)
+	}
+	if v.User == "" {
+		return errs.New(errs.Invalid, "user: a device belongs to one; name it")
+	}
+	switch v.Kind {
+	case designation.DeskPhone:
+		if v.Switch == "" {
+			return errs.New(errs.Invalid, "switch: a desk phone needs a home switch")
+		}
+		if !username.MatchString(v.Username) {
+			return errs.New(errs.Invalid, "username: %q is not 1 to 64 letters, digits, dots, dashes or underscores", v.Username)
+		}
+	case designation.Mobile, designation.Web:
+		if v.Switch != "" || v.Username != "" {
+			return errs.New(errs.Invalid, "switch, username: only a desk phone has them, not a device of kind %s", v.Kind)
+		}
+	default:
+		return errs.New(errs.Invalid, "kind: %q is none of deskphone, mobile, web", v.Kind)
+	}
+	return checkName(v.Name)
+}
+
+func apiKeys(s *Store) *Table[rest.APIKey] {
+	return &Table[rest.APIKey]{
+		s: s, noun: "API key", table: "api_keys", kind: ident.APIKey, scope: "org", wide: true,
+		meta: func(v *rest.APIKey) *rest.Meta { return &v.Meta },
+		org:  func(v *rest.APIKey) *string { return &v.Organization },
+		columns: []column[rest.APIKey]{
+			{field: "name", name: "name", at: func(v *rest.APIKey) any { return &v.Name }},
+			{field: "role", name: "role", at: func(v *rest.APIKey) any { return &v.Role }},
+			{field: "used_at", name: "used_at", fixed: true, at: func(v *rest.APIKey) any { return optionalTime{&v.UsedAt} }},
+		},
+		check: func(_ context.Context, _ *sql.Tx, v *rest.APIKey) error {
+			if v.Role != "admin" && v.Role != "reader" {
+				return errs.New(errs.Invalid, "role: %q is neither admin nor reader", v.Role)
+			}
+			return checkName(v.Name)
+		},
+	}
+}

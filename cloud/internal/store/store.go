@@ -1,0 +1,150 @@
+// Package store keeps what the cloud must not forget: the registry, wrapped secrets, enrolments, leases, and the call
+// ledger. It is the only package that knows SQL, and it speaks one SQL to two engines, SQLite and PostgreSQL.
+//
+// Rules of that one SQL: times are BIGINT microseconds UTC, ids are TEXT made in Go, JSON is TEXT that only Go reads,
+// BYTEA holds bytes, arguments are $n and never a time.Time. Every write to an organization's registry first bumps the
+// organization's row, which locks it: what is checked in Go before a write (uniqueness, references, numbering) still
+// holds at its commit.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	Organizations *Table[rest.Organization]
+	Sites         *Table[rest.Site]
+	Switches      *Table[rest.Switch]
+	Users         *Table[rest.User]
+	Devices       *Table[rest.Device]
+	Numbers       *Table[rest.Number]
+	APIKeys       *Table[rest.APIKey]
+
+	write, read *sql.DB
+	now         func() time.Time
+
+	mu      sync.Mutex
+	changed []func(org string)
+}
+
+// Open opens the database that dsn names, "sqlite:PATH" or "postgres://...", and brings its schema up to date. A database
+// that a newer release has already changed is refused.
+func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
+	e, err := openEngine(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, e, log); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	s := &Store{write: e.write, read: e.read, now: time.Now}
+	s.Organizations = organizations(s)
+	s.Sites = sites(s)
+	s.Switches = switches(s)
+	s.Users = users(s)
+	s.Devices = devices(s)
+	s.Numbers = numbers(s)
+	s.APIKeys = apiKeys(s)
+	return s, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return engine{write: s.write, read: s.read}.close() }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("database does not answer: %w", err)
+	}
+	return nil
+}
+
+// OnChange has f called after each committed write to an organization's registry, on the writer's goroutine: f must not
+// block.
+func (s *Store) OnChange(f func(org string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = append(s.changed, f)
+}
+
+func (s *Store) tellChanged(org string) {
+	s.mu.Lock()
+	fs := s.changed[:len(s.changed):len(s.changed)]
+	s.mu.Unlock()
+	for _, f := range fs {
+		f(org)
+	}
+}
+
+// inTx runs f in a transaction and commits unless f returns an error.
+func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := f(tx); err != nil {
+		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", rerr))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// registryTx runs f under the lock of the organization's registry and tells the change after the commit.
+func (s *Store) registryTx(ctx context.Context, org string, f func(tx *sql.Tx) error) error {
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `UPDATE organizations SET writes = writes + 1 WHERE id = $1`, org))
+		if err != nil {
+			return fmt.Errorf("lock registry of organization %s: %w", org, err)
+		}
+		if n == 0 {
+			return errs.New(errs.NotFound, "there is no organization %q", org)
+		}
+		return f(tx)
+	})
+	if err == nil {
+		s.tellChanged(org)
+	}
+	return err
+}
+
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// rows runs a query and has scan called for each row.
+func rows(ctx context.Context, q querier, scan func(*sql.Rows) error, query string, args ...any) error {
+	rs, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	for rs.Next() {
+		if err := scan(rs); err != nil {
+			return errors.Join(err, rs.Close())
+		}
+	}
+	return errors.Join(rs.Err(), rs.Close())
+}
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
