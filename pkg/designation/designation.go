@@ -50,6 +50,7 @@ func (n Node) Hash() string {
 // Designation sends the caller's node to the anchor: dial it, show the key.
 type Designation struct {
 	Node   Node      `json:"node"`
+	Leg    string    `json:"leg"` // id of the leg that the key admits: its jti
 	Key    string    `json:"key"` // session key, a JWT
 	Expiry time.Time `json:"expiry"`
 }
