@@ -1,0 +1,115 @@
+// Package journal is the records of an append-only file that may end anywhere, as after a crash, and the atomic
+// replacement of a whole file.
+//
+// A record is its length (4 bytes, big endian), the CRC-32C of length and payload (4 bytes, big endian), and the payload
+// of 1 to MaxRecord bytes. Reading ends at the first record that is cut short or does not match its sum.
+package journal
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// MaxRecord is the largest payload of a record, in bytes.
+const MaxRecord = 64 << 10
+
+const headerSize = 8
+
+// ErrTorn is the end of a journal whose last record is not whole.
+var ErrTorn = errors.New("the journal's last record is cut short or damaged")
+
+// Append frames a payload, of 1 to MaxRecord bytes, as a record at the end of dst.
+func Append(dst, payload []byte) []byte {
+	var h [headerSize]byte
+	binary.BigEndian.PutUint32(h[:4], uint32(len(payload)))
+	binary.BigEndian.PutUint32(h[4:], sum(h[:4], payload))
+	return append(append(dst, h[:]...), payload...)
+}
+
+// sum covers the length too, so that a run of zeros is no record.
+func sum(length, payload []byte) uint32 {
+	t := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum(length, t), t, payload)
+}
+
+// Reader reads records one after the other.
+type Reader struct {
+	r   *bufio.Reader
+	end int64
+}
+
+// NewReader returns a Reader of the records in r.
+func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReader(r)} }
+
+// Next returns the next payload, io.EOF after the last whole record, or ErrTorn when something else follows it.
+func (r *Reader) Next() ([]byte, error) {
+	var h [headerSize]byte
+	switch _, err := io.ReadFull(r.r, h[:]); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, ErrTorn
+	case err != nil:
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(h[:4])
+	if n == 0 || n > MaxRecord {
+		return nil, ErrTorn
+	}
+	payload := make([]byte, n)
+	switch _, err := io.ReadFull(r.r, payload); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, ErrTorn
+	case err != nil:
+		return nil, err
+	}
+	if sum(h[:4], payload) != binary.BigEndian.Uint32(h[4:]) {
+		return nil, ErrTorn
+	}
+	r.end += headerSize + int64(n)
+	return payload, nil
+}
+
+// End is the number of bytes of the records that Next returned.
+func (r *Reader) End() int64 { return r.end }
+
+// Replace writes a file so that, whatever happens, either the old or the new content is at path, readable only by its
+// owner.
+func Replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // mode 0600
+	if err != nil {
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the first error is the one to tell
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// SyncDir makes creations, removals and renames in a folder durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"strowger/pkg/ledger"
+	"strowger/switchnode/internal/journal"
+)
+
+// writeRetry is the pause after a failed write: a full disk does not empty faster.
+const writeRetry = time.Second
+
+// batch is events that become durable together.
+type batch struct {
+	records []byte
+	events  uint64
+}
+
+func (b *batch) add(event []byte) {
+	b.records = journal.Append(b.records, event)
+	b.events++
+}
+
+// writeAll moves events from the queue to the disk until ctx ends and the queue is empty. While a batch cannot be
+// written nothing else is taken, so that the queue, which is bounded, fills.
+func (s *Spool) writeAll(ctx context.Context) {
+	for {
+		b := s.gather(ctx)
+		if b.events == 0 {
+			return
+		}
+		for s.write(b) != nil {
+			select {
+			case <-ctx.Done():
+				s.count(func(c *Counts) { c.Lost += b.events + uint64(len(s.queue)) })
+				return
+			case <-time.After(writeRetry):
+			}
+		}
+	}
+}
+
+// gather waits for an event and takes those that follow within SyncInterval. It is empty when ctx has ended and nothing
+// is left.
+func (s *Spool) gather(ctx context.Context) (b batch) {
+	select {
+	case e := <-s.queue:
+		b.add(e)
+	case <-ctx.Done():
+	}
+	sync := time.NewTimer(SyncInterval)
+	defer sync.Stop()
+	for ctx.Err() == nil && len(b.records) < ledger.MaxBatch {
+		select {
+		case e := <-s.queue:
+			b.add(e)
+		case <-sync.C:
+			return b
+		case <-ctx.Done():
+		}
+	}
+	for len(b.records) < ledger.MaxBatch {
+		select {
+		case e := <-s.queue:
+			b.add(e)
+		default:
+			return b
+		}
+	}
+	return b
+}
+
+// write makes a batch durable. After an error the same batch is written again to the same place: whatever part of it
+// did reach the disk has the same numbers then.
+func (s *Spool) write(b batch) error {
+	err := s.store(b)
+	s.mu.Lock()
+	was := s.broken
+	s.broken = err
+	if err != nil {
+		s.counts.WriteErrors++
+	}
+	dropped := s.counts.Dropped
+	s.mu.Unlock()
+	switch {
+	case err != nil && was == nil:
+		s.cfg.Logger.Error("call ledger cannot be written; calls go on without records", "folder", s.cfg.Dir, "error", err)
+	case err == nil && was != nil:
+		s.cfg.Logger.Info("call ledger is written again", "folder", s.cfg.Dir, "dropped", dropped)
+	}
+	if err == nil {
+		s.wake()
+	}
+	return err
+}
+
+// wake has the deliverer look at the segments.
+func (s *Spool) wake() {
+	select {
+	case s.stored <- struct{}{}:
+	default: // it has not looked since the last time
+	}
+}
+
+func (s *Spool) store(b batch) error {
+	seg := s.active
+	if seg == nil || seg.end+int64(len(b.records)) > s.cfg.SegmentSize && seg.last > 0 {
+		next, err := s.begin()
+		if err != nil {
+			return err
+		}
+		if seg != nil {
+			s.seal(seg)
+		}
+		seg = next
+	}
+	if s.full(len(b.records)) {
+		return fmt.Errorf("undelivered events take %d bytes, which is the limit", s.cfg.Limit)
+	}
+	if _, err := seg.file.WriteAt(b.records, seg.end); err != nil {
+		return err
+	}
+	if err := seg.file.Sync(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg.last += b.events
+	seg.end += int64(len(b.records))
+	s.size += int64(len(b.records))
+	s.counts.Stored += b.events
+	return nil
+}
+
+func (s *Spool) full(more int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size+int64(more) > s.cfg.Limit
+}
+
+// seal ends the writing of a segment. Its events are durable already, so an error of Close changes nothing.
+func (s *Spool) seal(seg *segment) {
+	_ = seg.file.Close()
+	s.mu.Lock()
+	seg.sealed = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+// close ends the writing, and removes the last file if the cloud has all of it.
+func (s *Spool) close() error {
+	seg := s.active
+	if seg == nil {
+		return nil
+	}
+	s.seal(seg)
+	s.active = nil
+	if seg.done < seg.last {
+		return nil
+	}
+	return os.Remove(seg.path)
+}
