@@ -31,6 +31,7 @@ const (
 	Congested       Code = "congested"    // a queue or a limit is full; try again later
 	CloudAway       Code = "cloud-away"   // the cloud cannot be asked and the site copy does not know
 	LinkLost        Code = "link-lost"    // the link between the switches died
+	WrongNode       Code = "wrong-node"   // another node, or the right one with another key, answers at the designated address
 	MediaLost       Code = "media-lost"   // no audio arrived for too long
 	LegLost         Code = "leg-lost"     // the phone stopped answering
 	NodeStopped     Code = "node-stopped" // the node that held the leg stopped or crashed

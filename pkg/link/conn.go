@@ -1,0 +1,194 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/trust"
+)
+
+// Conn is the link to one peer. Its methods may be called from any goroutine.
+type Conn struct {
+	endpoint *Endpoint
+	qc       *quic.Conn
+	control  *quic.Stream
+	lines    *bufio.Reader // of control
+	peer     peerID
+	boot     string
+	dialled  bool // by this node
+	opened   time.Time
+	rtt      atomic.Int64
+	queue    *ring
+	flows    flows
+	changed  chan struct{} // capacity 1: holds or preference may have changed
+	done     chan struct{}
+	err      error // set before done is closed
+
+	mu    sync.Mutex
+	holds int
+}
+
+// Peer is who is at the other end, by its certificate.
+func (c *Conn) Peer() trust.Name { return c.peer.Name }
+
+// PeerKeyHash is the pin of the peer's key.
+func (c *Conn) PeerKeyHash() string { return c.peer.keyHash }
+
+// PeerBoot is the id of the peer's run.
+func (c *Conn) PeerBoot() string { return c.boot }
+
+// RemoteAddr is where the peer is seen at present.
+func (c *Conn) RemoteAddr() net.Addr { return c.qc.RemoteAddr() }
+
+// RTT is the round trip of the last ping, 0 before the first answer.
+func (c *Conn) RTT() time.Duration { return time.Duration(c.rtt.Load()) }
+
+// Done is closed when the link has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err says why the link ended, nil while it is up: errs.LinkLost, errs.Gone (nobody held it), errs.NodeStopped,
+// errs.Restarted, errs.Revoked.
+func (c *Conn) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// Hold keeps the link up for a call until release is called, which may be done more than once.
+func (c *Conn) Hold() (release func()) {
+	c.addHold(1)
+	return sync.OnceFunc(func() { c.addHold(-1) })
+}
+
+func (c *Conn) addHold(n int) {
+	c.mu.Lock()
+	before := c.holds
+	c.holds += n
+	changed := (before == 0) != (c.holds == 0)
+	c.mu.Unlock()
+	if changed {
+		c.poke()
+	}
+}
+
+func (c *Conn) held() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holds > 0
+}
+
+// draining says that another connection to the peer has taken over.
+func (c *Conn) draining() bool { return c.endpoint.preferred(c.peer.ID, c) != c }
+
+// poke has heartbeat look at holds and preference.
+func (c *Conn) poke() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// run works the link until it ends.
+func (c *Conn) run() {
+	ctx := c.qc.Context()
+	messages := make(chan message)
+	var parts sync.WaitGroup
+	parts.Go(func() { c.readControl(ctx, messages) })
+	parts.Go(func() { c.heartbeat(ctx, messages) })
+	parts.Go(func() { c.acceptStreams(ctx, &parts) })
+	parts.Go(func() { c.acceptPackets(ctx, &parts) })
+	parts.Go(func() { c.receivePackets(ctx) })
+	parts.Go(func() { c.sendPackets(ctx) })
+	<-ctx.Done()
+	c.err = closeError(c.peer.ID, context.Cause(ctx))
+	c.endpoint.remove(c)
+	c.flows.clear()
+	close(c.done)
+	c.endpoint.log.Info("link down", "peer", c.peer.ID, "code", errs.CodeOf(c.err), "err", c.err)
+	parts.Wait()
+}
+
+// OpenSIP opens a stream for SIP in both directions. The stream has addresses of its own, so that SIP transports, which
+// know connections by address, can tell it from any other. errs.Gone: the link ended or drains, connect again.
+func (c *Conn) OpenSIP(ctx context.Context) (net.Conn, error) {
+	if c.draining() {
+		return nil, errs.New(errs.Gone, "link to %s is replaced by another: connect again", c.peer.ID)
+	}
+	s, err := c.qc.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, c.streamError(err)
+	}
+	if err := s.TryWriteAll(encodeLine(opener{Stream: streamSIP, V: version})); err != nil {
+		s.CancelRead(streamRefused)
+		s.CancelWrite(streamRefused)
+		return nil, c.streamError(err)
+	}
+	return c.endpoint.sipStream(s), nil
+}
+
+// streamError says why a stream could not be opened: the link's own end, if it has one.
+func (c *Conn) streamError(err error) error {
+	if c.qc.Context().Err() != nil {
+		return closeError(c.peer.ID, context.Cause(c.qc.Context()))
+	}
+	return errs.New(errs.Congested, "SIP stream to %s: %w", c.peer.ID, err)
+}
+
+// acceptStreams takes the peer's bidirectional streams. Each has a goroutine; MaxIncomingStreams bounds them.
+func (c *Conn) acceptStreams(ctx context.Context, parts *sync.WaitGroup) {
+	for {
+		s, err := c.qc.AcceptStream(ctx)
+		if err != nil {
+			return // the link ended
+		}
+		parts.Go(func() { c.serveStream(s) })
+	}
+}
+
+func (c *Conn) serveStream(s *quic.Stream) {
+	if err := c.readOpener(s, streamSIP); err != nil {
+		s.CancelRead(streamRefused)
+		s.CancelWrite(streamRefused)
+		c.refuseStream(err)
+		return
+	}
+	c.endpoint.cfg.OnSIP(c, c.endpoint.sipStream(s))
+}
+
+func (c *Conn) refuseStream(err error) {
+	if c.qc.Context().Err() != nil {
+		return // the link ended, not the stream
+	}
+	c.endpoint.counters.streamsRefused.Add(1)
+	c.endpoint.log.Warn("stream refused", "peer", c.peer.ID, "err", err)
+}
+
+// readOpener reads the line that a stream begins with and checks that it is of a kind.
+func (c *Conn) readOpener(s *quic.Stream, kind string) error {
+	if err := s.SetReadDeadline(time.Now().Add(c.endpoint.cfg.Times.Opener)); err != nil {
+		return err
+	}
+	line, err := readLine(s)
+	if err != nil {
+		return err
+	}
+	o, err := decodeOpener(line)
+	if err != nil {
+		return err
+	}
+	if o.Stream != kind {
+		return errs.New(errs.Invalid, "bidirectional stream is %s, want %s", strconv.Quote(o.Stream), kind)
+	}
+	return s.SetReadDeadline(time.Time{})
+}

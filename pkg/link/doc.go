@@ -1,0 +1,55 @@
+// Package link connects nodes directly: one QUIC connection (RFC 9000, with datagrams, RFC 9221) per pair of nodes carries
+// their SIP and their media.
+//
+// # Connection
+//
+// ALPN strowger-link/1 on the node's link port (default 7443/udp). TLS 1.3 with the hybrid key exchange X25519MLKEM768 and
+// nothing else; no session tickets, no 0-RTT. Both sides show the certificate of their node (package trust), and each
+// checks the other's: installation root, the intermediate that issued its own certificate, the organization, the kind, and
+// what Config.Authorize knows of revocation. The dialler also pins the key that its designation names. An expired
+// certificate is judged as of its last moment, because Authorize decides whether the node still belongs: an office without
+// the cloud cannot renew. TLS alerts tell the refused side why: 44 revoked, 48 unknown chain, 49 wrong organization, kind or
+// node, 42 not a node certificate.
+//
+// # Streams
+//
+// Every stream begins with one JSON line of at most 4 KiB, sent within 5 s, that says what the stream is:
+//
+//	{"stream":"control","v":1}   the dialler's first stream, see below
+//	{"stream":"sip","v":1}       bidirectional, either side opens it: SIP (RFC 3261, 18.3) in both directions
+//	{"stream":"packet","v":1}    unidirectional: flow id (varint), then one RTP or RTCP packet to the end of the stream
+//
+// A stream that says anything else is reset with stream error 1, logged and counted; the link lives on.
+//
+// # Control
+//
+// After the opener each side sends one line {"v":1,"capability":N,"node":ID,"boot":ID,"now":TIME}: the dialler first. The
+// node must be the one of the certificate. Then either side sends, in lines:
+//
+//	{"ping":N,"held":BOOL}   every 3 s and whenever held changes; N counts from 1; held: calls of the sender use the link
+//	{"pong":N}               at once
+//
+// A side that gets no answer for 9 s closes the link. When neither side has held it for 60 s, it is closed.
+//
+// # Media
+//
+// A datagram is the flow id (varint, RFC 9000, 16), then one RTP or RTCP packet (told apart by RFC 5761, 4), as in
+// draft-ietf-avtcore-rtp-over-quic. The receiver chose the id and told it in its SDP. A packet that waited 60 ms is dropped
+// by the sender; one that fits no datagram goes by stream.
+//
+// # Two connections
+//
+// When two nodes dial each other at once, the connection dialled by the lower node id stays and the other drains: it carries
+// what it has and closes when nobody holds it. A second connection later than that means that its dialler has lost the
+// first, which then drains; a peer with another boot id has restarted, and what it left behind is closed at once.
+//
+// # Closing
+//
+// Application error codes: 0 the node stops, 1 idle, 2 no answer to pings, 3 revoked, 4 protocol error, 5 the peer
+// restarted, 6 too many connections.
+//
+// To extend: new stream kinds, new fields and new control lines are ignored or refused singly by older nodes; what an older
+// node must not miss raises v.
+//
+// Capability 1 (2026-11): control, sip, packet, datagrams.
+package link

@@ -1,0 +1,331 @@
+package link
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/trust"
+)
+
+// ALPN is the application protocol of links between nodes.
+const ALPN = "strowger-link/1"
+
+const (
+	maxSIPStreams    = 16    // bidirectional streams that a peer may have open at once
+	maxPacketStreams = 32    // large packets under way from a peer
+	maxFlows         = 16384 // on one connection
+	maxPerPeer       = 4     // connections of one peer: the preferred, the draining
+	maxHandshakes    = 64    // unfinished; beyond this the source address must be proven first
+)
+
+// Times are the intervals of a link. A zero one takes its default, which nodes in service use; tests shorten them.
+type Times struct {
+	Ping   time.Duration // between two pings, 3 s
+	Dead   time.Duration // without an answer, 9 s
+	Idle   time.Duration // from the last release to the end, 60 s
+	Opener time.Duration // for an opener or a hello, 5 s
+	Dial   time.Duration // for a whole dial over all addresses, 10 s
+}
+
+// Config is what an endpoint needs. All but Now and Times is required.
+type Config struct {
+	Addr        string                 // UDP "host:port" to listen on; port 0 takes a free one
+	Name        trust.Name             // of this node
+	Boot        string                 // id of this run
+	Certificate func() tls.Certificate // the current one: the node's, then the organization's intermediate; renewal keeps the key
+	Roots       *x509.CertPool         // the installation root
+	// Authorize says whether a peer may link: it is listed and not revoked (errs.Revoked). It is called in every handshake,
+	// from any goroutine, and must not block.
+	Authorize func(peer trust.Name, keyHash string) error
+	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for.
+	OnSIP  func(*Conn, net.Conn)
+	Logger *slog.Logger
+	Now    func() time.Time // cloud-corrected wall clock; nil means time.Now
+	Times  Times
+}
+
+// Endpoint is a node's end of all its links: one UDP socket.
+type Endpoint struct {
+	cfg        Config
+	log        *slog.Logger
+	socket     net.PacketConn
+	transport  *quic.Transport
+	counters   counters
+	streams    atomic.Uint64 // SIP streams so far; makes their addresses unique
+	handshakes atomic.Int64  // incoming, unfinished
+	started    chan struct{} // closed by Run
+	running    sync.WaitGroup
+
+	mu      sync.Mutex
+	stopped bool
+	links   map[string][]*Conn // by node id, the preferred first
+	dials   map[dialKey]*dial
+}
+
+// Listen binds the socket and starts nothing: call Run, which releases the socket in the end (at once, if its context is
+// done).
+func Listen(cfg Config) (*Endpoint, error) {
+	addr, err := net.ResolveUDPAddr("udp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("link address %q: %w", cfg.Addr, err)
+	}
+	socket, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for links: %w", err)
+	}
+	return newEndpoint(cfg, socket), nil
+}
+
+func newEndpoint(cfg Config, socket net.PacketConn) *Endpoint {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Times = cfg.Times.withDefaults()
+	e := &Endpoint{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		socket:  socket,
+		started: make(chan struct{}),
+		links:   map[string][]*Conn{},
+		dials:   map[dialKey]*dial{},
+	}
+	e.transport = &quic.Transport{
+		Conn:                socket,
+		StatelessResetKey:   resetKey(cfg.Certificate()),
+		ConnContext:         e.countHandshake,
+		VerifySourceAddress: func(net.Addr) bool { return e.handshakes.Load() > maxHandshakes },
+	}
+	return e
+}
+
+func (t Times) withDefaults() Times {
+	or := func(d *time.Duration, standard time.Duration) {
+		if *d == 0 {
+			*d = standard
+		}
+	}
+	or(&t.Ping, 3*time.Second)
+	or(&t.Dead, 9*time.Second)
+	or(&t.Idle, time.Minute)
+	or(&t.Opener, 5*time.Second)
+	or(&t.Dial, 10*time.Second)
+	return t
+}
+
+// resetKey outlives a restart, as the node's key does, so that a restarted node ends its old links at once (RFC 9000,
+// 10.3) instead of leaving that to the peer's pings.
+func resetKey(c tls.Certificate) *quic.StatelessResetKey {
+	key, ok := c.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil
+	}
+	secret, err := key.Bytes()
+	if err != nil {
+		return nil
+	}
+	b, err := hkdf.Key(sha256.New, secret, nil, "strowger-link/1 stateless reset", len(quic.StatelessResetKey{}))
+	if err != nil {
+		return nil
+	}
+	return (*quic.StatelessResetKey)(b)
+}
+
+// handshakeKey finds in a connection's context the function that counts its handshake as finished.
+type handshakeKey struct{}
+
+func (e *Endpoint) countHandshake(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	e.handshakes.Add(1)
+	finished := sync.OnceFunc(func() { e.handshakes.Add(-1) })
+	context.AfterFunc(ctx, finished)
+	return context.WithValue(ctx, handshakeKey{}, finished), nil
+}
+
+func (e *Endpoint) quicConfig() *quic.Config {
+	return &quic.Config{
+		EnableDatagrams:            true,
+		HandshakeIdleTimeout:       e.cfg.Times.Opener,
+		MaxIdleTimeout:             4 * e.cfg.Times.Dead, // the pings judge long before
+		MaxIncomingStreams:         maxSIPStreams + 1,    // and the control stream
+		MaxIncomingUniStreams:      maxPacketStreams,
+		MaxStreamReceiveWindow:     1 << 20, // SIP needs no more
+		MaxConnectionReceiveWindow: 4 << 20,
+	}
+}
+
+// Addr is where the endpoint listens.
+func (e *Endpoint) Addr() netip.AddrPort {
+	a, ok := e.socket.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return a.AddrPort()
+}
+
+// Counters returns what the links did so far.
+func (e *Endpoint) Counters() Counters {
+	e.mu.Lock()
+	links := len(e.links)
+	e.mu.Unlock()
+	return e.counters.snapshot(links)
+}
+
+// Run serves links until ctx is done, then closes them all, releases the socket and waits for every goroutine.
+func (e *Endpoint) Run(ctx context.Context) error {
+	listener, err := e.transport.Listen(e.acceptTLS(), e.quicConfig())
+	if err != nil {
+		return errors.Join(fmt.Errorf("serve links: %w", err), e.socket.Close())
+	}
+	close(e.started)
+	for err == nil {
+		var qc *quic.Conn
+		if qc, err = listener.Accept(ctx); err == nil {
+			e.running.Go(func() { e.accept(ctx, qc) })
+		}
+	}
+	e.stop()
+	err = errors.Join(err, e.transport.Close(), e.socket.Close())
+	e.running.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("serve links: %w", err)
+}
+
+// stop gives up every dial and closes every link with a word to its peer.
+func (e *Endpoint) stop() {
+	e.mu.Lock()
+	e.stopped = true
+	for _, d := range e.dials {
+		d.cancel()
+	}
+	var all []*Conn
+	for _, conns := range e.links {
+		all = append(all, conns...)
+	}
+	e.mu.Unlock()
+	for _, c := range all {
+		c.close(closeStopped, "node "+e.cfg.Name.ID+" stops")
+	}
+}
+
+// accept greets a peer whose handshake is complete.
+func (e *Endpoint) accept(ctx context.Context, qc *quic.Conn) {
+	if finished, ok := qc.Context().Value(handshakeKey{}).(func()); ok {
+		finished()
+	}
+	c, err := e.greet(ctx, qc, false)
+	if err == nil {
+		_, err = e.admit(c)
+	}
+	if err != nil {
+		e.refused(qc.RemoteAddr(), err)
+		return
+	}
+	e.counters.accepted.Add(1)
+}
+
+// admit makes a greeted connection a link and returns the connection to use with its peer: this one, or the one that
+// stays of two.
+func (e *Endpoint) admit(c *Conn) (*Conn, error) {
+	if err := e.insert(c); err != nil {
+		return nil, err
+	}
+	// Once more: a revocation between the handshake and insert found no connection to drop.
+	if err := e.cfg.Authorize(c.peer.Name, c.peer.keyHash); err != nil {
+		c.close(closeRevoked, err.Error())
+		return nil, err
+	}
+	e.log.Info("link up", "peer", c.peer.ID, "remote", c.RemoteAddr(), "dialled", c.dialled)
+	return e.preferred(c.peer.ID, c), nil
+}
+
+func (e *Endpoint) insert(c *Conn) error {
+	e.mu.Lock()
+	conns := e.links[c.peer.ID]
+	switch {
+	case e.stopped:
+		e.mu.Unlock()
+		c.close(closeStopped, "node stops")
+		return errs.New(errs.NodeStopped, "this node stops")
+	case len(conns) >= maxPerPeer:
+		e.mu.Unlock()
+		c.close(closeLimit, "too many connections")
+		return errs.New(errs.Congested, "node %s has %d connections already", c.peer.ID, len(conns))
+	}
+	before := slices.Clone(conns)
+	if len(conns) > 0 && e.outlives(conns[0], c) {
+		conns = append(conns, c)
+	} else {
+		conns = slices.Insert(conns, 0, c)
+	}
+	e.links[c.peer.ID] = conns
+	e.running.Go(c.run)
+	e.mu.Unlock()
+	for _, old := range before {
+		if old.boot != c.boot {
+			old.close(closeRestarted, "node "+c.peer.ID+" restarted")
+		}
+		old.poke()
+	}
+	return nil
+}
+
+// outlives says whether old stays preferred when fresh comes up to the same peer.
+func (e *Endpoint) outlives(old, fresh *Conn) bool {
+	if old.boot != fresh.boot || old.peer != fresh.peer || old.dialled == fresh.dialled {
+		return false
+	}
+	if fresh.opened.Sub(old.opened) > e.cfg.Times.Dead {
+		return false // not at once: who dialled fresh had lost old
+	}
+	return old.dialled == (e.cfg.Name.ID < old.peer.ID)
+}
+
+// preferred returns the connection to use with a node, or otherwise.
+func (e *Endpoint) preferred(node string, otherwise *Conn) *Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if conns := e.links[node]; len(conns) > 0 {
+		return conns[0]
+	}
+	return otherwise
+}
+
+// remove forgets a closed connection.
+func (e *Endpoint) remove(c *Conn) {
+	e.mu.Lock()
+	conns := slices.DeleteFunc(e.links[c.peer.ID], func(o *Conn) bool { return o == c })
+	e.links[c.peer.ID] = conns
+	if len(conns) == 0 {
+		delete(e.links, c.peer.ID)
+	} else {
+		conns[0].poke() // it may drain no longer
+	}
+	e.mu.Unlock()
+}
+
+// Drop closes every link to a node now: it was revoked. Config.Authorize must refuse the node already.
+func (e *Endpoint) Drop(node, reason string) {
+	e.mu.Lock()
+	conns := slices.Clone(e.links[node])
+	e.mu.Unlock()
+	for _, c := range conns {
+		c.close(closeRevoked, reason)
+	}
+}

@@ -1,0 +1,196 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/quicvarint"
+
+	"strowger/pkg/errs"
+)
+
+// Flow is media that this node receives over a link.
+type Flow struct {
+	conn *Conn
+	id   uint64
+	mu   sync.Mutex // one call of recv at a time: datagrams and packet streams come in different goroutines
+	recv func(packet []byte)
+}
+
+// flows are the open flows of a connection by id.
+type flows struct {
+	mu   sync.RWMutex
+	open map[uint64]*Flow
+	last uint64
+}
+
+func (f *flows) get(id uint64) *Flow {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.open[id]
+}
+
+func (f *flows) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.open)
+}
+
+// NewFlow opens a flow, whose id is unique on the connection and never used again. recv gets each RTP or RTCP packet, one
+// at a time, from a goroutine of the link: it must not block, and the packet is its own.
+func (c *Conn) NewFlow(recv func(packet []byte)) (*Flow, error) {
+	c.flows.mu.Lock()
+	defer c.flows.mu.Unlock()
+	if c.Err() != nil {
+		return nil, c.err
+	}
+	if len(c.flows.open) >= maxFlows {
+		return nil, errs.New(errs.Congested, "link to %s carries %d flows already", c.peer.ID, maxFlows)
+	}
+	if c.flows.open == nil {
+		c.flows.open = map[uint64]*Flow{}
+	}
+	c.flows.last++
+	f := &Flow{conn: c, id: c.flows.last, recv: recv}
+	c.flows.open[f.id] = f
+	return f, nil
+}
+
+// ID is what the peer puts before each packet of the flow.
+func (f *Flow) ID() uint64 { return f.id }
+
+// Close ends the flow. A packet that is being delivered at this moment may still reach recv.
+func (f *Flow) Close() {
+	f.conn.flows.mu.Lock()
+	defer f.conn.flows.mu.Unlock()
+	delete(f.conn.flows.open, f.id)
+}
+
+// Send queues an RTP or RTCP packet for a flow of the peer and never blocks. Packets that wait too long, or for which there
+// is no room, are dropped and counted. It fails when the link has ended or the packet is larger than MaxPacket.
+func (c *Conn) Send(flow uint64, packet []byte) error {
+	if len(packet) == 0 || len(packet) > MaxPacket {
+		return errs.New(errs.Invalid, "media packet of %d bytes, want 1 to %d", len(packet), MaxPacket)
+	}
+	if flow > quicvarint.Max {
+		return errs.New(errs.Invalid, "flow id %d is no varint (RFC 9000, 16)", flow)
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if c.queue.push(time.Now(), flow, packet) {
+		c.endpoint.counters.droppedFull.Add(1)
+	}
+	return nil
+}
+
+// sendPackets moves packets from the ring to the connection, which blocks while the path stalls.
+func (c *Conn) sendPackets(ctx context.Context) {
+	count := &c.endpoint.counters
+	var buf []byte
+	for {
+		data, stale, ok := c.queue.pop(time.Now(), buf)
+		count.droppedStale.Add(uint64(stale))
+		buf = data
+		if !ok {
+			select {
+			case <-c.queue.ready:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		err := c.qc.SendDatagram(data) // copies
+		var tooLarge *quic.DatagramTooLargeError
+		switch {
+		case err == nil:
+			count.packetsSent.Add(1)
+		case !errors.As(err, &tooLarge):
+			return // the link ended
+		case c.sendLarge(data):
+			count.largeSent.Add(1)
+		default:
+			count.droppedLarge.Add(1)
+		}
+	}
+}
+
+// sendLarge sends flow id and packet on a stream of their own, if that can be done at once.
+func (c *Conn) sendLarge(data []byte) bool {
+	s, err := c.qc.OpenUniStream()
+	if err != nil {
+		return false
+	}
+	if s.TryWriteAll(append(packetOpener(), data...)) != nil || s.Close() != nil {
+		s.CancelWrite(streamRefused)
+		return false
+	}
+	return true
+}
+
+// receivePackets takes the peer's datagrams.
+func (c *Conn) receivePackets(ctx context.Context) {
+	for {
+		b, err := c.qc.ReceiveDatagram(ctx)
+		if err != nil {
+			return // the link ended
+		}
+		flow, packet, err := decodeDatagram(b)
+		if err != nil {
+			c.endpoint.counters.droppedMalformed.Add(1)
+			continue
+		}
+		c.deliver(flow, packet)
+	}
+}
+
+// acceptPackets takes the peer's unidirectional streams. Each has a goroutine; MaxIncomingUniStreams bounds them.
+func (c *Conn) acceptPackets(ctx context.Context, parts *sync.WaitGroup) {
+	for {
+		s, err := c.qc.AcceptUniStream(ctx)
+		if err != nil {
+			return // the link ended
+		}
+		parts.Go(func() { c.receiveLarge(s) })
+	}
+}
+
+func (c *Conn) receiveLarge(s *quic.ReceiveStream) {
+	flow, packet, err := c.readLarge(s)
+	if err != nil {
+		s.CancelRead(streamRefused)
+		c.refuseStream(err)
+		return
+	}
+	c.deliver(flow, packet)
+}
+
+func (c *Conn) readLarge(s *quic.ReceiveStream) (flow uint64, packet []byte, err error) {
+	if err := s.SetReadDeadline(time.Now().Add(c.endpoint.cfg.Times.Opener)); err != nil {
+		return 0, nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(s, maxPacketStream+1))
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(b) > maxPacketStream {
+		return 0, nil, errs.New(errs.Invalid, "packet stream is longer than %d bytes", maxPacketStream)
+	}
+	return decodePacketStream(b)
+}
+
+func (c *Conn) deliver(flow uint64, packet []byte) {
+	f := c.flows.get(flow)
+	if f == nil {
+		c.endpoint.counters.droppedUnknown.Add(1)
+		return
+	}
+	c.endpoint.counters.packetsReceived.Add(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.recv(packet)
+}
