@@ -19,7 +19,7 @@ const waitingPerWorker = 16
 //
 // The context of f ends with ctx and at the request's deadline. An error of f is sent as the answer: its code and its
 // words, or Internal. Requests past their deadline are dropped unanswered. The returned function, or Close, ends the
-// handler and waits for its workers.
+// handler and waits for its workers. Without a connection the handler is in effect from the next one on.
 func Handle[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *Client, subject, queue string, workers int,
 	f func(context.Context, Subject, Q) (R, error)) (stop func(), err error) {
 	return c.receive(subject, queue, workers, func(m *nats.Msg) {
@@ -73,6 +73,10 @@ func (c *Client) receive(subject, queue string, workers int, handle func(*nats.M
 		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
 	sub.SetClosedHandler(func(string) { close(queued) })
+	if c.state.status().Connected {
+		// In effect when the caller goes on. Lost with the connection, it is repeated by nats.go on the next.
+		_ = c.conn.FlushTimeout(writeTimeout)
+	}
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Add(1)

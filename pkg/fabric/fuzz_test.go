@@ -1,0 +1,63 @@
+package fabric
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+)
+
+func FuzzParseSubject(f *testing.F) {
+	f.Add(SubjectAdmit("org_a", "sw_1"))
+	f.Add(SubjectRevoke("org_a"))
+	f.Add("o.*.lease.>")
+	f.Add("$SYS.REQ.SERVER.PING")
+	f.Fuzz(func(t *testing.T, in string) {
+		s, err := ParseSubject(in)
+		if err == nil && s.String() != in {
+			t.Errorf("%q was read as %+v, which is %q", in, s, s.String())
+		}
+	})
+}
+
+// FuzzDecode reads the requests that come from nodes. What was read must survive being written.
+func FuzzDecode(f *testing.F) {
+	h := Header{Capability: 1, ID: "rq_1", Deadline: time.Date(2026, 11, 1, 8, 0, 2, 0, time.UTC)}
+	for subject, m := range map[string]any{
+		SubjectAdmit("org_a", "sw_1"): Admit{Header: h, Call: "ca_1", Device: "dv_1", Dialled: "301001", Media: []string{"audio"}},
+		SubjectPlan("org_a", "sw_1"):  PlanRequest{Header: h, Key: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
+		SubjectLease("org_a", "sw_1"): Lease{Header: h, Node: designation.Node{ID: "sw_1", Addresses: []string{"192.0.2.1:7443"}},
+			Registered: []string{"dv_1"}, Changed: true, Version: "0.1.0", Peers: map[string]uint64{"st_2": 7}},
+		SubjectLedger("org_a", "sw_1"): Ledger{Header: h, Spool: "sp_1", First: 3, Events: []ledger.Event{
+			{Seq: 3, At: 1, Call: "ca_1", Kind: ledger.Attempt, From: &designation.Party{Number: "201001"}}}},
+		SubjectCopy("org_a", "st_1"):        CopyRequest{Header: h, Have: 4},
+		SubjectRenew("org_a", "sw_1"):       Renew{Header: h, CSR: []byte{0x30, 0x82}},
+		SubjectRevocations("org_a", "sw_1"): RevokeRequest{Header: h, After: 2},
+		SubjectOffer("org_a", "sw_1"):       Offer{Header: h, Plan: designation.Plan{Call: "ca_1", Ring: time.Minute}},
+		SubjectControl("org_a", "sw_1"):     Control{Header: h, Do: "hangup", Args: json.RawMessage(`{"call":"ca_1"}`)},
+	} {
+		data, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(subject, data)
+	}
+	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
+	f.Fuzz(func(t *testing.T, subject string, data []byte) {
+		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
+			&Offer{}, &Control{}} {
+			if _, err := decode(subject, data, MaxRequest, q); err != nil {
+				if errs.CodeOf(err) != errs.Invalid {
+					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))
+				}
+				continue
+			}
+			if _, err := encode(subject, q, 8*MaxRequest); err != nil {
+				t.Errorf("%T was read but cannot be written: %v", q, err)
+			}
+		}
+	})
+}
