@@ -29,8 +29,8 @@ type Table[T any] struct {
 	org     func(*T) *string // nil: the object is an organization
 	columns []column[T]
 
-	check     func(ctx context.Context, tx *sql.Tx, v *T) error                 // may v be written?
-	after     func(ctx context.Context, tx *sql.Tx, v *T) error                 // nil: nothing depends on a written v
+	check     func(ctx context.Context, tx *sql.Tx, v *T) error     // may v be written?
+	after     func(ctx context.Context, tx *sql.Tx, v *T) error     // nil: nothing depends on a written v
 	fill      func(ctx context.Context, q querier, items []T) error // nil: all fields are columns
 	referrers []referrer
 }
