@@ -1,0 +1,254 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		org, sw := o.org.ID, o.switches[0].ID
+		until := time.UnixMicro(1_900_000_000_000_000).UTC()
+		must(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", until))
+		got, err := s.Switches.Get(ctx, org, sw)
+		must(t, err)
+		if got.State != "enrolled" || got.KeyHash != "hash" || !got.NotAfter.Equal(until) || got.Version != 2 {
+			t.Errorf("enrolled switch is %+v", got)
+		}
+		got.Name, got.State, got.KeyHash = "renamed", "new", "forged"
+		must(t, s.Switches.Update(ctx, org, &got))
+		if got.State != "enrolled" || got.KeyHash != "hash" || got.Name != "renamed" {
+			t.Errorf("an update changed what it may not: %+v", got)
+		}
+		keys, err := s.SwitchKeys(ctx, org)
+		must(t, err)
+		if len(keys) != 1 || keys[sw] != "signing" {
+			t.Errorf("signing keys %v", keys)
+		}
+		must(t, s.RevokeSwitch(ctx, org, sw))
+		must(t, s.RevokeSwitch(ctx, org, sw))
+		if got, err = s.Switches.Get(ctx, org, sw); err != nil || got.State != "revoked" || got.Version != 4 {
+			t.Errorf("revoked switch is %+v, %v", got, err)
+		}
+		if keys, err = s.SwitchKeys(ctx, org); err != nil || len(keys) != 0 {
+			t.Errorf("signing keys of a revoked switch: %v, %v", keys, err)
+		}
+		refused(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", until), errs.Revoked)
+		refused(t, s.SetSwitchEnrolled(ctx, org, "sw_x", "hash", "signing", until), errs.NotFound)
+		refused(t, s.RevokeSwitch(ctx, org, "sw_x"), errs.NotFound)
+	})
+}
+
+func TestRevocationsAreNumbered(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if _, err := s.AddRevocation(ctx, o.org.ID, func(n uint64) (string, error) { return fmt.Sprint("statement ", n), nil }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		got, err := s.Revocations(ctx, o.org.ID, 2)
+		must(t, err)
+		if want := []string{"statement 3", "statement 4", "statement 5"}; !slices.Equal(got, want) {
+			t.Errorf("revocations after 2: %v", got)
+		}
+	})
+}
+
+func TestEnrolmentCodesWorkOnce(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		now := time.UnixMicro(1_800_000_000_000_000).UTC()
+		e := Enrolment{Hash: []byte("h1"), Org: o.org.ID, Node: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}
+		must(t, s.CreateEnrolment(ctx, e))
+		got, err := s.UseEnrolment(ctx, e.Hash, "key", now)
+		must(t, err)
+		if got.Node != e.Node || got.Org != e.Org || !got.ExpiresAt.Equal(e.ExpiresAt) {
+			t.Errorf("used enrolment is %+v", got)
+		}
+		_, err = s.UseEnrolment(ctx, e.Hash, "key", now.Add(time.Minute))
+		must(t, err)
+		_, err = s.UseEnrolment(ctx, e.Hash, "other", now)
+		refused(t, err, errs.Used)
+		_, err = s.UseEnrolment(ctx, []byte("h2"), "key", now)
+		refused(t, err, errs.NotFound)
+
+		e.Hash = []byte("h3")
+		must(t, s.CreateEnrolment(ctx, e))
+		_, err = s.UseEnrolment(ctx, []byte("h1"), "key", now)
+		refused(t, err, errs.NotFound, "newer")
+		for range 2 {
+			_, err = s.UseEnrolment(ctx, e.Hash, "key", now.Add(time.Hour))
+			refused(t, err, errs.Expired)
+		}
+		e.Node = "sw_x"
+		refused(t, s.CreateEnrolment(ctx, e), errs.NotFound)
+	})
+}
+
+func TestOneKeyWinsAnEnrolmentCode(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		now := time.UnixMicro(1_800_000_000_000_000)
+		must(t, s.CreateEnrolment(ctx, Enrolment{Hash: []byte("h"), Org: o.org.ID, Node: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}))
+		results := make([]error, 8)
+		var wg sync.WaitGroup
+		for i := range results {
+			wg.Go(func() { _, results[i] = s.UseEnrolment(ctx, []byte("h"), fmt.Sprint("key", i), now) })
+		}
+		wg.Wait()
+		won := 0
+		for _, err := range results {
+			if err == nil {
+				won++
+				continue
+			}
+			refused(t, err, errs.Used)
+		}
+		if won != 1 {
+			t.Errorf("%d keys used one code", won)
+		}
+	})
+}
+
+func TestSecrets(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		_, err := s.Secret(ctx, "ca")
+		refused(t, err, errs.NotFound, "ca")
+		must(t, s.PutSecret(ctx, "ca", []byte{0, 1, 255}))
+		stored, err := s.PutSecretOnce(ctx, "ca", []byte{2})
+		must(t, err)
+		if !bytes.Equal(stored, []byte{0, 1, 255}) {
+			t.Errorf("the second writer of a secret got %v", stored)
+		}
+		must(t, s.PutSecret(ctx, "ca", []byte{3}))
+		if stored, err = s.Secret(ctx, "ca"); err != nil || !bytes.Equal(stored, []byte{3}) {
+			t.Errorf("secret is %v, %v", stored, err)
+		}
+		if stored, err = s.PutSecretOnce(ctx, "new", []byte{4}); err != nil || !bytes.Equal(stored, []byte{4}) {
+			t.Errorf("the first writer of a secret got %v, %v", stored, err)
+		}
+
+		for _, wrapped := range [][]byte{{1}, {2}} {
+			must(t, s.SetCredential(ctx, o.org.ID, o.devices[0].ID, wrapped))
+		}
+		refused(t, s.SetCredential(ctx, o.org.ID, "dv_x", []byte{1}), errs.NotFound)
+		creds, err := s.Credentials(ctx, o.org.ID)
+		must(t, err)
+		if len(creds) != 1 || !bytes.Equal(creds[o.devices[0].ID], []byte{2}) {
+			t.Errorf("credentials %v", creds)
+		}
+		for want := uint64(1); want < 4; want++ {
+			if got, err := s.NextVersion(ctx, o.org.ID, "copy"); err != nil || got != want {
+				t.Errorf("version %d, %v; want %d", got, err, want)
+			}
+		}
+	})
+}
+
+func TestLeasesShowInTheRegistry(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		now := time.UnixMicro(1_800_000_000_000_000).UTC()
+		s.now = func() time.Time { return now }
+		org, sw := o.org.ID, o.switches[0].ID
+		must(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", now))
+		told := 0
+		s.OnChange(func(string) { told++ })
+		l := fabric.Lease{
+			Node: designation.Node{ID: sw, Addresses: []string{"192.0.2.1:7443"}, KeyHash: "hash", Boot: "bo_1"}, Version: "1.0",
+			Registered: []string{o.devices[0].ID, o.devices[1].ID},
+		}
+		must(t, s.PutLease(ctx, org, l, now))
+		must(t, s.PutLease(ctx, org, l, now))
+		if told != 1 {
+			t.Errorf("two leases with one address told %d changes", told)
+		}
+		v, err := s.Switches.Get(ctx, org, sw)
+		must(t, err)
+		if !v.Live || !v.SeenAt.Equal(now) || !slices.Equal(v.Addresses, l.Node.Addresses) || v.Software != "1.0" {
+			t.Errorf("live switch is %+v", v)
+		}
+		ds, _, err := s.Devices.List(ctx, org, Query{})
+		must(t, err)
+		if !ds[0].Registered || ds[1].Registered {
+			t.Errorf("a switch registers only its own devices, got %+v", ds)
+		}
+		stored, err := s.Leases(ctx, org)
+		must(t, err)
+		if len(stored) != 1 || stored[0].Node.Boot != "bo_1" || !stored[0].Live(now) {
+			t.Errorf("leases %+v", stored)
+		}
+		now = now.Add(fabric.LeaseLifetime)
+		if v, err = s.Switches.Get(ctx, org, sw); err != nil || v.Live {
+			t.Errorf("switch is live without a lease: %+v, %v", v, err)
+		}
+		if d, err := s.Devices.Get(ctx, org, o.devices[0].ID); err != nil || d.Registered {
+			t.Errorf("device is registered without a lease: %+v, %v", d, err)
+		}
+		l.Node.ID = "sw_x"
+		refused(t, s.PutLease(ctx, org, l, now), errs.NotFound)
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for dsn, words := range map[string]string{
+		"mysql://x:secret@y":           "must begin with sqlite: or postgres://",
+		"sqlite:":                      "lacks a file name",
+		"sqlite:/nonexistent/dir/file": "/nonexistent/dir/file",
+	} {
+		_, err := Open(t.Context(), dsn, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Open(%q) = %v", dsn, err)
+		}
+	}
+}
+
+func TestDatabaseOfANewerReleaseIsRefused(t *testing.T) {
+	for name, dsn := range dsns(t) {
+		t.Run(name, func(t *testing.T) {
+			address := dsn(t)
+			s := open(t, address)
+			_, err := s.write.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, $1)`, true)
+			must(t, err)
+			again, err := Open(t.Context(), address, slog.New(slog.DiscardHandler))
+			if err == nil {
+				err = errors.Join(errors.New("opened"), again.Close())
+			}
+			if !strings.Contains(err.Error(), "newer release") {
+				t.Errorf("opening the database of a newer release: %v", err)
+			}
+		})
+	}
+}
+
+func TestInstancesThatStartTogetherMigrateOnce(t *testing.T) {
+	dsn := dsns(t)["postgres"](t)
+	stores := make([]*Store, 3)
+	var wg sync.WaitGroup
+	for i := range stores {
+		wg.Go(func() { stores[i] = open(t, dsn) })
+	}
+	wg.Wait()
+	for _, s := range stores {
+		must(t, s.Ping(t.Context()))
+	}
+}
