@@ -1,0 +1,111 @@
+package media
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+
+	"strowger/pkg/rtp"
+)
+
+// maxPacket is the largest packet taken, in bytes: an Ethernet frame. Audio packets have a few hundred.
+const maxPacket = 1500
+
+// kind tells the two halves of a port apart.
+type kind uint8
+
+const (
+	media kind = iota
+	control
+	kinds
+)
+
+// target is where the packets for a leg go: an address, or a flow of its link.
+type target struct {
+	addr netip.AddrPort
+	flow uint64
+}
+
+// carrier is what a port sends with.
+type carrier interface {
+	send(k kind, to target, packet []byte) error
+	close() // returns when nothing is received any more
+}
+
+// sockets is the carrier of a leg that is reached by UDP: RTP on an even port, RTCP on the next (RFC 3550, 11).
+type sockets struct {
+	conns   [kinds]*net.UDPConn
+	readers sync.WaitGroup
+}
+
+func (s *sockets) port() uint16 { return addrOf(s.conns[media]).Port() }
+
+func (s *sockets) read(p *Port) {
+	for k, conn := range s.conns {
+		s.readers.Go(func() { readSocket(p, kind(k), conn) })
+	}
+}
+
+// readSocket hands packets to the port until the socket is closed. Another error ends it too: the silence that follows
+// is noticed by who watches the call.
+func readSocket(p *Port, k kind, conn *net.UDPConn) {
+	buffer := make([]byte, maxPacket+1)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				p.relay.cfg.Logger.Warn("media socket cannot be read", "local", addrOf(conn), "error", err)
+			}
+			return
+		}
+		p.receive(k, buffer[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
+	}
+}
+
+func (s *sockets) send(k kind, to target, packet []byte) error {
+	_, err := s.conns[k].WriteToUDPAddrPort(packet, to.addr)
+	return err
+}
+
+func (s *sockets) close() {
+	for _, c := range s.conns {
+		c.Close()
+	}
+	s.readers.Wait()
+}
+
+func addrOf(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// Link is a connection to another switch, as linkside adapts it.
+type Link interface {
+	// NewFlow begins to receive. receive gets each packet for the time of the call and may change it.
+	NewFlow(receive func(packet []byte)) (Flow, error)
+	// Send sends a packet on a flow of the other side without blocking, and does not keep it.
+	Send(flow uint64, packet []byte) error
+}
+
+// Flow is what a link receives under one number.
+type Flow interface {
+	ID() uint64 // from 1
+	Close()
+}
+
+// linkFlow is the carrier of a leg that is reached over a link.
+type linkFlow struct {
+	link Link
+	flow Flow
+}
+
+func (l linkFlow) send(_ kind, to target, packet []byte) error { return l.link.Send(to.flow, packet) }
+
+func (l linkFlow) close() { l.flow.Close() }
+
+// receiveFlow tells RTP and RTCP apart, which share a flow (RFC 5761, 4).
+func (p *Port) receiveFlow(packet []byte) {
+	k := media
+	if rtp.IsControl(packet) {
+		k = control
+	}
+	p.receive(k, packet, netip.AddrPort{})
+}

@@ -1,0 +1,28 @@
+// Package media relays the audio of calls: RTP and RTCP between two legs, each of them a pair of UDP ports towards a
+// phone or a flow on a link towards another switch.
+//
+// A packet passes unchanged but for its payload type, which is that of the same codec on the other leg. Sequence
+// numbers, timestamps and synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC
+// 3550, 7.1), and both ends see the whole path. The relay reads reports as they pass for the quality of each leg.
+//
+// # Whose packets are taken
+//
+// A phone behind a NAT sends from another address than it signals, and anybody can send to an open UDP port. A leg's
+// packets are taken from one source at a time:
+//
+//  1. A source is allowed if it is the address that the leg's SDP names, or any port of the IP that the leg's SIP comes
+//     from. RTP must have a payload type that we told the leg to send; RTCP must be well formed.
+//  2. The first allowed source is latched: it is heard, and what the leg is to get is sent there instead of to the
+//     signalled address. RTP and RTCP latch each for itself.
+//  3. The signalled address itself may take over at any time: nobody but the phone could name it.
+//  4. Another port of the SIP's IP takes over after the latched source has been silent for 500 ms and 5 packets in a row
+//     came from it. That lets a phone go on whose NAT forgot it, at the price of half a second of silence; and somebody
+//     else behind that NAT cannot take a call over whose phone is talking.
+//  5. Any other IP is a stranger until a new offer or answer names it. A description that changes nothing keeps the
+//     latched source, so that hold and resume open no gap for others.
+//
+// What comes on a link is authenticated by the link and taken as it is. There RTP and RTCP share one flow and are told
+// apart by RFC 5761, 4.
+//
+// Each drop is counted by its Reason. Nothing is queued: what cannot be sent at once is dropped.
+package media

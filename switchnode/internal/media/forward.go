@@ -1,0 +1,151 @@
+package media
+
+import (
+	"net/netip"
+	"time"
+
+	"strowger/pkg/rtp"
+)
+
+// receive takes a packet of the leg, or of somebody else. It runs in the goroutine of the socket or of the link.
+func (p *Port) receive(k kind, packet []byte, from netip.AddrPort) {
+	at := p.relay.cfg.Now()
+	if len(packet) > maxPacket {
+		p.dropped.add(Malformed)
+		return
+	}
+	if k == media {
+		p.receiveMedia(packet, from, at)
+	} else {
+		p.receiveControl(packet, from, at)
+	}
+}
+
+func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
+	h, _, err := rtp.Parse(packet)
+	if err != nil {
+		p.dropped.add(Malformed)
+		return
+	}
+	r := p.route.Load()
+	passage := &r.formats[h.PT]
+	if !passage.negotiated {
+		p.dropped.add(NotNegotiated)
+		return
+	}
+	p.mu.Lock()
+	ok := p.admit(media, from, at)
+	if ok {
+		p.quality.receiver.Receive(h, int(passage.clock), at)
+	}
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	p.received.Add(1)
+	switch {
+	case r.peer == nil:
+		p.dropped.add(NotBridged)
+	case !passage.passes:
+		p.dropped.add(NoCodec)
+	case !r.peer.receives.Load():
+		p.dropped.add(OnHold)
+	default:
+		rtp.SetPayloadType(packet, passage.pt)
+		if p.pass(media, r.peer, packet) {
+			r.peer.outgoing.Store(pack(h.SSRC, passage.clock))
+			r.peer.sent.Add(1)
+		}
+	}
+}
+
+// admit lets the latch judge, and counts. It is called with p.mu held.
+func (p *Port) admit(k kind, from netip.AddrPort, at time.Time) bool {
+	if !p.trusted {
+		switch p.latches[k].judge(from, at) {
+		case stranger:
+			p.dropped.add(Stranger)
+			return false
+		case rival:
+			p.dropped.add(Rival)
+			return false
+		case moved:
+			p.aim(k)
+		}
+	}
+	p.quality.last = at
+	return true
+}
+
+func (p *Port) pass(k kind, to *Port, packet []byte) bool {
+	t := to.targets[k].Load()
+	if t == nil {
+		p.dropped.add(NoRemote)
+		return false
+	}
+	if err := to.carrier.send(k, *t, packet); err != nil {
+		p.dropped.add(Unsent)
+		return false
+	}
+	return true
+}
+
+// receiveControl reads the reports in an RTCP packet and passes it on. A hold does not stop RTCP (RFC 3264, 5.1).
+func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) {
+	c, err := rtp.ParseControl(packet)
+	if err != nil {
+		p.dropped.add(Malformed)
+		return
+	}
+	p.mu.Lock()
+	ok := p.admit(control, from, at)
+	if ok {
+		p.quality.read(c, p.outgoing.Load(), at)
+	}
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	peer := p.route.Load().peer
+	if peer == nil {
+		p.dropped.add(NotBridged)
+		return
+	}
+	if c.Report != nil {
+		peer.reportSent(*c.Report, at)
+	}
+	p.pass(control, peer, packet)
+}
+
+// reportSent notes that a sender report is about to go to the leg, before the answer to it can come.
+func (p *Port) reportSent(s rtp.SenderReport, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quality.trips.Sent(s, at)
+}
+
+// read takes the figures from the block about the source that the leg hears. Blocks about others tell nothing of this
+// leg.
+func (q *quality) read(c rtp.Control, outgoing uint64, at time.Time) {
+	ssrc, clock := unpack(outgoing)
+	for _, b := range c.Blocks {
+		if b.SSRC != ssrc {
+			continue
+		}
+		if b.SSRC != q.reported.SSRC {
+			q.lostBefore += int64(q.reported.Lost)
+		}
+		q.reported = b
+		if clock > 0 {
+			q.jitter = time.Duration(b.Jitter) * time.Second / time.Duration(clock)
+		}
+		if d, ok := q.trips.Measure(b, at); ok {
+			q.trip = d
+		}
+	}
+}
+
+// pack and unpack keep a source and its clock in one word, so that they change together.
+func pack(ssrc, clock uint32) uint64 { return uint64(ssrc)<<32 | uint64(clock) }
+
+func unpack(v uint64) (ssrc, clock uint32) { return uint32(v >> 32), uint32(v) }

@@ -1,0 +1,223 @@
+package media
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"strowger/pkg/ledger"
+	"strowger/pkg/rtp"
+	"strowger/pkg/sdp"
+)
+
+// Port is where one leg's media come in and go out. It is safe for concurrent use.
+type Port struct {
+	relay   *Relay
+	trusted bool // a link: what comes is authenticated
+	carrier carrier
+	local   sdp.Local
+	once    sync.Once
+
+	// Settings, guarded by relay.mu.
+	sends, gets []sdp.Format // payload types that the leg sends, and those it wants to get
+	peer        *Port
+
+	// What the packets' goroutines read without a lock.
+	route    atomic.Pointer[route]
+	targets  [kinds]atomic.Pointer[target]
+	receives atomic.Bool   // the leg wants to hear
+	outgoing atomic.Uint64 // SSRC and clock of the last packet sent to the leg, see pack
+
+	received, sent atomic.Uint64
+	dropped        drops
+
+	mu      sync.Mutex // guards what follows, for no longer than a few instructions
+	latches [kinds]latch
+	quality quality
+}
+
+// quality is what is measured on a leg.
+type quality struct {
+	receiver   rtp.Receiver
+	last       time.Time // of the last packet taken
+	trips      rtp.RoundTrip
+	trip       time.Duration
+	reported   rtp.Block // the leg's last report on what we sent
+	lostBefore int64     // reported of earlier sources
+	jitter     time.Duration
+}
+
+// route is what happens to the packets of a leg. It is replaced as a whole.
+type route struct {
+	peer    *Port // nil: not bridged
+	formats [128]passage
+}
+
+// passage is what happens to one payload type that the leg sends.
+type passage struct {
+	negotiated, passes bool
+	pt                 uint8  // on the other side
+	clock              uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+}
+
+// Local is where the leg has to send to, for its SDP.
+func (p *Port) Local() sdp.Local { return p.local }
+
+// SetLocal sets the payload types that we told the leg to send.
+func (p *Port) SetLocal(formats []sdp.Format) {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	p.sends = formats
+	p.reroute()
+}
+
+// SetRemote sets what the leg told us: where to send, what to send, whether to send at all. sip is where its SIP comes
+// from, the zero value on a link.
+func (p *Port) SetRemote(s sdp.Session, sip netip.Addr) {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	p.gets = s.Formats
+	p.receives.Store(s.Direction.Receives())
+	if p.trusted {
+		p.setFlow(s.Flow)
+	} else {
+		p.setAddresses([kinds]netip.AddrPort{s.Audio, s.RTCP}, sip.Unmap())
+	}
+	if p.peer != nil {
+		p.peer.reroute()
+	}
+}
+
+func (p *Port) setFlow(flow uint64) {
+	for k := range p.targets {
+		if flow == 0 {
+			p.targets[k].Store(nil) // the other side named no flow
+			continue
+		}
+		p.targets[k].Store(&target{flow: flow})
+	}
+}
+
+func (p *Port) setAddresses(signalled [kinds]netip.AddrPort, sip netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := range kinds {
+		if signalled[k].Addr().IsUnspecified() { // the hold of RFC 2543 names no address: the last one stays
+			signalled[k] = p.latches[k].signalled
+		}
+		p.latches[k].allow(signalled[k], sip)
+		p.aim(k)
+	}
+}
+
+// aim sets where the leg's packets go, after a change of its latch. It is called with p.mu held.
+func (p *Port) aim(k kind) {
+	if addr, ok := p.latches[k].target(); ok {
+		p.targets[k].Store(&target{addr: addr})
+	} else {
+		p.targets[k].Store(nil)
+	}
+}
+
+// Bridge lets two ports of one relay hear each other. What either was bridged to before, it no longer is.
+func Bridge(a, b *Port) {
+	a.relay.mu.Lock()
+	defer a.relay.mu.Unlock()
+	a.unbridge()
+	b.unbridge()
+	a.peer, b.peer = b, a
+	a.reroute()
+	b.reroute()
+}
+
+// Unbridge separates the port from its other side.
+func (p *Port) Unbridge() {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	p.unbridge()
+}
+
+func (p *Port) unbridge() {
+	other := p.peer
+	if other == nil {
+		return
+	}
+	p.peer, other.peer = nil, nil
+	p.reroute()
+	other.reroute()
+}
+
+// reroute makes the route anew. It is called with relay.mu held.
+func (p *Port) reroute() {
+	r := &route{peer: p.peer}
+	for _, f := range p.sends {
+		passage := passage{negotiated: true, clock: uint32(f.Clock)}
+		if f.Name == sdp.TelephoneEvent {
+			passage.clock = 0 // RFC 4733, 2.2: its packets repeat the timestamp of the event's beginning
+		}
+		if p.peer != nil {
+			var other sdp.Format
+			other, passage.passes = sdp.Find(p.peer.gets, f.Codec)
+			passage.pt = other.PT
+		}
+		r.formats[f.PT&0x7f] = passage
+	}
+	p.route.Store(r)
+}
+
+// Close ends receiving and frees the ports. It returns when no packet of the leg is in work any more.
+func (p *Port) Close() {
+	p.once.Do(func() {
+		p.Unbridge()
+		p.carrier.close()
+		p.relay.remove(p)
+	})
+}
+
+// LastReceived is when the leg's last packet came, RTP or RTCP; the zero time before the first.
+func (p *Port) LastReceived() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.quality.last
+}
+
+// Addresses are where the leg's RTP comes in and goes to, in the words of the ledger; remote is "" if unknown.
+func (p *Port) Addresses() (local, remote string) {
+	t := p.targets[media].Load()
+	if p.trusted {
+		if local = flowWords(p.local.Flow); t != nil {
+			remote = flowWords(t.flow)
+		}
+		return local, remote
+	}
+	if local = p.local.Addr.String(); t != nil {
+		remote = t.addr.String()
+	}
+	return local, remote
+}
+
+func flowWords(flow uint64) string { return fmt.Sprintf("link flow %d", flow) }
+
+// Stats is what was measured on the leg so far.
+func (p *Port) Stats() ledger.QualityFigures {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := &p.quality
+	f := ledger.QualityFigures{
+		PacketsReceived: p.received.Load(),
+		PacketsSent:     p.sent.Load(),
+		LostReceived:    q.receiver.Lost(),
+		JitterReceived:  milliseconds(q.receiver.Jitter()),
+		LostSent:        q.lostBefore + int64(q.reported.Lost),
+		JitterSent:      milliseconds(q.jitter),
+		RoundTrip:       milliseconds(q.trip),
+	}
+	for r := Malformed; r <= NotNegotiated; r++ {
+		f.PacketsDropped += p.dropped[r].Load()
+	}
+	return f
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

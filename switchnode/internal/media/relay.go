@@ -1,0 +1,222 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"strowger/pkg/errs"
+)
+
+// Config is what a relay needs to know.
+type Config struct {
+	Bind      netip.Addr // where to listen; unspecified for all
+	Advertise netip.Addr // what SDP says; the zero value means Bind
+	// MinPort and MaxPort bound the UDP ports of the legs, two for each. 0 and 0 let the system choose.
+	MinPort, MaxPort uint16
+	Logger           *slog.Logger
+	Now              func() time.Time
+}
+
+func (c *Config) validate() error {
+	if !c.Advertise.IsValid() {
+		c.Advertise = c.Bind
+	}
+	switch {
+	case !c.Bind.IsValid():
+		return errs.New(errs.Invalid, "media: no address to listen on")
+	case c.Advertise.IsUnspecified():
+		return errs.New(errs.Invalid, "media: %s cannot be told to a phone; say which address to advertise", c.Advertise)
+	case c.MinPort == 0 && c.MaxPort == 0:
+		return nil
+	case c.MinPort == 0 || pairs(c.MinPort, c.MaxPort) == 0:
+		return errs.New(errs.Invalid, "media: no pair of ports, even and odd, in %d-%d", c.MinPort, c.MaxPort)
+	}
+	return nil
+}
+
+// firstEven is the first port of a range that can carry RTP (RFC 3550, 11).
+func firstEven(low uint16) int { return (int(low) + 1) &^ 1 }
+
+func pairs(low, high uint16) int { return max(0, (int(high)+1-firstEven(low))/2) }
+
+// Relay hands out ports. It is safe for concurrent use.
+type Relay struct {
+	cfg Config
+
+	mu     sync.Mutex // guards what follows and the settings of all ports
+	ports  map[*Port]struct{}
+	used   map[int]bool // RTP ports of the range
+	next   int          // pair to try next: a port rests as long as possible, so that late packets meet nobody
+	closed Counters     // of closed ports
+}
+
+// NewRelay returns a relay without any port open.
+func NewRelay(cfg Config) (*Relay, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Relay{
+		cfg: cfg, ports: map[*Port]struct{}{}, used: map[int]bool{}, closed: Counters{Dropped: map[Reason]uint64{}},
+	}, nil
+}
+
+// Open opens the ports of a leg that is reached by UDP and begins to receive. Without a free pair it is errs.Congested.
+func (r *Relay) Open() (*Port, error) {
+	s, err := r.listen()
+	if err != nil {
+		return nil, err
+	}
+	p := r.newPort()
+	p.carrier = s
+	p.local.Addr = netip.AddrPortFrom(r.cfg.Advertise, s.port())
+	r.add(p)
+	s.read(p)
+	return p, nil
+}
+
+// OpenFlow opens a flow for a leg that is reached over a link.
+func (r *Relay) OpenFlow(link Link) (*Port, error) {
+	p := r.newPort()
+	p.trusted = true
+	flow, err := link.NewFlow(p.receiveFlow)
+	if err != nil {
+		return nil, fmt.Errorf("open a flow for media: %w", err)
+	}
+	p.carrier = linkFlow{link, flow}
+	p.local.Flow = flow.ID()
+	r.add(p)
+	return p, nil
+}
+
+func (r *Relay) newPort() *Port {
+	p := &Port{relay: r}
+	p.route.Store(&route{})
+	return p
+}
+
+func (r *Relay) add(p *Port) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ports[p] = struct{}{}
+}
+
+func (r *Relay) remove(p *Port) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ports, p)
+	r.closed.add(p)
+	if p.local.Addr.IsValid() {
+		delete(r.used, int(p.local.Addr.Port()))
+	}
+}
+
+// Close closes all ports.
+func (r *Relay) Close() {
+	r.mu.Lock()
+	open := slices.Collect(maps.Keys(r.ports))
+	r.mu.Unlock()
+	for _, p := range open {
+		p.Close()
+	}
+}
+
+// Counters is what the relay did so far.
+func (r *Relay) Counters() Counters {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.closed
+	c.Ports, c.Dropped = len(r.ports), maps.Clone(r.closed.Dropped)
+	for p := range r.ports {
+		c.add(p)
+	}
+	return c
+}
+
+// listen binds a pair of the range, or any.
+func (r *Relay) listen() (*sockets, error) {
+	if r.cfg.MinPort == 0 {
+		return r.listenAny()
+	}
+	n := pairs(r.cfg.MinPort, r.cfg.MaxPort)
+	for range n {
+		port, ok := r.reserve(n)
+		if !ok {
+			break
+		}
+		s, err := r.bind(port)
+		if err == nil {
+			return s, nil
+		}
+		r.release(port)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, errs.New(errs.Congested, "open media ports %d and %d: %w", port, port+1, err)
+		}
+	}
+	return nil, errs.New(errs.Congested, "all %d pairs of media ports in %d-%d are in use; widen the range",
+		n, r.cfg.MinPort, r.cfg.MaxPort)
+}
+
+// reserve takes the next pair of n that this relay does not use.
+func (r *Relay) reserve(n int) (port int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range n {
+		port = firstEven(r.cfg.MinPort) + 2*(r.next%n)
+		r.next++
+		if !r.used[port] {
+			r.used[port] = true
+			return port, true
+		}
+	}
+	return 0, false
+}
+
+func (r *Relay) release(port int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.used, port)
+}
+
+// listenAny lets the system choose one port of the pair, and tries the other.
+func (r *Relay) listenAny() (*sockets, error) {
+	const attempts = 32
+	var last error
+	for range attempts {
+		probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, 0)))
+		if err != nil {
+			return nil, errs.New(errs.Congested, "open a media port: %w", err)
+		}
+		port := int(addrOf(probe).Port()) &^ 1
+		probe.Close()
+		s, err := r.bind(port)
+		if err == nil {
+			return s, nil
+		}
+		last = err
+	}
+	return nil, errs.New(errs.Congested, "no free pair of media ports in %d attempts: %w", attempts, last)
+}
+
+func (r *Relay) bind(port int) (*sockets, error) {
+	var s sockets
+	for k := range s.conns {
+		addr := netip.AddrPortFrom(r.cfg.Bind, uint16(port+k))
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+		if err != nil {
+			if k > 0 {
+				s.conns[0].Close()
+			}
+			return nil, err
+		}
+		s.conns[k] = c
+	}
+	return &s, nil
+}
