@@ -1,0 +1,348 @@
+package sip
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Handler takes the requests that begin something. Its methods are called from many goroutines and must be quick.
+type Handler interface {
+	// Invite takes an INVITE outside of any dialog; the 100 is sent already. It refuses the dialog or gives it to an owner
+	// ([Dialog.SetOwner]) before it returns; else the caller hears 500.
+	Invite(d *Dialog)
+	// Register takes a REGISTER. It must call respond exactly once, when it likes.
+	Register(req *Request, from Peer, respond Respond)
+}
+
+// Respond answers a request with a final response.
+type Respond func(code int, reason string, headers ...Header)
+
+// Config is what an endpoint is made of.
+type Config struct {
+	Name          string // User-Agent
+	AdvertiseHost string // the address that peers use to reach us; empty: that of the listener, which must be a specific one
+	Handler       Handler
+	Logger        *slog.Logger
+}
+
+// Endpoint is one SIP user agent.
+type Endpoint struct {
+	cfg       Config
+	transport *sip.TransportLayer
+	layer     *sip.TransactionLayer
+	secret    []byte // of the To tags
+	tally     tally
+	streams   map[string]*listener    // by transport: what sipgo accepts from
+	accepts   map[string]net.Listener // by transport: what we accept from
+	udp       *net.UDPConn
+	running   chan struct{}
+	ctx       context.Context // of Run; set before running is closed
+	wg        sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	open    map[Peer]*Stream
+	dialogs map[key]*Dialog
+}
+
+// key names a dialog of ours by its Call-ID and our tag.
+type key struct{ callID, tag string }
+
+var (
+	errClosed = errors.New("the SIP endpoint does not run")
+	errNoDial = errors.New("the stream is gone, and only its owner opens another")
+)
+
+// NewEndpoint makes an endpoint. Nothing is read or sent before [Endpoint.Run].
+func NewEndpoint(cfg Config) *Endpoint {
+	globals()
+	e := &Endpoint{
+		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}),
+		streams: map[string]*listener{TCP: newListener(), TLS: newListener()},
+		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, dialogs: map[key]*Dialog{},
+	}
+	_, _ = rand.Read(e.secret) // never fails (crypto/rand)
+	// sipgo must neither dial nor resolve: it would send what was meant for an authenticated stream in clear to whoever a
+	// Via names.
+	never := func(net.Addr) net.Dialer {
+		return net.Dialer{Control: func(string, string, syscall.RawConn) error { return errNoDial }}
+	}
+	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoDial }}
+	e.transport = sip.NewTransportLayer(resolver, sip.NewParser(), nil,
+		sip.WithTransportLayerTransports(sip.TransportsConfig{
+			TCP: &sip.TransportTCP{DialerCreate: never},
+			TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{DialerCreate: never}},
+		}))
+	e.transport.OnMessage(e.prepare) // before the transaction layer adds itself
+	e.layer = sip.NewTransactionLayer(e.transport, sip.WithTransactionLayerTerminateOnConnClose(),
+		sip.WithTransactionLayerUnhandledResponseHandler(e.stray))
+	e.layer.OnRequest(e.serve)
+	return e
+}
+
+// ListenUDP binds a socket before [Endpoint.Run], at most one, and returns its address; port 0 chooses a free one.
+func (e *Endpoint) ListenUDP(addr string) (netip.AddrPort, error) {
+	at, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen for SIP over UDP on %q: %w", addr, err)
+	}
+	c, err := net.ListenUDP("udp", at)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen for SIP over UDP: %w", err)
+	}
+	e.udp = c
+	return e.bound(c.LocalAddr(), c)
+}
+
+// ListenTCP listens for connections, in the manner of ListenUDP.
+func (e *Endpoint) ListenTCP(addr string) (netip.AddrPort, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen for SIP over TCP: %w", err)
+	}
+	e.accepts[TCP] = l
+	return e.bound(l.Addr(), l)
+}
+
+// ListenTLS listens for TLS connections, in the manner of ListenUDP.
+func (e *Endpoint) ListenTLS(addr string, cfg *tls.Config) (netip.AddrPort, error) {
+	l, err := tls.Listen("tcp", addr, cfg)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen for SIP over TLS: %w", err)
+	}
+	e.accepts[TLS] = l
+	return e.bound(l.Addr(), l)
+}
+
+func (e *Endpoint) bound(a net.Addr, c io.Closer) (netip.AddrPort, error) {
+	addr := netip.MustParseAddrPort(a.String())
+	if e.cfg.AdvertiseHost == "" && addr.Addr().IsUnspecified() {
+		c.Close()
+		return netip.AddrPort{}, fmt.Errorf("listen for SIP on %s: every address of the machine, so AdvertiseHost must say which one peers use", addr)
+	}
+	return addr, nil
+}
+
+// Run serves until ctx is done, then closes every socket and stream and waits for what it started.
+func (e *Endpoint) Run(ctx context.Context) error {
+	e.ctx = ctx
+	close(e.running)
+	e.spawn(func() { _ = e.transport.ServeTCP(e.streams[TCP]) })
+	e.spawn(func() { _ = e.transport.ServeTLS(e.streams[TLS]) })
+	if e.udp != nil {
+		e.readUDP()
+	}
+	for transport, l := range e.accepts {
+		e.spawn(func() { e.accept(l, transport) })
+	}
+	<-ctx.Done()
+	e.mu.Lock()
+	e.closed = true
+	streams := slices.Collect(maps.Values(e.open))
+	e.mu.Unlock()
+	for _, s := range streams {
+		s.Close()
+	}
+	for _, l := range e.streams {
+		l.Close()
+	}
+	for _, l := range e.accepts {
+		l.Close()
+	}
+	if e.udp != nil {
+		e.udp.Close()
+	}
+	e.layer.Close()
+	err := e.transport.Close()
+	e.wg.Wait()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close SIP transports: %w", err)
+	}
+	return nil
+}
+
+// spawn runs f in a goroutine that Run waits for, unless Run is over.
+func (e *Endpoint) spawn(f func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.wg.Go(f)
+	return true
+}
+
+// readUDP starts a reader of the UDP socket and waits until it reads.
+func (e *Endpoint) readUDP() {
+	d := newDatagrams(e.udp, &e.tally, e.readUDP)
+	if e.spawn(func() { _ = e.transport.ServeUDP(d) }) {
+		<-d.begun
+	}
+}
+
+// accept takes connections until the listener is closed.
+func (e *Endpoint) accept(l net.Listener, transport string) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of file descriptors, most likely: connections must end first
+			e.cfg.Logger.Error("accept a SIP connection", "transport", transport, "error", err)
+			select {
+			case <-e.ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		if _, err := e.adopt(e.ctx, c, transport); err != nil {
+			c.Close()
+		}
+	}
+}
+
+// ServeStream carries SIP over a connection that exists, a stream of a link above all. Its remote address must be an
+// ip:port that no other stream of the endpoint has at the same time: it is the stream's name. It waits for Run.
+func (e *Endpoint) ServeStream(ctx context.Context, c net.Conn) (*Stream, error) {
+	return e.adopt(ctx, c, TCP)
+}
+
+// Dial opens a connection over TCP, or over TLS with its configuration. It waits for Run.
+func (e *Endpoint) Dial(ctx context.Context, transport, addr string, cfg *tls.Config) (*Stream, error) {
+	var c net.Conn
+	var err error
+	switch transport {
+	case TCP:
+		c, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+	case TLS:
+		c, err = (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", addr)
+	default:
+		err = fmt.Errorf("transport %q has no connections", transport)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dial SIP at %s: %w", addr, err)
+	}
+	return e.adopt(ctx, c, transport)
+}
+
+// adopt gives a connection to sipgo and returns when it can be sent to.
+func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string) (*Stream, error) {
+	select {
+	case <-e.running:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s, err := newStream(c, transport, &e.tally)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.admit(s); err != nil {
+		return nil, err
+	}
+	if !e.spawn(func() {
+		s.write()
+		e.mu.Lock()
+		delete(e.open, s.peer)
+		e.mu.Unlock()
+	}) {
+		return nil, errClosed
+	}
+	select {
+	case e.streams[transport].conns <- wire{s}:
+		<-s.begun
+		return s, nil
+	case <-e.ctx.Done():
+		_ = s.fail(errClosed)
+	case <-ctx.Done():
+		_ = s.fail(ctx.Err())
+	}
+	return nil, s.err
+}
+
+// admit enters a stream into the table.
+func (e *Endpoint) admit(s *Stream) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.open) >= maxStreams {
+		e.tally.add(dropStreams)
+		return fmt.Errorf("%d SIP connections are open, no more are taken", maxStreams)
+	}
+	if e.open[s.peer] != nil {
+		return fmt.Errorf("a SIP stream with %s is open already", s.peer)
+	}
+	e.open[s.peer] = s
+	return nil
+}
+
+// Drops returns how many messages and connections were refused at the entry, by reason.
+func (e *Endpoint) Drops() map[string]uint64 { return e.tally.snapshot() }
+
+// Contact returns the URI under which a peer reaches a user of ours.
+func (e *Endpoint) Contact(user string, p Peer) URI {
+	host, port := e.local(p)
+	return contact(user, host, port, p)
+}
+
+// local returns the host and port under which a peer reaches us: those of our listener of its transport, else of the one
+// connection that it has.
+func (e *Endpoint) local(p Peer) (string, int) {
+	var a net.Addr
+	advertise := e.cfg.AdvertiseHost
+	switch l := e.accepts[p.Transport]; {
+	case p.Transport == UDP && e.udp != nil:
+		a = e.udp.LocalAddr()
+	case l != nil:
+		a = l.Addr()
+	default:
+		e.mu.Lock()
+		s := e.open[p]
+		e.mu.Unlock()
+		if s == nil {
+			return advertise, 0
+		}
+		a, advertise = s.conn.LocalAddr(), ""
+	}
+	host, service, _ := net.SplitHostPort(a.String())
+	port, _ := strconv.Atoi(service)
+	if advertise != "" {
+		host = advertise
+	}
+	return host, port
+}
+
+// listener hands connections to sipgo.
+type listener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newListener() *listener {
+	return &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error   { close(l.closed); return nil }
+func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }

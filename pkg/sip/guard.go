@@ -1,0 +1,136 @@
+package sip
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Limits of a message, in bytes. A message over UDP cannot be larger than a datagram.
+const (
+	maxHeader  = 16 << 10
+	maxMessage = 64<<10 - 1
+)
+
+// drop is why something from outside was refused at the entry.
+type drop int
+
+const (
+	dropKeepAlive drop = iota // not an error: RFC 5626, 3.5.1 over UDP
+	dropSize                  // header or message too large
+	dropBytes                 // bare CR or LF, or NUL, in the header
+	dropLength                // Content-Length absent on a stream, malformed, conflicting, or beyond the datagram
+	dropStart                 // not a SIP start line
+	dropStreams               // more connections than the limit
+	dropMailbox               // the owner's mailbox was full
+	dropSlow                  // the peer of a stream did not read what we wrote
+	drops
+)
+
+var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow"}
+
+// tally counts drops.
+type tally [drops]atomic.Uint64
+
+func (t *tally) add(d drop) { t[d].Add(1) }
+
+func (t *tally) snapshot() map[string]uint64 {
+	m := make(map[string]uint64, drops)
+	for d, name := range dropNames {
+		m[name] = t[d].Load()
+	}
+	return m
+}
+
+// refusal is the error of a message that the guard does not let in.
+type refusal struct{ drop drop }
+
+func (r refusal) Error() string { return "message refused: " + dropNames[r.drop] }
+
+// errPartial says that a stream has not delivered the whole message yet.
+var errPartial = errors.New("partial message")
+
+// frame returns the length of the first message of a stream (RFC 3261, 18.3). sipgo's parser takes conflicting
+// Content-Length headers and chokes on bare LF, each a way to make two parsers see different messages in the same bytes;
+// so what is framed here is exactly what it will see.
+func frame(b []byte, stream bool) (int, error) {
+	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end < 0 {
+		if len(b) > maxHeader || !stream {
+			return 0, refusal{dropSize}
+		}
+		// Do not wait for the end of what can never be a message.
+		if i := bytes.IndexByte(b, '\n'); i == 0 || i > 0 && b[i-1] != '\r' {
+			return 0, refusal{dropBytes}
+		}
+		return 0, errPartial
+	}
+	if end > maxHeader {
+		return 0, refusal{dropSize}
+	}
+	header := b[:end+2]
+	if !cleanLines(header) {
+		return 0, refusal{dropBytes}
+	}
+	first, fields, _ := bytes.Cut(header, []byte("\r\n"))
+	if !startLine(first) {
+		return 0, refusal{dropStart}
+	}
+	length, found, ok := contentLength(fields)
+	body := len(b) - end - 4
+	switch {
+	case !ok, stream && !found, !stream && length > body: // RFC 3261, 18.3
+		return 0, refusal{dropLength}
+	case length > maxMessage-end-4:
+		return 0, refusal{dropSize}
+	case !found: // RFC 3261, 20.14: over UDP the body ends with the datagram
+		return len(b), nil
+	case length > body:
+		return 0, errPartial
+	}
+	return end + 4 + length, nil
+}
+
+// cleanLines says whether every line ends with CRLF and nothing else does, and no byte is NUL.
+func cleanLines(b []byte) bool {
+	for i, c := range b {
+		switch {
+		case c == 0,
+			c == '\n' && (i == 0 || b[i-1] != '\r'),
+			c == '\r' && (i+1 == len(b) || b[i+1] != '\n'):
+			return false
+		}
+	}
+	return true
+}
+
+// startLine says whether a line begins a SIP message of any version: three parts, one of them the version.
+func startLine(l []byte) bool {
+	a, rest, ok := bytes.Cut(l, []byte(" "))
+	if !ok || len(a) == 0 {
+		return false
+	}
+	if bytes.HasPrefix(a, []byte("SIP/")) {
+		return true
+	}
+	uri, version, ok := bytes.Cut(rest, []byte(" "))
+	return ok && len(uri) > 0 && bytes.HasPrefix(version, []byte("SIP/"))
+}
+
+// contentLength reads the Content-Length headers of a header section; several must agree.
+func contentLength(fields []byte) (n int, found, ok bool) {
+	for l := range bytes.SplitSeq(fields, []byte("\r\n")) {
+		name, v, _ := bytes.Cut(l, []byte(":"))
+		switch strings.ToLower(string(bytes.TrimRight(name, " \t"))) {
+		case "content-length", "l":
+			m, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 24)
+			if err != nil || found && int(m) != n {
+				return 0, true, false
+			}
+			n, found = int(m), true
+		}
+	}
+	return n, found, true
+}

@@ -1,0 +1,129 @@
+package sip
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Messages and their parts are sipgo's.
+type (
+	// Request is a SIP request.
+	Request = sip.Request
+	// Response is a SIP response.
+	Response = sip.Response
+	// Header is one header field of a message.
+	Header = sip.Header
+	// URI is a SIP, SIPS or foreign URI.
+	URI = sip.Uri
+)
+
+// Our own headers.
+const (
+	HeaderState   = "Strowger-State"   // on provisional responses: what the callee's devices really do
+	HeaderRefusal = "Strowger-Refusal" // on final responses: the errs code
+)
+
+// NewHeader returns a header of any name. The value must not contain line ends.
+func NewHeader(name, value string) Header { return sip.NewHeader(name, value) }
+
+// ParseURI reads a URI.
+func ParseURI(s string) (URI, error) {
+	var u URI
+	if err := sip.ParseUri(s, &u); err != nil {
+		return URI{}, fmt.Errorf("uri %q: %w", s, err)
+	}
+	return u, nil
+}
+
+// ParseAddress reads a name-addr or addr-spec (RFC 3261, 20.10) with the header parameters behind it, as in Contact.
+func ParseAddress(s string) (name string, u URI, params map[string]string, err error) {
+	var p sip.HeaderParams
+	name, err = sip.ParseAddressValue(s, &u, &p)
+	if err != nil {
+		return "", URI{}, nil, fmt.Errorf("address %q: %w", s, err)
+	}
+	return name, u, p.Items(), nil
+}
+
+// The transports of a Peer, as in Via.
+const (
+	UDP = "UDP"
+	TCP = "TCP"
+	TLS = "TLS"
+)
+
+// Peer is where messages come from and go to. The address of a stream names that one connection.
+type Peer struct {
+	Transport string
+	Addr      netip.AddrPort
+}
+
+func (p Peer) String() string { return strings.ToLower(p.Transport) + ":" + p.Addr.String() }
+
+// reliable says whether the transport delivers (RFC 3261, 17): nothing but a 2xx is then retransmitted.
+func (p Peer) reliable() bool { return p.Transport != UDP }
+
+// peerOf returns where a received message came from.
+func peerOf(m sip.Message) Peer {
+	addr, err := netip.ParseAddrPort(m.Source())
+	if err != nil {
+		return Peer{Transport: m.Transport()}
+	}
+	return Peer{Transport: m.Transport(), Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
+}
+
+// Party is a party of a call as From and To show it.
+type Party struct {
+	Name string // display name
+	User string // number or user name
+	Host string // empty: the endpoint's own
+}
+
+// Trace tells a ladder of one message: sent or received, by or from whom, and its first line without secrets.
+type Trace func(sent bool, peer Peer, line string, at time.Time)
+
+// line is the first line of a message for people: a response also says what it answers.
+func line(m sip.Message) string {
+	switch m := m.(type) {
+	case *Request:
+		return string(m.Method) + " " + m.Recipient.String()
+	case *Response:
+		s := fmt.Sprintf("%d %s", m.StatusCode, m.Reason)
+		if cseq := m.CSeq(); cseq != nil {
+			s += " (" + string(cseq.MethodName) + ")"
+		}
+		return s
+	}
+	return ""
+}
+
+// value returns the value of the first header of a name, "" without one.
+func value(m sip.Message, name string) string {
+	if h := m.GetHeaders(name); len(h) > 0 {
+		return h[0].Value()
+	}
+	return ""
+}
+
+// values returns the comma-separated elements of all headers of a name, for headers whose elements have no quotes.
+func values(m sip.Message, name string) []string {
+	var all []string
+	for _, h := range m.GetHeaders(name) {
+		for v := range strings.SplitSeq(h.Value(), ",") {
+			if v = strings.TrimSpace(v); v != "" {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// tag returns the tag parameter of From or To.
+func tag(p sip.HeaderParams) string {
+	t, _ := p.Get("tag")
+	return t
+}

@@ -1,0 +1,349 @@
+package sip
+
+import (
+	"errors"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Errors of a Lost event.
+var (
+	ErrTimeout = errors.New("no answer within 64*T1")
+	ErrGone    = errors.New("the peer no longer knows the dialog")
+)
+
+// InviteParams says whom to call and how.
+type InviteParams struct {
+	To          URI   // the Request-URI, and To unless ToParty says otherwise
+	ToParty     Party // what To shows; empty: as in To
+	From        Party
+	Peer        Peer // where the INVITE and all later requests go
+	CallID      string
+	Hops        int      // Max-Forwards, 0: 70
+	Headers     []Header // Authorization, Max-Breadth, ...
+	SessionID   SessionID
+	Credentials *Credentials // answers one challenge of the peer
+	Owner       Owner
+}
+
+// invitation is what our INVITEs carry beyond the dialog's own headers.
+type invitation struct {
+	headers []Header
+	hops    int
+	creds   *Credentials
+}
+
+// outgoing is our INVITE, the first or a later one, until its final response.
+type outgoing struct {
+	req         *Request // nil while it waits for its turn
+	sdp         []byte
+	then        []byte // the owner's next offer
+	provisional bool
+	cancel      *Cause // the owner gave up; CANCEL waits for a provisional response
+	cancelled   bool   // CANCEL is sent
+	authorized  bool   // credentials were sent
+	tries       int
+	abandon     func()
+	timer       *timer // after CANCEL: for the final response; after a 491: for the next try
+}
+
+// newOutgoing makes a dialog that has yet to be invited.
+func newOutgoing(net sender, desk keeper, host string, p InviteParams) *Dialog {
+	owned := make(chan struct{})
+	close(owned)
+	d := &Dialog{
+		net: net, desk: desk, owner: p.Owner, owned: owned, uac: true, callID: p.CallID,
+		local:   side{name: p.From.Name, uri: URI{Scheme: "sip", User: p.From.User, Host: p.From.Host}, tag: sip.GenerateTagN(16)},
+		remote:  side{name: p.ToParty.Name, uri: plain(p.To)},
+		path:    path{peer: p.Peer, target: p.To, user: p.From.User},
+		session: p.SessionID,
+		extra:   invitation{headers: p.Headers, hops: p.Hops, creds: p.Credentials},
+	}
+	if d.callID == "" {
+		d.callID = newUUID()
+	}
+	if d.session.Local == "" {
+		d.session.Local = newUUID()
+	}
+	if d.local.uri.Host == "" {
+		d.local.uri.Host = host
+	}
+	if p.ToParty.User != "" {
+		d.remote.uri.User = p.ToParty.User
+	}
+	if p.ToParty.Host != "" {
+		d.remote.uri.Host = p.ToParty.Host
+	}
+	return d
+}
+
+// plain is a URI as From and To may show it (RFC 3261, 19.1.1: no parameters of a request, no port).
+func plain(u URI) URI {
+	if u.Raw() != "" {
+		return u
+	}
+	return URI{Scheme: u.Scheme, User: u.User, Host: u.Host}
+}
+
+// Invite calls, with an offer.
+func (d *Dialog) Invite(sdp []byte) {
+	if !d.uac || d.state != fresh {
+		return
+	}
+	d.state = early
+	d.out = &outgoing{sdp: sdp}
+	d.invite()
+}
+
+// invite sends the INVITE of d.out, with a new sequence number each time.
+func (d *Dialog) invite(extra ...Header) {
+	out := d.out
+	req := d.next(sip.INVITE)
+	req.AppendHeader(d.contact())
+	req.AppendHeader(NewHeader("Allow", allow))
+	if d.state == early {
+		for _, h := range d.extra.headers {
+			req.AppendHeader(h)
+		}
+		if d.extra.hops > 0 {
+			hops := sip.MaxForwardsHeader(d.extra.hops)
+			req.ReplaceHeader(&hops)
+		}
+		d.request = req
+	}
+	for _, h := range extra {
+		req.AppendHeader(h)
+	}
+	setSDP(req, out.sdp)
+	out.req, out.provisional, out.tries, out.timer = req, false, out.tries+1, nil
+	out.abandon = d.send(req)
+}
+
+// Cancel gives up an INVITE that is not answered. What the callee does meanwhile no longer matters: if its 200 crosses the
+// CANCEL, it is acknowledged and hung up. Closed follows.
+func (d *Dialog) Cancel(c Cause) {
+	switch {
+	case d.uac && d.state == fresh:
+		d.finish()
+	case d.uac && d.state == early:
+		d.state = ending
+		d.out.cancel = &c
+		d.cancel()
+	case d.uac && d.state == up:
+		d.Bye(c)
+	}
+}
+
+// cancel sends the CANCEL that the owner asked for, once a provisional response allows it (RFC 3261, 9.1).
+func (d *Dialog) cancel() {
+	out := d.out
+	if out.cancel == nil || out.cancelled || !out.provisional {
+		return
+	}
+	out.cancelled = true
+	req := d.build(sip.CANCEL, out.req.CSeq().SeqNo)
+	req.Recipient = *out.req.Recipient.Clone()
+	req.PrependHeader(out.req.Via().Clone()) // the same branch: it names the INVITE
+	for _, h := range out.cancel.headers() {
+		req.AppendHeader(h)
+	}
+	out.timer = d.after(giveUp) // RFC 3261, 9.1: then the INVITE counts as cancelled
+	d.send(req)
+}
+
+// answered handles a response.
+func (d *Dialog) answered(res *Response) {
+	switch cseq := res.CSeq(); {
+	case d.state == over || cseq == nil || res.To() == nil:
+	case cseq.MethodName == sip.INVITE:
+		d.inviteAnswered(res, cseq.SeqNo)
+	case res.StatusCode < 200:
+	case cseq.MethodName == sip.BYE:
+		d.finish()
+	case cseq.MethodName == sip.INFO:
+		d.digitAnswered(res.StatusCode)
+	}
+}
+
+func (d *Dialog) inviteAnswered(res *Response, seq uint32) {
+	if d.out == nil || d.out.req.CSeq().SeqNo != seq {
+		if res.IsSuccess() {
+			d.stray(res, seq)
+		}
+		return // a 1xx after the final response
+	}
+	switch {
+	case res.StatusCode < 200:
+		d.provisional(res)
+	case res.IsSuccess():
+		d.accepted(res)
+	case d.authorize(res):
+	case d.state == up:
+		d.reoffered(res)
+	case d.state == ending:
+		d.closeOut()
+		d.finish()
+	default:
+		d.closeOut()
+		d.emit(Refused{Code: res.StatusCode, Reason: res.Reason, Refusal: value(res, HeaderRefusal), Cause: causeOf(res)})
+		d.finish()
+	}
+}
+
+// closeOut forgets an INVITE that has its final response; its transaction still has copies of that to acknowledge.
+func (d *Dialog) closeOut() {
+	d.out.timer.stop()
+	d.out = nil
+}
+
+func (d *Dialog) provisional(res *Response) {
+	d.out.provisional = true
+	d.cancel()
+	if d.state == early && res.StatusCode > 100 {
+		d.emit(Progress{Code: res.StatusCode, Reason: res.Reason, State: value(res, HeaderState), SDP: res.Body()})
+	}
+}
+
+// accepted handles the first 2xx of an INVITE.
+func (d *Dialog) accepted(res *Response) {
+	out := d.out
+	out.timer.stop()
+	if d.state != up { // RFC 3261, 12.1.2
+		d.remote.tag = tag(res.To().Params)
+		d.path.routes = reversed(routes(res))
+		d.session.Remote = sessionOf(res)
+	}
+	d.refresh(res)
+	d.acked = d.build(sip.ACK, out.req.CSeq().SeqNo)
+	d.sendAck(d.acked)
+	switch {
+	case d.state == up:
+		d.emit(OfferAccepted{SDP: res.Body()})
+		d.offerDone()
+	case out.cancel != nil: // the 200 crossed the CANCEL
+		d.out = nil
+		d.bye(*out.cancel)
+	default:
+		d.out, d.state = nil, up
+		d.emit(Answered{SDP: res.Body()})
+	}
+}
+
+// stray handles a 2xx to an INVITE that has had its final response: the same again, which wants its ACK again, or that of
+// another device that a proxy forked to, which is hung up (RFC 3261, 13.2.2.4).
+func (d *Dialog) stray(res *Response, seq uint32) {
+	if tag(res.To().Params) == d.remote.tag {
+		if d.acked != nil && d.acked.CSeq().SeqNo == seq {
+			d.sendAck(d.acked)
+		}
+		return
+	}
+	fork := &Dialog{
+		net: d.net, desk: d.desk, trace: d.trace, callID: d.callID, local: d.local, remote: d.remote, path: d.path,
+		session: d.session,
+	}
+	fork.remote.tag = tag(res.To().Params)
+	fork.path.routes = reversed(routes(res))
+	fork.refresh(res)
+	fork.sendAck(fork.build(sip.ACK, seq))
+	fork.send(fork.build(sip.BYE, seq+1))
+}
+
+func (d *Dialog) sendAck(ack *Request) {
+	d.told(true, ack, time.Now())
+	// A lost ACK is sent again with the next copy of the 2xx, so an error needs no handling.
+	_ = d.net.write(ack)
+}
+
+// failed handles a request of ours that had no response (RFC 3261, 8.1.3.1).
+func (d *Dialog) failed(in failed) {
+	method := in.req.Method
+	switch {
+	case d.state == over || method == sip.CANCEL:
+	case method == sip.BYE:
+		d.finish()
+	case method == sip.INVITE && (d.out == nil || d.out.req != in.req):
+	case method == sip.INVITE && d.state == early:
+		d.emit(Lost{Err: in.err})
+		d.finish()
+	case method == sip.INVITE && d.state == ending:
+		d.finish()
+	case errors.Is(in.err, ErrTimeout): // RFC 3261, 12.2.1.2: as if it were a 408
+		d.out = nil
+		d.lose(in.err)
+	case method == sip.INVITE:
+		d.emit(OfferRefused{Code: 503})
+		d.offerDone()
+	case method == sip.INFO:
+		d.digitAnswered(503)
+	}
+}
+
+// Bye ends the dialog, whatever its state: an outgoing one that is not answered is cancelled, an incoming one is refused
+// with 480. Closed follows.
+func (d *Dialog) Bye(c Cause) {
+	switch {
+	case d.state == fresh, d.state == early && d.uac:
+		d.Cancel(c)
+	case d.state == early:
+		d.Refuse(480, "Temporarily Unavailable", c)
+	case d.state != up:
+	case !d.uac && d.in != nil && d.in.req == d.request:
+		// RFC 3261, 15: the callee sends no BYE before the ACK of its first 2xx has come or can no longer come.
+		d.state = ending
+		d.in.bye = &c
+	default:
+		d.bye(c)
+	}
+}
+
+// bye sends the BYE.
+func (d *Dialog) bye(c Cause) {
+	d.state = ending
+	if in := d.in; in != nil {
+		in.timer.stop()
+		if in.ok == nil {
+			d.reply(in.tx, d.response(in.req, 487, "Request Terminated", nil))
+		}
+		d.in = nil
+	}
+	if d.out != nil {
+		d.out.timer.stop()
+		d.out.abandon()
+		d.out = nil
+	}
+	req := d.next(sip.BYE)
+	for _, h := range c.headers() {
+		req.AppendHeader(h)
+	}
+	d.send(req)
+}
+
+// ticked handles a timer.
+func (d *Dialog) ticked(tm *timer) {
+	switch {
+	case d.state == over:
+	case d.in != nil && d.in.timer == tm:
+		d.repeat(d.in)
+	case d.out != nil && d.out.timer == tm && d.out.cancelled:
+		d.finish()
+	case d.out != nil && d.out.timer == tm: // RFC 3261, 14.1: once more after a 491
+		d.out.timer = nil
+		d.offerNext()
+	}
+}
+
+// authorize answers a challenge once (RFC 3261, 22.2) and says whether it did.
+func (d *Dialog) authorize(res *Response) bool {
+	if d.extra.creds == nil || d.out.authorized || d.state == ending {
+		return false
+	}
+	h := d.extra.creds.answer(d.out.req, res)
+	if h == nil {
+		return false
+	}
+	d.out.authorized = true
+	d.invite(h)
+	return true
+}

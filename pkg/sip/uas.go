@@ -1,0 +1,221 @@
+package sip
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// ErrNoAck is the error of a Lost event: the peer never acknowledged our 2xx.
+var ErrNoAck = errors.New("no ACK within 64*T1")
+
+// incoming is the peer's INVITE, the first or a later one, until its 2xx is acknowledged or it is refused.
+type incoming struct {
+	req   *Request
+	tx    replier
+	ok    *Response // the 2xx, repeated until the ACK
+	wait  time.Duration
+	since time.Time // of the 2xx
+	timer *timer
+	bye   *Cause // hang up as soon as it is acknowledged
+	at    time.Time
+}
+
+// newIncoming makes the dialog of an INVITE. Its To tag is set already.
+func newIncoming(net sender, desk keeper, req *Request, tx replier, at time.Time) *Dialog {
+	from, to := req.From(), req.To()
+	d := &Dialog{
+		net: net, desk: desk, owned: make(chan struct{}), state: early, request: req,
+		callID:  req.CallID().Value(),
+		local:   side{name: to.DisplayName, uri: *to.Address.Clone(), tag: tag(to.Params)},
+		remote:  side{name: from.DisplayName, uri: *from.Address.Clone(), tag: tag(from.Params)},
+		path:    path{peer: peerOf(req), target: *from.Address.Clone(), routes: routes(req), user: req.Recipient.User},
+		session: SessionID{Local: newUUID(), Remote: sessionOf(req)},
+		in:      &incoming{req: req, tx: tx, at: at},
+	}
+	d.refresh(req)
+	d.seq.remote = req.CSeq().SeqNo
+	return d
+}
+
+// Progress tells the caller how it goes: a response from 101 to 199.
+func (d *Dialog) Progress(code int, reason string, extra ...Header) {
+	if d.uac || d.state != early || d.in == nil {
+		return
+	}
+	d.reply(d.in.tx, d.response(d.in.req, code, reason, nil, extra...))
+}
+
+// Answer accepts the INVITE. The 200 is repeated until the ACK (RFC 3261, 13.3.1.4); without one in 64*T1 the dialog is
+// hung up and Lost.
+func (d *Dialog) Answer(sdp []byte, extra ...Header) {
+	if d.uac || d.state != early || d.in == nil {
+		return
+	}
+	d.state = up
+	d.accept(sdp, extra...)
+}
+
+// accept sends the 2xx of an INVITE.
+func (d *Dialog) accept(sdp []byte, extra ...Header) {
+	in := d.in
+	in.ok, in.wait, in.since = d.response(in.req, 200, "OK", sdp, extra...), t1, time.Now()
+	in.timer = d.after(in.wait)
+	d.reply(in.tx, in.ok)
+}
+
+// Refuse answers the INVITE with a final response from 300 on and closes the dialog.
+func (d *Dialog) Refuse(code int, reason string, c Cause, extra ...Header) {
+	if d.uac || d.state != early || d.in == nil {
+		return
+	}
+	extra = append(slices.Clone(extra), c.headers()...)
+	d.reply(d.in.tx, d.response(d.in.req, code, reason, nil, extra...))
+	d.finish()
+}
+
+// Challenge asks the caller for credentials: 401 with the WWW-Authenticate headers given.
+func (d *Dialog) Challenge(headers ...Header) { d.Refuse(401, "Unauthorized", Cause{}, headers...) }
+
+// arrived handles a request of the peer.
+func (d *Dialog) arrived(in arrived) {
+	method := in.req.CSeq().MethodName
+	if d.state == over || tag(in.req.From().Params) != d.remote.tag && d.remote.tag != "" {
+		d.deny(in, 481, "Call/Transaction Does Not Exist")
+		return
+	}
+	switch method {
+	case sip.ACK:
+		d.ack(in.req)
+		return
+	case sip.CANCEL:
+		d.cancelled(in)
+		return
+	}
+	switch seq := in.req.CSeq().SeqNo; {
+	case seq == d.seq.remote && method == sip.INVITE:
+		in.tx.drop() // a retransmission that came after our 2xx, which is repeated anyway
+		return
+	case seq <= d.seq.remote && d.seq.remote != 0:
+		d.deny(in, 500, "CSeq Out Of Order") // RFC 3261, 12.2.2
+		return
+	default:
+		d.seq.remote = seq
+	}
+	if p := peerOf(in.req); p.reliable() {
+		d.path.peer = p // the peer replaced its stream
+	}
+	switch method {
+	case sip.INVITE:
+		d.reinvited(in)
+	case sip.BYE:
+		d.hungUp(in)
+	case sip.INFO:
+		d.info(in)
+	}
+}
+
+// deny answers a request that the dialog has no use for; an ACK is never answered.
+func (d *Dialog) deny(in arrived, code int, reason string, extra ...Header) {
+	if in.tx != nil {
+		d.reply(in.tx, d.response(in.req, code, reason, nil, extra...))
+	}
+}
+
+// ack handles an ACK: that of our 2xx ends its repetition, any other is a copy.
+func (d *Dialog) ack(req *Request) {
+	if in := d.in; in != nil && in.ok != nil && in.req.CSeq().SeqNo == req.CSeq().SeqNo {
+		d.confirmed(req.Body())
+	}
+}
+
+// confirmed says that the peer has our 2xx.
+func (d *Dialog) confirmed(sdp []byte) {
+	in := d.in
+	in.timer.stop()
+	d.in = nil
+	switch {
+	case in.bye != nil:
+		d.bye(*in.bye)
+	case d.state == up:
+		d.emit(Acked{SDP: sdp})
+		d.offerNext()
+	}
+}
+
+// cancelled handles the CANCEL of the INVITE that waits for an answer. Any other changes nothing (RFC 3261, 9.2).
+func (d *Dialog) cancelled(in arrived) {
+	d.deny(in, 200, "OK")
+	w := d.in
+	if w == nil || w.ok != nil || w.req.CSeq().SeqNo != in.req.CSeq().SeqNo {
+		return
+	}
+	d.reply(w.tx, d.response(w.req, 487, "Request Terminated", nil))
+	d.in = nil
+	if d.state == early {
+		d.emit(Cancelled{Cause: causeOf(in.req)})
+		d.finish()
+		return
+	}
+	d.offerNext()
+}
+
+// hungUp handles a BYE, in any state: it may overtake the ACK, cross ours, or end an early dialog (RFC 3261, 15).
+func (d *Dialog) hungUp(in arrived) {
+	d.deny(in, 200, "OK")
+	if w := d.in; w != nil && w.ok == nil {
+		d.reply(w.tx, d.response(w.req, 487, "Request Terminated", nil)) // RFC 3261, 15.1.2
+	}
+	switch {
+	case d.state != ending:
+		d.emit(HungUp{Cause: causeOf(in.req)})
+		d.finish()
+	case d.in != nil && d.in.bye != nil:
+		d.finish() // our own BYE still waited for the ACK
+	}
+	// Else the response to our BYE or CANCEL closes the dialog.
+}
+
+// dropped says that an INVITE can no longer be answered.
+func (d *Dialog) dropped(in dropped) {
+	if d.in == nil || d.in.tx != in.tx || d.in.ok != nil || d.state == over {
+		return
+	}
+	d.in = nil
+	if d.state == early {
+		d.emit(Lost{Err: in.err})
+		d.finish()
+	}
+}
+
+// repeat sends our 2xx again, or gives up.
+func (d *Dialog) repeat(in *incoming) {
+	if time.Since(in.since) < giveUp {
+		in.wait = min(2*in.wait, t2)
+		in.timer = d.after(in.wait)
+		d.reply(in.tx, in.ok)
+		return
+	}
+	d.in = nil
+	if in.bye != nil {
+		d.bye(*in.bye)
+		return
+	}
+	d.lose(ErrNoAck)
+}
+
+// lose hangs up on a peer that stopped answering (RFC 3261, 13.3.1.4 and 14.2).
+func (d *Dialog) lose(err error) {
+	d.emit(Lost{Err: err})
+	d.bye(Cause{SIP: 408, Text: err.Error()})
+}
+
+// unsupported is the answer to a body that we cannot read (RFC 3261, 21.4.13).
+func (d *Dialog) unsupported(in arrived) {
+	d.deny(in, 415, "Unsupported Media Type", NewHeader("Accept", accept))
+}
+
+func retryAfter(seconds int) Header { return NewHeader("Retry-After", strconv.Itoa(seconds)) }
