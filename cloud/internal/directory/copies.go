@@ -1,0 +1,89 @@
+package directory
+
+import (
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+	"strowger/pkg/sitecopy"
+)
+
+// Copy is the content of a site's copy, each list in the order of ids: without head, key sets and secrets, which the
+// authority adds.
+func (s *Snapshot) Copy(site string) (sitecopy.Copy, error) {
+	v, ok := s.sites[site]
+	if !ok {
+		return sitecopy.Copy{}, errs.New(errs.NotFound, "there is no site %q", site)
+	}
+	c := sitecopy.Copy{OrgName: s.registry.Organization.Name, SiteName: v.Name, SiteCode: v.Code, Switches: s.nodes(site), Ring: s.Ring()}
+	needed := make(map[string]bool) // users
+	for _, d := range s.registry.Devices {
+		if d.Switch == "" || s.switches[d.Switch].Site != site {
+			continue
+		}
+		needed[d.User] = true
+		c.Devices = append(c.Devices, sitecopy.Device{
+			ID: d.ID, User: d.User, Kind: d.Kind, Name: d.Name, Username: d.Username, Switch: d.Switch, Enabled: d.Enabled,
+			Delay: time.Duration(d.DelaySeconds) * time.Second,
+		})
+	}
+	for _, n := range s.registry.Numbers {
+		if n.Site == site || n.Site == "" && s.livesAt(s.users[n.User], site) {
+			needed[n.User] = true
+			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: n.User})
+		}
+	}
+	for _, u := range s.registry.Users {
+		if full := s.users[u.ID]; needed[u.ID] || s.livesAt(full, site) {
+			c.Users = append(c.Users, sitecopy.User{
+				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(),
+			})
+		}
+	}
+	for _, v := range s.registry.Sites {
+		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
+	}
+	return c, nil
+}
+
+// Peer is the content of a site's peer document, without head.
+func (s *Snapshot) Peer(site string) (sitecopy.Peer, error) {
+	v, ok := s.sites[site]
+	if !ok {
+		return sitecopy.Peer{}, errs.New(errs.NotFound, "there is no site %q", site)
+	}
+	p := sitecopy.Peer{SiteName: v.Name, SiteCode: v.Code, Switches: s.nodes(site)}
+	if len(p.Switches) < 2 {
+		return p, nil
+	}
+	p.Homes = make(map[string]string)
+	for _, n := range s.registry.Numbers {
+		if u := s.users[n.User]; n.Site == site && s.livesAt(u, site) && u.home() != p.Switches[0].ID {
+			p.Homes[n.Digits] = u.home()
+		}
+	}
+	return p, nil
+}
+
+func (s *Snapshot) livesAt(u *user, site string) bool {
+	home := u.home()
+	return home != "" && s.switches[home].Site == site
+}
+
+// nodes is the enrolled switches of a site, with the addresses of their last lease. The boot is left out: it changes with
+// each start, and without the cloud a peer learns it from the link.
+func (s *Snapshot) nodes(site string) []sitecopy.Switch {
+	var nodes []sitecopy.Switch
+	for i := range s.registry.Switches {
+		v := &s.registry.Switches[i]
+		if v.Site == site && v.State == "enrolled" {
+			nodes = append(nodes, sitecopy.Switch{Node: node(v), SigningKey: s.registry.SwitchKeys[v.ID]})
+		}
+	}
+	return nodes
+}
+
+func node(v *rest.Switch) designation.Node {
+	return designation.Node{ID: v.ID, Name: v.Name, Addresses: v.Addresses, KeyHash: v.KeyHash}
+}

@@ -1,0 +1,136 @@
+package directory
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDirectoryFollowsTheStore(t *testing.T) {
+	ctx := t.Context()
+	log := slog.New(slog.DiscardHandler)
+	s, err := store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "db"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	acme := rest.Organization{Name: "Acme", Enabled: true}
+	if err := s.Organizations.Create(ctx, "", &acme); err != nil {
+		t.Fatal(err)
+	}
+
+	reloaded := make(chan string, 100)
+	d := New(Config{Store: s, Logger: log, Reloaded: func(org string) { reloaded <- org }})
+	s.OnChange(d.Changed)
+	if _, err := d.Snapshot(acme.ID); errs.CodeOf(err) != errs.NotFound {
+		t.Errorf("before Load: %v", err)
+	}
+	if err := d.Load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before, err := d.Snapshot(acme.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	// until waits for the event that makes ok true.
+	until := func(ok func() bool) {
+		t.Helper()
+		for !ok() {
+			<-reloaded
+		}
+	}
+	site := rest.Site{Name: "Berlin", Code: "30"}
+	if err := s.Sites.Create(ctx, acme.ID, &site); err != nil {
+		t.Fatal(err)
+	}
+	until(func() bool { _, err := d.Copy(ctx, acme.ID, site.ID); return err == nil })
+	if _, err := before.Copy(site.ID); errs.CodeOf(err) != errs.NotFound {
+		t.Errorf("a snapshot changed: %v", err)
+	}
+	until(func() bool { _, err := d.Peer(ctx, acme.ID, site.ID); return err == nil })
+	if err := s.Sites.Delete(ctx, acme.ID, site.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Organizations.Delete(ctx, acme.ID, acme.ID); err != nil {
+		t.Fatal(err)
+	}
+	until(func() bool { return len(d.Organizations()) == 0 })
+	for _, err := range []error{second(d.Copy(ctx, acme.ID, site.ID)), second(d.Peer(ctx, acme.ID, site.ID))} {
+		if errs.CodeOf(err) != errs.NotFound {
+			t.Errorf("organization that is gone: %v", err)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// twoOffices has site Paris (code 20: switch sw_20) and Berlin (30: sw_30, sw_31). The names of users say what they are.
+func twoOffices() store.Registry {
+	phone := func(id, user, sw string) rest.Device {
+		return rest.Device{Meta: rest.Meta{ID: id}, User: user, Kind: designation.DeskPhone, Name: "Desk " + id, Switch: sw, Username: id, Enabled: true}
+	}
+	g := store.Registry{
+		Organization: rest.Organization{Meta: rest.Meta{ID: "org_1"}, Name: "Acme", Enabled: true, RingSeconds: 45},
+		Sites: []rest.Site{
+			{Meta: rest.Meta{ID: "st_20"}, Name: "Paris", Code: "20"}, {Meta: rest.Meta{ID: "st_30"}, Name: "Berlin", Code: "30"},
+		},
+		SwitchKeys: map[string]string{"sw_20": "signing20", "sw_30": "signing30", "sw_31": "signing31"},
+	}
+	g.Switches = []rest.Switch{enrolled("sw_20", "st_20"), enrolled("sw_30", "st_30"), enrolled("sw_31", "st_30")}
+	for _, name := range []string{"alice", "bob", "carol", "dora", "erik", "fred", "gina", "hugo", "ivan"} {
+		g.Users = append(g.Users, rest.User{Meta: rest.Meta{ID: "us_" + name}, Name: name, Enabled: true, Calling: "internal"})
+	}
+	disabledPhone := phone("dv_gina", "us_gina", "sw_30")
+	disabledPhone.Enabled = false
+	g.Devices = []rest.Device{
+		phone("dv_alice", "us_alice", "sw_20"),
+		phone("dv_bob1", "us_bob", "sw_30"), phone("dv_bob2", "us_bob", "sw_30"), phone("dv_bob3", "us_bob", "sw_20"),
+		phone("dv_carol", "us_carol", "sw_31"), // Berlin's second switch
+		phone("dv_dora", "us_dora", "sw_20"),   // disabled user
+		{Meta: rest.Meta{ID: "dv_erik"}, User: "us_erik", Kind: designation.Mobile, Name: "App", Enabled: true},
+		phone("dv_fred", "us_fred", "sw_20"), // may only receive
+		disabledPhone,                        // her only phone
+		phone("dv_hugo", "us_hugo", "sw_20"), // home switch set elsewhere
+	}
+	g.Devices[2].DelaySeconds = 10
+	g.Users[3].Enabled = false
+	g.Users[5].Calling = "none"
+	g.Users[7].HomeSwitch = "sw_30"
+	for i, n := range []struct{ site, digits, dial, user string }{
+		{"st_20", "1001", "201001", "alice"}, {"st_30", "1001", "301001", "bob"}, {"st_30", "1002", "301002", "carol"},
+		{"st_20", "1004", "201004", "dora"}, {"", "555", "555", "erik"}, {"st_20", "1006", "201006", "fred"},
+		{"st_30", "1007", "301007", "gina"}, {"", "888", "888", "hugo"}, {"", "999", "999", "ivan"},
+		{"", "777", "777", "bob"},
+		{"st_20", "777", "20777", "alice"}, // in Paris it hides the system number
+	} {
+		g.Numbers = append(g.Numbers, rest.Number{
+			Meta: rest.Meta{ID: "nu_" + string(rune('a'+i))}, Site: n.site, Digits: n.digits, Dial: n.dial, User: "us_" + n.user,
+		})
+	}
+	return g
+}
+
+func enrolled(id, site string) rest.Switch {
+	return rest.Switch{Meta: rest.Meta{ID: id}, Site: site, Name: "edge " + id, State: "enrolled", KeyHash: "key " + id, Addresses: []string{id + ".example:7443"}}
+}
