@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"net"
 
 	"github.com/quic-go/quic-go"
 
@@ -26,6 +27,9 @@ const streamRefused quic.StreamErrorCode = 1
 func (c *Conn) close(code quic.ApplicationErrorCode, words string) {
 	_ = c.qc.CloseWithError(code, words) // always nil
 }
+
+// ended says whether an error of a stream is the end of its connection.
+func ended(err error) bool { return errors.Is(err, net.ErrClosed) }
 
 // closeError says in our words why a connection to a peer ended.
 func closeError(peer string, cause error) error {

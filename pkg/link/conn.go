@@ -139,8 +139,8 @@ func (c *Conn) OpenSIP(ctx context.Context) (net.Conn, error) {
 
 // streamError says why a stream could not be opened: the link's own end, if it has one.
 func (c *Conn) streamError(err error) error {
-	if c.qc.Context().Err() != nil {
-		return closeError(c.peer.ID, context.Cause(c.qc.Context()))
+	if ended(err) {
+		return closeError(c.peer.ID, err)
 	}
 	return errs.New(errs.Congested, "SIP stream to %s: %w", c.peer.ID, err)
 }
@@ -167,8 +167,8 @@ func (c *Conn) serveStream(s *quic.Stream) {
 }
 
 func (c *Conn) refuseStream(err error) {
-	if c.qc.Context().Err() != nil {
-		return // the link ended, not the stream
+	if ended(err) {
+		return
 	}
 	c.endpoint.counters.streamsRefused.Add(1)
 	c.endpoint.log.Warn("stream refused", "peer", c.peer.ID, "err", err)

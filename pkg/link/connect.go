@@ -36,7 +36,7 @@ func (e *Endpoint) Connect(ctx context.Context, node designation.Node) (*Conn, e
 	select {
 	case <-e.started:
 	case <-ctx.Done():
-		return nil, errs.New(errs.NodeStopped, "links are not being served: %w", context.Cause(ctx))
+		return nil, errs.New(errs.Unreachable, "links are not being served: %w", context.Cause(ctx))
 	}
 	d, err := e.join(ctx, node)
 	if err != nil {

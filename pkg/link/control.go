@@ -34,8 +34,8 @@ func (e *Endpoint) greet(ctx context.Context, qc *quic.Conn, dialled bool) (*Con
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Times.Opener)
 	defer cancel()
 	if err := c.exchange(ctx); err != nil {
-		if ended := context.Cause(qc.Context()); ended != nil {
-			return nil, closeError(name.ID, ended)
+		if ended(err) {
+			return nil, closeError(name.ID, err)
 		}
 		c.close(closeProtocol, err.Error())
 		return nil, errs.New(errs.LinkLost, "greeting with %s: %w", name.ID, err)
@@ -140,6 +140,7 @@ func (c *Conn) heartbeat(ctx context.Context, in <-chan message) {
 	p := &pulse{idle: time.NewTimer(times.Idle)}
 	defer p.idle.Stop()
 	c.ping(p)
+	c.rearm(p)
 	for {
 		select {
 		case <-ctx.Done():

@@ -314,7 +314,7 @@ func TestConnectBeforeRunWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = e.Connect(ctx, start(t, o.config(t)).designated())
-	wantCode(t, err, errs.NodeStopped)
+	wantCode(t, err, errs.Unreachable)
 	if err := e.Run(ctx); err != nil { // releases the socket
 		t.Fatal(err)
 	}

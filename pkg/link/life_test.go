@@ -1,0 +1,261 @@
+package link
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+)
+
+// network is an in-memory network in a synctest bubble, with 10 ms between any two nodes.
+type network struct {
+	simnet.PerfectRouter
+	mu   sync.Mutex
+	lost map[string]bool // packets from these addresses vanish
+}
+
+const latency = 10 * time.Millisecond
+
+func (n *network) SendPacket(p simnet.Packet) error {
+	n.mu.Lock()
+	lost := n.lost[p.From.String()]
+	n.mu.Unlock()
+	if lost {
+		return nil
+	}
+	return n.PerfectRouter.SendPacket(p)
+}
+
+func (n *network) silence(a *node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost[a.Addr().String()] = true
+}
+
+// inNetwork runs a test in a bubble where two configurations of an organization run at 192.0.2.1 and 192.0.2.2.
+func inNetwork(t *testing.T, test func(t *testing.T, net *network, x, y *node)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{lost: map[string]bool{}}
+		sim := &simnet.Simnet{Router: n}
+		o := newOrg(t)
+		var nodes []*node
+		for i := range byte(2) {
+			cfg := o.config(t)
+			a := prepare(&cfg)
+			conn := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, i+1).To4(), Port: 7443}, simnet.NodeBiDiLinkSettings{Latency: latency})
+			a.Endpoint = newEndpoint(a.cfg, conn)
+			nodes = append(nodes, a)
+		}
+		if err := sim.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range nodes {
+			a.run(t, a.Endpoint)
+		}
+		test(t, n, nodes[0], nodes[1])
+		nodes[0].stop()
+		nodes[1].stop()
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A path that loses everything in one direction shows in nobody's sent packets; QUIC alone takes a minute to notice.
+func TestOneWayLossEndsTheLinkInTime(t *testing.T) {
+	inNetwork(t, func(t *testing.T, network *network, x, y *node) {
+		c := x.connect(t, y)
+		defer c.Hold()()
+		other := y.linked(t, x)
+		time.Sleep(time.Minute)
+		if c.Err() != nil || c.RTT() < 2*latency {
+			t.Fatalf("after a minute: %v, round trip %v", c.Err(), c.RTT())
+		}
+		network.silence(y)
+		began := time.Now()
+		for _, end := range []*Conn{c, other} {
+			<-end.Done()
+			wantCode(t, end.Err(), errs.LinkLost)
+		}
+		if took := time.Since(began); took > 9*time.Second+time.Second {
+			t.Errorf("the link was found dead after %v", took)
+		}
+	})
+}
+
+func TestIdleLinkIsClosed(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		c := x.connect(t, y)
+		other := y.linked(t, x)
+		release, peers := c.Hold(), other.Hold()
+		time.Sleep(5 * time.Minute)
+		release()
+		release()
+		time.Sleep(5 * time.Minute)
+		if c.Err() != nil {
+			t.Fatalf("the link ended while the peer held it: %v", c.Err())
+		}
+		peers()
+		released := time.Now()
+		<-c.Done()
+		<-other.Done()
+		wantCode(t, c.Err(), errs.Gone)
+		wantCode(t, other.Err(), errs.Gone)
+		if after := time.Since(released); after < time.Minute || after > time.Minute+time.Second {
+			t.Errorf("closed %v after the last release", after)
+		}
+		_, err := c.OpenSIP(t.Context())
+		wantCode(t, err, errs.Gone)
+		wantCode(t, c.Send(1, []byte{0x80}), errs.Gone)
+		_, err = c.NewFlow(func([]byte) {})
+		wantCode(t, err, errs.Gone)
+		if again := x.connect(t, y); again == c {
+			t.Error("Connect returns a closed link")
+		}
+	})
+}
+
+func TestStoppingSaysSo(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		c := x.connect(t, y)
+		y.stop()
+		<-c.Done()
+		wantCode(t, c.Err(), errs.NodeStopped)
+	})
+}
+
+// The candidates of a designation are tried 250 ms apart (RFC 8305, 5), so a dead one costs that and no time-out.
+func TestDeadCandidateCostsLittle(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		to := y.designated()
+		to.Addresses = append([]string{"192.0.2.9:7443"}, to.Addresses...)
+		began := time.Now()
+		if _, err := x.Connect(t.Context(), to); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < attemptDelay || took > attemptDelay+20*latency {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// A caller that gives up leaves the dial to the others.
+func TestConnectIsShared(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		impatient, cancel := context.WithTimeout(t.Context(), latency)
+		defer cancel()
+		var left atomic.Bool
+		go func() {
+			_, err := x.Connect(impatient, y.designated())
+			left.Store(errs.CodeOf(err) == errs.Unreachable)
+		}()
+		synctest.Wait()
+		c := x.connect(t, y)
+		synctest.Wait()
+		if !left.Load() || c.Err() != nil || x.Counters().Dialled != 1 {
+			t.Errorf("left %v, link %v, counters %+v", left.Load(), c.Err(), x.Counters())
+		}
+	})
+}
+
+// A peer that lost the connection dials anew; the old one must not win because a lower node dialled it.
+func TestPeerThatLostTheLinkDialsAnew(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		if x.cfg.Name.ID > y.cfg.Name.ID {
+			x, y = y, x
+		}
+		old := x.connect(t, y)
+		release := old.Hold()
+		lost := y.linked(t, x)
+		time.Sleep(30 * time.Second)
+		y.remove(lost) // as if it had died there
+		fresh := y.connect(t, x)
+		if fresh == lost || fresh.draining() {
+			t.Fatal("the peer does not use the connection that it dialled")
+		}
+		synctest.Wait()
+		if now := x.connect(t, y); now == old || !old.draining() {
+			t.Fatal("the connection that the peer has lost is still preferred")
+		}
+		release()
+		<-old.Done()
+		if x.connect(t, y).Err() != nil {
+			t.Error("draining took the other connection with it")
+		}
+	})
+}
+
+func TestTooManyConnections(t *testing.T) {
+	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+		for range maxPerPeer {
+			c := x.connect(t, y)
+			defer c.Hold()()
+			synctest.Wait()
+			x.remove(c)
+		}
+		synctest.Wait()
+		c, err := x.Connect(t.Context(), y.designated())
+		if err == nil {
+			<-c.Done()
+			err = c.Err()
+		}
+		wantCode(t, err, errs.Congested)
+	})
+}
+
+// A node that died without a word and starts again with the same key resets what it left behind (RFC 9000, 10.3), long
+// before pings could tell.
+func TestRestartedNodeEndsItsOldLinks(t *testing.T) {
+	o := newOrg(t)
+	cfg := o.config(t)
+	run := func() *node {
+		n := prepare(&cfg)
+		e, err := Listen(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.run(t, e)
+	}
+	x, y := start(t, o.config(t)), run()
+	c := x.connect(t, y)
+	y.linked(t, x)
+	cfg.Addr, cfg.Boot = y.Addr().String(), ident.New(ident.Boot)
+	y.kill(t)
+	again := run()
+	c.poke() // the ping that a call's end or the interval would send
+	wait(t, "end of the old link", c.Done())
+	wantCode(t, c.Err(), errs.LinkLost)
+	if x.connect(t, again).PeerBoot() != cfg.Boot {
+		t.Error("linked to the old run")
+	}
+}
+
+// The same when the restarted node dials first: the peer learns of the restart from the hello.
+func TestRestartedNodeDials(t *testing.T) {
+	o := newOrg(t)
+	cfg := o.config(t)
+	x, y := start(t, o.config(t)), start(t, cfg)
+	c := x.connect(t, y)
+	y.linked(t, x)
+	cfg.Boot = ident.New(ident.Boot)
+	again := start(t, cfg) // elsewhere, while the old run still answers
+	again.connect(t, x)
+	wait(t, "end of the old link", c.Done())
+	wantCode(t, c.Err(), errs.Restarted)
+	if now := x.linked(t, again); now.PeerBoot() != cfg.Boot {
+		t.Errorf("linked to boot %s", now.PeerBoot())
+	}
+	if _, err := x.Connect(t.Context(), designation.Node{ID: y.cfg.Name.ID, KeyHash: y.designated().KeyHash}); err != nil {
+		t.Error(err)
+	}
+}
