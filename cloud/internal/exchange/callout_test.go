@@ -1,0 +1,182 @@
+package exchange
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/trust"
+)
+
+// rig is an exchange that is not started, with one switch, and a server that asks about it.
+type rig struct {
+	x        *Exchange
+	name     trust.Name
+	site     string
+	notAfter time.Time
+	chain    jwt.StringList
+	server   identity
+	check    error
+	now      time.Time
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{
+		name: trust.Name{Org: ident.New(ident.Organization), Kind: trust.Switch, ID: ident.New(ident.Switch)},
+		site: ident.New(ident.Site), now: time.Now(), notAfter: time.Now().Add(time.Hour).Truncate(time.Second),
+	}
+	root, rootKey := r.issue(t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true}, nil, nil)
+	middle, middleKey := r.issue(t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true}, root, rootKey)
+	leaf, _ := r.issue(t, &x509.Certificate{URIs: []*url.URL{r.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+		middle, middleKey)
+	r.chain = jwt.StringList{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))}
+	seed, err := NewSeed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.x, err = New(Config{
+		Listen: "127.0.0.1:0", TLS: &tls.Config{MinVersion: tls.VersionTLS13}, Root: root, Seed: seed, Instance: "cl_1",
+		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return r.now },
+		Intermediate: func(context.Context, string) (*x509.Certificate, error) { return middle, nil },
+		Check:        func(context.Context, trust.Name, string) (string, error) { return r.site, r.check },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.server, err = newIdentity(nkeys.CreateServer()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) issue(t *testing.T, template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), r.now.Add(-time.Hour), r.notAfter
+	template.SubjectKeyId = []byte(ident.New(ident.Request))
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	template.Subject.CommonName = string(template.SubjectKeyId)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+// ask gives the callout's answer, nil for silence.
+func (r *rig) ask(t *testing.T, tls *jwt.ClientTLS) *jwt.AuthorizationResponseClaims {
+	t.Helper()
+	user, err := newIdentity(nkeys.CreateUser())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := jwt.NewAuthorizationRequestClaims(r.x.issuer.public)
+	q.UserNkey, q.Server.ID, q.TLS = user.public, r.server.public, tls
+	question, err := q.Encode(r.server.pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response := r.x.decide(t.Context(), question)
+	if response == "" {
+		return nil
+	}
+	a, err := jwt.DecodeAuthorizationResponseClaims(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Subject != user.public || a.Audience != r.server.public || a.Issuer != r.x.issuer.public {
+		t.Errorf("answer about %s to %s by %s", a.Subject, a.Audience, a.Issuer)
+	}
+	return a
+}
+
+func (r *rig) tls() *jwt.ClientTLS { return &jwt.ClientTLS{VerifiedChains: []jwt.StringList{r.chain}} }
+
+func TestGrantEndsWithTheCertificate(t *testing.T) {
+	r := newRig(t)
+	a := r.ask(t, r.tls())
+	if a == nil || a.Error != "" {
+		t.Fatalf("answer %+v, want a user", a)
+	}
+	u, err := jwt.DecodeUserClaims(a.Jwt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Expires != r.notAfter.Unix() {
+		t.Errorf("the user expires at %d, its certificate at %d", u.Expires, r.notAfter.Unix())
+	}
+	want := fabric.SwitchPermissions(r.name.Org, r.name.ID, r.site)
+	if !slices.Equal(u.Pub.Allow, want.Publish) || !slices.Equal(u.Sub.Allow, want.Subscribe) || u.Resp.MaxMsgs != 1 {
+		t.Errorf("permissions %+v, want %+v and one response", u.Permissions, want)
+	}
+	r.now = r.notAfter.Add(time.Second)
+	if a := r.ask(t, r.tls()); a == nil || a.Error == "" {
+		t.Errorf("after the certificate's end: %+v, want a refusal", a)
+	}
+}
+
+func TestSilentWhenItCannotDecide(t *testing.T) {
+	r := newRig(t)
+	for name, err := range map[string]error{
+		"SQL is down": errors.New("dial tcp 192.0.2.1:5432: connection refused"),
+		"too slow":    context.DeadlineExceeded,
+	} {
+		r.check = err
+		if a := r.ask(t, r.tls()); a != nil {
+			t.Errorf("%s: answer %+v, want silence", name, a)
+		}
+	}
+	r.check = errs.New(errs.Revoked, "switch %s is revoked", r.name.ID)
+	if a := r.ask(t, r.tls()); a == nil || a.Error == "" {
+		t.Errorf("revoked: answer %+v, want a refusal", a)
+	}
+	r.check, r.site = nil, "*"
+	if a := r.ask(t, r.tls()); a != nil {
+		t.Errorf("a registry that names the site %q: answer %+v, want silence", r.site, a)
+	}
+	if a := r.x.decide(t.Context(), "no token"); a != "" {
+		t.Errorf("a question that cannot be read: %q, want silence", a)
+	}
+}
+
+func TestRefusesWithoutVerifiedCertificate(t *testing.T) {
+	r := newRig(t)
+	for name, tls := range map[string]*jwt.ClientTLS{
+		"no TLS":             nil,
+		"not verified":       {Certs: r.chain},
+		"empty chain":        {VerifiedChains: []jwt.StringList{{}}},
+		"no PEM":             {VerifiedChains: []jwt.StringList{{"certificate"}}},
+		"PEM of other bytes": {VerifiedChains: []jwt.StringList{{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}},
+	} {
+		if a := r.ask(t, tls); a == nil || a.Error == "" {
+			t.Errorf("%s: answer %+v, want a refusal", name, a)
+		}
+	}
+}
