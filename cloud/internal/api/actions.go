@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/enrol"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// result is a reply with a body and nothing else.
+type result[T any] struct{ Body T }
+
+// actionInput is what an action may take.
+type actionInput struct {
+	ID      string `path:"id"`
+	RawBody []byte
+}
+
+// onlyID is a request that says no more than which object it means.
+type onlyID struct {
+	ID string `path:"id"`
+}
+
+// enrolInput is an enrolment; where it comes from is what limits it.
+type enrolInput struct {
+	RawBody []byte
+	remote  string
+}
+
+// Resolve notes where the request comes from.
+func (in *enrolInput) Resolve(ctx huma.Context) []error {
+	in.remote = ctx.RemoteAddr()
+	return nil
+}
+
+// actions are what is more than editing an object.
+func (a *API) actions() error {
+	registry := a.huma.OpenAPI().Components.Schemas
+	revokes, err := newEditor(registry, "Revoke", rest.Revoke{})
+	if err != nil {
+		return err
+	}
+	passwords, err := newEditor(registry, "Password", rest.Password{})
+	if err != nil {
+		return err
+	}
+	enrolments, err := newEditor(registry, "EnrolmentRequest", enrol.Request{})
+	if err != nil {
+		return err
+	}
+
+	handle(a, action("switches", "enrolment-code", "Make a code that enrols the switch once, within the hour"), a.enrolmentCode)
+
+	op := action("switches", "revoke", "Take trust from the switch for good")
+	op.RequestBody = &huma.RequestBody{}
+	handle(a, op, func(ctx context.Context, in *actionInput) (*result[rest.Switch], error) {
+		q, err := optional(revokes, in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		return a.revoke(ctx, in.ID, q.Reason)
+	})
+	takes(op.RequestBody, false, "RevokeInput", "application/json")
+
+	op = action("devices", "password", "Give the desk phone a new password; the reply shows it once")
+	op.RequestBody = &huma.RequestBody{}
+	handle(a, op, func(ctx context.Context, in *actionInput) (*result[rest.Device], error) {
+		q, err := optional(passwords, in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		return a.newPassword(ctx, in.ID, q.Password)
+	})
+	takes(op.RequestBody, false, "PasswordInput", "application/json")
+
+	op = huma.Operation{Method: http.MethodPost, Path: "/api/v1/enrolments", OperationID: "enrol", Tags: []string{"enrolments"},
+		Summary: "Enrol a node with a code: no API key is needed", RequestBody: &huma.RequestBody{}}
+	handle(a, op, func(ctx context.Context, in *enrolInput) (*result[enrol.Response], error) {
+		if !a.enrolled.allow(in.remote) {
+			return nil, errs.New(errs.Congested, "too many enrolments from your address; wait some seconds and try again")
+		}
+		q, err := enrolments.create(in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		r, err := a.nodes.Enrol(ctx, q)
+		return &result[enrol.Response]{Body: r}, err
+	})
+	takes(op.RequestBody, true, "EnrolmentRequestInput", "application/json")
+	return nil
+}
+
+// action is an operation on one object that is more than an edit.
+func action(path, name, summary string) huma.Operation {
+	return huma.Operation{Method: http.MethodPost, Path: "/api/v1/" + path + "/{id}/" + name, OperationID: path + "-" + name,
+		Summary: summary, Tags: []string{path}, Security: bearer(), DefaultStatus: http.StatusOK,
+		Parameters: []*huma.Param{organizationParam(), idempotencyParam()}}
+}
+
+// optional decodes a body that may be left out.
+func optional[T any](e *editor[T], body []byte) (T, error) {
+	if len(body) == 0 {
+		var none T
+		return none, nil
+	}
+	return e.create(body)
+}
+
+func (a *API) enrolmentCode(ctx context.Context, in *onlyID) (*result[rest.EnrolmentCode], error) {
+	org, sw, err := a.switchOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if sw.State == "revoked" {
+		return nil, errs.New(errs.Revoked, "switch %s was revoked for good; add a new one", sw.Name)
+	}
+	code, err := a.nodes.IssueEnrolment(ctx, org, sw.ID)
+	return &result[rest.EnrolmentCode]{Body: code}, err
+}
+
+func (a *API) revoke(ctx context.Context, id, reason string) (*result[rest.Switch], error) {
+	org, sw, err := a.switchOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if sw.State != "revoked" {
+		if err := a.nodes.Revoke(ctx, org, id, reason); err != nil {
+			return nil, err
+		}
+		if sw, err = a.store.Switches.Get(ctx, org, id); err != nil {
+			return nil, err
+		}
+	}
+	return &result[rest.Switch]{Body: sw}, nil
+}
+
+func (a *API) switchOf(ctx context.Context, id string) (org string, sw rest.Switch, err error) {
+	if org, err = a.organization(ctx); err != nil {
+		return "", sw, err
+	}
+	sw, err = a.store.Switches.Get(ctx, org, id)
+	return org, sw, err
+}
+
+func (a *API) newPassword(ctx context.Context, id, password string) (*result[rest.Device], error) {
+	org, err := a.organization(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.store.Devices.Get(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	if d.Kind != designation.DeskPhone {
+		return nil, errs.New(errs.Invalid, "device %s is a %s: only a desk phone has a password", d.Name, d.Kind)
+	}
+	if err := a.setPassword(ctx, org, &d, password); err != nil {
+		return nil, err
+	}
+	return &result[rest.Device]{Body: d}, nil
+}

@@ -1,0 +1,151 @@
+// Package api serves the public REST API of the cloud and its OpenAPI description. What it speaks is the package doc of
+// pkg/rest; what it may do is decided by the API key that a request shows.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/enrol"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// Limits of a request.
+const (
+	maxBody     = 64 << 10
+	bodyTime    = 5 * time.Second  // to send the body
+	requestTime = 15 * time.Second // to be answered
+)
+
+// Keys issues and knows API keys.
+type Keys interface {
+	// Authenticate returns the key that a secret belongs to, or errs.Unauthenticated.
+	Authenticate(ctx context.Context, secret string) (rest.APIKey, error)
+	// IssueAPIKey makes the secret of a stored key and sets k.Secret.
+	IssueAPIKey(ctx context.Context, k *rest.APIKey) error
+}
+
+// Nodes enrols switches and takes their trust away.
+type Nodes interface {
+	IssueEnrolment(ctx context.Context, org, switchID string) (rest.EnrolmentCode, error)
+	Enrol(ctx context.Context, q enrol.Request) (enrol.Response, error)
+	Revoke(ctx context.Context, org, node, reason string) error
+}
+
+// Passwords keeps the credentials of desk phones.
+type Passwords interface {
+	GeneratePassword() string
+	SetPassword(ctx context.Context, org string, d rest.Device, password string) error
+}
+
+// Calls reads call records.
+type Calls interface {
+	Get(ctx context.Context, org, id string) (rest.Call, error)
+	List(ctx context.Context, org string, q store.CallQuery) (calls []rest.Call, next string, err error)
+}
+
+// Config is what the API works with. All of it is needed.
+type Config struct {
+	Store     *store.Store
+	Keys      Keys
+	Nodes     Nodes
+	Passwords Passwords
+	Calls     Calls
+	Version   string // of the software
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// API is the REST API of one cloud instance.
+type API struct {
+	store     *store.Store
+	keys      Keys
+	nodes     Nodes
+	passwords Passwords
+	calls     Calls
+	log       *slog.Logger
+
+	mux      *http.ServeMux
+	huma     huma.API
+	replies  *replies
+	enrolled *limiter
+	json     []byte // the OpenAPI description
+}
+
+// New returns an API that is ready to serve; it starts nothing.
+func New(cfg Config) (*API, error) {
+	a := &API{
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
+		mux:      http.NewServeMux(),
+		replies:  newReplies(cfg.Now),
+		enrolled: newLimiter(cfg.Now),
+	}
+	a.huma = humago.New(a.mux, description(cfg.Version))
+	a.huma.UseMiddleware(a.known, a.authenticate, a.repeatable)
+	if err := a.routes(); err != nil {
+		return nil, err
+	}
+	return a, a.describe()
+}
+
+// Handler serves /api/v1/, /openapi.json and /openapi.yaml; what else is asked for is not found.
+func (a *API) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store") // replies hold secrets
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		handler, pattern := a.mux.Handler(r)
+		if pattern == "" {
+			a.noRoute(w, r, handler)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		// The deadline only matters on a real connection; recorders of tests have none.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		a.mux.ServeHTTP(w, r)
+	})
+}
+
+// noRoute answers what the mux would: not found, or the wrong method with Allow.
+func (a *API) noRoute(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	found := &silent{header: w.Header(), status: http.StatusNotFound}
+	handler.ServeHTTP(found, r)
+	if found.status == http.StatusMethodNotAllowed {
+		writeProblem(w, newProblem(found.status, errs.Invalid, r.URL.Path+" takes only "+w.Header().Get("Allow")))
+		return
+	}
+	writeProblem(w, newProblem(http.StatusNotFound, errs.NotFound, "there is nothing at "+r.URL.Path+"; /openapi.json says what there is"))
+}
+
+// silent takes the status and the headers of a reply and drops its body.
+type silent struct {
+	header http.Header
+	status int
+}
+
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) WriteHeader(status int)      { s.status = status }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
+
+// handle registers an operation; its errors become problems.
+func handle[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
+	op.MaxBodyBytes = maxBody
+	op.BodyReadTimeout = bodyTime
+	op.Responses = withProblem(op.Responses)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, a.problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
