@@ -194,6 +194,9 @@ func (d *Dialog) told(sent bool, m sip.Message, at time.Time) {
 	}
 }
 
+// Abandon ends a dialog whose peer is known to be gone: nothing more is sent. Closed follows.
+func (d *Dialog) Abandon() { d.finish() }
+
 // finish ends the dialog. Closed follows as an input of its own, so that commands may end a dialog too.
 func (d *Dialog) finish() {
 	if d.state == over {

@@ -55,7 +55,8 @@ type SessionConfig struct {
 	ID        string // of the call
 	CallerLeg string // id of the caller's leg
 	Device    string // of the caller, "" on a link
-	Hops      int    // Max-Forwards left
+	Hops      int    // Max-Forwards to send
+	Breadth   int    // Max-Breadth to send
 	SessionID string
 	Record    func(ledger.Event) // to the spool; never blocks
 	Count     func(name string)
@@ -80,7 +81,6 @@ type Session struct {
 	full     chan struct{} // the mailbox overflowed
 	done     chan struct{}
 	from, to designation.Party
-	ring     time.Duration
 	due      map[Timer]time.Time
 	queue    []Event // being stepped
 	finished bool
@@ -184,7 +184,7 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 // remember keeps what legs that are dialled later need to show.
 func (s *Session) remember(ev Event) {
 	if p, ok := ev.(Planned); ok {
-		s.from, s.to, s.ring = p.From, p.To, p.Ring
+		s.from, s.to = p.From, p.To
 	}
 }
 
@@ -250,8 +250,8 @@ func (s *Session) dial(a Start) {
 		s.legs = append(s.legs, nil)
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
-		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, SessionID: s.cfg.SessionID,
-		Post: s.PosterOf(a.Leg), Trace: s.Trace, Ring: s.ring, Note: s.note,
+		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, Breadth: s.cfg.Breadth,
+		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace,
 	})
 	if err != nil {
 		s.step(Refused{a.Leg, CauseOfError(err)})

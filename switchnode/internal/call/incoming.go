@@ -1,0 +1,25 @@
+package call
+
+import (
+	"strowger/pkg/designation"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sessionkey"
+)
+
+// Incoming is a call that a side brings to the node.
+type Incoming struct {
+	Call      string // id
+	Leg       string // id of the caller's leg
+	Device    string // of the caller, "" on a link
+	From      designation.Party
+	Dialled   string
+	Offer     sdp.Description
+	Hops      int // Max-Forwards as it came
+	Breadth   int // Max-Breadth as it came
+	SessionID string
+	Key       string             // the session key, on a link
+	Claims    *sessionkey.Claims // what the verified key says, on a link
+	// Attach makes the caller's leg for its session. It is called once, before the session runs; after an error the session
+	// must not run.
+	Attach func(*Session) (Leg, error)
+}

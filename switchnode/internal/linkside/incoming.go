@@ -1,0 +1,113 @@
+package linkside
+
+import (
+	"strings"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/link"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/sipleg"
+)
+
+// Invite takes a call that another switch brings: it must show a session key for this node (2-call-flows, C2).
+func (l *Links) Invite(d *sip.Dialog) {
+	if err := l.admit(d); err != nil {
+		sipleg.Refuse(d, err)
+	}
+}
+
+func (l *Links) admit(d *sip.Dialog) error {
+	c := l.connOf(d.Peer())
+	if c == nil {
+		return errs.New(errs.LinkLost, "the stream that the INVITE came on has ended")
+	}
+	key := bearer(d)
+	claims, err := l.cfg.Verify(key, sessionkey.Presenter{
+		ID: c.Peer().ID, Confirm: sessionkey.Confirmation{KeyHash: c.PeerKeyHash()}, Resume: d.CallID(),
+	})
+	if err != nil {
+		l.cfg.Logger.Warn("refused a session key", "peer", c.Peer(), "code", errs.CodeOf(err), "error", err)
+		return err
+	}
+	offer, err := sdp.Parse(d.SDP())
+	if err != nil {
+		return err
+	}
+	if offer.Flow == 0 {
+		return errs.New(errs.Invalid, "the offer on a link names no flow")
+	}
+	return l.cfg.Begin(call.Incoming{
+		Call: claims.Call, Leg: claims.ID, From: claims.From, Dialled: claims.To.Number, Offer: offer.Description(),
+		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Key: key, Claims: &claims,
+		Attach: func(s *call.Session) (call.Leg, error) { return l.answering(s, c, d, offer, claims.ID) },
+	})
+}
+
+// answering makes the caller's leg.
+func (l *Links) answering(s *call.Session, c *link.Conn, d *sip.Dialog, offer sdp.Session, id string) (call.Leg, error) {
+	port, err := l.cfg.Relay.OpenFlow(flows{c})
+	if err != nil {
+		return nil, err
+	}
+	post := s.PosterOf(call.Caller)
+	d.SetTrace(sipleg.Tracer(l.cfg.Node, l.cfg.NameOf(c.Peer().ID), s.Trace))
+	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
+	inner := sipleg.Answering(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LinkLost}, offer)
+	return &leg{Leg: inner, id: call.Caller, leave: l.join(c, d.Peer(), post), over: func() { l.cfg.Done(id) }}, nil
+}
+
+// bearer returns the session key of an INVITE: Authorization: Bearer (RFC 8898).
+func bearer(d *sip.Dialog) string {
+	for _, h := range d.Request().GetHeaders("Authorization") {
+		scheme, key, ok := strings.Cut(h.Value(), " ")
+		if ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(key)
+		}
+	}
+	return ""
+}
+
+// leg is a leg whose link is up.
+type leg struct {
+	*sipleg.Leg
+	id    call.LegID
+	leave func() // the link no longer serves this leg
+	over  func() // the leg is answered or over; nil on the calling side
+}
+
+// Do carries out an action of the call.
+func (l *leg) Do(a call.LegAction) {
+	if _, answered := a.(call.Accept); answered && l.over != nil {
+		l.over()
+	}
+	l.Leg.Do(a)
+}
+
+// Handle turns an input into events of the call.
+func (l *leg) Handle(input any) []call.Event {
+	switch in := input.(type) {
+	case moved:
+		l.Dialog().Redirect(in.to)
+		return nil
+	case gone:
+		cause := call.CauseOf(errs.LinkLost, in.cause)
+		l.Dialog().Abandon()
+		return append([]call.Event{call.Lost{Leg: l.id, Cause: cause}}, l.close()...)
+	}
+	evs := l.Leg.Handle(input)
+	if n := len(evs); n > 0 && evs[n-1] == (call.Closed{Leg: l.id}) {
+		return append(evs[:n-1], l.close()...)
+	}
+	return evs
+}
+
+func (l *leg) close() []call.Event {
+	l.leave()
+	if l.over != nil {
+		l.over()
+	}
+	return []call.Event{call.Closed{Leg: l.id}}
+}

@@ -1,0 +1,214 @@
+// Package linkside is the calls between this switch and others: SIP and media over the links of package link. A caller
+// that comes in shows a session key; a call that goes out carries one.
+//
+// All calls between two nodes share one SIP stream, which both sides use in both directions. When a stream ends, the
+// calls live on: the side that opened it opens another, and both move their dialogs to it. When the link ends, so do its
+// calls.
+package linkside
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+
+	"strowger/pkg/link"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+)
+
+// Config is what the link side needs.
+type Config struct {
+	Node   string // name of this switch, for ladders
+	Org    string // organization id: the host of SIP URIs on links
+	Relay  *media.Relay
+	Verify func(key string, p sessionkey.Presenter) (sessionkey.Claims, error)
+	Done   func(leg string)          // the leg of a key is answered or over
+	Begin  func(call.Incoming) error // starts the call, or says why not
+	NameOf func(node string) string  // of another switch, for ladders
+	Logger *slog.Logger
+}
+
+// Links is the link side of a switch.
+type Links struct {
+	cfg   Config
+	sip   *sip.Endpoint
+	ready chan struct{} // closed by Run, which sets link and ctx
+	link  *link.Endpoint
+	ctx   context.Context // ends dials under way
+	work  sync.WaitGroup  // dials and watches under way
+
+	mu    sync.Mutex
+	peers map[*link.Conn]*peer
+	at    map[sip.Peer]*peer // by SIP stream
+}
+
+// peer is the other end of one link: its SIP stream and the calls on it.
+type peer struct {
+	conn   *link.Conn
+	stream sip.Peer // zero: none that works
+	calls  map[*user]struct{}
+}
+
+// user is a leg that is to be told what becomes of its stream.
+type user struct {
+	stream sip.Peer
+	post   func(any) bool
+}
+
+// Inputs of a leg besides those of its dialog.
+type (
+	moved struct{ to sip.Peer }  // use this stream from now on
+	gone  struct{ cause string } // the link ended
+)
+
+// New returns the link side. The endpoint that it dials from gets TakeSIP as its OnSIP.
+func New(cfg Config) *Links {
+	l := &Links{cfg: cfg, ready: make(chan struct{}), peers: map[*link.Conn]*peer{}, at: map[sip.Peer]*peer{}}
+	l.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Org, Handler: l, Logger: cfg.Logger})
+	return l
+}
+
+// Run serves until ctx ends. It dials by e.
+func (l *Links) Run(ctx context.Context, e *link.Endpoint) error {
+	l.ctx, l.link = ctx, e
+	close(l.ready)
+	err := l.sip.Run(ctx)
+	l.work.Wait()
+	return err
+}
+
+// TakeSIP serves a SIP stream that the other side of a link opened, and moves the calls that lost theirs to it.
+func (l *Links) TakeSIP(c *link.Conn, s net.Conn) {
+	<-l.ready
+	if _, err := l.serve(c, s, false); err != nil {
+		l.cfg.Logger.Warn("cannot serve a SIP stream", "peer", c.Peer(), "error", err)
+	}
+}
+
+// serve gives a stream to SIP and tells the calls that lost theirs.
+func (l *Links) serve(c *link.Conn, s net.Conn, mine bool) (sip.Peer, error) {
+	stream, err := l.sip.ServeStream(l.ctx, s)
+	if err != nil {
+		return sip.Peer{}, errors.Join(err, s.Close())
+	}
+	at := stream.Peer()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.peerOf(c)
+	p.stream, l.at[at] = at, p
+	for u := range p.calls {
+		if l.at[u.stream] == nil {
+			u.stream = at
+			u.post(moved{at})
+		}
+	}
+	l.work.Go(func() {
+		<-stream.Done()
+		l.streamEnded(c, at, mine)
+	})
+	return at, nil
+}
+
+// peerOf returns the peer of a link and, for a new one, watches for its end. l.mu is held.
+func (l *Links) peerOf(c *link.Conn) *peer {
+	p := l.peers[c]
+	if p == nil {
+		p = &peer{conn: c, calls: map[*user]struct{}{}}
+		l.peers[c] = p
+		l.work.Go(func() { l.watch(p) })
+	}
+	return p
+}
+
+// watch tells the calls of a link that it ended.
+func (l *Links) watch(p *peer) {
+	select {
+	case <-p.conn.Done():
+	case <-l.ctx.Done():
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.peers, p.conn)
+	why := "the link ended"
+	if err := p.conn.Err(); err != nil {
+		why = err.Error()
+	}
+	for u := range p.calls {
+		u.post(gone{why})
+	}
+}
+
+// streamEnded forgets a stream; the side that opened it opens another if calls need one.
+func (l *Links) streamEnded(c *link.Conn, at sip.Peer, mine bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.at[at]
+	delete(l.at, at)
+	if p == nil || p.stream != at {
+		return
+	}
+	p.stream = sip.Peer{}
+	if !mine || len(p.calls) == 0 || l.ctx.Err() != nil {
+		return
+	}
+	l.work.Go(func() {
+		if _, err := l.open(l.ctx, c); err != nil {
+			l.cfg.Logger.Warn("cannot open another SIP stream", "peer", c.Peer(), "error", err)
+		}
+	})
+}
+
+// streamOf returns the SIP stream of a link, opening one if there is none.
+func (l *Links) streamOf(ctx context.Context, c *link.Conn) (sip.Peer, error) {
+	l.mu.Lock()
+	at := l.peerOf(c).stream
+	l.mu.Unlock()
+	if at != (sip.Peer{}) {
+		return at, nil
+	}
+	return l.open(ctx, c)
+}
+
+func (l *Links) open(ctx context.Context, c *link.Conn) (sip.Peer, error) {
+	s, err := c.OpenSIP(ctx)
+	if err != nil {
+		return sip.Peer{}, err
+	}
+	return l.serve(c, s, true)
+}
+
+// join has a leg told of its stream's fate until the returned function is called.
+func (l *Links) join(c *link.Conn, at sip.Peer, post func(any) bool) (leave func()) {
+	release := c.Hold()
+	u := &user{stream: at, post: post}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.peerOf(c)
+	p.calls[u] = struct{}{}
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		delete(p.calls, u)
+		l.mu.Unlock()
+		release()
+	})
+}
+
+// connOf returns the link that a stream belongs to.
+func (l *Links) connOf(at sip.Peer) *link.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.at[at]; p != nil {
+		return p.conn
+	}
+	return nil
+}
+
+// Register refuses phones that take a link for a registrar.
+func (l *Links) Register(_ *sip.Request, _ sip.Peer, respond sip.Respond) {
+	respond(405, "Method Not Allowed", sip.NewHeader("Allow", "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS"))
+}

@@ -1,0 +1,181 @@
+package linkside
+
+import (
+	"context"
+	"strconv"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/link"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/routing"
+	"strowger/switchnode/internal/sipleg"
+)
+
+// Target is the switch that anchors a call, to be dialled.
+func (l *Links) Target(w routing.Way) call.Target { return target{l, w} }
+
+type target struct {
+	links *Links
+	way   routing.Way
+}
+
+// Dial makes the leg. It connects when it is told Start.
+func (t target) Dial(s call.Setup) (call.Leg, error) {
+	return &outgoing{links: t.links, way: t.way, setup: s}, nil
+}
+
+// outgoing is a leg to another switch: nothing while it connects, then a leg like any other. If the other switch was
+// restarted since it was designated, the leg asks once more and begins anew; the call notices nothing.
+type outgoing struct {
+	*leg      // nil until connected
+	links     *Links
+	way       routing.Way
+	setup     call.Setup
+	start     call.Start
+	renewed   bool
+	renewing  bool // the refused dialog is closing
+	cancelled *call.Cancel
+}
+
+// connected is the outcome of an attempt to reach the other switch.
+type connected struct {
+	conn   *link.Conn
+	stream sip.Peer
+	port   *media.Port
+	key    string
+	err    error
+}
+
+// Port is the leg's media, nil until connected.
+func (o *outgoing) Port() *media.Port {
+	if o.leg == nil {
+		return nil
+	}
+	return o.leg.Port()
+}
+
+// Do carries out an action of the call.
+func (o *outgoing) Do(a call.LegAction) {
+	switch a := a.(type) {
+	case call.Start:
+		o.start = a
+		o.connect(func(context.Context) (designation.Designation, error) { return o.way.Designation, nil })
+	case call.Cancel:
+		if o.leg == nil || o.renewing {
+			o.cancelled = &a
+			return
+		}
+		o.leg.Do(a)
+	default:
+		if o.leg != nil {
+			o.leg.Do(a)
+		}
+	}
+}
+
+// connect reaches the node that find names, beside the session, and posts the outcome.
+func (o *outgoing) connect(find func(context.Context) (designation.Designation, error)) {
+	l, post := o.links, o.setup.Post
+	l.work.Go(func() {
+		c := l.reach(l.ctx, find)
+		if !post(c) && c.port != nil {
+			c.port.Close()
+		}
+	})
+}
+
+func (l *Links) reach(ctx context.Context, find func(context.Context) (designation.Designation, error)) (c connected) {
+	d, err := find(ctx)
+	if err != nil {
+		return connected{err: err}
+	}
+	c.key = d.Key
+	if c.conn, c.err = l.link.Connect(ctx, d.Node); c.err != nil {
+		return c
+	}
+	if c.stream, c.err = l.streamOf(ctx, c.conn); c.err != nil {
+		return c
+	}
+	c.port, c.err = l.cfg.Relay.OpenFlow(flows{c.conn})
+	return c
+}
+
+// Handle turns an input into events of the call.
+func (o *outgoing) Handle(input any) []call.Event {
+	if c, ok := input.(connected); ok {
+		return o.connected(c)
+	}
+	if o.leg == nil {
+		return nil
+	}
+	evs := o.leg.Handle(input)
+	if o.renewing {
+		return o.awaitClose(evs)
+	}
+	for i, ev := range evs {
+		if r, ok := ev.(call.Refused); ok && r.Cause.Code == string(errs.Restarted) && !o.renewed {
+			o.renewed, o.renewing = true, true
+			return o.awaitClose(evs[i+1:])
+		}
+	}
+	return evs
+}
+
+// awaitClose swallows what is left of a dialog that was refused as restarted; when it is closed, the leg begins anew.
+func (o *outgoing) awaitClose(evs []call.Event) []call.Event {
+	for _, ev := range evs {
+		if _, ok := ev.(call.Closed); ok {
+			o.leg.Port().Close()
+			o.leg, o.renewing = nil, false
+			o.connect(o.way.Again)
+		}
+	}
+	return nil
+}
+
+func (o *outgoing) connected(c connected) []call.Event {
+	id := o.setup.Leg
+	switch {
+	case o.cancelled != nil:
+		if c.port != nil {
+			c.port.Close()
+		}
+		return []call.Event{call.Refused{Leg: id, Cause: o.cancelled.Cause}, call.Closed{Leg: id}}
+	case c.err != nil:
+		cause := call.CauseOfError(c.err)
+		if errs.CodeOf(c.err) == errs.Internal {
+			cause = call.CauseOf(errs.Unreachable, c.err.Error())
+		}
+		return []call.Event{call.Refused{Leg: id, Cause: cause}, call.Closed{Leg: id}}
+	}
+	o.leg = o.links.calling(o.setup, c)
+	o.leg.Do(o.start)
+	return nil
+}
+
+// calling makes the leg over a link that is up: an INVITE with the session key (RFC 8898).
+func (l *Links) calling(s call.Setup, c connected) *leg {
+	d := l.sip.NewDialog(sip.InviteParams{
+		To:        sip.URI{Scheme: "sip", User: s.To.Number, Host: l.cfg.Org},
+		From:      sip.Party{Name: s.From.Name, User: s.From.Number},
+		Peer:      c.stream,
+		Hops:      s.Hops,
+		Headers:   []sip.Header{sip.NewHeader("Authorization", "Bearer "+c.key), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))},
+		SessionID: sip.SessionID{Local: s.SessionID},
+		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
+	})
+	d.SetTrace(sipleg.Tracer(l.cfg.Node, l.cfg.NameOf(c.conn.Peer().ID), s.Trace))
+	inner := sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LinkLost})
+	return &leg{Leg: inner, id: s.Leg, leave: l.join(c.conn, c.stream, s.Post)}
+}
+
+// flows is a link as the relay uses it.
+type flows struct{ *link.Conn }
+
+// NewFlow begins to receive.
+func (f flows) NewFlow(receive func(packet []byte)) (media.Flow, error) {
+	return f.Conn.NewFlow(receive)
+}

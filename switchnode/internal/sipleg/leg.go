@@ -1,0 +1,220 @@
+// Package sipleg is a leg of a call over a SIP dialog: it turns the dialog's events into the call's, and the call's
+// actions into commands of the dialog, and writes the leg's own SDP. Phones and links speak the same SIP; what differs,
+// the media transport, is the port's business.
+package sipleg
+
+import (
+	"net/netip"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+)
+
+// Leg is a call.Leg over one dialog. It belongs to the goroutine of the call's session.
+type Leg struct {
+	id     call.LegID
+	dialog *sip.Dialog
+	port   *media.Port
+	writer *sdp.Writer
+	source netip.Addr  // of the phone's SIP: where its media may come from besides the signalled address
+	lost   errs.Code   // what it means when the peer is gone
+	offer  sdp.Session // the peer's, waiting for our answer
+}
+
+// Config is what makes a leg.
+type Config struct {
+	ID     call.LegID
+	Dialog *sip.Dialog
+	Port   *media.Port
+	Lost   errs.Code // the code of a leg whose peer is gone: LegLost or LinkLost
+}
+
+// Calling returns the leg of an outgoing dialog, which Start will invite.
+func Calling(cfg Config) *Leg {
+	return &Leg{
+		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
+	}
+}
+
+// Answering returns the leg of an incoming dialog whose offer has been read.
+func Answering(cfg Config, offer sdp.Session) *Leg {
+	l := Calling(cfg)
+	l.offer = offer
+	return l
+}
+
+// Port is the leg's media.
+func (l *Leg) Port() *media.Port { return l.port }
+
+// Dialog is the leg's signalling.
+func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
+
+// Do carries out an action of the call.
+func (l *Leg) Do(a call.LegAction) {
+	switch a := a.(type) {
+	case call.Start:
+		l.dialog.Invite(l.writeOffer(a.Offer))
+	case call.Ring:
+		l.dialog.Progress(180, "Ringing")
+	case call.Accept:
+		l.accept(a.Description, func(body []byte) { l.dialog.Answer(body) })
+	case call.Refuse:
+		refuse(l.dialog, a.Cause)
+	case call.Cancel:
+		l.dialog.Cancel(reason(a.Cause))
+	case call.HangUp:
+		l.dialog.Bye(reason(a.Cause))
+	case call.Offer:
+		l.dialog.Reoffer(l.writeOffer(a.Description))
+	case call.AcceptOffer:
+		l.accept(a.Description, l.dialog.AcceptOffer)
+	case call.RefuseOffer:
+		l.dialog.RefuseOffer(a.Status, phrase(a.Status))
+	case call.Press:
+		l.dialog.SendDTMF(a.Digit, a.Duration)
+	}
+}
+
+func (l *Leg) writeOffer(d sdp.Description) []byte {
+	body, formats := l.writer.Offer(d, l.port.Local())
+	l.port.SetLocal(formats)
+	return body
+}
+
+// accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
+// the same offer can fail here; the peer is then told 488 like any other that shares no codec.
+func (l *Leg) accept(d sdp.Description, send func([]byte)) {
+	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
+	if err != nil {
+		refuse(l.dialog, call.CauseOfError(err))
+		l.dialog.RefuseOffer(488, phrase(488))
+		return
+	}
+	l.apply(l.offer)
+	l.port.SetLocal(formats)
+	send(body)
+}
+
+// Refuse ends an incoming dialog that has no leg yet.
+func Refuse(d *sip.Dialog, err error) { refuse(d, call.CauseOfError(err)) }
+
+func refuse(d *sip.Dialog, c ledger.Cause) {
+	extra := []sip.Header{sip.NewHeader(sip.HeaderRefusal, c.Code)}
+	if c.SIP == 401 {
+		extra = append(extra, sip.NewHeader("WWW-Authenticate", "Bearer")) // RFC 3261, 22.1; RFC 8898, 2.1
+	}
+	d.Refuse(c.SIP, c.Words, reason(c), extra...)
+}
+
+// apply points the port at what the peer described.
+func (l *Leg) apply(s sdp.Session) { l.port.SetRemote(s, l.source) }
+
+// Handle turns an input of the dialog into events of the call.
+func (l *Leg) Handle(input any) []call.Event {
+	in, ok := input.(sip.Input)
+	if !ok {
+		return nil
+	}
+	var evs []call.Event
+	for _, ev := range l.dialog.Handle(in) {
+		if e := l.translate(ev); e != nil {
+			evs = append(evs, e)
+		}
+	}
+	return evs
+}
+
+func (l *Leg) translate(ev sip.Event) call.Event {
+	switch ev := ev.(type) {
+	case sip.Progress:
+		// 2-call-flows, "Honest ring-back": only a real 180 rings. Its SDP is not passed on: the anchor plays no media.
+		if ev.Code == 180 {
+			return call.Ringing{Leg: l.id}
+		}
+	case sip.Answered:
+		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP)}
+	case sip.Refused:
+		return call.Refused{Leg: l.id, Cause: call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850)}
+	case sip.Cancelled:
+		return call.Cancelled{}
+	case sip.HungUp:
+		return call.HungUp{Leg: l.id, Cause: byeCause(ev.Cause)}
+	case sip.Offered:
+		return l.offered(ev.SDP)
+	case sip.OfferAccepted:
+		return call.OfferAccepted{Leg: l.id, Description: l.answer(ev.SDP)}
+	case sip.OfferRefused:
+		return call.OfferRefused{Leg: l.id, Status: ev.Code}
+	case sip.DTMF:
+		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
+	case sip.Lost:
+		return call.Lost{Leg: l.id, Cause: call.CauseOf(l.lost, ev.Err.Error())}
+	case sip.Closed:
+		return call.Closed{Leg: l.id}
+	}
+	return nil
+}
+
+// answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
+func (l *Leg) answer(body []byte) sdp.Description {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return sdp.Description{}
+	}
+	l.apply(s)
+	return s.Description()
+}
+
+// offered reads a re-INVITE's offer; what cannot be read is refused here, and the session goes on as it was.
+func (l *Leg) offered(body []byte) call.Event {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		l.dialog.RefuseOffer(488, phrase(488)) // RFC 3261, 14.2
+		return nil
+	}
+	l.offer = s
+	return call.Offered{Leg: l.id, Description: s.Description()}
+}
+
+// reason is a cause as a Reason header says it.
+func reason(c ledger.Cause) sip.Cause { return sip.Cause{SIP: c.SIP, Q850: c.Q850, Text: c.Words} }
+
+// byeCause reads the Reason of a BYE; most phones send none, and mean a normal end.
+func byeCause(c sip.Cause) ledger.Cause {
+	cause := call.CauseOf(call.Normal, c.Text)
+	if c.SIP != 0 && c.SIP != 200 {
+		cause = call.CauseOfResponse(c.SIP, c.Text, "", 0)
+	}
+	if c.Q850 != 0 {
+		cause.Q850 = c.Q850
+	}
+	return cause
+}
+
+func phrase(status int) string {
+	switch status {
+	case 481:
+		return "Call/Transaction Does Not Exist"
+	case 488:
+		return "Not Acceptable Here"
+	case 491:
+		return "Request Pending"
+	}
+	return "Refused"
+}
+
+// Tracer returns what a dialog calls for each of its messages: arrows between a node and a peer.
+func Tracer(node, peer string, trace func(call.Arrow)) sip.Trace {
+	return func(sent bool, _ sip.Peer, line string, at time.Time) {
+		a := call.Arrow{Sender: peer, Receiver: node, Text: line, At: at}
+		if sent {
+			a.Sender, a.Receiver = node, peer
+		}
+		trace(a)
+	}
+}
