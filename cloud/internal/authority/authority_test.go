@@ -49,7 +49,9 @@ func (i *installation) pass(d time.Duration) {
 }
 
 // Copy and Peer make the installation its own directory.
-func (i *installation) Copy(context.Context, string, string) (sitecopy.Copy, error) { return i.copy, nil }
+func (i *installation) Copy(context.Context, string, string) (sitecopy.Copy, error) {
+	return i.copy, nil
+}
 
 func (i *installation) Peer(context.Context, string, string) (sitecopy.Peer, error) {
 	return sitecopy.Peer{SiteName: i.copy.SiteName, SiteCode: i.copy.SiteCode, Switches: i.copy.Switches}, nil
