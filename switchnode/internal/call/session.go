@@ -34,11 +34,10 @@ type Setup struct {
 	ID        string // of the leg
 	From, To  designation.Party
 	Hops      int            // Max-Forwards to send
+	Breadth   int            // Max-Breadth to send (RFC 5393, 5.3.3)
 	SessionID string         // RFC 7989, end to end
 	Post      func(any) bool // an input for Handle; false if the session is gone or its mailbox full
 	Trace     func(Arrow)    // a message sent or received, for the ladder
-	Ring      time.Duration  // ring lifetime
-	Note      func(ledger.Event)
 }
 
 // Arrow is one message of the ladder.
