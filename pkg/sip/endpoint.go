@@ -138,15 +138,18 @@ func (e *Endpoint) bound(a net.Addr, c io.Closer) (netip.AddrPort, error) {
 	return addr, nil
 }
 
+// Running is closed when the endpoint can send. Requests before that fail.
+func (e *Endpoint) Running() <-chan struct{} { return e.running }
+
 // Run serves until ctx is done, then closes every socket and stream and waits for what it started.
 func (e *Endpoint) Run(ctx context.Context) error {
 	e.ctx = ctx
-	close(e.running)
 	e.spawn(func() { _ = e.transport.ServeTCP(e.streams[TCP]) })
 	e.spawn(func() { _ = e.transport.ServeTLS(e.streams[TLS]) })
 	if e.udp != nil {
 		e.readUDP()
 	}
+	close(e.running)
 	for transport, l := range e.accepts {
 		e.spawn(func() { e.accept(l, transport) })
 	}
