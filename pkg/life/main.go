@@ -13,8 +13,8 @@ func Main(ctx context.Context, log *slog.Logger, run func(ctx context.Context) e
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	forget := context.AfterFunc(ctx, func() {
-		log.Info("shutting down; a second signal kills")
 		stop() // the default action is back
+		log.Info("shutting down; a second signal kills")
 	})
 	defer forget()
 	if err := run(ctx); err != nil {

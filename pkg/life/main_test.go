@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -17,23 +19,21 @@ import (
 const child = "STROWGER_LIFE_CHILD"
 
 func TestMain(m *testing.M) {
+	var end func(ctx context.Context) error
 	switch os.Getenv(child) {
 	case "":
 		os.Exit(m.Run())
 	case "obeys":
-		os.Exit(life.Main(context.Background(), discard(), func(ctx context.Context) error {
-			fmt.Println("ready")
-			<-ctx.Done()
-			return nil
-		}))
+		end = func(context.Context) error { return nil }
 	case "stubborn":
-		os.Exit(life.Main(context.Background(), discard(), func(ctx context.Context) error {
-			fmt.Println("ready")
-			<-ctx.Done()
-			fmt.Println("draining")
-			select {}
-		}))
+		end = func(context.Context) error { select {} }
 	}
+	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	os.Exit(life.Main(context.Background(), log, func(ctx context.Context) error {
+		fmt.Println("ready")
+		<-ctx.Done()
+		return end(ctx)
+	}))
 }
 
 func TestMainReturnsExitCode(t *testing.T) {
@@ -46,8 +46,7 @@ func TestMainReturnsExitCode(t *testing.T) {
 }
 
 func TestFirstSignalEndsTheContext(t *testing.T) {
-	cmd, lines := start(t, "obeys")
-	lines.Scan()
+	cmd, _ := start(t, "obeys")
 	signal(t, cmd, syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit code 0", err)
@@ -56,26 +55,19 @@ func TestFirstSignalEndsTheContext(t *testing.T) {
 
 func TestSecondSignalKills(t *testing.T) {
 	cmd, lines := start(t, "stubborn")
-	lines.Scan()
 	signal(t, cmd, syscall.SIGINT)
-	lines.Scan()
-	// The child may restore the default action just after it says "draining": signals until one kills.
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	for {
-		select {
-		case err := <-done:
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
-				t.Errorf("after the second SIGINT: %v, want killed by it", err)
-			}
-			return
-		default:
-			_ = cmd.Process.Signal(syscall.SIGINT) // fails once it is dead
-		}
+	if !lines.Scan() || !strings.Contains(lines.Text(), "a second signal kills") {
+		t.Fatalf("the child says %q", lines.Text())
+	}
+	signal(t, cmd, syscall.SIGINT)
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("after the second SIGINT: %v, want killed by it", err)
 	}
 }
 
+// start runs a copy of the test binary and returns when it handles signals.
 func start(t *testing.T, mode string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -88,7 +80,11 @@ func start(t *testing.T, mode string) (*exec.Cmd, *bufio.Scanner) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return cmd, bufio.NewScanner(out)
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "ready" {
+		t.Fatalf("the child says %q, want ready", lines.Text())
+	}
+	return cmd, lines
 }
 
 func signal(t *testing.T, cmd *exec.Cmd, s syscall.Signal) {
