@@ -17,7 +17,7 @@ import (
 )
 
 // MaxRecord is the largest payload of a record, in bytes.
-const MaxRecord = 64 << 10
+const MaxRecord = 256 << 10
 
 const headerSize = 8
 

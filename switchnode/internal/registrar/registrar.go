@@ -1,0 +1,190 @@
+// Package registrar keeps where the desk phones are: the bindings that their REGISTER requests make (RFC 3261, 10.3).
+//
+// It speaks neutral types; the SIP side checks the password, hands the request in and writes the answer. Bindings
+// remember where the REGISTER came from, because that is where a phone behind a NAT can be reached, and they survive a
+// restart: changes are on disk within SaveInterval.
+package registrar
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Intervals of Run.
+const (
+	SaveInterval  = 100 * time.Millisecond
+	sweepInterval = time.Second
+)
+
+// DefaultMaxExpires is the longest life of a binding, in seconds.
+const DefaultMaxExpires = 3600
+
+// Config of a Registrar.
+type Config struct {
+	Path   string // of the file that keeps the bindings
+	Now    func() time.Time
+	Logger *slog.Logger
+	// OnChange is called from Run with the ids, sorted, of the devices that have a binding, when they change.
+	OnChange func(devices []string)
+	// MaxExpires is the longest life of a binding in seconds; 0 is the default.
+	MaxExpires int
+}
+
+// Registrar is safe for concurrent use.
+type Registrar struct {
+	cfg    Config
+	saved  *file // of Run's goroutine
+	unsure bool  // the last save went wrong; of Run's goroutine
+
+	mu      sync.RWMutex
+	devices map[string][]Binding // slices are never changed, only replaced
+	dirty   map[string]bool      // devices whose bindings are not on disk yet
+	wake    chan struct{}        // capacity 1: there are dirty ones
+}
+
+// New reads the bindings that an earlier run left in cfg.Path.
+func New(cfg Config) (*Registrar, error) {
+	if cfg.MaxExpires == 0 {
+		cfg.MaxExpires = DefaultMaxExpires
+	}
+	r := &Registrar{cfg: cfg, dirty: map[string]bool{}, wake: make(chan struct{}, 1)}
+	var err error
+	if r.saved, r.devices, err = open(cfg.Path, cfg.Logger); err != nil {
+		return nil, err
+	}
+	now := cfg.Now()
+	latest := now.Add(time.Duration(cfg.MaxExpires) * time.Second) // the clock may have been ahead in the earlier run
+	for device, bindings := range r.devices {
+		bindings = slices.DeleteFunc(bindings, func(b Binding) bool { return !b.Until.After(now) || b.Until.After(latest) })
+		if r.devices[device] = bindings; len(bindings) == 0 {
+			delete(r.devices, device)
+		}
+	}
+	return r, nil
+}
+
+// Register processes a REGISTER of an authenticated device.
+func (r *Registrar) Register(q Register) Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have := r.devices[q.Device]
+	next, result := process(r.cfg.Now(), r.cfg.MaxExpires, have, q)
+	if result.Code == 200 && (q.All || len(q.Contacts) > 0) {
+		r.set(q.Device, next)
+	}
+	return result
+}
+
+// set replaces the bindings of a device. The caller holds mu.
+func (r *Registrar) set(device string, bindings []Binding) {
+	if r.devices[device] = bindings; len(bindings) == 0 {
+		delete(r.devices, device)
+	}
+	r.dirty[device] = true
+	select {
+	case r.wake <- struct{}{}:
+	default: // Run has not looked since the last change
+	}
+}
+
+// Lookup returns where a device can be reached now, best first.
+func (r *Registrar) Lookup(device string) []Binding {
+	r.mu.RLock()
+	all := r.devices[device]
+	r.mu.RUnlock()
+	now := r.cfg.Now()
+	return slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !b.Until.After(now) })
+}
+
+// Registered returns the ids of the devices that have a binding, sorted.
+func (r *Registrar) Registered() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.devices))
+}
+
+// Retain forgets the bindings of devices that keep does not want, such as those that the registry has lost.
+func (r *Registrar) Retain(keep func(device string) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for device := range r.devices {
+		if !keep(device) {
+			r.set(device, nil)
+		}
+	}
+}
+
+// Run saves, ends and reports bindings until ctx ends.
+func (r *Registrar) Run(ctx context.Context) error {
+	var told []string
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	for {
+		r.save()
+		if now := r.Registered(); !slices.Equal(now, told) {
+			told = now
+			r.cfg.OnChange(slices.Clone(now))
+		}
+		select {
+		case <-r.wake:
+			select {
+			case <-time.After(SaveInterval): // others may change meanwhile
+			case <-ctx.Done():
+			}
+		case <-sweep.C:
+			r.sweep()
+		case <-ctx.Done():
+			r.save()
+			return r.saved.close()
+		}
+	}
+}
+
+// sweep removes what has expired.
+func (r *Registrar) sweep() {
+	now := r.cfg.Now()
+	expired := func(b Binding) bool { return !b.Until.After(now) }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for device, bindings := range r.devices {
+		if slices.ContainsFunc(bindings, expired) {
+			r.set(device, slices.DeleteFunc(slices.Clone(bindings), expired))
+		}
+	}
+}
+
+// save writes what has changed since the last time; what cannot be written stays dirty.
+func (r *Registrar) save() {
+	r.mu.Lock()
+	changed := make(map[string][]Binding, len(r.dirty))
+	for device := range r.dirty {
+		changed[device] = r.devices[device]
+	}
+	clear(r.dirty)
+	r.mu.Unlock()
+	if len(changed) == 0 {
+		return
+	}
+	err := r.saved.save(changed, func() map[string][]Binding {
+		r.mu.RLock()
+		defer r.mu.RUnlock()
+		return maps.Clone(r.devices)
+	})
+	was := r.unsure
+	r.unsure = err != nil
+	if err == nil {
+		return
+	}
+	if !was {
+		r.cfg.Logger.Error("registrations cannot be saved; they would not survive a restart", "file", r.cfg.Path, "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for device := range changed {
+		r.dirty[device] = true // tried again with the next change or sweep
+	}
+}
