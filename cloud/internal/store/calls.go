@@ -14,19 +14,23 @@ import (
 	"strowger/pkg/rest"
 )
 
-// Parties are the nodes that may report events of a call.
+// Parties are the nodes that may report events of a call. The first is the one that asked for it.
 type Parties struct {
 	Org, Call string
 	Nodes     []string
 }
 
-// AddParties adds to the parties of calls, in one transaction.
+// AddParties adds to the parties of calls, in one transaction. A call that has parties gets more only from one of them:
+// nobody joins a call by naming its id.
 func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
 	return inTx(ctx, s.write, func(tx *sql.Tx) error {
 		for _, p := range ps {
 			for _, n := range p.Nodes {
-				_, err := tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node) VALUES ($1, $2, $3)
-					ON CONFLICT (org, call, node) DO NOTHING`, p.Org, p.Call, n)
+				_, err := tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node)
+					SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT)
+					WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2)
+					OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
+					ON CONFLICT (org, call, node) DO NOTHING`, p.Org, p.Call, n, p.Nodes[0])
 				if err != nil {
 					return fmt.Errorf("add parties of call %s: %w", p.Call, err)
 				}

@@ -65,10 +65,11 @@ func TestPartiesOfCalls(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		must(t, s.AddParties(ctx, []Parties{
 			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1", "sw_2"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1"}},
+			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_intruder", "sw_1"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_2", "sw_3"}},
 		}))
 		got, err := s.PartiesOf(ctx, "org_1", "ca_1")
 		must(t, err)
-		if !slices.Equal(got, []string{"sw_1", "sw_2"}) {
+		if !slices.Equal(got, []string{"sw_1", "sw_2", "sw_3"}) {
 			t.Errorf("parties %v", got)
 		}
 		if got, err = s.PartiesOf(ctx, "org_2", "ca_1"); err != nil || len(got) != 0 {

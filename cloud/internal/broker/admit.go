@@ -1,0 +1,179 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/sessionkey"
+)
+
+// Limits of an admission request.
+const (
+	maxID        = 64 // bytes of an id for idempotency
+	maxDiversion = 20 // numbers that a call was sent to before it must be a loop
+)
+
+// Admit answers a switch that asks for a call from one of its devices. The same request again, by its id, gets the same
+// reply.
+func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fabric.Admitted, error) {
+	if err := check(q); err != nil {
+		return fabric.Admitted{}, err
+	}
+	key := request{org, sw, q.ID}
+	b.mu.Lock()
+	r, repeated := b.replies.get(key, b.cfg.Now())
+	if !repeated {
+		r = &reply{done: make(chan struct{})}
+		b.replies.put(key, r, b.cfg.Now())
+	}
+	b.mu.Unlock()
+	if repeated {
+		select {
+		case <-r.done:
+			return r.admitted, r.err
+		case <-ctx.Done():
+			return fabric.Admitted{}, ctx.Err()
+		}
+	}
+	r.admitted, r.err = b.admit(ctx, org, sw, q)
+	if errs.CodeOf(r.err) == errs.Internal { // not an answer: trying again may help
+		b.mu.Lock()
+		b.replies.remove(key)
+		b.mu.Unlock()
+	}
+	close(r.done)
+	return r.admitted, r.err
+}
+
+func check(q fabric.Admit) error {
+	if q.ID == "" || len(q.ID) > maxID {
+		return errs.New(errs.Invalid, "id: has %d bytes, not 1 to %d", len(q.ID), maxID)
+	}
+	if err := ident.Check(ident.Call, q.Call); err != nil {
+		return errs.New(errs.Invalid, "call: %w", err)
+	}
+	if len(q.Diversion) > maxDiversion {
+		return errs.New(errs.Loop, "the call was sent to %d numbers before, at most %d are allowed", len(q.Diversion), maxDiversion)
+	}
+	if !slices.Contains(q.Media, "audio") {
+		return errs.New(errs.Invalid, "media: %q lacks audio, all that desk phones have", q.Media)
+	}
+	return nil
+}
+
+func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fabric.Admitted, error) {
+	s, err := b.cfg.Snapshot(org)
+	if err != nil {
+		return fabric.Admitted{}, err
+	}
+	route, err := s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	if err != nil {
+		return fabric.Admitted{}, err
+	}
+	plan := b.plan(s, org, q.Call, route)
+	plan.Diversion = q.Diversion
+	a := fabric.Admitted{From: route.From, To: route.To}
+	if route.Home == sw { // X = Y: the callee's branches are local legs
+		a.Plan = &plan
+	} else if a.Designation, err = b.designate(ctx, s, org, sw, plan, route); err != nil {
+		return fabric.Admitted{}, err
+	}
+	a.Crossing = b.cross(org, q.Call, route)
+	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact([]string{sw, route.Home})})
+	if a.Designation != nil {
+		now := b.cfg.Now()
+		b.cfg.Offer(org, route.Home, fabric.Offer{
+			Header: fabric.Header{Capability: fabric.Capability, ID: ident.New(ident.Request), Deadline: now.Add(sessionkey.Lifetime)},
+			Plan:   plan,
+		})
+	}
+	return a, nil
+}
+
+// plan is all that the anchor needs. Desk phones have audio only.
+func (b *Broker) plan(s *directory.Snapshot, org, call string, r directory.Route) designation.Plan {
+	return designation.Plan{
+		Call: call, Organization: org, From: r.From, To: r.To, Media: []string{"audio"}, Branches: r.Branches, Ring: s.Ring(),
+		// From the use of the key at the latest, the whole ring.
+		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + s.Ring()).UTC(),
+	}
+}
+
+// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at this run of Y.
+func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw string, plan designation.Plan, r directory.Route) (*designation.Designation, error) {
+	x, ok := s.Switch(sw)
+	if !ok || !x.Enrolled {
+		return nil, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
+	}
+	y, err := b.live(s, r.Home)
+	if err != nil {
+		return nil, err
+	}
+	now := b.cfg.Now()
+	expiry := now.Add(sessionkey.Lifetime).Truncate(time.Second)
+	key, err := b.cfg.Signer.SignSession(ctx, org, sessionkey.Claims{
+		Issuer: org, ID: ident.New(ident.Leg), Audience: y.ID, Boot: y.Boot,
+		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
+		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
+		Org: org, Call: plan.Call, From: r.From, To: r.To, Media: plan.Media, Priority: plan.Priority,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &designation.Designation{Node: y, Key: key, Expiry: expiry.UTC()}, nil
+}
+
+// cross remembers that the caller calls the callee, and returns the call that the callee has under way to the caller, if
+// any (glare). Desk phones need nothing more: the second call is admitted as well, and each phone decides.
+func (b *Broker) cross(org, call string, r directory.Route) (crossing string) {
+	there, back := pair{org, r.From.User, r.To.User}, pair{org, r.To.User, r.From.User}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.cfg.Now()
+	if there != back {
+		if other, ok := b.underway.get(back, now); ok && other != call {
+			crossing = other
+		}
+	}
+	b.underway.put(there, call, now)
+	b.pairs.put(callID{org, call}, there, now)
+	return crossing
+}
+
+// Plan answers an anchor whose INVITE overtook its offer: with the key that it was shown it gets the plan again, made
+// from the registry as it is now.
+func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest) (fabric.PlanReply, error) {
+	c, err := b.cfg.Verify(ctx, org, q.Key)
+	if err != nil {
+		return fabric.PlanReply{}, err
+	}
+	switch now := b.cfg.Now(); {
+	case c.Org != org:
+		return fabric.PlanReply{}, errs.New(errs.WrongOrganization, "the session key is of organization %s", c.Org)
+	case c.Audience != sw:
+		return fabric.PlanReply{}, errs.New(errs.WrongAudience, "the session key is for node %s, not for %s", c.Audience, sw)
+	case now.After(time.Unix(c.Expires, 0).Add(sessionkey.Leeway)):
+		return fabric.PlanReply{}, errs.New(errs.KeyExpired, "the session key expired %v ago", now.Sub(time.Unix(c.Expires, 0)).Round(time.Second))
+	}
+	s, err := b.cfg.Snapshot(org)
+	if err != nil {
+		return fabric.PlanReply{}, err
+	}
+	r, err := s.Confirm(c.Subject, c.From, c.To)
+	if err != nil {
+		return fabric.PlanReply{}, err
+	}
+	if r.Home != sw {
+		return fabric.PlanReply{}, errs.New(errs.Unreachable, "%s moved to another switch since the call was admitted; dial again", r.To.Name)
+	}
+	plan := b.plan(s, org, c.Call, r)
+	b.announce(store.Parties{Org: org, Call: c.Call, Nodes: []string{c.Subject, sw}})
+	return fabric.PlanReply{Plan: &plan}, nil
+}

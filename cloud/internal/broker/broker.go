@@ -1,0 +1,150 @@
+// Package broker admits calls (step C): it introduces a caller's switch to the callee's, and is then out of the call.
+//
+// An admission is answered from memory, by the directory's snapshot and the leases of the switches; the database is
+// never waited for. What must outlive this process, which nodes are parties of a call, is written behind by Run.
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/fabric"
+	"strowger/pkg/sessionkey"
+)
+
+// Limits of memory. Beyond them the oldest is forgotten.
+const (
+	maxReplies  = 1 << 16
+	maxUnderway = 1 << 18
+	maxParties  = 1 << 12 // waiting to be written; beyond that admissions go on and records judge by what nodes report
+)
+
+const (
+	replyLife    = 10 * time.Second // longer than any request's deadline
+	underwayLife = 5 * time.Minute  // the longest ring
+	writeTimeout = 5 * time.Second
+)
+
+// Signer signs session keys.
+type Signer interface {
+	SignSession(ctx context.Context, org string, c sessionkey.Claims) (string, error)
+}
+
+// Config is what a Broker works with.
+type Config struct {
+	Snapshot func(org string) (*directory.Snapshot, error)
+	Store    *store.Store
+	Signer   Signer
+	// Verify opens a session key that the organization, or one of its switches, signed; nothing but form and signature.
+	Verify func(ctx context.Context, org, key string) (sessionkey.Claims, error)
+	// Offer sends a plan to an anchor and must not block.
+	Offer  func(org, node string, o fabric.Offer)
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Broker admits calls. Its methods may be called from any goroutine.
+type Broker struct {
+	cfg     Config
+	parties chan store.Parties
+
+	mu       sync.Mutex
+	leases   map[string]store.Lease // by node
+	replies  *recent[request, *reply]
+	underway *recent[pair, string] // call that the pair has
+	pairs    *recent[callID, pair] // of calls under way
+}
+
+// request names an admission request; a repeated one gets the same reply.
+type request struct{ org, node, id string }
+
+// reply is the answer to a request, there once done is closed.
+type reply struct {
+	done     chan struct{}
+	admitted fabric.Admitted
+	err      error
+}
+
+// pair is two users of whom one calls the other.
+type pair struct{ org, from, to string }
+
+type callID struct{ org, call string }
+
+// New returns a broker that knows no leases.
+func New(cfg Config) *Broker {
+	return &Broker{
+		cfg:      cfg,
+		parties:  make(chan store.Parties, maxParties),
+		leases:   make(map[string]store.Lease),
+		replies:  newRecent[request, *reply](replyLife, maxReplies),
+		underway: newRecent[pair, string](underwayLife, maxUnderway),
+		pairs:    newRecent[callID, pair](underwayLife, maxUnderway),
+	}
+}
+
+// Load reads the leases that were stored before this process started, so that a restart makes no switch look dead.
+func (b *Broker) Load(ctx context.Context, orgs []string) error {
+	for _, org := range orgs {
+		ls, err := b.cfg.Store.Leases(ctx, org)
+		if err != nil {
+			return err
+		}
+		b.mu.Lock()
+		for _, l := range ls {
+			b.leases[l.Node.ID] = l
+		}
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+// Run writes the parties of admitted calls until ctx ends and nothing is left to write.
+func (b *Broker) Run(ctx context.Context) error {
+	for {
+		select {
+		case p := <-b.parties:
+			b.writeParties(ctx, p)
+			continue
+		case <-ctx.Done():
+		}
+		if len(b.parties) == 0 {
+			return nil
+		}
+	}
+}
+
+// writeParties writes first and all that waits behind it, even if ctx ends: the events of these calls are still to come.
+func (b *Broker) writeParties(ctx context.Context, first store.Parties) {
+	batch := append(make([]store.Parties, 0, 1+len(b.parties)), first)
+	for range len(b.parties) { // this goroutine is the only receiver
+		batch = append(batch, <-b.parties)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := b.cfg.Store.AddParties(ctx, batch); err != nil {
+		b.cfg.Logger.Error("parties of calls cannot be written; records will judge by what nodes report", "calls", len(batch), "error", err)
+	}
+}
+
+func (b *Broker) announce(p store.Parties) {
+	select {
+	case b.parties <- p:
+	default:
+		b.cfg.Logger.Warn("too many parties of calls wait to be written; records will judge by what nodes report", "call", p.Call)
+	}
+}
+
+// Settled says that a call was answered or is over: calling back is no longer a crossing.
+func (b *Broker) Settled(org, call string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := callID{org, call}
+	if p, ok := b.pairs.get(id, b.cfg.Now()); ok {
+		b.pairs.remove(id)
+		b.underway.remove(p)
+	}
+}

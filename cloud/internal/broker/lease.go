@@ -1,0 +1,89 @@
+package broker
+
+import (
+	"context"
+	"net"
+	"strconv"
+
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+)
+
+// maxRegistered is the devices that one lease may list.
+const maxRegistered = 1 << 14
+
+// Lease takes a node's sign of life. It is judged by the store, not by a snapshot: a switch sends its first lease right
+// after it enrolled.
+func (b *Broker) Lease(ctx context.Context, org, node string, l fabric.Lease) (fabric.Reply, error) {
+	if err := checkLease(node, l); err != nil {
+		return fabric.Reply{}, err
+	}
+	v, err := b.cfg.Store.Switches.Get(ctx, org, node)
+	if err != nil {
+		return fabric.Reply{}, err
+	}
+	if v.State != "enrolled" {
+		return fabric.Reply{}, errs.New(errs.Revoked, "switch %s is %s", node, v.State)
+	}
+	if v.KeyHash != l.Node.KeyHash {
+		return fabric.Reply{}, errs.New(errs.WrongPresenter, "lease of switch %s names key %q, but it enrolled with %q", node, l.Node.KeyHash, v.KeyHash)
+	}
+	l.Node.Name = v.Name
+	l.Header = fabric.Header{}
+	now := b.cfg.Now()
+	b.mu.Lock()
+	if last := b.leases[node]; !l.Changed && last.Node.Boot == l.Node.Boot {
+		l.Registered = last.Registered
+	}
+	b.leases[node] = store.Lease{Lease: l, SeenAt: now}
+	b.mu.Unlock()
+	return fabric.Reply{}, b.cfg.Store.PutLease(ctx, org, l, now)
+}
+
+func checkLease(node string, l fabric.Lease) error {
+	if l.Node.ID != node {
+		return errs.New(errs.Forbidden, "node %s sent a lease of %q", node, l.Node.ID)
+	}
+	if err := ident.Check(ident.Boot, l.Node.Boot); err != nil {
+		return errs.New(errs.Invalid, "boot: %w", err)
+	}
+	if n := len(l.Node.Addresses); n == 0 || n > designation.MaxAddresses {
+		return errs.New(errs.Invalid, "addresses: %d are not 1 to %d", n, designation.MaxAddresses)
+	}
+	for _, a := range l.Node.Addresses {
+		host, port, err := net.SplitHostPort(a)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil || host == "" {
+			return errs.New(errs.Invalid, "addresses: %q is not of the form host:port", a)
+		}
+	}
+	if n := len(l.Registered); n > maxRegistered {
+		return errs.New(errs.Invalid, "registered: %d devices are more than %d", n, maxRegistered)
+	}
+	return nil
+}
+
+// live is the node of a callee's switch, if it can be called now.
+func (b *Broker) live(s *directory.Snapshot, id string) (designation.Node, error) {
+	v, ok := s.Switch(id)
+	if !ok || !v.Enrolled {
+		return designation.Node{}, errs.New(errs.Unreachable, "site %s cannot be reached: its switch %s is not enrolled, or revoked", v.SiteName, v.Name)
+	}
+	b.mu.Lock()
+	l, ok := b.leases[id]
+	b.mu.Unlock()
+	switch {
+	case !ok || l.Node.KeyHash != v.KeyHash:
+		return designation.Node{}, errs.New(errs.Unreachable, "site %s cannot be reached: its switch %s has not reported yet", v.SiteName, v.Name)
+	case !l.Live(b.cfg.Now()):
+		return designation.Node{}, errs.New(errs.Unreachable, "site %s cannot be reached: its switch %s was last seen at %s",
+			v.SiteName, v.Name, l.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	return l.Node, nil
+}
