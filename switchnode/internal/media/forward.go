@@ -52,8 +52,8 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		p.dropped.add(OnHold)
 	default:
 		rtp.SetPayloadType(packet, passage.pt)
+		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
 		if p.pass(media, r.peer, packet) {
-			r.peer.outgoing.Store(pack(h.SSRC, passage.clock))
 			r.peer.sent.Add(1)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // Config is what a relay needs to know.
 type Config struct {
-	Bind      netip.Addr // where to listen; unspecified for all
+	Bind      netip.Addr // where to listen: 0.0.0.0 for all of IPv4, :: for both families
 	Advertise netip.Addr // what SDP says; the zero value means Bind
 	// MinPort and MaxPort bound the UDP ports of the legs, two for each. 0 and 0 let the system choose.
 	MinPort, MaxPort uint16
@@ -190,7 +190,7 @@ func (r *Relay) listenAny() (*sockets, error) {
 	const attempts = 32
 	var last error
 	for range attempts {
-		probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, 0)))
+		probe, err := r.socket(0)
 		if err != nil {
 			return nil, errs.New(errs.Congested, "open a media port: %w", err)
 		}
@@ -208,8 +208,7 @@ func (r *Relay) listenAny() (*sockets, error) {
 func (r *Relay) bind(port int) (*sockets, error) {
 	var s sockets
 	for k := range s.conns {
-		addr := netip.AddrPortFrom(r.cfg.Bind, uint16(port+k))
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+		c, err := r.socket(uint16(port + k))
 		if err != nil {
 			if k > 0 {
 				s.conns[0].Close()
@@ -219,4 +218,12 @@ func (r *Relay) bind(port int) (*sockets, error) {
 		s.conns[k] = c
 	}
 	return &s, nil
+}
+
+func (r *Relay) socket(port uint16) (*net.UDPConn, error) {
+	network := "udp" // with :: both families
+	if r.cfg.Bind.Is4() {
+		network = "udp4"
+	}
+	return net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, port)))
 }
