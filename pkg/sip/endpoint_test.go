@@ -29,7 +29,7 @@ type handler struct {
 	register func(*Request, Peer, Respond)
 }
 
-func (h handler) Invite(d *Dialog)                             { h.invite(d) }
+func (h handler) Invite(d *Dialog)                            { h.invite(d) }
 func (h handler) Register(req *Request, from Peer, r Respond) { h.register(req, from, r) }
 
 // endpoint runs an endpoint until the test ends.
