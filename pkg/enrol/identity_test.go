@@ -294,3 +294,19 @@ func TestSystemRootsNeedAName(t *testing.T) {
 		t.Errorf("the pinned key: %v", err)
 	}
 }
+
+func FuzzDecodeReply(f *testing.F) {
+	f.Add(200, []byte(`{"org":"org_a","node":"sw_x","kind":"switch","fabric":["tls://192.0.2.1:4222"],"chain":"","root":""}`))
+	f.Add(409, []byte(`{"code":"used","detail":"used at 12:00"}`))
+	f.Add(502, []byte("<html>"))
+	id := &Identity{Key: newKey(f)}
+	f.Fuzz(func(t *testing.T, status int, reply []byte) {
+		r, err := decodeReply(status, reply)
+		if err == nil && (status < 200 || status > 299) {
+			t.Errorf("status %d gave an identity", status)
+		}
+		if err == nil && id.accept(r.Chain, r.Root) == nil {
+			t.Errorf("accepted %q", reply)
+		}
+	})
+}

@@ -2,7 +2,8 @@
 //
 // A session key is a JWT of at most MaxSize bytes (package token: EdDSA, typ "session-key+jwt", kid), signed in the
 // cloud by the organization's session key; nodes verify it offline against the key set in their site copy. When the
-// cloud is gone the calling switch signs with its own signing key, which the peer documents list.
+// cloud is gone the calling switch signs with its own signing key, which the peer documents list; the kid of such a key
+// is the id of the switch.
 //
 //	iss        the organization; or the calling switch, when the cloud is gone (then sub is the same)
 //	jti        names one leg (ident.Leg)

@@ -39,7 +39,7 @@ func keys(kid string) (Key, bool) {
 	switch kid {
 	case "s-org":
 		return Key{Public: keyOf("org").Public().(ed25519.PublicKey), Issuer: org}, true
-	case "s-x":
+	case nodeX:
 		return Key{Public: keyOf("x").Public().(ed25519.PublicKey), Issuer: nodeX}, true
 	}
 	return Key{}, false
@@ -136,7 +136,7 @@ func TestMisuse(t *testing.T) {
 		{name: "unknown kid", key: func(t testing.TB) string { return forge(t, Type, "s-z", keyOf("org"), goodClaims()) }, want: errs.UnknownKey, words: "s-z"},
 		{name: "other signer", key: func(t testing.TB) string { return forge(t, Type, "s-org", keyOf("x"), goodClaims()) }, want: errs.BadSignature},
 		{name: "tampered claims", key: tampered, want: errs.BadSignature},
-		{name: "switch signs as organization", key: func(t testing.TB) string { return forge(t, Type, "s-x", keyOf("x"), goodClaims()) }, want: errs.UnknownKey, words: nodeX},
+		{name: "switch signs as organization", key: func(t testing.TB) string { return forge(t, Type, nodeX, keyOf("x"), goodClaims()) }, want: errs.UnknownKey, words: nodeX},
 		{name: "switch signs for another", key: claims(func(c *Claims) { c.Issuer, c.Subject = nodeX, "sw_z" }), want: errs.KeyMalformed},
 		{name: "no leg", key: claims(func(c *Claims) { c.ID = "" }), want: errs.KeyMalformed, words: "jti"},
 		{name: "no boot", key: claims(func(c *Claims) { c.Boot = "" }), want: errs.KeyMalformed, words: "boot"},
@@ -233,7 +233,7 @@ func TestClocksMayDifferByLeeway(t *testing.T) {
 func TestSwitchSignsForItselfWhenTheCloudIsGone(t *testing.T) {
 	c := goodClaims()
 	c.Issuer = nodeX
-	key, err := Sign("s-x", keyOf("x"), c)
+	key, err := Sign(nodeX, keyOf("x"), c)
 	if err != nil {
 		t.Fatal(err)
 	}

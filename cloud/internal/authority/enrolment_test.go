@@ -244,3 +244,19 @@ func TestFailedStoreIsNoRefusal(t *testing.T) {
 		t.Errorf("authenticated without a database: %v", err)
 	}
 }
+
+func FuzzKeyOfCSR(f *testing.F) {
+	good := csrOf(f, newKey(f))
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(csrOf(f, must[*ecdsa.PrivateKey](f)(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		key, hash, err := keyOfCSR(der)
+		if err == nil && (key.Curve != elliptic.P256() || len(hash) != 43) {
+			t.Errorf("took a key on %v with hash %q", key.Curve, hash)
+		}
+		if err != nil && errs.CodeOf(err) != errs.Invalid {
+			t.Errorf("refused with %q", err)
+		}
+	})
+}

@@ -144,16 +144,23 @@ func (a *Authority) SignSession(ctx context.Context, org string, c sessionkey.Cl
 	return sessionkey.Sign(k.kid, k.private, c)
 }
 
-// OpenSession returns what a session key of the organization says, whoever presents it and whenever: a node that was
-// shown it asks what it means.
+// OpenSession returns what a session key says that the organization signed or, without the cloud, one of its switches;
+// whoever presents it and whenever: a node that was shown it asks what it means.
 func (a *Authority) OpenSession(ctx context.Context, org, key string) (sessionkey.Claims, error) {
 	set, err := a.SessionKeys(ctx, org)
 	if err != nil {
 		return sessionkey.Claims{}, err
 	}
+	switches, err := a.cfg.Store.SwitchKeys(ctx, org)
+	if err != nil {
+		return sessionkey.Claims{}, err
+	}
 	c, err := sessionkey.Open(key, func(kid string) (sessionkey.Key, bool) {
-		pub, ok := set.Key(kid)
-		return sessionkey.Key{Public: pub, Issuer: org}, ok
+		if pub, ok := set.Key(kid); ok {
+			return sessionkey.Key{Public: pub, Issuer: org}, true
+		}
+		pub, ok := sitecopy.KeySet(switches).Key(kid)
+		return sessionkey.Key{Public: pub, Issuer: kid}, ok
 	})
 	if err == nil && c.Org != org {
 		return sessionkey.Claims{}, errs.New(errs.WrongOrganization, "session key is of organization %s, want %s", c.Org, org)

@@ -1,12 +1,16 @@
 package authority
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
@@ -43,6 +47,31 @@ func TestSignedSessionIsTheOrganizations(t *testing.T) {
 	c.Audience = ""
 	_, err = i.SignSession(t.Context(), i.org.ID, c)
 	wantCode(t, err, errs.KeyMalformed, "aud")
+}
+
+func TestOpenSessionOfASwitch(t *testing.T) {
+	i := install(t)
+	_, signing, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := requestFor(t, i.code(t), newKey(t))
+	q.SigningKey = base64.RawURLEncoding.EncodeToString(signing.Public().(ed25519.PublicKey))
+	must[enrol.Response](t)(i.Enrol(t.Context(), q))
+	c := i.claims()
+	c.Issuer, c.Org = i.sw.ID, i.org.ID
+	key := must[string](t)(sessionkey.Sign(i.sw.ID, signing, c))
+	if got := must[sessionkey.Claims](t)(i.OpenSession(t.Context(), i.org.ID, key)); got.Issuer != i.sw.ID {
+		t.Errorf("issuer is %s, want %s", got.Issuer, i.sw.ID)
+	}
+	c.Org = "org_other"
+	_, err = i.OpenSession(t.Context(), i.org.ID, must[string](t)(sessionkey.Sign(i.sw.ID, signing, c)))
+	wantCode(t, err, errs.WrongOrganization, "org_other")
+	if err := i.Revoke(t.Context(), i.org.ID, i.sw.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err = i.OpenSession(t.Context(), i.org.ID, key)
+	wantCode(t, err, errs.UnknownKey, i.sw.ID)
 }
 
 func kidOf(t testing.TB, i *installation, p purpose) string {
