@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,7 +187,7 @@ func (c *Conn) readOpener(s *quic.Stream, kind string) error {
 		return err
 	}
 	if o.Stream != kind {
-		return errs.New(errs.Invalid, "bidirectional stream is %s, want %s", strconv.Quote(o.Stream), kind)
+		return errs.New(errs.Invalid, "stream of kind %q where %q belongs", o.Stream, kind)
 	}
 	return s.SetReadDeadline(time.Time{})
 }

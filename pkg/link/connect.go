@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -158,32 +159,36 @@ func (e *Endpoint) race(ctx context.Context, node designation.Node) (*quic.Conn,
 	return winner, nil
 }
 
+// dialAddress dials "host:port"; a name may stand for several addresses, taken in turn.
 func (e *Endpoint) dialAddress(ctx context.Context, address string, node designation.Node) (*quic.Conn, error) {
-	to, err := resolve(ctx, address)
-	if err != nil {
-		return nil, err
+	found, err := resolve(ctx, address)
+	for _, to := range found {
+		var qc *quic.Conn
+		if qc, err = e.transport.Dial(ctx, net.UDPAddrFromAddrPort(to), e.dialTLS(node), e.quicConfig()); err == nil {
+			return qc, nil
+		}
 	}
-	return e.transport.Dial(ctx, net.UDPAddrFromAddrPort(to), e.dialTLS(node), e.quicConfig())
+	return nil, err
 }
 
-// resolve reads "host:port"; a host by name is looked up, and its first address taken.
-func resolve(ctx context.Context, address string) (netip.AddrPort, error) {
+func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 	if a, err := netip.ParseAddrPort(address); err == nil {
-		return a, nil
+		return []netip.AddrPort{a}, nil
 	}
-	host, port, err := net.SplitHostPort(address)
+	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("link address %q: %w", address, err)
+		return nil, fmt.Errorf("link address: %w", err)
 	}
-	number, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
+	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("link address %q: %w", address, err)
+		return nil, fmt.Errorf("link address %q has no port number: %w", address, err)
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("link address %q: %w", address, err)
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // at least one, or an error
+	var found []netip.AddrPort
+	for _, ip := range ips {
+		found = append(found, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
 	}
-	return netip.AddrPortFrom(found[0].Unmap(), uint16(number)), nil
+	return found, err
 }
 
 // unreachable says why no address led to a node. A refusal says more than silence at the other addresses.

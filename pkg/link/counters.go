@@ -7,7 +7,7 @@ type Counters struct {
 	Links    int    // now
 	Dialled  uint64 // connections that this node opened
 	Accepted uint64 // connections that peers opened
-	Refused  uint64 // handshakes and greetings that did not become a link
+	Refused  uint64 // dials, handshakes and greetings that did not become a link
 
 	PacketsSent     uint64 // by datagram
 	PacketsReceived uint64 // by datagram or stream, given to a flow

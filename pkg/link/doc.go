@@ -46,7 +46,8 @@
 // # Closing
 //
 // Application error codes: 0 the node stops, 1 idle, 2 no answer to pings, 3 revoked, 4 protocol error, 5 the peer
-// restarted, 6 too many connections.
+// restarted, 6 too many connections. A node that was killed and is back resets its old connections (RFC 9000, 10.3), because
+// its reset tokens come from its key.
 //
 // To extend: new stream kinds, new fields and new control lines are ignored or refused singly by older nodes; what an older
 // node must not miss raises v.

@@ -27,11 +27,12 @@ import (
 const ALPN = "strowger-link/1"
 
 const (
-	maxSIPStreams    = 16    // bidirectional streams that a peer may have open at once
-	maxPacketStreams = 32    // large packets under way from a peer
-	maxFlows         = 16384 // on one connection
-	maxPerPeer       = 4     // connections of one peer: the preferred, the draining
-	maxHandshakes    = 64    // unfinished; beyond this the source address must be proven first
+	maxSIPStreams    = 16        // bidirectional streams that a peer may have open at once
+	maxPacketStreams = 32        // large packets under way from a peer
+	streamWindow     = 512 << 10 // bytes that a peer may send on a stream ahead of who reads it
+	maxFlows         = 16384     // on one connection
+	maxPerPeer       = 4         // connections of one peer: the preferred, the draining
+	maxHandshakes    = 64        // unfinished; beyond this the source address must be proven first
 )
 
 // Times are the intervals of a link. A zero one takes its default, which nodes in service use; tests shorten them.
@@ -50,10 +51,11 @@ type Config struct {
 	Boot        string                 // id of this run
 	Certificate func() tls.Certificate // the current one: the node's, then the organization's intermediate; renewal keeps the key
 	Roots       *x509.CertPool         // the installation root
-	// Authorize says whether a peer may link: it is listed and not revoked (errs.Revoked). It is called in every handshake,
-	// from any goroutine, and must not block.
+	// Authorize says whether a peer may link: it is listed and not revoked (errs.Revoked). An expired certificate is no
+	// reason to refuse. It is called in every handshake, from any goroutine, and must not block.
 	Authorize func(peer trust.Name, keyHash string) error
-	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for.
+	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for: it
+	// returns when the stream ends, or earlier.
 	OnSIP  func(*Conn, net.Conn)
 	Logger *slog.Logger
 	Now    func() time.Time // cloud-corrected wall clock; nil means time.Now
@@ -158,13 +160,16 @@ func (e *Endpoint) countHandshake(ctx context.Context, _ *quic.ClientInfo) (cont
 
 func (e *Endpoint) quicConfig() *quic.Config {
 	return &quic.Config{
-		EnableDatagrams:            true,
-		HandshakeIdleTimeout:       e.cfg.Times.Opener,
-		MaxIdleTimeout:             4 * e.cfg.Times.Dead, // the pings judge long before
-		MaxIncomingStreams:         maxSIPStreams + 1,    // and the control stream
-		MaxIncomingUniStreams:      maxPacketStreams,
-		MaxStreamReceiveWindow:     1 << 20, // SIP needs no more
-		MaxConnectionReceiveWindow: 4 << 20,
+		EnableDatagrams:       true,
+		HandshakeIdleTimeout:  e.cfg.Times.Opener,
+		MaxIdleTimeout:        4 * e.cfg.Times.Dead, // the pings judge long before
+		MaxIncomingStreams:    maxSIPStreams + 1,    // and the control stream
+		MaxIncomingUniStreams: maxPacketStreams,
+		// All streams together fit the connection's window: one that nobody reads must not silence the control stream.
+		InitialStreamReceiveWindow:     streamWindow,
+		MaxStreamReceiveWindow:         streamWindow,
+		InitialConnectionReceiveWindow: (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
+		MaxConnectionReceiveWindow:     (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
 	}
 }
 

@@ -2,7 +2,9 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,39 +43,35 @@ func (n *network) silence(a *node) {
 	n.lost[a.Addr().String()] = true
 }
 
-// inNetwork runs a test in a bubble where two configurations of an organization run at 192.0.2.1 and 192.0.2.2.
-func inNetwork(t *testing.T, test func(t *testing.T, net *network, x, y *node)) {
+// newNetwork runs two nodes of an organization at 192.0.2.1 and 192.0.2.2.
+func newNetwork(t *testing.T) (n *network, x, y *node) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n := &network{lost: map[string]bool{}}
-		sim := &simnet.Simnet{Router: n}
-		o := newOrg(t)
-		var nodes []*node
-		for i := range byte(2) {
-			cfg := o.config(t)
-			a := prepare(&cfg)
-			conn := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, i+1).To4(), Port: 7443}, simnet.NodeBiDiLinkSettings{Latency: latency})
-			a.Endpoint = newEndpoint(a.cfg, conn)
-			nodes = append(nodes, a)
-		}
-		if err := sim.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range nodes {
-			a.run(t, a.Endpoint)
-		}
-		test(t, n, nodes[0], nodes[1])
-		nodes[0].stop()
-		nodes[1].stop()
+	n = &network{lost: map[string]bool{}}
+	sim := &simnet.Simnet{Router: n}
+	o := newOrg(t)
+	var nodes []*node
+	for i := range byte(2) {
+		cfg := o.config(t)
+		a := prepare(&cfg)
+		conn := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, i+1).To4(), Port: 7443}, simnet.NodeBiDiLinkSettings{Latency: latency})
+		a.Endpoint = newEndpoint(a.cfg, conn)
+		nodes = append(nodes, a)
+	}
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
 		if err := sim.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return n, nodes[0].run(t, nodes[0].Endpoint), nodes[1].run(t, nodes[1].Endpoint)
 }
 
 // A path that loses everything in one direction shows in nobody's sent packets; QUIC alone takes a minute to notice.
 func TestOneWayLossEndsTheLinkInTime(t *testing.T) {
-	inNetwork(t, func(t *testing.T, network *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		network, x, y := newNetwork(t)
 		c := x.connect(t, y)
 		defer c.Hold()()
 		other := y.linked(t, x)
@@ -94,7 +92,8 @@ func TestOneWayLossEndsTheLinkInTime(t *testing.T) {
 }
 
 func TestIdleLinkIsClosed(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		c := x.connect(t, y)
 		other := y.linked(t, x)
 		release, peers := c.Hold(), other.Hold()
@@ -125,8 +124,54 @@ func TestIdleLinkIsClosed(t *testing.T) {
 	})
 }
 
+// A SIP stream that the peer does not read must stop neither the link nor other streams.
+func TestUnreadStreamStopsNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
+		c := x.connect(t, y)
+		defer c.Hold()()
+		s, err := c.OpenSIP(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		unread := <-y.sip
+		if err := s.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Write(make([]byte, 2*streamWindow)); !errors.Is(err, os.ErrDeadlineExceeded) || n > streamWindow {
+			t.Fatalf("wrote %d bytes: %v", n, err)
+		}
+		other, err := c.OpenSIP(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Write([]byte("BYE")); err != nil {
+			t.Fatal(err)
+		}
+		readFull(t, <-y.sip, 3)
+		stuck := make(chan error)
+		go func() {
+			_, err := unread.Write(make([]byte, 2*streamWindow))
+			stuck <- err
+		}()
+		synctest.Wait()
+		for _, end := range []net.Conn{s, unread} {
+			if err := end.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := <-stuck; err == nil {
+			t.Error("a Write that waited for the peer outlived Close without an error")
+		}
+		if c.Err() != nil {
+			t.Error(c.Err())
+		}
+	})
+}
+
 func TestStoppingSaysSo(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		c := x.connect(t, y)
 		y.stop()
 		<-c.Done()
@@ -136,7 +181,8 @@ func TestStoppingSaysSo(t *testing.T) {
 
 // The candidates of a designation are tried 250 ms apart (RFC 8305, 5), so a dead one costs that and no time-out.
 func TestDeadCandidateCostsLittle(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		to := y.designated()
 		to.Addresses = append([]string{"192.0.2.9:7443"}, to.Addresses...)
 		began := time.Now()
@@ -151,7 +197,8 @@ func TestDeadCandidateCostsLittle(t *testing.T) {
 
 // A caller that gives up leaves the dial to the others.
 func TestConnectIsShared(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		impatient, cancel := context.WithTimeout(t.Context(), latency)
 		defer cancel()
 		var left atomic.Bool
@@ -170,7 +217,8 @@ func TestConnectIsShared(t *testing.T) {
 
 // A peer that lost the connection dials anew; the old one must not win because a lower node dialled it.
 func TestPeerThatLostTheLinkDialsAnew(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		if x.cfg.Name.ID > y.cfg.Name.ID {
 			x, y = y, x
 		}
@@ -196,7 +244,8 @@ func TestPeerThatLostTheLinkDialsAnew(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	inNetwork(t, func(t *testing.T, _ *network, x, y *node) {
+	synctest.Test(t, func(t *testing.T) {
+		_, x, y := newNetwork(t)
 		for range maxPerPeer {
 			c := x.connect(t, y)
 			defer c.Hold()()

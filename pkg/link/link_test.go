@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -114,6 +115,22 @@ func TestMediaBothWays(t *testing.T) {
 	wantCode(t, xc.Send(1, make([]byte, MaxPacket+1)), errs.Invalid)
 	wantCode(t, xc.Send(1, nil), errs.Invalid)
 	wantCode(t, xc.Send(1<<62, packetOpener()), errs.Invalid)
+}
+
+// When the peer lets large packets lie, they are dropped, not queued.
+func TestLargePacketsWaitForNoStream(t *testing.T) {
+	o := newOrg(t)
+	x, y := start(t, o.config(t)), start(t, o.config(t))
+	c := x.connect(t, y)
+	for range maxPacketStreams {
+		if _, err := c.qc.OpenUniStream(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Send(1, make([]byte, 3000)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "drop", func() bool { n := x.Counters(); return n.DroppedLarge+n.DroppedStale == 1 })
 }
 
 func TestMalformedDatagramIsCounted(t *testing.T) {
@@ -279,6 +296,21 @@ func TestConnectTriesAllAddresses(t *testing.T) {
 	}
 	if z.Counters().Links != 0 {
 		t.Error("the wrong node at another address became a link")
+	}
+}
+
+func TestConnectByName(t *testing.T) {
+	o := newOrg(t)
+	x, y := start(t, o.config(t)), start(t, o.config(t))
+	to := y.designated()
+	for _, address := range []string{"localhost", "localhost:sip", "localhost:70000"} {
+		to.Addresses = []string{address}
+		_, err := x.Connect(t.Context(), to)
+		wantCode(t, err, errs.Unreachable)
+	}
+	to.Addresses = []string{fmt.Sprintf("localhost:%d", y.Addr().Port())}
+	if _, err := x.Connect(t.Context(), to); err != nil {
+		t.Fatal(err)
 	}
 }
 

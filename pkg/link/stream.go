@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 )
@@ -12,7 +13,8 @@ import (
 type stream struct {
 	*quic.Stream
 	local, remote *net.TCPAddr
-	writing       sync.Mutex // Close must not meet a Write
+	writing       sync.Mutex // quic-go wants neither two Writes at once nor Close during one
+	cut           bool       // the last Write left off within a message
 }
 
 func (e *Endpoint) sipStream(s *quic.Stream) *stream {
@@ -31,19 +33,26 @@ func streamAddr(n uint64) *net.TCPAddr {
 func (s *stream) LocalAddr() net.Addr  { return s.local }
 func (s *stream) RemoteAddr() net.Addr { return s.remote }
 
+// Write takes one message at a time, whole or, past the deadline, not.
 func (s *stream) Write(b []byte) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.Stream.Write(b)
+	n, err := s.Stream.Write(b)
+	s.cut = n < len(b)
+	return n, err
 }
 
-// Close ends both directions: what was written still arrives, unless a Write waits for the peer at this moment.
+// Close ends both directions. What was written still arrives; a Write that waits for the peer gives up.
 func (s *stream) Close() error {
 	s.CancelRead(0)
-	if !s.writing.TryLock() {
-		s.CancelWrite(0)
+	if err := s.SetWriteDeadline(time.Now()); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.cut {
+		s.CancelWrite(0) // its end would be taken for the end of a message
 		return nil
 	}
-	defer s.writing.Unlock()
 	return s.Stream.Close()
 }
