@@ -36,7 +36,8 @@ func (a *Authority) openTLSKey(ctx context.Context) (*ecdsa.PrivateKey, error) {
 
 // ServerTLS returns the TLS of the cloud's own servers (REST, fabric) under the given host names and addresses: TLS 1.3
 // with the pinned key and a certificate of the root, which is renewed as it ages. Who asks clients for certificates sets
-// ClientAuth.
+// ClientAuth. Certificates must stay empty: else crypto/tls does not ask for this one when a client names no host, as
+// those that dial an address do.
 func (a *Authority) ServerTLS(hosts []string) (*tls.Config, error) {
 	if len(hosts) == 0 {
 		return nil, errs.New(errs.Invalid, "the cloud's certificate needs a host name or address")
