@@ -18,7 +18,9 @@ type Local struct {
 }
 
 // discard is the address of audio that travels on a link: no packet ever goes there (RFC 6666; port of RFC 863).
-var discard = netip.AddrPortFrom(netip.MustParseAddr("100::1"), 9)
+func discard() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0x01, 15: 0x01}), 9) // 100::1
+}
 
 // firstDynamic to lastDynamic are the payload types that RFC 3551, 3 leaves to be assigned by a description.
 const (
@@ -129,7 +131,7 @@ func (w *Writer) write(d Description, formats []Format, at Local) []byte {
 func (w *Writer) body(d Description, formats []Format, at Local) []byte {
 	addr := at.Addr
 	if at.Flow != 0 {
-		addr = discard
+		addr = discard()
 	}
 	ip := addr.Addr().Unmap()
 	kind := "IP4"

@@ -174,7 +174,7 @@ func TestMoreCodecsThanPayloadTypes(t *testing.T) {
 func TestFlow(t *testing.T) {
 	body, _ := writer(1).Offer(Description{Direction: SendRecv, Codecs: []Codec{staticFormats[0]}}, Local{Flow: 1<<62 - 1})
 	s, err := Parse(body)
-	if err != nil || s.Flow != 1<<62-1 || s.Held() || s.Audio != discard {
+	if err != nil || s.Flow != 1<<62-1 || s.Held() || s.Audio != discard() {
 		t.Errorf("got %+v, %v\n%s", s, err, body)
 	}
 }

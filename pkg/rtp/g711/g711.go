@@ -29,12 +29,12 @@ func (l Law) Encode(dst []byte, samples []int16) []byte {
 
 // Decode appends the samples of the octets to dst.
 func (l Law) Decode(dst []int16, octets []byte) []int16 {
-	table := &muTable
+	decode := decodeMu
 	if l == A {
-		table = &aTable
+		decode = decodeA
 	}
 	for _, b := range octets {
-		dst = append(dst, table[b])
+		dst = append(dst, decode(b))
 	}
 	return dst
 }
@@ -45,15 +45,6 @@ func (l Law) Silence() byte {
 		return 0xd5
 	}
 	return 0xff
-}
-
-var muTable, aTable = table(decodeMu), table(decodeA)
-
-func table(decode func(byte) int16) (t [256]int16) {
-	for i := range t {
-		t[i] = decode(byte(i))
-	}
-	return t
 }
 
 const (

@@ -30,7 +30,7 @@ type target struct {
 // carrier is what a port sends with.
 type carrier interface {
 	send(k kind, to target, packet []byte) error
-	close() // returns when nothing is received any more
+	close()
 }
 
 // sockets is the carrier of a leg that is reached by UDP: RTP on an even port, RTCP on the next (RFC 3550, 11).

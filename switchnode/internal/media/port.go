@@ -167,7 +167,8 @@ func (p *Port) reroute() {
 	p.route.Store(r)
 }
 
-// Close ends receiving and frees the ports. It returns when no packet of the leg is in work any more.
+// Close ends receiving and frees the ports. It returns when no packet from a socket is in work any more; a link may be
+// about to deliver one more, which then goes nowhere.
 func (p *Port) Close() {
 	p.once.Do(func() {
 		p.Unbridge()
