@@ -108,11 +108,13 @@ func (b *bench) wantSent(want string) []*Request {
 }
 
 // ticks lets time pass and handles what the timers say.
-func (b *bench) ticks(d time.Duration) string {
+func (b *bench) ticks(d time.Duration) string { return b.ticksOf(100*time.Millisecond, d) }
+
+func (b *bench) ticksOf(step, d time.Duration) string {
 	end := time.Now().Add(d)
 	var all []string
 	for time.Now().Before(end) {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(step)
 		synctest.Wait()
 		if s := b.take(); s != "" {
 			all = append(all, s)
@@ -645,7 +647,7 @@ func TestEveryCommandInEveryState(t *testing.T) {
 					for _, req := range b.sent {
 						b.take(failed{req: req, err: ErrTimeout})
 					}
-					b.ticks(2 * giveUp)
+					b.ticksOf(giveUp/4, 2*giveUp)
 					for _, req := range b.sent {
 						b.take(failed{req: req, err: ErrTimeout})
 					}
