@@ -1,0 +1,65 @@
+package ledger
+
+import "fmt"
+
+// note says in words what an event that is no arrow tells; name turns ids into names.
+func note(e Event, name func(id string) string) string {
+	device := ""
+	if e.Device != "" {
+		device = " " + name(e.Device)
+	}
+	offline := ""
+	if e.Offline {
+		offline = " without the cloud"
+	}
+	switch e.Kind {
+	case Message: // one that has not two ends
+		return e.Text
+	case Attempt:
+		if e.To != nil {
+			return "dialled " + e.To.Number
+		}
+	case Admitted:
+		if e.To != nil {
+			return fmt.Sprintf("admitted to %s %s%s", e.To.Name, e.To.Number, offline)
+		}
+	case Trying:
+		return "tries" + device
+	case Ringing:
+		return "rings" + device
+	case Answered:
+		return "answered" + device + codec(" with ", e.Codec)
+	case Refused, LegEnded:
+		return string(e.Kind) + e.Cause.text()
+	case Ended:
+		return "ended by " + e.By + e.Cause.text()
+	case Media:
+		return fmt.Sprintf("media%s %s <-> %s", codec(" ", e.Codec), e.Local, e.Remote)
+	case Quality:
+		if q := e.Quality; q != nil {
+			return fmt.Sprintf("received %d packets, %d lost, jitter %.1f ms; sent %d", q.PacketsReceived, q.LostReceived, q.JitterReceived, q.PacketsSent)
+		}
+	}
+	return string(e.Kind) + device
+}
+
+func codec(before, name string) string {
+	if name == "" {
+		return ""
+	}
+	return before + name
+}
+
+func (c *Cause) text() string {
+	if c == nil {
+		return ""
+	}
+	words := c.Words
+	if words == "" {
+		words = c.Code
+	}
+	if c.SIP == 0 {
+		return fmt.Sprintf(": %s (Q.850 %d)", words, c.Q850)
+	}
+	return fmt.Sprintf(": %s (SIP %d, Q.850 %d)", words, c.SIP, c.Q850)
+}
