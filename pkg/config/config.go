@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -86,13 +87,24 @@ func (p Program) options() []kong.Option {
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(code int) { panic(exit{code}) }),
 		kong.Vars{"state": StateDir(), "version": p.version()},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Help(p.help),
 	}
 	if p.Prefix != "" {
 		options = append(options, kong.DefaultEnvars(p.Prefix))
 	}
+	options = append(options, kong.PostBuild(noEnvironment))
 	return append(options, p.Options...)
+}
+
+// noEnvironment takes env:"-" at its word also where DefaultEnvars does not.
+func noEnvironment(k *kong.Kong) error {
+	for _, f := range k.Model.Flags {
+		if slices.Equal(f.Envs, []string{"-"}) {
+			f.Envs, f.Tag.Envs = nil, nil
+		}
+	}
+	return nil
 }
 
 // help prints the usual page and, on the first page, the examples.

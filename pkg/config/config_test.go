@@ -136,6 +136,9 @@ func TestHelpAndVersion(t *testing.T) {
 	if got.ok || got.code != OK {
 		t.Errorf("help: ok %v, code %d", got.ok, got.code)
 	}
+	if strings.Contains(got.stdout, "STROWGER_VERSION") {
+		t.Errorf("--version can be set in the environment:\n%s", got.stdout)
+	}
 	if got := parse(t, "", "--version"); got.ok || got.code != OK || got.stdout != "node v1.2.3\n" {
 		t.Errorf("version: %+v", got)
 	}
@@ -155,6 +158,9 @@ func TestCommandsShareTheFile(t *testing.T) {
 	p := Program{Name: "strowger", Stdout: &stdout, Stderr: &stderr, Options: []kong.Option{}}
 	if _, _, ok := p.Parse(&grammar, []string{"--config", path, "up"}); !ok || grammar.Up.Data != "/srv" {
 		t.Errorf("up: data %q, %s", grammar.Up.Data, stderr.String())
+	}
+	if p.Parse(&grammar, []string{"--help"}); strings.Contains(stdout.String(), "$-") {
+		t.Errorf("help shows env:\"-\":\n%s", stdout.String())
 	}
 	if _, _, ok := p.Parse(&grammar, []string{"--config", path, "site"}); !ok {
 		t.Errorf("site refused the setting of up: %s", stderr.String())

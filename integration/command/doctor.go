@@ -1,0 +1,184 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// What the doctor finds worth a word.
+const (
+	skew    = 5 * time.Second     // between two clocks; session keys allow 30 s
+	renewal = 14 * 24 * time.Hour // certificates are renewed at 30 days left: less means that it does not work
+)
+
+// finding is the outcome of one check.
+type finding struct {
+	Check  string `json:"check"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`
+	Advice string `json:"advice,omitempty"`
+}
+
+type doctorCommand struct{}
+
+func (*doctorCommand) unconnected() {}
+
+// Run checks what can be seen through the API.
+func (*doctorCommand) Run(e *env) error {
+	findings := e.examine()
+	sick := 0
+	for _, f := range findings {
+		if !f.OK {
+			sick++
+		}
+	}
+	err := e.show(findings, func() {
+		for _, f := range findings {
+			mark := "ok   "
+			if !f.OK {
+				mark = "WRONG"
+			}
+			e.say("%s  %s: %s\n", mark, f.Check, f.Found)
+			if f.Advice != "" {
+				e.say("       -> %s\n", f.Advice)
+			}
+		}
+	})
+	if err == nil && sick > 0 {
+		return errs.New(errs.Conflict, "%d of %d checks found something wrong", sick, len(findings))
+	}
+	return err
+}
+
+// examine checks one thing after the other; what cannot be reached ends it.
+func (e *env) examine() []finding {
+	a, err := e.account()
+	if err == nil {
+		e.client, err = a.client()
+	}
+	if err != nil {
+		return []finding{{Check: "account", Found: err.Error(), Advice: "strowger login URL KEY"}}
+	}
+	all := []finding{{Check: "account", OK: true, Found: a.Cloud}}
+	cloud, date, err := e.ping()
+	if err != nil {
+		return append(all, finding{Check: "cloud", Found: err.Error(),
+			Advice: "is it running, and does the address lead to it? For the one of this machine: strowger up"})
+	}
+	all = append(all, finding{Check: "cloud", OK: true, Found: cloud}, clockFinding(e.now().Sub(date)))
+	if err = e.connect(); err == nil {
+		_, err = e.client.Organizations().Page(e.ctx, nil, 1, "")
+	}
+	if err != nil {
+		return append(all, finding{Check: "API key", Found: err.Error(), Advice: "log in with a key that works: strowger login URL KEY"})
+	}
+	all = append(all, finding{Check: "API key", OK: true, Found: "works"})
+	return append(all, e.examineSwitches()...)
+}
+
+// ping asks the cloud for something that needs no key, and for its clock.
+func (e *env) ping() (found string, date time.Time, err error) {
+	ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(e.client.BaseURL, "/")+"/openapi.json", nil)
+	if err != nil {
+		return "", date, err
+	}
+	begin := e.now()
+	resp, err := e.client.HTTP.Do(req)
+	if err != nil {
+		return "", date, err
+	}
+	defer resp.Body.Close()
+	var doc struct {
+		Info struct {
+			Title, Version string
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || doc.Info.Title != "Strowger" {
+		return "", date, fmt.Errorf("%s answers %s, but not as a cloud", e.client.BaseURL, resp.Status)
+	}
+	if date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
+		return "", date, fmt.Errorf("%s does not tell the time: %w", e.client.BaseURL, err)
+	}
+	found = fmt.Sprintf("version %s answers in %d ms (%s)", doc.Info.Version, e.now().Sub(begin).Milliseconds(), tls.VersionName(resp.TLS.Version))
+	return found, date, nil
+}
+
+func clockFinding(apart time.Duration) finding {
+	f := finding{Check: "clock", OK: apart.Abs() <= skew, Found: "this machine and the cloud agree"}
+	if !f.OK {
+		f.Found = fmt.Sprintf("this machine and the cloud are %s apart", apart.Abs().Round(time.Second))
+		f.Advice = "set both by NTP: session keys bear 30 s at most"
+	}
+	return f
+}
+
+// examineSwitches checks every switch that was not revoked.
+func (e *env) examineSwitches() []finding {
+	phones, err := e.phones()
+	if err != nil {
+		return []finding{{Check: "switches", Found: err.Error(), Advice: "with several organizations, name one: --organization ORG"}}
+	}
+	var all []finding
+	for sw, err := range e.client.Switches().All(e.ctx, nil) {
+		if err != nil {
+			return append(all, finding{Check: "switches", Found: err.Error()})
+		}
+		if sw.State != "revoked" {
+			all = append(all, switchFinding(sw, phones[sw.ID], e.now()))
+		}
+	}
+	if all == nil {
+		all = append(all, finding{Check: "switches", Found: "there is none", Advice: "strowger switch add NAME --site SITE"})
+	}
+	return all
+}
+
+// count is how many of the phones of a switch are registered.
+type count struct{ registered, all int }
+
+func (e *env) phones() (map[string]count, error) {
+	by := map[string]count{}
+	for d, err := range e.client.Devices().All(e.ctx, rest.Filter{"kind": "deskphone"}) {
+		if err != nil {
+			return nil, err
+		}
+		c := by[d.Switch]
+		c.all++
+		if d.Registered {
+			c.registered++
+		}
+		by[d.Switch] = c
+	}
+	return by, nil
+}
+
+func switchFinding(sw rest.Switch, phones count, now time.Time) finding {
+	f := finding{Check: "switch " + sw.Name}
+	switch {
+	case sw.State == "new":
+		f.Found = "was never enrolled"
+		f.Advice = "strowger switch code " + sw.Name
+	case !sw.Live && sw.SeenAt == nil:
+		f.Found = "is enrolled and was never heard of"
+		f.Advice = "start switchnode on its machine and look at its log: it must reach the cloud's fabric port (4222/tcp)"
+	case !sw.Live:
+		f.Found = "was last heard of at " + clock(sw.SeenAt)
+		f.Advice = "look at its log and its network: it must reach the cloud's fabric port (4222/tcp)"
+	case sw.NotAfter != nil && sw.NotAfter.Sub(now) < renewal:
+		f.Found = "has a certificate until " + clock(sw.NotAfter) + ", and renewal does not work"
+		f.Advice = "look at its log for \"renew\""
+	default:
+		f.OK, f.Found = true, fmt.Sprintf("is live, %d of %d phones registered", phones.registered, phones.all)
+	}
+	return f
+}

@@ -1,0 +1,148 @@
+package command
+
+import (
+	"strings"
+
+	"strowger/pkg/ident"
+	"strowger/pkg/rest"
+)
+
+func numbers() noun[rest.Number] {
+	return noun[rest.Number]{
+		word: "number", kind: ident.Number, in: rest.Client.Numbers, search: numbersLike,
+		meta:  func(v rest.Number) rest.Meta { return v.Meta },
+		label: func(v rest.Number) string { return v.Digits },
+		uses:  []ident.Kind{ident.Site, ident.User},
+		columns: func(n names) []column[rest.Number] {
+			return []column[rest.Number]{
+				{head: "digits", cell: func(v rest.Number) string { return v.Digits }},
+				{head: "site", cell: func(v rest.Number) string { return n.of(v.Site) }},
+				{head: "user", cell: func(v rest.Number) string { return n.of(v.User) }},
+				{head: "dialled", detail: true, cell: func(v rest.Number) string { return dialled(n.env, v) }},
+				{head: "id", cell: func(v rest.Number) string { return v.ID }},
+			}
+		},
+	}
+}
+
+// dialled is a number as the whole organization dials it: the site code and the extension, or the system number.
+func dialled(e *env, v rest.Number) string {
+	if v.Site == "" {
+		return v.Digits
+	}
+	site, err := e.client.Sites().Get(e.ctx, v.Site)
+	if err != nil {
+		return v.Digits
+	}
+	return site.Code + v.Digits
+}
+
+// numbersLike finds numbers by what is dialled: alone, or after a site code.
+func numbersLike(e *env, ref string) ([]rest.Number, error) {
+	if strings.Trim(ref, "0123456789*#+") != "" {
+		return nil, nil
+	}
+	p, err := e.client.Numbers().Page(e.ctx, rest.Filter{"digits": ref}, enoughToAsk, "")
+	if err != nil || len(p.Items) > 0 {
+		return p.Items, err
+	}
+	for site, err := range e.client.Sites().All(e.ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		extension, ok := strings.CutPrefix(ref, site.Code)
+		if !ok || extension == "" {
+			continue
+		}
+		p, err := e.client.Numbers().Page(e.ctx, rest.Filter{"digits": extension, "site": site.ID}, 1, "")
+		if err != nil || len(p.Items) > 0 {
+			return p.Items, err
+		}
+	}
+	return nil, nil
+}
+
+type numberCmds struct {
+	Add    numberAdd    `cmd:"" help:"Add a number."`
+	List   numberList   `cmd:"" help:"List numbers."`
+	Show   numberShow   `cmd:"" help:"Show one number."`
+	Set    numberSet    `cmd:"" help:"Change a number."`
+	Remove numberRemove `cmd:"" help:"Remove numbers."`
+}
+
+type numberAdd struct {
+	Digits string `arg:"" help:"What is dialled."`
+	User   string `required:"" help:"Whom it calls: name, number or id." placeholder:"USER"`
+	Site   string `help:"Make it an extension of this site: code, name or id." placeholder:"SITE"`
+}
+
+// Run adds a number.
+func (c *numberAdd) Run(e *env) error {
+	user, err := users().find(e, c.User)
+	if err != nil {
+		return err
+	}
+	v := rest.Number{Digits: c.Digits, User: user.ID}
+	if c.Site != "" {
+		site, err := sites().find(e, c.Site)
+		if err != nil {
+			return err
+		}
+		v.Site = site.ID
+	}
+	if v, err = e.client.Numbers().Create(e.ctx, v); err != nil {
+		return err
+	}
+	return e.show(v, func() { e.say("Added number %s of %s (%s).\n", dialled(e, v), user.Name, v.ID) })
+}
+
+type numberList struct {
+	Site string `help:"Only extensions of this site: code, name or id." placeholder:"SITE"`
+	User string `help:"Only those of this user: name, number or id." placeholder:"USER"`
+}
+
+// Run lists numbers.
+func (c *numberList) Run(e *env) error {
+	filter := rest.Filter{}
+	if err := e.filterBy(filter, "site", c.Site, idOf(sites())); err != nil {
+		return err
+	}
+	if err := e.filterBy(filter, "user", c.User, idOf(users())); err != nil {
+		return err
+	}
+	return numbers().list(e, filter)
+}
+
+type numberShow struct {
+	Number string `arg:"" help:"Digits, with or without the site code, or id."`
+}
+
+// Run shows a number.
+func (c *numberShow) Run(e *env) error { return numbers().show(e, c.Number) }
+
+type numberSet struct {
+	Number string  `arg:"" help:"Digits, with or without the site code, or id."`
+	Digits *string `help:"New digits." placeholder:"DIGITS"`
+	User   *string `help:"Whom it calls: name, number or id." placeholder:"USER"`
+	Site   *string `help:"Site of the extension: code, name or id; empty makes it a number of the organization." placeholder:"SITE"`
+}
+
+// Run changes a number.
+func (c *numberSet) Run(e *env) error {
+	change := change{}
+	put(change, "digits", c.Digits)
+	if err := e.putRef(change, "user", c.User, idOf(users())); err != nil {
+		return err
+	}
+	if err := e.putRef(change, "site", c.Site, idOf(sites())); err != nil {
+		return err
+	}
+	return numbers().set(e, c.Number, change)
+}
+
+type numberRemove struct {
+	Number []string `arg:"" help:"Digits, with or without the site code, or ids."`
+}
+
+// Run removes numbers.
+func (c *numberRemove) Run(e *env) error { return numbers().remove(e, c.Number) }

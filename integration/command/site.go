@@ -1,0 +1,81 @@
+package command
+
+import (
+	"strowger/pkg/ident"
+	"strowger/pkg/rest"
+)
+
+func sites() noun[rest.Site] {
+	return noun[rest.Site]{
+		word: "site", kind: ident.Site, in: rest.Client.Sites,
+		by:    func(ref string) []rest.Filter { return []rest.Filter{{"code": ref}, {"name": ref}} },
+		meta:  func(v rest.Site) rest.Meta { return v.Meta },
+		label: siteLabel,
+		columns: func(names) []column[rest.Site] {
+			return []column[rest.Site]{
+				{head: "code", cell: func(v rest.Site) string { return v.Code }},
+				{head: "name", cell: func(v rest.Site) string { return v.Name }},
+				{head: "id", cell: func(v rest.Site) string { return v.ID }},
+			}
+		},
+	}
+}
+
+func siteLabel(v rest.Site) string { return v.Name + " (" + v.Code + ")" }
+
+type siteCommands struct {
+	Add    siteAdd    `cmd:"" help:"Add a site."`
+	List   siteList   `cmd:"" help:"List sites."`
+	Show   siteShow   `cmd:"" help:"Show one site."`
+	Set    siteSet    `cmd:"" help:"Change a site."`
+	Remove siteRemove `cmd:"" help:"Remove sites that have nothing in them."`
+}
+
+type siteAdd struct {
+	Name string `arg:"" help:"Its name."`
+	Code string `required:"" help:"What other sites dial before an extension, 1 to 6 digits." placeholder:"CODE"`
+}
+
+// Run adds a site.
+func (c *siteAdd) Run(e *env) error {
+	v, err := e.client.Sites().Create(e.ctx, rest.Site{Name: c.Name, Code: c.Code})
+	if err != nil {
+		return err
+	}
+	return e.show(v, func() {
+		e.say("Added site %s (%s).\nNext: strowger switch add NAME --site %s\n", siteLabel(v), v.ID, v.Code)
+	})
+}
+
+type siteList struct{}
+
+// Run lists sites.
+func (*siteList) Run(e *env) error { return sites().list(e, nil) }
+
+type siteShow struct {
+	Site string `arg:"" help:"Code, name or id."`
+}
+
+// Run shows a site.
+func (c *siteShow) Run(e *env) error { return sites().show(e, c.Site) }
+
+type siteSet struct {
+	Site string  `arg:"" help:"Code, name or id."`
+	Name *string `help:"New name." placeholder:"NAME"`
+	Code *string `help:"New site code; peers must dial it from then on." placeholder:"CODE"`
+}
+
+// Run changes a site.
+func (c *siteSet) Run(e *env) error {
+	change := change{}
+	put(change, "name", c.Name)
+	put(change, "code", c.Code)
+	return sites().set(e, c.Site, change)
+}
+
+type siteRemove struct {
+	Site []string `arg:"" help:"Codes, names or ids."`
+}
+
+// Run removes sites.
+func (c *siteRemove) Run(e *env) error { return sites().remove(e, c.Site) }
