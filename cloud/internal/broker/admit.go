@@ -118,8 +118,9 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw s
 	}
 	now := b.cfg.Now()
 	expiry := now.Add(sessionkey.Lifetime).Truncate(time.Second)
+	leg := ident.New(ident.Leg)
 	key, err := b.cfg.Signer.SignSession(ctx, org, sessionkey.Claims{
-		Issuer: org, ID: ident.New(ident.Leg), Audience: y.ID, Boot: y.Boot,
+		Issuer: org, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
 		Org: org, Call: plan.Call, From: r.From, To: r.To, Media: plan.Media, Priority: plan.Priority,
@@ -127,7 +128,7 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw s
 	if err != nil {
 		return nil, err
 	}
-	return &designation.Designation{Node: y, Key: key, Expiry: expiry.UTC()}, nil
+	return &designation.Designation{Node: y, Leg: leg, Key: key, Expiry: expiry.UTC()}, nil
 }
 
 // cross remembers that the caller calls the callee, and returns the call that the callee has under way to the caller, if

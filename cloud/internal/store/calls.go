@@ -14,23 +14,23 @@ import (
 	"strowger/pkg/rest"
 )
 
-// Parties are the nodes that may report events of a call. The first is the one that asked for it.
+// Parties are the nodes for which a call was admitted. The first is the one that asked for it.
 type Parties struct {
 	Org, Call string
 	Nodes     []string
 }
 
-// AddParties adds to the parties of calls, in one transaction. A call that has parties gets more only from one of them:
-// nobody joins a call by naming its id.
+// AddParties lets nodes report events of calls, in one transaction. A call that was admitted before gets more parties
+// only from one that it has: nobody joins a call by naming its id.
 func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
 	return inTx(ctx, s.write, func(tx *sql.Tx) error {
 		for _, p := range ps {
 			for _, n := range p.Nodes {
-				_, err := tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node)
-					SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT)
-					WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2)
+				_, err := tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node, admitted)
+					SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5
+					WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
 					OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
-					ON CONFLICT (org, call, node) DO NOTHING`, p.Org, p.Call, n, p.Nodes[0])
+					ON CONFLICT (org, call, node) DO UPDATE SET admitted = $5`, p.Org, p.Call, n, p.Nodes[0], true)
 				if err != nil {
 					return fmt.Errorf("add parties of call %s: %w", p.Call, err)
 				}
@@ -38,6 +38,16 @@ func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
 		}
 		return nil
 	})
+}
+
+// ClaimCall lets a node report events of a call that was not admitted for it.
+func (s *Store) ClaimCall(ctx context.Context, org, call, node string) error {
+	_, err := s.write.ExecContext(ctx, `INSERT INTO call_parties (org, call, node, admitted) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (org, call, node) DO NOTHING`, org, call, node, false)
+	if err != nil {
+		return fmt.Errorf("claim call %s for %s: %w", call, node, err)
+	}
+	return nil
 }
 
 // PartiesOf returns the nodes that may report events of a call; none is a call that nobody announced.

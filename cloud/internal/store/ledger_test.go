@@ -63,6 +63,8 @@ func TestEventsAreStoredExactlyOnce(t *testing.T) {
 
 func TestPartiesOfCalls(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		must(t, s.ClaimCall(ctx, "org_1", "ca_1", "sw_2")) // reported before the admission was written
+		must(t, s.ClaimCall(ctx, "org_1", "ca_1", "sw_2"))
 		must(t, s.AddParties(ctx, []Parties{
 			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1", "sw_2"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1"}},
 			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_intruder", "sw_1"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_2", "sw_3"}},

@@ -23,9 +23,10 @@ CREATE TABLE ledger_bad (
 
 -- Which nodes may report events of a call.
 CREATE TABLE call_parties (
-    org     TEXT NOT NULL,
-    call    TEXT NOT NULL,
-    node    TEXT NOT NULL,
+    org      TEXT NOT NULL,
+    call     TEXT NOT NULL,
+    node     TEXT NOT NULL,
+    admitted BOOLEAN NOT NULL, -- by the broker; else the node claimed the call by reporting it
     PRIMARY KEY (org, call, node)
 );
 

@@ -1,0 +1,223 @@
+package records
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+// Cause values of ITU-T Q.850 for what the nodes did not say.
+const (
+	q850Normal      = 16 // normal call clearing
+	q850Unspecified = 31 // normal, unspecified
+	q850Max         = 127
+)
+
+// Record makes the record of a call from its events, whatever their order; it needs one at least. Each state is decided
+// by the anchor's event. The other nodes' count where the anchor has not reported that state, unless it has reported the
+// end: then what it left out did not happen.
+func Record(events []ledger.NodeEvent) rest.Call {
+	events = ordered(events)
+	c := rest.Call{ID: events[0].Call, State: "setup", StartedAt: at(events[0])}
+	begin(&c, events)
+	deciding := byNode(events, c.Anchor, true)
+	if first(deciding, ledger.Ended) == nil {
+		deciding = append(deciding, byNode(events, c.Anchor, false)...)
+	}
+	c.Legs = legs(events)
+	if e := first(deciding, ledger.Ringing); e != nil {
+		c.State, c.RingingAt = "ringing", after(c.StartedAt, *e)
+	}
+	if e := first(deciding, ledger.Answered); e != nil {
+		c.State, c.AnsweredAt = "answered", after(c.StartedAt, *e)
+		c.Codec, c.To.Device = answeredBy(*e, c.Legs)
+	}
+	if e := end(deciding, c.Anchor); e != nil {
+		finish(&c, *e)
+	}
+	return c
+}
+
+// begin sets who called whom: as dialled by the attempt, as resolved by the admission.
+func begin(c *rest.Call, events []ledger.NodeEvent) {
+	for _, kind := range []ledger.Kind{ledger.Attempt, ledger.Admitted} {
+		for _, e := range events {
+			if e.Kind != kind {
+				continue
+			}
+			if e.From != nil {
+				c.From = *e.From
+			}
+			if e.To != nil {
+				c.To = *e.To
+				if kind == ledger.Attempt && c.Dialled == "" {
+					c.Dialled = e.To.Number
+				}
+			}
+			c.Anchor = cmp.Or(e.Anchor, c.Anchor)
+			c.Offline = c.Offline || e.Offline
+		}
+	}
+	c.Dialled = cmp.Or(c.Dialled, c.To.Number)
+}
+
+// end is the event that ended the call: its end, else a refusal, else, if the anchor never reported, the end of every
+// leg of the node that did.
+func end(events []ledger.NodeEvent, anchor string) *ledger.NodeEvent {
+	if e := first(events, ledger.Ended); e != nil {
+		return e
+	}
+	if e := first(events, ledger.Refused); e != nil {
+		return e
+	}
+	if len(byNode(events, anchor, true)) > 0 {
+		return nil
+	}
+	open := make(map[string]bool)
+	var last *ledger.NodeEvent
+	for i, e := range events {
+		switch e.Kind {
+		case ledger.Trying:
+			open[e.Leg] = true
+		case ledger.LegEnded:
+			delete(open, e.Leg)
+			last = &events[i]
+		}
+	}
+	if len(open) > 0 {
+		return nil
+	}
+	return last
+}
+
+func finish(c *rest.Call, e ledger.NodeEvent) {
+	c.State, c.EndedAt = "ended", after(c.StartedAt, e)
+	c.EndedBy = cmp.Or(e.By, "system")
+	c.Cause = cause(e.Cause, c.AnsweredAt != nil)
+	if c.AnsweredAt != nil {
+		if c.EndedAt.Before(*c.AnsweredAt) { // by the clocks of two nodes
+			c.EndedAt = c.AnsweredAt
+		}
+		c.Seconds = c.EndedAt.Sub(*c.AnsweredAt).Seconds()
+	}
+}
+
+// cause is what a node gave, made whole: a record never says 0.
+func cause(given *ledger.Cause, answered bool) *ledger.Cause {
+	switch {
+	case given != nil:
+		c := *given
+		if c.Q850 < 1 || c.Q850 > q850Max {
+			c.Q850 = q850Unspecified
+		}
+		c.Code = cmp.Or(c.Code, string(errs.Internal))
+		return &c
+	case answered:
+		return &ledger.Cause{Code: "normal", SIP: 200, Q850: q850Normal, Words: "the call ended"}
+	}
+	return &ledger.Cause{Code: string(errs.Internal), Q850: q850Unspecified, Words: "the node gave no cause"}
+}
+
+// legs is the legs of a call in the order in which they appeared. A leg between two nodes is one of each.
+func legs(events []ledger.NodeEvent) []rest.CallLeg {
+	type key struct{ node, leg string }
+	index := make(map[key]int)
+	var all []rest.CallLeg
+	for _, e := range events {
+		if e.Leg == "" || e.Kind == ledger.Message {
+			continue
+		}
+		k := key{e.Node, e.Leg}
+		i, ok := index[k]
+		if !ok {
+			i = len(all)
+			index[k] = i
+			all = append(all, rest.CallLeg{Leg: e.Leg, Node: e.Node})
+		}
+		l := &all[i]
+		l.Device = cmp.Or(e.Device, l.Device)
+		l.Codec = cmp.Or(e.Codec, l.Codec)
+		l.Local = cmp.Or(e.Local, l.Local)
+		l.Remote = cmp.Or(e.Remote, l.Remote)
+		if e.Quality != nil {
+			l.Quality = e.Quality
+		}
+		if e.Kind == ledger.LegEnded {
+			l.Cause = cause(e.Cause, true)
+		}
+	}
+	return all
+}
+
+// answeredBy is the codec and the device of the leg that won.
+func answeredBy(e ledger.NodeEvent, legs []rest.CallLeg) (codec, device string) {
+	codec, device = e.Codec, e.Device
+	for _, l := range legs {
+		if l.Node == e.Node && l.Leg == e.Leg {
+			codec, device = cmp.Or(codec, l.Codec), cmp.Or(device, l.Device)
+		}
+	}
+	return codec, device
+}
+
+// ordered sorts events by time, but keeps those of one spool as they were written, whatever its clock did.
+func ordered(events []ledger.NodeEvent) []ledger.NodeEvent {
+	type timed struct {
+		ledger.NodeEvent
+		key int64 // the latest time up to here in the spool
+	}
+	type spool struct{ node, id string }
+	all := make([]timed, len(events))
+	for i, e := range events {
+		all[i] = timed{NodeEvent: e}
+	}
+	slices.SortFunc(all, func(a, b timed) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Spool, b.Spool), cmp.Compare(a.Seq, b.Seq))
+	})
+	latest := make(map[spool]int64)
+	for i, e := range all {
+		s := spool{e.Node, e.Spool}
+		latest[s] = max(latest[s], e.At)
+		all[i].key = latest[s]
+	}
+	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(a.key, b.key) })
+	sorted := make([]ledger.NodeEvent, len(all))
+	for i, e := range all {
+		sorted[i] = e.NodeEvent
+	}
+	return sorted
+}
+
+// byNode is the events of a node, or those of all others.
+func byNode(events []ledger.NodeEvent, node string, its bool) []ledger.NodeEvent {
+	var some []ledger.NodeEvent
+	for _, e := range events {
+		if (e.Node == node) == its {
+			some = append(some, e)
+		}
+	}
+	return some
+}
+
+func first(events []ledger.NodeEvent, k ledger.Kind) *ledger.NodeEvent {
+	i := slices.IndexFunc(events, func(e ledger.NodeEvent) bool { return e.Kind == k })
+	if i < 0 {
+		return nil
+	}
+	return &events[i]
+}
+
+func at(e ledger.NodeEvent) time.Time { return time.UnixMicro(e.At).UTC() }
+
+// after is the time of e, but not before the start: the clocks of nodes differ by milliseconds.
+func after(start time.Time, e ledger.NodeEvent) *time.Time {
+	t := at(e)
+	if t.Before(start) {
+		t = start
+	}
+	return &t
+}

@@ -1,0 +1,282 @@
+package records
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is records over a store, with the phone dv_alice homed on sw_x, and the clock at t0.
+type bench struct {
+	*Records
+	t       *testing.T
+	store   *store.Store
+	now     time.Time
+	settled []string
+	spool   string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bench{t: t, store: s, now: time.UnixMicro(t0), spool: ident.New(ident.Spool)}
+	g := store.Registry{
+		Sites:    []rest.Site{{Meta: rest.Meta{ID: "st_20"}}},
+		Switches: []rest.Switch{{Meta: rest.Meta{ID: x}, Site: "st_20"}, {Meta: rest.Meta{ID: y}, Site: "st_20"}},
+		Users:    []rest.User{{Meta: rest.Meta{ID: "us_alice"}}},
+		Devices:  []rest.Device{{Meta: rest.Meta{ID: "dv_alice"}, User: "us_alice", Kind: designation.DeskPhone, Switch: x}},
+	}
+	b.Records = New(Config{
+		Store: s, Snapshot: func(string) (*directory.Snapshot, error) { return directory.NewSnapshot(g), nil },
+		Settled: func(_, call string) { b.settled = append(b.settled, call) },
+		Now:     func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler),
+	})
+	return b
+}
+
+// events is a journal as events of a call to deliver.
+func events(call string, of []ledger.NodeEvent) []ledger.Event {
+	var es []ledger.Event
+	for _, e := range of {
+		e.Call, e.Seq = call, 0
+		es = append(es, e.Event)
+	}
+	return es
+}
+
+// deliver appends events of a node and wants them stored through a seq.
+func (b *bench) deliver(node string, first, through uint64, es []ledger.Event) fabric.LedgerReply {
+	b.t.Helper()
+	r, err := b.Append(b.t.Context(), "org_1", node, fabric.Ledger{Spool: b.spool, First: first, Events: es})
+	if err != nil || r.StoredThrough != through {
+		b.t.Fatalf("stored through %d, %v; want %d", r.StoredThrough, err, through)
+	}
+	return r
+}
+
+func (b *bench) admit(call string, nodes ...string) {
+	b.t.Helper()
+	if err := b.store.AddParties(b.t.Context(), []store.Parties{{Org: "org_1", Call: call, Nodes: nodes}}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// bad is what was put aside of a node's events, as "seq why".
+func (b *bench) bad(node string) []string {
+	b.t.Helper()
+	events, err := b.store.BadEvents(b.t.Context(), "org_1", node, b.spool)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var whys []string
+	for _, e := range events {
+		whys = append(whys, fmt.Sprint(e.Seq, " ", e.Why))
+	}
+	return whys
+}
+
+func TestEventsBecomeARecord(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x, y)
+	b.deliver(x, 1, 4, events(call, ofX()[:4]))
+	listed, _, err := b.List(t.Context(), "org_1", store.CallQuery{State: "setup", Number: "201001"})
+	if err != nil || len(listed) != 1 || listed[0].ID != call || len(b.settled) != 0 {
+		t.Errorf("listed %+v, %v; settled %v", listed, err, b.settled)
+	}
+	for range 2 { // the second time the reply was lost
+		b.deliver(y, 1, 6, events(call, ofY()))
+		b.deliver(x, 1, 9, events(call, ofX()))
+	}
+	if !slices.Contains(b.settled, call) {
+		t.Error("the broker was not told")
+	}
+	c, err := b.Get(t.Context(), "org_1", call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Organization != "org_1" || c.State != "ended" || c.Seconds != 5 || len(c.Legs) != 4 || len(c.Ladder) != 15 || c.Ladder[0].Kind != ledger.Attempt {
+		t.Errorf("record %+v", c)
+	}
+	listed, next, err := b.List(t.Context(), "org_1", store.CallQuery{})
+	if err != nil || next != "" || len(listed) != 1 {
+		t.Fatalf("listed %+v, %v", listed, err)
+	}
+	c.Legs, c.Ladder = nil, nil
+	got, want := must(json.Marshal(listed[0])), must(json.Marshal(c))
+	if string(got) != string(want) {
+		t.Errorf("listed\n%s\nwant\n%s", got, want)
+	}
+	if _, err := b.Get(t.Context(), "org_2", call); errs.CodeOf(err) != errs.NotFound {
+		t.Errorf("another organization's call: %v", err)
+	}
+	if len(b.bad(x))+len(b.bad(y)) != 0 {
+		t.Errorf("bad events %v %v", b.bad(x), b.bad(y))
+	}
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func TestOnlyPartiesReport(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x, y)
+	b.deliver(x, 1, 4, events(call, ofX()[:4]))
+	// The event is young: its admission may be on its way. Later it is put aside, and what is behind it goes on.
+	own := ident.New(ident.Call)
+	forged := append(events(own, ofY()[:1]), events(call, ofY()[5:])...)
+	forged = append(forged, events(own, ofY()[1:2])...)
+	b.now = time.UnixMicro(t0 + 5020*ms)
+	if r := b.deliver("sw_z", 1, 1, forged); r.RetryAfter == 0 {
+		t.Error("no time to try again")
+	}
+	if r := b.deliver("sw_z", 2, 1, forged[1:]); r.RetryAfter == 0 {
+		t.Error("no time to try again")
+	}
+	b.now = b.now.Add(early)
+	b.deliver("sw_z", 2, 3, forged[1:])
+	if bad := b.bad("sw_z"); len(bad) != 1 || !strings.HasPrefix(bad[0], "2 node sw_z is no party of call") {
+		t.Errorf("bad events %v", bad)
+	}
+	if c, err := b.Get(t.Context(), "org_1", call); err != nil || c.State != "setup" {
+		t.Errorf("a stranger changed the record: %+v, %v", c, err)
+	}
+}
+
+func TestCallsThatNobodyAdmitted(t *testing.T) {
+	for name, order := range map[string][]string{"caller first": {x, y}, "anchor first": {y, x}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.now = b.now.Add(24 * time.Hour) // the cloud was away
+			call := ident.New(ident.Call)
+			for _, node := range order {
+				of := ofX()
+				if node == y {
+					of = ofY()
+				}
+				b.deliver(node, 1, uint64(len(of)), events(call, of))
+			}
+			b.deliver("sw_z", 1, 6, events(call, ofY()))
+			if len(b.bad(x))+len(b.bad(y)) != 0 || len(b.bad("sw_z")) != 6 {
+				t.Errorf("bad events %v, %v, %v", b.bad(x), b.bad(y), b.bad("sw_z"))
+			}
+			if c, err := b.Get(t.Context(), "org_1", call); err != nil || c.State != "ended" || len(c.Ladder) != 15 {
+				t.Errorf("record %+v, %v", c, err)
+			}
+		})
+	}
+}
+
+func TestBadEventsDoNotBlockTheRest(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x)
+	es := events(call, journal(x, attempt(0), attempt(1), attempt(2), attempt(3), attempt(4), attempt(5), attempt(6), ended(7, "caller", normal)))
+	es[1].Call = "ca_1"
+	es[2].At = 1 << 62
+	es[3].Kind = ""
+	es[4].Text = strings.Repeat("x", ledger.MaxEvent)
+	es[5].Text = "a\x00b"
+	es[6].Seq = 99
+	b.deliver(x, 1, 8, es)
+	bad := b.bad(x)
+	for i, want := range []string{"2 call:", "3 time", "4 kind", "5 has", "6 contains a NUL", "7 says seq 99 in the place of seq 7"} {
+		if i >= len(bad) || !strings.HasPrefix(bad[i], want) {
+			t.Errorf("bad events %q, want %q", bad, want)
+		}
+	}
+	if c, err := b.Get(t.Context(), "org_1", call); err != nil || c.State != "ended" || len(c.Ladder) != 2 {
+		t.Errorf("record %+v, %v", c, err)
+	}
+	b.deliver(x, 12, 12, es[:1])
+	if bad = b.bad(x); bad[len(bad)-1] != "11 3 events, 9 to 11, never arrived" {
+		t.Errorf("bad events %q", bad)
+	}
+}
+
+func TestACallHasSoManyEvents(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x)
+	message := ev(1, ledger.Message, nil)
+	message.Call = call
+	const batch = 1024
+	for first := uint64(1); first < maxCallEvents; first += batch {
+		b.deliver(x, first, first+batch-1, slices.Repeat([]ledger.Event{message}, batch))
+	}
+	b.deliver(x, maxCallEvents+1, maxCallEvents+1, []ledger.Event{message})
+	if bad := b.bad(x); len(bad) != 1 || !strings.Contains(bad[0], "4096 events already") {
+		t.Errorf("bad events %q", bad)
+	}
+}
+
+func TestDeliveriesThatCannotBeNumberedAreRefused(t *testing.T) {
+	b := newBench(t)
+	good := events(ident.New(ident.Call), ofX()[:1])
+	long := good[0]
+	long.Text = strings.Repeat("x", 7<<10)
+	for words, q := range map[string]fabric.Ledger{
+		"spool:":    {Spool: "x", First: 1, Events: good},
+		"first: 0":  {Spool: b.spool, Events: good},
+		"first: 18": {Spool: b.spool, First: 1<<64 - 1, Events: good},
+		"events: 0": {Spool: b.spool, First: 1},
+		"bytes":     {Spool: b.spool, First: 1, Events: slices.Repeat([]ledger.Event{long}, 40)},
+	} {
+		_, err := b.Append(t.Context(), "org_1", x, q)
+		if errs.CodeOf(err) != errs.Invalid || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+}
+
+// No event from a node, however odd, stops the ledger: it is stored or put aside.
+func FuzzFaults(f *testing.F) {
+	for _, e := range append(ofX(), ofY()...) {
+		f.Add(must(json.Marshal(e.Event)))
+	}
+	f.Add([]byte(`{"at":9e18,"call":"ca_1","kind":"ended","cause":{"q850":-1}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var e ledger.Event
+		if json.Unmarshal(data, &e) != nil {
+			return
+		}
+		if _, why := faults(e, e.Seq); why != "" {
+			return
+		}
+		c := Record([]ledger.NodeEvent{{Node: x, Spool: "sp", Event: e}})
+		if _, err := json.Marshal(c); err != nil {
+			t.Errorf("record of %s: %v", data, err)
+		}
+	})
+}
