@@ -1,0 +1,282 @@
+package phone
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+)
+
+// Call is one call of a phone.
+type Call struct {
+	From, To string // numbers
+
+	phone    *Phone
+	dialog   *sip.Dialog
+	callee   bool
+	media    *media
+	writer   *sdp.Writer
+	theirs   sdp.Session // their last offer or answer
+	asked    bool        // theirs is an offer; false in a call whose INVITE had none
+	hold     bool        // what we asked for last
+	up       bool        // as the callee: our answer was acknowledged
+	inputs   chan sip.Input
+	commands chan func()
+	done     chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	events []Event
+	news   chan struct{} // closed at the next event
+}
+
+func newCall(p *Phone, from, to string) (*Call, error) {
+	m, err := newMedia(p.local, p.cfg.Say)
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{
+		From: from, To: to, phone: p, media: m, writer: sdp.NewWriter(), inputs: make(chan sip.Input, 64),
+		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
+	}
+	m.digit = func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }
+	return c, nil
+}
+
+// other is the number of the other party.
+func (c *Call) other() string {
+	if c.callee {
+		return c.From
+	}
+	return c.To
+}
+
+// own takes an input for the call's goroutine. It is the dialog's sip.Owner.
+func (c *Call) own(_ *sip.Dialog, in sip.Input) bool {
+	select {
+	case c.inputs <- in:
+		return true
+	default:
+		return false
+	}
+}
+
+// run owns the dialog.
+func (c *Call) run() {
+	defer close(c.done)
+	defer c.media.close()
+	for {
+		select {
+		case in := <-c.inputs:
+			for _, e := range c.dialog.Handle(in) {
+				if _, ok := e.(sip.Closed); ok {
+					return
+				}
+				c.handle(e)
+			}
+		case f := <-c.commands:
+			f()
+		case <-c.phone.stopped:
+			return
+		}
+	}
+}
+
+// do runs a command in the call's goroutine, unless the call is over.
+func (c *Call) do(f func()) {
+	select {
+	case c.commands <- f:
+	case <-c.done:
+	}
+}
+
+// Done is closed when the call is over and its sockets are closed.
+func (c *Call) Done() <-chan struct{} { return c.done }
+
+// Answer takes an incoming call.
+func (c *Call) Answer() {
+	c.do(func() {
+		var body []byte
+		if c.asked {
+			answer, formats, err := c.writer.Answer(c.theirs, c.description(), c.media.local())
+			if err != nil {
+				c.dialog.Refuse(488, "Not Acceptable Here", sip.Cause{})
+				return
+			}
+			c.media.receive(formats)
+			body = answer
+		} else {
+			body = c.offer()
+		}
+		c.dialog.Answer(body)
+	})
+}
+
+// Decline refuses an incoming call with a status: 486 busy, 603 declined, 480 ...
+func (c *Call) Decline(code int, reason string) {
+	c.do(func() {
+		c.dialog.Refuse(code, reason, sip.Cause{})
+		c.record(Event{Kind: Ended, Code: code, Words: reason})
+	})
+}
+
+// HangUp ends the call, whatever its state: a caller who was not answered cancels.
+func (c *Call) HangUp() {
+	c.do(func() {
+		c.media.stop()
+		c.dialog.Bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+		c.ended(200, "hung up")
+	})
+}
+
+// Hold stops the other side's audio; Resume lets it flow again.
+func (c *Call) Hold() { c.reoffer(true) }
+
+// Resume ends a hold.
+func (c *Call) Resume() { c.reoffer(false) }
+
+func (c *Call) reoffer(hold bool) {
+	c.do(func() {
+		c.hold = hold
+		c.dialog.Reoffer(c.offer())
+	})
+}
+
+// SendDTMF sends a key: as a telephone event if that was negotiated, else by INFO.
+func (c *Call) SendDTMF(key byte) {
+	const length = 160 * time.Millisecond
+	c.do(func() {
+		if c.phone.cfg.InfoDTMF || !c.media.press(key, length) {
+			c.dialog.SendDTMF(key, length)
+		}
+	})
+}
+
+// Heard returns what was received so far, from the first sample on; what was lost is silent.
+func (c *Call) Heard() []int16 { return c.media.heard() }
+
+// Codec returns the codec that the phone sends, "" before there is one.
+func (c *Call) Codec() string { return c.media.codec() }
+
+// Quality returns what the call's RTCP and its own counters say.
+func (c *Call) Quality() Quality { return c.media.quality() }
+
+func (c *Call) description() sdp.Description {
+	d := sdp.Description{Codecs: c.phone.cfg.Codecs, Direction: sdp.SendRecv, Ptime: 20}
+	if c.hold {
+		d.Direction = sdp.SendOnly
+	}
+	return d
+}
+
+func (c *Call) offer() []byte {
+	body, formats := c.writer.Offer(c.description(), c.media.local())
+	c.media.receive(formats)
+	return body
+}
+
+// readOffer takes the offer of an incoming call; an empty one leaves it to us to offer.
+func (c *Call) readOffer(body []byte) bool {
+	if len(body) == 0 {
+		return true
+	}
+	s, err := sdp.Parse(body)
+	c.theirs, c.asked = s, true
+	return err == nil && slices.ContainsFunc(s.Formats, func(f sdp.Format) bool {
+		_, ok := lawOf(f)
+		return ok
+	})
+}
+
+// ended records the end once.
+func (c *Call) ended(code int, words string) {
+	if ev := c.Events(); len(ev) > 0 && ev[len(ev)-1].Kind == Ended {
+		return
+	}
+	c.record(Event{Kind: Ended, Code: code, Words: words})
+}
+
+func (c *Call) handle(e sip.Event) {
+	switch e := e.(type) {
+	case sip.Progress:
+		c.record(Event{Kind: Progress, Code: e.Code, Words: e.Reason})
+	case sip.Answered:
+		if c.answered(e.SDP) {
+			c.record(Event{Kind: Answered})
+			return
+		}
+		c.dialog.Bye(sip.Cause{SIP: 488, Text: "unusable answer"})
+		c.ended(488, "unusable answer")
+	case sip.Refused:
+		c.ended(e.Code, e.Reason)
+	case sip.Acked:
+		c.acked(e.SDP)
+	case sip.Cancelled:
+		c.ended(487, "the caller gave up")
+	case sip.HungUp:
+		c.media.stop()
+		c.ended(200, "the other side hung up")
+	case sip.Offered:
+		c.offered(e.SDP)
+	case sip.OfferAccepted:
+		if c.answered(e.SDP) {
+			c.record(Event{Kind: map[bool]Kind{true: OnHold, false: OffHold}[c.hold]})
+		}
+	case sip.OfferRefused:
+		c.record(Event{Kind: Progress, Code: e.Code, Words: "offer refused"})
+	case sip.DTMF:
+		c.record(Event{Kind: Digit, Words: string(e.Digit)})
+	case sip.Lost:
+		c.ended(408, e.Err.Error())
+	}
+}
+
+// answered takes their answer to our offer.
+func (c *Call) answered(body []byte) bool {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return false
+	}
+	c.theirs = s
+	return c.media.send(s)
+}
+
+// acked says that the other side has our answer. The callee speaks from here on, so that no word is lost on the way.
+func (c *Call) acked(body []byte) {
+	if len(body) > 0 {
+		c.answered(body)
+	} else {
+		c.media.send(c.theirs)
+	}
+	if !c.up {
+		c.up = true
+		c.record(Event{Kind: Answered})
+	}
+}
+
+// offered answers a re-INVITE.
+func (c *Call) offered(body []byte) {
+	if len(body) == 0 {
+		c.dialog.AcceptOffer(c.offer())
+		return
+	}
+	s, err := sdp.Parse(body)
+	if err != nil {
+		c.dialog.RefuseOffer(488, "Not Acceptable Here")
+		return
+	}
+	answer, formats, err := c.writer.Answer(s, c.description(), c.media.local())
+	if err != nil {
+		c.dialog.RefuseOffer(488, "Not Acceptable Here")
+		return
+	}
+	was := c.theirs.Held()
+	c.theirs = s
+	c.media.receive(formats)
+	c.media.send(s)
+	c.dialog.AcceptOffer(answer)
+	if now := s.Held(); now != was {
+		c.record(Event{Kind: map[bool]Kind{true: Held, false: Resumed}[now]})
+	}
+}

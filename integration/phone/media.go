@@ -1,0 +1,256 @@
+package phone
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"strowger/pkg/rtp"
+	"strowger/pkg/rtp/g711"
+	"strowger/pkg/sdp"
+)
+
+const (
+	rate     = 8000                    // Hz, of samples and of every RTP clock here
+	frame    = 20 * time.Millisecond   // of audio in one packet
+	samples  = rate / 50               // in a frame
+	longest  = 10 * 60 * rate          // samples that are recorded
+	firstRR  = 2500 * time.Millisecond // RFC 3550, 6.2: half of the minimum before the first report
+	reportIn = 5 * time.Second         // RFC 3550, 6.2: the minimum between reports
+)
+
+// Quality is what a phone knows of its media.
+type Quality struct {
+	Sent, Received int // packets
+	Lost           int64
+	Jitter         time.Duration
+	RoundTrip      time.Duration // by RTCP, 0 before there is one
+}
+
+// media is the audio of one call.
+type media struct {
+	rtp, control *net.UDPConn
+	wg           sync.WaitGroup
+	stopped      chan struct{}
+	end          sync.Once
+	digit        func(byte)
+
+	mu       sync.Mutex // guards what follows
+	out      sender
+	in       listener
+	sent     int
+	reports  rtp.RoundTrip
+	trip     time.Duration
+	toReport netip.AddrPort
+}
+
+// newMedia binds an even port and the one after it (RFC 3550, 11).
+func newMedia(local netip.Addr, say []int16) (*media, error) {
+	for range 64 {
+		a, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+		if err != nil {
+			return nil, fmt.Errorf("bind a media port: %w", err)
+		}
+		port := a.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		if port%2 == 0 {
+			b, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, port+1)))
+			if err == nil {
+				m := &media{rtp: a, control: b, stopped: make(chan struct{})}
+				m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: say}
+				m.wg.Go(m.speak)
+				m.wg.Go(m.listen)
+				m.wg.Go(m.report)
+				m.wg.Go(m.reported)
+				return m, nil
+			}
+		}
+		a.Close()
+	}
+	return nil, fmt.Errorf("bind a media port: no free pair of ports at %s", local)
+}
+
+func (m *media) local() sdp.Local {
+	return sdp.Local{Addr: m.rtp.LocalAddr().(*net.UDPAddr).AddrPort()}
+}
+
+// stop ends sending; what is on its way is still heard.
+func (m *media) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.out.sends = false
+}
+
+func (m *media) close() {
+	m.end.Do(func() {
+		close(m.stopped)
+		m.rtp.Close()
+		m.control.Close()
+	})
+	m.wg.Wait()
+}
+
+// receive says what the payload types that we announced mean.
+func (m *media) receive(formats []sdp.Format) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.in.formats = formats
+}
+
+// send follows their description and says whether it has a codec that we can speak.
+func (m *media) send(s sdp.Session) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.toReport = s.RTCP
+	return m.out.follow(s)
+}
+
+// press queues a digit as a telephone event, if that was negotiated.
+func (m *media) press(key byte, length time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.out.press(key, length)
+}
+
+func (m *media) codec() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.out.format.Name
+}
+
+func (m *media) heard() []int16 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]int16(nil), m.in.audio...)
+}
+
+func (m *media) quality() Quality {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Quality{
+		Sent: m.sent, Received: m.in.packets, Lost: m.in.stats.Lost(), Jitter: m.in.stats.Jitter(), RoundTrip: m.trip,
+	}
+}
+
+// speak sends a frame every 20 ms.
+func (m *media) speak() {
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-m.stopped:
+			return
+		case <-ticker.C:
+		}
+		m.mu.Lock()
+		packet, to := m.out.next()
+		if packet != nil {
+			m.sent++
+		}
+		m.mu.Unlock()
+		if packet != nil {
+			// A closed port at the other end is their affair: UDP reports it now and then.
+			_, _ = m.rtp.WriteToUDPAddrPort(packet, to)
+		}
+	}
+}
+
+// listen records what comes.
+func (m *media) listen() {
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := m.rtp.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		h, payload, perr := rtp.Parse(buf[:n])
+		if err != nil || perr != nil {
+			continue
+		}
+		m.mu.Lock()
+		key, pressed := m.in.take(h, payload, time.Now())
+		m.mu.Unlock()
+		if pressed {
+			m.digit(key)
+		}
+	}
+}
+
+// report sends RTCP.
+func (m *media) report() {
+	timer := time.NewTimer(firstRR)
+	defer timer.Stop()
+	for {
+		select {
+		case <-m.stopped:
+			return
+		case now := <-timer.C:
+			timer.Reset(reportIn)
+			packet, to := m.compound(now)
+			if packet != nil {
+				_, _ = m.control.WriteToUDPAddrPort(packet, to)
+			}
+		}
+	}
+}
+
+// compound is our sender report with what we know of their stream.
+func (m *media) compound(now time.Time) ([]byte, netip.AddrPort) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.toReport.IsValid() || m.sent == 0 {
+		return nil, netip.AddrPort{}
+	}
+	c := rtp.Control{Sender: m.out.ssrc, Report: &rtp.SenderReport{
+		NTP: rtp.NTP(now), Timestamp: m.out.timestamp, Packets: uint32(m.sent), Octets: uint32(m.sent * samples),
+	}}
+	if b, ok := m.in.stats.Block(now); ok {
+		c.Blocks = append(c.Blocks, b)
+	}
+	b, err := c.Marshal("phone")
+	if err != nil {
+		return nil, netip.AddrPort{}
+	}
+	m.reports.Sent(*c.Report, now)
+	return b, m.toReport
+}
+
+// reported reads RTCP.
+func (m *media) reported() {
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := m.control.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		c, perr := rtp.ParseControl(buf[:n])
+		if err != nil || perr != nil {
+			continue
+		}
+		now := time.Now()
+		m.mu.Lock()
+		if c.Report != nil {
+			m.in.stats.SenderReport(*c.Report, now)
+		}
+		for _, b := range c.Blocks {
+			if d, ok := m.reports.Measure(b, now); ok {
+				m.trip = d
+			}
+		}
+		m.mu.Unlock()
+	}
+}
+
+// lawOf returns how to code a format, if it is G.711.
+func lawOf(f sdp.Format) (g711.Law, bool) {
+	switch f.Name {
+	case "PCMU":
+		return g711.Mu, true
+	case "PCMA":
+		return g711.A, true
+	}
+	return 0, false
+}

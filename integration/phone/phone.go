@@ -1,0 +1,253 @@
+package phone
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"strowger/pkg/ident"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+)
+
+// Policy is what a phone does with an incoming call.
+type Policy int
+
+// The policies.
+const (
+	Ring    Policy = iota // ring until someone answers or declines
+	Answer                // ring, then answer after Config.After
+	Busy                  // 486
+	Decline               // 603
+)
+
+// Config describes a phone.
+type Config struct {
+	Server    string // address of the switch, or of the other phone
+	Transport string // sip.UDP (default), sip.TCP, sip.TLS
+	TLS       *tls.Config
+	Local     string // own IP address, default 127.0.0.1
+	User      string
+	Password  string
+	Name      string // display name
+	Say       []int16
+	Codecs    []sdp.Codec // default PCMU, PCMA, telephone-event
+	Policy    Policy
+	After     time.Duration // of ringing, for Answer
+	Expires   time.Duration // of the registration, default 5 minutes
+	InfoDTMF  bool          // send digits by INFO even where telephone-event was negotiated
+	Logger    *slog.Logger  // default: none
+}
+
+// DefaultCodecs are what a phone offers unless told otherwise.
+func DefaultCodecs() []sdp.Codec {
+	return []sdp.Codec{
+		{Name: "PCMU", Clock: 8000, Channels: 1}, {Name: "PCMA", Clock: 8000, Channels: 1},
+		{Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1, Fmtp: "0-15"},
+	}
+}
+
+// Phone is one phone.
+type Phone struct {
+	cfg      Config
+	local    netip.Addr
+	server   netip.AddrPort
+	endpoint *sip.Endpoint
+	incoming chan *Call
+	wg       sync.WaitGroup
+	stopped  chan struct{}
+	account  account
+
+	mu     sync.Mutex // guards what follows
+	stream *sip.Stream
+	closed bool
+}
+
+// New makes a phone and binds its socket.
+func New(cfg Config) (*Phone, error) {
+	if cfg.Transport == "" {
+		cfg.Transport = sip.UDP
+	}
+	if cfg.Local == "" {
+		cfg.Local = "127.0.0.1"
+	}
+	if cfg.Codecs == nil {
+		cfg.Codecs = DefaultCodecs()
+	}
+	if cfg.Expires == 0 {
+		cfg.Expires = 5 * time.Minute
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	local, err := netip.ParseAddr(cfg.Local)
+	if err != nil {
+		return nil, fmt.Errorf("phone %s: local address: %w", cfg.User, err)
+	}
+	p := &Phone{cfg: cfg, local: local, incoming: make(chan *Call, 16), stopped: make(chan struct{})}
+	p.account = account{callID: ident.New(ident.Request), wake: make(chan struct{}, 1)}
+	if cfg.Server != "" {
+		server, err := net.ResolveUDPAddr("udp", cfg.Server)
+		if err != nil {
+			return nil, fmt.Errorf("phone %s: server: %w", cfg.User, err)
+		}
+		p.server = server.AddrPort()
+		p.server = netip.AddrPortFrom(p.server.Addr().Unmap(), p.server.Port())
+	}
+	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Local, Handler: handler{p}, Logger: cfg.Logger})
+	if cfg.Transport == sip.UDP {
+		if _, err := p.endpoint.ListenUDP(net.JoinHostPort(cfg.Local, "0")); err != nil {
+			return nil, fmt.Errorf("phone %s: %w", cfg.User, err)
+		}
+	}
+	return p, nil
+}
+
+// Run serves the phone until ctx is done; calls that are up then end without a word, as when a cable is pulled.
+func (p *Phone) Run(ctx context.Context) error {
+	refreshed := make(chan struct{})
+	go func() {
+		defer close(refreshed)
+		p.refresh(ctx)
+	}()
+	err := p.endpoint.Run(ctx)
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	close(p.stopped)
+	p.wg.Wait()
+	<-refreshed
+	return err
+}
+
+// Address returns where the phone is called directly.
+func (p *Phone) Address() string {
+	u := p.endpoint.Contact(p.cfg.User, sip.Peer{Transport: p.cfg.Transport})
+	return net.JoinHostPort(u.Host, strconv.Itoa(u.Port))
+}
+
+// Incoming delivers the calls that come, in the moment they ring. A phone whose calls nobody takes is busy after 16.
+func (p *Phone) Incoming() <-chan *Call { return p.incoming }
+
+// peer returns the way to the server, dialling it anew if the connection is gone.
+func (p *Phone) peer(ctx context.Context) (sip.Peer, error) {
+	select {
+	case <-p.endpoint.Running():
+	case <-ctx.Done():
+		return sip.Peer{}, fmt.Errorf("phone %s does not run: %w", p.cfg.User, ctx.Err())
+	}
+	if p.cfg.Transport == sip.UDP {
+		return sip.Peer{Transport: sip.UDP, Addr: p.server}, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stream != nil {
+		select {
+		case <-p.stream.Done():
+		default:
+			return p.stream.Peer(), nil
+		}
+	}
+	s, err := p.endpoint.Dial(ctx, p.cfg.Transport, p.server.String(), p.cfg.TLS)
+	if err != nil {
+		return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, err)
+	}
+	p.stream = s
+	return s.Peer(), nil
+}
+
+// Dial calls a number. The call's events tell how it goes.
+func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
+	peer, err := p.peer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCall(p, p.cfg.User, number)
+	if err != nil {
+		return nil, err
+	}
+	host := p.server.Addr().String()
+	c.dialog = p.endpoint.NewDialog(sip.InviteParams{
+		To: sip.URI{Scheme: "sip", User: number, Host: host}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
+		Peer: peer, Owner: c.own, Credentials: p.credentials(),
+	})
+	c.record(Event{Kind: Dialled})
+	c.dialog.Invite(c.offer())
+	if !p.start(c) {
+		return nil, fmt.Errorf("phone %s does not run", p.cfg.User)
+	}
+	return c, nil
+}
+
+func (p *Phone) credentials() *sip.Credentials {
+	if p.cfg.Password == "" {
+		return nil
+	}
+	return &sip.Credentials{User: p.cfg.User, Password: p.cfg.Password}
+}
+
+// start runs the goroutine that owns a call.
+func (p *Phone) start(c *Call) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		c.media.close()
+		return false
+	}
+	p.wg.Go(c.run)
+	return true
+}
+
+// handler is the phone as its endpoint knows it.
+type handler struct{ *Phone }
+
+// Invite takes an incoming call.
+func (p handler) Invite(d *sip.Dialog) {
+	switch p.cfg.Policy {
+	case Busy:
+		d.Refuse(486, "Busy Here", sip.Cause{})
+		return
+	case Decline:
+		d.Refuse(603, "Decline", sip.Cause{})
+		return
+	}
+	c, err := newCall(p.Phone, d.Remote().User, p.cfg.User)
+	if err != nil {
+		p.cfg.Logger.Error("take a call", "error", err)
+		d.Refuse(500, "No Media Port", sip.Cause{})
+		return
+	}
+	c.dialog, c.callee = d, true
+	if !c.readOffer(d.SDP()) {
+		c.media.close()
+		d.Refuse(488, "Not Acceptable Here", sip.Cause{})
+		return
+	}
+	c.record(Event{Kind: Incoming, Words: c.From})
+	select {
+	case p.incoming <- c:
+	default:
+		c.media.close()
+		d.Refuse(486, "Busy Here", sip.Cause{})
+		return
+	}
+	d.SetOwner(c.own)
+	if !p.start(c) {
+		return
+	}
+	c.do(func() { d.Progress(180, "Ringing") })
+	if p.cfg.Policy == Answer {
+		time.AfterFunc(p.cfg.After, c.Answer)
+	}
+}
+
+// Register refuses: a phone is no registrar.
+func (p handler) Register(_ *sip.Request, _ sip.Peer, respond sip.Respond) {
+	respond(405, "Method Not Allowed")
+}
