@@ -105,10 +105,44 @@ func (s *Store) Calls(ctx context.Context, org string, q CallQuery) (calls []res
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := []string{"org = $1"}, []any{org}
+	where, args, err := q.where(org)
+	if err != nil {
+		return nil, "", err
+	}
+	err = rows(ctx, s.read, func(r *sql.Rows) error {
+		var body string
+		var c rest.Call
+		if err := r.Scan(&body); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(body), &c); err != nil {
+			return err
+		}
+		calls = append(calls, c)
+		return nil
+	}, fmt.Sprintf(`SELECT record FROM calls WHERE %s ORDER BY started_at DESC, id DESC LIMIT %d`, where, limit+1), args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("list calls: %w", err)
+	}
+	if len(calls) > limit {
+		calls = calls[:limit]
+		last := calls[limit-1]
+		next = encodeCursor(strconv.FormatInt(last.StartedAt.UnixMicro(), 10) + " " + last.ID)
+	}
+	return calls, next, nil
+}
+
+// where is the conditions of q in SQL.
+func (q CallQuery) where(org string) (string, []any, error) {
+	conds, args := []string{"org = $1"}, []any{org}
 	add := func(arg any, cond string) {
 		args = append(args, arg)
-		where = append(where, strings.ReplaceAll(cond, "?", "$"+strconv.Itoa(len(args))))
+		conds = append(conds, strings.ReplaceAll(cond, "?", "$"+strconv.Itoa(len(args))))
+	}
+	for _, text := range []string{q.Number, q.User, q.State} {
+		if err := checkText("filter", text); err != nil {
+			return "", nil, err
+		}
 	}
 	if q.Number != "" {
 		add(q.Number, "(from_number = ? OR to_number = ? OR dialled = ?)")
@@ -128,38 +162,13 @@ func (s *Store) Calls(ctx context.Context, org string, q CallQuery) (calls []res
 	if q.Cursor != "" {
 		at, id, err := decodeCallCursor(q.Cursor)
 		if err != nil {
-			return nil, "", err
+			return "", nil, err
 		}
 		add(at, "started_at <= ?")
 		args = append(args, id)
-		where = append(where, fmt.Sprintf("(started_at < $%d OR id < $%d)", len(args)-1, len(args)))
+		conds = append(conds, fmt.Sprintf("(started_at < $%d OR id < $%d)", len(args)-1, len(args)))
 	}
-	for _, text := range []string{q.Number, q.User, q.State} {
-		if err := checkText("filter", text); err != nil {
-			return nil, "", err
-		}
-	}
-	err = rows(ctx, s.read, func(r *sql.Rows) error {
-		var body string
-		var c rest.Call
-		if err := r.Scan(&body); err != nil {
-			return err
-		}
-		if err := json.Unmarshal([]byte(body), &c); err != nil {
-			return err
-		}
-		calls = append(calls, c)
-		return nil
-	}, fmt.Sprintf(`SELECT record FROM calls WHERE %s ORDER BY started_at DESC, id DESC LIMIT %d`, strings.Join(where, " AND "), limit+1), args...)
-	if err != nil {
-		return nil, "", fmt.Errorf("list calls: %w", err)
-	}
-	if len(calls) > limit {
-		calls = calls[:limit]
-		last := calls[limit-1]
-		next = encodeCursor(strconv.FormatInt(last.StartedAt.UnixMicro(), 10) + " " + last.ID)
-	}
-	return calls, next, nil
+	return strings.Join(conds, " AND "), args, nil
 }
 
 func decodeCallCursor(c string) (at int64, id string, err error) {

@@ -1,0 +1,235 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/sessionkey"
+)
+
+func TestCallToAnotherSiteIsDesignated(t *testing.T) {
+	w := newWorld(t)
+	q := w.request(0, "30-1001")
+	a, err := w.admit(0, q)
+	must(t, err)
+	if a.Plan != nil || a.Designation == nil || a.Crossing != "" {
+		t.Fatalf("admitted %+v", a)
+	}
+	y := a.Designation.Node
+	if y.ID != w.switches[1] || y.Name != "edge30" || y.KeyHash != "key 30" || y.Boot != w.boots[1] || len(y.Addresses) != 1 {
+		t.Errorf("designated %+v", y)
+	}
+	c, err := w.verify(t.Context(), w.org, a.Designation.Key)
+	must(t, err)
+	now := w.now.Unix()
+	if ident.KindOf(c.ID) != ident.Leg {
+		t.Errorf("jti %q", c.ID)
+	}
+	from := designation.Party{User: w.users[0], Device: w.devices[0], Number: "201001", Name: "User 20", Site: w.sites[0].ID}
+	to := designation.Party{User: w.users[1], Number: "301001", Name: "User 30", Site: w.sites[1].ID}
+	if c.Issuer != w.org || c.Audience != y.ID || c.Boot != y.Boot || c.IssuedAt != now || c.NotBefore != now || c.Expires != now+30 ||
+		c.Subject != w.switches[0] || c.Confirm.KeyHash != "key 20" || c.AddressHash != y.Hash() || c.Org != w.org || c.Call != q.Call ||
+		c.From != from || c.To != to || !slices.Equal(c.Media, []string{"audio"}) {
+		t.Errorf("claims %+v", c)
+	}
+	if a.From != from || a.To != to || a.Designation.Expiry.Unix() != c.Expires {
+		t.Errorf("admitted %+v", a)
+	}
+	if len(w.offers) != 1 || w.to[0] != w.org+" "+y.ID {
+		t.Fatalf("offers %+v to %v", w.offers, w.to)
+	}
+	p := w.offers[0].Plan
+	if p.Call != q.Call || p.Organization != w.org || p.From != from || p.To != to || p.Ring != time.Minute || !p.Expiry.After(w.now.Add(p.Ring)) {
+		t.Errorf("plan %+v", p)
+	}
+	if len(p.Branches) != 1 || p.Branches[0].Device != w.devices[1] || p.Branches[0].User != w.users[1] {
+		t.Errorf("branches %+v", p.Branches)
+	}
+}
+
+func TestCallWithinTheSwitchGetsThePlan(t *testing.T) {
+	w := newWorld(t)
+	for _, dialled := range []string{"1001", "201001"} {
+		a, err := w.admit(0, w.request(0, dialled))
+		must(t, err)
+		if a.Designation != nil || a.Plan == nil || a.Plan.Branches[0].Device != w.devices[0] || len(w.offers) != 0 || w.signed != 0 {
+			t.Errorf("admitted %+v", a)
+		}
+	}
+}
+
+func TestAdmissionIsRefused(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.admit(0, w.request(0, "999"))
+	w.refused(err, errs.Unknown)
+	_, err = w.admit(1, w.request(0, "1001"))
+	w.refused(err, errs.Forbidden)
+	_, err = w.broker.Admit(t.Context(), "org_x", w.switches[0], w.request(0, "1001"))
+	w.refused(err, errs.NotFound)
+	for words, change := range map[string]func(*fabric.Admit){
+		"id:":    func(q *fabric.Admit) { q.ID = "" },
+		"call:":  func(q *fabric.Admit) { q.Call = "ca_1" },
+		"media:": func(q *fabric.Admit) { q.Media = []string{"video"} },
+	} {
+		q := w.request(0, "1001")
+		change(&q)
+		_, err := w.admit(0, q)
+		w.refused(err, errs.Invalid, words)
+	}
+	q := w.request(0, "1001")
+	q.Diversion = make([]string, maxDiversion+1)
+	_, err = w.admit(0, q)
+	w.refused(err, errs.Loop)
+}
+
+func TestRepeatedRequestGetsTheSameReply(t *testing.T) {
+	w := newWorld(t)
+	q := w.request(0, "301001")
+	first, err := w.admit(0, q)
+	must(t, err)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			again, err := w.admit(0, q)
+			if err != nil || again.Designation == nil || again.Designation.Key != first.Designation.Key {
+				t.Errorf("repeated %+v, %v", again, err)
+			}
+		})
+	}
+	wg.Wait()
+	if w.signed != 1 || len(w.offers) != 1 {
+		t.Errorf("%d keys and %d offers for one request", w.signed, len(w.offers))
+	}
+	w.pass(replyLife)
+	again, err := w.admit(0, q)
+	must(t, err)
+	if again.Designation.Key == first.Designation.Key {
+		t.Error("a reply outlived its request")
+	}
+
+	// A refusal is an answer; a fault is not.
+	q = w.request(0, "301001")
+	w.fail = errors.New("custody is locked")
+	_, err = w.admit(0, q)
+	w.refused(err, errs.Internal)
+	w.fail = nil
+	_, err = w.admit(0, q)
+	must(t, err)
+}
+
+func TestGlare(t *testing.T) {
+	w := newWorld(t)
+	there, back := w.request(0, "301001"), w.request(1, "201001")
+	_, err := w.admit(0, there)
+	must(t, err)
+	a, err := w.admit(1, back)
+	must(t, err)
+	if a.Crossing != there.Call || a.Designation == nil {
+		t.Errorf("calling back while it rings: %+v", a)
+	}
+	other := w.request(0, "1001") // to oneself: the anchor decides
+	if a, err = w.admit(0, other); err != nil || a.Crossing != "" {
+		t.Errorf("calling oneself: %+v, %v", a, err)
+	}
+	w.broker.Settled(w.org, there.Call)
+	w.broker.Settled(w.org, there.Call)
+	if a, err = w.admit(1, w.request(1, "201001")); err != nil || a.Crossing != "" {
+		t.Errorf("calling back after the answer: %+v, %v", a, err)
+	}
+	w.pass(underwayLife)
+	must(t, w.lease(0))
+	must(t, w.lease(1))
+	if a, err = w.admit(0, w.request(0, "301001")); err != nil || a.Crossing != "" {
+		t.Errorf("calling back long after: %+v, %v", a, err)
+	}
+}
+
+func TestAnchorAsksForThePlan(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	q := w.request(0, "301001")
+	a, err := w.admit(0, q)
+	must(t, err)
+	ask := func(node int) (fabric.PlanReply, error) {
+		return w.broker.Plan(ctx, w.org, w.switches[node], fabric.PlanRequest{Key: a.Designation.Key})
+	}
+	r, err := ask(1)
+	must(t, err)
+	if want := w.offers[0].Plan; r.Plan.Call != want.Call || r.Plan.From != want.From || r.Plan.To != want.To || len(r.Plan.Branches) != 1 || r.Plan.Branches[0] != want.Branches[0] {
+		t.Errorf("plan %+v, offered %+v", r.Plan, want)
+	}
+	_, err = ask(0)
+	w.refused(err, errs.WrongAudience)
+	_, err = w.broker.Plan(ctx, w.org, w.switches[1], fabric.PlanRequest{Key: "x"})
+	w.refused(err, errs.KeyMalformed)
+
+	user, err := w.store.Users.Get(ctx, w.org, w.users[1])
+	must(t, err)
+	user.Enabled = false
+	must(t, w.store.Users.Update(ctx, w.org, &user))
+	_, err = ask(1)
+	w.refused(err, errs.Disabled)
+	w.pass(sessionkey.Lifetime + sessionkey.Leeway + time.Second)
+	_, err = ask(1)
+	w.refused(err, errs.KeyExpired, "31s ago")
+}
+
+func TestPartiesAreWrittenBehind(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var calls []string
+	for range 3 {
+		q := w.request(0, "301001")
+		_, err := w.admit(0, q)
+		must(t, err)
+		calls = append(calls, q.Call)
+	}
+	stop() // even when it is stopped at once, Run writes what was admitted
+	must(t, w.broker.Run(ctx))
+	for _, call := range calls {
+		nodes, err := w.store.PartiesOf(t.Context(), w.org, call)
+		must(t, err)
+		want := slices.Sorted(slices.Values(w.switches[:]))
+		if !slices.Equal(nodes, want) {
+			t.Errorf("parties %v, want %v", nodes, want)
+		}
+	}
+	for range maxParties + 1 { // nobody writes: more are dropped, none waits
+		w.broker.announce(store.Parties{Org: w.org, Call: "ca_1", Nodes: []string{"sw_1"}})
+	}
+}
+
+func TestRecentForgets(t *testing.T) {
+	start := time.Now()
+	r := newRecent[int, string](time.Second, 3)
+	for i := range 3 {
+		r.put(i, "old", start)
+	}
+	r.put(0, "new", start)
+	r.put(3, "old", start)
+	for k, want := range []string{"new", "", "old", "old"} {
+		if v, _ := r.get(k, start); v != want {
+			t.Errorf("%d is %q, want %q", k, v, want)
+		}
+	}
+	if _, ok := r.get(3, start.Add(time.Second)); ok {
+		t.Error("remembered too long")
+	}
+	r.remove(3)
+	if _, ok := r.get(3, start); ok {
+		t.Error("removed and remembered")
+	}
+	r.put(4, "x", start.Add(time.Second))
+	if len(r.items) != 1 || len(r.order) != 1 {
+		t.Errorf("%d items, %d births", len(r.items), len(r.order))
+	}
+}

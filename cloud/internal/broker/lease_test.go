@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"strings"
+	"testing"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+)
+
+func TestSiteWithoutALiveSwitchIsUnreachable(t *testing.T) {
+	w := newWorld(t)
+	w.pass(fabric.LeaseLifetime)
+	_, err := w.admit(0, w.request(0, "301001"))
+	w.refused(err, errs.Unreachable, "Site 30", "edge30", "last seen at")
+	must(t, w.lease(1))
+	_, err = w.admit(0, w.request(0, "301001"))
+	must(t, err)
+
+	// It enrolled again with another key and has not reported yet.
+	must(t, w.store.SetSwitchEnrolled(t.Context(), w.org, w.switches[1], "new key", "signing", w.now))
+	_, err = w.admit(0, w.request(0, "301001"))
+	w.refused(err, errs.Unreachable, "has not reported yet")
+	w.refused(w.lease(1), errs.WrongPresenter, "key 30", "new key")
+
+	must(t, w.store.RevokeSwitch(t.Context(), w.org, w.switches[1]))
+	_, err = w.admit(0, w.request(0, "301001"))
+	w.refused(err, errs.Unreachable, "revoked")
+	w.refused(w.lease(1), errs.Revoked)
+
+	must(t, w.store.RevokeSwitch(t.Context(), w.org, w.switches[0]))
+	_, err = w.admit(0, w.request(0, "301001"))
+	w.refused(err, errs.Revoked, w.switches[0])
+}
+
+func TestLeasesOutliveTheProcess(t *testing.T) {
+	w := newWorld(t)
+	again := New(w.broker.cfg)
+	if _, err := again.Admit(t.Context(), w.org, w.switches[0], w.request(0, "301001")); errs.CodeOf(err) != errs.Unreachable {
+		t.Errorf("admitted before Load: %v", err)
+	}
+	must(t, again.Load(t.Context(), []string{w.org}))
+	if _, err := again.Admit(t.Context(), w.org, w.switches[0], w.request(0, "301001")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLeaseKeepsRegistrationsUntilTheyChange(t *testing.T) {
+	w := newWorld(t)
+	registered := func() bool {
+		t.Helper()
+		d, err := w.store.Devices.Get(t.Context(), w.org, w.devices[0])
+		must(t, err)
+		return d.Registered
+	}
+	send := func(change func(*fabric.Lease)) {
+		t.Helper()
+		l := w.leaseOf(0)
+		change(&l)
+		_, err := w.broker.Lease(t.Context(), w.org, w.switches[0], l)
+		must(t, err)
+	}
+	send(func(l *fabric.Lease) { l.Registered, l.Changed = []string{w.devices[0]}, true })
+	send(func(*fabric.Lease) {})
+	if !registered() {
+		t.Error("a lease without changes lost the registration")
+	}
+	send(func(l *fabric.Lease) { l.Changed = true })
+	if registered() {
+		t.Error("the registration did not go")
+	}
+	send(func(l *fabric.Lease) { l.Registered, l.Changed = []string{w.devices[0]}, true })
+	send(func(l *fabric.Lease) { l.Node.Boot = ident.New(ident.Boot) })
+	if registered() {
+		t.Error("the registration outlived the run of the switch")
+	}
+}
+
+func TestBadLeasesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	for words, change := range map[string]func(*fabric.Lease){
+		"sent a lease of": func(l *fabric.Lease) { l.Node.ID = w.switches[1] },
+		"boot:":           func(l *fabric.Lease) { l.Node.Boot = "1" },
+		"addresses: 0":    func(l *fabric.Lease) { l.Node.Addresses = nil },
+		"addresses: 9":    func(l *fabric.Lease) { l.Node.Addresses = make([]string, 9) },
+		`"192.0.2.1"`:     func(l *fabric.Lease) { l.Node.Addresses = []string{"192.0.2.1"} },
+		`"a:b"`:           func(l *fabric.Lease) { l.Node.Addresses = []string{"a:b"} },
+		`":1"`:            func(l *fabric.Lease) { l.Node.Addresses = []string{":1"} },
+		"registered:":     func(l *fabric.Lease) { l.Registered = make([]string, maxRegistered+1) },
+	} {
+		l := w.leaseOf(0)
+		change(&l)
+		_, err := w.broker.Lease(t.Context(), w.org, w.switches[0], l)
+		if code := errs.CodeOf(err); code != errs.Invalid && code != errs.Forbidden || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+}

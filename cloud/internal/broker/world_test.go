@@ -1,0 +1,168 @@
+package broker
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/rest"
+	"strowger/pkg/sessionkey"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is an organization with a switch and a phone in each of two sites (20 and 30), their leases, and a broker whose
+// clock the test sets.
+type world struct {
+	t        testing.TB
+	store    *store.Store
+	broker   *Broker
+	org      string
+	sites    [2]rest.Site
+	switches [2]string
+	users    [2]string
+	devices  [2]string
+	boots    [2]string
+
+	mu     sync.Mutex
+	now    time.Time
+	signed int
+	fail   error // of the signer
+	offers []fabric.Offer
+	to     []string // whom they were sent to
+	key    ed25519.PrivateKey
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	ctx := t.Context()
+	w := &world{t: t, now: time.Now().Truncate(time.Second), key: newKey()}
+	var err error
+	w.store, err = store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(func() { must(t, w.store.Close()) })
+	org := rest.Organization{Name: "Acme", Enabled: true}
+	must(t, w.store.Organizations.Create(ctx, "", &org))
+	w.org = org.ID
+	w.broker = New(Config{
+		Snapshot: w.snapshot, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	for i, code := range []string{"20", "30"} {
+		w.sites[i] = rest.Site{Name: "Site " + code, Code: code}
+		must(t, w.store.Sites.Create(ctx, w.org, &w.sites[i]))
+		sw := rest.Switch{Name: "edge" + code, Site: w.sites[i].ID}
+		must(t, w.store.Switches.Create(ctx, w.org, &sw))
+		w.switches[i] = sw.ID
+		must(t, w.store.SetSwitchEnrolled(ctx, w.org, sw.ID, "key "+code, "signing "+code, w.now.Add(time.Hour)))
+		user := rest.User{Name: "User " + code, Enabled: true}
+		must(t, w.store.Users.Create(ctx, w.org, &user))
+		w.users[i] = user.ID
+		d := rest.Device{User: user.ID, Kind: designation.DeskPhone, Name: "Desk", Switch: sw.ID, Username: "phone" + code, Enabled: true}
+		must(t, w.store.Devices.Create(ctx, w.org, &d))
+		w.devices[i] = d.ID
+		must(t, w.store.Numbers.Create(ctx, w.org, &rest.Number{Site: w.sites[i].ID, Digits: "1001", User: user.ID}))
+		w.boots[i] = ident.New(ident.Boot)
+		must(t, w.lease(i))
+	}
+	return w
+}
+
+func (w *world) snapshot(org string) (*directory.Snapshot, error) {
+	g, err := w.store.Registry(w.t.Context(), org)
+	if err != nil {
+		return nil, err
+	}
+	return directory.NewSnapshot(g), nil
+}
+
+func (w *world) SignSession(_ context.Context, org string, c sessionkey.Claims) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.signed++
+	if w.fail != nil {
+		return "", w.fail
+	}
+	return sessionkey.Sign("kid "+org, w.key, c)
+}
+
+func (w *world) verify(_ context.Context, org, key string) (sessionkey.Claims, error) {
+	return sessionkey.Open(key, func(kid string) (sessionkey.Key, bool) {
+		return sessionkey.Key{Public: w.key.Public().(ed25519.PublicKey), Issuer: org}, kid == "kid "+org
+	})
+}
+
+func (w *world) offer(org, node string, o fabric.Offer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.offers = append(w.offers, o)
+	w.to = append(w.to, org+" "+node)
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) leaseOf(i int) fabric.Lease {
+	return fabric.Lease{
+		Node:    designation.Node{ID: w.switches[i], Addresses: []string{"192.0.2.1:7443"}, KeyHash: "key " + w.sites[i].Code, Boot: w.boots[i]},
+		Version: "test",
+	}
+}
+
+func (w *world) lease(i int) error {
+	_, err := w.broker.Lease(w.t.Context(), w.org, w.switches[i], w.leaseOf(i))
+	return err
+}
+
+func (w *world) request(from int, dialled string) fabric.Admit {
+	return fabric.Admit{
+		Header: fabric.Header{Capability: 1, ID: ident.New(ident.Request), Deadline: w.clock().Add(2 * time.Second)},
+		Call:   ident.New(ident.Call), Device: w.devices[from], Dialled: dialled, Media: []string{"audio"},
+	}
+}
+
+func (w *world) admit(from int, q fabric.Admit) (fabric.Admitted, error) {
+	return w.broker.Admit(w.t.Context(), w.org, w.switches[from], q)
+}
+
+func (w *world) refused(err error, code errs.Code, words ...string) {
+	w.t.Helper()
+	if errs.CodeOf(err) != code {
+		w.t.Fatalf("error %v has code %q, want %q", err, errs.CodeOf(err), code)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			w.t.Errorf("error %q does not say %q", err, word)
+		}
+	}
+}
+
+func newKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// office is an organization with two sites, a switch each, and a user with a phone and an extension in each.
+type office struct {
+	org      rest.Organization
+	sites    [2]rest.Site
+	switches [2]rest.Switch
+	users    [2]rest.User
+	devices  [2]rest.Device
+	numbers  [2]rest.Number
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refused checks the code of err and that its words say what they should.
+func refused(t *testing.T, err error, code errs.Code, words ...string) {
+	t.Helper()
+	if errs.CodeOf(err) != code {
+		t.Fatalf("error %v has code %q, want %q", err, errs.CodeOf(err), code)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not say %q", err, w)
+		}
+	}
+}
+
+func newOffice(ctx context.Context, t *testing.T, s *Store) office {
+	t.Helper()
+	var o office
+	o.org = rest.Organization{Name: "Acme", Enabled: true}
+	must(t, s.Organizations.Create(ctx, "", &o.org))
+	for i, code := range []string{"20", "30"} {
+		o.sites[i] = rest.Site{Name: "Site " + code, Code: code}
+		must(t, s.Sites.Create(ctx, o.org.ID, &o.sites[i]))
+		o.switches[i] = rest.Switch{Name: "edge" + code, Site: o.sites[i].ID}
+		must(t, s.Switches.Create(ctx, o.org.ID, &o.switches[i]))
+		o.users[i] = rest.User{Name: "User " + code, Enabled: true}
+		must(t, s.Users.Create(ctx, o.org.ID, &o.users[i]))
+		o.devices[i] = rest.Device{Name: "Desk " + code, User: o.users[i].ID, Kind: designation.DeskPhone, Switch: o.switches[i].ID, Username: "phone" + code, Enabled: true}
+		must(t, s.Devices.Create(ctx, o.org.ID, &o.devices[i]))
+		o.numbers[i] = rest.Number{Site: o.sites[i].ID, Digits: "1001", User: o.users[i].ID}
+		must(t, s.Numbers.Create(ctx, o.org.ID, &o.numbers[i]))
+	}
+	return o
+}
