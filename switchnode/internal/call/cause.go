@@ -27,6 +27,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.Disabled:        {403, 21, "Switched off by the administrator"},
 	errs.Unauthenticated: {401, 21, "Wrong user or password"},
 	errs.Unreachable:     {502, 27, "The callee's office cannot be reached"},
+	errs.WrongNode:       {502, 27, "The callee's office answered with another key"},
 	errs.Offline:         {480, 20, "No phone of the callee is registered"},
 	errs.Busy:            {486, 17, "Busy"},
 	errs.Declined:        {603, 21, "Declined"},

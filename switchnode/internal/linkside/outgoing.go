@@ -76,25 +76,43 @@ func (o *outgoing) Do(a call.LegAction) {
 	}
 }
 
+// finder names the node to reach and the key to show it.
+type finder func(context.Context) (designation.Designation, error)
+
 // connect reaches the node that find names, beside the session, and posts the outcome.
-func (o *outgoing) connect(find func(context.Context) (designation.Designation, error)) {
+func (o *outgoing) connect(find finder) {
 	l, post := o.links, o.setup.Post
 	l.work.Go(func() {
-		c := l.reach(l.ctx, find)
+		c := l.reach(l.ctx, find, o.way.Sign)
 		if !post(c) && c.port != nil {
 			c.port.Close()
 		}
 	})
 }
 
-func (l *Links) reach(ctx context.Context, find func(context.Context) (designation.Designation, error)) (c connected) {
+// reach connects to the node and opens what a leg needs. A link that was about to close is dialled once more.
+func (l *Links) reach(ctx context.Context, find finder, sign func(boot string) (string, error)) connected {
 	d, err := find(ctx)
 	if err != nil {
 		return connected{err: err}
 	}
+	c := l.attempt(ctx, d, sign)
+	if errs.CodeOf(c.err) == errs.Gone {
+		c = l.attempt(ctx, d, sign)
+	}
+	return c
+}
+
+func (l *Links) attempt(ctx context.Context, d designation.Designation, sign func(boot string) (string, error)) (c connected) {
 	c.key = d.Key
 	if c.conn, c.err = l.link.Connect(ctx, d.Node); c.err != nil {
 		return c
+	}
+	defer c.conn.Hold()() // until the leg holds it itself
+	if sign != nil {
+		if c.key, c.err = sign(c.conn.PeerBoot()); c.err != nil {
+			return c
+		}
 	}
 	if c.stream, c.err = l.streamOf(ctx, c.conn); c.err != nil {
 		return c
@@ -116,7 +134,7 @@ func (o *outgoing) Handle(input any) []call.Event {
 		return o.awaitClose(evs)
 	}
 	for i, ev := range evs {
-		if r, ok := ev.(call.Refused); ok && r.Cause.Code == string(errs.Restarted) && !o.renewed {
+		if r, ok := ev.(call.Refused); ok && r.Cause.Code == string(errs.Restarted) && !o.renewed && o.way.Again != nil {
 			o.renewed, o.renewing = true, true
 			return o.awaitClose(evs[i+1:])
 		}

@@ -24,11 +24,26 @@ type Directory interface {
 
 // Copy is the site copy: what the switch knows when the cloud is gone. Its errors are those of admission.
 type Copy interface {
-	// Admit resolves what a phone of this switch dialled: exactly one of the plan (a callee homed here) and the
-	// designation (a switch of another site, or another switch of this one), as the cloud would.
-	Admit(q fabric.Admit) (fabric.Admitted, error)
-	// Plan is the plan of a call that comes in with a session key that a switch signed.
+	Admit(q fabric.Admit) (Local, error)
+	// Plan is the plan of a call that comes in with a verified key.
 	Plan(sessionkey.Claims) (designation.Plan, error)
+}
+
+// Local is what the site copy says of a call: exactly one of the plan (the callee lives here) and the way to another
+// switch.
+type Local struct {
+	From, To designation.Party
+	Plan     *designation.Plan
+	Way      *Way
+}
+
+// Way leads to the anchor of a call.
+type Way struct {
+	designation.Designation
+	// Again asks once more, when the anchor says that it was restarted since. It is nil without the cloud.
+	Again func(context.Context) (designation.Designation, error)
+	// Sign makes the key for the run of the anchor that the link finds; nil if the cloud made it.
+	Sign func(boot string) (string, error)
 }
 
 // Config is what a router works with.
@@ -40,12 +55,6 @@ type Config struct {
 	Link      func(Way) call.Target
 	Now       func() time.Time // cloud-corrected
 	Logger    *slog.Logger
-}
-
-// Way leads to the anchor of a call.
-type Way struct {
-	designation.Designation
-	Again func(context.Context) (designation.Designation, error)
 }
 
 // Router finds out what to ring. It is safe for concurrent use.
@@ -60,40 +69,42 @@ func New(cfg Config) *Router { return &Router{cfg: cfg} }
 // Offered keeps the plan of a call that is on its way to this switch.
 func (r *Router) Offered(p designation.Plan) { r.offers.add(p, r.cfg.Now()) }
 
-// FromPhone is the admission of a call that a phone of this switch makes.
+// FromPhone is the admission of a call that a phone of this switch makes: the cloud decides and, when it cannot be asked,
+// the site copy.
 func (r *Router) FromPhone(q fabric.Admit) call.Admission {
 	return func(ctx context.Context) call.Event {
-		a, offline, err := r.admit(ctx, q)
+		a, err := r.cfg.Directory.Admit(ctx, q)
 		switch {
+		case errs.CodeOf(err) == errs.CloudAway:
+			r.cfg.Logger.Warn("the cloud is away, the site copy decides", "call", q.Call, "error", err)
+			return r.byCopy(q)
 		case err != nil:
 			return call.Refusal{Cause: call.CauseOfError(err)}
-		case a.Crossing != "":
-			return call.Refusal{Cause: call.CauseOf(errs.Crossing, "")}
-		case a.Plan != nil:
-			return r.planned(*a.Plan, offline)
+		case a.Plan != nil: // also of a crossing call: two desk phones that call each other decide for themselves
+			return r.planned(*a.Plan, false)
 		case a.Designation != nil:
-			return r.away(q, a, offline)
+			return r.away(a.From, a.To, Way{Designation: *a.Designation, Again: r.again(q)}, false)
 		}
 		return call.Refusal{Cause: call.CauseOf(errs.Internal, "The directory gave neither a plan nor an address")}
 	}
 }
 
-// admit asks the cloud and, when it cannot be asked, the site copy.
-func (r *Router) admit(ctx context.Context, q fabric.Admit) (a fabric.Admitted, offline bool, err error) {
-	a, err = r.cfg.Directory.Admit(ctx, q)
-	if errs.CodeOf(err) != errs.CloudAway {
-		return a, false, err
+func (r *Router) byCopy(q fabric.Admit) call.Event {
+	l, err := r.cfg.Copy.Admit(q)
+	switch {
+	case err != nil:
+		return call.Refusal{Cause: call.CauseOfError(err)}
+	case l.Plan != nil:
+		return r.planned(*l.Plan, true)
 	}
-	r.cfg.Logger.Warn("the cloud is away, the site copy decides", "call", q.Call, "error", err)
-	a, err = r.cfg.Copy.Admit(q)
-	return a, true, err
+	return r.away(l.From, l.To, *l.Way, true)
 }
 
-// away leads the call to its anchor.
-func (r *Router) away(q fabric.Admit, a fabric.Admitted, offline bool) call.Event {
-	again := func(ctx context.Context) (designation.Designation, error) {
+// again asks the cloud once more for the same call.
+func (r *Router) again(q fabric.Admit) func(context.Context) (designation.Designation, error) {
+	return func(ctx context.Context) (designation.Designation, error) {
 		q.ID = ident.New(ident.Request) // a new question, not a repetition of the old one
-		a, _, err := r.admit(ctx, q)
+		a, err := r.cfg.Directory.Admit(ctx, q)
 		switch {
 		case err != nil:
 			return designation.Designation{}, err
@@ -102,9 +113,13 @@ func (r *Router) away(q fabric.Admit, a fabric.Admitted, offline bool) call.Even
 		}
 		return *a.Designation, nil
 	}
+}
+
+// away leads the call to its anchor.
+func (r *Router) away(from, to designation.Party, w Way, offline bool) call.Event {
 	return call.Planned{
-		From: a.From, To: a.To, Anchor: a.Designation.Node.ID, Offline: offline, Ring: patience,
-		Branches: []call.Branch{{Leg: a.Designation.Leg, Target: r.cfg.Link(Way{*a.Designation, again})}},
+		From: from, To: to, Anchor: w.Node.ID, Offline: offline, Ring: patience,
+		Branches: []call.Branch{{Leg: w.Leg, Target: r.cfg.Link(w)}},
 	}
 }
 
@@ -112,16 +127,17 @@ func (r *Router) away(q fabric.Admit, a fabric.Admitted, offline bool) call.Even
 // (at most 5 minutes) is over.
 const patience = 330 * time.Second
 
-// FromLink is the admission of a call that another switch brings here with a verified key.
+// FromLink is the admission of a call that another switch brings here with a verified key. Who has the cloud asks it,
+// even about a key that the other switch signed itself.
 func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 	return func(ctx context.Context) call.Event {
 		p, ok := r.offers.take(c.Call, r.cfg.Now())
-		offline := c.Issuer != c.Org
-		var err error
-		if !ok && !offline {
-			p, err = r.cfg.Directory.Plan(ctx, key)
+		if ok {
+			return r.planned(p, false)
 		}
-		if !ok && (offline || errs.CodeOf(err) == errs.CloudAway) {
+		p, err := r.cfg.Directory.Plan(ctx, key)
+		offline := errs.CodeOf(err) == errs.CloudAway
+		if offline {
 			p, err = r.cfg.Copy.Plan(c)
 		}
 		if err != nil {

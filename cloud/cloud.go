@@ -1,0 +1,246 @@
+package cloud
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"strowger/cloud/internal/api"
+	"strowger/cloud/internal/authority"
+	"strowger/cloud/internal/broker"
+	"strowger/cloud/internal/directory"
+	"strowger/cloud/internal/exchange"
+	"strowger/cloud/internal/records"
+	"strowger/cloud/internal/store"
+	"strowger/pkg/config"
+	"strowger/pkg/health"
+	"strowger/pkg/ident"
+	"strowger/pkg/life"
+	"strowger/pkg/rest"
+	"strowger/pkg/sitecopy"
+)
+
+// instance is one running cloud.
+type instance struct {
+	ctx       context.Context // of Run
+	cfg       Config
+	log       *slog.Logger
+	store     *store.Store
+	directory *directory.Directory
+	authority *authority.Authority
+	broker    *broker.Broker
+	records   *records.Records
+	exchange  *exchange.Exchange
+	changes   *changes
+	health    *health.Server
+}
+
+// drainTime is how long requests under way may take when the cloud stops.
+const drainTime = 3 * time.Second
+
+// Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
+func Run(ctx context.Context, cfg Config) (err error) {
+	cfg, err = cfg.validate()
+	if err != nil {
+		return err
+	}
+	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, changes: newChanges()}
+	if c.store, err = c.openStore(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.store.Close()) }()
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	return c.serve(ctx)
+}
+
+func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
+	if c.cfg.sqlite() {
+		for _, dir := range []string{c.cfg.Data, filepath.Dir(c.cfg.MasterKey)} {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return nil, fmt.Errorf("make a folder: %w", err)
+			}
+		}
+	}
+	return store.Open(ctx, c.cfg.DB, c.log)
+}
+
+// open brings up what needs no network: directory, custody, broker.
+func (c *instance) open(ctx context.Context) (err error) {
+	c.directory = directory.New(directory.Config{Store: c.store, Logger: c.log, Reloaded: c.changes.note})
+	c.store.OnChange(c.directory.Changed)
+	if err := c.directory.Load(ctx); err != nil {
+		return err
+	}
+	c.authority, err = authority.Open(ctx, authority.Config{
+		Store: c.store, Directory: documents{c.directory}, MasterKeyFile: c.cfg.MasterKey, CreateMasterKey: c.cfg.sqlite(),
+		Fabric: func() []string { return c.fabricAddresses() }, Now: time.Now, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	c.records = records.New(records.Config{Store: c.store, Snapshot: c.directory.Snapshot, Settled: c.settled, Now: time.Now, Logger: c.log})
+	c.broker = broker.New(broker.Config{
+		Snapshot: c.directory.Snapshot, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer,
+		Now: time.Now, Logger: c.log,
+	})
+	return c.broker.Load(ctx, c.directory.Organizations())
+}
+
+// serve brings up the network side and runs until ctx ends.
+func (c *instance) serve(ctx context.Context) error {
+	tlsConfig, err := c.authority.ServerTLS(c.cfg.Host)
+	if err != nil {
+		return err
+	}
+	seed, err := c.authority.FabricSeed(ctx, exchange.NewSeed)
+	if err != nil {
+		return err
+	}
+	c.exchange, err = exchange.New(exchange.Config{
+		Listen: c.cfg.Fabric, TLS: tlsConfig, Root: c.authority.Root(), Seed: seed, Instance: ident.New(ident.Cloud), Logger: c.log,
+		Intermediate: c.authority.Intermediate, Check: c.checkNode,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.cfg.API)
+	if err != nil {
+		return fmt.Errorf("serve the API: %w; choose another address with --api", err)
+	}
+	rest, err := api.New(api.Config{
+		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Passwords: c.authority, Calls: c.records, Version: config.Version(),
+		Now: time.Now, Log: c.log,
+	})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if c.health, err = health.Listen(c.cfg.Metrics, c.log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := c.exchange.Start(ctx); err != nil {
+		return errors.Join(err, listener.Close(), c.health.Close())
+	}
+	defer c.exchange.Close()
+	server := &http.Server{
+		Handler: rest.Handler(), TLSConfig: tlsConfig.Clone(), ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	return c.run(ctx, server, listener)
+}
+
+// run starts the parts in the order in which they need each other, and ends them in the other.
+func (c *instance) run(ctx context.Context, server *http.Server, listener net.Listener) error {
+	group := life.NewGroup(ctx, c.log)
+	group.Go("directory", c.directory.Run)
+	group.Go("broker", c.broker.Run)
+	group.Go("health", c.health.Run)
+	group.Go("fabric", func(ctx context.Context) error {
+		if err := c.handle(ctx); err != nil {
+			return err
+		}
+		c.changes.run(ctx, c.announce)
+		return nil
+	})
+	group.Go("api", func(context.Context) error {
+		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	key, err := c.firstKey(ctx)
+	if err == nil {
+		c.started(listener, key)
+	}
+	stop := life.Shutdown{
+		NotReady: c.health.NotReady,
+		Drain: func(ctx context.Context) {
+			if err := server.Shutdown(ctx); err != nil {
+				c.log.Warn("requests were cut off", "error", err)
+			}
+		},
+		Deadline: drainTime,
+		Close: func() {
+			if err := server.Close(); err != nil {
+				c.log.Warn("close the API", "error", err)
+			}
+		},
+	}
+	if err != nil {
+		failed, cancel := context.WithCancel(ctx)
+		cancel()
+		return errors.Join(err, group.Run(failed, stop))
+	}
+	return group.Run(ctx, stop)
+}
+
+// started tells that the cloud serves.
+func (c *instance) started(listener net.Listener, key string) {
+	s := Started{
+		API: "https://" + hostPort(c.cfg.Host[0], listener.Addr()), Fabric: hostPort(c.cfg.Host[0], c.exchange.Address()),
+		Metrics: c.health.Addr(), APIKey: key,
+	}
+	c.health.Ready()
+	c.log.Info("cloud serves", "api", s.API, "fabric", s.Fabric, "metrics", s.Metrics)
+	if c.cfg.Started != nil {
+		c.cfg.Started(s)
+	}
+}
+
+// firstKey makes the API key of the first admin when there is no key at all.
+func (c *instance) firstKey(ctx context.Context) (string, error) {
+	have, _, err := c.store.APIKeys.List(ctx, "", store.Query{Limit: 1})
+	if err != nil || len(have) > 0 {
+		return "", err
+	}
+	k := rest.APIKey{Name: "first admin", Role: "admin"}
+	if err := c.store.APIKeys.Create(ctx, "", &k); err != nil {
+		return "", err
+	}
+	err = c.authority.IssueAPIKey(ctx, &k)
+	return k.Secret, err
+}
+
+// fabricAddresses is where nodes find the fabric.
+func (c *instance) fabricAddresses() []string {
+	var all []string
+	for _, h := range c.cfg.Host {
+		all = append(all, hostPort(h, c.exchange.Address()))
+	}
+	return all
+}
+
+func hostPort(host string, bound net.Addr) string {
+	_, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return cmp.Or(host, bound.String())
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// documents is the directory as the authority signs it.
+type documents struct{ directory *directory.Directory }
+
+func (d documents) Copy(_ context.Context, org, site string) (sitecopy.Copy, error) {
+	s, err := d.directory.Snapshot(org)
+	if err != nil {
+		return sitecopy.Copy{}, err
+	}
+	return s.Copy(site)
+}
+
+func (d documents) Peer(_ context.Context, org, site string) (sitecopy.Peer, error) {
+	s, err := d.directory.Snapshot(org)
+	if err != nil {
+		return sitecopy.Peer{}, err
+	}
+	return s.Peer(site)
+}

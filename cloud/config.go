@@ -1,0 +1,105 @@
+// Package cloud is the directory and broker: who exists, who may call whom, and where. It introduces callers to the
+// switches of callees, signs what they need to trust each other, and keeps the records. No call runs through it.
+package cloud
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Config configures one cloud instance.
+type Config struct {
+	Data      string   `help:"Folder for the database." default:"${state}/cloud" type:"path" placeholder:"DIR"`
+	DB        string   `help:"Database: sqlite:PATH or postgres://user@host/name. Default: cloud.db in --data." name:"db" placeholder:"URL"`
+	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the database. Made at first start with SQLite, required with PostgreSQL. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
+	Host      []string `help:"Names and addresses by which switches and admins reach this machine; the first is printed in commands. Default: its host name and its addresses." placeholder:"HOST"`
+	API       string   `help:"Serve the REST API here, HTTPS." default:":443" name:"api" placeholder:"ADDR"`
+	Fabric    string   `help:"Serve switches here, NATS over TLS." default:":4222" placeholder:"ADDR"`
+	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here. Empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
+
+	Logger  *slog.Logger  `kong:"-"`
+	Started func(Started) `kong:"-"` // called once when the cloud serves; may be nil
+}
+
+// Started is where a running cloud is reached.
+type Started struct {
+	API     string `json:"api"`               // https://host:port
+	Fabric  string `json:"fabric"`            // host:port
+	Metrics string `json:"metrics,omitempty"` // host:port
+	APIKey  string `json:"api_key,omitempty"` // of the first admin, at first start only
+}
+
+// Print tells people, or as JSON programs, where the cloud is reached. The API key is shown here and never again.
+func (s Started) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	_, err := fmt.Fprintf(w, "cloud serves the API at %s and switches at %s\n", s.API, s.Fabric)
+	if err == nil && s.APIKey != "" {
+		_, err = fmt.Fprintf(w, "\nFirst start. This API key of the administrator is shown only now:\n\n  %s\n\nKeep it with: strowger login %s %s\n", s.APIKey, s.API, s.APIKey)
+	}
+	return err
+}
+
+// validate fills in what was left out.
+func (c Config) validate() (Config, error) {
+	var errAll []error
+	if c.Logger == nil {
+		errAll = append(errAll, errors.New("logger is missing"))
+	}
+	if c.Data == "" {
+		errAll = append(errAll, errors.New("--data is empty: name the folder where the cloud keeps its database"))
+	}
+	if c.DB == "" {
+		c.DB = "sqlite:" + filepath.Join(c.Data, "cloud.db")
+	}
+	if !strings.HasPrefix(c.DB, "sqlite:") && !strings.HasPrefix(c.DB, "postgres://") {
+		errAll = append(errAll, fmt.Errorf("--db %q: want sqlite:PATH or postgres://user@host/name", c.DB))
+	}
+	if c.MasterKey == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			errAll = append(errAll, fmt.Errorf("find the configuration folder: %w; name the key file with --master-key-file", err))
+		}
+		c.MasterKey = filepath.Join(dir, "strowger", "master.key")
+	}
+	for flag, addr := range map[string]string{"api": c.API, "fabric": c.Fabric} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			errAll = append(errAll, fmt.Errorf("--%s %q: want [IP]:port", flag, addr))
+		}
+	}
+	if len(c.Host) == 0 {
+		c.Host = ownHosts()
+	}
+	return c, errors.Join(errAll...)
+}
+
+// ownHosts is the machine's name and addresses, loopback last.
+func ownHosts() []string {
+	var hosts, local []string
+	addrs, _ := net.InterfaceAddrs() // without them the name must do
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		switch {
+		case !ok || n.IP.IsLinkLocalUnicast():
+		case n.IP.IsLoopback():
+			local = append(local, n.IP.String())
+		default:
+			hosts = append(hosts, n.IP.String())
+		}
+	}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name)
+	}
+	return append(append(hosts, "localhost"), local...)
+}
+
+// sqlite says whether the database is a file of ours.
+func (c Config) sqlite() bool { return strings.HasPrefix(c.DB, "sqlite:") }

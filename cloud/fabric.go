@@ -1,0 +1,190 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/enrol"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/rest"
+	"strowger/pkg/trust"
+)
+
+// Workers of each kind of request.
+const (
+	admitWorkers    = 8
+	ledgerWorkers   = 4
+	documentWorkers = 2
+)
+
+// handle serves the requests of nodes until ctx ends. Who asks is known by the subject: the fabric lets a node send on
+// its own only (step A).
+func (c *instance) handle(ctx context.Context) error {
+	f, group := c.exchange.Client(), fabric.Workers
+	_, e1 := fabric.Handle(ctx, f, fabric.SubjectAdmit(fabric.Any, fabric.Any), group, admitWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Admit) (fabric.Admitted, error) {
+			return c.broker.Admit(ctx, s.Org, s.ID, q)
+		})
+	_, e2 := fabric.Handle(ctx, f, fabric.SubjectPlan(fabric.Any, fabric.Any), group, admitWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.PlanRequest) (fabric.PlanReply, error) {
+			return c.broker.Plan(ctx, s.Org, s.ID, q)
+		})
+	_, e3 := fabric.Handle(ctx, f, fabric.SubjectLease(fabric.Any, fabric.Any), group, documentWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Lease) (fabric.Reply, error) {
+			return c.broker.Lease(ctx, s.Org, s.ID, q)
+		})
+	_, e4 := fabric.Handle(ctx, f, fabric.SubjectLedger(fabric.Any, fabric.Any), group, ledgerWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Ledger) (fabric.LedgerReply, error) {
+			return c.records.Append(ctx, s.Org, s.ID, q)
+		})
+	_, e5 := fabric.Handle(ctx, f, fabric.SubjectCopy(fabric.Any, fabric.Any), group, documentWorkers, document(c.authority.SignedCopy))
+	_, e6 := fabric.Handle(ctx, f, fabric.SubjectPeer(fabric.Any, fabric.Any), group, documentWorkers, document(c.authority.SignedPeer))
+	_, e7 := fabric.Handle(ctx, f, fabric.SubjectRenew(fabric.Any, fabric.Any), group, documentWorkers, c.renew)
+	_, e8 := fabric.Handle(ctx, f, fabric.SubjectRevocations(fabric.Any, fabric.Any), group, documentWorkers, c.revocations)
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8)
+}
+
+func document(sign func(ctx context.Context, org, site string, have uint64) (string, error)) func(context.Context, fabric.Subject, fabric.CopyRequest) (fabric.CopyReply, error) {
+	return func(ctx context.Context, s fabric.Subject, q fabric.CopyRequest) (fabric.CopyReply, error) {
+		d, err := sign(ctx, s.Org, s.ID, q.Have)
+		return fabric.CopyReply{Document: d}, err
+	}
+}
+
+func (c *instance) renew(ctx context.Context, s fabric.Subject, q fabric.Renew) (fabric.RenewReply, error) {
+	chain, err := c.authority.Renew(ctx, s.Org, s.ID, q.CSR)
+	return fabric.RenewReply{Chain: chain}, err
+}
+
+func (c *instance) revocations(ctx context.Context, s fabric.Subject, q fabric.RevokeRequest) (fabric.Revocations, error) {
+	all, err := c.store.Revocations(ctx, s.Org, q.After)
+	return fabric.Revocations{Statements: all}, err
+}
+
+// checkNode says for the fabric's door whether a node may come in, and which site it is of.
+func (c *instance) checkNode(ctx context.Context, name trust.Name, keyHash string) (site string, err error) {
+	if name.Kind != trust.Switch {
+		return "", errs.New(errs.Forbidden, "%s: only switches use this fabric", name)
+	}
+	sw, err := c.store.Switches.Get(ctx, name.Org, name.ID)
+	switch {
+	case err != nil:
+		return "", err
+	case sw.State == "revoked":
+		return "", errs.New(errs.Revoked, "switch %s is revoked", name.ID)
+	case sw.State != "enrolled":
+		return "", errs.New(errs.Forbidden, "switch %s is not enrolled", name.ID)
+	case sw.KeyHash != keyHash:
+		return "", errs.New(errs.WrongPresenter, "switch %s enrolled with another key", name.ID)
+	}
+	return sw.Site, nil
+}
+
+// offer sends a plan to an anchor; nobody waits for it (2-call-flows, C2).
+func (c *instance) offer(org, node string, o fabric.Offer) {
+	ctx, cancel := context.WithDeadline(c.ctx, o.Deadline)
+	defer cancel()
+	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectOffer(org, node), o); err != nil {
+		c.log.Warn("offer not sent; the anchor will ask", "call", o.Plan.Call, "node", node, "error", err)
+	}
+}
+
+// settled hears from the ledger that a call rings no more.
+func (c *instance) settled(org, call string) { c.broker.Settled(org, call) }
+
+// nodes is what the API may do to nodes.
+type nodes struct{ c *instance }
+
+// IssueEnrolment makes a one-time code.
+func (n nodes) IssueEnrolment(ctx context.Context, org, sw string) (rest.EnrolmentCode, error) {
+	return n.c.authority.IssueEnrolment(ctx, org, sw)
+}
+
+// Enrol gives a node its identity.
+func (n nodes) Enrol(ctx context.Context, q enrol.Request) (enrol.Response, error) {
+	return n.c.authority.Enrol(ctx, q)
+}
+
+// Revoke takes trust from a switch: on record first, then its connection, then its peers are told.
+func (n nodes) Revoke(ctx context.Context, org, node, reason string) error {
+	if err := n.c.authority.Revoke(ctx, org, node, reason); err != nil {
+		return err
+	}
+	n.c.exchange.Kick(trust.Name{Org: org, Kind: trust.Switch, ID: node})
+	all, err := n.c.store.Revocations(ctx, org, 0)
+	if err != nil {
+		return err
+	}
+	latest := fabric.Revocations{Statements: all[max(0, len(all)-1):]}
+	if err := fabric.Publish(ctx, n.c.exchange.Client(), fabric.SubjectRevoke(org), latest); err != nil {
+		n.c.log.Warn("revocation not announced; switches ask for it when they connect", "node", node, "error", err)
+	}
+	return nil
+}
+
+// announce tells the switches of an organization that documents changed.
+func (c *instance) announce(ctx context.Context, org string) {
+	q := store.Query{Limit: store.MaxLimit, Filter: map[string]string{"state": "enrolled"}}
+	for {
+		switches, next, err := c.store.Switches.List(ctx, org, q)
+		if err != nil {
+			c.log.Error("changed documents not announced", "org", org, "error", err)
+			return
+		}
+		for _, sw := range switches {
+			// Who is not connected asks when it is.
+			_ = fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectChanged(org, sw.ID), fabric.Changed{Copy: true})
+		}
+		if q.Cursor = next; next == "" {
+			return
+		}
+	}
+}
+
+// changes collects the organizations whose documents changed, so that many edits are one announcement.
+type changes struct {
+	mu   sync.Mutex
+	orgs map[string]bool
+	wake chan struct{}
+}
+
+// announceEvery is how long edits are collected.
+const announceEvery = 50 * time.Millisecond
+
+func newChanges() *changes { return &changes{orgs: map[string]bool{}, wake: make(chan struct{}, 1)} }
+
+func (c *changes) note(org string) {
+	c.mu.Lock()
+	c.orgs[org] = true
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default: // run is awake already
+	}
+}
+
+func (c *changes) run(ctx context.Context, announce func(context.Context, string)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(announceEvery):
+		}
+		c.mu.Lock()
+		orgs := c.orgs
+		c.orgs = map[string]bool{}
+		c.mu.Unlock()
+		for org := range orgs {
+			announce(ctx, org)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+// Package health serves what those who run a node look at: /healthz (the process lives), /readyz (it takes work) and
+// /metrics (Prometheus). Liveness never looks at anything else: a database that is away must not get the process killed.
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Server serves the health of one node. Without an address it serves nothing, and all methods work.
+type Server struct {
+	listener net.Listener // nil: nowhere
+	registry *prometheus.Registry
+	ready    atomic.Bool
+	log      *slog.Logger
+}
+
+// Listen binds the address, "host:port"; empty is nowhere.
+func Listen(addr string, log *slog.Logger) (*Server, error) {
+	s := &Server{registry: prometheus.NewRegistry(), log: log}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if addr == "" {
+		return s, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("serve metrics: %w; choose another address with --metrics", err)
+	}
+	s.listener = l
+	return s, nil
+}
+
+// Addr is the bound address, "" for nowhere.
+func (s *Server) Addr() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// Gauge publishes a value that is read when it is asked for.
+func (s *Server) Gauge(name, help string, value func() float64) {
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "strowger_" + name, Help: help}, value))
+}
+
+// Counts publishes counters by reason that are read when they are asked for. Their names need not be known before.
+func (s *Server) Counts(name, help, label string, values func() map[string]uint64) {
+	s.registry.MustRegister(&counts{prometheus.NewDesc("strowger_"+name, help, []string{label}, nil), values})
+}
+
+// Ready says that the node takes work.
+func (s *Server) Ready() { s.ready.Store(true) }
+
+// NotReady says that it no longer does.
+func (s *Server) NotReady() { s.ready.Store(false) }
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	if s.listener == nil {
+		<-ctx.Done()
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !s.ready.Load() {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nothing to save
+	defer stop()
+	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close releases the address of a server that was never run.
+func (s *Server) Close() error {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Close()
+}
+
+// counts is a counter vector that is computed when it is read.
+type counts struct {
+	desc   *prometheus.Desc
+	values func() map[string]uint64
+}
+
+func (c *counts) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+
+func (c *counts) Collect(ch chan<- prometheus.Metric) {
+	for reason, n := range c.values() {
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), reason)
+	}
+}

@@ -1,0 +1,153 @@
+package switchnode
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/routing"
+)
+
+// maxCalls bounds the calls of one switch; one more is refused as congested.
+const maxCalls = 10_000
+
+// calls is the calls that this switch has under way, each with its session.
+type calls struct {
+	node   string // name, for ladders
+	router *routing.Router
+	record func(ledger.Event)
+	count  func(string)
+	now    func() time.Time
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	sessions map[string]*call.Session
+	running  sync.WaitGroup
+	ctx      context.Context // of all sessions; ends when the switch has drained
+	draining bool
+}
+
+// begin starts the call that a side brings.
+func (c *calls) begin(in call.Incoming) error {
+	if in.Hops <= 1 {
+		return errs.New(errs.Loop, "the call has passed through too many switches") // RFC 7332: Max-Forwards from leg to leg
+	}
+	s := call.NewSession(call.SessionConfig{
+		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
+		Record: c.record, Count: c.count, Now: c.now, Logger: c.log,
+	}, call.New(in.Leg, in.Device, in.Offer), in.From)
+	if err := c.add(s); err != nil {
+		return err
+	}
+	leg, err := in.Attach(s)
+	if err != nil {
+		c.remove(s)
+		c.running.Done()
+		return err
+	}
+	c.note(in)
+	admission := c.admission(in)
+	go func() {
+		defer c.running.Done()
+		s.Run(c.ctx, leg, admission)
+		c.remove(s)
+	}()
+	return nil
+}
+
+// note begins the ledger of a call at the switch where it was dialled.
+func (c *calls) note(in call.Incoming) {
+	if in.Claims != nil {
+		return
+	}
+	to := in.From
+	to.User, to.Device, to.Name, to.Site, to.Number = "", "", "", "", in.Dialled
+	c.record(ledger.Event{At: c.now().UnixMicro(), Call: in.Call, Kind: ledger.Attempt, Leg: in.Leg, Device: in.Device, From: &in.From, To: &to})
+}
+
+func (c *calls) admission(in call.Incoming) call.Admission {
+	if in.Claims != nil {
+		return c.router.FromLink(*in.Claims, in.Key)
+	}
+	return c.asked(in, c.router.FromPhone(fabric.Admit{
+		Header: fabric.Header{ID: ident.New(ident.Request)},
+		Call:   in.Call, Device: in.Device, Dialled: in.Dialled, Media: []string{"audio"},
+	}))
+}
+
+// asked puts the question to the cloud and its answer into the ladder.
+func (c *calls) asked(in call.Incoming, admit call.Admission) call.Admission {
+	arrow := func(from, to, text string) {
+		c.record(ledger.Event{
+			At: c.now().UnixMicro(), Call: in.Call, Kind: ledger.Message, Sender: from, Receiver: to, Text: text,
+		})
+	}
+	return func(ctx context.Context) call.Event {
+		arrow(c.node, "cloud", "admit "+in.From.Number+" to "+in.Dialled)
+		ev := admit(ctx)
+		switch ev := ev.(type) {
+		case call.Planned:
+			if !ev.Offline {
+				arrow("cloud", c.node, "admitted: "+ev.From.Number+" to "+ev.To.Number)
+			}
+		case call.Refusal:
+			arrow("cloud", c.node, "refused: "+ev.Cause.Words)
+		}
+		return ev
+	}
+}
+
+func (c *calls) add(s *call.Session) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.draining:
+		return errs.New(errs.NodeStopped, "this switch is shutting down")
+	case c.sessions[s.ID()] != nil:
+		return errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
+	case len(c.sessions) >= maxCalls:
+		return errs.New(errs.Congested, "this switch has %d calls, the most it takes", maxCalls)
+	}
+	c.sessions[s.ID()] = s
+	c.running.Add(1)
+	return nil
+}
+
+func (c *calls) remove(s *call.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sessions, s.ID())
+}
+
+// len is the number of calls.
+func (c *calls) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sessions)
+}
+
+// refuse takes no more calls.
+func (c *calls) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+}
+
+// wait returns when no call is left, or when ctx ends.
+func (c *calls) wait(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		c.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

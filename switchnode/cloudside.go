@@ -1,0 +1,290 @@
+package switchnode
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"strowger/pkg/config"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sessionkey"
+	"strowger/switchnode/internal/routing"
+	"strowger/switchnode/internal/sitecopy"
+)
+
+// directory is the cloud as the router asks it.
+type directory struct{ n *node }
+
+// Admit asks for a call.
+func (d directory) Admit(ctx context.Context, q fabric.Admit) (fabric.Admitted, error) {
+	f := d.n.fabric
+	return fabric.Request[fabric.Admit, fabric.Admitted](ctx, f, fabric.SubjectAdmit(f.Org(), f.Node()), q)
+}
+
+// Plan asks for the plan of a call whose key was shown here.
+func (d directory) Plan(ctx context.Context, key string) (designation.Plan, error) {
+	f := d.n.fabric
+	r, err := fabric.Request[fabric.PlanRequest, fabric.PlanReply](ctx, f, fabric.SubjectPlan(f.Org(), f.Node()), fabric.PlanRequest{Key: key})
+	if err != nil {
+		return designation.Plan{}, err
+	}
+	if r.Plan == nil {
+		return designation.Plan{}, errs.New(errs.Internal, "the cloud answered without a plan")
+	}
+	return *r.Plan, nil
+}
+
+// offline is the site copy as the router asks it.
+type offline struct{ n *node }
+
+// Admit resolves a call by the documents on disk.
+func (o offline) Admit(q fabric.Admit) (routing.Local, error) {
+	s := o.n.copy.Snapshot()
+	r, err := s.Resolve(q.Device, q.Dialled, o.n.now())
+	if err != nil {
+		return routing.Local{}, err
+	}
+	l := routing.Local{From: r.From, To: r.To}
+	if r.Away == nil {
+		p := s.Plan(q.Call, r, o.n.now())
+		l.Plan = &p
+		return l, nil
+	}
+	leg := ident.New(ident.Leg)
+	l.Way = &routing.Way{
+		Designation: designation.Designation{Node: *r.Away, Leg: leg},
+		Sign:        func(boot string) (string, error) { return s.Sign(q.Call, leg, r, boot, o.n.now()) },
+	}
+	return l, nil
+}
+
+// Plan is that of a call with a key that the calling switch signed, or that the cloud signed before it went away.
+func (o offline) Plan(c sessionkey.Claims) (designation.Plan, error) {
+	return o.n.copy.Snapshot().Accept(c, o.n.now())
+}
+
+// fetcher fetches signed documents.
+type fetcher struct{ n *node }
+
+// Copy fetches the copy of this site.
+func (f fetcher) Copy(ctx context.Context, have uint64) (string, error) {
+	return f.document(ctx, fabric.SubjectCopy(f.n.fabric.Org(), f.n.identity.Load().Site), have)
+}
+
+// Peer fetches the peer document of another site.
+func (f fetcher) Peer(ctx context.Context, site string, have uint64) (string, error) {
+	return f.document(ctx, fabric.SubjectPeer(f.n.fabric.Org(), site), have)
+}
+
+func (f fetcher) document(ctx context.Context, subject string, have uint64) (string, error) {
+	r, err := fabric.Request[fabric.CopyRequest, fabric.CopyReply](ctx, f.n.fabric, subject, fabric.CopyRequest{Have: have})
+	return r.Document, err
+}
+
+// Revocations fetches those after a number.
+func (f fetcher) Revocations(ctx context.Context, after uint64) ([]string, error) {
+	c := f.n.fabric
+	r, err := fabric.Request[fabric.RevokeRequest, fabric.Revocations](ctx, c, fabric.SubjectRevocations(c.Org(), c.Node()), fabric.RevokeRequest{After: after})
+	return r.Statements, err
+}
+
+// deliver sends a batch of the call ledger.
+func (n *node) deliver(ctx context.Context, q fabric.Ledger) (fabric.LedgerReply, error) {
+	return fabric.Request[fabric.Ledger, fabric.LedgerReply](ctx, n.fabric, fabric.SubjectLedger(n.fabric.Org(), n.fabric.Node()), q)
+}
+
+// record puts an event into the spool. One that finds no room is counted there; the call goes on.
+func (n *node) record(e ledger.Event) {
+	if err := n.spool.Append(e); err != nil {
+		n.log.Warn("call ledger event lost", "call", e.Call, "kind", e.Kind, "error", err)
+	}
+}
+
+// offerWorkers take offers side by side; each is a map write.
+const offerWorkers = 2
+
+// serveFabric takes what the cloud sends until ctx ends.
+func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
+	org, id := n.fabric.Org(), n.fabric.Node()
+	_, err := fabric.Handle(ctx, n.fabric, fabric.SubjectOffer(org, id), "", offerWorkers,
+		func(_ context.Context, _ fabric.Subject, q fabric.Offer) (fabric.Reply, error) {
+			router.Offered(q.Plan)
+			return fabric.Reply{}, nil
+		})
+	if err != nil {
+		return err
+	}
+	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectChanged(org, id), func(fabric.Subject, fabric.Changed) { n.copy.Refresh() }); err != nil {
+		return err
+	}
+	// What was revoked is fetched from the last number held on, so that none is missed.
+	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectRevoke(org), func(fabric.Subject, fabric.Revocations) { n.copy.Refresh() }); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// fabricStatus hears when the cloud comes and goes.
+func (n *node) fabricStatus(s fabric.Status) {
+	if s.Connected {
+		n.log.Info("connected to the cloud")
+		n.leases.connected()
+		n.copy.Refresh()
+		return
+	}
+	n.log.Warn("the cloud is away; the office goes on by its site copy", "error", s.Reason)
+}
+
+// leases is what the next lease has to say.
+type leases struct {
+	mu      sync.Mutex
+	devices []string
+	changed bool
+	wake    chan struct{} // capacity 1
+}
+
+// registered notes which phones are there.
+func (l *leases) registered(devices []string) {
+	l.mu.Lock()
+	l.devices, l.changed = slices.Clone(devices), true
+	l.mu.Unlock()
+	l.soon()
+}
+
+// connected notes that the cloud may have forgotten everything.
+func (l *leases) connected() {
+	l.mu.Lock()
+	l.changed = true
+	l.mu.Unlock()
+	l.soon()
+}
+
+func (l *leases) soon() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // a lease is due already
+	}
+}
+
+func (l *leases) take() (devices []string, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed, l.changed = l.changed, false
+	if !changed {
+		return nil, false
+	}
+	return slices.Clone(l.devices), true
+}
+
+func (l *leases) putBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed = true
+}
+
+// leaseRetry is after what a lease that was not answered is sent again.
+const leaseRetry = 2 * time.Second
+
+// lease says that this switch is alive, at once when something changed, until ctx ends.
+func (n *node) lease(ctx context.Context) error {
+	since := n.now()
+	for {
+		wait := fabric.LeaseInterval
+		devices, changed := n.leases.take()
+		snapshot := n.copy.Snapshot()
+		_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), fabric.Lease{
+			Node: n.self(), Load: fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}, Since: since,
+			Registered: devices, Changed: changed, Version: config.Version(), Copy: snapshot.Version(), Peers: snapshot.Peers(),
+		})
+		if err != nil {
+			wait = leaseRetry
+			if changed {
+				n.leases.putBack()
+			}
+			if errs.CodeOf(err) != errs.CloudAway && ctx.Err() == nil {
+				n.log.Warn("the cloud refused the lease", "error", err)
+			}
+		}
+		if !sleep(ctx, wait, n.leases.wake) {
+			return nil
+		}
+	}
+}
+
+// sleep waits, or less when woken; false says that ctx ended.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-wake:
+	}
+	return true
+}
+
+// self is this switch as others are told to reach it.
+func (n *node) self() designation.Node {
+	id := n.identity.Load()
+	return designation.Node{
+		ID: id.Node, Name: id.NodeName, Addresses: []string{n.started.Link.String()}, KeyHash: n.keyHash(), Boot: n.boot,
+	}
+}
+
+// Renewal: node certificates live 90 days and are renewed when 30 are left (3-protocols, Trust).
+const (
+	renewBefore = 30 * 24 * time.Hour
+	renewCheck  = time.Hour
+)
+
+// renewCertificate keeps the certificate fresh until ctx ends.
+func (n *node) renewCertificate(ctx context.Context) error {
+	for sleep(ctx, renewCheck, nil) {
+		id := n.identity.Load()
+		if n.now().Before(id.Chain[0].NotAfter.Add(-renewBefore)) {
+			continue
+		}
+		if err := n.renewNow(ctx); err != nil {
+			n.log.Warn("certificate not renewed, tried again in an hour", "expires", id.Chain[0].NotAfter, "error", err)
+		}
+	}
+	return nil
+}
+
+func (n *node) renewNow(ctx context.Context) error {
+	id := n.identity.Load()
+	csr, err := id.CSR()
+	if err != nil {
+		return err
+	}
+	r, err := fabric.Request[fabric.Renew, fabric.RenewReply](ctx, n.fabric, fabric.SubjectRenew(id.Org, id.Node), fabric.Renew{CSR: csr})
+	if err != nil {
+		return err
+	}
+	next, err := id.Renewed(r.Chain)
+	if err != nil {
+		return err
+	}
+	n.identity.Store(next)
+	n.log.Info("certificate renewed", "expires", next.Chain[0].NotAfter)
+	return nil
+}
+
+// copyChanged applies what the documents newly say: phones that were taken away lose their registration, nodes that were
+// revoked their links.
+func (n *node) copyChanged(s *sitecopy.Snapshot) {
+	if n.registrar == nil || s.Version() == 0 {
+		return // at start, before there is anything to apply to
+	}
+	n.registrar.Retain(s.Homed)
+	for _, id := range s.RevokedNodes() {
+		n.endpoint.Drop(id, "revoked")
+	}
+}

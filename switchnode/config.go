@@ -1,0 +1,165 @@
+// Package switchnode is the edge switch of an office: registrar and back-to-back user agent of its desk phones, and one
+// end of the links to other switches. It holds a signed copy of what it needs to go on without the cloud, and asks the
+// cloud for nothing once a call is up.
+package switchnode
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Config configures one switch.
+type Config struct {
+	Data    string `help:"Folder for the keys, registrations, site copy and call ledger of this switch." default:"${state}/switch" type:"path" placeholder:"DIR"`
+	Enroll  string `help:"One-time code from 'strowger switch add'. Enrols this switch at first start; ignored once it is enrolled." placeholder:"CODE"`
+	Cloud   string `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
+	Host    string `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
+	SIP     string `help:"Listen here for phones, UDP and TCP." default:":5060" name:"sip" placeholder:"ADDR"`
+	SIPS    string `help:"Listen here for phones, TLS. Empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
+	TLSCert string `help:"PEM certificate chain that phones see over TLS. Default: this switch's own, issued by the installation." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSKey  string `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	Link    string `help:"Listen here for other switches, UDP." default:":7443" placeholder:"ADDR"`
+	RTP     string `help:"UDP ports for the audio of phones, FIRST-LAST." default:"20000-29999" name:"rtp" placeholder:"RANGE"`
+	Metrics string `help:"Serve /healthz, /readyz and /metrics here. Empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
+
+	Logger  *slog.Logger  `kong:"-"`
+	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil
+}
+
+// Started is where a running switch is reached.
+type Started struct {
+	Node    string         `json:"node"` // id
+	Name    string         `json:"name"`
+	Site    string         `json:"site"` // id
+	SIP     netip.AddrPort `json:"sip"`  // UDP and TCP
+	SIPS    netip.AddrPort `json:"sips"` // TLS; zero if off
+	Link    netip.AddrPort `json:"link"`
+	Metrics string         `json:"metrics,omitempty"`
+}
+
+// Print tells people, or as JSON programs, where the switch is reached.
+func (s Started) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	_, err := fmt.Fprintf(w, "switch %s serves phones at %s (UDP, TCP)", s.Name, s.SIP)
+	if err == nil && s.SIPS.IsValid() {
+		_, err = fmt.Fprintf(w, " and %s (TLS)", s.SIPS)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(w, ", other switches at %s (UDP)\n", s.Link)
+	}
+	return err
+}
+
+// settings is a Config that has been read and found good.
+type settings struct {
+	Config
+	host     netip.Addr
+	sip      netip.AddrPort
+	sips     netip.AddrPort // zero: off
+	rtpFirst uint16
+	rtpLast  uint16
+}
+
+func (c Config) validate() (settings, error) {
+	s := settings{Config: c}
+	var errAll []error
+	check := func(err error) {
+		if err != nil {
+			errAll = append(errAll, err)
+		}
+	}
+	var err error
+	if c.Logger == nil {
+		check(errors.New("logger is missing"))
+	}
+	if c.Data == "" {
+		check(errors.New("--data is empty: name the folder where this switch keeps its keys"))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		check(errors.New("--tls-cert and --tls-key go together"))
+	}
+	s.host, err = hostAddr(c.Host)
+	check(err)
+	s.sip, err = listenAddr("sip", c.SIP)
+	check(err)
+	if c.SIPS != "" {
+		s.sips, err = listenAddr("sips", c.SIPS)
+		check(err)
+	}
+	if _, _, err := net.SplitHostPort(c.Link); err != nil {
+		check(fmt.Errorf("--link %q: want [IP]:port", c.Link))
+	}
+	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)
+	check(err)
+	return s, errors.Join(errAll...)
+}
+
+// hostAddr is the address to tell others: the one given, else the machine's outward one.
+func hostAddr(host string) (netip.Addr, error) {
+	if host == "" {
+		return outward()
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil || a.IsUnspecified() {
+		return a, fmt.Errorf("--host %q: want the IP address of this machine that phones can reach, such as 192.0.2.10", host)
+	}
+	return a.Unmap(), nil
+}
+
+// outward is the source address of this machine's default route, or of loopback when it has none. Connecting a UDP
+// socket sends nothing (RFC 5737: 192.0.2.0/24 is nobody's).
+func outward() (netip.Addr, error) {
+	c, err := net.Dial("udp4", "192.0.2.1:9")
+	if err != nil {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	defer func() { _ = c.Close() }() // nothing was sent
+	a, err := netip.ParseAddrPort(c.LocalAddr().String())
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("find this machine's outward address: %w; name it with --host", err)
+	}
+	return a.Addr().Unmap(), nil
+}
+
+// listenAddr reads "[IP]:port"; without an IP it is every address of the machine.
+func listenAddr(flag, s string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("--%s %q: want [IP]:port, such as :5060", flag, s)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("--%s %q: %q is not an IP address", flag, s, host)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("--%s %q: %q is not a port from 0 to 65535", flag, s, port)
+	}
+	return netip.AddrPortFrom(a, uint16(n)), nil
+}
+
+// portRange reads "FIRST-LAST"; "0" asks the system for each port.
+func portRange(s string) (first, last uint16, err error) {
+	if s == "0" {
+		return 0, 0, nil
+	}
+	a, b, ok := strings.Cut(s, "-")
+	x, errX := strconv.ParseUint(a, 10, 16)
+	y, errY := strconv.ParseUint(b, 10, 16)
+	if !ok || errX != nil || errY != nil || x < 1024 || y < x+1 {
+		return 0, 0, fmt.Errorf("--rtp %q: want FIRST-LAST, two ports from 1024 to 65535, such as 20000-29999", s)
+	}
+	return uint16(x), uint16(y), nil
+}

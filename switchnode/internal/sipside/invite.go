@@ -1,0 +1,49 @@
+package sipside
+
+import (
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/sipleg"
+)
+
+// Invite takes a call that a phone makes.
+func (p *Phones) Invite(d *sip.Dialog) {
+	account, denied := p.authenticate(d.Request())
+	if denied != nil {
+		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
+		return
+	}
+	if err := p.begin(d, account); err != nil {
+		sipleg.Refuse(d, err)
+	}
+}
+
+func (p *Phones) begin(d *sip.Dialog, a Account) error {
+	if len(d.SDP()) == 0 {
+		return errs.New(errs.NoCommonCodec, "An INVITE without an offer is not supported")
+	}
+	offer, err := sdp.Parse(d.SDP())
+	if err != nil {
+		return err
+	}
+	return p.cfg.Begin(call.Incoming{
+		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
+		Dialled: d.Request().Recipient.User, Offer: offer.Description(), Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, a, offer) },
+	})
+}
+
+// answering makes the caller's leg.
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, a Account, offer sdp.Session) (call.Leg, error) {
+	port, err := p.cfg.Relay.Open()
+	if err != nil {
+		return nil, err
+	}
+	post := s.PosterOf(call.Caller)
+	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+a.Party.Number, s.Trace))
+	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
+	return sipleg.Answering(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost}, offer), nil
+}

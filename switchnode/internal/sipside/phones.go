@@ -1,0 +1,107 @@
+// Package sipside is the desk phones of this switch: they register here, call from here and are rung here. Every
+// REGISTER and every INVITE proves its device by digest; who the caller is comes from the site copy, never from From.
+package sipside
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/sip"
+	"strowger/pkg/sip/digest"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/registrar"
+)
+
+// Account is a device as it signs in.
+type Account struct {
+	Device  string // id
+	Party   designation.Party
+	Enabled bool // device and user
+	HA1     digest.HA1
+}
+
+// Config is what the phone side needs.
+type Config struct {
+	Node      string // name of this switch, for ladders
+	Realm     string // organization id
+	Host      string // address that phones use for us
+	Accounts  func(username string) (Account, bool)
+	Registrar *registrar.Registrar
+	Relay     *media.Relay
+	Begin     func(call.Incoming) error // starts the call, or says why not
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Phones is the phone side of a switch.
+type Phones struct {
+	cfg    Config
+	sip    *sip.Endpoint
+	digest *digest.Server
+}
+
+// New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
+func New(cfg Config) *Phones {
+	p := &Phones{cfg: cfg}
+	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
+		a, ok := cfg.Accounts(user)
+		return a.HA1, ok
+	}})
+	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger})
+	return p
+}
+
+// Listen opens UDP and TCP on one port and returns it.
+func (p *Phones) Listen(at netip.AddrPort) (netip.AddrPort, error) {
+	got, err := p.sip.ListenUDP(at.String())
+	if err != nil {
+		return got, err
+	}
+	return p.sip.ListenTCP(netip.AddrPortFrom(at.Addr(), got.Port()).String())
+}
+
+// ListenTLS opens TLS.
+func (p *Phones) ListenTLS(at netip.AddrPort, cfg *tls.Config) (netip.AddrPort, error) {
+	return p.sip.ListenTLS(at.String(), cfg)
+}
+
+// Run serves until ctx ends.
+func (p *Phones) Run(ctx context.Context) error { return p.sip.Run(ctx) }
+
+// Drops counts what was dropped of SIP messages, by reason.
+func (p *Phones) Drops() map[string]uint64 { return p.sip.Drops() }
+
+// authenticate says which account signed a request, or which answer it gets instead.
+func (p *Phones) authenticate(req *sip.Request) (Account, *denial) {
+	var credentials []string
+	for _, h := range req.GetHeaders("Authorization") {
+		credentials = append(credentials, h.Value())
+	}
+	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
+	switch {
+	case errors.Is(err, digest.ErrMissing):
+		return Account{}, p.challenge(false)
+	case errors.Is(err, digest.ErrStale), errors.Is(err, digest.ErrReplayed):
+		return Account{}, p.challenge(true)
+	case errors.Is(err, digest.ErrMalformed):
+		return Account{}, deny(errs.Invalid, err.Error())
+	case errors.Is(err, digest.ErrUnknownUser):
+		p.cfg.Logger.Warn("sign-in of an unknown user", "user", user, "source", req.Source())
+		return Account{}, &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}
+	case err != nil:
+		p.cfg.Logger.Warn("sign-in with a wrong password", "user", user, "source", req.Source())
+		return Account{}, &denial{code: 403, cause: call.CauseOf(errs.Unauthenticated, "Wrong password")}
+	}
+	a, ok := p.cfg.Accounts(user)
+	if !ok || !a.Enabled {
+		return Account{}, deny(errs.Disabled, "")
+	}
+	return a, nil
+}

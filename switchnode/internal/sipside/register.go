@@ -1,0 +1,131 @@
+package sipside
+
+import (
+	"strconv"
+	"strings"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/registrar"
+)
+
+// Register takes a REGISTER: RFC 3261, 10.3, steps 3 to 5 here, the rest in the registrar.
+func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) {
+	account, denied := p.authenticate(req)
+	if denied == nil && req.To() != nil && req.To().Address.User != "" {
+		// RFC 3261, 10.3, 3: a phone registers itself only; its account must be what To names.
+		if owner, ok := p.cfg.Accounts(req.To().Address.User); ok && owner.Device != account.Device {
+			denied = deny(errs.Forbidden, "A phone may register only itself")
+		}
+	}
+	if denied != nil {
+		respond(denied.code, denied.cause.Words, denied.all()...)
+		return
+	}
+	q, err := read(req, account.Device, from)
+	if err != nil {
+		respond(400, "Malformed Contact")
+		return
+	}
+	r := p.cfg.Registrar.Register(q)
+	headers := make([]sip.Header, 0, len(r.Contacts)+1)
+	for _, c := range r.Contacts {
+		headers = append(headers, sip.NewHeader("Contact", contactValue(c)))
+	}
+	if r.MinExpires > 0 {
+		headers = append(headers, sip.NewHeader("Min-Expires", strconv.Itoa(r.MinExpires)))
+	}
+	respond(r.Code, r.Reason, headers...)
+}
+
+// read takes a REGISTER apart.
+func read(req *sip.Request, device string, from sip.Peer) (registrar.Register, error) {
+	q := registrar.Register{
+		Device: device, Expires: registrar.Absent,
+		Source: registrar.Source{Addr: from.Addr, Transport: strings.ToLower(from.Transport), Connection: connection(from)},
+	}
+	if h := req.CallID(); h != nil {
+		q.CallID = h.Value()
+	}
+	if h := req.CSeq(); h != nil {
+		q.CSeq = h.SeqNo
+	}
+	if h := req.GetHeader("Expires"); h != nil {
+		q.Expires = seconds(h.Value())
+	}
+	if h := req.GetHeader("User-Agent"); h != nil {
+		q.UserAgent = h.Value()
+	}
+	for _, h := range req.GetHeaders("Path") {
+		q.Path = append(q.Path, h.Value())
+	}
+	for _, h := range req.GetHeaders("Contact") {
+		if strings.TrimSpace(h.Value()) == "*" {
+			q.All = true
+			continue
+		}
+		c, err := readContact(h.Value())
+		if err != nil {
+			return q, err
+		}
+		q.Contacts = append(q.Contacts, c)
+	}
+	return q, nil
+}
+
+// connection names the stream of a peer within this run.
+func connection(p sip.Peer) string {
+	if p.Transport == sip.UDP {
+		return ""
+	}
+	return p.Addr.String()
+}
+
+func readContact(value string) (registrar.Contact, error) {
+	_, uri, params, err := sip.ParseAddress(value)
+	if err != nil {
+		return registrar.Contact{}, err
+	}
+	c := registrar.Contact{URI: uri.String(), Expires: registrar.Absent, Q: 1}
+	for name, v := range params {
+		switch strings.ToLower(name) {
+		case "expires":
+			c.Expires = seconds(v)
+		case "q":
+			if q, err := strconv.ParseFloat(v, 64); err == nil && q >= 0 && q <= 1 {
+				c.Q = q
+			}
+		case "+sip.instance":
+			c.Instance = strings.Trim(v, `"`)
+		case "reg-id":
+			if n, err := strconv.Atoi(v); err == nil && n > 0 {
+				c.RegID = n
+			}
+		}
+	}
+	return c, nil
+}
+
+// seconds reads delta-seconds. A malformed value counts as an hour (RFC 3261, 20.19).
+func seconds(s string) int {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
+	if err != nil {
+		return 3600
+	}
+	return int(n)
+}
+
+// contactValue is a binding as the 200 lists it.
+func contactValue(c registrar.Contact) string {
+	s := "<" + c.URI + ">;expires=" + strconv.Itoa(c.Expires)
+	if c.Q < 1 {
+		s += ";q=" + strconv.FormatFloat(c.Q, 'g', 3, 64)
+	}
+	if c.Instance != "" {
+		s += `;+sip.instance="` + c.Instance + `"`
+	}
+	if c.RegID > 0 {
+		s += ";reg-id=" + strconv.Itoa(c.RegID)
+	}
+	return s
+}

@@ -1,0 +1,52 @@
+package sipside
+
+import (
+	"strings"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/sipleg"
+)
+
+// Targets returns the contacts at which a desk phone can be rung now.
+func (p *Phones) Targets(b designation.Branch) []call.Target {
+	var targets []call.Target
+	for _, binding := range p.cfg.Registrar.Lookup(b.Device) {
+		targets = append(targets, target{p, b, binding})
+	}
+	return targets
+}
+
+// target is one contact of a phone.
+type target struct {
+	phones  *Phones
+	branch  designation.Branch
+	binding registrar.Binding
+}
+
+// Dial makes the leg. Its requests go to where the REGISTER came from: behind a NAT no other address leads to the phone.
+func (t target) Dial(s call.Setup) (call.Leg, error) {
+	p := t.phones
+	uri, err := sip.ParseURI(t.binding.URI)
+	if err != nil {
+		return nil, errs.New(errs.Offline, "the phone registered the contact %q: %w", t.binding.URI, err)
+	}
+	port, err := p.cfg.Relay.Open()
+	if err != nil {
+		return nil, err
+	}
+	d := p.sip.NewDialog(sip.InviteParams{
+		To:        uri,
+		ToParty:   sip.Party{Name: s.To.Name, User: s.To.Number, Host: p.cfg.Host},
+		From:      sip.Party{Name: s.From.Name, User: s.From.Number, Host: p.cfg.Host},
+		Peer:      sip.Peer{Transport: strings.ToUpper(t.binding.Source.Transport), Addr: t.binding.Source.Addr},
+		Hops:      s.Hops,
+		SessionID: sip.SessionID{Local: s.SessionID},
+		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
+	})
+	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
+	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost}), nil
+}

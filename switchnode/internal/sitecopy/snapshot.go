@@ -1,0 +1,198 @@
+package sitecopy
+
+import (
+	"log/slog"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/enrol"
+	"strowger/pkg/errs"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sitecopy"
+	"strowger/pkg/trust"
+)
+
+// Snapshot is what the documents say at one moment. It never changes.
+type Snapshot struct {
+	identity    *enrol.Identity
+	docs        documents
+	devices     map[string]*sitecopy.Device // by id
+	usernames   map[string]*sitecopy.Device
+	users       map[string]*sitecopy.User
+	numbers     map[string]*sitecopy.Number // by what is dialled from anywhere
+	extensions  map[string]*sitecopy.Number // of this site
+	credentials map[string]sitecopy.Credential
+	nodes       map[string]member // every switch that the documents list
+	revoked     map[string]bool
+}
+
+// member is a switch with the site that it is of.
+type member struct {
+	sitecopy.Switch
+	site    string
+	expires int64 // of the document that lists it
+}
+
+func newSnapshot(id *enrol.Identity, d documents, log *slog.Logger) *Snapshot {
+	s := &Snapshot{
+		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: map[string]sitecopy.Peer{}},
+		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
+		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{},
+		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, revoked: map[string]bool{},
+	}
+	c := &s.docs.copy
+	for i := range c.Users {
+		s.users[c.Users[i].ID] = &c.Users[i]
+	}
+	for i := range c.Devices {
+		s.devices[c.Devices[i].ID] = &c.Devices[i]
+		if c.Devices[i].Username != "" {
+			s.usernames[c.Devices[i].Username] = &c.Devices[i]
+		}
+	}
+	for i := range c.Numbers {
+		n := &c.Numbers[i]
+		if n.Site == "" {
+			s.numbers[n.Digits] = n
+			continue
+		}
+		s.extensions[n.Digits] = n
+		s.numbers[c.SiteCode+n.Digits] = n
+	}
+	for _, v := range c.Switches {
+		s.nodes[v.ID] = member{v, id.Site, c.Expires}
+	}
+	for site, p := range d.peers {
+		s.docs.peers[site] = p
+		for _, v := range p.Switches {
+			s.nodes[v.ID] = member{v, site, p.Expires}
+		}
+	}
+	for _, r := range d.revoked {
+		s.revoked[r.Node], s.revoked[r.Device] = true, true
+	}
+	delete(s.revoked, "")
+	s.unseal(log)
+	return s
+}
+
+// unseal opens this switch's part of the secrets.
+func (s *Snapshot) unseal(log *slog.Logger) {
+	sealed, ok := s.docs.copy.Secrets[s.identity.Node]
+	if !ok {
+		return
+	}
+	all, err := sitecopy.Unseal(s.identity.Key, s.identity.Org, s.identity.Site, s.identity.Node, sealed)
+	if err != nil {
+		log.Error("the phones' credentials in the site copy cannot be opened; no phone can register", "error", err)
+		return
+	}
+	for _, c := range all {
+		s.credentials[c.Device] = c
+	}
+}
+
+// Version is that of the site copy, 0 before the first.
+func (s *Snapshot) Version() uint64 { return s.docs.copy.Version }
+
+// Peers is the versions of the peer documents by site.
+func (s *Snapshot) Peers() map[string]uint64 {
+	all := make(map[string]uint64, len(s.docs.peers))
+	for site, p := range s.docs.peers {
+		all[site] = p.Version
+	}
+	return all
+}
+
+// Account is a desk phone of this switch by its SIP user name.
+func (s *Snapshot) Account(username string) (sitecopy.Device, sitecopy.Credential, bool) {
+	d, ok := s.usernames[username]
+	if !ok || d.Switch != s.identity.Node {
+		return sitecopy.Device{}, sitecopy.Credential{}, false
+	}
+	return *d, s.credentials[d.ID], true
+}
+
+// Homed says whether a device is a phone of this switch.
+func (s *Snapshot) Homed(device string) bool {
+	d, ok := s.devices[device]
+	return ok && d.Switch == s.identity.Node
+}
+
+// Party is the user of a device as the other party of a call sees them, and whether both are enabled.
+func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) {
+	u, ok := s.users[d.User]
+	if !ok {
+		return designation.Party{Device: d.ID}, false
+	}
+	p = designation.Party{User: u.ID, Device: d.ID, Name: u.Name, Site: s.identity.Site}
+	for i := range s.docs.copy.Numbers {
+		n := &s.docs.copy.Numbers[i]
+		if n.User == u.ID && (p.Number == "" || n.Site == s.identity.Site) {
+			p.Number = s.dial(n)
+		}
+		if p.Number != "" && n.User == u.ID && n.Site == s.identity.Site {
+			break
+		}
+	}
+	return p, d.Enabled && u.Enabled
+}
+
+// dial is how a number of the copy is dialled from anywhere.
+func (s *Snapshot) dial(n *sitecopy.Number) string {
+	if n.Site == "" {
+		return n.Digits
+	}
+	return s.docs.copy.SiteCode + n.Digits
+}
+
+// NameOf is a switch's name for people, its id if it is not known.
+func (s *Snapshot) NameOf(node string) string {
+	if m, ok := s.nodes[node]; ok && m.Name != "" {
+		return m.Name
+	}
+	return node
+}
+
+// Revoked says whether trust was taken from a node or device.
+func (s *Snapshot) Revoked(id string) bool { return s.revoked[id] }
+
+// RevokedNodes lists the nodes that trust was taken from.
+func (s *Snapshot) RevokedNodes() []string {
+	var all []string
+	for _, r := range s.docs.revoked {
+		if r.Node != "" {
+			all = append(all, r.Node)
+		}
+	}
+	return all
+}
+
+// Authorize says whether a node may link: it is not revoked, and if the documents list it, it has the key that they say.
+// A switch that enrolled a moment ago is not listed yet; its certificate, which only this organization's cloud can have
+// signed, and the session key that each call needs, must do.
+func (s *Snapshot) Authorize(peer trust.Name, keyHash string) error {
+	if s.revoked[peer.ID] {
+		return errs.New(errs.Revoked, "%s was revoked", peer.ID)
+	}
+	if m, ok := s.nodes[peer.ID]; ok && m.KeyHash != "" && m.KeyHash != keyHash {
+		return errs.New(errs.WrongPresenter, "%s is listed with another key", peer.ID)
+	}
+	return nil
+}
+
+// SessionKey finds whose key signs session keys under a kid: the organization's, or the signing key of a switch of a
+// site whose document has not expired (2-call-flows, "When the cloud is gone").
+func (s *Snapshot) SessionKey(kid string, now time.Time) (sessionkey.Key, bool) {
+	for _, set := range []sitecopy.KeySet{s.docs.copy.SessionKeys, s.identity.SessionKeys} {
+		if pub, ok := set.Key(kid); ok {
+			return sessionkey.Key{Public: pub, Issuer: s.identity.Org}, true
+		}
+	}
+	m, ok := s.nodes[kid]
+	if !ok || s.revoked[kid] || now.Unix() >= m.expires {
+		return sessionkey.Key{}, false
+	}
+	pub, ok := sitecopy.KeySet{kid: m.SigningKey}.Key(kid)
+	return sessionkey.Key{Public: pub, Issuer: kid}, ok
+}

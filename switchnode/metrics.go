@@ -1,0 +1,50 @@
+package switchnode
+
+import (
+	"maps"
+	"sync"
+)
+
+// tally counts outcomes by name.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]uint64
+}
+
+func (t *tally) add(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == nil {
+		t.n = map[string]uint64{}
+	}
+	t.n[name]++
+}
+
+func (t *tally) snapshot() map[string]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.n)
+}
+
+// publish makes the figures of this switch readable at /metrics.
+func (n *node) publish() {
+	n.health.Gauge("calls", "Calls under way.", func() float64 { return float64(n.calls.len()) })
+	n.health.Gauge("registered_devices", "Phones with a live registration.", func() float64 { return float64(len(n.registrar.Registered())) })
+	n.health.Gauge("links", "Links to other nodes.", func() float64 { return float64(n.endpoint.Counters().Links) })
+	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.tally.snapshot)
+	n.health.Counts("session_keys_total", "Session keys shown, by outcome; empty is admitted.", "code", func() map[string]uint64 {
+		all := map[string]uint64{}
+		for code, count := range n.keys.Counts() {
+			all[string(code)] = count
+		}
+		return all
+	})
+	n.health.Counts("sip_dropped_total", "SIP messages dropped, by reason.", "reason", n.phones.Drops)
+	n.health.Counts("media_dropped_total", "Media packets dropped, by reason.", "reason", func() map[string]uint64 {
+		all := map[string]uint64{}
+		for reason, count := range n.relay.Counters().Dropped {
+			all[reason.String()] = count
+		}
+		return all
+	})
+}

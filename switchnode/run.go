@@ -1,0 +1,286 @@
+package switchnode
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/enrol"
+	"strowger/pkg/fabric"
+	"strowger/pkg/health"
+	"strowger/pkg/ident"
+	"strowger/pkg/life"
+	"strowger/pkg/link"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/trust"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/linkside"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/routing"
+	"strowger/switchnode/internal/sipside"
+	"strowger/switchnode/internal/sitecopy"
+	"strowger/switchnode/internal/spool"
+)
+
+// node is one running switch.
+type node struct {
+	settings
+	log       *slog.Logger
+	boot      string
+	identity  atomic.Pointer[enrol.Identity] // renewal replaces it
+	fabric    *fabric.Client
+	copy      *sitecopy.Holder
+	spool     *spool.Spool
+	registrar *registrar.Registrar
+	relay     *media.Relay
+	phones    *sipside.Phones
+	links     *linkside.Links
+	endpoint  *link.Endpoint
+	keys      *sessionkey.Verifier
+	calls     *calls
+	health    *health.Server
+	leases    leases
+	tally     tally
+	started   Started
+}
+
+// drainTime is how long calls may go on when the switch is told to stop.
+const drainTime = 5 * time.Second
+
+// Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := cfg.validate()
+	if err != nil {
+		return err
+	}
+	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot)}
+	if err := os.MkdirAll(n.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := n.enrol(ctx); err != nil {
+		return err
+	}
+	id := n.identity.Load()
+	n.log = n.log.With("switch", id.NodeName)
+	if err := n.open(); err != nil {
+		return err
+	}
+	return n.serve(ctx)
+}
+
+// enrol finds the identity of this switch, or gets one.
+func (n *node) enrol(ctx context.Context) error {
+	dir := filepath.Join(n.Data, "identity")
+	id, err := enrol.Load(dir)
+	switch {
+	case err == nil:
+		if n.Enroll != "" {
+			n.log.Info("already enrolled, the code is not used", "switch", id.NodeName)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case n.Enroll == "":
+		return fmt.Errorf("this switch is not enrolled (no identity in %s): make a code with 'strowger switch add' or 'strowger switch code', then start with --enroll CODE --cloud ADDR", dir)
+	case n.Cloud == "":
+		return errors.New("--enroll needs --cloud: where the cloud's API is, such as cloud.example.com or https://192.0.2.1:443")
+	default:
+		if id, err = enrol.Enrol(ctx, n.Cloud, n.Enroll, dir); err != nil {
+			return fmt.Errorf("enrol at %s: %w", n.Cloud, err)
+		}
+		n.log.Info("enrolled", "switch", id.NodeName, "id", id.Node, "site", id.SiteName)
+	}
+	n.identity.Store(id)
+	return nil
+}
+
+// open brings up what needs no network.
+func (n *node) open() (err error) {
+	id := n.identity.Load()
+	n.copy, err = sitecopy.Open(sitecopy.Config{
+		Dir: filepath.Join(n.Data, "copy"), Identity: id, Fetch: fetcher{n}, Changed: n.copyChanged, Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.spool, err = spool.New(spool.Config{Dir: filepath.Join(n.Data, "spool"), Deliver: n.deliver, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.leases.wake = make(chan struct{}, 1)
+	n.registrar, err = registrar.New(registrar.Config{
+		Path: filepath.Join(n.Data, "registrations"), Now: time.Now, Logger: n.log, OnChange: n.leases.registered,
+	})
+	if err != nil {
+		return err
+	}
+	n.relay, err = media.NewRelay(media.Config{
+		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, Logger: n.log, Now: time.Now,
+	})
+	return err
+}
+
+// serve brings up the network side and runs until ctx ends.
+func (n *node) serve(ctx context.Context) error {
+	id := n.identity.Load()
+	n.keys = &sessionkey.Verifier{
+		Node: id.Node, Boot: n.boot, Org: id.Org, Now: n.now, Revoked: func(id string) bool { return n.copy.Snapshot().Revoked(id) },
+		Keys: func(kid string) (sessionkey.Key, bool) { return n.copy.Snapshot().SessionKey(kid, n.now()) },
+	}
+	router := routing.New(routing.Config{
+		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
+		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
+		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
+	})
+	n.calls = &calls{
+		node: id.NodeName, router: router, record: n.record, count: n.tally.add, now: n.now, log: n.log,
+		sessions: map[string]*call.Session{},
+	}
+	n.links = linkside.New(linkside.Config{
+		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
+		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,
+	})
+	n.phones = sipside.New(sipside.Config{
+		Node: id.NodeName, Realm: id.Realm, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay,
+		Begin: n.calls.begin, Now: time.Now, Logger: n.log,
+	})
+	if err := n.listen(); err != nil {
+		return err
+	}
+	var err error
+	n.fabric, err = fabric.Connect(fabric.Config{
+		Servers: id.Fabric, TLS: n.clientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: n.log, OnStatus: n.fabricStatus,
+	})
+	if err != nil {
+		return err
+	}
+	defer n.fabric.Close()
+	return n.run(ctx, router)
+}
+
+// listen opens every socket of the switch, so that what is taken is found before anything is promised.
+func (n *node) listen() error {
+	id := n.identity.Load()
+	at, err := n.phones.Listen(n.sip)
+	if err != nil {
+		return fmt.Errorf("listen for phones: %w; choose another address with --sip", err)
+	}
+	n.started = Started{
+		Node: id.Node, Name: id.NodeName, Site: id.Site, SIP: netip.AddrPortFrom(n.host, at.Port()),
+	}
+	if n.sips.IsValid() {
+		certificate, err := n.phoneTLS()
+		if err != nil {
+			return err
+		}
+		if at, err = n.phones.ListenTLS(n.sips, certificate); err != nil {
+			return fmt.Errorf("listen for phones over TLS: %w; choose another address with --sips, or turn it off with --sips ''", err)
+		}
+		n.started.SIPS = netip.AddrPortFrom(n.host, at.Port())
+	}
+	n.endpoint, err = link.Listen(link.Config{
+		Addr: n.Link, Name: trust.Name{Org: id.Org, Kind: trust.Switch, ID: id.Node}, Boot: n.boot,
+		Certificate: func() tls.Certificate { return n.identity.Load().Certificate() }, Roots: n.roots(),
+		Authorize: func(peer trust.Name, keyHash string) error { return n.copy.Snapshot().Authorize(peer, keyHash) },
+		OnSIP:     n.links.TakeSIP, Logger: n.log, Now: n.now,
+	})
+	if err != nil {
+		return fmt.Errorf("listen for other switches: %w; choose another address with --link", err)
+	}
+	n.started.Link = netip.AddrPortFrom(n.host, n.endpoint.Addr().Port())
+	if n.health, err = health.Listen(n.Metrics, n.log); err != nil {
+		return err
+	}
+	n.started.Metrics = n.health.Addr()
+	n.publish()
+	return nil
+}
+
+// run starts the parts and ends them: new calls are refused, those under way may end, then all is closed.
+func (n *node) run(ctx context.Context, router *routing.Router) error {
+	group := life.NewGroup(ctx, n.log)
+	sessions, endCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer endCalls()
+	n.calls.ctx = sessions
+	group.Go("spool", n.spool.Run)
+	group.Go("registrar", n.registrar.Run)
+	group.Go("site copy", n.copy.Run)
+	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
+	group.Go("link endpoint", n.endpoint.Run)
+	group.Go("phones", n.phones.Run)
+	group.Go("health", n.health.Run)
+	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })
+	group.Go("lease", n.lease)
+	group.Go("certificate", n.renewCertificate)
+	n.health.Ready()
+	n.log.Info("switch serves", "sip", n.started.SIP, "sips", n.started.SIPS, "link", n.started.Link)
+	if n.Started != nil {
+		n.Started(n.started)
+	}
+	return group.Run(ctx, life.Shutdown{
+		NotReady: n.health.NotReady,
+		Drain: func(ctx context.Context) {
+			n.calls.refuse()
+			endCalls() // each call tells both sides that the switch stops
+			n.calls.wait(ctx)
+			if err := n.spool.Flush(ctx); err != nil {
+				n.log.Info("call ledger stays on disk for the next run", "error", err)
+			}
+		},
+		Deadline: drainTime,
+		Close:    n.relay.Close,
+	})
+}
+
+func (n *node) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(n.identity.Load().Root)
+	return pool
+}
+
+// clientTLS is how the switch shows itself to the fabric. The fabric is known by the installation root.
+func (n *node) clientTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, RootCAs: n.roots(),
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			c := n.identity.Load().Certificate()
+			return &c, nil
+		},
+	}
+}
+
+// phoneTLS is what phones see: the operator's certificate, else the switch's own. TLS 1.2 is what many phones have.
+func (n *node) phoneTLS() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if n.TLSCert != "" {
+		c, err := tls.LoadX509KeyPair(n.TLSCert, n.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", n.TLSCert, n.TLSKey, err)
+		}
+		cfg.Certificates = []tls.Certificate{c}
+		return cfg, nil
+	}
+	cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		c := n.identity.Load().Certificate()
+		return &c, nil
+	}
+	return cfg, nil
+}
+
+// now is the cloud's time as far as it is known.
+func (n *node) now() time.Time {
+	if n.fabric == nil {
+		return time.Now()
+	}
+	return n.fabric.Now()
+}
