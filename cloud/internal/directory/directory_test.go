@@ -16,22 +16,29 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestDirectoryFollowsTheStore(t *testing.T) {
-	ctx := t.Context()
-	log := slog.New(slog.DiscardHandler)
-	s, err := store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "db"), log)
+// newStore has one organization and nothing else.
+func newStore(t *testing.T) (*store.Store, rest.Organization) {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	acme := rest.Organization{Name: "Acme", Enabled: true}
+	if err := s.Organizations.Create(t.Context(), "", &acme); err != nil {
+		t.Fatal(err)
+	}
+	return s, acme
+}
+
+func TestDirectoryFollowsTheStore(t *testing.T) {
+	ctx := t.Context()
+	log := slog.New(slog.DiscardHandler)
+	s, acme := newStore(t)
+	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	acme := rest.Organization{Name: "Acme", Enabled: true}
-	if err := s.Organizations.Create(ctx, "", &acme); err != nil {
-		t.Fatal(err)
-	}
+	})
 
 	reloaded := make(chan string, 100)
 	d := New(Config{Store: s, Logger: log, Reloaded: func(org string) { reloaded <- org }})
@@ -81,6 +88,47 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// A store that cannot be read takes nothing away: the last snapshot serves on.
+func TestDirectoryOutlivesTheStore(t *testing.T) {
+	failed := make(chan string, 1)
+	s, acme := newStore(t)
+	d := New(Config{Store: s, Logger: slog.New(tell{slog.DiscardHandler, failed})})
+	if err := d.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	d.Changed(acme.ID)
+	<-failed
+	if _, err := d.Snapshot(acme.ID); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// tell is a log handler that passes messages on.
+type tell struct {
+	slog.Handler
+	to chan<- string
+}
+
+func (h tell) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h tell) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case h.to <- r.Message:
+	default:
+	}
+	return nil
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -107,10 +107,8 @@ func (o optionalTime) Scan(v any) error {
 	return nil
 }
 
-// micros is a time that is always there.
+// micros scans a time that is always there.
 type micros struct{ t *time.Time }
-
-func (m micros) Value() (driver.Value, error) { return m.t.UnixMicro(), nil }
 
 func (m micros) Scan(v any) error {
 	var n sql.NullInt64

@@ -38,7 +38,8 @@ type Table[T any] struct {
 // referrer is a column of another table that names objects of this one.
 type referrer struct{ noun, table, column, label string }
 
-// Create stores a new object. It fills the object's id, version 1, times and organization.
+// Create stores a new object. It fills the object's id, version 1, times and organization; what is not stored (a password,
+// a secret) is empty afterwards.
 func (t *Table[T]) Create(ctx context.Context, org string, v *T) error {
 	m := t.meta(v)
 	now := t.s.now().UTC().Truncate(time.Microsecond)
