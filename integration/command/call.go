@@ -20,7 +20,7 @@ type callCommands struct {
 type callList struct {
 	Number string `help:"Only calls from or to this number." placeholder:"DIGITS"`
 	User   string `help:"Only calls of this user: name, number or id." placeholder:"USER"`
-	State  string `help:"Only calls in this state: setup, ringing, answered or ended." placeholder:"STATE"`
+	State  string `help:"Only calls in this state: setup, ringing, answered or ended." default:"" enum:",setup,ringing,answered,ended" placeholder:"STATE"`
 	Since  string `help:"Only calls that started since: 90m, 24h, or 2026-11-22T08:00:00Z." placeholder:"WHEN"`
 	Until  string `help:"Only calls that started before: as --since." placeholder:"WHEN"`
 	Limit  int    `help:"At most so many." default:"20" placeholder:"N"`
@@ -46,7 +46,7 @@ func (c *callList) Run(e *env) error {
 			break
 		}
 	}
-	return e.show(calls, func() { table(e.out, callColumns(), calls, "no calls") })
+	return e.show(calls, func() { table(e.out, callColumns(), calls, "there is no call") })
 }
 
 func (c *callList) filter(e *env) (rest.Filter, error) {

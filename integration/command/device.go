@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"net"
 	"strings"
 
 	"strowger/pkg/designation"
@@ -15,7 +16,7 @@ func devices() noun[rest.Device] {
 		word: "device", kind: ident.Device, in: rest.Client.Devices,
 		by:    func(ref string) []rest.Filter { return []rest.Filter{{"username": ref}, {"name": ref}} },
 		meta:  func(v rest.Device) rest.Meta { return v.Meta },
-		label: func(v rest.Device) string { return strings.TrimSpace(v.Name + " " + v.Username) },
+		label: deviceLabel,
 		uses:  []ident.Kind{ident.User, ident.Switch},
 		columns: func(n names) []column[rest.Device] {
 			return []column[rest.Device]{
@@ -33,10 +34,27 @@ func devices() noun[rest.Device] {
 	}
 }
 
+func deviceLabel(v rest.Device) string { return strings.TrimSpace(v.Name + " " + v.Username) }
+
 // sipAccount is a desk phone with all that has to be typed into it.
 type sipAccount struct {
 	rest.Device
 	Server []string `json:"server,omitempty"` // "host:port;transport=udp"; none while the switch has not reported in
+}
+
+// newAccount is a phone that got its password just now, with where its switch takes phones.
+func newAccount(d rest.Device, sw rest.Switch) *sipAccount {
+	a := &sipAccount{Device: d, Server: sw.SIP}
+	if len(a.Server) > 0 {
+		return a
+	}
+	// Without a word of the switch about SIP: its addresses for links, at SIP's default port (RFC 3261, 19.1.2).
+	for _, at := range sw.Addresses {
+		if host, _, err := net.SplitHostPort(at); err == nil {
+			a.Server = append(a.Server, net.JoinHostPort(host, "5060"))
+		}
+	}
+	return a
 }
 
 func (a *sipAccount) tell(e *env) {
@@ -64,7 +82,7 @@ func addPhone(e *env, user rest.User, name, switchRef, site, username string) (*
 	if d, err = e.client.Devices().Create(e.ctx, d); err != nil {
 		return nil, err
 	}
-	return &sipAccount{Device: d, Server: sw.SIP}, nil
+	return newAccount(d, sw), nil
 }
 
 // phoneSwitch is the switch that a user's phone goes to.
@@ -190,7 +208,7 @@ func (c *devicePassword) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	account := sipAccount{Device: d, Server: sw.SIP}
+	account := newAccount(d, sw)
 	return e.show(account, func() { account.tell(e) })
 }
 

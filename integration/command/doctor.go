@@ -97,7 +97,7 @@ func (e *env) ping() (found string, date time.Time, err error) {
 	if err != nil {
 		return "", date, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read from
 	var doc struct {
 		Info struct {
 			Title, Version string

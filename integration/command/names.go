@@ -52,7 +52,7 @@ func (n names) ask(id string) string {
 	case ident.Device:
 		var v rest.Device
 		v, err = c.Devices().Get(ctx, id)
-		name = v.Name
+		name = deviceLabel(v)
 	}
 	if err != nil || name == "" {
 		return id

@@ -93,7 +93,7 @@ func (n noun[T]) list(e *env, filter rest.Filter) error {
 		if len(items) > fewNames {
 			known.load(n.uses)
 		}
-		table(e.out, n.columns(known), items, "no "+n.word+" yet")
+		table(e.out, n.columns(known), items, "there is no "+n.word)
 	})
 }
 

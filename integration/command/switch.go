@@ -22,6 +22,7 @@ func switches() noun[rest.Switch] {
 				{head: "live", cell: func(v rest.Switch) string { return yesNo(v.Live) }},
 				{head: "phones at", cell: func(v rest.Switch) string { return strings.Join(v.SIP, ", ") }},
 				{head: "links at", detail: true, cell: func(v rest.Switch) string { return strings.Join(v.Addresses, ", ") }},
+				{head: "pool", detail: true, cell: func(v rest.Switch) string { return yesNo(v.Pool) }},
 				{head: "software", detail: true, cell: func(v rest.Switch) string { return v.Software }},
 				{head: "last seen", detail: true, cell: func(v rest.Switch) string { return clock(v.SeenAt) }},
 				{head: "certificate until", detail: true, cell: func(v rest.Switch) string { return clock(v.NotAfter) }},
@@ -105,7 +106,7 @@ func (c *switchCode) Run(e *env) error {
 
 type switchList struct {
 	Site  string `help:"Only those of this site: code, name or id." placeholder:"SITE"`
-	State string `help:"Only those in this state: new, enrolled or revoked." placeholder:"STATE"`
+	State string `help:"Only those in this state: new, enrolled or revoked." default:"" enum:",new,enrolled,revoked" placeholder:"STATE"`
 }
 
 // Run lists switches.

@@ -109,7 +109,7 @@ func (c Client) do(ctx context.Context, r request, out any) error {
 	if err != nil {
 		return errs.New(errs.CloudAway, "cannot reach the cloud at %s: %w", c.BaseURL, err)
 	}
-	defer reply.Body.Close()
+	defer func() { _ = reply.Body.Close() }() // only read from
 	if reply.StatusCode/100 != 2 {
 		b, _ := io.ReadAll(io.LimitReader(reply.Body, maxProblem)) // a cut body still has its status
 		return problemOf(reply.StatusCode, b)

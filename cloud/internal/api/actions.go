@@ -116,9 +116,6 @@ func (a *API) enrolmentCode(ctx context.Context, in *onlyID) (*result[rest.Enrol
 	if err != nil {
 		return nil, err
 	}
-	if sw.State == "revoked" {
-		return nil, errs.New(errs.Revoked, "switch %s was revoked for good; add a new one", sw.Name)
-	}
 	code, err := a.nodes.IssueEnrolment(ctx, org, sw.ID)
 	return &result[rest.EnrolmentCode]{Body: code}, err
 }

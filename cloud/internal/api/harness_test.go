@@ -99,7 +99,10 @@ func (f *fake) IssueAPIKey(_ context.Context, k *rest.APIKey) error {
 	return nil
 }
 
-func (f *fake) IssueEnrolment(_ context.Context, _, switchID string) (rest.EnrolmentCode, error) {
+func (f *fake) IssueEnrolment(ctx context.Context, org, switchID string) (rest.EnrolmentCode, error) {
+	if sw, err := f.store.Switches.Get(ctx, org, switchID); err != nil || sw.State == "revoked" {
+		return rest.EnrolmentCode{}, errs.New(errs.Revoked, "switch %s was revoked: %v", switchID, err)
+	}
 	return rest.EnrolmentCode{Switch: switchID, Code: "aaaaa-bbbbb", ExpiresAt: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}, nil
 }
 
@@ -259,7 +262,7 @@ func (s *service) send(method, path, body string, headers ...string) answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read from
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)

@@ -1,0 +1,262 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"strowger/pkg/config"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+// TestOffice sets an office up as a person would.
+func TestOffice(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.golden("office", s.transcript(
+		"site list",
+		"org add Acme",
+		"site add Berlin --code 20",
+		"site add Rome --code 30",
+		"site list",
+		"switch add berlin --site 20",
+		"switch add rome --site Rome",
+		"switch list --site 20",
+		"user add Anna --number 1001 --site 20 --phone",
+		"user add Bruno --number 1001 --site Rome --phone",
+		"user add Lobby --no-internal",
+		"user list",
+		"user show 201001",
+		"number add 900 --user Anna",
+		"number list",
+		"number list --user Lobby",
+		"number show 301001",
+		"device add --user 201001 --name hall",
+		"device add --user Anna --name app --kind mobile",
+		"device list",
+		"device show 201001-2",
+		"key add wallboard",
+		"key list --role reader",
+	))
+}
+
+// TestChanges edits and removes what an office has.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	s.ok("switch", "add", "berlin", "--site", "20")
+	s.ok("user", "add", "Anna", "--number", "1001", "--site", "20", "--phone")
+	s.golden("changes", s.transcript(
+		"org set Acme --ring-seconds 30",
+		"site set 20 --name 'Berlin Mitte'",
+		"switch set berlin --pool",
+		"user set Anna --calling none --disable",
+		"user set Anna --home-switch berlin --enable",
+		"user set Anna --home-switch ''",
+		"number set 1001 --digits 1002",
+		"device set 201001 --delay 5",
+		"device password 201001",
+		"key set 'first admin' --name root",
+		"user set Anna",
+		"site remove 20",
+		"user remove Anna",
+		"user remove --all Anna",
+		"switch revoke berlin --reason stolen",
+		"switch code berlin",
+		"switch remove berlin",
+		"site remove 20",
+	))
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	s.ok("site", "add", "Rome", "--code", "30")
+	s.ok("user", "add", "Anna", "--number", "1001", "--site", "20")
+	s.ok("user", "add", "Anna", "--number", "1001", "--site", "30")
+	s.golden("mistakes", s.transcript(
+		"site add Paris --code 20",
+		"site show 40",
+		"user show Anna",
+		"user show 1001",
+		"device add --user 201001",
+		"user add Bert --number 1001 --site 20 --phone",
+		"user add Bert --site 20",
+		"switch list --state asleep",
+		"call show ca_nothing",
+		"call list --since yesterday",
+		"key remove 'first admin'",
+		"user show",
+		"usr list",
+		"--json site show 40",
+	))
+	// What failed half-way left nothing behind.
+	if out := s.ok("user", "list"); strings.Contains(out, "Bert") {
+		t.Errorf("half a user is left:\n%s", out)
+	}
+}
+
+// TestCallsAndDoctor looks at a switch that reports a call.
+func TestCallsAndDoctor(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	var sw added
+	s.decode(&sw, "switch", "add", "berlin", "--site", "20")
+	if out, _, code := s.run("doctor"); code != config.Failed || !strings.Contains(out, "was never enrolled") {
+		t.Errorf("before enrolment the doctor said %d\n%s", code, out)
+	}
+	e := s.enrol(sw.Enrolment.Code)
+	if out, _, code := s.run("doctor"); code != config.Failed || !strings.Contains(out, "never heard of") {
+		t.Errorf("before the first lease the doctor said %d\n%s", code, out)
+	}
+	e.lease(t)
+	var anna, bruno newUser
+	s.decode(&anna, "user", "add", "Anna", "--number", "1001", "--site", "20", "--phone")
+	s.decode(&bruno, "user", "add", "Bruno", "--number", "1002", "--site", "20", "--phone")
+	if at := anna.Device.Server; len(at) == 0 || at[0] != "192.0.2.10:5060" {
+		t.Errorf("the phone is told the server %q", at)
+	}
+	e.lease(t, anna.Device.ID)
+
+	call, leg := ident.New(ident.Call), ident.New(ident.Leg)
+	from := designation.Party{User: anna.User.ID, Device: anna.Device.ID, Number: "201001", Name: "Anna"}
+	to := designation.Party{User: bruno.User.ID, Number: "201002", Name: "Bruno"}
+	e.report(t, time.Now().Add(-time.Minute),
+		ledger.Event{At: 0, Call: call, Kind: ledger.Attempt, From: &from, To: &designation.Party{Number: "1002"}},
+		ledger.Event{At: 5, Call: call, Kind: ledger.Admitted, From: &from, To: &to, Anchor: e.Node},
+		ledger.Event{At: 6, Call: call, Kind: ledger.Trying, Leg: leg, Device: bruno.Device.ID},
+		ledger.Event{At: 80, Call: call, Kind: ledger.Ringing, Leg: leg},
+		ledger.Event{At: 2000, Call: call, Kind: ledger.Answered, Leg: leg, Codec: "opus/48000/2"},
+		ledger.Event{At: 12000, Call: call, Kind: ledger.Ended, By: "caller", Cause: &ledger.Cause{Code: "normal", SIP: 200, Q850: 16, Words: "Normal call clearing"}},
+	)
+	s.golden("calls", s.transcript("call list", "call list --number 201002 --since 1h --state ended", "call list --until 24h", "doctor", "device list")+
+		strings.ReplaceAll(s.transcript("call show "+call), call, "ca_ID"))
+	s.ok("switch", "revoke", "berlin")
+	if out, _, code := s.run("doctor"); code != config.Failed || !strings.Contains(out, "there is none") {
+		t.Errorf("after the revocation the doctor said %d\n%s", code, out)
+	}
+}
+
+// decode runs a command line with --json and reads what it prints.
+func (s *system) decode(v any, args ...string) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(s.ok(append([]string{"--json"}, args...)...)), v); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var org rest.Organization
+	s.decode(&org, "org", "add", "Acme")
+	var sites []rest.Site
+	if s.decode(&sites, "site", "list"); sites == nil || len(sites) != 0 {
+		t.Errorf("no sites: %v", sites)
+	}
+	var site rest.Site
+	s.decode(&site, "site", "add", "Berlin", "--code", "20")
+	if s.decode(&sites, "site", "list"); len(sites) != 1 || sites[0] != site || site.Organization != org.ID {
+		t.Errorf("sites %+v, added %+v", sites, site)
+	}
+	_, stderr, code := s.run("--json", "site", "show", "99")
+	var e errs.Error
+	if err := json.Unmarshal([]byte(stderr), &e); err != nil || e.Code != errs.NotFound || code != config.Failed {
+		t.Errorf("an error for programs: %q, %d", stderr, code)
+	}
+}
+
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("org", "add", "Bolt")
+	if said := s.refused("site", "add", "Berlin", "--code", "20"); !strings.Contains(said, "several organizations") {
+		t.Errorf("said %q", said)
+	}
+	s.ok("-o", "Acme", "site", "add", "Berlin", "--code", "20")
+	if out := s.ok("-o", "Bolt", "site", "list"); out != "there is no site\n" {
+		t.Errorf("Bolt has %q", out)
+	}
+	var key rest.APIKey
+	s.decode(&key, "-o", "Bolt", "key", "add", "bolt", "--role", "admin")
+	bolt := []string{"--cloud", s.cloud.API, "--key", key.Secret}
+	if out := s.ok(append(bolt, "org", "list")...); strings.Contains(out, "Acme") {
+		t.Errorf("Bolt's key sees\n%s", out)
+	}
+}
+
+func TestAccount(t *testing.T) {
+	s := start(t)
+	path := filepath.Join(s.data, accountFile)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the account: %v %v", info.Mode(), err)
+	}
+	if said := s.refused("--cloud", "https://other.example", "site", "list"); !strings.Contains(said, "STROWGER_API_KEY") {
+		t.Errorf("the key went to another cloud: %q", said)
+	}
+	for _, tt := range []struct{ url, key, want string }{
+		{"http://127.0.0.1", s.cloud.APIKey, "want https"},
+		{s.cloud.API, "sk_short", "not an API key"},
+		{s.cloud.API, s.cloud.APIKey[:3] + flip(s.cloud.APIKey[3:4]) + s.cloud.APIKey[4:], ""},
+		{s.cloud.API, s.cloud.APIKey[:57] + flip(s.cloud.APIKey[57:58]) + s.cloud.APIKey[58:], "not the cloud"},
+		{"https://127.0.0.1:1", s.cloud.APIKey, "cannot reach"},
+	} {
+		if said := s.refused("login", tt.url, tt.key); !strings.Contains(said, tt.want) {
+			t.Errorf("login %s: %q, want %q", tt.url, said, tt.want)
+		}
+	}
+	s.ok("org", "list") // a login that failed changes nothing
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if said := s.refused("org", "list"); !strings.Contains(said, "strowger login") {
+		t.Errorf("without an account: %q", said)
+	}
+	t.Setenv("STROWGER_CLOUD", s.cloud.API)
+	t.Setenv("STROWGER_API_KEY", s.cloud.APIKey)
+	s.ok("org", "list")
+}
+
+// flip is another letter of base32.
+func flip(letter string) string {
+	if letter == "a" {
+		return "b"
+	}
+	return "a"
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, config.Usage, "expected one of"},
+		{[]string{"--help"}, config.OK, "Examples:"},
+		{[]string{"user", "add", "--help"}, config.OK, "--phone"},
+		{[]string{"--version"}, config.OK, "strowger "},
+		{[]string{"site", "add"}, config.Usage, "site add --help"},
+		{[]string{"user", "set", "x", "--enable", "--disable"}, config.Usage, "can't be used together"},
+	} {
+		var out, err bytes.Buffer
+		if code := Main(t.Context(), tt.args, &out, &err); code != tt.code || !strings.Contains(out.String()+err.String(), tt.want) {
+			t.Errorf("strowger %s: %d\n%s%s", strings.Join(tt.args, " "), code, out.String(), err.String())
+		}
+	}
+}
