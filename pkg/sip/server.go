@@ -175,6 +175,7 @@ func (e *Endpoint) answer(req *Request, r *serverTx, code int, reason string, he
 		return
 	}
 	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res.SipVersion = "SIP/2.0" // whatever the request's was
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}
