@@ -5,14 +5,10 @@ package sitecopy
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,23 +44,16 @@ const retryInterval = 5 * time.Second
 type Holder struct {
 	cfg      Config
 	snapshot atomic.Pointer[Snapshot]
-	wake     chan struct{}
+	wake     chan struct{} // capacity 1: ask the cloud now
 	docs     documents
 }
 
-// documents is what has been opened, by version.
-type documents struct {
-	copy    sitecopy.Copy
-	peers   map[string]sitecopy.Peer // by site
-	revoked []sitecopy.Revocation    // in the order of their numbers
-}
-
-// Open reads what earlier runs left in cfg.Dir. A document there that cannot be opened is set aside and fetched anew.
+// Open reads what earlier runs left in cfg.Dir. A document there that cannot be opened is fetched anew.
 func Open(cfg Config) (*Holder, error) {
-	if err := os.MkdirAll(filepath.Join(cfg.Dir, "peers"), 0o700); err != nil {
-		return nil, fmt.Errorf("site copy: %w", err)
+	h := &Holder{cfg: cfg, wake: make(chan struct{}, 1)}
+	if err := os.MkdirAll(filepath.Join(cfg.Dir, peersFolder), 0o700); err != nil {
+		return nil, err
 	}
-	h := &Holder{cfg: cfg, wake: make(chan struct{}, 1), docs: documents{peers: map[string]sitecopy.Peer{}}}
 	if err := h.load(); err != nil {
 		return nil, err
 	}
@@ -95,220 +84,76 @@ func (h *Holder) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-h.wake:
-		case <-time.After(wait):
+		case <-time.After(wait - rand.N(wait/4)): // not all switches at once
 		}
 	}
 }
 
-// fetch brings every document up to date. What was taken before an error stays.
+// fetch brings every document up to date. The error is that the cloud could not be asked; what was taken before stays.
 func (h *Holder) fetch(ctx context.Context) error {
-	changed, err := h.fetchAll(ctx)
-	if changed {
-		h.publish()
-	}
-	return err
-}
-
-func (h *Holder) fetchAll(ctx context.Context) (changed bool, err error) {
-	statements, err := h.cfg.Fetch.Revocations(ctx, h.docs.lastRevocation())
+	statements, err := h.cfg.Fetch.Revocations(ctx, h.docs.through())
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, s := range statements {
-		if err := h.takeRevocation(s); err != nil {
-			return changed, err
-		}
-		changed = true
+		h.take("revocation", s, h.takeRevocation)
 	}
 	doc, err := h.cfg.Fetch.Copy(ctx, h.docs.copy.Version)
 	if err != nil {
-		return changed, err
+		return err
 	}
-	if doc != "" {
-		if err := h.takeCopy(doc); err != nil {
-			return changed, err
-		}
-		changed = true
-	}
+	h.take("site copy", doc, h.takeCopy)
 	for _, s := range h.docs.copy.Sites {
 		if s.Site == h.cfg.Identity.Site {
 			continue
 		}
 		doc, err := h.cfg.Fetch.Peer(ctx, s.Site, h.docs.peers[s.Site].Version)
-		if err != nil {
-			return changed, err
-		}
-		if doc == "" {
+		if errs.CodeOf(err) == errs.NotFound { // removed since the copy was made
 			continue
 		}
-		if err := h.takePeer(doc); err != nil {
-			return changed, err
-		}
-		changed = true
-	}
-	return changed, h.forgetSites()
-}
-
-// keys is whose signature a document may have: what the node was told when it enrolled, and what the newest copy adds.
-func (h *Holder) keys() sitecopy.KeySet {
-	all := sitecopy.KeySet{}
-	maps.Copy(all, h.cfg.Identity.CopyKeys)
-	maps.Copy(all, h.docs.copy.CopyKeys)
-	return all
-}
-
-// takeCopy verifies, keeps and writes a copy.
-func (h *Holder) takeCopy(doc string) error {
-	c, err := h.openCopy(doc)
-	if err != nil {
-		return err
-	}
-	if c.Version < h.docs.copy.Version {
-		return errs.New(errs.Conflict, "site copy %d is older than the one held, %d", c.Version, h.docs.copy.Version)
-	}
-	if err := write(h.copyPath(), doc); err != nil {
-		return err
-	}
-	h.docs.copy = c
-	return nil
-}
-
-func (h *Holder) openCopy(doc string) (sitecopy.Copy, error) {
-	c, err := sitecopy.OpenCopy(doc, h.cfg.Identity.Org, h.keys())
-	if err == nil && c.ID != h.cfg.Identity.Site {
-		err = errs.New(errs.Forbidden, "site copy of %s, this switch is of %s", c.ID, h.cfg.Identity.Site)
-	}
-	return c, err
-}
-
-func (h *Holder) takePeer(doc string) error {
-	p, err := sitecopy.OpenPeer(doc, h.cfg.Identity.Org, h.keys())
-	if err != nil {
-		return err
-	}
-	if have := h.docs.peers[p.ID]; p.Version < have.Version {
-		return errs.New(errs.Conflict, "peer document %d of site %s is older than the one held, %d", p.Version, p.ID, have.Version)
-	}
-	if err := write(h.peerPath(p.ID), doc); err != nil {
-		return err
-	}
-	h.docs.peers[p.ID] = p
-	return nil
-}
-
-// takeRevocation appends a statement. Numbers have no gaps: one that is missing is fetched first.
-func (h *Holder) takeRevocation(doc string) error {
-	r, err := sitecopy.OpenRevocation(doc, h.cfg.Identity.Org, h.keys())
-	if err != nil {
-		return err
-	}
-	if r.Version <= h.docs.lastRevocation() {
-		return nil
-	}
-	lines, err := os.ReadFile(h.revocationsPath())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := write(h.revocationsPath(), string(lines)+doc+"\n"); err != nil {
-		return err
-	}
-	h.docs.revoked = append(h.docs.revoked, r)
-	return nil
-}
-
-// forgetSites drops the peer documents of sites that are no more.
-func (h *Holder) forgetSites() error {
-	for site := range h.docs.peers {
-		if slices.ContainsFunc(h.docs.copy.Sites, func(s sitecopy.SiteCode) bool { return s.Site == site }) {
-			continue
-		}
-		if err := os.Remove(h.peerPath(site)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		delete(h.docs.peers, site)
-	}
-	return nil
-}
-
-func (d *documents) lastRevocation() uint64 {
-	if len(d.revoked) == 0 {
-		return 0
-	}
-	return d.revoked[len(d.revoked)-1].Version
-}
-
-// load reads the folder.
-func (h *Holder) load() error {
-	if doc, err := read(h.copyPath()); err != nil {
-		return err
-	} else if doc != "" {
-		// The copy names its own keys, so one that the enrolment did not know opens by the copy before it only; such a
-		// copy is on disk as it was verified then, and fetched anew if it does not open now.
-		if h.docs.copy, err = h.openCopy(doc); err != nil {
-			h.cfg.Logger.Warn("the site copy on disk cannot be opened, it is fetched anew", "error", err)
-			h.docs.copy = sitecopy.Copy{}
-		}
-	}
-	lines, err := read(h.revocationsPath())
-	if err != nil {
-		return err
-	}
-	for doc := range strings.Lines(lines) {
-		r, err := sitecopy.OpenRevocation(strings.TrimSpace(doc), h.cfg.Identity.Org, h.keys())
-		if err != nil {
-			h.cfg.Logger.Warn("a revocation on disk cannot be opened, it is fetched anew", "error", err)
-			break
-		}
-		h.docs.revoked = append(h.docs.revoked, r)
-	}
-	peers, err := filepath.Glob(filepath.Join(h.cfg.Dir, "peers", "*.jwt"))
-	if err != nil {
-		return err
-	}
-	for _, path := range peers {
-		doc, err := read(path)
 		if err != nil {
 			return err
 		}
-		p, err := sitecopy.OpenPeer(doc, h.cfg.Identity.Org, h.keys())
-		if err != nil {
-			h.cfg.Logger.Warn("a peer document on disk cannot be opened, it is fetched anew", "file", path, "error", err)
-			continue
-		}
-		h.docs.peers[p.ID] = p
+		h.take("peer document", doc, func(doc string) error { return h.takePeer(s.Site, doc) })
 	}
 	return nil
+}
+
+// take takes one document. One that cannot be taken is told and left out: the others do not depend on it.
+func (h *Holder) take(what, doc string, accept func(string) error) {
+	if doc == "" {
+		return
+	}
+	if err := accept(doc); err != nil {
+		h.cfg.Logger.Error("document refused, the one held before stays", "document", what, "code", errs.CodeOf(err), "error", err)
+		return
+	}
+	h.publish()
 }
 
 // publish makes the snapshot of the documents.
 func (h *Holder) publish() {
-	s := newSnapshot(h.cfg.Identity, h.docs, h.cfg.Logger)
+	s := newSnapshot(h.cfg.Identity, h.docs)
 	h.snapshot.Store(s)
 	h.cfg.Changed(s)
 }
 
-func (h *Holder) copyPath() string            { return filepath.Join(h.cfg.Dir, "site.jwt") }
-func (h *Holder) peerPath(site string) string { return filepath.Join(h.cfg.Dir, "peers", site+".jwt") }
-func (h *Holder) revocationsPath() string     { return filepath.Join(h.cfg.Dir, "revocations") }
-
-func read(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	return string(b), err
+// documents is the newest ones, opened.
+type documents struct {
+	keys        sitecopy.KeySet // whose signature they may have: the newest copy's, before the first the enrolment's
+	copy        sitecopy.Copy
+	credentials []sitecopy.Credential
+	peers       map[string]sitecopy.Peer // by site
+	revoked     []sitecopy.Revocation    // in the order of their numbers
 }
 
-// write replaces a file so that a crash leaves the old or the new one.
-func write(path, text string) error {
-	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// through is the number up to which no revocation is missing.
+func (d *documents) through() (n uint64) {
+	for _, r := range d.revoked {
+		if r.Version != n+1 {
+			break
+		}
+		n = r.Version
 	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return n
 }

@@ -1,7 +1,6 @@
 package sitecopy
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 	if !ok {
 		return s.resolveAway(from, digits, now)
 	}
-	return s.route(from, n)
+	return s.route(from, n, now)
 }
 
 // plain takes out visual separators (RFC 3966, 5.1.1).
@@ -56,7 +55,7 @@ func plain(dialled string) string {
 }
 
 // route rings the callee of a number of the copy.
-func (s *Snapshot) route(from designation.Party, n *sitecopy.Number) (Route, error) {
+func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Time) (Route, error) {
 	u := s.users[n.User]
 	if u == nil {
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know who has the number %s", n.Digits)
@@ -66,48 +65,74 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number) (Route, err
 	}
 	r := Route{From: from, Ring: s.docs.copy.Ring}
 	r.To = designation.Party{User: u.ID, Number: s.dial(n), Name: u.Name, Site: n.Site}
-	if u.HomeSwitch != s.identity.Node {
-		m, ok := s.nodes[u.HomeSwitch]
-		if !ok {
-			return Route{}, errs.New(errs.Offline, "the cloud is away, and %s has no phone that this office can reach", u.Name)
-		}
-		r.Away = &m.Node
-		return r, nil
+	switch u.HomeSwitch {
+	case "":
+		return Route{}, errs.New(errs.Offline, "%s has no desk phone", u.Name)
+	case s.identity.Node:
+	default:
+		return s.away(r, u.HomeSwitch, now)
 	}
 	for _, d := range s.docs.copy.Devices {
-		if d.User == u.ID && d.Enabled && d.Switch == s.identity.Node && d.Kind == designation.DeskPhone {
+		if d.User == u.ID && d.Enabled && s.Homed(d.ID) && d.Kind == designation.DeskPhone {
 			r.Branches = append(r.Branches, designation.Branch{
 				Device: d.ID, User: u.ID, Kind: d.Kind, Name: u.Name, Number: r.To.Number, Delay: d.Delay,
 			})
 		}
 	}
+	if len(r.Branches) == 0 {
+		return Route{}, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)
+	}
 	return r, nil
 }
 
-// resolveAway finds the site whose code begins what was dialled; the longest code wins. An expired peer document
-// authorizes nothing any more.
+// resolveAway finds the site whose code begins what was dialled; the longest code wins. Which of its extensions exist
+// only that site knows.
 func (s *Snapshot) resolveAway(from designation.Party, digits string, now time.Time) (Route, error) {
-	var best sitecopy.Peer
-	for _, p := range s.docs.peers {
-		if strings.HasPrefix(digits, p.SiteCode) && len(digits) > len(p.SiteCode) && len(p.SiteCode) > len(best.SiteCode) {
-			best = p
+	var best sitecopy.SiteCode
+	for _, c := range s.docs.copy.Sites {
+		if strings.HasPrefix(digits, c.Code) && len(digits) > len(c.Code) && len(c.Code) > len(best.Code) {
+			best = c
 		}
 	}
-	extension := strings.TrimPrefix(digits, best.SiteCode)
-	switch {
-	case best.SiteCode == "":
+	switch best.Site {
+	case "":
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know the number %q", digits)
-	case best.Expired(now):
-		return Route{}, errs.New(errs.CloudAway, "the cloud has been away too long to call site %s", best.SiteName)
+	case s.identity.Site:
+		return Route{}, errs.New(errs.Unknown, "nobody has the number %q", digits)
 	}
-	home := best.Homes[extension]
-	i := slices.IndexFunc(best.Switches, func(v sitecopy.Switch) bool { return home == "" || v.ID == home })
-	if i < 0 {
-		return Route{}, errs.New(errs.Unreachable, "site %s has no switch", best.SiteName)
+	p, ok := s.docs.peers[best.Site]
+	if !ok {
+		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know the switches of site %s", best.Code)
 	}
-	return Route{
-		From: from, To: designation.Party{Number: digits, Site: best.ID}, Away: &best.Switches[i].Node, Ring: s.docs.copy.Ring,
-	}, nil
+	home := homeOf(p, digits[len(best.Code):])
+	if home == "" {
+		return Route{}, errs.New(errs.Unreachable, "site %s has no switch", p.SiteName)
+	}
+	to := designation.Party{Number: digits, Site: best.Site}
+	return s.away(Route{From: from, To: to, Ring: s.docs.copy.Ring}, home, now)
+}
+
+// homeOf is the home switch of an extension of another site, "" if that has none.
+func homeOf(p sitecopy.Peer, extension string) string {
+	if home, ok := p.Homes[extension]; ok || len(p.Switches) == 0 {
+		return home
+	}
+	return p.Switches[0].ID
+}
+
+// away leads a route to another switch, if the documents still authorize that.
+func (s *Snapshot) away(r Route, home string, now time.Time) (Route, error) {
+	m, ok := s.nodes[home]
+	switch {
+	case !ok:
+		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know where %s is", home)
+	case s.revoked[home]:
+		return Route{}, errs.New(errs.Revoked, "the switch %s was revoked", m.Name)
+	case s.stale(m, now):
+		return Route{}, errs.New(errs.CloudAway, "the cloud has been away for more than %v: no calls to other sites until it is back", sitecopy.Lifetime)
+	}
+	r.Away = &m.Node
+	return r, nil
 }
 
 // Sign makes the session key with which this switch calls another without the cloud. boot is the other's present run.
@@ -121,25 +146,39 @@ func (s *Snapshot) Sign(call, leg string, r Route, boot string, now time.Time) (
 	})
 }
 
-// Accept is the plan of a call for which another switch signed the key itself. The key has been verified; the caller must
-// be homed at its signer's site.
+// Accept is the plan of a call that comes in with a verified session key.
 func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan, error) {
-	m, ok := s.nodes[c.Issuer]
-	if c.Issuer != s.identity.Org && (!ok || c.From.Site != m.site) {
-		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for a user of site %s", c.Issuer, c.From.Site)
+	if c.Issuer != s.identity.Org && !s.vouches(c.Issuer, c.From) {
+		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
-	n, ok := s.numbers[plain(c.To.Number)]
+	n, ok := s.numbers[c.To.Number]
 	if !ok {
-		return designation.Plan{}, errs.New(errs.Unknown, "nobody has the number %q", c.To.Number)
+		return designation.Plan{}, errs.New(errs.Unknown, "nobody at this site has the number %q", c.To.Number)
 	}
-	r, err := s.route(c.From, n)
+	r, err := s.route(c.From, n, now)
 	switch {
 	case err != nil:
 		return designation.Plan{}, err
 	case r.Away != nil:
-		return designation.Plan{}, errs.New(errs.Unreachable, "%s lives at another switch of this site", r.To.Name)
+		return designation.Plan{}, errs.New(errs.Unreachable, "%s lives at another switch", r.To.Name)
 	}
 	return s.Plan(c.Call, r, now), nil
+}
+
+// vouches says whether a switch that signs its own keys may call for a party: one of its site and, as far as the
+// documents tell, homed on it.
+func (s *Snapshot) vouches(node string, from designation.Party) bool {
+	m, ok := s.nodes[node]
+	if !ok || from.Site != m.site {
+		return false
+	}
+	if n, own := s.numbers[from.Number]; own {
+		u := s.users[n.User]
+		return u != nil && u.HomeSwitch == node
+	}
+	p := s.docs.peers[m.site]
+	extension, prefixed := strings.CutPrefix(from.Number, p.SiteCode)
+	return p.SiteCode == "" || !prefixed || homeOf(p, extension) == node
 }
 
 // Plan is that of a callee who lives here.

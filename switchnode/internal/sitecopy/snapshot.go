@@ -1,7 +1,7 @@
 package sitecopy
 
 import (
-	"log/slog"
+	"maps"
 	"time"
 
 	"strowger/pkg/designation"
@@ -30,12 +30,12 @@ type Snapshot struct {
 type member struct {
 	sitecopy.Switch
 	site    string
-	expires int64 // of the document that lists it
+	expires int64 // of the peer document that lists it; 0 at this site
 }
 
-func newSnapshot(id *enrol.Identity, d documents, log *slog.Logger) *Snapshot {
+func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	s := &Snapshot{
-		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: map[string]sitecopy.Peer{}},
+		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: maps.Clone(d.peers)},
 		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, revoked: map[string]bool{},
@@ -60,10 +60,9 @@ func newSnapshot(id *enrol.Identity, d documents, log *slog.Logger) *Snapshot {
 		s.numbers[c.SiteCode+n.Digits] = n
 	}
 	for _, v := range c.Switches {
-		s.nodes[v.ID] = member{v, id.Site, c.Expires}
+		s.nodes[v.ID] = member{v, id.Site, 0}
 	}
 	for site, p := range d.peers {
-		s.docs.peers[site] = p
 		for _, v := range p.Switches {
 			s.nodes[v.ID] = member{v, site, p.Expires}
 		}
@@ -72,24 +71,10 @@ func newSnapshot(id *enrol.Identity, d documents, log *slog.Logger) *Snapshot {
 		s.revoked[r.Node], s.revoked[r.Device] = true, true
 	}
 	delete(s.revoked, "")
-	s.unseal(log)
-	return s
-}
-
-// unseal opens this switch's part of the secrets.
-func (s *Snapshot) unseal(log *slog.Logger) {
-	sealed, ok := s.docs.copy.Secrets[s.identity.Node]
-	if !ok {
-		return
-	}
-	all, err := sitecopy.Unseal(s.identity.Key, s.identity.Org, s.identity.Site, s.identity.Node, sealed)
-	if err != nil {
-		log.Error("the phones' credentials in the site copy cannot be opened; no phone can register", "error", err)
-		return
-	}
-	for _, c := range all {
+	for _, c := range d.credentials {
 		s.credentials[c.Device] = c
 	}
+	return s
 }
 
 // Version is that of the site copy, 0 before the first.
@@ -113,13 +98,14 @@ func (s *Snapshot) Account(username string) (sitecopy.Device, sitecopy.Credentia
 	return *d, s.credentials[d.ID], true
 }
 
-// Homed says whether a device is a phone of this switch.
+// Homed says whether a device is a phone of this switch, and was not revoked.
 func (s *Snapshot) Homed(device string) bool {
 	d, ok := s.devices[device]
-	return ok && d.Switch == s.identity.Node
+	return ok && d.Switch == s.identity.Node && !s.revoked[device]
 }
 
-// Party is the user of a device as the other party of a call sees them, and whether both are enabled.
+// Party is the user of a device as the other party of a call sees them, and whether both are enabled and the
+// device was not revoked.
 func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) {
 	u, ok := s.users[d.User]
 	if !ok {
@@ -135,7 +121,7 @@ func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) 
 			break
 		}
 	}
-	return p, d.Enabled && u.Enabled
+	return p, d.Enabled && u.Enabled && !s.revoked[d.ID]
 }
 
 // dial is how a number of the copy is dialled from anywhere.
@@ -181,18 +167,26 @@ func (s *Snapshot) Authorize(peer trust.Name, keyHash string) error {
 	return nil
 }
 
-// SessionKey finds whose key signs session keys under a kid: the organization's, or the signing key of a switch of a
-// site whose document has not expired (2-call-flows, "When the cloud is gone").
+// SessionKey finds whose key signs session keys under a kid: the organization's, or that of a switch, which signs when
+// the cloud is gone (2-call-flows, "When the cloud is gone").
 func (s *Snapshot) SessionKey(kid string, now time.Time) (sessionkey.Key, bool) {
-	for _, set := range []sitecopy.KeySet{s.docs.copy.SessionKeys, s.identity.SessionKeys} {
-		if pub, ok := set.Key(kid); ok {
-			return sessionkey.Key{Public: pub, Issuer: s.identity.Org}, true
-		}
+	keys := s.docs.copy.SessionKeys
+	if s.Version() == 0 {
+		keys = s.identity.SessionKeys
+	}
+	if pub, ok := keys.Key(kid); ok {
+		return sessionkey.Key{Public: pub, Issuer: s.identity.Org}, true
 	}
 	m, ok := s.nodes[kid]
-	if !ok || s.revoked[kid] || now.Unix() >= m.expires {
+	if !ok || kid == s.identity.Node || s.revoked[kid] || s.stale(m, now) {
 		return sessionkey.Key{}, false
 	}
 	pub, ok := sitecopy.KeySet{kid: m.SigningKey}.Key(kid)
 	return sessionkey.Key{Public: pub, Issuer: kid}, ok
+}
+
+// stale says whether the documents are too old to authorize calls between this site and that of m. Inside the site they
+// hold for good.
+func (s *Snapshot) stale(m member, now time.Time) bool {
+	return m.site != s.identity.Site && (s.docs.copy.Expired(now) || now.Unix() >= m.expires)
 }
