@@ -69,7 +69,7 @@ func (p Program) Parse(into any, args []string) (ctx *kong.Context, code int, ok
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "%s: %v\n", p.Name, err)
 		var e *kong.ParseError
-		if name := p.Name; errors.As(err, &e) {
+		if name := p.Name; errors.As(err, &e) && e.Context != nil {
 			if node := e.Context.Selected(); node != nil {
 				name = node.FullPath()
 			}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -170,11 +171,11 @@ func (e *editor[T]) validate(object map[string]any) []rest.FieldWord {
 	huma.Validate(e.registry, e.input, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, settable, &res)
 	var details []*huma.ErrorDetail
 	for _, err := range res.Errors {
-		d, ok := err.(huma.ErrorDetailer)
-		if !ok {
+		var d *huma.ErrorDetail
+		if !errors.As(err, &d) {
 			d = &huma.ErrorDetail{Message: err.Error()}
 		}
-		details = append(details, d.ErrorDetail())
+		details = append(details, d)
 	}
 	if details == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"strowger/pkg/rest"
 )
 
-// statuses is the one place where a code becomes an HTTP status; a code that is not here is the server's fault.
+// statusOf is the one place where a code becomes an HTTP status; a code that is not here is the server's fault.
 func statusOf(c errs.Code) int {
 	switch c {
 	case errs.Invalid, errs.KeyMalformed, errs.KeyMissing:
