@@ -90,12 +90,9 @@ func split(s string, sep byte) []string {
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
-	for _, r := range s {
-		switch r {
-		case '"', '\\':
+	for _, r := range oneLine(s) {
+		if r == '"' || r == '\\' {
 			b.WriteByte('\\')
-		case '\r', '\n', 0:
-			r = ' '
 		}
 		b.WriteRune(r)
 	}
@@ -116,4 +113,10 @@ func unquote(s string) string {
 		b.WriteByte(s[0])
 	}
 	return b.String()
+}
+
+// escaped is what stands between the quotes of a display name, which sipgo writes as it is and does not unescape.
+func escaped(name string) string {
+	q := quote(name)
+	return q[1 : len(q)-1]
 }

@@ -31,6 +31,7 @@ func (e *Endpoint) request(d *Dialog, req *Request) (abandon func()) {
 	}
 	if !e.spawn(func() { e.follow(d, req, tx) }) {
 		tx.Terminate()
+		e.post(d, failed{req: req, err: errClosed})
 	}
 	return tx.Terminate
 }
@@ -154,7 +155,8 @@ func (e *Endpoint) offer(d *Dialog, in Input) bool {
 	return d.owner != nil && d.owner(d, in)
 }
 
-// post offers an input until it is taken or the dialog is closed. What the network repeats by itself is offered once.
+// post offers an input until it is taken, the dialog is closed or Run is over. What the network repeats by itself is
+// offered once.
 func (e *Endpoint) post(d *Dialog, in Input) {
 	if e.find(d.callID, d.local.tag) != d || e.offer(d, in) {
 		return
@@ -168,7 +170,9 @@ func (e *Endpoint) post(d *Dialog, in Input) {
 			return
 		}
 	}
-	time.AfterFunc(again, func() { e.post(d, in) })
+	if !e.over() {
+		time.AfterFunc(again, func() { e.post(d, in) })
+	}
 }
 
 // RequestParams is a request outside of dialogs, a REGISTER above all.

@@ -110,7 +110,7 @@ func (d *Dialog) Peer() Peer { return d.path.peer }
 
 // Remote returns the peer as From or To shows it.
 func (d *Dialog) Remote() Party {
-	return Party{Name: d.remote.name, User: d.remote.uri.User, Host: d.remote.uri.Host}
+	return Party{Name: unquote(`"` + d.remote.name + `"`), User: d.remote.uri.User, Host: d.remote.uri.Host}
 }
 
 // SDP returns the body of the INVITE of an incoming dialog, nil if it has no offer.
@@ -269,7 +269,7 @@ func contact(user, host string, port int, p Peer) URI {
 
 // response answers an incoming request of the dialog.
 func (d *Dialog) response(req *Request, code int, reason string, sdp []byte, extra ...Header) *Response {
-	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
 	if req.IsInvite() && code > 100 && code < 300 {
 		res.AppendHeader(d.contact()) // RFC 3261, 12.1.1
 		res.AppendHeader(NewHeader("Allow", allow))

@@ -114,7 +114,7 @@ func (b *bench) ticksOf(step, d time.Duration) string {
 	end := time.Now().Add(d)
 	var all []string
 	for time.Now().Before(end) {
-		time.Sleep(step)
+		<-time.After(step)
 		synctest.Wait()
 		if s := b.take(); s != "" {
 			all = append(all, s)

@@ -70,7 +70,7 @@ var (
 
 // NewEndpoint makes an endpoint. Nothing is read or sent before [Endpoint.Run].
 func NewEndpoint(cfg Config) *Endpoint {
-	globals()
+	once.Do(setGlobals)
 	e := &Endpoint{
 		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}),
 		streams: map[string]*listener{TCP: newListener(), TLS: newListener()},
@@ -177,6 +177,13 @@ func (e *Endpoint) Run(ctx context.Context) error {
 		return fmt.Errorf("close SIP transports: %w", err)
 	}
 	return nil
+}
+
+// over says that Run is ending or has ended.
+func (e *Endpoint) over() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
 }
 
 // spawn runs f in a goroutine that Run waits for, unless Run is over.

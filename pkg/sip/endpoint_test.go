@@ -231,6 +231,9 @@ func TestCallOverEveryTransport(t *testing.T) {
 			if got := string(callee.d.SDP()); got != "v=0 offer" {
 				t.Errorf("the callee got the offer %q", got)
 			}
+			if got := callee.d.Remote(); got.Name != `Ann "A"` || got.User != "1002" {
+				t.Errorf("the caller is %+v", got)
+			}
 			callee.do(func(d *Dialog) { d.Progress(180, "Ringing", NewHeader(HeaderState, "ringing")) })
 			caller.expect(Progress{Code: 180, Reason: "Ringing", State: "ringing"})
 			callee.do(func(d *Dialog) { d.Answer([]byte(big)) })

@@ -27,8 +27,18 @@ const (
 	HeaderRefusal = "Strowger-Refusal" // on final responses: the errs code
 )
 
-// NewHeader returns a header of any name. The value must not contain line ends.
-func NewHeader(name, value string) Header { return sip.NewHeader(name, value) }
+// NewHeader returns a header of any name. Line ends and NUL in the value become spaces, so that words from anywhere can
+// be passed on.
+func NewHeader(name, value string) Header { return sip.NewHeader(name, oneLine(value)) }
+
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == 0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
 
 // ParseURI reads a URI.
 func ParseURI(s string) (URI, error) {
@@ -78,7 +88,7 @@ func peerOf(m sip.Message) Peer {
 
 // Party is a party of a call as From and To show it.
 type Party struct {
-	Name string // display name
+	Name string // display name, without quotes or escapes
 	User string // number or user name
 	Host string // empty: the endpoint's own
 }

@@ -174,7 +174,7 @@ func (e *Endpoint) answer(req *Request, r *serverTx, code int, reason string, he
 		r.drop()
 		return
 	}
-	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
 	res.SipVersion = "SIP/2.0" // whatever the request's was
 	for _, h := range headers {
 		res.AppendHeader(h)

@@ -54,8 +54,8 @@ func newOutgoing(net sender, desk keeper, host string, p InviteParams) *Dialog {
 	close(owned)
 	d := &Dialog{
 		net: net, desk: desk, owner: p.Owner, owned: owned, uac: true, callID: p.CallID,
-		local:   side{name: p.From.Name, uri: URI{Scheme: "sip", User: p.From.User, Host: p.From.Host}, tag: sip.GenerateTagN(16)},
-		remote:  side{name: p.ToParty.Name, uri: plain(p.To)},
+		local:   side{name: escaped(p.From.Name), uri: URI{Scheme: "sip", User: p.From.User, Host: p.From.Host}, tag: sip.GenerateTagN(16)},
+		remote:  side{name: escaped(p.ToParty.Name), uri: plain(p.To)},
 		path:    path{peer: p.Peer, target: p.To, user: p.From.User},
 		session: p.SessionID,
 		extra:   invitation{headers: p.Headers, hops: p.Hops, creds: p.Credentials},
