@@ -4,10 +4,14 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"strowger/integration/command"
 )
 
 func main() {
-	os.Exit(command.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(command.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

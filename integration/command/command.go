@@ -19,6 +19,8 @@ type grammar struct {
 	config.Flags
 	connection
 
+	Up     upCommand     `cmd:"" help:"Run everything that a single office needs, in one process."`
+	Demo   demoCommand   `cmd:"" help:"Run two offices and place a real call between them."`
 	Login  loginCommand  `cmd:"" help:"Remember a cloud and an API key."`
 	Doctor doctorCommand `cmd:"" help:"Check that everything works, and say what to do where it does not."`
 	Org    orgCommands   `cmd:"" help:"Organizations (tenants)." aliases:"organization"`
@@ -38,6 +40,8 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Name:        "strowger",
 		Description: "A phone system with no PBX in the middle.",
 		Examples: []string{
+			"strowger demo                                               two offices on this machine, and a call",
+			"strowger up                                                 a single office, for real",
 			"strowger login https://cloud.example.com sk_...             remember where the cloud is",
 			"strowger site add Berlin --code 20                          an office",
 			"strowger switch add edge --site 20                          its switch: prints the code that enrols it",

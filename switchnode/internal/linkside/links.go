@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 
 	"strowger/pkg/link"
@@ -89,17 +90,26 @@ func (l *Links) TakeSIP(c *link.Conn, s net.Conn) {
 	}
 }
 
-// serve gives a stream to SIP and tells the calls that lost theirs.
+// serve gives a stream to SIP and tells the calls that lost theirs. The stream is known by its address before SIP reads
+// from it: its first INVITE may be there already.
 func (l *Links) serve(c *link.Conn, s net.Conn, mine bool) (sip.Peer, error) {
-	stream, err := l.sip.ServeStream(l.ctx, s)
+	addr, err := netip.ParseAddrPort(s.RemoteAddr().String())
 	if err != nil {
 		return sip.Peer{}, errors.Join(err, s.Close())
 	}
-	at := stream.Peer()
+	at := sip.Peer{Transport: sip.TCP, Addr: addr}
+	l.mu.Lock()
+	p := l.peerOf(c)
+	l.at[at] = p
+	l.mu.Unlock()
+	stream, err := l.sip.ServeStream(l.ctx, s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.peerOf(c)
-	p.stream, l.at[at] = at, p
+	if err != nil {
+		delete(l.at, at)
+		return at, errors.Join(err, s.Close())
+	}
+	p.stream = at
 	for u := range p.calls {
 		if l.at[u.stream] == nil {
 			u.stream = at

@@ -1,0 +1,314 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"strowger/integration/phone"
+	"strowger/integration/stack"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+// The speech of the demo: 8 kHz, 16 bit, mono, made with espeak-ng.
+//
+//go:embed audio/*.wav
+var audio embed.FS
+
+type demoCommand struct {
+	Once bool   `help:"Exit after the call: 0 if each side heard what the other said, else 1."`
+	Host string `help:"IP address to use. Default: this machine's outward one." placeholder:"IP"`
+	Log  bool   `help:"Show what the roles log."`
+}
+
+func (*demoCommand) unconnected() {}
+
+// callTime bounds the demo's call: set-up, both speeches, record.
+const callTime = 60 * time.Second
+
+// similar is how much of what was said must be in what was heard; G.711 alone leaves 0.99.
+const similar = 0.9
+
+// Run starts two offices and has them talk.
+func (c *demoCommand) Run(e *env) (err error) {
+	dir, err := os.MkdirTemp("", "strowger-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	d := &demo{env: e, steps: steps{out: e.err, start: time.Now()}}
+	s, err := stack.Start(e.ctx, stack.Config{
+		Data: filepath.Join(dir, "data"), Host: c.Host, Organization: "Demo",
+		Sites: []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
+		Step:  d.steps.next, Logger: c.logger(e.err),
+	})
+	if err != nil {
+		return err
+	}
+	d.stack = s
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := d.call(); err != nil || c.Once {
+		return err
+	}
+	if err := d.invite(); err != nil {
+		return err
+	}
+	return s.Wait()
+}
+
+func (c *demoCommand) logger(w io.Writer) *slog.Logger {
+	if !c.Log {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// demo is a run of the demonstration.
+type demo struct {
+	*env
+	steps steps
+	stack *stack.Stack
+}
+
+// extension is the built-in phone's in both offices.
+const extension = "1001"
+
+// call has the phone of office 20 call that of office 30 and shows what came of it.
+func (d *demo) call() error {
+	ctx, cancel := context.WithTimeout(d.ctx, callTime)
+	defer cancel()
+	d.steps.next("registering a phone in each office")
+	var running sync.WaitGroup
+	defer running.Wait()
+	phones, stop := context.WithCancel(ctx)
+	defer stop()
+	caller, err := d.phone(phones, &running, 0, "Watson", "audio/caller.wav", phone.Ring)
+	if err != nil {
+		return err
+	}
+	callee, err := d.phone(phones, &running, 1, "Bell", "audio/callee.wav", phone.Answer)
+	if err != nil {
+		return err
+	}
+	number := d.stack.Offices[1].Site.Code + extension
+	d.steps.next("phone 1001 of office 20 dials 30 1001")
+	out, err := caller.Dial(ctx, number)
+	if err != nil {
+		return err
+	}
+	var in *phone.Call
+	select {
+	case in = <-callee.Incoming():
+		d.steps.next("the phone of office 30 rings")
+	case <-out.Done():
+		return fmt.Errorf("the call failed: %v", out.Events())
+	case <-ctx.Done():
+		return fmt.Errorf("the phone of office 30 did not ring: %v", out.Events())
+	}
+	if _, err := out.Wait(ctx, phone.Answered); err != nil {
+		return err
+	}
+	d.steps.next("answered; each side plays its speech to the other")
+	heard, err := d.listen(ctx, out, in)
+	if err != nil {
+		return err
+	}
+	out.HangUp()
+	<-out.Done()
+	<-in.Done()
+	d.steps.next("fetching the record from the directory")
+	record, err := d.record(ctx)
+	d.steps.done()
+	if err != nil {
+		return err
+	}
+	if err := d.show(record); err != nil {
+		return err
+	}
+	d.say("\n%s\n", heard)
+	return nil
+}
+
+// phone makes a user with a number and a phone, and registers the phone.
+func (d *demo) phone(ctx context.Context, running *sync.WaitGroup, office int, name, speech string, p phone.Policy) (*phone.Phone, error) {
+	o := d.stack.Offices[office]
+	account, err := d.account(ctx, o, name, extension)
+	if err != nil {
+		return nil, err
+	}
+	wav, err := audio.ReadFile(speech)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := phone.ReadWAV(bytes.NewReader(wav))
+	if err != nil {
+		return nil, err
+	}
+	ph, err := phone.New(phone.Config{
+		Server: o.SIP.String(), Local: o.SIP.Addr().String(), User: account.Username, Password: account.Password, Name: name,
+		Say: samples, Policy: p, After: time.Second,
+	})
+	if err != nil {
+		return nil, err
+	}
+	running.Go(func() {
+		if err := ph.Run(ctx); err != nil {
+			d.say("phone %s: %v\n", name, err)
+		}
+	})
+	return ph, registered(ctx, ph)
+}
+
+// registered registers, again and again while the switch does not know the account yet: its copy is on the way.
+func registered(ctx context.Context, p *phone.Phone) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := p.Register(ctx)
+		var refused *phone.Refusal
+		if !errors.As(err, &refused) || refused.Code != 404 {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// account makes a user with a number and a desk phone.
+func (d *demo) account(ctx context.Context, o stack.Office, name, digits string) (rest.Device, error) {
+	u, err := d.stack.Client.Users().Create(ctx, rest.NewUser(name))
+	if err != nil {
+		return rest.Device{}, err
+	}
+	if _, err := d.stack.Client.Numbers().Create(ctx, rest.Number{Site: o.Site.ID, Digits: digits, User: u.ID}); err != nil {
+		return rest.Device{}, err
+	}
+	v := rest.NewDevice(u.ID, name+"'s phone")
+	v.Switch, v.Username = o.Switch.ID, o.Site.Code+digits
+	return d.stack.Client.Devices().Create(ctx, v)
+}
+
+// listen waits until both have heard the other's speech, and compares.
+func (d *demo) listen(ctx context.Context, out, in *phone.Call) (string, error) {
+	said := map[string][]int16{}
+	for _, f := range []string{"caller", "callee"} {
+		wav, err := audio.ReadFile("audio/" + f + ".wav")
+		if err != nil {
+			return "", err
+		}
+		if said[f], err = phone.ReadWAV(bytes.NewReader(wav)); err != nil {
+			return "", err
+		}
+	}
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		toCallee, toCaller := phone.Compare(said["caller"], in.Heard()), phone.Compare(said["callee"], out.Heard())
+		if toCallee.Score >= similar && toCaller.Score >= similar {
+			return fmt.Sprintf("Office 30 heard what office 20 said: similarity %.3f.\nOffice 20 heard what office 30 said: similarity %.3f.",
+				toCallee.Score, toCaller.Score), nil
+		}
+		select {
+		case <-tick.C:
+		case <-out.Done():
+			return "", fmt.Errorf("the call ended early: %v", out.Events())
+		case <-ctx.Done():
+			return "", fmt.Errorf("what arrived is not what was said: similarity %.3f to office 30, %.3f to office 20, want %.2f",
+				toCallee.Score, toCaller.Score, similar)
+		}
+	}
+}
+
+// record waits until the ledgers of both switches have arrived.
+func (d *demo) record(ctx context.Context) (rest.Call, error) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		p, err := d.stack.Client.Calls().Page(ctx, nil, 1, "")
+		if err != nil {
+			return rest.Call{}, err
+		}
+		if len(p.Items) > 0 && p.Items[0].State == "ended" {
+			v, err := d.stack.Client.Calls().Get(ctx, p.Items[0].ID)
+			if err != nil || bothEnded(v) {
+				return v, err
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return rest.Call{}, errors.New("the call's record did not arrive")
+		}
+	}
+}
+
+// bothEnded says whether both switches have reported the end.
+func bothEnded(v rest.Call) bool {
+	nodes := map[string]bool{}
+	for _, e := range v.Ladder {
+		if e.Kind == ledger.Ended {
+			nodes[e.Node] = true
+		}
+	}
+	return len(nodes) == 2
+}
+
+func (d *demo) show(v rest.Call) error {
+	e := *d.env
+	e.client = d.stack.Client
+	e.say("\n")
+	if e.JSON {
+		return e.show(v, nil)
+	}
+	return e.tellCall(v)
+}
+
+// invite tells how to join in with one's own phones.
+func (d *demo) invite() error {
+	d.say("\nThe offices stay up until you press Ctrl-C. Register your own SIP phones (UDP or TCP):\n\n")
+	for i, o := range d.stack.Offices {
+		for n := range 2 {
+			digits := fmt.Sprintf("20%02d", n+1)
+			v, err := d.account(d.ctx, o, fmt.Sprintf("Guest %d%d", i+1, n+1), digits)
+			if err != nil {
+				return err
+			}
+			d.say("  office %s   server %s   user %s   password %s\n", o.Site.Code, o.SIP, v.Username, v.Password)
+		}
+	}
+	d.say("\nWithin an office dial 2001 or 2002; the other office is 30 2001 from office 20, and 20 2001 from office 30.\n"+
+		"See the calls: strowger --cloud %s --key %s call list\n", d.stack.Cloud.API, d.stack.Client.Key)
+	return nil
+}
+
+// steps tells progress: each line ends with the time that its step took.
+type steps struct {
+	out   io.Writer
+	start time.Time
+	open  bool
+}
+
+func (s *steps) next(what string) {
+	s.done()
+	s.start, s.open = time.Now(), true
+	fmt.Fprintf(s.out, "%-60s", what+" ...")
+}
+
+func (s *steps) done() {
+	if s.open {
+		fmt.Fprintf(s.out, " %5.2f s\n", time.Since(s.start).Seconds())
+	}
+	s.open = false
+}

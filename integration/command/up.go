@@ -1,0 +1,78 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+
+	"strowger/integration/stack"
+)
+
+type upCommand struct {
+	Host string `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
+	Code string `help:"Dialling code of the office, at first start." default:"10"`
+	Name string `help:"Name of the office, at first start." default:"Office"`
+}
+
+func (*upCommand) unconnected() {}
+
+// reached is the first line of up --json: every address and port.
+type reached struct {
+	API    string         `json:"api"`
+	Fabric string         `json:"fabric"`
+	SIP    netip.AddrPort `json:"sip"`
+	SIPS   netip.AddrPort `json:"sips"`
+	Link   netip.AddrPort `json:"link"`
+	Data   string         `json:"data"`
+	APIKey string         `json:"api_key,omitempty"` // at first start
+}
+
+// Run runs every role for one office until it is told to stop.
+func (c *upCommand) Run(e *env) error {
+	kept, err := loadAccount(e.Data)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s, err := stack.Start(e.ctx, stack.Config{
+		Data: e.Data, Host: c.Host, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
+		Key:     kept.Key,
+		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
+		Step:    func(text string) { e.say("%s ...\n", text) },
+		Logger:  slog.New(slog.NewTextHandler(e.err, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	if kept.Key != "" && kept.Cloud != s.Cloud.API { // the port may have moved since
+		if err := (account{Cloud: s.Cloud.API, Key: kept.Key}).save(e.Data); err != nil {
+			return errors.Join(err, s.Close())
+		}
+	}
+	if err := c.tell(e, s); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return s.Wait()
+}
+
+func (c *upCommand) tell(e *env, s *stack.Stack) error {
+	o := s.Offices[0]
+	if e.JSON {
+		return json.NewEncoder(e.out).Encode(reached{
+			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
+		})
+	}
+	for _, m := range s.Moved {
+		e.say("note: %s, a free one is used\n", m)
+	}
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  API            %s\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.API, e.Data)
+	if s.Cloud.APIKey != "" {
+		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", s.Cloud.APIKey, e.Data)
+	} else {
+		e.say("\nTo add phones:\n")
+	}
+	e.say("\n  strowger user add Anna --number 1001 --site %s --phone\n", o.Site.Code)
+	return nil
+}

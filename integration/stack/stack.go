@@ -1,0 +1,220 @@
+// Package stack is every role in one process: a cloud and the switches of some offices, set up through the public API as
+// an admin would.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"strowger/cloud"
+	"strowger/pkg/enrol"
+	"strowger/pkg/rest"
+	"strowger/switchnode"
+)
+
+// Config describes a stack.
+type Config struct {
+	Data         string // folder of everything; each role has its own below
+	Host         string // address that phones use; empty: the machine's outward one
+	Organization string // name of the one organization
+	Sites        []Site // offices, each with one switch
+	// Ports are the usual ones where they are free and it is asked for, else free ones.
+	UsualPorts bool
+	// Key is the API key that an earlier run gave to KeepKey; empty at first start.
+	Key     string
+	KeepKey func(url, key string) error // called at first start, before anything depends on it
+	Step    func(string)                // tells progress; may be nil
+	Logger  *slog.Logger
+	// DB, if set, is the cloud's database instead of SQLite in Data.
+	DB string
+}
+
+// Site is an office.
+type Site struct{ Name, Code string }
+
+// Office is a site that runs.
+type Office struct {
+	Site   rest.Site
+	Switch rest.Switch
+	switchnode.Started
+}
+
+// Stack is what runs.
+type Stack struct {
+	Cloud   cloud.Started
+	Client  rest.Client
+	Offices []Office
+	Moved   []string // usual ports that were taken, in words
+
+	cfg    Config
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	parts  sync.WaitGroup
+}
+
+// Start brings a stack up and returns when phones can register. Wait or Close must follow.
+func Start(ctx context.Context, cfg Config) (*Stack, error) {
+	s := &Stack{cfg: cfg}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stack) start() error {
+	s.step("starting the directory")
+	if err := s.startCloud(); err != nil {
+		return err
+	}
+	_, pin, err := enrol.ParseAPIKey(s.cfg.Key)
+	if err != nil {
+		return fmt.Errorf("the API key of this installation: %w", err)
+	}
+	s.Client = rest.Client{BaseURL: s.Cloud.API, Key: s.cfg.Key, HTTP: enrol.Trust{Pin: pin}.Client()}
+	org, err := ensure(s.ctx, s.Client.Organizations(), rest.NewOrganization(s.cfg.Organization),
+		func(rest.Organization) bool { return true }) // a stack has one, whatever the admin called it since
+	if err != nil {
+		return err
+	}
+	s.Client.Organization = org.ID
+	for i, site := range s.cfg.Sites {
+		s.step(fmt.Sprintf("starting the switch of %s", site.Name))
+		o, err := s.startOffice(i, site)
+		if err != nil {
+			return fmt.Errorf("office %s: %w", site.Name, err)
+		}
+		s.Offices = append(s.Offices, o)
+	}
+	return nil
+}
+
+func (s *Stack) step(text string) {
+	if s.cfg.Step != nil {
+		s.cfg.Step(text)
+	}
+}
+
+// startCloud runs the cloud and waits until it serves.
+func (s *Stack) startCloud() error {
+	ports := s.ports()
+	cfg := cloud.Config{
+		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: filepath.Join(s.cfg.Data, "master.key"),
+		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: "",
+		Logger: s.cfg.Logger.With("role", "cloud"),
+	}
+	if s.cfg.Host != "" {
+		cfg.Host = []string{s.cfg.Host, "localhost", "127.0.0.1"}
+	}
+	if ports.err != nil {
+		return ports.err
+	}
+	started := make(chan cloud.Started, 1)
+	cfg.Started = func(c cloud.Started) { started <- c }
+	s.run("cloud", func(ctx context.Context) error { return cloud.Run(ctx, cfg) })
+	select {
+	case s.Cloud = <-started:
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+	if s.Cloud.APIKey != "" {
+		s.cfg.Key = s.Cloud.APIKey
+		if s.cfg.KeepKey != nil {
+			return s.cfg.KeepKey(s.Cloud.API, s.Cloud.APIKey)
+		}
+	}
+	return nil
+}
+
+// startOffice makes what the registry lacks of an office, and runs its switch.
+func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
+	o.Site, err = ensure(s.ctx, s.Client.Sites(), rest.Site{Name: site.Name, Code: site.Code},
+		func(v rest.Site) bool { return len(s.cfg.Sites) == 1 || v.Code == site.Code })
+	if err != nil {
+		return o, err
+	}
+	o.Switch, err = ensure(s.ctx, s.Client.Switches(), rest.Switch{Name: "switch-" + site.Code, Site: o.Site.ID},
+		func(v rest.Switch) bool { return v.Site == o.Site.ID })
+	if err != nil {
+		return o, err
+	}
+	cfg, err := s.switchConfig(i, o)
+	if err != nil {
+		return o, err
+	}
+	started := make(chan switchnode.Started, 1)
+	cfg.Started = func(n switchnode.Started) { started <- n }
+	s.run("switch "+o.Switch.Name, func(ctx context.Context) error { return switchnode.Run(ctx, cfg) })
+	select {
+	case o.Started = <-started:
+		return o, nil
+	case <-s.ctx.Done():
+		return o, context.Cause(s.ctx)
+	}
+}
+
+func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
+	ports := s.ports()
+	if i > 0 {
+		ports.usual = false // the first office has the usual ports
+	}
+	cfg := switchnode.Config{
+		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host,
+		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443),
+		RTP: "0", Metrics: "", Logger: s.cfg.Logger.With("role", "switch"),
+	}
+	if s.cfg.UsualPorts {
+		cfg.RTP = "20000-29999"
+	}
+	if ports.err != nil || o.Switch.State != "new" {
+		return cfg, ports.err
+	}
+	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)
+	cfg.Enroll = code.Code
+	return cfg, err
+}
+
+// run starts a role; its failure ends the stack.
+func (s *Stack) run(name string, role func(context.Context) error) {
+	s.parts.Go(func() {
+		err := role(s.ctx)
+		if err == nil && s.ctx.Err() == nil {
+			err = errors.New("stopped by itself")
+		}
+		if err != nil {
+			s.cancel(fmt.Errorf("%s: %w", name, err))
+		}
+	})
+}
+
+// Wait waits until the stack's context ends or a role fails, and for all roles to be done.
+func (s *Stack) Wait() error {
+	<-s.ctx.Done()
+	s.parts.Wait()
+	if err := context.Cause(s.ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, errClosed) {
+		return err
+	}
+	return nil
+}
+
+var errClosed = errors.New("closed")
+
+// Close ends the stack and waits for it.
+func (s *Stack) Close() error {
+	s.cancel(errClosed)
+	return s.Wait()
+}
+
+// ensure returns the object that is wanted, or makes it: a first start that was cut off is taken up where it ended.
+func ensure[T any](ctx context.Context, c rest.Collection[T], v T, wanted func(T) bool) (T, error) {
+	for have, err := range c.All(ctx, nil) {
+		if err != nil || wanted(have) {
+			return have, err
+		}
+	}
+	return c.Create(ctx, v)
+}
