@@ -1,7 +1,7 @@
 // Package digest is the server side of SIP digest authentication: RFC 3261, 22, with the algorithms and the order of
 // challenges of RFC 8760 and the rules of RFC 7616.
 //
-// Challenges offer SHA-256 first, then MD5, with qop=auth. Nonces need no memory until they are used with the right
+// Challenges offer SHA-256 first, then MD5, with qop=auth, unless told otherwise. Nonces need no memory until they are used with the right
 // password: they carry their time and a MAC. From then on the counts seen with a nonce are kept while it lives, so that
 // a request that is sent again is refused. The password itself is never needed, only its HA1.
 package digest
@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ type Config struct {
 	// Lookup returns a user's HA1, or false if there is no such user.
 	Lookup func(user string) (HA1, bool)
 	Now    func() time.Time
+	// Algorithms are offered in this order, and no others are accepted; nil is SHA256 and MD5. Some phones do not ignore a
+	// challenge that they cannot answer, as RFC 8760, 2.4 asks, but give up.
+	Algorithms []string
 	// Lifetime of a nonce, and how many used ones to keep; 0 is the default. When more are used, old ones become stale
 	// early.
 	Lifetime time.Duration
@@ -68,6 +72,9 @@ type Server struct {
 
 // New returns a Server whose nonces are valid at this Server only.
 func New(cfg Config) *Server {
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = []string{SHA256, MD5} // RFC 8760, 2.3: most preferred first
+	}
 	if cfg.Lifetime == 0 {
 		cfg.Lifetime = DefaultLifetime
 	}
@@ -88,7 +95,7 @@ func (s *Server) Challenges(stale bool) []string {
 		flag = ", stale=true"
 	}
 	var all []string
-	for _, a := range []string{algorithmSHA256, algorithmMD5} { // RFC 8760, 2.3: most preferred first
+	for _, a := range s.cfg.Algorithms {
 		all = append(all, fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s, qop="auth"%s`, s.cfg.Realm, nonce, a, flag))
 	}
 	return all
@@ -107,7 +114,7 @@ func (s *Server) Verify(method, requestURI string, authorization []string) (user
 	}
 	known, ok := s.cfg.Lookup(c.user)
 	ha1 := known.MD5
-	if c.algorithm == algorithmSHA256 {
+	if c.algorithm == SHA256 {
 		ha1 = known.SHA256
 	}
 	// The same work for unknown users, so that the time of an answer does not tell who exists.
@@ -138,6 +145,9 @@ func (s *Server) pick(authorization []string) (credentials, error) {
 		if err != nil {
 			return credentials{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
+		if !slices.Contains(s.cfg.Algorithms, c.algorithm) {
+			return credentials{}, fmt.Errorf("%w: algorithm %s was not offered", ErrMalformed, c.algorithm)
+		}
 		return c, nil
 	}
 	return credentials{}, ErrMissing
@@ -146,7 +156,7 @@ func (s *Server) pick(authorization []string) (credentials, error) {
 // expected is the response of who knows the password (RFC 7616, 3.4.1: qop=auth).
 func (c credentials) expected(ha1, method string) string {
 	h := md5.New
-	if c.algorithm == algorithmSHA256 {
+	if c.algorithm == SHA256 {
 		h = sha256.New
 	}
 	ha2 := sum(h, method+":"+c.uri)

@@ -52,7 +52,7 @@ func (p phone) answer(t rapid.TB, challenge, method string) string {
 		t.Fatal(err)
 	}
 	h := func() hash.Hash { return md5.New() }
-	if p.algorithm == algorithmSHA256 {
+	if p.algorithm == SHA256 {
 		h = sha256.New
 	}
 	nc := fmt.Sprintf("%08x", p.nc)
@@ -63,7 +63,27 @@ func (p phone) answer(t rapid.TB, challenge, method string) string {
 }
 
 func good() phone {
-	return phone{user: "1001", password: "right", algorithm: algorithmSHA256, uri: uri, nc: 1}
+	return phone{user: "1001", password: "right", algorithm: SHA256, uri: uri, nc: 1}
+}
+
+// TestAlgorithms offers one algorithm: no other is taken.
+func TestAlgorithms(t *testing.T) {
+	c := &clock{time.Unix(1e9, 0)}
+	for _, offered := range []string{MD5, SHA256} {
+		s := New(Config{Realm: realm, Now: c.Now, Algorithms: []string{offered}, Lookup: server(c, 0).cfg.Lookup})
+		all := s.Challenges(false)
+		if len(all) != 1 || !strings.Contains(all[0], "algorithm="+offered+",") {
+			t.Fatalf("challenges %q, want one for %s", all, offered)
+		}
+		for i, algorithm := range []string{MD5, SHA256} {
+			p := good()
+			p.algorithm, p.nc = algorithm, uint32(i+1)
+			_, err := s.Verify("REGISTER", uri, []string{p.answer(t, all[0], "REGISTER")})
+			if want := algorithm == offered; want != (err == nil) || err != nil && !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s offered, %s used: %v", offered, algorithm, err)
+			}
+		}
+	}
 }
 
 func TestChallenges(t *testing.T) {
@@ -91,9 +111,9 @@ func TestVerify(t *testing.T) {
 		want   error
 	}{
 		{"SHA-256", func(*phone) {}, "", nil},
-		{"MD5", func(p *phone) { p.algorithm = algorithmMD5 }, "", nil},
+		{"MD5", func(p *phone) { p.algorithm = MD5 }, "", nil},
 		{"wrong password", func(p *phone) { p.password = "wrong" }, "", ErrWrongPassword},
-		{"wrong password by MD5", func(p *phone) { p.password, p.algorithm = "wrong", algorithmMD5 }, "", ErrWrongPassword},
+		{"wrong password by MD5", func(p *phone) { p.password, p.algorithm = "wrong", MD5 }, "", ErrWrongPassword},
 		{"unknown user", func(p *phone) { p.user = "1002" }, "", ErrUnknownUser},
 		{"signed another method", func(*phone) {}, "INVITE", ErrWrongPassword},
 		{"signed another URI", func(p *phone) { p.uri = "sip:10.0.0.2" }, "", ErrMalformed},
@@ -122,11 +142,11 @@ func TestVerify(t *testing.T) {
 // RFC 7616, 3.9.1.
 func TestVectors(t *testing.T) {
 	for algorithm, want := range map[string]string{
-		algorithmMD5:    "8ca523f5e9506fed4657c9700eebdbec",
-		algorithmSHA256: "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+		MD5:    "8ca523f5e9506fed4657c9700eebdbec",
+		SHA256: "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
 	} {
 		h := func() hash.Hash { return md5.New() }
-		if algorithm == algorithmSHA256 {
+		if algorithm == SHA256 {
 			h = sha256.New
 		}
 		c := credentials{nonce: "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", uri: "/dir/index.html", nc: "00000001",

@@ -9,8 +9,8 @@ import (
 
 // Names of algorithms (RFC 7616, 3.3).
 const (
-	algorithmMD5    = "MD5"
-	algorithmSHA256 = "SHA-256"
+	MD5    = "MD5"
+	SHA256 = "SHA-256"
 )
 
 // Limits of an Authorization header.
@@ -97,10 +97,10 @@ func read(p map[string]string) (credentials, error) {
 	}
 	c := credentials{user: p["username"], nonce: p["nonce"], uri: p["uri"], response: p["response"], cnonce: p["cnonce"], nc: p["nc"]}
 	switch a := p["algorithm"]; {
-	case a == "", strings.EqualFold(a, algorithmMD5): // RFC 7616, 3.3: MD5 if absent
-		c.algorithm = algorithmMD5
-	case strings.EqualFold(a, algorithmSHA256):
-		c.algorithm = algorithmSHA256
+	case a == "", strings.EqualFold(a, MD5): // RFC 7616, 3.3: MD5 if absent
+		c.algorithm = MD5
+	case strings.EqualFold(a, SHA256):
+		c.algorithm = SHA256
 	default:
 		return c, fmt.Errorf("algorithm %q was not offered", clip(a))
 	}

@@ -29,9 +29,10 @@ type Account struct {
 
 // Config is what the phone side needs.
 type Config struct {
-	Node      string // name of this switch, for ladders
-	Realm     string // organization id
-	Host      string // address that phones use for us
+	Node      string   // name of this switch, for ladders
+	Realm     string   // organization id
+	Digest    []string // algorithms to offer, as of digest.Config
+	Host      string   // address that phones use for us
 	Accounts  func(username string) (Account, bool)
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
@@ -50,7 +51,7 @@ type Phones struct {
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
 	p := &Phones{cfg: cfg}
-	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
+	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
 	}})
