@@ -1,0 +1,151 @@
+//go:build peers
+
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// baresipConfig is the configuration of one phone: no sound card, its microphone is a file, what it hears is recorded.
+// It signs in only when told to, so that no event is missed.
+const baresipConfig = `poll_method epoll
+sip_listen %[1]s:5060
+call_local_timeout 120
+call_max_calls 1
+audio_player aubridge,null
+audio_source aufile,%[2]s/tone.wav
+audio_alert aubridge,null
+audio_level no
+ausrc_format s16
+auplay_format s16
+auenc_format s16
+audec_format s16
+rtp_ports 10000-10100
+jitter_buffer_delay 5-10
+module_path /usr/lib/baresip/modules
+module g711.so
+module g722.so
+module opus.so
+module aufile.so
+module aubridge.so
+module sndfile.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+snd_path %[2]s
+ctrl_tcp_listen %[1]s:4444
+`
+
+// handset is how a phone is set up.
+type handset struct {
+	transport string // "udp", "tcp" or "tls"; empty is udp
+	codec     codec  // the only one that it has
+	tone      float64
+	password  string // instead of the account's
+}
+
+// The tones that two phones of a call send each other.
+const (
+	low  = 440
+	high = 1000
+)
+
+// phone is a running baresip.
+type phone struct {
+	*control
+	*process
+	account
+	handset
+	host host
+	dir  string
+}
+
+// baresip starts a phone of an office on a machine of its own. It is not signed in yet.
+func (o *office) baresip(t *testing.T, a account, set handset) *phone {
+	t.Helper()
+	if set.transport == "" {
+		set.transport = "udp"
+	}
+	p := &phone{account: a, handset: set, host: o.net.host(t), dir: t.TempDir()}
+	if err := writeTone(filepath.Join(p.dir, "tone.wav"), set.codec, set.tone); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"config": fmt.Sprintf(baresipConfig, p.host.addr, p.dir), "accounts": "", "contacts": ""}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.process = start(t, p.host, "baresip", "-s", "-f", p.dir) // -s: the SIP messages go into its output
+	p.control = dialControl(t, "phone "+a.dial, netip.AddrPortFrom(p.host.addr, 4444).String())
+	return p
+}
+
+// signIn tells the phone its account; it registers at once.
+func (p *phone) signIn(t *testing.T) {
+	t.Helper()
+	at := p.office.started.SIP
+	if p.transport == "tls" {
+		at = p.office.started.SIPS
+	}
+	password := p.account.password
+	if p.handset.password != "" {
+		password = p.handset.password
+	}
+	p.do(t, "uanew", fmt.Sprintf(`<sip:%s@%s;transport=%s>;outbound="sip:%s;transport=%s";auth_pass=%s;regint=300;audio_codecs=%s`,
+		p.username, at, p.transport, at, p.transport, password, p.codec.baresip))
+}
+
+// phone starts a phone and waits until it is registered.
+func (o *office) phone(t *testing.T, a account, set handset) *phone {
+	t.Helper()
+	p := o.baresip(t, a, set)
+	p.signIn(t)
+	p.await(t, "REGISTER_OK")
+	return p
+}
+
+// recording is what the phone has heard in its latest call.
+func (p *phone) recording() ([]int16, error) {
+	files, err := filepath.Glob(filepath.Join(p.dir, "dump-*-dec.wav"))
+	if err != nil || len(files) == 0 {
+		return nil, errors.Join(err, errors.New("nothing was recorded"))
+	}
+	return readSamples(slices.Max(files), p.codec) // the names are times
+}
+
+// hears waits until the phone has heard a tone.
+func (p *phone) hears(t *testing.T, tone float64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s hears %v Hz", p.control.name, tone), func() error {
+		samples, err := p.recording()
+		if err != nil {
+			return err
+		}
+		return expectTone(samples, p.codec.rate, tone)
+	})
+}
+
+// call has one phone call another; it returns when both are in the call.
+func call(t *testing.T, from, to *phone, dialled string) {
+	t.Helper()
+	from.do(t, "dial", dialled)
+	to.await(t, "CALL_INCOMING")
+	from.await(t, "CALL_RINGING")
+	to.do(t, "accept", "")
+	from.await(t, "CALL_ESTABLISHED")
+	to.await(t, "CALL_ESTABLISHED")
+}
+
+// talk checks that each phone of a call hears what the other sends.
+func talk(t *testing.T, a, b *phone) {
+	t.Helper()
+	a.hears(t, b.tone)
+	b.hears(t, a.tone)
+}

@@ -1,0 +1,259 @@
+//go:build peers
+
+package peers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"strowger/cloud"
+	"strowger/pkg/enrol"
+	"strowger/pkg/rest"
+	"strowger/switchnode"
+)
+
+// deployment is a cloud and the switches of two offices, each program on a machine of its own, set up as an operator
+// does it: the cloud is started, the registry filled over its API, and each switch enrolled with its code.
+type deployment struct {
+	net     *network
+	machine host // of the cloud
+	dir     string
+	started cloud.Started
+	cloud   *process
+	api     rest.Client
+	x, y    *office
+
+	organization rest.Organization
+}
+
+// office is one site with its switch.
+type office struct {
+	net      *network
+	machine  host
+	dir      string
+	site     rest.Site
+	node     rest.Switch
+	sw       *process
+	started  switchnode.Started
+	accounts chan account
+}
+
+// account is a user with a number and a phone that may sign in.
+type account struct {
+	office    *office
+	user      rest.User
+	device    string
+	username  string
+	password  string
+	extension string // dialled within the office
+	dial      string // dialled from everywhere
+}
+
+// accountsPerOffice is as many phones as the tests of one deployment need in one office.
+const accountsPerOffice = 40
+
+// deploy brings up a deployment on a network of its own.
+func deploy(t *testing.T, network int) *deployment {
+	t.Helper()
+	need(t)
+	d := &deployment{net: newNetwork(t, network), dir: t.TempDir()}
+	d.machine = d.net.host(t)
+	d.startCloud(t)
+	_, pin, err := enrol.ParseAPIKey(d.started.APIKey)
+	if err != nil {
+		t.Fatalf("API key of the first start: %v", err)
+	}
+	client := enrol.Trust{Pin: pin}.Client()
+	t.Cleanup(client.CloseIdleConnections)
+	d.api = rest.Client{BaseURL: d.started.API, Key: d.started.APIKey, HTTP: client}
+	d.organization = create(t, d.api.Organizations(), rest.NewOrganization("Peers"))
+	d.x, d.y = d.office(t, "20"), d.office(t, "30")
+	return d
+}
+
+// startCloud starts the cloud, for the first time or again.
+func (d *deployment) startCloud(t *testing.T) {
+	t.Helper()
+	d.cloud = start(t, d.machine, program("cloud"), "--data", filepath.Join(d.dir, "data"),
+		"--master-key-file", filepath.Join(d.dir, "master.key"), "--host", d.machine.addr.String(), "--metrics", "", "--json")
+	var s cloud.Started
+	if err := json.Unmarshal([]byte(d.cloud.firstLine(t)), &s); err != nil {
+		t.Fatalf("first line of the cloud: %v", err)
+	}
+	d.started = s
+}
+
+// office adds a site with a switch and its phones, and enrols the switch.
+func (d *deployment) office(t *testing.T, code string) *office {
+	t.Helper()
+	o := &office{net: d.net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
+	o.site = create(t, d.api.Sites(), rest.Site{Name: "Office " + code, Code: code})
+	o.node = create(t, d.api.Switches(), rest.Switch{Name: "edge-" + code, Site: o.site.ID})
+	for i := range accountsPerOffice {
+		o.accounts <- d.addPhone(t, o, fmt.Sprint(1001+i))
+	}
+	enrolment, err := d.api.EnrolmentCode(t.Context(), o.node.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.machine = d.net.host(t)
+	o.startSwitch(t, "--enroll", enrolment.Code, "--cloud", d.started.API)
+	d.waitLive(t, o)
+	return o
+}
+
+// waitLive waits until the cloud knows that the switch of an office serves.
+func (d *deployment) waitLive(t *testing.T, o *office) {
+	t.Helper()
+	eventually(t, o.node.Name+" is live", func() error {
+		sw, err := d.api.Switches().Get(t.Context(), o.node.ID)
+		if err == nil && !sw.Live {
+			err = errors.New("no lease")
+		}
+		return err
+	})
+}
+
+// startSwitch starts the switch of the office, for the first time or again.
+func (o *office) startSwitch(t *testing.T, args ...string) {
+	t.Helper()
+	args = append(args, "--digest", "MD5", "--data", o.dir, "--host", o.machine.addr.String(), "--metrics", "", "--json")
+	o.sw = start(t, o.machine, program("switchnode"), args...)
+	if err := json.Unmarshal([]byte(o.sw.firstLine(t)), &o.started); err != nil {
+		t.Fatalf("first line of the switch: %v", err)
+	}
+}
+
+// create adds an object to the registry.
+func create[T any](t *testing.T, c rest.Collection[T], v T) T {
+	t.Helper()
+	made, err := c.Create(t.Context(), v)
+	if err != nil {
+		t.Fatalf("create %T: %v", v, err)
+	}
+	return made
+}
+
+// addPhone adds a user with an extension and a desk phone.
+func (d *deployment) addPhone(t *testing.T, o *office, extension string) account {
+	t.Helper()
+	user := create(t, d.api.Users(), rest.NewUser("User "+o.site.Code+extension))
+	phone := rest.NewDevice(user.ID, "Phone "+o.site.Code+extension)
+	phone.Switch = o.node.ID
+	device := create(t, d.api.Devices(), phone)
+	number := create(t, d.api.Numbers(), rest.Number{Site: o.site.ID, Digits: extension, User: user.ID})
+	return account{
+		office: o, user: user, device: device.ID, username: device.Username, password: device.Password,
+		extension: extension, dial: number.Dial,
+	}
+}
+
+// account hands out an account that no other test uses.
+func (o *office) account(t *testing.T) account {
+	t.Helper()
+	select {
+	case a := <-o.accounts:
+		return a
+	default:
+		t.Fatalf("more than %d accounts of %s are used", accountsPerOffice, o.site.Name)
+		return account{}
+	}
+}
+
+// pair starts a phone in each of two offices.
+func pair(t *testing.T, from, to *office, c codec) (a, b *phone) {
+	t.Helper()
+	return from.phone(t, from.account(t), handset{codec: c, tone: low}), to.phone(t, to.account(t), handset{codec: c, tone: high})
+}
+
+// outcome is how a call ended, as its record must say it.
+type outcome struct {
+	code string
+	sip  int
+	by   string
+}
+
+var hungUpByCaller = outcome{"normal", 200, "caller"}
+
+// record waits for the finished record of the latest call of an account and checks how it ended.
+func (d *deployment) record(t *testing.T, caller account, want outcome) rest.Call {
+	t.Helper()
+	var c rest.Call
+	eventually(t, "record of the call from "+caller.dial, func() error {
+		page, err := d.api.Calls().Page(t.Context(), rest.Filter{"user": caller.user.ID}, 1, "")
+		switch {
+		case err != nil:
+			return err
+		case len(page.Items) == 0:
+			return errors.New("no call")
+		case page.Items[0].State != "ended":
+			return fmt.Errorf("it is %q", page.Items[0].State)
+		}
+		c, err = d.api.Calls().Get(t.Context(), page.Items[0].ID)
+		return err
+	})
+	switch {
+	case c.Cause == nil:
+		t.Fatalf("call %s ended without a cause", c.ID)
+	case c.Cause.Code != want.code || c.Cause.SIP != want.sip || c.EndedBy != want.by:
+		t.Errorf("call %s was ended by %q with %+v, want %+v", c.ID, c.EndedBy, *c.Cause, want)
+	case c.Cause.Q850 < 1 || c.Cause.Q850 > 127 || c.Cause.Words == "":
+		t.Errorf("call %s: cause %+v lacks a Q.850 value or words", c.ID, *c.Cause)
+	}
+	if c.From.User != caller.user.ID || c.From.Number != caller.dial || c.EndedAt == nil {
+		t.Errorf("call %s: from %+v at %v to %v, want user %s and number %s", c.ID, c.From, c.StartedAt, c.EndedAt, caller.user.ID, caller.dial)
+	}
+	if t.Failed() {
+		t.Log(ladder(c))
+	}
+	return c
+}
+
+// conversation checks the record of a call that was answered: both parties, codec, and what each leg measured. The
+// phones' own legs are the ones that name a device.
+func (d *deployment) conversation(t *testing.T, from, to account, codec string, want outcome) rest.Call {
+	t.Helper()
+	c := d.record(t, from, want)
+	if c.To.User != to.user.ID || c.To.Number != to.dial {
+		t.Errorf("call %s: to %+v, want user %s and number %s", c.ID, c.To, to.user.ID, to.dial)
+	}
+	if c.AnsweredAt == nil || c.RingingAt == nil || c.Codec != codec {
+		t.Errorf("call %s: ringing at %v, answered at %v, codec %q; want times and %q", c.ID, c.RingingAt, c.AnsweredAt, c.Codec, codec)
+	}
+	for _, device := range []string{from.device, to.device} {
+		found := false
+		for _, l := range c.Legs {
+			if l.Device != device {
+				continue
+			}
+			found = true
+			switch q := l.Quality; {
+			case q == nil:
+				t.Errorf("call %s: leg %s of device %s has no quality", c.ID, l.Leg, device)
+			case q.PacketsReceived == 0 || q.PacketsSent == 0:
+				t.Errorf("call %s: leg %s of device %s: %+v, want packets both ways", c.ID, l.Leg, device, *q)
+			}
+			if l.Codec != codec || l.Local == "" || l.Remote == "" {
+				t.Errorf("call %s: leg %s: codec %q from %q to %q, want %q and addresses", c.ID, l.Leg, l.Codec, l.Local, l.Remote, codec)
+			}
+		}
+		if !found {
+			t.Errorf("call %s: no leg of device %s in %+v", c.ID, device, c.Legs)
+		}
+	}
+	return c
+}
+
+// ladder is the events of a call for the log of a failed test.
+func ladder(c rest.Call) string {
+	var b strings.Builder
+	for _, e := range c.Ladder {
+		line, err := json.Marshal(e)
+		fmt.Fprintln(&b, string(line), err)
+	}
+	return b.String()
+}

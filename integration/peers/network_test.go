@@ -1,0 +1,78 @@
+//go:build peers
+
+package peers
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// network is one Ethernet segment, 10.99.N.0/24. The test itself is on it as well, at .254.
+type network struct {
+	number int
+	mu     sync.Mutex
+	hosts  int
+}
+
+// newNetwork makes the network of a number, which no other of this run may have.
+func newNetwork(t *testing.T, number int) *network {
+	t.Helper()
+	n := &network{number: number}
+	n.ip(t, "link add %s type bridge", n.bridge())
+	n.ip(t, "addr add 10.99.%d.254/24 dev %s", number, n.bridge())
+	n.ip(t, "link set %s up", n.bridge())
+	t.Cleanup(func() { n.remove(t, "link del "+n.bridge()) })
+	return n
+}
+
+func (n *network) bridge() string { return fmt.Sprintf("lan%d", n.number) }
+
+func (n *network) ip(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if err := ip(t.Context(), fmt.Sprintf(format, args...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remove runs when the test's own context is over.
+func (n *network) remove(t *testing.T, line string) {
+	if err := ip(context.Background(), line); err != nil {
+		t.Error(err)
+	}
+}
+
+// host is a machine of its own on a network: a namespace with one Ethernet port.
+type host struct {
+	name string
+	addr netip.Addr
+}
+
+// host adds a machine; it goes when the test ends.
+func (n *network) host(t *testing.T) host {
+	t.Helper()
+	n.mu.Lock()
+	n.hosts++
+	h := host{
+		name: fmt.Sprintf("n%dh%d", n.number, n.hosts),
+		addr: netip.AddrFrom4([4]byte{10, 99, byte(n.number), byte(n.hosts)}),
+	}
+	n.mu.Unlock()
+	n.ip(t, "netns add %s", h.name)
+	t.Cleanup(func() { n.remove(t, "netns del "+h.name) })
+	n.ip(t, "link add %s type veth peer name eth0 netns %s", h.name, h.name)
+	n.ip(t, "link set %s master %s up", h.name, n.bridge())
+	n.ip(t, "-n %s link set lo up", h.name)
+	n.ip(t, "-n %s addr add %s/24 dev eth0", h.name, h.addr)
+	n.ip(t, "-n %s link set eth0 up", h.name)
+	n.ip(t, "-n %s route add default via 10.99.%d.254", h.name, n.number)
+	return h
+}
+
+// command is a program on this machine.
+func (h host) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.name, name}, args...)...)
+}

@@ -1,0 +1,128 @@
+//go:build peers
+
+package peers
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"text/template"
+)
+
+// sipp is one run of SIPp on a machine: one scenario, one call.
+type sipp struct {
+	*process
+	dir string
+}
+
+// scenario is what the template of a scenario may use.
+type scenario struct {
+	User     string // SIP user name that signs in
+	Password string
+	Dialled  string
+	Code     int // with which to refuse
+	Reason   string
+}
+
+// line is a SIPp that plays one account's phone: the scenarios that it runs share its machine and its port.
+type line struct {
+	account
+	host host
+}
+
+// line gives an account a machine for SIPp.
+func (o *office) line(t *testing.T, a account) line {
+	t.Helper()
+	return line{account: a, host: o.net.host(t)}
+}
+
+// run starts a scenario against the switch of the line's office. Its text is a template over scenario.
+func (l line) run(t *testing.T, text string, s scenario, args ...string) *sipp {
+	t.Helper()
+	if s.User == "" {
+		s.User, s.Password = l.username, l.account.password
+	}
+	dir := t.TempDir()
+	var b bytes.Buffer
+	tmpl := template.Must(template.New("scenario").Parse(partials + text))
+	if err := tmpl.Execute(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "scenario.xml")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ip := l.host.addr.String()
+	args = append([]string{
+		l.office.started.SIP.String(), "-sf", file, "-i", ip, "-mi", ip, "-p", "5060", "-mp", "10000", "-m", "1", "-nostdin",
+		"-timeout", "40s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(dir, "stat.csv"), "-fd", "1",
+		"-trace_msg", "-message_file", filepath.Join(dir, "messages.log"), "-trace_err", "-error_file", filepath.Join(dir, "errors.log"),
+	}, args...)
+	p := &sipp{process: start(t, l.host, "sipp", args...), dir: dir}
+	p.cmd.Dir = dir
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		for _, name := range []string{"messages.log", "errors.log"} {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				t.Logf("sipp of %s, %s:\n%s", l.dial, name, tail(string(b)))
+			}
+		}
+	})
+	return p
+}
+
+// good waits for the end of the scenario and wants its one call to have gone as written.
+func (s *sipp) good(t *testing.T) {
+	t.Helper()
+	if err := s.wait(t); err != nil {
+		t.Fatalf("sipp: %v", err)
+	}
+	stats, err := readStats(filepath.Join(s.dir, "stat.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats["SuccessfulCall(C)"] != 1 || stats["FailedCall(C)"] != 0 {
+		t.Fatalf("sipp counted %v successful and %v failed calls, want 1 and 0", stats["SuccessfulCall(C)"], stats["FailedCall(C)"])
+	}
+}
+
+// readStats reads the last row of SIPp's statistics, the numbers of it.
+func readStats(path string) (map[string]int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.FieldsPerRecord = ';', -1
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) < 2 {
+		return nil, fmt.Errorf("%s has %d rows, want a head and values", path, len(rows))
+	}
+	stats := map[string]int{}
+	last := rows[len(rows)-1]
+	for i, name := range rows[0] {
+		if i < len(last) {
+			if n, err := strconv.Atoi(strings.TrimSpace(last[i])); err == nil {
+				stats[name] = n
+			}
+		}
+	}
+	return stats, nil
+}
+
+// register signs the line's phone in.
+func (l line) register(t *testing.T) {
+	t.Helper()
+	l.run(t, registerScenario, scenario{}).good(t)
+}

@@ -1,0 +1,96 @@
+//go:build peers
+
+package peers
+
+import (
+	"encoding/binary"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+
+	"strowger/pkg/rtp"
+	"strowger/pkg/rtp/g711"
+)
+
+// tap listens on the wire to the PCMU audio that reaches one machine: baresip stops to record when a call was on hold.
+type tap struct {
+	mu      sync.Mutex
+	samples []int16
+}
+
+// listen taps a machine until the test ends.
+func listen(t *testing.T, h host) *tap {
+	t.Helper()
+	port, err := net.InterfaceByName(h.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// packet(7): the protocol is in network order; all protocols, since others are not told what the machine is sent.
+	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, syscall.ETH_P_ALL))
+	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, int(all))
+	if err != nil {
+		t.Fatal(os.NewSyscallError("socket", err))
+	}
+	socket := os.NewFile(uintptr(fd), "tap of "+h.name)
+	if err := syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: all, Ifindex: port.Index}); err != nil {
+		t.Fatal(os.NewSyscallError("bind", err))
+	}
+	w := &tap{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		frame := make([]byte, 2048)
+		for {
+			n, err := socket.Read(frame)
+			if err != nil {
+				return // closed
+			}
+			w.take(frame[:n], h)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = socket.Close() // it was only read
+		<-done
+	})
+	return w
+}
+
+// take keeps the audio of a frame, if it is RTP of PCMU to the machine.
+func (w *tap) take(frame []byte, h host) {
+	const ethernet, udp, mostReserved = 14, 8, 1024
+	if len(frame) < ethernet+20 || binary.BigEndian.Uint16(frame[12:]) != syscall.ETH_P_IP {
+		return
+	}
+	ip := frame[ethernet:]
+	header := int(ip[0]&0x0f) * 4
+	if ip[9] != syscall.IPPROTO_UDP || [4]byte(ip[16:20]) != h.addr.As4() || len(ip) < header+udp {
+		return
+	}
+	length := int(binary.BigEndian.Uint16(ip[header+4:])) // of UDP; the frame may be padded
+	if len(ip) < header+length || length < udp {
+		return
+	}
+	packet, payload, err := rtp.Parse(ip[header+udp : header+length])
+	if err != nil || packet.PT != 0 || rtp.IsControl(ip[header+udp:]) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples = g711.Mu.Decode(w.samples, payload)
+}
+
+// forget drops what was heard.
+func (w *tap) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples = nil
+}
+
+// heard is what came since the last forget, one sample in 8000 of a second each.
+func (w *tap) heard() []int16 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]int16(nil), w.samples...)
+}
