@@ -4,20 +4,24 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
+	"strowger/pkg/ident"
 	"strowger/pkg/sip"
 )
 
 // account is a phone's registration.
 type account struct {
-	callID string
-	wake   chan struct{} // the expiry has changed
+	callID  string
+	turn    chan struct{}      // holds one token: one REGISTER at a time (RFC 3261, 10.2)
+	seq     uint32             // belongs to who has the token
+	granted chan time.Duration // the latest expiry, 0: not registered
+}
 
-	mu      sync.Mutex // guards what follows; held for one REGISTER at a time
-	seq     uint32
-	expires time.Duration // granted; 0: not registered
+func newAccount() account {
+	a := account{callID: ident.New(ident.Request), turn: make(chan struct{}, 1), granted: make(chan time.Duration, 1)}
+	a.turn <- struct{}{}
+	return a
 }
 
 // Register registers the phone (RFC 3261, 10.2) and keeps it registered while it runs.
@@ -35,13 +39,17 @@ type Refusal struct {
 func (r *Refusal) Error() string { return fmt.Sprintf("registration refused: %d %s", r.Code, r.Words) }
 
 func (p *Phone) register(ctx context.Context, expires time.Duration) error {
+	a := &p.account
+	select {
+	case <-a.turn:
+		defer func() { a.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	peer, err := p.peer(ctx)
 	if err != nil {
 		return err
 	}
-	a := &p.account
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	contact := p.endpoint.Contact(p.cfg.User, peer)
 	host := p.server.Addr().String()
 	a.seq++
@@ -61,11 +69,11 @@ func (p *Phone) register(ctx context.Context, expires time.Duration) error {
 	if res.StatusCode != 200 {
 		return &Refusal{Code: res.StatusCode, Words: res.Reason}
 	}
-	a.expires = granted(res, contact, expires)
 	select {
-	case a.wake <- struct{}{}:
+	case <-a.granted: // one that refresh has not seen yet
 	default:
 	}
+	a.granted <- granted(res, contact, expires)
 	return nil
 }
 
@@ -91,10 +99,7 @@ func (p *Phone) refresh(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.account.wake:
-			p.account.mu.Lock()
-			expires := p.account.expires
-			p.account.mu.Unlock()
+		case expires := <-p.account.granted:
 			timer = nil
 			if expires > 0 {
 				timer = time.After(expires / 2)

@@ -73,20 +73,26 @@ func Tone(samples []int16, rate int) (hz, purity float64) {
 	if total == 0 {
 		return 0, 0
 	}
-	best := 0.0
-	search := func(from, to, step float64) {
-		for f := from; f <= to; f += step {
-			if p := goertzel(samples, f/float64(rate)); p > best {
-				best, hz = p, f
-			}
+	// First roughly in the loudest part, then finely in all.
+	n := min(1024, len(samples))
+	at := loudest(samples, n)
+	coarse := float64(rate) / float64(n)
+	hz, _ = strongest(samples[at:at+n], rate, coarse, float64(rate)/2-coarse, coarse/2)
+	fine := float64(rate) / float64(len(samples))
+	hz, _ = strongest(samples, rate, hz-coarse, hz+coarse, fine/2)
+	hz, most := strongest(samples, rate, hz-fine, hz+fine, fine/20)
+	// A sine of amplitude a has a Goertzel power of (a*n/2)^2 and a power of n*a^2/2.
+	return hz, min(1, 2*most/(float64(len(samples))*total))
+}
+
+// strongest searches a range of frequencies, in Hz.
+func strongest(samples []int16, rate int, from, to, step float64) (hz, most float64) {
+	for f := from; f <= to; f += step {
+		if p := goertzel(samples, f/float64(rate)); p > most {
+			most, hz = p, f
 		}
 	}
-	width := float64(rate) / float64(len(samples)) // of the peak
-	step := max(width/2, 0.5)
-	search(50, float64(rate)/2-50, step)
-	search(hz-step, hz+step, step/10)
-	// A sine of amplitude a has a Goertzel power of (a*n/2)^2 and a power of n*a^2/2.
-	return hz, min(1, 2*best/(float64(len(samples))*total))
+	return hz, most
 }
 
 // goertzel is the squared magnitude of one frequency, given in cycles per sample.

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"strowger/pkg/ident"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 )
@@ -64,8 +63,9 @@ type Phone struct {
 	stopped  chan struct{}
 	account  account
 
-	mu     sync.Mutex // guards what follows
-	stream *sip.Stream
+	dials chan *sip.Stream // holds the connection to the server, nil before the first; taken while dialling
+
+	mu     sync.Mutex // guards closed
 	closed bool
 }
 
@@ -90,8 +90,8 @@ func New(cfg Config) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phone %s: local address: %w", cfg.User, err)
 	}
-	p := &Phone{cfg: cfg, local: local, incoming: make(chan *Call, 16), stopped: make(chan struct{})}
-	p.account = account{callID: ident.New(ident.Request), wake: make(chan struct{}, 1)}
+	p := &Phone{cfg: cfg, local: local, incoming: make(chan *Call, 16), stopped: make(chan struct{}), account: newAccount(), dials: make(chan *sip.Stream, 1)}
+	p.dials <- nil
 	if cfg.Server != "" {
 		server, err := net.ResolveUDPAddr("udp", cfg.Server)
 		if err != nil {
@@ -145,21 +145,30 @@ func (p *Phone) peer(ctx context.Context) (sip.Peer, error) {
 	if p.cfg.Transport == sip.UDP {
 		return sip.Peer{Transport: sip.UDP, Addr: p.server}, nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stream != nil {
-		select {
-		case <-p.stream.Done():
-		default:
-			return p.stream.Peer(), nil
+	select {
+	case s := <-p.dials:
+		if s == nil || ended(s) {
+			next, err := p.endpoint.Dial(ctx, p.cfg.Transport, p.server.String(), p.cfg.TLS)
+			if err != nil {
+				p.dials <- s
+				return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, err)
+			}
+			s = next
 		}
+		p.dials <- s
+		return s.Peer(), nil
+	case <-ctx.Done():
+		return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, ctx.Err())
 	}
-	s, err := p.endpoint.Dial(ctx, p.cfg.Transport, p.server.String(), p.cfg.TLS)
-	if err != nil {
-		return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, err)
+}
+
+func ended(s *sip.Stream) bool {
+	select {
+	case <-s.Done():
+		return true
+	default:
+		return false
 	}
-	p.stream = s
-	return s.Peer(), nil
 }
 
 // Dial calls a number. The call's events tell how it goes.

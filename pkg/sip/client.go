@@ -16,7 +16,10 @@ const again = 100 * time.Millisecond
 
 // NewDialog makes an outgoing dialog; [Dialog.Invite] starts the call.
 func (e *Endpoint) NewDialog(p InviteParams) *Dialog {
-	host, _ := e.local(p.Peer)
+	host := e.cfg.AdvertiseHost
+	if host == "" {
+		host, _ = e.local(p.Peer)
+	}
 	d := newOutgoing(e, e, host, p)
 	e.enter(d) // never taken: the tag is random
 	return d

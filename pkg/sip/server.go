@@ -115,8 +115,10 @@ func readable(req *Request) bool {
 	if !req.IsInvite() || len(req.Body()) == 0 {
 		return true
 	}
-	if enc := value(req, "Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return false
+	for _, enc := range append(values(req, "Content-Encoding"), values(req, "e")...) { // RFC 3261, 20.12
+		if !strings.EqualFold(enc, "identity") {
+			return false
+		}
 	}
 	t := req.ContentType()
 	if t == nil {

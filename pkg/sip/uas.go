@@ -77,9 +77,6 @@ func (d *Dialog) Refuse(code int, reason string, c Cause, extra ...Header) {
 	d.finish()
 }
 
-// Challenge asks the caller for credentials: 401 with the WWW-Authenticate headers given.
-func (d *Dialog) Challenge(headers ...Header) { d.Refuse(401, "Unauthorized", Cause{}, headers...) }
-
 // arrived handles a request of the peer.
 func (d *Dialog) arrived(in arrived) {
 	method := in.req.CSeq().MethodName
