@@ -200,7 +200,8 @@ func (n *node) lease(ctx context.Context) error {
 		snapshot := n.copy.Snapshot()
 		_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), fabric.Lease{
 			Node: n.self(), Load: fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}, Since: since,
-			Registered: devices, Changed: changed, Version: config.Version(), Copy: snapshot.Version(), Peers: snapshot.Peers(),
+			Registered: devices, Changed: changed, Version: config.Version(),
+			SIP: n.started.phonesAt(), Copy: snapshot.Version(), Peers: snapshot.Peers(),
 		})
 		if err != nil {
 			wait = leaseRetry

@@ -93,7 +93,7 @@ func (s *Store) fillSwitches(ctx context.Context, q querier, items []rest.Switch
 			continue
 		}
 		v.Live = v.State == stateEnrolled && l.Live(s.now())
-		v.SeenAt, v.Addresses, v.Software = &l.SeenAt, l.Node.Addresses, l.Version
+		v.SeenAt, v.Addresses, v.SIP, v.Software = &l.SeenAt, l.Node.Addresses, l.SIP, l.Version
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ type Call struct {
 	rung      bool          // the caller was told Ring
 	offering  LegID         // whose re-INVITE is under way, or nobody
 	direction sdp.Direction // that it asks for
+	codec     string        // that the answer chose
 	best      ledger.Cause  // of the branches that failed
 }
 
@@ -215,11 +216,11 @@ func (c *Call) answered(a Answered) []Action {
 		return append(acts, c.branchFailed(cause)...)
 	}
 	l.state, c.legs[Caller].state = up, up
-	c.state, c.winner = Up, a.Leg
+	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	acts := []Action{Disarm{RingTimer}}
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
 	return append(acts,
-		note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: codecOf(common)}),
+		note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}),
 		Connect{Caller, a.Leg},
 		Accept{Caller, common},
 	)

@@ -288,7 +288,12 @@ func (s *Session) closeMedia(end ledger.Event) {
 		if l == nil || l.Port() == nil || s.call.legs[i].id != end.Leg {
 			continue
 		}
-		if q := l.Port().Stats(); s.bridged && s.call.inConversation(LegID(i)) {
+		if s.bridged && s.call.inConversation(LegID(i)) {
+			q := l.Port().Stats()
+			local, remote := l.Port().Addresses()
+			e := ledger.Event{Call: end.Call, At: end.At, Leg: end.Leg, Device: end.Device}
+			e.Kind, e.Codec, e.Local, e.Remote = ledger.Media, s.call.codec, local, remote
+			s.cfg.Record(e)
 			s.cfg.Record(ledger.Event{Call: end.Call, At: end.At, Kind: ledger.Quality, Leg: end.Leg, Device: end.Device, Quality: &q})
 		}
 		l.Port().Close()
