@@ -87,6 +87,32 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
+// TestDependenciesHaveReasons finds each direct dependency of go.mod in docs/dependencies.md.
+func TestDependenciesHaveReasons(t *testing.T) {
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(mod)) {
+		f := strings.Fields(line)
+		if len(f) != 2 || !strings.HasPrefix(f[1], "v") { // "module version", without "// indirect"
+			continue
+		}
+		direct++
+		if !strings.Contains(string(doc), "| "+f[0]+" |") {
+			t.Errorf("docs/dependencies.md has no reason for %s", f[0])
+		}
+	}
+	if direct < 10 {
+		t.Errorf("found only %d direct dependencies: has go.mod another form?", direct)
+	}
+}
+
 // TestArchitectureCatches gives each rule what it must refuse and what it must let pass.
 func TestArchitectureCatches(t *testing.T) {
 	tried := map[string]bool{}
