@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -240,6 +242,14 @@ func (r registrar) Register(req *sip.Request, _ sip.Peer, respond sip.Respond) {
 }
 
 func TestRegister(t *testing.T) {
+	for transport, listen := range map[string]func(*sip.Endpoint, string) (netip.AddrPort, error){
+		sip.UDP: (*sip.Endpoint).ListenUDP, sip.TCP: (*sip.Endpoint).ListenTCP,
+	} {
+		t.Run(transport, func(t *testing.T) { testRegister(t, transport, listen) })
+	}
+}
+
+func testRegister(t *testing.T, transport string, listen func(*sip.Endpoint, string) (netip.AddrPort, error)) {
 	r := registrar{tries: make(chan *sip.Request, 4), reply: func(req *sip.Request, respond sip.Respond) {
 		if len(req.GetHeaders("Authorization")) == 0 {
 			respond(401, "Unauthorized", sip.NewHeader("WWW-Authenticate", `Digest realm="org", nonce="abc", algorithm=SHA-256, qop="auth"`))
@@ -247,8 +257,8 @@ func TestRegister(t *testing.T) {
 		}
 		respond(200, "OK", req.GetHeaders("Contact")[0])
 	}}
-	e := sip.NewEndpoint(sip.Config{Name: "registrar", Handler: r})
-	at, err := e.ListenUDP("127.0.0.1:0")
+	e := sip.NewEndpoint(sip.Config{Name: "registrar", Handler: r, Logger: slog.New(slog.DiscardHandler)})
+	at, err := listen(e, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +267,7 @@ func TestRegister(t *testing.T) {
 	wg.Go(func() { _ = e.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 
-	p := start(t, Config{User: "1001", Password: "secret", Server: at.String()})
+	p := start(t, Config{User: "1001", Password: "secret", Server: at.String(), Transport: transport, Policy: Busy})
 	if err := p.Register(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -265,15 +275,46 @@ func TestRegister(t *testing.T) {
 	if first.CallID().Value() != second.CallID().Value() || second.CSeq().SeqNo != first.CSeq().SeqNo+1 {
 		t.Error("the second REGISTER is not the first with credentials")
 	}
+	callRegistered(t, e, second)
 	if err := p.Unregister(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
 	if third := <-r.tries; third.CSeq().SeqNo != second.CSeq().SeqNo+1 {
 		t.Errorf("CSeq %d after %d", third.CSeq().SeqNo, second.CSeq().SeqNo)
 	}
-	stranger := start(t, Config{User: "1001", Server: at.String()})
+	stranger := start(t, Config{User: "1001", Server: at.String(), Transport: transport})
 	if err := stranger.Register(deadline(t)); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("without a password: %v", err)
+	}
+}
+
+// callRegistered calls a busy phone where its REGISTER came from.
+func callRegistered(t *testing.T, e *sip.Endpoint, register *sip.Request) {
+	inputs := make(chan sip.Input, 16)
+	d := e.NewDialog(sip.InviteParams{
+		To: register.Contact().Address, From: sip.Party{User: "1002"},
+		Peer:  sip.Peer{Transport: register.Transport(), Addr: netip.MustParseAddrPort(register.Source())},
+		Owner: func(_ *sip.Dialog, in sip.Input) bool { inputs <- in; return true },
+	})
+	d.Invite(nil)
+	for {
+		select {
+		case in := <-inputs:
+			for _, ev := range d.Handle(in) {
+				switch ev := ev.(type) {
+				case sip.Refused:
+					if ev.Code != 486 {
+						t.Errorf("the phone answered %d", ev.Code)
+					}
+				case sip.Closed:
+					return
+				default:
+					t.Fatalf("%T%+v", ev, ev)
+				}
+			}
+		case <-deadline(t).Done():
+			t.Fatal("the phone was not reached")
+		}
 	}
 }
 
