@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"strowger/integration/stack"
+	"strowger/pkg/config"
 )
 
 type upCommand struct {
@@ -73,6 +74,10 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	} else {
 		e.say("\nTo add phones:\n")
 	}
-	e.say("\n  strowger user add Anna --number 1001 --site %s --phone\n", o.Site.Code)
+	where := ""
+	if e.Data != config.StateDir() {
+		where = " --data " + e.Data
+	}
+	e.say("\n  strowger%s user add Anna --number 1001 --site %s --phone\n", where, o.Site.Code)
 	return nil
 }
