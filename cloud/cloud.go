@@ -20,11 +20,11 @@ import (
 	"strowger/cloud/internal/records"
 	"strowger/cloud/internal/store"
 	"strowger/pkg/config"
+	"strowger/pkg/datafolder"
 	"strowger/pkg/health"
 	"strowger/pkg/ident"
 	"strowger/pkg/life"
 	"strowger/pkg/rest"
-	"strowger/pkg/sitecopy"
 )
 
 // instance is one running cloud.
@@ -51,6 +51,13 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if cfg.sqlite() {
+		folder, err := datafolder.Open(cfg.Data)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, folder.Close()) }()
+	}
 	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, changes: newChanges()}
 	if c.store, err = c.openStore(ctx); err != nil {
 		return err
@@ -64,10 +71,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
 	if c.cfg.sqlite() {
-		for _, dir := range []string{c.cfg.Data, filepath.Dir(c.cfg.MasterKey)} {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return nil, fmt.Errorf("make a folder: %w", err)
-			}
+		if err := os.MkdirAll(filepath.Dir(c.cfg.MasterKey), 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder of the master key: %w", err)
 		}
 	}
 	return store.Open(ctx, c.cfg.DB, c.log)
@@ -81,7 +86,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.authority, err = authority.Open(ctx, authority.Config{
-		Store: c.store, Directory: documents{c.directory}, MasterKeyFile: c.cfg.MasterKey, CreateMasterKey: c.cfg.sqlite(),
+		Store: c.store, Directory: c.directory, MasterKeyFile: c.cfg.MasterKey, CreateMasterKey: c.cfg.sqlite(),
 		Fabric: func() []string { return c.fabricAddresses() }, Now: time.Now, Log: c.log,
 	})
 	if err != nil {
@@ -224,23 +229,4 @@ func hostPort(host string, bound net.Addr) string {
 		return cmp.Or(host, bound.String())
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// documents is the directory as the authority signs it.
-type documents struct{ directory *directory.Directory }
-
-func (d documents) Copy(_ context.Context, org, site string) (sitecopy.Copy, error) {
-	s, err := d.directory.Snapshot(org)
-	if err != nil {
-		return sitecopy.Copy{}, err
-	}
-	return s.Copy(site)
-}
-
-func (d documents) Peer(_ context.Context, org, site string) (sitecopy.Peer, error) {
-	s, err := d.directory.Snapshot(org)
-	if err != nil {
-		return sitecopy.Peer{}, err
-	}
-	return s.Peer(site)
 }

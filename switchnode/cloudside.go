@@ -135,6 +135,7 @@ func (n *node) fabricStatus(s fabric.Status) {
 	if s.Connected {
 		n.log.Info("connected to the cloud")
 		n.leases.connected()
+		n.spool.Retry()
 		n.copy.Refresh()
 		return
 	}

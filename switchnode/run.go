@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"strowger/pkg/datafolder"
 	"strowger/pkg/designation"
 	"strowger/pkg/enrol"
 	"strowger/pkg/fabric"
@@ -59,15 +59,17 @@ type node struct {
 const drainTime = 5 * time.Second
 
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
-func Run(ctx context.Context, cfg Config) error {
+func Run(ctx context.Context, cfg Config) (err error) {
 	s, err := cfg.validate()
 	if err != nil {
 		return err
 	}
 	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot)}
-	if err := os.MkdirAll(n.Data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+	folder, err := datafolder.Open(n.Data)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
 	if err := n.enrol(ctx); err != nil {
 		return err
 	}
@@ -191,8 +193,10 @@ func (n *node) listen() error {
 	n.endpoint, err = link.Listen(link.Config{
 		Addr: n.Link, Name: trust.Name{Org: id.Org, Kind: trust.Switch, ID: id.Node}, Boot: n.boot,
 		Certificate: func() tls.Certificate { return n.identity.Load().Certificate() }, Roots: n.roots(),
-		Authorize: func(peer trust.Name, keyHash string) error { return n.copy.Snapshot().Authorize(peer, keyHash) },
-		OnSIP:     n.links.TakeSIP, Logger: n.log, Now: n.now,
+		Authorize: func(peer trust.Name, keyHash string, expired bool) error {
+			return n.copy.Snapshot().Authorize(peer, keyHash, expired)
+		},
+		OnSIP: n.links.TakeSIP, Logger: n.log, Now: n.now,
 	})
 	if err != nil {
 		return fmt.Errorf("listen for other switches: %w; choose another address with --link", err)

@@ -53,7 +53,7 @@ type Config struct {
 	Roots       *x509.CertPool         // the installation root
 	// Authorize says whether a peer may link: it is listed and not revoked (errs.Revoked). An expired certificate is no
 	// reason to refuse. It is called in every handshake, from any goroutine, and must not block.
-	Authorize func(peer trust.Name, keyHash string) error
+	Authorize func(peer trust.Name, keyHash string, expired bool) error
 	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for: it
 	// returns when the stream ends, or earlier.
 	OnSIP  func(*Conn, net.Conn)
@@ -252,7 +252,7 @@ func (e *Endpoint) admit(c *Conn) (*Conn, error) {
 		return nil, err
 	}
 	// Once more: a revocation between the handshake and insert found no connection to drop.
-	if err := e.cfg.Authorize(c.peer.Name, c.peer.keyHash); err != nil {
+	if err := e.cfg.Authorize(c.peer.Name, c.peer.keyHash, c.peer.expired); err != nil {
 		c.close(closeRevoked, err.Error())
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (o *org) config(t testing.TB) Config {
 		Boot:        ident.New(ident.Boot),
 		Certificate: func() tls.Certificate { return cert },
 		Roots:       o.root.pool(),
-		Authorize:   func(trust.Name, string) error { return nil },
+		Authorize:   func(trust.Name, string, bool) error { return nil },
 		Logger:      slog.New(slog.DiscardHandler),
 	}
 }

@@ -30,7 +30,7 @@ func TestRefusals(t *testing.T) {
 	self := o.name()
 	revoke := func(code errs.Code) func(*Config) {
 		return func(c *Config) {
-			c.Authorize = func(p trust.Name, _ string) error { return errs.New(code, "%s is not welcome", p) }
+			c.Authorize = func(p trust.Name, _ string, _ bool) error { return errs.New(code, "%s is not welcome", p) }
 		}
 	}
 	for _, row := range []struct {
@@ -187,7 +187,7 @@ func TestDropEndsARevokedLink(t *testing.T) {
 	o := newOrg(t)
 	var revoked sync.Map
 	cfg := o.config(t)
-	cfg.Authorize = func(p trust.Name, _ string) error {
+	cfg.Authorize = func(p trust.Name, _ string, _ bool) error {
 		if _, ok := revoked.Load(p.ID); ok {
 			return errs.New(errs.Revoked, "%s is revoked", p)
 		}
@@ -212,7 +212,7 @@ func TestRevokedWhileGreeting(t *testing.T) {
 	o := newOrg(t)
 	cfg := o.config(t)
 	var asked atomic.Int32
-	cfg.Authorize = func(p trust.Name, _ string) error {
+	cfg.Authorize = func(p trust.Name, _ string, _ bool) error {
 		if asked.Add(1) > 1 {
 			return errs.New(errs.Revoked, "%s is revoked", p)
 		}

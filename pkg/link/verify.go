@@ -19,6 +19,7 @@ import (
 type peerID struct {
 	trust.Name
 	keyHash string
+	expired bool // the certificate; Authorize let it in all the same
 }
 
 // tlsConfig is what both sides share; verify judges the certificate of the other.
@@ -92,7 +93,7 @@ func (e *Endpoint) verify(shown []*x509.Certificate, usage x509.ExtKeyUsage) (pe
 		between.AddCert(c)
 	}
 	at := e.cfg.Now()
-	if at.After(leaf.NotAfter) {
+	if peer.expired = at.After(leaf.NotAfter); peer.expired {
 		at = leaf.NotAfter // Authorize decides whether an expired node still belongs
 	}
 	chains, err := leaf.Verify(x509.VerifyOptions{Roots: e.cfg.Roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
@@ -111,7 +112,7 @@ func (e *Endpoint) verify(shown []*x509.Certificate, usage x509.ExtKeyUsage) (pe
 	if peer.ID == e.cfg.Name.ID {
 		return peerID{}, errs.New(errs.WrongNode, "%s is this node itself", peer.Name)
 	}
-	return peer, e.cfg.Authorize(peer.Name, peer.keyHash)
+	return peer, e.cfg.Authorize(peer.Name, peer.keyHash, peer.expired)
 }
 
 // identify reads who a peer says it is.

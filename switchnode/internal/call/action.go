@@ -30,6 +30,7 @@ type Ring struct{ Leg LegID }
 type Accept struct {
 	Leg         LegID
 	Description sdp.Description
+	SessionID   string // of the callee
 }
 
 // Refuse is the final refusal to the caller.

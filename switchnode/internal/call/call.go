@@ -222,7 +222,7 @@ func (c *Call) answered(a Answered) []Action {
 	return append(acts,
 		note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}),
 		Connect{Caller, a.Leg},
-		Accept{Caller, common},
+		Accept{Caller, common, a.SessionID},
 	)
 }
 

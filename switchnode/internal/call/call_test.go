@@ -62,7 +62,7 @@ func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
 	c := ring(0, 0, 5*time.Second)
 	want(t, c, Ringing{1}, "note ringing", "call.Ring")
 	want(t, c, Ringing{2}, "note ringing")
-	want(t, c, Answered{2, speech}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
+	want(t, c, Answered{2, speech, ""}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
 	want(t, c, Refused{1, CauseOf(errs.CallerLeft, "")}, "note leg-ended")
 	want(t, c, HungUp{Caller, normal}, "note leg-ended", "hangup 2 normal", "note leg-ended", "note ended")
 }
@@ -70,7 +70,7 @@ func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
 func TestBusyPhoneDoesNotEndTheSearch(t *testing.T) {
 	c := ring(0, 0)
 	want(t, c, Refused{1, busy}, "note leg-ended")
-	want(t, c, Answered{2, speech}, "note answered", "call.Connect", "call.Accept")
+	want(t, c, Answered{2, speech, ""}, "note answered", "call.Connect", "call.Accept")
 }
 
 func TestDeclineEndsTheSearch(t *testing.T) {
@@ -97,12 +97,12 @@ func TestNoAnswer(t *testing.T) {
 
 func TestAnswerWithForeignCodec(t *testing.T) {
 	c := ring(0)
-	want(t, c, Answered{1, foreign}, "hangup 1 no-common-codec", "note leg-ended", "refuse 488", "note leg-ended", "note ended")
+	want(t, c, Answered{1, foreign, ""}, "hangup 1 no-common-codec", "note leg-ended", "refuse 488", "note leg-ended", "note ended")
 }
 
 func TestHoldAndResume(t *testing.T) {
 	c := ring(0)
-	c.Step(Answered{1, speech})
+	c.Step(Answered{1, speech, ""})
 	want(t, c, Offered{1, holding}, "offer 0")
 	want(t, c, Offered{Caller, speech}, "refuse-offer 0 491")
 	want(t, c, OfferAccepted{Caller, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}}, "accept-offer 1", "note held")
@@ -115,9 +115,9 @@ func TestHoldAndResume(t *testing.T) {
 
 func TestUnexpectedEventsAreCounted(t *testing.T) {
 	c := ring(0)
-	c.Step(Answered{1, speech})
+	c.Step(Answered{1, speech, ""})
 	want(t, c, Ringing{1}, "count late or repeated ringing")
-	want(t, c, Answered{1, speech}, "count answer of a leg that was not asked")
+	want(t, c, Answered{1, speech, ""}, "count answer of a leg that was not asked")
 	want(t, c, Cancelled{}, "count cancel after the final response")
 	want(t, c, Fired{RingTimer}, "count timer after the attempt")
 	want(t, c, Ringing{7}, "count event of no leg")

@@ -44,6 +44,7 @@ type Ringing struct{ Leg LegID }
 type Answered struct {
 	Leg         LegID
 	Description sdp.Description
+	SessionID   string // of the callee (RFC 7989), "" if it sent none
 }
 
 // Refused is a final refusal of a branch.

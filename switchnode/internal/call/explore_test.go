@@ -125,7 +125,7 @@ func (p peer) possible(id LegID) []Event {
 		if !p.rang {
 			evs = append(evs, Ringing{id})
 		}
-		return append(evs, Answered{id, speech}, Answered{id, foreign}, Refused{id, busy}, Refused{id, declined})
+		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
 		if p.offers > 0 && !p.waits {

@@ -62,6 +62,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.Ring:
 		l.dialog.Progress(180, "Ringing")
 	case call.Accept:
+		l.dialog.SetSessionID(a.SessionID)
 		l.accept(a.Description, func(body []byte) { l.dialog.Answer(body) })
 	case call.Refuse:
 		refuse(l.dialog, a.Cause)
@@ -137,7 +138,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 			return call.Ringing{Leg: l.id}
 		}
 	case sip.Answered:
-		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP)}
+		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
 	case sip.Refused:
 		return call.Refused{Leg: l.id, Cause: call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850)}
 	case sip.Cancelled:

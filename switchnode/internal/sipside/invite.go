@@ -1,6 +1,8 @@
 package sipside
 
 import (
+	"net/url"
+
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/sdp"
@@ -29,9 +31,13 @@ func (p *Phones) begin(d *sip.Dialog, a Account) error {
 	if err != nil {
 		return err
 	}
+	dialled, err := url.PathUnescape(d.Request().Recipient.User) // RFC 3261, 19.1.2: "#" is always escaped
+	if err != nil {
+		return errs.New(errs.Invalid, "the dialled number is escaped wrongly: %w", err)
+	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: d.Request().Recipient.User, Offer: offer.Description(), Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Dialled: dialled, Offer: offer.Description(), Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, a, offer) },
 	})
 }

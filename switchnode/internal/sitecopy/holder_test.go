@@ -154,10 +154,10 @@ func TestRevocations(t *testing.T) {
 	w := newWorld(t)
 	h := w.fetched(w.x)
 	y := trust.Name{Org: w.org, Kind: trust.Switch, ID: w.y.Node}
-	if err := h.Snapshot().Authorize(y, hashOf(w.y)); err != nil {
+	if err := h.Snapshot().Authorize(y, hashOf(w.y), false); err != nil {
 		t.Errorf("before: %v", err)
 	}
-	if err := h.Snapshot().Authorize(y, hashOf(w.x)); errs.CodeOf(err) != errs.WrongPresenter {
+	if err := h.Snapshot().Authorize(y, hashOf(w.x), false); errs.CodeOf(err) != errs.WrongPresenter {
 		t.Errorf("with another key: %v", err)
 	}
 	if _, ok := h.Snapshot().SessionKey(w.y.Node, w.now); !ok {
@@ -167,7 +167,7 @@ func TestRevocations(t *testing.T) {
 	w.revoke(2, sitecopy.Revocation{Device: "dv_ada"})
 	w.fetch(h)
 	for name, s := range map[string]*Snapshot{"fetched": h.Snapshot(), "from disk": w.open(w.x, h.cfg.Dir).Snapshot()} {
-		if err := s.Authorize(y, hashOf(w.y)); errs.CodeOf(err) != errs.Revoked {
+		if err := s.Authorize(y, hashOf(w.y), false); errs.CodeOf(err) != errs.Revoked {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, ok := s.SessionKey(w.y.Node, w.now); ok {

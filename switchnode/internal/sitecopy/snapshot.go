@@ -156,13 +156,16 @@ func (s *Snapshot) RevokedNodes() []string {
 
 // Authorize says whether a node may link: it is not revoked, and if the documents list it, it has the key that they say.
 // A switch that enrolled a moment ago is not listed yet; its certificate, which only this organization's cloud can have
-// signed, and the session key that each call needs, must do.
-func (s *Snapshot) Authorize(peer trust.Name, keyHash string) error {
-	if s.revoked[peer.ID] {
+// signed, and the session key that each call needs, must do. One whose certificate has expired must be listed.
+func (s *Snapshot) Authorize(peer trust.Name, keyHash string, expired bool) error {
+	m, listed := s.nodes[peer.ID]
+	switch {
+	case s.revoked[peer.ID]:
 		return errs.New(errs.Revoked, "%s was revoked", peer.ID)
-	}
-	if m, ok := s.nodes[peer.ID]; ok && m.KeyHash != "" && m.KeyHash != keyHash {
+	case listed && m.KeyHash != "" && m.KeyHash != keyHash:
 		return errs.New(errs.WrongPresenter, "%s is listed with another key", peer.ID)
+	case expired && !listed:
+		return errs.New(errs.Forbidden, "the certificate of %s has expired, and no document lists the node", peer.ID)
 	}
 	return nil
 }

@@ -46,8 +46,18 @@ func (s *Spool) deliverAll(ctx context.Context) {
 		}
 		select {
 		case <-time.After(wait):
+		case <-s.retry:
+			pause = firstPause
 		case <-ctx.Done():
 		}
+	}
+}
+
+// Retry delivers now what waits for the cloud to come back: it has.
+func (s *Spool) Retry() {
+	select {
+	case s.retry <- struct{}{}:
+	default: // it will
 	}
 }
 

@@ -61,6 +61,7 @@ type Spool struct {
 	queue       chan []byte
 	outstanding atomic.Int64  // taken or recovered, not yet delivered
 	stored      chan struct{} // capacity 1: there is something to deliver
+	retry       chan struct{} // capacity 1: the cloud is back
 
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last may be the one being written
@@ -92,6 +93,7 @@ func New(cfg Config) (*Spool, error) {
 		create:  createFile,
 		queue:   make(chan []byte, cfg.Queue),
 		stored:  make(chan struct{}, 1),
+		retry:   make(chan struct{}, 1),
 		changed: make(chan struct{}),
 	}
 	if err := s.recover(); err != nil {

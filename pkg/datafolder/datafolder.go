@@ -1,0 +1,35 @@
+// Package datafolder is a role's folder on disk: private to its owner, and used by one process at a time.
+package datafolder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Folder is a folder that this process holds.
+type Folder struct{ lock *os.File }
+
+// Open makes the folder if there is none, and takes it for this process: two processes on one folder would number their
+// ledgers alike. The lock goes with the process, however it ends.
+func Open(dir string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, errors.Join(fmt.Errorf("another process uses the data folder %s: stop it, or name another folder with --data", dir), f.Close())
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("lock the data folder %s: %w", dir, err), f.Close())
+	}
+	return &Folder{f}, nil
+}
+
+// Close gives the folder up.
+func (f *Folder) Close() error { return f.lock.Close() }
