@@ -41,6 +41,9 @@ type Office struct {
 	Site   rest.Site
 	Switch rest.Switch
 	switchnode.Started
+
+	config switchnode.Config
+	part   *part
 }
 
 // Stack is what runs.
@@ -50,10 +53,12 @@ type Stack struct {
 	Offices []Office
 	Moved   []string // usual ports that were taken, in words
 
-	cfg    Config
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	parts  sync.WaitGroup
+	cfg         Config
+	ctx         context.Context
+	cancel      context.CancelCauseFunc
+	parts       sync.WaitGroup
+	cloudConfig cloud.Config
+	cloud       *part
 }
 
 // Start brings a stack up and returns when phones can register. Wait or Close must follow.
@@ -99,7 +104,7 @@ func (s *Stack) step(text string) {
 	}
 }
 
-// startCloud runs the cloud and waits until it serves.
+// startCloud starts the cloud for the first time in this stack.
 func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
@@ -113,13 +118,9 @@ func (s *Stack) startCloud() error {
 	if ports.err != nil {
 		return ports.err
 	}
-	started := make(chan cloud.Started, 1)
-	cfg.Started = func(c cloud.Started) { started <- c }
-	s.run("cloud", func(ctx context.Context) error { return cloud.Run(ctx, cfg) })
-	select {
-	case s.Cloud = <-started:
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
+	s.cloudConfig = cfg
+	if err := s.runCloud(); err != nil {
+		return err
 	}
 	if s.Cloud.APIKey != "" {
 		s.cfg.Key = s.Cloud.APIKey
@@ -142,19 +143,10 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 	if err != nil {
 		return o, err
 	}
-	cfg, err := s.switchConfig(i, o)
-	if err != nil {
+	if o.config, err = s.switchConfig(i, o); err != nil {
 		return o, err
 	}
-	started := make(chan switchnode.Started, 1)
-	cfg.Started = func(n switchnode.Started) { started <- n }
-	s.run("switch "+o.Switch.Name, func(ctx context.Context) error { return switchnode.Run(ctx, cfg) })
-	select {
-	case o.Started = <-started:
-		return o, nil
-	case <-s.ctx.Done():
-		return o, context.Cause(s.ctx)
-	}
+	return o, s.runSwitch(&o)
 }
 
 func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
@@ -176,19 +168,6 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)
 	cfg.Enroll = code.Code
 	return cfg, err
-}
-
-// run starts a role; its failure ends the stack.
-func (s *Stack) run(name string, role func(context.Context) error) {
-	s.parts.Go(func() {
-		err := role(s.ctx)
-		if err == nil && s.ctx.Err() == nil {
-			err = errors.New("stopped by itself")
-		}
-		if err != nil {
-			s.cancel(fmt.Errorf("%s: %w", name, err))
-		}
-	})
 }
 
 // Wait waits until the stack's context ends or a role fails, and for all roles to be done.
