@@ -132,6 +132,17 @@ func (c *calls) len() int {
 	return len(c.sessions)
 }
 
+// endInterrupted writes the end of the calls that an earlier run of this switch had when it was killed: no record stays
+// open for ever.
+func (n *node) endInterrupted() {
+	calls, last := n.spool.Interrupted()
+	cause := call.CauseOf(errs.NodeStopped, "The switch stopped during the call")
+	for _, id := range calls {
+		n.log.Warn("a call was cut off when this switch was killed", "call", id)
+		n.record(ledger.Event{Call: id, At: last, Kind: ledger.Ended, By: "system", Cause: &cause})
+	}
+}
+
 // refuse takes no more calls.
 func (c *calls) refuse() {
 	c.mu.Lock()

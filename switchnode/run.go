@@ -216,6 +216,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	sessions, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	n.calls.ctx = sessions
+	n.endInterrupted()
 	group.Go("spool", n.spool.Run)
 	group.Go("registrar", n.registrar.Run)
 	group.Go("site copy", n.copy.Run)

@@ -31,6 +31,8 @@ type segment struct {
 // head is the first record of a file.
 type head struct {
 	Spool string `json:"spool"`
+	// Open is the calls that had begun and not ended before the file's first event, so that earlier files may go.
+	Open []string `json:"open,omitempty"`
 }
 
 // file is what the writer needs of a file. Writing at an offset lets it repeat a batch that was half written.
@@ -60,7 +62,7 @@ func (s *Spool) recover() error {
 			continue
 		}
 		s.serial = serial
-		seg, torn, err := scan(s.path(serial))
+		seg, torn, err := scan(s.path(serial), &s.open)
 		if err != nil {
 			return fmt.Errorf("open spool %s: %w", s.path(serial), err)
 		}
@@ -81,8 +83,8 @@ func (s *Spool) recover() error {
 	return nil
 }
 
-// scan reads a file to the last whole event and says how many bytes follow that.
-func scan(path string) (seg *segment, torn int64, err error) {
+// scan reads a file to the last whole event, notes the calls in it and says how many bytes follow.
+func scan(path string, open *openCalls) (seg *segment, torn int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
@@ -105,6 +107,7 @@ func scan(path string) (seg *segment, torn int64, err error) {
 		if seg.id != "" {
 			seg.last++
 			seg.end = r.End()
+			open.noteJSON(payload)
 			continue
 		}
 		var h head
@@ -112,13 +115,14 @@ func scan(path string) (seg *segment, torn int64, err error) {
 			return nil, 0, fmt.Errorf("it does not begin with the id of a spool; move it away")
 		}
 		seg.id, seg.next, seg.end = h.Spool, r.End(), r.End()
+		open.begin(h.Open)
 	}
 }
 
 // begin makes the next file and writes to it from now on.
 func (s *Spool) begin() (*segment, error) {
 	seg := &segment{path: s.path(s.serial + 1), id: ident.New(ident.Spool)}
-	b, err := json.Marshal(head{Spool: seg.id})
+	b, err := json.Marshal(head{Spool: seg.id, Open: s.open.list()})
 	if err != nil {
 		return nil, err
 	}

@@ -58,10 +58,12 @@ type Spool struct {
 	cfg    Config
 	create func(path string) (file, error)
 
-	queue       chan []byte
+	queue       chan event
 	outstanding atomic.Int64  // taken or recovered, not yet delivered
 	stored      chan struct{} // capacity 1: there is something to deliver
 	retry       chan struct{} // capacity 1: the cloud is back
+
+	open openCalls // the writer's, once Run runs
 
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last may be the one being written
@@ -91,7 +93,7 @@ func New(cfg Config) (*Spool, error) {
 	s := &Spool{
 		cfg:     cfg,
 		create:  createFile,
-		queue:   make(chan []byte, cfg.Queue),
+		queue:   make(chan event, cfg.Queue),
 		stored:  make(chan struct{}, 1),
 		retry:   make(chan struct{}, 1),
 		changed: make(chan struct{}),
@@ -126,7 +128,7 @@ func (s *Spool) Append(e ledger.Event) error {
 	}
 	s.outstanding.Add(1)
 	select {
-	case s.queue <- b:
+	case s.queue <- event{b, opening{e.At, e.Call, e.Kind}}:
 		return nil
 	default:
 	}

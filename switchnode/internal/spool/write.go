@@ -13,15 +13,23 @@ import (
 // writeRetry is the pause after a failed write: a full disk does not empty faster.
 const writeRetry = time.Second
 
+// event is a ledger event on its way to the disk.
+type event struct {
+	json []byte
+	opening
+}
+
 // batch is events that become durable together.
 type batch struct {
 	records []byte
 	events  uint64
+	calls   []opening // that may begin or end with it
 }
 
-func (b *batch) add(event []byte) {
-	b.records = journal.Append(b.records, event)
+func (b *batch) add(e event) {
+	b.records = journal.Append(b.records, e.json)
 	b.events++
+	b.calls = append(b.calls, e.opening)
 }
 
 // writeAll moves events from the queue to the disk until ctx ends and the queue is empty. While a batch cannot be
@@ -126,6 +134,9 @@ func (s *Spool) store(b batch) error {
 	if err := seg.file.Sync(); err != nil {
 		return err
 	}
+	for _, c := range b.calls {
+		s.open.note(c)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seg.last += b.events
@@ -150,7 +161,7 @@ func (s *Spool) seal(seg *segment) {
 	s.wake()
 }
 
-// close ends the writing, and removes the last file if the cloud has all of it.
+// close ends the writing, and removes the last file if the cloud has all of it and no call is left open.
 func (s *Spool) close() error {
 	seg := s.active
 	if seg == nil {
@@ -158,7 +169,7 @@ func (s *Spool) close() error {
 	}
 	s.seal(seg)
 	s.active = nil
-	if seg.done < seg.last {
+	if seg.done < seg.last || len(s.open.calls) > 0 {
 		return nil
 	}
 	return os.Remove(seg.path)
