@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -120,15 +122,16 @@ func (p *phone) recording() ([]int16, error) {
 	return readSamples(slices.Max(files), p.codec) // the names are times
 }
 
-// hears waits until the phone has heard a tone.
+// hears waits until the phone has heard a tone for a second from now on.
 func (p *phone) hears(t *testing.T, tone float64) {
 	t.Helper()
+	before, _ := p.recording() // none is none
 	eventually(t, fmt.Sprintf("%s hears %v Hz", p.control.name, tone), func() error {
 		samples, err := p.recording()
 		if err != nil {
 			return err
 		}
-		return expectTone(samples, p.codec.rate, tone)
+		return expectTone(samples[min(len(before), len(samples)):], p.codec.rate, tone)
 	})
 }
 
@@ -141,6 +144,22 @@ func call(t *testing.T, from, to *phone, dialled string) {
 	to.do(t, "accept", "")
 	from.await(t, "CALL_ESTABLISHED")
 	to.await(t, "CALL_ESTABLISHED")
+}
+
+// refused has the phone call a number and wants the call to be refused with a SIP status.
+func (p *phone) refused(t *testing.T, dialled string, status int) {
+	t.Helper()
+	p.do(t, "dial", dialled)
+	if got := p.await(t, "CALL_CLOSED"); !strings.HasPrefix(got, strconv.Itoa(status)+" ") {
+		t.Errorf("%s dialled %s: %q, want %d", p.control.name, dialled, got, status)
+	}
+}
+
+// hangUp has one phone end its call; the other's ends too.
+func hangUp(t *testing.T, p, other *phone) {
+	t.Helper()
+	p.do(t, "hangup", "")
+	other.await(t, "CALL_CLOSED")
 }
 
 // talk checks that each phone of a call hears what the other sends.

@@ -2,7 +2,11 @@
 
 package peers
 
-import "testing"
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
 
 // TestOffices is every kind of call between the phones of two offices, in one deployment.
 func TestOffices(t *testing.T) {
@@ -12,12 +16,27 @@ func TestOffices(t *testing.T) {
 		run  func(*testing.T, *deployment)
 	}{
 		{"audio", testAudio},
+		{"one switch", testOneSwitch},
+		{"new phone", testNewPhone},
+		{"hold", testHold},
+		{"digits", testDigits},
+		{"cancel", testCancel},
+		{"busy", testBusy},
+		{"rejected", testRejected},
+		{"no answer", testNoAnswer},
+		{"no common codec", testNoCommonCodec},
+		{"no callee", testNoCallee},
+		{"disabled", testDisabled},
+		{"wrong password", testWrongPassword},
+		{"sipp", testSIPp},
+		{"enrolment", testEnrolment},
+		{"stop", testStop},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, d) })
 	}
 }
 
-// testAudio has phones of every transport and codec hear each other, through two switches and through one.
+// testAudio has phones of every transport and codec hear each other.
 func testAudio(t *testing.T, d *deployment) {
 	for _, test := range []struct {
 		name     string
@@ -35,9 +54,108 @@ func testAudio(t *testing.T, d *deployment) {
 			b := d.y.phone(t, d.y.account(t), test.to)
 			call(t, a, b, b.dial)
 			talk(t, a, b)
-			a.do(t, "hangup", "")
-			b.await(t, "CALL_CLOSED")
+			hangUp(t, a, b)
 			d.conversation(t, a.account, b.account, test.from.codec.record, hungUpByCaller)
 		})
 	}
+}
+
+// testOneSwitch has two phones of one office call each other by extension; the callee hangs up.
+func testOneSwitch(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.x, pcmu)
+	call(t, a, b, b.extension)
+	talk(t, a, b)
+	hangUp(t, b, a)
+	d.conversation(t, a.account, b.account, pcmu.record, outcome{"normal", 200, "callee"})
+}
+
+// testNewPhone adds a phone to a running deployment: it can sign in and be called.
+func testNewPhone(t *testing.T, d *deployment) {
+	l := d.x.line(t, d.addPhone(t, d.x, "2001"))
+	eventually(t, "the new phone may sign in", func() error {
+		return l.run(t, registerScenario, scenario{}).wait(t)
+	})
+	callee := l.run(t, answerScenario, scenario{})
+	a := d.y.phone(t, d.y.account(t), handset{codec: pcma, tone: low})
+	a.do(t, "dial", l.dial)
+	a.await(t, "CALL_ESTABLISHED")
+	a.do(t, "hangup", "")
+	callee.good(t)
+}
+
+// testHold has either party put the other on hold and take it back: the audio stops and comes again.
+func testHold(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	call(t, a, b, b.dial)
+	talk(t, a, b)
+	toA, toB := listen(t, a.host), listen(t, b.host)
+	for _, holder := range []*phone{a, b} {
+		holder.do(t, "hold", "")
+		toA.expectSilence(t)
+		toB.expectSilence(t)
+		holder.do(t, "resume", "")
+		toA.expectTone(t, b.tone)
+		toB.expectTone(t, a.tone)
+	}
+	hangUp(t, a, b)
+	c := d.conversation(t, a.account, b.account, pcmu.record, hungUpByCaller)
+	held := map[string]int{}
+	for _, e := range c.Ladder {
+		held[string(e.Kind)]++
+	}
+	if held["held"] == 0 || held["held"] != held["resumed"] {
+		t.Errorf("call %s: %d events of hold and %d of resume", c.ID, held["held"], held["resumed"])
+	}
+}
+
+// testDigits has phones press keys during a call, by RFC 4733.
+func testDigits(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	call(t, a, b, b.dial)
+	talk(t, a, b)
+	for _, digit := range []string{"7", "#"} {
+		a.do(t, "sndcode", digit)
+		if got := b.await(t, "CALL_DTMF_START"); got != digit {
+			t.Errorf("the callee got %q, want %q", got, digit)
+		}
+	}
+	b.do(t, "sndcode", "3")
+	if got := a.await(t, "CALL_DTMF_START"); got != "3" {
+		t.Errorf("the caller got %q, want 3", got)
+	}
+	talk(t, a, b)
+	hangUp(t, a, b)
+	d.conversation(t, a.account, b.account, pcmu.record, hungUpByCaller)
+}
+
+// testStop has every program end as the operator asks it to.
+func testStop(t *testing.T, d *deployment) {
+	d.x.sw.stop(t)
+	d.y.sw.stop(t)
+	d.cloud.stop(t)
+}
+
+// expectSilence waits until no more audio comes.
+func (w *tap) expectSilence(t *testing.T) {
+	t.Helper()
+	const enough = 6 // looks, of 50 ms each: fifteen packets of a stream
+	quiet := 0
+	eventually(t, "silence", func() error {
+		if n := len(w.heard()); n > 0 {
+			w.forget()
+			quiet = 0
+			return fmt.Errorf("%d samples came", n)
+		}
+		if quiet++; quiet < enough {
+			return errors.New("not yet long enough")
+		}
+		return nil
+	})
+}
+
+// expectTone waits until a second of one tone has come.
+func (w *tap) expectTone(t *testing.T, tone float64) {
+	t.Helper()
+	w.forget()
+	eventually(t, fmt.Sprintf("%v Hz", tone), func() error { return expectTone(w.heard(), pcmu.rate, tone) })
 }

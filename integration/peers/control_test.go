@@ -143,14 +143,15 @@ func (c *control) await(t *testing.T, kind string) string {
 	return found.Param
 }
 
-// saw says whether an event came, at any time.
-func (c *control) saw(kind string) bool {
+// count is how many events of a kind came so far.
+func (c *control) count(kind string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n := 0
 	for _, e := range c.seen {
 		if e.Type == kind {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }

@@ -19,6 +19,7 @@ import (
 // deployment is a cloud and the switches of two offices, each program on a machine of its own, set up as an operator
 // does it: the cloud is started, the registry filled over its API, and each switch enrolled with its code.
 type deployment struct {
+	owner   *testing.T // its programs end when this test does, whichever part of it started them
 	net     *network
 	machine host // of the cloud
 	dir     string
@@ -26,12 +27,11 @@ type deployment struct {
 	cloud   *process
 	api     rest.Client
 	x, y    *office
-
-	organization rest.Organization
 }
 
 // office is one site with its switch.
 type office struct {
+	owner    *testing.T // as the deployment's
 	net      *network
 	machine  host
 	dir      string
@@ -53,6 +53,9 @@ type account struct {
 	dial      string // dialled from everywhere
 }
 
+// ringSeconds is how long an unanswered call rings here: short for the test that waits for it, long for all others.
+const ringSeconds = 8
+
 // accountsPerOffice is as many phones as the tests of one deployment need in one office.
 const accountsPerOffice = 40
 
@@ -60,7 +63,7 @@ const accountsPerOffice = 40
 func deploy(t *testing.T, network int) *deployment {
 	t.Helper()
 	need(t)
-	d := &deployment{net: newNetwork(t, network), dir: t.TempDir()}
+	d := &deployment{owner: t, net: newNetwork(t, network), dir: t.TempDir()}
 	d.machine = d.net.host(t)
 	d.startCloud(t)
 	_, pin, err := enrol.ParseAPIKey(d.started.APIKey)
@@ -70,7 +73,9 @@ func deploy(t *testing.T, network int) *deployment {
 	client := enrol.Trust{Pin: pin}.Client()
 	t.Cleanup(client.CloseIdleConnections)
 	d.api = rest.Client{BaseURL: d.started.API, Key: d.started.APIKey, HTTP: client}
-	d.organization = create(t, d.api.Organizations(), rest.NewOrganization("Peers"))
+	organization := rest.NewOrganization("Peers")
+	organization.RingSeconds = ringSeconds
+	create(t, d.api.Organizations(), organization)
 	d.x, d.y = d.office(t, "20"), d.office(t, "30")
 	return d
 }
@@ -78,7 +83,7 @@ func deploy(t *testing.T, network int) *deployment {
 // startCloud starts the cloud, for the first time or again.
 func (d *deployment) startCloud(t *testing.T) {
 	t.Helper()
-	d.cloud = start(t, d.machine, program("cloud"), "--data", filepath.Join(d.dir, "data"),
+	d.cloud = start(d.owner, d.machine, program("cloud"), "--data", filepath.Join(d.dir, "data"),
 		"--master-key-file", filepath.Join(d.dir, "master.key"), "--host", d.machine.addr.String(), "--metrics", "", "--json")
 	var s cloud.Started
 	if err := json.Unmarshal([]byte(d.cloud.firstLine(t)), &s); err != nil {
@@ -90,7 +95,7 @@ func (d *deployment) startCloud(t *testing.T) {
 // office adds a site with a switch and its phones, and enrols the switch.
 func (d *deployment) office(t *testing.T, code string) *office {
 	t.Helper()
-	o := &office{net: d.net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
+	o := &office{owner: d.owner, net: d.net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
 	o.site = create(t, d.api.Sites(), rest.Site{Name: "Office " + code, Code: code})
 	o.node = create(t, d.api.Switches(), rest.Switch{Name: "edge-" + code, Site: o.site.ID})
 	for i := range accountsPerOffice {
@@ -122,7 +127,7 @@ func (d *deployment) waitLive(t *testing.T, o *office) {
 func (o *office) startSwitch(t *testing.T, args ...string) {
 	t.Helper()
 	args = append(args, "--digest", "MD5", "--data", o.dir, "--host", o.machine.addr.String(), "--metrics", "", "--json")
-	o.sw = start(t, o.machine, program("switchnode"), args...)
+	o.sw = start(o.owner, o.machine, program("switchnode"), args...)
 	if err := json.Unmarshal([]byte(o.sw.firstLine(t)), &o.started); err != nil {
 		t.Fatalf("first line of the switch: %v", err)
 	}
@@ -179,10 +184,10 @@ type outcome struct {
 
 var hungUpByCaller = outcome{"normal", 200, "caller"}
 
-// record waits for the finished record of the latest call of an account and checks how it ended.
-func (d *deployment) record(t *testing.T, caller account, want outcome) rest.Call {
+// record waits until the latest call of an account has ended in the way wanted and has the figures of the legs of
+// devices: the cloud hears of a call from each of its switches.
+func (d *deployment) record(t *testing.T, caller account, want outcome, devices ...string) (c rest.Call) {
 	t.Helper()
-	var c rest.Call
 	eventually(t, "record of the call from "+caller.dial, func() error {
 		page, err := d.api.Calls().Page(t.Context(), rest.Filter{"user": caller.user.ID}, 1, "")
 		switch {
@@ -190,25 +195,28 @@ func (d *deployment) record(t *testing.T, caller account, want outcome) rest.Cal
 			return err
 		case len(page.Items) == 0:
 			return errors.New("no call")
-		case page.Items[0].State != "ended":
-			return fmt.Errorf("it is %q", page.Items[0].State)
 		}
-		c, err = d.api.Calls().Get(t.Context(), page.Items[0].ID)
-		return err
+		if c, err = d.api.Calls().Get(t.Context(), page.Items[0].ID); err != nil {
+			return err
+		}
+		if c.State != "ended" || c.Cause == nil || c.EndedAt == nil {
+			return fmt.Errorf("call %s is %q with cause %+v", c.ID, c.State, c.Cause)
+		}
+		if got := (outcome{c.Cause.Code, c.Cause.SIP, c.EndedBy}); got != want {
+			return fmt.Errorf("call %s ended as %+v, want %+v:\n%s", c.ID, got, want, ladder(c))
+		}
+		for _, device := range devices {
+			if legOf(c, device).Quality == nil {
+				return fmt.Errorf("call %s: no figures of device %s:\n%s", c.ID, device, ladder(c))
+			}
+		}
+		return nil
 	})
-	switch {
-	case c.Cause == nil:
-		t.Fatalf("call %s ended without a cause", c.ID)
-	case c.Cause.Code != want.code || c.Cause.SIP != want.sip || c.EndedBy != want.by:
-		t.Errorf("call %s was ended by %q with %+v, want %+v", c.ID, c.EndedBy, *c.Cause, want)
-	case c.Cause.Q850 < 1 || c.Cause.Q850 > 127 || c.Cause.Words == "":
+	if c.Cause.Q850 < 1 || c.Cause.Q850 > 127 || c.Cause.Words == "" {
 		t.Errorf("call %s: cause %+v lacks a Q.850 value or words", c.ID, *c.Cause)
 	}
-	if c.From.User != caller.user.ID || c.From.Number != caller.dial || c.EndedAt == nil {
-		t.Errorf("call %s: from %+v at %v to %v, want user %s and number %s", c.ID, c.From, c.StartedAt, c.EndedAt, caller.user.ID, caller.dial)
-	}
-	if t.Failed() {
-		t.Log(ladder(c))
+	if c.From.User != caller.user.ID || c.From.Number != caller.dial {
+		t.Errorf("call %s: from %+v, want user %s and number %s", c.ID, c.From, caller.user.ID, caller.dial)
 	}
 	return c
 }
@@ -217,7 +225,7 @@ func (d *deployment) record(t *testing.T, caller account, want outcome) rest.Cal
 // phones' own legs are the ones that name a device.
 func (d *deployment) conversation(t *testing.T, from, to account, codec string, want outcome) rest.Call {
 	t.Helper()
-	c := d.record(t, from, want)
+	c := d.record(t, from, want, from.device, to.device)
 	if c.To.User != to.user.ID || c.To.Number != to.dial {
 		t.Errorf("call %s: to %+v, want user %s and number %s", c.ID, c.To, to.user.ID, to.dial)
 	}
@@ -225,27 +233,25 @@ func (d *deployment) conversation(t *testing.T, from, to account, codec string, 
 		t.Errorf("call %s: ringing at %v, answered at %v, codec %q; want times and %q", c.ID, c.RingingAt, c.AnsweredAt, c.Codec, codec)
 	}
 	for _, device := range []string{from.device, to.device} {
-		found := false
-		for _, l := range c.Legs {
-			if l.Device != device {
-				continue
-			}
-			found = true
-			switch q := l.Quality; {
-			case q == nil:
-				t.Errorf("call %s: leg %s of device %s has no quality", c.ID, l.Leg, device)
-			case q.PacketsReceived == 0 || q.PacketsSent == 0:
-				t.Errorf("call %s: leg %s of device %s: %+v, want packets both ways", c.ID, l.Leg, device, *q)
-			}
-			if l.Codec != codec || l.Local == "" || l.Remote == "" {
-				t.Errorf("call %s: leg %s: codec %q from %q to %q, want %q and addresses", c.ID, l.Leg, l.Codec, l.Local, l.Remote, codec)
-			}
+		l := legOf(c, device)
+		if q := *l.Quality; q.PacketsReceived == 0 || q.PacketsSent == 0 {
+			t.Errorf("call %s: leg %s of device %s: %+v, want packets both ways", c.ID, l.Leg, device, q)
 		}
-		if !found {
-			t.Errorf("call %s: no leg of device %s in %+v", c.ID, device, c.Legs)
+		if l.Codec != codec || l.Local == "" || l.Remote == "" {
+			t.Errorf("call %s: leg %s: codec %q from %q to %q, want %q and addresses", c.ID, l.Leg, l.Codec, l.Local, l.Remote, codec)
 		}
 	}
 	return c
+}
+
+// legOf is the leg of a device, a zero one if there is none.
+func legOf(c rest.Call, device string) rest.CallLeg {
+	for _, l := range c.Legs {
+		if l.Device == device {
+			return l
+		}
+	}
+	return rest.CallLeg{}
 }
 
 // ladder is the events of a call for the log of a failed test.

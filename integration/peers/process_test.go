@@ -62,6 +62,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout output
 	stderr output
+	screen bool          // stdout is redrawn all the time and tells nothing
 	done   chan struct{} // closed when it has ended
 	err    error         // valid then
 }
@@ -82,9 +83,13 @@ func start(t *testing.T, h host, name string, args ...string) *process {
 	}()
 	t.Cleanup(func() {
 		p.kill()
-		if t.Failed() {
-			t.Logf("%s on %s (%v) wrote:\n%s%s", p.name, h.name, p.err, tail(p.stdout.String()), tail(p.stderr.String()))
+		if !t.Failed() {
+			return
 		}
+		if !p.screen {
+			t.Logf("%s on %s (%v) wrote to stdout:\n%s", p.name, h.name, p.err, tail(p.stdout.String()))
+		}
+		t.Logf("%s on %s (%v) wrote to stderr:\n%s", p.name, h.name, p.err, tail(p.stderr.String()))
 	})
 	return p
 }

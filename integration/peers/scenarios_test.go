@@ -2,7 +2,7 @@
 
 package peers
 
-// partials are the parts of SIPp's scenarios, as templates.
+// partials are the parts of SIPp's scenarios, as templates over scenario.
 const partials = `<?xml version="1.0" encoding="ISO-8859-1"?>
 
 {{define "request"}}Max-Forwards: 70
@@ -11,11 +11,14 @@ Call-ID: [call_id]
 Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
 {{end}}
 
+{{define "within"}}To: <sip:{{.Dialled}}@[remote_ip]>[peer_tag_param]
+{{template "request" .}}{{end}}
+
 {{define "sdp"}}Content-Type: application/sdp
 Content-Length: [len]
 
 v=0
-o=sipp 1 1 IN IP4 [local_ip]
+o=sipp 1 [cseq] IN IP4 [local_ip]
 s=-
 c=IN IP4 [media_ip]
 t=0 0
@@ -32,12 +35,17 @@ a=rtpmap:101 telephone-event/8000
 Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
 {{end}}
 
-{{define "within"}}Max-Forwards: 70
-[routes]
-From: <sip:{{.User}}@[local_ip]>;tag=[pid]c[call_number]
-To: <sip:{{.Dialled}}@[remote_ip]>[peer_tag_param]
-Call-ID: [call_id]
-Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
+{{define "sendRegister"}}<send retrans="500"><![CDATA[
+
+REGISTER sip:[remote_ip] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+To: <sip:{{.User}}@[remote_ip]>
+CSeq: [cseq] REGISTER
+Expires: 300
+{{if .Sign}}[authentication username={{.User}} password={{.Password}}]
+{{end}}{{template "request" .}}Content-Length: 0
+
+]]></send>
 {{end}}
 
 {{define "sendInvite"}}<send retrans="500"><![CDATA[
@@ -45,54 +53,169 @@ Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
 INVITE sip:{{.Dialled}}@[remote_ip] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 To: <sip:{{.Dialled}}@[remote_ip]>
-CSeq: 1 INVITE
-{{template "request" .}}{{template "sdp" .}}
+CSeq: [cseq] INVITE
+{{if .Sign}}[authentication username={{.User}} password={{.Password}}]
+{{end}}{{template "request" .}}{{template "sdp" .}}
 ]]></send>
 <recv response="100" optional="true"/>
-<recv response="401" auth="true"/>
-<send><![CDATA[
+{{end}}
+
+{{define "ackRefusal"}}<send><![CDATA[
 
 ACK sip:{{.Dialled}}@[remote_ip] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-3]
-To: <sip:{{.Dialled}}@[remote_ip]>[peer_tag_param]
-CSeq: 1 ACK
-{{template "request" .}}Content-Length: 0
+CSeq: [cseq] ACK
+{{template "within" .}}Content-Length: 0
 
 ]]></send>
-<send retrans="500"><![CDATA[
+{{end}}
 
-INVITE sip:{{.Dialled}}@[remote_ip] SIP/2.0
+{{define "ack"}}<send><![CDATA[
+
+ACK [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-To: <sip:{{.Dialled}}@[remote_ip]>
-CSeq: 2 INVITE
-[authentication username={{.User}} password={{.Password}}]
-{{template "request" .}}{{template "sdp" .}}
+CSeq: [cseq] ACK
+{{template "within" .}}Content-Length: 0
+
 ]]></send>
-<recv response="100" optional="true"/>
+{{end}}
+
+{{define "call"}}{{template "sendInvite" .}}
+<recv response="401" auth="true"/>
+{{template "ackRefusal" .}}
+{{template "sendInvite" .Signed}}
+<recv response="180"/>
+<recv response="200" rrs="true"/>
+{{template "ack" .}}
+{{end}}
+
+{{define "hangUp"}}<send retrans="500"><![CDATA[
+
+BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+CSeq: [cseq] BYE
+{{template "within" .}}Content-Length: 0
+
+]]></send>
+<recv response="200"/>
 {{end}}
 `
 
+// registerScenario signs a phone in.
 const registerScenario = `<scenario name="register">
-{{define "register"}}To: <sip:{{.User}}@[remote_ip]>
-Expires: 300
-{{template "request" .}}Content-Length: 0
-{{end}}
-<send retrans="500"><![CDATA[
-
-REGISTER sip:[remote_ip] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-CSeq: 1 REGISTER
-{{template "register" .}}
-]]></send>
+{{template "sendRegister" .}}
 <recv response="401" auth="true"/>
+{{template "sendRegister" .Signed}}
+<recv response="200"/>
+</scenario>
+`
+
+// callRefusedScenario calls and is refused with Code once it showed its credentials.
+const callRefusedScenario = `<scenario name="refused">
+{{template "sendInvite" .}}
+<recv response="401" auth="true"/>
+{{template "ackRefusal" .}}
+{{template "sendInvite" .Signed}}
+<recv response="{{.Code}}"/>
+{{template "ackRefusal" .}}
+</scenario>
+`
+
+// playScenario calls and plays two seconds of a recording.
+const playScenario = `<scenario name="play">
+{{template "call" .}}
+<nop><action><exec play_pcap_audio="/usr/share/sip-tester/g711a.pcap"/></action></nop>
+<pause milliseconds="2000"/>
+{{template "hangUp" .}}
+</scenario>
+`
+
+// holdScenario holds the other party and takes it back. The patterns are of the answers (RFC 3264, 8.4).
+const holdScenario = `<scenario name="hold">
+{{define "reinvite"}}<send retrans="500"><![CDATA[
+
+INVITE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+CSeq: [cseq] INVITE
+{{template "within" .}}{{template "sdp" .}}{{end}}
+{{define "reanswer"}}
+]]></send>
+<recv response="100" optional="true"/>
+{{end}}
+{{template "call" .}}
+{{template "reinvite" .}}a=sendonly
+{{template "reanswer" .}}
+<recv response="200" rrs="true"><action><ereg regexp="a=recvonly" search_in="body" check_it="true" assign_to="1"/></action></recv>
+{{template "ack" .}}
+{{template "reinvite" .}}a=sendrecv
+{{template "reanswer" .}}
+<recv response="200" rrs="true"><action><ereg regexp="a=(recvonly|sendonly|inactive)" search_in="body" check_it_inverse="true" assign_to="2"/></action></recv>
+<Reference variables="1,2"/>
+{{template "ack" .}}
+{{template "hangUp" .}}
+</scenario>
+`
+
+// infoScenario presses key 5 by INFO.
+const infoScenario = `<scenario name="info">
+{{template "call" .}}
 <send retrans="500"><![CDATA[
 
-REGISTER sip:[remote_ip] SIP/2.0
+INFO [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-CSeq: 2 REGISTER
-[authentication username={{.User}} password={{.Password}}]
-{{template "register" .}}
+CSeq: [cseq] INFO
+{{template "within" .}}Content-Type: application/dtmf-relay
+Content-Length: [len]
+
+Signal=5
+Duration=160
+
 ]]></send>
 <recv response="200"/>
+<pause milliseconds="500"/>
+{{template "hangUp" .}}
+</scenario>
+`
+
+// answerScenario rings, answers, and waits for the end.
+const answerScenario = `<scenario name="answer">
+<recv request="INVITE"/>
+<send><![CDATA[
+
+SIP/2.0 180 Ringing
+{{template "response" .}}Content-Length: 0
+
+]]></send>
+<send retrans="500"><![CDATA[
+
+SIP/2.0 200 OK
+{{template "response" .}}{{template "sdp" .}}
+]]></send>
+<recv request="ACK"/>
+<recv request="BYE"/>
+<send><![CDATA[
+
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>
+`
+
+// refuseScenario refuses with Code and Reason.
+const refuseScenario = `<scenario name="refuse">
+<recv request="INVITE"/>
+<send retrans="500"><![CDATA[
+
+SIP/2.0 {{.Code}} {{.Reason}}
+{{template "response" .}}Content-Length: 0
+
+]]></send>
+<recv request="ACK"/>
 </scenario>
 `

@@ -27,6 +27,13 @@ type scenario struct {
 	Dialled  string
 	Code     int // with which to refuse
 	Reason   string
+	Sign     bool // the credentials go with it
+}
+
+// Signed is the same with credentials.
+func (s scenario) Signed() scenario {
+	s.Sign = true
+	return s
 }
 
 // line is a SIPp that plays one account's phone: the scenarios that it runs share its machine and its port.
@@ -57,14 +64,19 @@ func (l line) run(t *testing.T, text string, s scenario, args ...string) *sipp {
 	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ip := l.host.addr.String()
+	ip, at := l.host.addr.String(), l.office.started.SIP.Addr().String()
+	uri := at
+	if s.Dialled != "" {
+		uri = s.Dialled + "@" + at
+	}
+	// -auth_uri: what is signed must name the target (RFC 7616, 3.4.6); without it SIPp signs address and port.
 	args = append([]string{
 		l.office.started.SIP.String(), "-sf", file, "-i", ip, "-mi", ip, "-p", "5060", "-mp", "10000", "-m", "1", "-nostdin",
-		"-timeout", "40s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(dir, "stat.csv"), "-fd", "1",
+		"-auth_uri", uri, "-timeout", "40s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(dir, "stat.csv"), "-fd", "1",
 		"-trace_msg", "-message_file", filepath.Join(dir, "messages.log"), "-trace_err", "-error_file", filepath.Join(dir, "errors.log"),
 	}, args...)
 	p := &sipp{process: start(t, l.host, "sipp", args...), dir: dir}
-	p.cmd.Dir = dir
+	p.screen = true
 	t.Cleanup(func() {
 		if !t.Failed() {
 			return
