@@ -28,15 +28,18 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 }
 
 // outgoing is a leg to another switch: nothing while it connects, then a leg like any other. If the other switch was
-// restarted since it was designated, the leg asks once more and begins anew; the call notices nothing.
+// restarted since it was designated, or since the link to it came up, the leg asks once more and begins anew; the call
+// notices nothing.
 type outgoing struct {
 	*leg      // nil until connected
 	links     *Links
 	way       routing.Way
 	setup     call.Setup
 	start     call.Start
-	renewed   bool
-	renewing  bool // the refused dialog is closing
+	rang      bool   // a phone was reached: no other attempt
+	renewed   bool   // asked again after a refusal
+	redialled bool   // asked again after a dead link
+	next      finder // of the next attempt, while the dialog of the last one closes
 	cancelled *call.Cancel
 }
 
@@ -62,9 +65,9 @@ func (o *outgoing) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
 		o.start = a
-		o.connect(func(context.Context) (designation.Designation, error) { return o.way.Designation, nil })
+		o.connect(o.designated)
 	case call.Cancel:
-		if o.leg == nil || o.renewing {
+		if o.leg == nil || o.next != nil {
 			o.cancelled = &a
 			return
 		}
@@ -130,25 +133,53 @@ func (o *outgoing) Handle(input any) []call.Event {
 		return nil
 	}
 	evs := o.leg.Handle(input)
-	if o.renewing {
+	if o.next != nil {
 		return o.awaitClose(evs)
 	}
 	for i, ev := range evs {
-		if r, ok := ev.(call.Refused); ok && r.Cause.Code == string(errs.Restarted) && !o.renewed && o.way.Again != nil {
-			o.renewed, o.renewing = true, true
+		if o.next = o.another(ev); o.next != nil {
 			return o.awaitClose(evs[i+1:])
 		}
 	}
 	return evs
 }
 
-// awaitClose swallows what is left of a dialog that was refused as restarted; when it is closed, the leg begins anew.
+// another is the next attempt after an event, nil for none.
+func (o *outgoing) another(ev call.Event) finder {
+	switch ev := ev.(type) {
+	case call.Ringing, call.Answered:
+		o.rang = true
+	case call.Refused:
+		if ev.Cause.Code == string(errs.Restarted) && !o.renewed {
+			o.renewed = true
+			return o.way.Again
+		}
+	case call.Lost: // a switch that was killed leaves links behind that are found dead only when they are used
+		if o.rang || o.redialled {
+			return nil
+		}
+		o.redialled = true
+		if o.way.Again != nil {
+			return o.way.Again
+		}
+		return o.designated
+	}
+	return nil
+}
+
+// designated is the node of the first attempt.
+func (o *outgoing) designated(context.Context) (designation.Designation, error) {
+	return o.way.Designation, nil
+}
+
+// awaitClose swallows what is left of a dialog that is given up; when it is closed, the leg begins anew.
 func (o *outgoing) awaitClose(evs []call.Event) []call.Event {
 	for _, ev := range evs {
 		if _, ok := ev.(call.Closed); ok {
 			o.leg.Port().Close()
-			o.leg, o.renewing = nil, false
-			o.connect(o.way.Again)
+			find := o.next
+			o.leg, o.next = nil, nil
+			o.connect(find)
 		}
 	}
 	return nil
