@@ -16,13 +16,13 @@ import (
 
 // Config configures one cloud instance.
 type Config struct {
-	Data      string   `help:"Folder for the database." default:"${state}/cloud" type:"path" placeholder:"DIR"`
+	Data      string   `help:"Folder for the database. Default: ${default}." default:"${state}/cloud" type:"path" placeholder:"DIR"`
 	DB        string   `help:"Database: sqlite:PATH or postgres://user@host/name. Default: cloud.db in --data." name:"db" placeholder:"URL"`
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the database. Made at first start with SQLite, required with PostgreSQL. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
 	Host      []string `help:"Names and addresses by which switches and admins reach this machine; the first is printed in commands. Default: its host name and its addresses." placeholder:"HOST"`
-	API       string   `help:"Serve the REST API here, HTTPS." default:":443" name:"api" placeholder:"ADDR"`
-	Fabric    string   `help:"Serve switches here, NATS over TLS." default:":4222" placeholder:"ADDR"`
-	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here. Empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
+	API       string   `help:"Serve the REST API here, HTTPS. Default: ${default}." default:":443" name:"api" placeholder:"ADDR"`
+	Fabric    string   `help:"Serve switches here, NATS over TLS. Default: ${default}." default:":4222" placeholder:"ADDR"`
+	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the cloud serves; may be nil

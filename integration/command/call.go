@@ -23,7 +23,7 @@ type callList struct {
 	State  string `help:"Only calls in this state: setup, ringing, answered or ended." default:"" enum:",setup,ringing,answered,ended" placeholder:"STATE"`
 	Since  string `help:"Only calls that started since: 90m, 24h, or 2026-11-22T08:00:00Z." placeholder:"WHEN"`
 	Until  string `help:"Only calls that started before: as --since." placeholder:"WHEN"`
-	Limit  int    `help:"At most so many." default:"20" placeholder:"N"`
+	Limit  int    `help:"At most so many. Default: ${default}." default:"20" placeholder:"N"`
 }
 
 // Run lists calls.

@@ -20,7 +20,7 @@ type connection struct {
 	Cloud        string `help:"Address of the cloud, https://HOST[:PORT]." env:"STROWGER_CLOUD" placeholder:"URL"`
 	Key          string `name:"key" help:"API key. Better in the environment or by login: others can see a command line." env:"STROWGER_API_KEY" placeholder:"sk_..."`
 	Organization string `help:"Organization (name or id), when there are several." short:"o" env:"STROWGER_ORGANIZATION" placeholder:"ORG"`
-	Data         string `help:"Folder where up keeps its data and login the account." env:"STROWGER_DATA" default:"${state}" type:"path" placeholder:"DIR"`
+	Data         string `help:"Folder where up keeps its data and login the account. Default: ${default}." env:"STROWGER_DATA" default:"${state}" type:"path" placeholder:"DIR"`
 	JSON         bool   `name:"json" help:"Print for programs."`
 }
 

@@ -162,10 +162,10 @@ type deviceCmds struct {
 
 type deviceAdd struct {
 	User     string `required:"" help:"Whose device it is: name, number or id." placeholder:"USER"`
-	Name     string `help:"Its name." default:"desk phone" placeholder:"NAME"`
+	Name     string `help:"Its name. Default: ${default}." default:"desk phone" placeholder:"NAME"`
 	Switch   string `help:"Switch of a desk phone, name or id. Default: the only one that it can be." placeholder:"SWITCH"`
 	Username string `help:"SIP user of a desk phone. Default: the number of the user." placeholder:"NAME"`
-	Kind     string `help:"What it is: deskphone, mobile or web." default:"deskphone" enum:"deskphone,mobile,web" placeholder:"KIND"`
+	Kind     string `help:"What it is: deskphone, mobile or web. Default: ${default}." default:"deskphone" enum:"deskphone,mobile,web" placeholder:"KIND"`
 }
 
 // Run adds a device.

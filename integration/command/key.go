@@ -37,7 +37,7 @@ type keyCommands struct {
 
 type keyAdd struct {
 	Name string `arg:"" help:"Its name: who uses it, for what."`
-	Role string `help:"What it may do: admin (everything) or reader (only read)." default:"reader" enum:"admin,reader" placeholder:"ROLE"`
+	Role string `help:"What it may do: admin (everything) or reader (only read). Default: ${default}." default:"reader" enum:"admin,reader" placeholder:"ROLE"`
 }
 
 // Run adds an API key.

@@ -33,7 +33,7 @@ type orgCommands struct {
 
 type orgAdd struct {
 	Name        string `arg:"" help:"Its name."`
-	RingSeconds int    `help:"How long calls ring, 5 to 300 seconds." default:"60" placeholder:"SECONDS"`
+	RingSeconds int    `help:"How long calls ring, 5 to 300 seconds. Default: ${default}." default:"60" placeholder:"SECONDS"`
 }
 
 // Run adds an organization.

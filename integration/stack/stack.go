@@ -18,10 +18,11 @@ import (
 
 // Config describes a stack.
 type Config struct {
-	Data         string // folder of everything; each role has its own below
-	Host         string // address that phones use; empty: the machine's outward one
-	Organization string // name of the one organization
-	Sites        []Site // offices, each with one switch
+	Data         string   // folder of everything; each role has its own below
+	Host         string   // address that phones use; empty: the machine's outward one
+	Digest       []string // password digests that phones are offered, as of switchnode.Config
+	Organization string   // name of the one organization
+	Sites        []Site   // offices, each with one switch
 	// Ports are the usual ones where they are free and it is asked for, else free ones.
 	UsualPorts bool
 	// Key is the API key that an earlier run gave to KeepKey; empty at first start.
@@ -155,7 +156,7 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 		ports.usual = false // the first office has the usual ports
 	}
 	cfg := switchnode.Config{
-		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host,
+		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Digest: s.cfg.Digest,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443),
 		RTP: "0", Metrics: "", Logger: s.cfg.Logger.With("role", "switch"),
 	}
