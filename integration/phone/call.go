@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type Call struct {
 	theirs   sdp.Session // their last offer or answer
 	asked    bool        // theirs is an offer; false in a call whose INVITE had none
 	hold     bool        // what we asked for last
+	codecs   []sdp.Codec // what we offer
 	up       bool        // as the callee: our answer was acknowledged
 	inputs   chan sip.Input
 	commands chan func()
@@ -37,7 +39,7 @@ func newCall(p *Phone, from, to string) (*Call, error) {
 		return nil, err
 	}
 	c := &Call{
-		From: from, To: to, phone: p, media: m, writer: sdp.NewWriter(), inputs: make(chan sip.Input, 64),
+		From: from, To: to, phone: p, media: m, writer: sdp.NewWriter(), codecs: p.cfg.Codecs, inputs: make(chan sip.Input, 64),
 		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
 	}
 	m.digit = func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }
@@ -99,7 +101,7 @@ func (c *Call) Answer() {
 	c.do(func() {
 		var body []byte
 		if c.asked {
-			answer, formats, err := c.writer.Answer(c.theirs, c.description(), c.media.local())
+			answer, formats, err := c.writer.Answer(c.theirs, c.description(c.phone.cfg.Codecs), c.media.local())
 			if err != nil {
 				c.dialog.Refuse(488, "Not Acceptable Here", sip.Cause{})
 				return
@@ -143,6 +145,14 @@ func (c *Call) reoffer(hold bool) {
 	})
 }
 
+// Change offers other codecs; what is answered stays.
+func (c *Call) Change(codecs []sdp.Codec) {
+	c.do(func() {
+		c.codecs = codecs
+		c.dialog.Reoffer(c.offer())
+	})
+}
+
 // SendDTMF sends a key: as a telephone event if that was negotiated, else by INFO.
 func (c *Call) SendDTMF(key byte) {
 	const length = 160 * time.Millisecond
@@ -162,8 +172,8 @@ func (c *Call) Codec() string { return c.media.codec() }
 // Quality returns what the call's RTCP and its own counters say.
 func (c *Call) Quality() Quality { return c.media.quality() }
 
-func (c *Call) description() sdp.Description {
-	d := sdp.Description{Codecs: c.phone.cfg.Codecs, Direction: sdp.SendRecv, Ptime: 20}
+func (c *Call) description(codecs []sdp.Codec) sdp.Description {
+	d := sdp.Description{Codecs: codecs, Direction: sdp.SendRecv, Ptime: 20}
 	if c.hold {
 		d.Direction = sdp.SendOnly
 	}
@@ -171,7 +181,7 @@ func (c *Call) description() sdp.Description {
 }
 
 func (c *Call) offer() []byte {
-	body, formats := c.writer.Offer(c.description(), c.media.local())
+	body, formats := c.writer.Offer(c.description(c.codecs), c.media.local())
 	c.media.receive(formats)
 	return body
 }
@@ -213,10 +223,10 @@ func (c *Call) handle(e sip.Event) {
 	case sip.Acked:
 		c.acked(e.SDP)
 	case sip.Cancelled:
-		c.ended(487, "the caller gave up")
+		c.ended(487, cmp.Or(e.Cause.Text, "the caller gave up"))
 	case sip.HungUp:
 		c.media.stop()
-		c.ended(200, "the other side hung up")
+		c.ended(200, cmp.Or(e.Cause.Text, "the other side hung up"))
 	case sip.Offered:
 		c.offered(e.SDP)
 	case sip.OfferAccepted:
@@ -266,7 +276,7 @@ func (c *Call) offered(body []byte) {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}
-	answer, formats, err := c.writer.Answer(s, c.description(), c.media.local())
+	answer, formats, err := c.writer.Answer(s, c.description(c.phone.cfg.Codecs), c.media.local())
 	if err != nil {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return

@@ -1,0 +1,424 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"strowger/integration/phone"
+	"strowger/integration/stack"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+// patience is how long anything in a scenario may take on a busy machine.
+const patience = 40 * time.Second
+
+// world is a running installation of two offices, 20 and 30, with what scenarios need to people it.
+type world struct {
+	*stack.Stack
+	dir        string
+	log        *logs
+	extensions atomic.Int64
+}
+
+// shared is the world of the scenarios that leave it as they found it; TestMain ends it.
+var shared struct {
+	once  sync.Once
+	dir   string
+	world *world
+	err   error
+}
+
+// tests runs the tests, or the role that a test started this program for.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int {
+	if role := os.Getenv(childVar); role != "" {
+		return child(role)
+	}
+	code := t.m.Run()
+	if shared.world != nil {
+		if err := errors.Join(shared.world.Close(), os.RemoveAll(shared.dir)); err != nil {
+			fmt.Fprintln(os.Stderr, "the shared world:", err)
+			code = 1
+		}
+	}
+	return code
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+
+// together returns the shared world.
+func together(t *testing.T) *world {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "strowger-scenarios-"); shared.err == nil {
+			shared.world, shared.err = begin(context.Background(), shared.dir, "")
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	tell(t, shared.world)
+	return shared.world
+}
+
+// alone starts a world for one test, which may stop and start its roles. An empty db is SQLite.
+func alone(t *testing.T, dir, db string) *world {
+	t.Helper()
+	w, err := begin(context.Background(), dir, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(t, w)
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func begin(ctx context.Context, dir, db string) (*world, error) {
+	roles := &logs{}
+	s, err := stack.Start(ctx, stack.Config{
+		Data: dir, Host: "127.0.0.1", Organization: "Scenario", DB: db,
+		Sites:  []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
+		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start two offices: %w\n%s", err, roles.since(0))
+	}
+	w := newWorld(dir, s)
+	w.log = roles
+	if _, err := s.Client.Organizations().Update(ctx, s.Client.Organization, 0, map[string]any{"ring_seconds": 5}); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return w, nil
+}
+
+func newWorld(dir string, s *stack.Stack) *world {
+	w := &world{Stack: s, dir: dir, log: &logs{}}
+	w.extensions.Store(1000)
+	return w
+}
+
+// logs keeps what the roles log, to be shown when a test fails.
+type logs struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *logs) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, b...)
+	return len(b), nil
+}
+
+func (l *logs) since(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text[n:])
+}
+
+// tell shows what the roles logged during a test that failed.
+func tell(t *testing.T, w *world) {
+	from := len(w.log.since(0))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the roles logged:\n%s", w.log.since(from))
+		}
+	})
+}
+
+// soon bounds what a test waits for.
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// until polls for a condition, which returns "" or what is still missing.
+func until(t *testing.T, condition func() string) {
+	t.Helper()
+	ctx := soon(t)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for missing := condition(); missing != ""; missing = condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited %v: %s", patience, missing)
+		}
+	}
+}
+
+// subscriber is a user with a number and a desk phone.
+type subscriber struct {
+	office int
+	user   rest.User
+	number rest.Number
+	device rest.Device
+}
+
+// subscriber makes one through the API.
+func (w *world) subscriber(t *testing.T, office int, name string) subscriber {
+	t.Helper()
+	ctx, o := soon(t), w.Offices[office]
+	s := subscriber{office: office}
+	var err error
+	if s.user, err = w.Client.Users().Create(ctx, rest.NewUser(name)); err != nil {
+		t.Fatal(err)
+	}
+	digits := fmt.Sprint(w.extensions.Add(1))
+	if s.number, err = w.Client.Numbers().Create(ctx, rest.Number{Site: o.Site.ID, Digits: digits, User: s.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	d := rest.NewDevice(s.user.ID, name+"'s phone")
+	d.Switch, d.Username = o.Switch.ID, o.Site.Code+digits
+	if s.device, err = w.Client.Devices().Create(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// change edits an object of the registry, such as a subscriber's user.
+func change[T any](t *testing.T, c rest.Collection[T], id string, fields map[string]any) {
+	t.Helper()
+	if _, err := c.Update(soon(t), id, 0, fields); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle waits until all that was changed is in force: an account that is newer than the changes is.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	w.person(t, 0, "Witness", nil)
+	w.person(t, 1, "Witness", nil)
+}
+
+// account is what a subscriber's phone is configured with; change may be nil.
+func (w *world) account(s subscriber, change func(*phone.Config)) phone.Config {
+	cfg := phone.Config{
+		Server: w.Offices[s.office].SIP.String(), User: s.device.Username, Password: s.device.Password, Name: s.user.Name,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// phone runs a subscriber's phone until the test ends and registers it.
+func (w *world) phone(t *testing.T, s subscriber, change func(*phone.Config)) *phone.Phone {
+	t.Helper()
+	p := run(t, w.account(s, change))
+	register(t, p)
+	return p
+}
+
+// person is a new subscriber with a registered phone.
+func (w *world) person(t *testing.T, office int, name string, change func(*phone.Config)) (subscriber, *phone.Phone) {
+	t.Helper()
+	s := w.subscriber(t, office, name)
+	return s, w.phone(t, s, change)
+}
+
+// run runs a phone until the test ends.
+func run(t *testing.T, cfg phone.Config) *phone.Phone {
+	t.Helper()
+	p, err := phone.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.Run(ctx); err != nil {
+			t.Errorf("phone %s: %v", cfg.User, err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return p
+}
+
+// register registers a phone whose account may still be on its way to the switch.
+func register(t *testing.T, p *phone.Phone) {
+	t.Helper()
+	until(t, func() string {
+		err := p.Register(soon(t))
+		var refused *phone.Refusal
+		switch {
+		case err == nil:
+			return ""
+		case errors.As(err, &refused) && refused.Code == 404:
+			return err.Error()
+		}
+		t.Fatal(err)
+		return ""
+	})
+}
+
+// dial has a phone call a number.
+func dial(t *testing.T, from *phone.Phone, number string) *phone.Call {
+	t.Helper()
+	c, err := from.Dial(soon(t), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ring has a phone call a number and returns both ends when the callee rings.
+func ring(t *testing.T, from *phone.Phone, number string, to *phone.Phone) (out, in *phone.Call) {
+	t.Helper()
+	out = dial(t, from, number)
+	return out, incoming(t, to, out)
+}
+
+// incoming waits until a phone rings for a call.
+func incoming(t *testing.T, to *phone.Phone, out *phone.Call) *phone.Call {
+	t.Helper()
+	select {
+	case in := <-to.Incoming():
+		return in
+	case <-out.Done():
+		t.Fatalf("the call failed: %v", out.Events())
+	case <-soon(t).Done():
+		t.Fatalf("the phone does not ring; the caller saw %v", out.Events())
+	}
+	return nil
+}
+
+// connect has a phone call another and returns both ends when they talk.
+func connect(t *testing.T, from *phone.Phone, number string, to *phone.Phone) (out, in *phone.Call) {
+	t.Helper()
+	out, in = ring(t, from, number, to)
+	if e := saw(t, out, phone.Progress); e.Code != 180 {
+		t.Errorf("the caller saw %s before the answer, want 180", e)
+	}
+	in.Answer()
+	saw(t, out, phone.Answered)
+	saw(t, in, phone.Answered)
+	return out, in
+}
+
+// saw waits for an event of a call.
+func saw(t *testing.T, c *phone.Call, k phone.Kind) phone.Event {
+	t.Helper()
+	e, err := c.Wait(soon(t), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// over waits for the end of a call at a phone.
+func over(t *testing.T, c *phone.Call) phone.Event {
+	t.Helper()
+	e := saw(t, c, phone.Ended)
+	select {
+	case <-c.Done():
+	case <-soon(t).Done():
+		t.Fatalf("the call ended (%s), but not its dialog", e)
+	}
+	return e
+}
+
+// hangUp ends a call from one end and waits for both.
+func hangUp(t *testing.T, first, second *phone.Call) {
+	t.Helper()
+	first.HangUp()
+	over(t, first)
+	over(t, second)
+}
+
+// rate is that of all audio here, in Hz.
+const rate = 8000
+
+// babble is noise that rises and falls like speech, the same for one seed.
+func babble(seed uint64) []int16 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	s := make([]int16, rate)
+	low := 0.0
+	for i := range s {
+		low += 0.3 * (r.NormFloat64() - low)
+		s[i] = int16(9000 * low * (1.2 + math.Sin(float64(i)/1500)))
+	}
+	return s
+}
+
+// says makes a phone say something.
+func says(seed uint64) func(*phone.Config) {
+	return func(c *phone.Config) { c.Say = babble(seed) }
+}
+
+// hears waits until one end of a call has heard what the other said, and compares.
+func hears(t *testing.T, c *phone.Call, seed uint64) {
+	t.Helper()
+	said := babble(seed)
+	until(t, func() string {
+		if n := len(c.Heard()); n < len(said)+rate/10 {
+			return fmt.Sprintf("heard %d of %d samples", n, len(said))
+		}
+		return ""
+	})
+	if s := phone.Compare(said, c.Heard()); s.Score < 0.95 {
+		t.Errorf("what %s heard of %s is not what was said: %+v", c.To, c.From, s)
+	}
+}
+
+// record waits for the latest call of a user to be over, as all its nodes report, and returns its record.
+func (w *world) record(t *testing.T, u rest.User, nodes int) (c rest.Call) {
+	t.Helper()
+	ctx := soon(t)
+	until(t, func() string {
+		page, err := w.Client.Calls().Page(ctx, rest.Filter{"user": u.ID}, 1, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Items) == 0 {
+			return "there is no record of a call of " + u.Name
+		}
+		if c, err = w.Client.Calls().Get(ctx, page.Items[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if n := ended(c); n < nodes {
+			return fmt.Sprintf("call %s is %s, %d of %d nodes reported the end", c.ID, c.State, n, nodes)
+		}
+		return ""
+	})
+	return c
+}
+
+// ended is how many nodes reported the end of a call.
+func ended(c rest.Call) int {
+	nodes := map[string]bool{}
+	for _, e := range c.Ladder {
+		if e.Kind == ledger.Ended {
+			nodes[e.Node] = true
+		}
+	}
+	return len(nodes)
+}
+
+// folder is where the switch of an office keeps its data.
+func (w *world) folder(office int) string {
+	return filepath.Join(w.dir, "switch-"+w.Offices[office].Site.ID)
+}
