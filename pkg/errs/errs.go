@@ -24,6 +24,7 @@ const (
 	NoAnswer        Code = "no-answer"
 	NoCommonCodec   Code = "no-common-codec"
 	Loop            Code = "loop"         // diversion history or Max-Forwards says that the call goes in circles
+	TooWide         Code = "too-wide"     // the call would fork into more branches than it may (RFC 5393)
 	Crossing        Code = "crossing"     // both call each other at once
 	Gone            Code = "gone"         // the call is over
 	Elsewhere       Code = "elsewhere"    // answered or declined on another device

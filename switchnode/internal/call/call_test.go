@@ -3,8 +3,10 @@ package call
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
@@ -139,6 +141,21 @@ func TestCauses(t *testing.T) {
 	}
 	if c := CauseOfResponse(486, "Busy Here", "", 34); c.Code != "busy" || c.Q850 != 34 {
 		t.Errorf("reason header: %+v", c)
+	}
+	if c := CauseOfResponse(401, "Unauthorized", "", 0); c.Code != "forbidden" || c.SIP != 403 {
+		t.Errorf("challenge for this switch: %+v", c)
+	}
+	if c := CauseOfResponse(401, "No key", "key-missing", 0); c.Code != "key-missing" || c.SIP != 403 {
+		t.Errorf("key refused by another switch: %+v", c)
+	}
+	if c := CauseOfResponse(302, "Moved Temporarily", "", 0); c.Code != "offline" || c.SIP != 480 {
+		t.Errorf("redirection: %+v", c)
+	}
+	if c := CauseOfResponse(440, "Max-Breadth Exceeded", "", 0); c.Code != "too-wide" || c.SIP != 440 {
+		t.Errorf("breadth: %+v", c)
+	}
+	if c := CauseOf(errs.Invalid, strings.Repeat("ä", 5000)); len(c.Words) > maxWords+len("…") || !utf8.ValidString(c.Words) {
+		t.Errorf("%d bytes of words: %q", len(c.Words), c.Words)
 	}
 	if c := (ledger.Cause{}); rank(c) >= rank(busy) {
 		t.Error("no cause outranks busy")

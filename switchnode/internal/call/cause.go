@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"strings"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
@@ -34,6 +35,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.NoAnswer:        {408, 19, "No answer"},
 	errs.NoCommonCodec:   {488, 88, "The phones share no codec"},
 	errs.Loop:            {482, 25, "The call goes in circles"},
+	errs.TooWide:         {440, 25, "The call rings more phones than it may"}, // RFC 5393, 5.3.3: Max-Breadth Exceeded
 	errs.Crossing:        {486, 17, "Both call each other"},
 	errs.Gone:            {481, 16, "The call is over"},
 	errs.Elsewhere:       {200, 26, "Call completed elsewhere"},
@@ -51,6 +53,10 @@ var outcomes = map[errs.Code]outcome{
 // refusedKey serves every refusal of a session key (2-call-flows: 401 with Bearer, or 403, named by Strowger-Refusal).
 var refusedKey = outcome{403, 21, "Session key refused"}
 
+// maxWords bounds the words of a cause, in bytes: they quote what others sent, and go into a reason phrase, which has to
+// fit a datagram, and into the record.
+const maxWords = 200
+
 // CauseOf is the cause of a code. Empty words are filled with the code's own.
 func CauseOf(code errs.Code, words string) ledger.Cause {
 	o, known := outcomes[code]
@@ -64,7 +70,15 @@ func CauseOf(code errs.Code, words string) ledger.Cause {
 	default:
 		o = outcomes[errs.Internal]
 	}
-	return ledger.Cause{Code: string(code), SIP: o.sip, Q850: o.q850, Words: cmp.Or(words, o.words)}
+	return ledger.Cause{Code: string(code), SIP: o.sip, Q850: o.q850, Words: cmp.Or(shorten(words), o.words)}
+}
+
+// shorten cuts words at maxWords without breaking a character.
+func shorten(words string) string {
+	if len(words) <= maxWords {
+		return words
+	}
+	return strings.ToValidUTF8(words[:maxWords], "") + "…"
 }
 
 // CauseOfError is the cause of an error that came from the cloud, the site copy or a node.
@@ -85,25 +99,35 @@ func isKeyRefusal(c errs.Code) bool {
 // CauseOfResponse is the cause of a final SIP response other than 2xx. refusal is our own Strowger-Refusal header, which
 // names the code exactly; q850 is the value of a Reason header, 0 if there is none.
 func CauseOfResponse(status int, phrase, refusal string, q850 int) ledger.Cause {
+	code := codeOfStatus(status)
 	if refusal != "" {
-		c := CauseOf(errs.Code(refusal), phrase)
-		c.SIP = status
-		if q850 > 0 {
-			c.Q850 = q850
-		}
-		return c
+		code = errs.Code(refusal)
 	}
-	c := CauseOf(codeOfStatus(status), phrase)
-	c.SIP = status
+	c := CauseOf(code, phrase)
+	c.SIP = relayed(status)
 	if q850 > 0 {
 		c.Q850 = q850
 	}
 	return c
 }
 
+// relayed is what the other side is told in place of a status that was meant for this switch only: it can neither answer
+// a challenge (RFC 3261, 22.3 leaves that to proxies) nor follow a redirection without its Contact (21.3).
+func relayed(status int) int {
+	switch {
+	case status == 401 || status == 407:
+		return 403
+	case status < 400:
+		return 480
+	}
+	return status
+}
+
 // codeOfStatus reads what a phone meant by a status code (RFC 3261, 21).
 func codeOfStatus(status int) errs.Code {
 	switch status {
+	case 440:
+		return errs.TooWide
 	case 486, 600:
 		return errs.Busy
 	case 603, 607, 608: // RFC 8197: unwanted; RFC 8688: rejected
@@ -125,8 +149,11 @@ func codeOfStatus(status int) errs.Code {
 	case 500, 503:
 		return errs.Congested
 	}
-	if status >= 600 {
+	switch {
+	case status >= 600:
 		return errs.Declined
+	case status < 400: // the phone forwards its calls elsewhere, which this switch does not follow
+		return errs.Offline
 	}
 	return errs.Internal
 }
@@ -141,7 +168,7 @@ func rank(c ledger.Cause) int {
 		return 6
 	case errs.NoCommonCodec:
 		return 5
-	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop:
+	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.TooWide:
 		return 4
 	case errs.NoAnswer:
 		return 3

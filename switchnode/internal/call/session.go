@@ -55,7 +55,7 @@ type SessionConfig struct {
 	CallerLeg string // id of the caller's leg
 	Device    string // of the caller, "" on a link
 	Hops      int    // Max-Forwards to send
-	Breadth   int    // Max-Breadth to send
+	Breadth   int    // Max-Breadth that may be sent, over all branches
 	SessionID string
 	Record    func(ledger.Event) // to the spool; never blocks
 	Count     func(name string)
@@ -80,6 +80,7 @@ type Session struct {
 	full     chan struct{} // the mailbox overflowed
 	done     chan struct{}
 	from, to designation.Party
+	branches int // of the plan
 	due      map[Timer]time.Time
 	queue    []Event // being stepped
 	finished bool
@@ -166,8 +167,7 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 			s.handle(m)
 		case ev := <-admitted:
 			pending = false
-			s.remember(ev)
-			s.step(ev)
+			s.step(s.admitted(ev))
 		case <-timer.C:
 			s.expire()
 		case <-s.full:
@@ -180,11 +180,28 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 	}
 }
 
-// remember keeps what legs that are dialled later need to show.
-func (s *Session) remember(ev Event) {
-	if p, ok := ev.(Planned); ok {
-		s.from, s.to = p.From, p.To
+// admitted keeps what legs that are dialled later need to show, and refuses a plan with more branches than the call may
+// still fork into.
+func (s *Session) admitted(ev Event) Event {
+	p, ok := ev.(Planned)
+	if !ok {
+		return ev
 	}
+	s.from, s.to, s.branches = p.From, p.To, len(p.Branches)
+	if s.branches > s.cfg.Breadth {
+		return Refusal{CauseOf(errs.TooWide, "")}
+	}
+	return ev
+}
+
+// breadth is a branch's share of the call's Max-Breadth: over all branches it stays the same (RFC 5393, 5.3.3). A branch
+// with a delay counts, since the others may still ring when it starts.
+func (s *Session) breadth(id LegID) int {
+	share := s.cfg.Breadth / s.branches
+	if int(id) <= s.cfg.Breadth%s.branches {
+		share++
+	}
+	return share
 }
 
 func (s *Session) handle(m message) {
@@ -249,7 +266,7 @@ func (s *Session) dial(a Start) {
 		s.legs = append(s.legs, nil)
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
-		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, Breadth: s.cfg.Breadth,
+		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg),
 		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace,
 	})
 	if err != nil {
@@ -330,7 +347,11 @@ func (s *Session) expire() {
 		if t == closeGuard {
 			s.cfg.Count("leg never closed")
 			s.cfg.Logger.Error("legs did not close after the end of the call", "call", s.cfg.ID)
-			s.finished = true
+			for id, l := range s.call.legs {
+				if l.state != closed {
+					s.step(Closed{LegID(id)})
+				}
+			}
 			return
 		}
 		s.step(Fired{t})
