@@ -32,7 +32,7 @@ func TestCallFromAdmissionToBye(t *testing.T) {
 				t.Errorf("%s is stamped %q, %d", e.Kind, e.Call, e.At)
 			}
 		}
-		if e := s.ledger()[5]; e.Codec != "PCMA/8000" || e.Local != "link flow 1" || e.Device != "dv_1" {
+		if e := s.ledger()[5]; e.Codec != "PCMA/8000" || e.Local != "link flow 2" || e.Device != "dv_1" {
 			t.Errorf("media of the branch: %+v", e)
 		}
 	}, 0)
