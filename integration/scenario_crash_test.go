@@ -216,34 +216,32 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	_, from := d.person(t, 0, "Ann", nil)
-	callee, to := d.person(t, 1, "Bob", func(c *phone.Config) { c.Policy, c.After = phone.Answer, 100*time.Millisecond })
-	talkOnce := func() *phone.Call {
-		out := dial(t, from, callee.number.Dial)
-		saw(t, out, phone.Answered)
-		return out
-	}
-	hangUp(t, talkOnce(), <-to.Incoming())
+	answers := func(c *phone.Config) { c.Policy, c.After = phone.Answer, 100*time.Millisecond }
+	near, nearPhone := d.person(t, 0, "Bob", answers)
+	far, farPhone := d.person(t, 1, "Cleo", answers)
+	numbers := []string{near.number.Digits, far.number.Dial}
 	for range crashes {
-		out := dial(t, from, callee.number.Dial)
+		out := dial(t, from, numbers[random.IntN(len(numbers))])
 		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
-		victim := random.IntN(len(d.switches) + 1)
 		if random.IntN(2) == 0 {
 			out.HangUp()
 		}
-		d.crash(t, victim)
+		d.crash(t, random.IntN(len(d.switches)+1))
 		out.HangUp()
-		drain(to)
-		// Without a REGISTER since, both phones are known to their switches.
-		until(t, func() string {
-			again := dial(t, from, callee.number.Dial)
-			if _, err := again.Wait(soon(t), phone.Answered); err != nil {
-				return err.Error()
-			}
-			again.HangUp()
-			over(t, again)
-			return ""
-		})
-		drain(to)
+		// Without a REGISTER since, the phones are known to their switches.
+		for _, number := range numbers {
+			until(t, func() string {
+				again := dial(t, from, number)
+				if _, err := again.Wait(soon(t), phone.Answered); err != nil {
+					return err.Error()
+				}
+				again.HangUp()
+				over(t, again)
+				return ""
+			})
+		}
+		drain(nearPhone)
+		drain(farPhone)
 	}
 	d.checkLedger(t)
 }
