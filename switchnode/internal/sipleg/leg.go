@@ -5,6 +5,7 @@ package sipleg
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"strowger/pkg/errs"
@@ -21,9 +22,17 @@ type Leg struct {
 	dialog *sip.Dialog
 	port   *media.Port
 	writer *sdp.Writer
-	source netip.Addr  // of the phone's SIP: where its media may come from besides the signalled address
-	lost   errs.Code   // what it means when the peer is gone
-	offer  sdp.Session // the peer's, waiting for our answer
+	source netip.Addr   // of the phone's SIP: where its media may come from besides the signalled address
+	lost   errs.Code    // what it means when the peer is gone
+	offer  sdp.Session  // the peer's, waiting for our answer
+	agreed []sdp.Format // that the peer sends
+	asked  reoffer      // ours, waiting for the peer's answer
+}
+
+// reoffer is what a re-INVITE of ours asks for.
+type reoffer struct {
+	description sdp.Description
+	formats     []sdp.Format
 }
 
 // Config is what makes a leg.
@@ -58,7 +67,9 @@ func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
-		l.dialog.Invite(l.writeOffer(a.Offer))
+		body, formats := l.writer.Offer(a.Offer, l.port.Local())
+		l.agree(formats)
+		l.dialog.Invite(body)
 	case call.Ring:
 		l.dialog.Progress(180, "Ringing")
 	case call.Accept:
@@ -71,7 +82,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.HangUp:
 		l.dialog.Bye(reason(a.Cause))
 	case call.Offer:
-		l.dialog.Reoffer(l.writeOffer(a.Description))
+		l.reoffer(a.Description)
 	case call.AcceptOffer:
 		l.accept(a.Description, l.dialog.AcceptOffer)
 	case call.RefuseOffer:
@@ -81,10 +92,13 @@ func (l *Leg) Do(a call.LegAction) {
 	}
 }
 
-func (l *Leg) writeOffer(d sdp.Description) []byte {
+// reoffer asks the peer for something else. Until it answers it may send by the old description or by the new one
+// (RFC 3264, 8.3.2); a payload type means the same codec in both.
+func (l *Leg) reoffer(d sdp.Description) {
 	body, formats := l.writer.Offer(d, l.port.Local())
-	l.port.SetLocal(formats)
-	return body
+	l.asked = reoffer{d, formats}
+	l.port.SetLocal(slices.Concat(l.agreed, formats))
+	l.dialog.Reoffer(body)
 }
 
 // accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
@@ -97,8 +111,14 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 		return
 	}
 	l.apply(l.offer)
-	l.port.SetLocal(formats)
+	l.agree(formats)
 	send(body)
+}
+
+// agree sets the payload types that the peer sends from now on.
+func (l *Leg) agree(formats []sdp.Format) {
+	l.agreed = formats
+	l.port.SetLocal(formats)
 }
 
 // Refuse ends an incoming dialog that has no leg yet.
@@ -148,9 +168,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Offered:
 		return l.offered(ev.SDP)
 	case sip.OfferAccepted:
-		return call.OfferAccepted{Leg: l.id, Description: l.answer(ev.SDP)}
+		return l.reofferAccepted(ev.SDP)
 	case sip.OfferRefused:
-		return call.OfferRefused{Leg: l.id, Status: ev.Code}
+		return l.reofferRefused(ev.Code)
 	case sip.DTMF:
 		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
 	case sip.Lost:
@@ -169,6 +189,31 @@ func (l *Leg) answer(body []byte) sdp.Description {
 	}
 	l.apply(s)
 	return s.Description()
+}
+
+// reofferAccepted reads the answer to our re-INVITE. One that cannot be used leaves the session as it was, like a refusal.
+func (l *Leg) reofferAccepted(body []byte) call.Event {
+	s, err := sdp.Parse(body)
+	if err != nil {
+		return l.reofferRefused(488)
+	}
+	d, err := sdp.Common(l.asked.description, s.Description())
+	if err != nil {
+		return l.reofferRefused(488)
+	}
+	l.agree(l.asked.formats)
+	l.apply(s)
+	return call.OfferAccepted{Leg: l.id, Description: d}
+}
+
+// reofferRefused goes on with what was agreed before. The other side learns whether to try again; that this peer
+// challenges, redirects or has no reason to give is nothing to it (RFC 3261, 14.2: 488).
+func (l *Leg) reofferRefused(status int) call.Event {
+	l.port.SetLocal(l.agreed)
+	if status != 491 && (status < 500 || status > 599) {
+		status = 488
+	}
+	return call.OfferRefused{Leg: l.id, Status: status}
 }
 
 // offered reads a re-INVITE's offer; what cannot be read is refused here, and the session goes on as it was.
@@ -206,7 +251,7 @@ func phrase(status int) string {
 	case 491:
 		return "Request Pending"
 	}
-	return "Refused"
+	return "Server Failure"
 }
 
 // Tracer returns what a dialog calls for each of its messages: arrows between a node and a peer.
