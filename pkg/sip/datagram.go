@@ -4,11 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"time"
 )
 
 // maxSources is how many sources one reader of a socket may see. sipgo remembers each for as long as the reader runs, so
 // the reader is replaced before a flood of forged sources fills the memory.
 const maxSources = 20_000
+
+// A reader that reads no more stays a while: what it read is still being looked at, and to answer a source that sipgo no
+// longer knows it would open a socket of its own, past the guard and for good.
+const (
+	lingerReplaced = 10 * time.Second       // under load
+	lingerClosed   = 100 * time.Millisecond // nothing new comes
+)
 
 // datagrams is a UDP socket as sipgo sees it: checked messages only.
 type datagrams struct {
@@ -18,11 +26,13 @@ type datagrams struct {
 	started bool
 	sources map[string]struct{}
 	replace func() // starts the next reader of the socket
+	over    <-chan struct{}
 }
 
-func newDatagrams(c *net.UDPConn, t *tally, replace func()) *datagrams {
+// newDatagrams returns the next reader of a socket, which over says is about to be closed.
+func newDatagrams(c *net.UDPConn, t *tally, replace func(), over <-chan struct{}) *datagrams {
 	return &datagrams{
-		UDPConn: c, tally: t, begun: make(chan struct{}), sources: map[string]struct{}{}, replace: replace,
+		UDPConn: c, tally: t, begun: make(chan struct{}), sources: map[string]struct{}{}, replace: replace, over: over,
 	}
 }
 
@@ -34,12 +44,17 @@ func (d *datagrams) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 	if len(d.sources) >= maxSources {
 		d.replace()
+		select {
+		case <-time.After(lingerReplaced):
+		case <-d.over:
+		}
 		return 0, nil, net.ErrClosed
 	}
 	for {
 		n, from, err := d.UDPConn.ReadFromUDPAddrPort(p)
 		switch {
 		case errors.Is(err, net.ErrClosed):
+			<-time.After(lingerClosed)
 			return 0, nil, err
 		case err != nil: // an ICMP error for something that was sent; the socket is well
 			continue

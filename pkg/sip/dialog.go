@@ -143,14 +143,16 @@ func (d *Dialog) SetSessionID(local string) {
 	}
 }
 
-// SetOwner gives an incoming dialog to its owner. It is called once, in [Handler.Invite], before that returns.
+// SetOwner gives an incoming dialog to its owner. It is called once, in [Handler.Invite], before that returns. The caller
+// hears 100 only now: an INVITE that is refused before gets no state, and so no provisional response (RFC 3261, 8.2.7).
 func (d *Dialog) SetOwner(o Owner) {
 	d.owner = o
+	_ = d.in.tx.respond(sip.NewResponseFromRequest(d.request, 100, "Trying", nil)) // lost, it comes with the next copy
 	close(d.owned)
 }
 
-// SetTrace has each message told to t, in the owner's goroutine. The INVITE of an incoming dialog and the 100 that the
-// endpoint answered are told at once.
+// SetTrace has each message told to t, in the owner's goroutine. The INVITE of an incoming dialog and the 100 that
+// it is answered are told at once.
 func (d *Dialog) SetTrace(t Trace) {
 	d.trace = t
 	if !d.uac && d.in != nil {

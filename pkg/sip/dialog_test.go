@@ -191,6 +191,8 @@ func incomingCall(t *testing.T) (*bench, *transaction) {
 	in, x := b.theirs(sip.INVITE, 1, "offer")
 	b.d = newIncoming(b, b, in.(arrived).req, x, time.Now())
 	b.d.SetOwner(b.own)
+	x.want(100)
+	x.codes = nil
 	return b, x
 }
 

@@ -22,8 +22,8 @@ import (
 
 // Handler takes the requests that begin something. Its methods are called from many goroutines and must be quick.
 type Handler interface {
-	// Invite takes an INVITE outside of any dialog; the 100 is sent already. It refuses the dialog or gives it to an owner
-	// ([Dialog.SetOwner]) before it returns; else the caller hears 500.
+	// Invite takes an INVITE outside of any dialog. It refuses the dialog or gives it to an owner ([Dialog.SetOwner])
+	// before it returns; else the caller hears 500. A copy of an INVITE that it refused may come again.
 	Invite(d *Dialog)
 	// Register takes a REGISTER. It must call respond exactly once, when it likes.
 	Register(req *Request, from Peer, respond Respond)
@@ -171,8 +171,8 @@ func (e *Endpoint) Run(ctx context.Context) error {
 		e.udp.Close()
 	}
 	e.layer.Close()
+	e.wg.Wait() // before the transports forget whom they know, see datagrams
 	err := e.transport.Close()
-	e.wg.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close SIP transports: %w", err)
 	}
@@ -199,7 +199,7 @@ func (e *Endpoint) spawn(f func()) bool {
 
 // readUDP starts a reader of the UDP socket and waits until it reads.
 func (e *Endpoint) readUDP() {
-	d := newDatagrams(e.udp, &e.tally, e.readUDP)
+	d := newDatagrams(e.udp, &e.tally, e.readUDP, e.ctx.Done())
 	if e.spawn(func() { _ = e.transport.ServeUDP(d) }) {
 		<-d.begun
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,26 +50,39 @@ type raw struct {
 // ask sends a datagram and returns the first response that is not 100, and what it says in all.
 func (r raw) ask(b string) (code int, text string) {
 	r.t.Helper()
+	code, text = r.first(b)
+	for code == 100 {
+		code, text = r.next(b)
+	}
+	return code, text
+}
+
+// first sends a datagram and returns the first response.
+func (r raw) first(b string) (code int, text string) {
+	r.t.Helper()
 	if _, err := r.Write([]byte(b)); err != nil {
 		r.t.Fatal(err)
 	}
+	return r.next(b)
+}
+
+// next returns the next response to b.
+func (r raw) next(b string) (code int, text string) {
+	r.t.Helper()
 	buf := make([]byte, 64<<10)
-	for {
-		if err := r.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			r.t.Fatal(err)
-		}
-		n, err := r.Read(buf)
-		if err != nil {
-			r.t.Fatalf("no answer to %q: %v", b, err)
-		}
-		f := strings.Fields(string(buf[:n]))
-		if len(f) < 2 || f[0] != "SIP/2.0" {
-			r.t.Fatalf("received %q", buf[:n])
-		}
-		if code, _ = strconv.Atoi(f[1]); code != 100 {
-			return code, string(buf[:n])
-		}
+	if err := r.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		r.t.Fatal(err)
 	}
+	n, err := r.Read(buf)
+	if err != nil {
+		r.t.Fatalf("no answer to %q: %v", b, err)
+	}
+	f := strings.Fields(string(buf[:n]))
+	if len(f) < 2 || f[0] != "SIP/2.0" {
+		r.t.Fatalf("received %q", buf[:n])
+	}
+	code, _ = strconv.Atoi(f[1])
+	return code, string(buf[:n])
 }
 
 // entry returns an endpoint on UDP and TCP and sockets to both.
@@ -185,6 +199,46 @@ func TestInviteCopiesMergesAndCancel(t *testing.T) {
 	}
 }
 
+// TestRefusalsLeaveNoState sends copies of refused requests. One is soon handled anew: nothing was kept that a flood of
+// them could fill the memory with, and nothing is repeated to who may not have asked.
+func TestRefusalsLeaveNoState(t *testing.T) {
+	var handled atomic.Int32
+	_, udp, _ := entry(t, handler{
+		invite: func(d *Dialog) { handled.Add(1); d.Refuse(401, "Unauthorized", Cause{}) },
+		register: func(req *Request, _ Peer, r Respond) {
+			handled.Add(1)
+			r(map[bool]int{true: 200, false: 401}[req.GetHeader("Authorization") != nil], "")
+		},
+	})
+	for name, c := range map[string]struct {
+		method, header string
+		code           int
+		anew           bool
+	}{
+		"invite":   {"INVITE", "X: y", 401, true},
+		"register": {"REGISTER", "X: y", 401, true},
+		"accepted": {"REGISTER", "Authorization: Digest good", 200, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			udp.t = t
+			handled.Store(0)
+			m := message(c.method, "sip:x@h", "Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK"+name, c.header)
+			deadline := time.Now().Add(5 * time.Second)
+			for copies := 0; copies < 3 || c.anew && handled.Load() < 2; copies++ {
+				if time.Now().After(deadline) {
+					t.Fatal("copies of a refused request are answered from memory")
+				}
+				if code, _ := udp.first(m); code != c.code {
+					t.Fatalf("RFC 3261, 8.2.7: answered %d, want %d and nothing before", code, c.code)
+				}
+			}
+			if n := handled.Load(); !c.anew && n != 1 {
+				t.Errorf("handled %d times, want once", n)
+			}
+		})
+	}
+}
+
 func toTag(text string) string {
 	_, s, _ := strings.Cut(text, "\r\nTo: ")
 	_, s, _ = strings.Cut(s, "tag=")
@@ -295,8 +349,10 @@ func TestStreamLostWhileRinging(t *testing.T) {
 
 func TestSocketReadersAreReplaced(t *testing.T) {
 	e, udp, _ := entry(t, nil)
+	over := make(chan struct{})
+	close(over) // nothing to linger for
 	for i := range 3 {
-		d := newDatagrams(e.udp, &e.tally, e.readUDP)
+		d := newDatagrams(e.udp, &e.tally, e.readUDP, over)
 		for j := range maxSources {
 			d.sources[strconv.Itoa(j)] = struct{}{}
 		}

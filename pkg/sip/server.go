@@ -142,7 +142,6 @@ func (e *Endpoint) invited(req *Request, r *serverTx, d *Dialog, now time.Time) 
 		e.answer(req, r, 483, "Too Many Hops") // we are about to forward it
 		return
 	}
-	e.answer(req, r, 100, "Trying")
 	d = newIncoming(e, e, req, r, now)
 	if !e.enter(d) { // two copies with different branches at once
 		e.answer(req, r, 482, "Merged Request")
@@ -151,6 +150,7 @@ func (e *Endpoint) invited(req *Request, r *serverTx, d *Dialog, now time.Time) 
 	e.cfg.Handler.Invite(d)
 	if d.owner == nil {
 		d.Refuse(500, "Not Handled", Cause{})
+		r.drop() // without state, as answer does
 		e.forget(d)
 		close(d.owned)
 		return
@@ -170,10 +170,14 @@ func branch(req *Request) string {
 	return b
 }
 
-// answer responds without a dialog.
+// answer responds without a dialog, and without state (RFC 3261, 8.2.7): sipgo would keep each transaction for half a
+// minute in case the answer is lost, and requests that nobody vouches for would fill the memory. A copy of such a request
+// is answered anew; only that of a REGISTER that was accepted would be refused, as a replay, and so gets the first answer.
 func (e *Endpoint) answer(req *Request, r *serverTx, code int, reason string, headers ...Header) {
+	if code >= 300 || req.Method != sip.REGISTER {
+		defer r.drop()
+	}
 	if req.IsAck() {
-		r.drop()
 		return
 	}
 	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
