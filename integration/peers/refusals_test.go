@@ -119,7 +119,9 @@ func testDisabled(t *testing.T, d *deployment) {
 	disabled(d.y.account(t).dial)
 	again := d.x.baresip(t, a.account, handset{codec: pcmu, tone: low})
 	again.signIn(t)
-	again.await(t, "REGISTER_FAIL")
+	if got := again.await(t, "REGISTER_FAIL"); !strings.HasPrefix(got, "403 ") {
+		t.Errorf("the disabled phone heard %q, want 403", got)
+	}
 }
 
 // testWrongPassword has phones sign in and call with wrong passwords.
@@ -149,11 +151,13 @@ func testEnrolment(t *testing.T, d *deployment) {
 	first := enrol(code.Code, filepath.Join(t.TempDir(), "first"))
 	first.firstLine(t)
 	first.stop(t)
-	mistyped := []byte(code.Code)
-	mistyped[0] ^= 'a' ^ 'b' // another letter of base32
+	wrong := "a" + code.Code[1:]
+	if wrong == code.Code {
+		wrong = "b" + code.Code[1:]
+	}
 	for _, test := range []struct{ name, code, want string }{
-		{"used", code.Code, "used"},
-		{"mistyped", string(mistyped), "code"},
+		{"used", code.Code, "was used before"},
+		{"mistyped", wrong, "is mistyped"},
 	} {
 		p := enrol(test.code, filepath.Join(t.TempDir(), "second"))
 		if p.wait(t) == nil || !strings.Contains(p.stderr.String(), test.want) {
