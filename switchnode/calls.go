@@ -36,7 +36,7 @@ type calls struct {
 // begin starts the call that a side brings.
 func (c *calls) begin(in call.Incoming) error {
 	if in.Hops <= 1 {
-		return errs.New(errs.Loop, "the call has passed through too many switches") // RFC 7332: Max-Forwards from leg to leg
+		return errs.New(errs.HopsUsed, "the call has passed through too many switches") // RFC 7332, 5: Max-Forwards from leg to leg
 	}
 	s := call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,

@@ -23,7 +23,8 @@ const (
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"
 	NoCommonCodec   Code = "no-common-codec"
-	Loop            Code = "loop"         // diversion history or Max-Forwards says that the call goes in circles
+	Loop            Code = "loop"         // diversion history says that the call goes in circles
+	HopsUsed        Code = "hops-used"    // Max-Forwards is used up
 	TooWide         Code = "too-wide"     // the call would fork into more branches than it may (RFC 5393)
 	Crossing        Code = "crossing"     // both call each other at once
 	Gone            Code = "gone"         // the call is over

@@ -35,6 +35,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.NoAnswer:        {408, 19, "No answer"},
 	errs.NoCommonCodec:   {488, 88, "The phones share no codec"},
 	errs.Loop:            {482, 25, "The call goes in circles"},
+	errs.HopsUsed:        {483, 25, "The call passed through too many switches"},
 	errs.TooWide:         {440, 25, "The call rings more phones than it may"}, // RFC 5393, 5.3.3: Max-Breadth Exceeded
 	errs.Crossing:        {486, 17, "Both call each other"},
 	errs.Gone:            {481, 16, "The call is over"},
@@ -140,8 +141,10 @@ func codeOfStatus(status int) errs.Code {
 		return errs.CallerLeft
 	case 488, 606, 415:
 		return errs.NoCommonCodec
-	case 482, 483:
+	case 482:
 		return errs.Loop
+	case 483:
+		return errs.HopsUsed
 	case 404, 604, 484:
 		return errs.Unknown
 	case 401, 407, 403:
@@ -168,7 +171,7 @@ func rank(c ledger.Cause) int {
 		return 6
 	case errs.NoCommonCodec:
 		return 5
-	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.TooWide:
+	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide:
 		return 4
 	case errs.NoAnswer:
 		return 3
