@@ -505,6 +505,18 @@ func TestGlare(t *testing.T) {
 	})
 }
 
+func TestGlareOfAnOfferThatIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := connected(t)
+		b.d.PassOffer([]byte("hold"))
+		b.want("OfferRefused", replyTo(b.wantSent("INVITE")[0], 491, "theirs", ""))
+		b.ticks(5 * time.Second)
+		b.wantSent("")
+		theirs, _ := b.theirs(sip.INVITE, 5, "theirs")
+		b.want("Offered", theirs)
+	})
+}
+
 func TestOfferWhileInviteIsPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := connected(t)

@@ -23,11 +23,17 @@ type digit struct {
 
 // Reoffer sends a re-INVITE. While another INVITE is in progress it waits (RFC 3261, 14.1), and a newer offer takes its
 // place; glare is resolved by trying again. OfferAccepted or OfferRefused follows for each that was sent.
-func (d *Dialog) Reoffer(sdp []byte) {
+func (d *Dialog) Reoffer(sdp []byte) { d.reoffer(sdp, maxTries) }
+
+// PassOffer sends on what somebody else offers to us, as Reoffer does, but leaves it to them to try again: a 491 is an
+// OfferRefused. Were each dialog of a chain to try again by itself, the offers of both ends would meet on and on.
+func (d *Dialog) PassOffer(sdp []byte) { d.reoffer(sdp, 1) }
+
+func (d *Dialog) reoffer(sdp []byte, limit int) {
 	switch {
 	case d.state != up:
 	case d.out == nil:
-		d.out = &outgoing{sdp: sdp, abandon: func() {}}
+		d.out = &outgoing{sdp: sdp, limit: limit, abandon: func() {}}
 		d.offerNext()
 	case d.out.req == nil:
 		d.out.sdp = sdp
@@ -45,10 +51,10 @@ func (d *Dialog) offerNext() {
 
 // offerDone forgets the offer that had its final response and goes on with the one that came meanwhile.
 func (d *Dialog) offerDone() {
-	then := d.out.then
+	then, limit := d.out.then, d.out.limit
 	d.out = nil
 	if then != nil {
-		d.Reoffer(then)
+		d.reoffer(then, limit)
 	}
 }
 
@@ -56,7 +62,7 @@ func (d *Dialog) offerDone() {
 func (d *Dialog) reoffered(res *Response) {
 	out := d.out
 	switch code := res.StatusCode; {
-	case code == 491 && out.tries < maxTries:
+	case code == 491 && out.tries < out.limit:
 		out.req, out.timer = nil, d.after(d.glare())
 	case code == 481 || code == 408: // RFC 3261, 12.2.1.2: the dialog is gone
 		d.out = nil

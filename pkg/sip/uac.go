@@ -44,6 +44,7 @@ type outgoing struct {
 	cancelled   bool   // CANCEL is sent
 	authorized  bool   // credentials were sent
 	tries       int
+	limit       int // of tries, for a re-INVITE
 	abandon     func()
 	timer       *timer // after CANCEL: for the final response; after a 491: for the next try
 }

@@ -98,7 +98,7 @@ func (l *Leg) reoffer(d sdp.Description) {
 	body, formats := l.writer.Offer(d, l.port.Local())
 	l.asked = reoffer{d, formats}
 	l.port.SetLocal(slices.Concat(l.agreed, formats))
-	l.dialog.Reoffer(body)
+	l.dialog.PassOffer(body)
 }
 
 // accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
