@@ -24,5 +24,8 @@
 // What comes on a link is authenticated by the link and taken as it is. There RTP and RTCP share one flow and are told
 // apart by RFC 5761, 4.
 //
+// A leg is heard at no more than the rate of audio: phones in league could else have each other's ports, or those of two
+// switches, send to each other for ever, and a phone could turn the relay into a hose for whoever its SDP names.
+//
 // Each drop is counted by its Reason. Nothing is queued: what cannot be sent at once is dropped.
 package media

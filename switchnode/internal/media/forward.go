@@ -73,6 +73,10 @@ func (p *Port) admit(k kind, from netip.AddrPort, at time.Time) bool {
 			p.aim(k)
 		}
 	}
+	if !p.pace.allow(at) {
+		p.dropped.add(Excess)
+		return false
+	}
 	p.quality.last = at
 	return true
 }

@@ -35,6 +35,7 @@ type Port struct {
 
 	mu      sync.Mutex // guards what follows, for no longer than a few instructions
 	latches [kinds]latch
+	pace    pace
 	quality quality
 }
 

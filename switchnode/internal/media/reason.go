@@ -16,11 +16,12 @@ const (
 	OnHold                      // the other side does not want to hear
 	NoRemote                    // the other side did not say where to send to
 	Unsent                      // the socket or the link did not take it
+	Excess                      // beyond the rate of a leg
 	reasons
 )
 
 var reasonNames = [reasons]string{"malformed", "stranger", "rival", "not-negotiated", "not-bridged", "no-codec",
-	"on-hold", "no-remote", "unsent"}
+	"on-hold", "no-remote", "unsent", "excess"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
