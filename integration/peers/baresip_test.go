@@ -127,6 +127,7 @@ func (p *phone) hears(t *testing.T, tone float64) {
 	t.Helper()
 	before, _ := p.recording() // none is none
 	eventually(t, fmt.Sprintf("%s hears %v Hz", p.control.name, tone), func() error {
+		p.mustRun(t)
 		samples, err := p.recording()
 		if err != nil {
 			return err

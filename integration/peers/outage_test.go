@@ -4,6 +4,7 @@ package peers
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -69,6 +70,9 @@ func testSwitchDies(t *testing.T, d *deployment) {
 	talk(t, a, b)
 	d.x.sw.kill()
 	b.await(t, "CALL_CLOSED")
+	if _, bye, ok := strings.Cut(b.stdout.String(), "\nBYE "); !ok || !strings.Contains(bye, "Reason: SIP;cause=503") {
+		t.Errorf("the callee's phone got no BYE with a reason:\n%s", bye)
+	}
 	d.x.startSwitch(t)
 	d.waitLive(t, d.x)
 	d.record(t, a.account, outcome{"link-lost", 503, "system"})

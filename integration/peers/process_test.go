@@ -134,16 +134,22 @@ func (p *process) wait(t *testing.T) error {
 	}
 }
 
+// mustRun fails the test if the process has ended.
+func (p *process) mustRun(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.done:
+		t.Fatalf("%s has ended by itself, with %v", p.name, p.err)
+	default:
+	}
+}
+
 // firstLine waits for the first line of the standard output.
 func (p *process) firstLine(t *testing.T) string {
 	t.Helper()
 	var line string
 	eventually(t, p.name+" says that it runs", func() error {
-		select {
-		case <-p.done:
-			t.Fatalf("%s ended with %v", p.name, p.err)
-		default:
-		}
+		p.mustRun(t)
 		var whole bool
 		if line, _, whole = strings.Cut(p.stdout.String(), "\n"); !whole {
 			return errors.New("nothing on the standard output")
