@@ -20,6 +20,9 @@ const (
 	MaxBatch = 256 << 10 // events of one fabric request
 )
 
+// MaxChatter is how many events of a call a node writes of the kinds that a party may cause at will.
+const MaxChatter = 1000
+
 // Kind says what happened.
 type Kind string
 
@@ -39,6 +42,10 @@ const (
 	Ended    Kind = "ended"   // the call is over: By, Cause
 	Message  Kind = "message" // one arrow of the ladder: Sender, Receiver, Text
 )
+
+// Chatter says whether a party may cause events of this kind as often as it likes. They must not take the room of those
+// that tell who talked to whom, and how it ended.
+func (k Kind) Chatter() bool { return k == Message || k == Held || k == Resumed }
 
 // Cause is why a leg or a call ended, or was refused.
 type Cause struct {

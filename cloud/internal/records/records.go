@@ -23,6 +23,7 @@ import (
 
 const (
 	maxCallEvents = 4096             // of one call
+	maxChatter    = 3584             // of these when an event is one that a party may cause at will
 	maxKind       = 32               // bytes
 	retryAfter    = time.Second      // before an event is sent again that came too early
 	early         = 30 * time.Second // how long an event may be too early
@@ -114,14 +115,13 @@ func (r *Records) sift(ctx context.Context, org, node string, q fabric.Ledger) (
 					return b, err
 				}
 			}
-			if v.room--; v.why == "" && v.room < 0 {
-				v.why = fmt.Sprintf("call %s has %d events already", e.Call, maxCallEvents)
-			}
-			party[e.Call] = v
 			if v.stranger && r.isEarly(e) {
 				return b, nil
 			}
-			why = v.why
+			if why = v.why; why == "" {
+				why = v.take(e)
+			}
+			party[e.Call] = v
 		}
 		if why == "" {
 			e.Seq = seq
@@ -158,11 +158,20 @@ func faults(e ledger.Event, seq uint64) (raw []byte, why string) {
 	return raw, ""
 }
 
-// verdict says whether a node may report events of a call, and how many more.
+// verdict says whether a node may report events of a call.
 type verdict struct {
 	why      string // "": it may
 	stranger bool   // it is no party, as far as is known now
-	room     int
+	used     int    // events that the call has
+}
+
+// take finds room for an event, or says why there is none.
+func (v *verdict) take(e ledger.Event) (why string) {
+	if v.used >= maxCallEvents || v.used >= maxChatter && e.Kind.Chatter() {
+		return fmt.Sprintf("call %s has %d events already", e.Call, v.used)
+	}
+	v.used++
+	return ""
 }
 
 // judge decides whether a node is a party of a call: the broker admitted the call for it; or nobody announced the call
@@ -176,7 +185,7 @@ func (r *Records) judge(ctx context.Context, org, node, call string) (verdict, e
 	if err != nil {
 		return verdict{}, err
 	}
-	v := verdict{room: maxCallEvents - used}
+	v := verdict{used: used}
 	if slices.Contains(nodes, node) {
 		return v, nil
 	}

@@ -231,14 +231,32 @@ func TestACallHasSoManyEvents(t *testing.T) {
 	b.admit(call, x)
 	message := ev(1, ledger.Message, nil)
 	message.Call = call
-	const batch = 1024
-	for first := uint64(1); first < maxCallEvents; first += batch {
-		b.deliver(x, first, first+batch-1, slices.Repeat([]ledger.Event{message}, batch))
+	end := ev(2, ledger.Ended, nil)
+	end.Call = call
+	const batch = 512
+	seq := uint64(1)
+	fill := func(e ledger.Event, n int) {
+		for ; n > 0; n -= batch {
+			b.deliver(x, seq, seq+batch-1, slices.Repeat([]ledger.Event{e}, batch))
+			seq += batch
+		}
 	}
-	b.deliver(x, maxCallEvents+1, maxCallEvents+1, []ledger.Event{message})
-	if bad := b.bad(x); len(bad) != 1 || !strings.Contains(bad[0], "4096 events already") {
-		t.Errorf("bad events %q", bad)
+	refused := func(e ledger.Event, want int) {
+		t.Helper()
+		b.deliver(x, seq, seq, []ledger.Event{e})
+		seq++
+		if bad := b.bad(x); len(bad) != want || want > 0 && !strings.Contains(bad[want-1], "events already") {
+			t.Errorf("bad events %q, want %d", bad, want)
+		}
 	}
+	fill(message, maxChatter)
+	refused(message, 1)
+	refused(end, 1) // messages take not all the room: a call whose party floods it has an end
+	if got, err := b.Get(t.Context(), "org_1", call); err != nil || got.State != "ended" {
+		t.Errorf("the call is %s, %v", got.State, err)
+	}
+	fill(end, maxCallEvents-maxChatter)
+	refused(end, len(b.bad(x))+1)
 }
 
 func TestDeliveriesThatCannotBeNumberedAreRefused(t *testing.T) {

@@ -85,6 +85,7 @@ type Session struct {
 	queue    []Event // being stepped
 	finished bool
 	bridged  bool
+	chatter  int // events recorded of those that a phone may cause at will
 }
 
 type message struct {
@@ -134,11 +135,22 @@ func (s *Session) post(m message) bool {
 	return false
 }
 
-// Trace writes an arrow of the ladder.
+// Trace writes an arrow of the ladder. It is called by the session's goroutine, or before Run.
 func (s *Session) Trace(a Arrow) {
-	s.cfg.Record(ledger.Event{
+	s.record(ledger.Event{
 		At: a.At.UnixMicro(), Call: s.cfg.ID, Kind: ledger.Message, Sender: a.Sender, Receiver: a.Receiver, Text: a.Text,
 	})
+}
+
+// record writes an event to the ledger, unless it is one too many of those that a phone may cause at will.
+func (s *Session) record(e ledger.Event) {
+	if e.Kind.Chatter() {
+		if s.chatter++; s.chatter > ledger.MaxChatter {
+			s.cfg.Count("ladder full")
+			return
+		}
+	}
+	s.cfg.Record(e)
 }
 
 // Run owns the call until it is finished. caller is its first leg; admit runs beside it. Ending ctx stops the call with
@@ -296,7 +308,7 @@ func (s *Session) note(e ledger.Event) {
 	if e.Kind == ledger.Ended && e.Cause != nil {
 		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)
 	}
-	s.cfg.Record(e)
+	s.record(e)
 }
 
 // closeMedia ends the media of the leg whose end is being noted.

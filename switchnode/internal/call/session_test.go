@@ -54,6 +54,26 @@ func TestBranchesAreToldWhoCalls(t *testing.T) {
 	}, 0)
 }
 
+// A phone that floods its call with requests does not fill the ledger: the end of the call has room.
+func TestLadderIsBounded(t *testing.T) {
+	perform(t, func(s *scene) {
+		for range 2 * ledger.MaxChatter {
+			s.setup(1).Trace(Arrow{Text: "INFO", At: time.Now()})
+		}
+		s.say(1, Refused{1, busy})
+		s.close(1, Caller)
+		messages := 0
+		for _, e := range s.ledger() {
+			if e.Kind == ledger.Message {
+				messages++
+			}
+		}
+		if last := s.ledger()[len(s.ledger())-1]; messages != ledger.MaxChatter || last.Kind != ledger.Ended {
+			t.Errorf("%d messages, then %s", messages, last.Kind)
+		}
+	}, 0)
+}
+
 // RFC 5393, 5.3.3: all branches together may have what came, no more.
 func TestBreadthIsShared(t *testing.T) {
 	for _, c := range []struct {
