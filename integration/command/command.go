@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return code
 	}
-	e := &env{connection: g.connection, ctx: ctx, out: stdout, err: stderr, now: time.Now}
+	e := &env{connection: g.connection, ctx: ctx, out: plain{stdout}, err: plain{stderr}, now: time.Now}
 	var err error
 	if _, ok := parsed.Selected().Target.Addr().Interface().(unconnected); !ok {
 		err = e.connect()

@@ -159,6 +159,29 @@ func (s *system) decode(v any, args ...string) {
 	}
 }
 
+// TestControlCharacters shows a call whose end a phone gave control sequences as the reason.
+func TestControlCharacters(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	var sw added
+	s.decode(&sw, "switch", "add", "berlin", "--site", "20")
+	e := s.enrol(sw.Enrolment.Code)
+	if err := e.fabric.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	call := ident.New(ident.Call)
+	e.report(t, time.Now(), ledger.Event{Call: call, Kind: ledger.Refused,
+		Cause: &ledger.Cause{Code: "busy", SIP: 486, Q850: 17, Words: "Busy\x1b]0;title\x07 \u009b2J"}})
+	for _, args := range [][]string{{"call", "list"}, {"call", "show", call}, {"--json", "call", "show", call}} {
+		out := s.ok(args...)
+		if !strings.Contains(out, "Busy") || strings.ContainsAny(out, "\x1b\x07\u009b") {
+			t.Errorf("%q shows %q", args, out)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	s := start(t)
