@@ -30,7 +30,7 @@ type Kind string
 const (
 	Attempt  Kind = "attempt"  // a caller dialled: From, To.Number as dialled
 	Admitted Kind = "admitted" // the cloud or the site copy resolved the callee: From, To, Anchor, Offline
-	Refused  Kind = "refused"  // not admitted, or refused by the anchor: Cause
+	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
 	Answered Kind = "answered" // Leg: the branch that won; Codec

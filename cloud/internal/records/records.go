@@ -201,7 +201,8 @@ func (r *Records) judge(ctx context.Context, org, node, call string) (verdict, e
 	return v, r.cfg.Store.ClaimCall(ctx, org, call, node)
 }
 
-// invited says whether an admission that a party reported names the node as anchor, or a caller whose home it is.
+// invited says whether what a party reported names the node: an admission as anchor, or a caller whose home it is. A call
+// that the anchor refused has no admission there, but a caller.
 func (r *Records) invited(ctx context.Context, org, node, call string) (bool, error) {
 	s, err := r.cfg.Snapshot(org)
 	if err != nil {
@@ -212,7 +213,8 @@ func (r *Records) invited(ctx context.Context, org, node, call string) (bool, er
 		return false, err
 	}
 	return slices.ContainsFunc(events, func(e ledger.NodeEvent) bool {
-		return e.Kind == ledger.Admitted && (e.Anchor == node || e.From != nil && s.HomeOf(e.From.Device) == node)
+		return e.Kind == ledger.Admitted && e.Anchor == node ||
+			(e.Kind == ledger.Admitted || e.Kind == ledger.Refused) && e.From != nil && s.HomeOf(e.From.Device) == node
 	}), nil
 }
 

@@ -198,6 +198,18 @@ func TestCallsThatNobodyAdmitted(t *testing.T) {
 	}
 }
 
+func TestCallThatTheAnchorRefusedWithoutTheCloud(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(24 * time.Hour)
+	call := ident.New(ident.Call)
+	refused := ev(9, ledger.Refused, func(e *ledger.Event) { e.From = admitted(8).From })
+	b.deliver(y, 1, 2, events(call, journal(y, refused, ended(10, "system", nil))))
+	b.deliver(x, 1, uint64(len(ofX())), events(call, ofX()))
+	if bad := b.bad(x); len(bad) != 0 {
+		t.Errorf("bad events of the caller's switch: %q", bad)
+	}
+}
+
 func TestBadEventsDoNotBlockTheRest(t *testing.T) {
 	b := newBench(t)
 	call := ident.New(ident.Call)

@@ -302,8 +302,12 @@ func (s *Session) connect(c Connect) {
 // note stamps an event and records it. With the end of a leg go its figures and its port.
 func (s *Session) note(e ledger.Event) {
 	e.Call, e.At = s.cfg.ID, s.cfg.Now().UnixMicro()
-	if e.Kind == ledger.LegEnded {
+	switch e.Kind {
+	case ledger.LegEnded:
 		s.closeMedia(e)
+	case ledger.Refused:
+		from := s.from
+		e.From = &from // without it the cloud could not tell whose call the anchor refused
 	}
 	if e.Kind == ledger.Ended && e.Cause != nil {
 		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)
