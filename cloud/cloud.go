@@ -3,6 +3,7 @@ package cloud
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,12 @@ type instance struct {
 const drainTime = 3 * time.Second
 
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
-func Run(ctx context.Context, cfg Config) (err error) {
+func Run(ctx context.Context, cfg Config) error {
+	return withData(ctx, cfg, func(c *instance) error { return c.serve(ctx) })
+}
+
+// withData has use called with an instance that is open, but for the network.
+func withData(ctx context.Context, cfg Config, use func(*instance) error) (err error) {
 	cfg, err = cfg.validate()
 	if err != nil {
 		return err
@@ -66,7 +72,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := c.open(ctx); err != nil {
 		return err
 	}
-	return c.serve(ctx)
+	return use(c)
 }
 
 func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
@@ -106,15 +112,7 @@ func (c *instance) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seed, err := c.authority.FabricSeed(ctx, exchange.NewSeed)
-	if err != nil {
-		return err
-	}
-	c.exchange, err = exchange.New(exchange.Config{
-		Listen: c.cfg.Fabric, TLS: tlsConfig, Root: c.authority.Root(), Seed: seed, Instance: ident.New(ident.Cloud), Logger: c.log,
-		Intermediate: c.authority.Intermediate, Check: c.checkNode,
-	})
-	if err != nil {
+	if c.exchange, err = c.newExchange(ctx, tlsConfig); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", c.cfg.API)
@@ -135,6 +133,7 @@ func (c *instance) serve(ctx context.Context) error {
 		return errors.Join(err, listener.Close(), c.health.Close())
 	}
 	defer c.exchange.Close()
+	c.store.OnChange(c.tellInstances)
 	server := &http.Server{
 		Handler: rest.Handler(), TLSConfig: tlsConfig.Clone(), ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -187,10 +186,27 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	return group.Run(ctx, stop)
 }
 
+// newExchange prepares the fabric, on an embedded server or external ones.
+func (c *instance) newExchange(ctx context.Context, server *tls.Config) (*exchange.Exchange, error) {
+	keys, err := fabricKeys(ctx, c.authority)
+	if err != nil {
+		return nil, err
+	}
+	client, err := c.authority.ClientTLS()
+	if err != nil {
+		return nil, err
+	}
+	return exchange.New(exchange.Config{
+		Listen: c.cfg.Fabric, TLS: server, Servers: c.cfg.NATS, ClientTLS: client,
+		Root: c.authority.Root(), Keys: keys, Instance: ident.New(ident.Cloud), Logger: c.log,
+		Intermediate: c.authority.Intermediate, Check: c.checkNode,
+	})
+}
+
 // started tells that the cloud serves.
 func (c *instance) started(listener net.Listener, key string) {
 	s := Started{
-		API: "https://" + hostPort(c.cfg.Host[0], listener.Addr()), Fabric: hostPort(c.cfg.Host[0], c.exchange.Address()),
+		API: "https://" + hostPort(c.cfg.Host[0], listener.Addr()), Fabric: c.fabricAddresses()[0],
 		Metrics: c.health.Addr(), APIKey: key,
 	}
 	c.health.Ready()
@@ -216,6 +232,9 @@ func (c *instance) firstKey(ctx context.Context) (string, error) {
 
 // fabricAddresses is where nodes find the fabric.
 func (c *instance) fabricAddresses() []string {
+	if len(c.cfg.Public) > 0 {
+		return c.cfg.Public
+	}
 	var all []string
 	for _, h := range c.cfg.Host {
 		all = append(all, hostPort(h, c.exchange.Address()))

@@ -21,7 +21,9 @@ type Config struct {
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the database. Made at first start with SQLite, required with PostgreSQL. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
 	Host      []string `help:"Names and addresses by which switches and admins reach this machine; the first is printed in commands. Default: its host name and its addresses." placeholder:"HOST"`
 	API       string   `help:"Serve the REST API here, HTTPS. Default: ${default}." default:":443" name:"api" placeholder:"ADDR"`
-	Fabric    string   `help:"Serve switches here, NATS over TLS. Default: ${default}." default:":4222" placeholder:"ADDR"`
+	Fabric    string   `help:"Serve switches here, NATS over TLS; without effect with --nats. Default: ${default}." default:":4222" placeholder:"ADDR"`
+	NATS      []string `help:"Use these external NATS servers, a cluster if several, in place of an embedded one; --fabric-config writes their configuration. Several cloud instances then share them and a PostgreSQL database." name:"nats" placeholder:"HOST:PORT"`
+	Public    []string `help:"Where switches reach the servers of --nats, if elsewhere than the cloud does." name:"nats-public" placeholder:"HOST:PORT"`
 	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
 
 	Logger  *slog.Logger  `kong:"-"`
@@ -69,6 +71,18 @@ func (c Config) validate() (Config, error) {
 			errAll = append(errAll, fmt.Errorf("find the configuration folder: %w; name the key file with --master-key-file", err))
 		}
 		c.MasterKey = filepath.Join(dir, "strowger", "master.key")
+	}
+	if len(c.Public) == 0 {
+		c.Public = c.NATS
+	} else if len(c.NATS) == 0 {
+		errAll = append(errAll, errors.New("--nats-public without --nats: name the servers that the cloud connects to as well"))
+	}
+	for flag, addrs := range map[string][]string{"nats": c.NATS, "nats-public": c.Public} {
+		for _, addr := range addrs {
+			if host, _, err := net.SplitHostPort(addr); err != nil || host == "" {
+				errAll = append(errAll, fmt.Errorf("--%s %q: want host:port", flag, addr))
+			}
+		}
 	}
 	for flag, addr := range map[string]string{"api": c.API, "fabric": c.Fabric} {
 		if _, _, err := net.SplitHostPort(addr); err != nil {

@@ -34,9 +34,13 @@ func (c *instance) handle(ctx context.Context) error {
 			return c.broker.Plan(ctx, s.Org, s.ID, q)
 		})
 	_, e3 := fabric.Handle(ctx, f, fabric.SubjectLease(fabric.Any, fabric.Any), group, documentWorkers,
-		func(ctx context.Context, s fabric.Subject, q fabric.Lease) (fabric.Reply, error) {
-			return c.broker.Lease(ctx, s.Org, s.ID, q)
-		})
+		c.lease)
+	_, observed := fabric.Subscribe(f, fabric.SubjectLease(fabric.Any, fabric.Any), func(s fabric.Subject, l fabric.Lease) {
+		_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
+	})
+	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, _ fabric.RegistryChanged) {
+		c.directory.Changed(s.Org)
+	})
 	_, e4 := fabric.Handle(ctx, f, fabric.SubjectLedger(fabric.Any, fabric.Any), group, ledgerWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.Ledger) (fabric.LedgerReply, error) {
 			return c.records.Append(ctx, s.Org, s.ID, q)
@@ -45,7 +49,25 @@ func (c *instance) handle(ctx context.Context) error {
 	_, e6 := fabric.Handle(ctx, f, fabric.SubjectPeer(fabric.Any, fabric.Any), group, documentWorkers, document(c.authority.SignedPeer))
 	_, e7 := fabric.Handle(ctx, f, fabric.SubjectRenew(fabric.Any, fabric.Any), group, documentWorkers, c.renew)
 	_, e8 := fabric.Handle(ctx, f, fabric.SubjectRevocations(fabric.Any, fabric.Any), group, documentWorkers, c.revocations)
-	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8)
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, observed, told)
+}
+
+// lease takes a node's sign of life. One that was revoked and is still connected, because the instance that revoked it
+// was killed before it could cut it, is cut now.
+func (c *instance) lease(ctx context.Context, s fabric.Subject, q fabric.Lease) (fabric.Reply, error) {
+	r, err := c.broker.Lease(ctx, s.Org, s.ID, q)
+	if errs.CodeOf(err) == errs.Revoked {
+		c.exchange.Kick(trust.Name{Org: s.Org, Kind: trust.Switch, ID: s.ID})
+	}
+	return r, err
+}
+
+// tellInstances lets the other cloud instances read an organization's registry again. What does not reach them they find
+// by themselves, later.
+func (c *instance) tellInstances(org string) {
+	if err := fabric.Publish(c.ctx, c.exchange.Client(), fabric.SubjectRegistry(org), fabric.RegistryChanged{}); err != nil {
+		c.log.Warn("other cloud instances are not told of a change at once", "org", org, "error", err)
+	}
 }
 
 func document(sign func(ctx context.Context, org, site string, have uint64) (string, error)) func(context.Context, fabric.Subject, fabric.CopyRequest) (fabric.CopyReply, error) {

@@ -56,7 +56,7 @@ type Status struct {
 // Counts are what a client dropped or was denied since its start.
 type Counts struct {
 	Late      uint64 // requests past their deadline, dropped unanswered
-	Overflow  uint64 // requests refused as congested: all workers busy and the queue full
+	Overflow  uint64 // requests refused as congested, announcements dropped: all workers busy and the queue full
 	Malformed uint64 // messages that could not be read, or whose answer was to go elsewhere than to the sender
 	Denied    uint64 // publications and subscriptions that the fabric's permissions refused
 }

@@ -17,6 +17,7 @@
 //	node.<node>.control   request  cloud                           Control: hang up, dial another node
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
+//	registry                       cloud instances                 RegistryChanged, to each other
 //	br.<bridge>.admit     request  that bridge                     reserved: an app's admission
 //	node.<node>.dev                the bridge with the channel     reserved: what a device reports
 //	push.wake, push.cancel  "      switches, cloud, with a ticket  reserved: wake a device

@@ -11,8 +11,10 @@ import (
 	"strowger/pkg/errs"
 )
 
-// waitingPerWorker is how many requests may wait for each worker before more are refused as congested.
-const waitingPerWorker = 16
+const (
+	waitingPerWorker     = 16      // requests that may wait for each worker before more are refused as congested
+	waitingForSubscriber = 1 << 10 // announcements that may wait before more are dropped
+)
 
 // Handle answers the requests on a subject (a pattern with Any) by f, on the given number of workers. With a queue, the
 // clients that handle the subject share the requests. A request without an answer address is handled all the same.
@@ -22,7 +24,10 @@ const waitingPerWorker = 16
 // handler and waits for its workers. Without a connection the handler is in effect from the next one on.
 func Handle[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *Client, subject, queue string, workers int,
 	f func(context.Context, Subject, Q) (R, error)) (stop func(), err error) {
-	return c.receive(subject, queue, workers, func(m *nats.Msg) {
+	full := func(m *nats.Msg) {
+		c.refuse(m, errs.New(errs.Congested, "too many requests on %s; try again later", subject))
+	}
+	return c.receive(subject, queue, workers, workers*waitingPerWorker, full, func(m *nats.Msg) {
 		var q Q
 		s, ok := c.open(m, PQ(&q))
 		if !ok {
@@ -43,10 +48,11 @@ func Handle[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *
 	})
 }
 
-// Subscribe passes the announcements on a subject to f, one after the other. The returned function, or Close, ends the
-// subscription and waits for f.
+// Subscribe passes the announcements on a subject to f, one after the other; requests that others answer may be listened
+// to as well. When too many wait for f the newest are dropped. The returned function, or Close, ends the subscription and
+// waits for f.
 func Subscribe[M any](c *Client, subject string, f func(Subject, M)) (stop func(), err error) {
-	return c.receive(subject, "", 1, func(m *nats.Msg) {
+	return c.receive(subject, "", 1, waitingForSubscriber, func(*nats.Msg) {}, func(m *nats.Msg) {
 		var v M
 		s, err := decode(m.Subject, m.Data, MaxReply, &v)
 		if err != nil {
@@ -58,15 +64,16 @@ func Subscribe[M any](c *Client, subject string, f func(Subject, M)) (stop func(
 	})
 }
 
-// receive subscribes and hands messages to a bounded number of workers.
-func (c *Client) receive(subject, queue string, workers int, handle func(*nats.Msg)) (stop func(), err error) {
-	queued := make(chan *nats.Msg, workers*waitingPerWorker)
+// receive subscribes and hands messages to a bounded number of workers; at most waiting wait for them, others are given
+// to full.
+func (c *Client) receive(subject, queue string, workers, waiting int, full, handle func(*nats.Msg)) (stop func(), err error) {
+	queued := make(chan *nats.Msg, waiting)
 	sub, err := c.conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
 		select {
 		case queued <- m:
 		default:
 			c.overflow.Add(1)
-			c.refuse(m, errs.New(errs.Congested, "too many requests on %s; try again later", subject))
+			full(m)
 		}
 	})
 	if err != nil {

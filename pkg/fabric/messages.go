@@ -129,6 +129,9 @@ type Changed struct {
 	Sites []string `json:"sites,omitempty"`
 }
 
+// RegistryChanged tells the other cloud instances to read an organization's registry again. Subject o.<org>.registry.
+type RegistryChanged struct{}
+
 // Ledger delivers events of one spool in order. Subject o.<org>.ledger.<node>.
 type Ledger struct {
 	Header

@@ -51,6 +51,10 @@ func SubjectChanged(org, node string) string { return subject(org, familyNode, n
 // SubjectRevoke is where all nodes of an organization learn of new revocations: Revocations.
 func SubjectRevoke(org string) string { return subject(org, familyRevoke) }
 
+// SubjectRegistry is where cloud instances tell each other that an organization's registry changed: RegistryChanged. No
+// node may send or read it.
+func SubjectRegistry(org string) string { return subject(org, familyRegistry) }
+
 const (
 	familySwitch = "sw"
 	familyNode   = "node"
@@ -59,6 +63,8 @@ const (
 	familyCopy   = "copy"
 	familyPeer   = "peer"
 	familyRevoke = "revoke"
+
+	familyRegistry = "registry"
 )
 
 // subject joins "o", the organization and the tokens.
@@ -69,8 +75,8 @@ func subject(org string, tokens ...string) string {
 // Subject is a subject taken apart: o.<Org>.<Family>.<ID>.<Verb>.
 type Subject struct {
 	Org    string
-	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke"
-	ID     string // of the node or the site; empty for revoke
+	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke", "registry"
+	ID     string // of the node or the site; empty for revoke and registry
 	Verb   string // "admit", "offer"; empty where the family says it all
 }
 

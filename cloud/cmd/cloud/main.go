@@ -15,7 +15,8 @@ func main() {
 	var flags struct {
 		config.Flags
 		cloud.Config
-		JSON bool `help:"Print where it is reached as one line of JSON on standard output when it serves." name:"json"`
+		FabricConfig string `help:"Write what the servers of --nats need into folders below this one, and exit." type:"path" placeholder:"DIR"`
+		JSON         bool   `help:"Print where it is reached as one line of JSON on standard output when it serves." name:"json"`
 	}
 	program := config.Program{
 		Name:        "cloud",
@@ -23,6 +24,8 @@ func main() {
 		Examples: []string{
 			"cloud --host cloud.example.com                          # SQLite, first start prints an admin API key",
 			"cloud --db postgres://strowger@db/strowger --master-key-file /etc/strowger/master.key",
+			"cloud ... --nats n1:4222,n2:4222,n3:4222 --fabric-config servers   # writes the configuration of a NATS cluster",
+			"cloud ... --nats n1:4222,n2:4222,n3:4222                           # uses it; so may other instances of the cloud",
 		},
 		Prefix: "STROWGER", Stdout: os.Stdout, Stderr: os.Stderr,
 	}
@@ -37,6 +40,9 @@ func main() {
 		}
 	}
 	os.Exit(life.Main(context.Background(), log, func(ctx context.Context) error {
+		if flags.FabricConfig != "" {
+			return cloud.WriteFabricConfig(ctx, flags.Config, flags.FabricConfig, os.Stdout)
+		}
 		return cloud.Run(ctx, flags.Config)
 	}))
 }

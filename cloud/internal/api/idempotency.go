@@ -16,8 +16,9 @@ import (
 	"strowger/pkg/errs"
 )
 
-// Replies to POSTs with an Idempotency-Key are kept in memory: a restart forgets them. When there are too many the oldest
-// go first. Only successes are kept; what was refused did nothing and is tried afresh.
+// Replies to POSTs with an Idempotency-Key are kept in the memory of the cloud instance that gave them: a restart forgets
+// them, and before several instances a load balancer must lead a client that repeats a POST to the same one. When there
+// are too many the oldest go first. Only successes are kept; what was refused did nothing and is tried afresh.
 const (
 	replyLifetime = 24 * time.Hour
 	maxReplies    = 1024

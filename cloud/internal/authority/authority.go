@@ -12,7 +12,7 @@
 //	tls                         the cloud's own TLS key, which codes and API keys pin
 //	keys/<org>/session/<n>      signs session keys; the next generation is published 48 h before it signs
 //	keys/<org>/copy/<n>         signs site copies, peer documents, revocations
-//	fabric                      the account that signs who may use the fabric
+//	fabric                      the seed of the keys by which the cloud rules the fabric
 //	credential/<org>/<device>   digests of a phone's password
 package authority
 

@@ -42,17 +42,36 @@ func (a *Authority) ServerTLS(hosts []string) (*tls.Config, error) {
 	if len(hosts) == 0 {
 		return nil, errs.New(errs.Invalid, "the cloud's certificate needs a host name or address")
 	}
-	s := &serverCertificate{issuer: a.root, key: a.tlsKey, hosts: hosts, now: a.cfg.Now}
-	if _, err := s.get(nil); err != nil {
+	s := &ownCertificate{issuer: a.root, key: a.tlsKey, use: x509.ExtKeyUsageServerAuth, hosts: hosts, now: a.cfg.Now}
+	if _, err := s.get(); err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.get}, nil
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.get() },
+	}, nil
 }
 
-// serverCertificate is the present certificate of the cloud.
-type serverCertificate struct {
+// ClientTLS returns the TLS by which the cloud connects to servers of this installation, such as external ones of the
+// fabric: it trusts the root alone, and shows a certificate of the root that names no node.
+func (a *Authority) ClientTLS() (*tls.Config, error) {
+	s := &ownCertificate{issuer: a.root, key: a.tlsKey, use: x509.ExtKeyUsageClientAuth, now: a.cfg.Now}
+	if _, err := s.get(); err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.root.cert)
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, RootCAs: roots,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.get() },
+	}, nil
+}
+
+// ownCertificate is the present certificate of the cloud for one use.
+type ownCertificate struct {
 	issuer issuer
 	key    *ecdsa.PrivateKey
+	use    x509.ExtKeyUsage
 	hosts  []string
 	now    func() time.Time
 
@@ -60,7 +79,7 @@ type serverCertificate struct {
 	current *tls.Certificate
 }
 
-func (s *serverCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s *ownCertificate) get() (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -75,16 +94,10 @@ func (s *serverCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return s.current, nil
 }
 
-func (s *serverCertificate) issue(now time.Time) (*x509.Certificate, error) {
+func (s *ownCertificate) issue(now time.Time) (*x509.Certificate, error) {
 	template := leafTemplate("Strowger cloud", now)
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	for _, h := range s.hosts {
-		if ip := net.ParseIP(h); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, h)
-		}
-	}
+	template.ExtKeyUsage = []x509.ExtKeyUsage{s.use}
+	name(template, s.hosts)
 	leaf, err := s.issuer.issue(template, &s.key.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("make the cloud's certificate for %q: %w", s.hosts, err)
@@ -93,4 +106,15 @@ func (s *serverCertificate) issue(now time.Time) (*x509.Certificate, error) {
 		return nil, errors.New("the installation's root has expired")
 	}
 	return leaf, nil
+}
+
+// name gives a certificate host names and addresses.
+func name(template *x509.Certificate, hosts []string) {
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, h)
+		}
+	}
 }

@@ -2,6 +2,10 @@
 //
 // An admission is answered from memory, by the directory's snapshot and the leases of the switches; the database is
 // never waited for. What must outlive this process, which nodes are parties of a call, is written behind by Run.
+//
+// Several cloud instances each have a broker. All know every lease. Each remembers only the requests that it answered
+// itself: a request that is repeated at another instance gets a designation of its own, and two users who call each other
+// at once through two instances are not told of it, as their switches decide anyway.
 package broker
 
 import (

@@ -16,10 +16,22 @@ import (
 // maxRegistered is the devices that one lease may list.
 const maxRegistered = 1 << 14
 
+// Observe remembers a node's sign of life, which every cloud instance hears; one of them answers it by Lease.
+func (b *Broker) Observe(node string, l fabric.Lease) error {
+	if err := checkLease(node, l); err != nil {
+		return err
+	}
+	l.Header, l.Registered = fabric.Header{}, nil // what calls need
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leases[node] = store.Lease{Lease: l, SeenAt: b.cfg.Now()}
+	return nil
+}
+
 // Lease takes a node's sign of life. It is judged by the store, not by a snapshot: a switch sends its first lease right
 // after it enrolled.
 func (b *Broker) Lease(ctx context.Context, org, node string, l fabric.Lease) (fabric.Reply, error) {
-	if err := checkLease(node, l); err != nil {
+	if err := b.Observe(node, l); err != nil { // before the answer: the node may be called at once
 		return fabric.Reply{}, err
 	}
 	v, err := b.cfg.Store.Switches.Get(ctx, org, node)
@@ -34,14 +46,7 @@ func (b *Broker) Lease(ctx context.Context, org, node string, l fabric.Lease) (f
 	}
 	l.Node.Name = v.Name
 	l.Header = fabric.Header{}
-	now := b.cfg.Now()
-	b.mu.Lock()
-	if last := b.leases[node]; !l.Changed && last.Node.Boot == l.Node.Boot {
-		l.Registered = last.Registered
-	}
-	b.leases[node] = store.Lease{Lease: l, SeenAt: now}
-	b.mu.Unlock()
-	return fabric.Reply{}, b.cfg.Store.PutLease(ctx, org, l, now)
+	return fabric.Reply{}, b.cfg.Store.PutLease(ctx, org, l, b.cfg.Now())
 }
 
 func checkLease(node string, l fabric.Lease) error {
@@ -85,5 +90,6 @@ func (b *Broker) live(s *directory.Snapshot, id string) (designation.Node, error
 		return designation.Node{}, errs.New(errs.Unreachable, "site %s cannot be reached: its switch %s was last seen at %s",
 			v.SiteName, v.Name, l.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
+	l.Node.Name = v.Name
 	return l.Node, nil
 }

@@ -1,5 +1,9 @@
 // Package directory knows who exists and who may call whom (steps A and B of a call): an immutable snapshot of each
 // organization's registry in memory, replaced whole when the registry changes.
+//
+// Of a change that another cloud instance made it learns by Changed, which the instances tell each other. It also looks
+// for changes itself now and then, for when they cannot; and what is to be signed and kept elsewhere is never older than
+// the registry is.
 package directory
 
 import (
@@ -16,8 +20,10 @@ import (
 	"strowger/pkg/sitecopy"
 )
 
-// retryAfter is waited when the store cannot be read; the old snapshot serves meanwhile.
-const retryAfter = time.Second
+const (
+	retryAfter = time.Second      // when the store cannot be read; the old snapshot serves meanwhile
+	lookEvery  = 10 * time.Second // for changes that nobody told
+)
 
 // Config is what a Directory needs.
 type Config struct {
@@ -27,12 +33,12 @@ type Config struct {
 	Reloaded func(org string)
 }
 
-// Directory holds the snapshots. Its methods may be called from any goroutine; Run is their one writer.
+// Directory holds the snapshots. Its methods may be called from any goroutine.
 type Directory struct {
 	cfg       Config
 	snapshots atomic.Pointer[map[string]*Snapshot]
 
-	mu    sync.Mutex
+	mu    sync.Mutex      // of writers of snapshots too
 	dirty map[string]bool // at most one entry for each organization
 	wake  chan struct{}
 }
@@ -76,10 +82,15 @@ func (d *Directory) Changed(org string) {
 
 // Run reads what changed until ctx ends.
 func (d *Directory) Run(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-look.C:
+			d.look(ctx)
+			continue
 		case <-d.wake:
 		}
 		if d.reloadDirty(ctx) {
@@ -90,6 +101,26 @@ func (d *Directory) Run(ctx context.Context) error {
 			return nil
 		case <-time.After(retryAfter):
 		}
+	}
+}
+
+// look finds organizations that changed, came or went without anybody having told.
+func (d *Directory) look(ctx context.Context) {
+	now, err := d.cfg.Store.Revisions(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.cfg.Logger.Error("cannot look for changes of the registry", "error", err)
+		}
+		return
+	}
+	for org, s := range *d.snapshots.Load() {
+		if revision, ok := now[org]; !ok || revision != s.registry.Revision {
+			d.Changed(org)
+		}
+		delete(now, org)
+	}
+	for org := range now {
+		d.Changed(org)
 	}
 }
 
@@ -117,20 +148,43 @@ func (d *Directory) reloadDirty(ctx context.Context) bool {
 }
 
 func (d *Directory) reload(ctx context.Context, org string) error {
-	next := maps.Clone(*d.snapshots.Load())
-	switch g, err := d.cfg.Store.Registry(ctx, org); {
-	case errs.CodeOf(err) == errs.NotFound:
-		delete(next, org)
-	case err != nil:
+	g, err := d.cfg.Store.Registry(ctx, org)
+	if err != nil && errs.CodeOf(err) != errs.NotFound {
 		return err
-	default:
-		next[org] = NewSnapshot(g)
+	}
+	var s *Snapshot
+	if err == nil {
+		s = NewSnapshot(g)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := maps.Clone(*d.snapshots.Load())
+	switch {
+	case s == nil:
+		delete(next, org)
+	case next[org] == nil || next[org].registry.Revision <= g.Revision: // else another reading was later and faster
+		next[org] = s
 	}
 	d.snapshots.Store(&next)
 	return nil
 }
 
-// Snapshot returns an organization as it is now, or errs.NotFound.
+// fresh returns an organization as the store has it, which another instance may just have changed.
+func (d *Directory) fresh(ctx context.Context, org string) (*Snapshot, error) {
+	revision, err := d.cfg.Store.Revision(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := d.Snapshot(org); err == nil && s.registry.Revision >= revision {
+		return s, nil
+	}
+	if err := d.reload(ctx, org); err != nil {
+		return nil, err
+	}
+	return d.Snapshot(org)
+}
+
+// Snapshot returns an organization as it was last read, or errs.NotFound.
 func (d *Directory) Snapshot(org string) (*Snapshot, error) {
 	s, ok := (*d.snapshots.Load())[org]
 	if !ok {
@@ -139,18 +193,18 @@ func (d *Directory) Snapshot(org string) (*Snapshot, error) {
 	return s, nil
 }
 
-// Copy is Snapshot.Copy of an organization as it is now.
-func (d *Directory) Copy(_ context.Context, org, site string) (sitecopy.Copy, error) {
-	s, err := d.Snapshot(org)
+// Copy is Snapshot.Copy of an organization as the store has it now.
+func (d *Directory) Copy(ctx context.Context, org, site string) (sitecopy.Copy, error) {
+	s, err := d.fresh(ctx, org)
 	if err != nil {
 		return sitecopy.Copy{}, err
 	}
 	return s.Copy(site)
 }
 
-// Peer is Snapshot.Peer of an organization as it is now.
-func (d *Directory) Peer(_ context.Context, org, site string) (sitecopy.Peer, error) {
-	s, err := d.Snapshot(org)
+// Peer is Snapshot.Peer of an organization as the store has it now.
+func (d *Directory) Peer(ctx context.Context, org, site string) (sitecopy.Peer, error) {
+	s, err := d.fresh(ctx, org)
 	if err != nil {
 		return sitecopy.Peer{}, err
 	}

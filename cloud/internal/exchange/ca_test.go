@@ -73,9 +73,25 @@ func (c *ca) server(t testing.TB) *tls.Config {
 	key := newKey(t)
 	cert := c.sign(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "cloud"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, // routes are both
 	}, key)
 	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+}
+
+// client makes the TLS configuration of a cloud instance at external servers. It trusts c.
+func (c *ca) client(t testing.TB) *tls.Config {
+	t.Helper()
+	key := newKey(t)
+	cert := c.sign(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "cloud"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, key)
+	roots := x509.NewCertPool()
+	roots.AddCert(c.cert)
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, RootCAs: roots,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}},
+	}
 }
 
 // node makes a node's TLS configuration with a certificate that c, an intermediate, issued. It trusts root.

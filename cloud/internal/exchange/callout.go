@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -26,23 +27,17 @@ const (
 	replyWithin    = 10 * time.Second // a node may answer a request
 )
 
-// startCallout lets the callout answer the server.
-func (x *Exchange) startCallout(ctx context.Context) error {
-	conn, err := nats.Connect("", nats.InProcessServer(x.server), nats.Nkey(x.guard.public, x.guard.pair.Sign),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.Name("auth callout"),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			x.log.Warn("auth callout of the fabric", "error", err)
-		}))
+// startCallout lets the callout answer the server. Of several cloud instances one gets each question.
+func (x *Exchange) startCallout(ctx context.Context) (err error) {
+	if x.guard, err = x.connect(x.keys.guard, "strowger callout"); err != nil {
+		return err
+	}
+	_, err = x.guard.ChanQueueSubscribe(server.AuthCalloutSubject, fabric.Workers, x.asked)
+	if err == nil {
+		err = x.guard.FlushTimeout(decideWithin)
+	}
 	if err != nil {
-		return fmt.Errorf("connect the auth callout to the fabric's server: %w", err)
-	}
-	x.conn, x.asked = conn, make(chan *nats.Msg, calloutQueue)
-	if _, err := conn.ChanSubscribe(server.AuthCalloutSubject, x.asked); err != nil {
-		conn.Close()
-		return fmt.Errorf("subscribe the auth callout: %w", err)
-	}
-	if err := conn.FlushTimeout(decideWithin); err != nil {
-		conn.Close()
+		x.guard.Close()
 		return fmt.Errorf("subscribe the auth callout: %w", err)
 	}
 	for range calloutWorkers {
@@ -56,7 +51,7 @@ func (x *Exchange) startCallout(ctx context.Context) error {
 }
 
 func (x *Exchange) stopCallout() {
-	x.conn.Close()
+	x.guard.Close()
 	close(x.asked) // a closed connection delivers nothing more
 	x.callout.Wait()
 }
@@ -86,7 +81,7 @@ func (x *Exchange) decide(ctx context.Context, question string) (response string
 	user, err := x.admit(ctx, request)
 	switch {
 	case err == nil:
-		answer.Jwt, err = user.Encode(x.issuer.pair)
+		answer.Jwt, err = user.Encode(x.keys.issuer.pair)
 	case errs.CodeOf(err) == errs.Internal:
 		client.Error("cannot decide whether a node may use the fabric; it will come again", "error", err)
 		return ""
@@ -95,7 +90,7 @@ func (x *Exchange) decide(ctx context.Context, question string) (response string
 		answer.Error, err = err.Error(), nil
 	}
 	if err == nil {
-		response, err = answer.Encode(x.issuer.pair)
+		response, err = answer.Encode(x.keys.issuer.pair)
 	}
 	if err != nil {
 		client.Error("cannot sign an answer to the fabric's server", "error", err)
@@ -105,6 +100,9 @@ func (x *Exchange) decide(ctx context.Context, question string) (response string
 
 // admit says what a client may do. An error without a code means that it cannot be decided.
 func (x *Exchange) admit(ctx context.Context, request *jwt.AuthorizationRequestClaims) (*jwt.UserClaims, error) {
+	if token := request.ConnectOptions.Token; subtle.ConstantTimeCompare([]byte(token), []byte(x.keys.probe)) == 1 {
+		return x.tried(request.UserNkey), nil
+	}
 	leaf, err := leafOf(request.TLS)
 	if err != nil {
 		return nil, err
@@ -113,8 +111,6 @@ func (x *Exchange) admit(ctx context.Context, request *jwt.AuthorizationRequestC
 	if err != nil {
 		return nil, err
 	}
-	// Before the registry is asked: a node that is revoked after its answer is then known to Kick.
-	x.track(name, request.ClientInformation.ID)
 	site, err := x.check(ctx, name, leaf)
 	if err != nil {
 		return nil, err
@@ -204,10 +200,13 @@ func (x *Exchange) user(nkey string, name trust.Name, site string, expires time.
 	return u
 }
 
-// track remembers a connection of a node for Kick, and forgets those that have ended.
-func (x *Exchange) track(name trust.Name, connection uint64) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	open := slices.DeleteFunc(x.connections[name], func(id uint64) bool { return x.server.GetClient(id) == nil })
-	x.connections[name] = append(open, connection)
+// tried is the NATS user of an instance that tries whether the callout is asked: it may do nothing.
+func (x *Exchange) tried(nkey string) *jwt.UserClaims {
+	u := jwt.NewUserClaims(nkey)
+	u.Name = "probe"
+	u.Audience = trafficAccount
+	u.Expires = x.cfg.Now().Add(replyWithin).Unix()
+	u.Pub.Deny.Add(">")
+	u.Sub.Deny.Add(">")
+	return u
 }

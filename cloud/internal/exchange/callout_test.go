@@ -52,8 +52,12 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := NewKeys(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.x, err = New(Config{
-		Listen: "127.0.0.1:0", TLS: &tls.Config{MinVersion: tls.VersionTLS13}, Root: root, Seed: seed, Instance: "cl_1",
+		Listen: "127.0.0.1:0", TLS: &tls.Config{MinVersion: tls.VersionTLS13}, Root: root, Keys: keys, Instance: "cl_1",
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return r.now },
 		Intermediate: func(context.Context, string) (*x509.Certificate, error) { return middle, nil },
 		Check:        func(context.Context, trust.Name, string) (string, error) { return r.site, r.check },
@@ -93,12 +97,17 @@ func (r *rig) issue(t *testing.T, template, parent *x509.Certificate, parentKey 
 // ask gives the callout's answer, nil for silence.
 func (r *rig) ask(t *testing.T, tls *jwt.ClientTLS) *jwt.AuthorizationResponseClaims {
 	t.Helper()
+	return r.askWith(t, tls, "")
+}
+
+func (r *rig) askWith(t *testing.T, tls *jwt.ClientTLS, token string) *jwt.AuthorizationResponseClaims {
+	t.Helper()
 	user, err := newIdentity(nkeys.CreateUser())
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := jwt.NewAuthorizationRequestClaims(r.x.issuer.public)
-	q.UserNkey, q.Server.ID, q.TLS = user.public, r.server.public, tls
+	q := jwt.NewAuthorizationRequestClaims(r.x.keys.issuer.public)
+	q.UserNkey, q.Server.ID, q.TLS, q.ConnectOptions.Token = user.public, r.server.public, tls, token
 	question, err := q.Encode(r.server.pair)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +120,7 @@ func (r *rig) ask(t *testing.T, tls *jwt.ClientTLS) *jwt.AuthorizationResponseCl
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Subject != user.public || a.Audience != r.server.public || a.Issuer != r.x.issuer.public {
+	if a.Subject != user.public || a.Audience != r.server.public || a.Issuer != r.x.keys.issuer.public {
 		t.Errorf("answer about %s to %s by %s", a.Subject, a.Audience, a.Issuer)
 	}
 	return a
@@ -178,5 +187,23 @@ func TestRefusesWithoutVerifiedCertificate(t *testing.T) {
 		if a := r.ask(t, tls); a == nil || a.Error == "" {
 			t.Errorf("%s: answer %+v, want a refusal", name, a)
 		}
+	}
+}
+
+func TestProbeMayDoNothing(t *testing.T) {
+	r := newRig(t)
+	a := r.askWith(t, nil, r.x.keys.probe)
+	if a == nil || a.Error != "" {
+		t.Fatalf("answer %+v, want a user", a)
+	}
+	u, err := jwt.DecodeUserClaims(a.Jwt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(u.Pub.Allow)+len(u.Sub.Allow) > 0 || !slices.Equal(u.Pub.Deny, jwt.StringList{">"}) || !slices.Equal(u.Sub.Deny, jwt.StringList{">"}) {
+		t.Errorf("permissions %+v, want none", u.Permissions)
+	}
+	if a := r.askWith(t, nil, r.x.keys.route); a == nil || a.Error == "" {
+		t.Errorf("another token: answer %+v, want a refusal", a)
 	}
 }

@@ -1,5 +1,6 @@
-// Package exchange is the fabric's server inside the cloud: an embedded NATS server that switches reach over TLS with
-// their node certificates, and the auth callout that decides what each of them may do.
+// Package exchange is the cloud's end of the fabric: NATS servers that switches reach over TLS with their node
+// certificates, and the auth callout that decides what each of them may do. The server is embedded, or external ones are
+// used: one, or a cluster, configured as ServerConfig says. The callout, its permissions and Kick are the same for both.
 //
 // The server itself verifies that a certificate leads to the installation root. The callout then verifies that it was
 // issued by the intermediate of the organization that it names, asks the registry whether the node is enrolled with that
@@ -7,7 +8,9 @@
 // answers nothing when it cannot decide, for instance without SQL: the node tries again. A connection ends when its
 // certificate expires, and at once when Kick says so.
 //
-// The cloud instance around it has its own connection in process, as a user made for this run only.
+// A cloud instance has three connections, each as a user of its own (see Keys): one for all traffic, one that answers for
+// the callout, one that finds and cuts connections. Several instances share external servers: one of them answers each
+// question of the callout, and what one kicks is cut at whatever server it is.
 package exchange
 
 import (
@@ -18,23 +21,23 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 
+	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/trust"
 )
 
-// The NATS accounts: one for all traffic, one in which only the callout is.
+// The NATS accounts: one for all traffic, one in which only the callout is, and the servers' own.
 const (
 	trafficAccount = "FABRIC"
 	calloutAccount = "CALLOUT"
+	systemAccount  = "SYS"
 )
 
 // Times and limits of the server. A switch that vanished is noticed after three pings.
@@ -46,13 +49,25 @@ const (
 	writeDeadline = 5 * time.Second
 )
 
-// Config is what an exchange needs. All fields but Now are required.
+// Times of this instance's connections to external servers.
+const (
+	dialTimeout   = 2 * time.Second
+	reconnectWait = 100 * time.Millisecond
+)
+
+// Config is what an exchange needs. All fields but Now, and those of the kind of server that is not used, are required.
 type Config struct {
-	Listen   string            // [IP]:port for nodes; port 0 chooses a free one, see URL
-	TLS      *tls.Config       // the cloud's certificate
+	// Embedded server.
+	Listen string      // [IP]:port for nodes; port 0 chooses a free one, see Address
+	TLS    *tls.Config // the cloud's certificate
+
+	// External servers.
+	Servers   []string    // "host:port" of each; none: the server is embedded
+	ClientTLS *tls.Config // a certificate of the root, and the root to verify the servers by
+
 	Root     *x509.Certificate // of the installation
-	Seed     []byte            // of the account that signs the callout's answers, from NewSeed; keep it in custody
-	Instance string            // id of this cloud instance
+	Keys     Keys
+	Instance string // id of this cloud instance
 	Logger   *slog.Logger
 	Now      func() time.Time // to judge certificates; default time.Now
 
@@ -63,186 +78,154 @@ type Config struct {
 	Check func(ctx context.Context, name trust.Name, keyHash string) (site string, err error)
 }
 
-// NewSeed makes the seed of an account for Config.Seed.
-func NewSeed() ([]byte, error) {
-	pair, err := nkeys.CreateAccount()
-	if err != nil {
-		return nil, fmt.Errorf("make the key of the fabric's account: %w", err)
-	}
-	return pair.Seed()
-}
-
-// Exchange is the server with its callout.
+// Exchange is the fabric as a cloud instance has it.
 type Exchange struct {
-	cfg    Config
-	log    *slog.Logger
-	issuer identity // signs the callout's answers
-	cloud  identity // the cloud instance's user
-	guard  identity // the callout's user
+	cfg  Config
+	log  *slog.Logger
+	keys Keys
 
-	server  *server.Server
-	fatal   chan error // what kept the server from starting
-	conn    *nats.Conn // the callout's
-	client  *fabric.Client
-	callout sync.WaitGroup
+	server *server.Server // nil when the servers are external
+	fatal  chan error     // what kept the server from starting
+	client *fabric.Client // all traffic
+
+	guard   *nats.Conn // the callout's
 	asked   chan *nats.Msg
+	callout sync.WaitGroup
 
-	mu          sync.Mutex
-	connections map[trust.Name][]uint64 // server's connection ids of each node, known before the node is let in
-}
+	system  *nats.Conn
+	found   string // where the system account answers
+	closing chan struct{}
 
-// identity is an nkey with its public form.
-type identity struct {
-	pair   nkeys.KeyPair
-	public string
-}
-
-func newIdentity(pair nkeys.KeyPair, err error) (identity, error) {
-	if err != nil {
-		return identity{}, err
-	}
-	public, err := pair.PublicKey()
-	return identity{pair, public}, err
+	mu     sync.Mutex
+	closed bool
+	sweeps sync.WaitGroup // Kick adds only while not closed
 }
 
 // New prepares an exchange. It starts nothing.
 func New(cfg Config) (*Exchange, error) {
-	if cfg.TLS == nil || cfg.Root == nil || cfg.Instance == "" || cfg.Logger == nil || cfg.Intermediate == nil || cfg.Check == nil {
+	if cfg.Root == nil || cfg.Instance == "" || cfg.Logger == nil || cfg.Intermediate == nil || cfg.Check == nil {
 		return nil, errors.New("exchange: a required field of the configuration is missing")
+	}
+	if cfg.Keys == (Keys{}) {
+		return nil, errors.New("exchange: the keys of the fabric are missing")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	x := &Exchange{
-		cfg: cfg, log: cfg.Logger, fatal: make(chan error, 1),
-		connections: make(map[trust.Name][]uint64),
+		cfg: cfg, log: cfg.Logger, keys: cfg.Keys, fatal: make(chan error, 1), closing: make(chan struct{}),
+		asked: make(chan *nats.Msg, calloutQueue),
+	}
+	switch {
+	case len(cfg.Servers) > 0 && cfg.ClientTLS == nil, len(cfg.Servers) == 0 && cfg.TLS == nil:
+		return nil, errors.New("exchange: the TLS configuration is missing")
+	case len(cfg.Servers) > 0:
+		return x, nil
 	}
 	var err error
-	if x.issuer, err = newIdentity(nkeys.FromSeed(cfg.Seed)); err != nil {
-		return nil, fmt.Errorf("read the seed of the fabric's account: %w", err)
-	}
-	if x.cloud, err = newIdentity(nkeys.CreateUser()); err != nil {
-		return nil, fmt.Errorf("make the cloud's user of the fabric: %w", err)
-	}
-	if x.guard, err = newIdentity(nkeys.CreateUser()); err != nil {
-		return nil, fmt.Errorf("make the callout's user of the fabric: %w", err)
-	}
-	options, err := x.options()
-	if err != nil {
-		return nil, err
-	}
-	if x.server, err = server.NewServer(options); err != nil {
-		return nil, fmt.Errorf("configure the fabric's server: %w", err)
-	}
-	x.server.SetLogger(serverLog{x.log, x.fatal}, false, false)
-	return x, nil
+	x.server, err = x.embedded()
+	return x, err
 }
 
-func (x *Exchange) options() (*server.Options, error) {
-	host, portText, err := net.SplitHostPort(x.cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("fabric address %q: want [IP]:port: %w", x.cfg.Listen, err)
+// Start brings the fabric up, and returns when nodes can connect. External servers are examined first: the error says
+// what they lack and how to mend it. The callout asks the registry within ctx. Close ends it all.
+func (x *Exchange) Start(ctx context.Context) (err error) {
+	var undo []func()
+	defer func() {
+		for i := len(undo) - 1; err != nil && i >= 0; i-- {
+			undo[i]()
+		}
+	}()
+	if x.server != nil {
+		if err := x.startServer(); err != nil {
+			return err
+		}
+		undo = append(undo, x.stopServer)
 	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("fabric address %q: want a port from 0 to 65535: %w", x.cfg.Listen, err)
+	if err := x.startCallout(ctx); err != nil {
+		return err
 	}
-	traffic, callout := server.NewAccount(trafficAccount), server.NewAccount(calloutAccount)
-	inside := map[string]struct{}{jwt.ConnectionTypeInProcess: {}}
-	o := &server.Options{
-		ServerName: x.cfg.Instance,
-		Host:       host, Port: int(port),
-		NoSigs: true, NoLog: true,
-		TLS: true, TLSConfig: x.tls(), TLSTimeout: tlsTimeout.Seconds(),
-		AuthTimeout:  authTimeout.Seconds(),
-		PingInterval: pingInterval, MaxPingsOut: pingsOut,
-		WriteDeadline: writeDeadline,
-		MaxPayload:    fabric.MaxReply,
-		Accounts:      []*server.Account{traffic, callout},
-		Nkeys: []*server.NkeyUser{
-			{Nkey: x.cloud.public, Account: traffic, AllowedConnectionTypes: inside},
-			{Nkey: x.guard.public, Account: callout, AllowedConnectionTypes: inside},
-		},
-		AuthCallout: &server.AuthCallout{
-			Issuer:    x.issuer.public,
-			Account:   calloutAccount,
-			AuthUsers: []string{x.cloud.public, x.guard.public},
-		},
+	undo = append(undo, x.stopCallout)
+	if err := x.startKicks(); err != nil {
+		return err
 	}
-	if port == 0 {
-		o.Port = server.RANDOM_PORT
+	undo = append(undo, x.stopKicks)
+	if x.server == nil {
+		if err := x.examine(ctx); err != nil {
+			return err
+		}
 	}
-	return o, nil
+	if x.client, err = fabric.Connect(x.clientConfig()); err != nil {
+		return err
+	}
+	undo = append(undo, x.client.Close)
+	return x.client.Ready(ctx)
 }
 
-// tls asks every client for a certificate that leads to the installation root.
-func (x *Exchange) tls() *tls.Config {
-	c := x.cfg.TLS.Clone()
-	c.MinVersion = tls.VersionTLS13
-	c.ClientAuth = tls.RequireAndVerifyClientCert
-	c.ClientCAs = x509.NewCertPool()
-	c.ClientCAs.AddCert(x.cfg.Root)
-	c.Time = x.cfg.Now
+func (x *Exchange) clientConfig() fabric.Config {
+	c := fabric.Config{Node: x.cfg.Instance, Name: x.cfg.Instance, Logger: x.log, Key: x.keys.cloud.pair, Cloud: true}
+	if x.server != nil {
+		c.InProcess = x.server
+	} else {
+		c.Servers, c.TLS = x.cfg.Servers, x.cfg.ClientTLS
+	}
 	return c
 }
 
-// Start listens, and returns when nodes can connect. The callout asks the registry within ctx. Close ends it all.
-func (x *Exchange) Start(ctx context.Context) error {
-	x.server.Start()
-	if x.server.Addr() == nil {
-		x.server.Shutdown()
-		select {
-		case err := <-x.fatal:
-			return fmt.Errorf("start the fabric's server on %s: %w", x.cfg.Listen, err)
-		default:
-			return fmt.Errorf("start the fabric's server on %s: it does not listen", x.cfg.Listen)
-		}
-	}
-	if err := x.startCallout(ctx); err != nil {
-		x.server.Shutdown()
-		return err
-	}
-	client, err := fabric.Connect(fabric.Config{
-		Node: x.cfg.Instance, Name: x.cfg.Instance, Logger: x.log,
-		InProcess: x.server, Key: x.cloud.pair, Cloud: true,
-	})
+// connect connects as one of the users beside the traffic. The connection stays until it is closed.
+func (x *Exchange) connect(who identity, name string) (*nats.Conn, error) {
+	conn, err := x.dial(name, nats.Nkey(who.public, who.pair.Sign), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+		nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			x.log.Warn("connection to the fabric", "user", name, "error", err)
+		}))
 	if err != nil {
-		x.stopCallout()
-		x.server.Shutdown()
-		return err
+		return nil, x.explain(name, err)
 	}
-	x.client = client
-	if err := client.Ready(ctx); err != nil {
-		x.Close()
-		return err
+	return conn, nil
+}
+
+func (x *Exchange) dial(name string, options ...nats.Option) (*nats.Conn, error) {
+	options = append(options, nats.Name(name), nats.Timeout(dialTimeout))
+	if x.server != nil {
+		return nats.Connect("", append(options, nats.InProcessServer(x.server))...)
 	}
-	x.log.Info("the fabric listens", "address", x.server.Addr().String())
-	return nil
+	return nats.Connect("tls://"+strings.Join(x.cfg.Servers, ",tls://"),
+		append(options, nats.Secure(x.cfg.ClientTLS), nats.IgnoreDiscoveredServers())...)
+}
+
+// explain says what to do about a connection that a server refused.
+func (x *Exchange) explain(user string, err error) error {
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	switch {
+	case x.server != nil:
+		return fmt.Errorf("connect to the fabric's server as %q: %w", user, err)
+	case errors.As(err, &authority), errors.As(err, &name):
+		return errs.New(errs.Unauthenticated, "the NATS server at %v has not the certificate that this installation made for it: %w; %s", x.cfg.Servers, err, mend)
+	case errors.Is(err, nats.ErrNoServers):
+		return errs.New(errs.Unreachable, "no NATS server at %v can be reached: %w; start one of them, or name others with --nats", x.cfg.Servers, err)
+	}
+	return errs.New(errs.Unauthenticated, "the NATS server at %v does not let in this installation's user %q: %w; %s", x.cfg.Servers, user, err, mend)
 }
 
 // Client is the cloud instance's own connection, once Start has returned.
 func (x *Exchange) Client() *fabric.Client { return x.client }
 
-// Address is where nodes connect, with the port that was chosen, once Start has returned.
+// Address is where nodes connect to the embedded server, with the port that was chosen, once Start has returned.
 func (x *Exchange) Address() net.Addr { return x.server.Addr() }
 
-// Kick cuts the connections of a node, also those that are being let in. Call it after the registry says that the node
-// is revoked, so that the callout refuses the next attempt.
-func (x *Exchange) Kick(name trust.Name) {
-	x.mu.Lock()
-	connections := x.connections[name]
-	delete(x.connections, name)
-	x.mu.Unlock()
-	for _, id := range connections {
-		_ = x.server.DisconnectClientByID(id) // fails when the connection has ended by itself
-	}
-	x.log.Info("cut a node off the fabric", "node", name.String(), "connections", len(connections))
-}
-
-// Close ends the cloud's connection, the callout and the server, in this order, and waits for them.
+// Close ends the cloud's connections and, if it is embedded, the server, and waits for them.
 func (x *Exchange) Close() {
 	x.client.Close()
+	x.stopKicks()
 	x.stopCallout()
+	if x.server != nil {
+		x.stopServer()
+	}
+}
+
+func (x *Exchange) stopServer() {
 	x.server.Shutdown()
 	x.server.WaitForShutdown()
 }

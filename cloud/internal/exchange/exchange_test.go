@@ -28,7 +28,7 @@ const wait = 20 * time.Second
 // installation is a registry with its CAs and the exchange in front of it.
 type installation struct {
 	root  *ca
-	seed  []byte
+	keys  exchange.Keys
 	tls   *tls.Config
 	log   *lines
 	mu    sync.Mutex
@@ -54,7 +54,9 @@ func newInstallation(t *testing.T) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.seed = seed
+	if in.keys, err = exchange.NewKeys(seed); err != nil {
+		t.Fatal(err)
+	}
 	return in
 }
 
@@ -105,32 +107,70 @@ func (in *installation) revoke(n *node) {
 
 func (in *installation) config(listen string) exchange.Config {
 	return exchange.Config{
-		Listen: listen, TLS: in.tls, Root: in.root.cert, Seed: in.seed, Instance: ident.New(ident.Cloud),
+		Listen: listen, TLS: in.tls, Root: in.root.cert, Keys: in.keys, Instance: ident.New(ident.Cloud),
 		Logger: slog.New(slog.NewTextHandler(in.log, nil)), Intermediate: in.intermediate, Check: in.check,
 	}
 }
 
-// start runs an exchange until the test ends or the returned function is called.
-func (in *installation) start(t *testing.T, listen string) (x *exchange.Exchange, stop func()) {
+// running is an exchange with the servers where nodes connect.
+type running struct {
+	*exchange.Exchange
+	servers []string
+}
+
+// start runs an exchange with an embedded server until the test ends or the returned function is called.
+func (in *installation) start(t *testing.T, listen string) (x running, stop func()) {
 	t.Helper()
-	x, err := exchange.New(in.config(listen))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := x.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(x.Close)
-	t.Cleanup(stop)
+	x, stop = run(t, in.config(listen))
+	x.servers = []string{x.Address().String()}
 	return x, stop
 }
 
+func run(t *testing.T, cfg exchange.Config) (x running, stop func()) {
+	t.Helper()
+	e, err := exchange.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(e.Close)
+	t.Cleanup(stop)
+	return running{e, cfg.Servers}, stop
+}
+
+// onEach runs a test on the embedded server, on an external one, and on a cluster of three where the nodes are at another
+// server than the cloud.
+func onEach(t *testing.T, test func(*testing.T, *installation, func(exchange.Config) running)) {
+	t.Run("embedded", func(t *testing.T) {
+		in := newInstallation(t)
+		test(t, in, func(cfg exchange.Config) running {
+			x, _ := run(t, cfg)
+			x.servers = []string{x.Address().String()}
+			return x
+		})
+	})
+	for name, size := range map[string]int{"external": 1, "cluster": 3} {
+		t.Run(name, func(t *testing.T) {
+			in := newInstallation(t)
+			servers := in.servers(t, size)
+			test(t, in, func(cfg exchange.Config) running {
+				cfg.Listen, cfg.TLS, cfg.Servers, cfg.ClientTLS = "", nil, servers[:1], in.root.client(t)
+				x, _ := run(t, cfg)
+				x.servers = servers[size-1:]
+				return x
+			})
+		})
+	}
+}
+
 // connect dials with a TLS configuration and gives the changes of the connection.
-func connect(t *testing.T, x *exchange.Exchange, name trust.Name, tls *tls.Config) (*fabric.Client, <-chan fabric.Status) {
+func connect(t *testing.T, x running, name trust.Name, tls *tls.Config) (*fabric.Client, <-chan fabric.Status) {
 	t.Helper()
 	status := make(chan fabric.Status, 64)
 	c, err := fabric.Connect(fabric.Config{
-		Servers: []string{x.Address().String()}, TLS: tls, Org: name.Org, Node: name.ID, Name: name.ID,
+		Servers: x.servers, TLS: tls, Org: name.Org, Node: name.ID, Name: name.ID,
 		Logger: slog.New(slog.DiscardHandler), OnStatus: func(s fabric.Status) { status <- s },
 	})
 	if err != nil {
@@ -140,7 +180,7 @@ func connect(t *testing.T, x *exchange.Exchange, name trust.Name, tls *tls.Confi
 	return c, status
 }
 
-func (n *node) connect(t *testing.T, x *exchange.Exchange) (*fabric.Client, <-chan fabric.Status) {
+func (n *node) connect(t *testing.T, x running) (*fabric.Client, <-chan fabric.Status) {
 	t.Helper()
 	c, status := connect(t, x, n.name, n.tls)
 	ready(t, c)
@@ -171,7 +211,7 @@ func next(t *testing.T, status <-chan fabric.Status) fabric.Status {
 }
 
 // serveCopies lets the cloud answer requests for site copies.
-func serveCopies(t *testing.T, x *exchange.Exchange, got func(fabric.Subject)) {
+func serveCopies(t *testing.T, x running, got func(fabric.Subject)) {
 	t.Helper()
 	if _, err := fabric.Handle(t.Context(), x.Client(), fabric.SubjectCopy(fabric.Any, fabric.Any), fabric.Workers, 2,
 		func(_ context.Context, s fabric.Subject, _ fabric.CopyRequest) (fabric.CopyReply, error) {
@@ -240,9 +280,10 @@ func eventually(t *testing.T, ok func() bool, what string, args ...any) {
 	}
 }
 
-func TestSwitchUsesItsOwnSubjects(t *testing.T) {
-	in := newInstallation(t)
-	x, _ := in.start(t, "127.0.0.1:0")
+func TestSwitchUsesItsOwnSubjects(t *testing.T) { onEach(t, switchUsesItsOwnSubjects) }
+
+func switchUsesItsOwnSubjects(t *testing.T, in *installation, start func(exchange.Config) running) {
+	x := start(in.config("127.0.0.1:0"))
 	n := in.enrol(t, in.organization(t))
 	c, _ := n.connect(t, x)
 	serveCopies(t, x, func(fabric.Subject) {})
@@ -267,15 +308,17 @@ func TestSwitchUsesItsOwnSubjects(t *testing.T) {
 		}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := fabric.Request[fabric.Offer, fabric.Reply](t.Context(), x.Client(), fabric.SubjectOffer(n.name.Org, n.name.ID), fabric.Offer{})
-	if errs.CodeOf(err) != errs.Busy {
-		t.Errorf("the cloud's offer was answered with %v, want busy", err)
-	}
+	// In a cluster it takes a moment until the other servers know of the subscription.
+	eventually(t, func() bool {
+		_, err := fabric.Request[fabric.Offer, fabric.Reply](t.Context(), x.Client(), fabric.SubjectOffer(n.name.Org, n.name.ID), fabric.Offer{})
+		return errs.CodeOf(err) == errs.Busy
+	}, "the cloud's offer is answered with busy")
 }
 
-func TestSwitchIsKeptOutOfOthersSubjects(t *testing.T) {
-	in := newInstallation(t)
-	x, _ := in.start(t, "127.0.0.1:0")
+func TestSwitchIsKeptOutOfOthersSubjects(t *testing.T) { onEach(t, switchIsKeptOutOfOthersSubjects) }
+
+func switchIsKeptOutOfOthersSubjects(t *testing.T, in *installation, start func(exchange.Config) running) {
+	x := start(in.config("127.0.0.1:0"))
 	org := in.organization(t)
 	n, other, foreign := in.enrol(t, org), in.enrol(t, org), in.enrol(t, in.organization(t))
 	c, status := n.connect(t, x)
@@ -320,9 +363,10 @@ func TestSwitchIsKeptOutOfOthersSubjects(t *testing.T) {
 	}
 }
 
-func TestRefusedCertificates(t *testing.T) {
-	in := newInstallation(t)
-	x, _ := in.start(t, "127.0.0.1:0")
+func TestRefusedCertificates(t *testing.T) { onEach(t, refusedCertificates) }
+
+func refusedCertificates(t *testing.T, in *installation, start func(exchange.Config) running) {
+	x := start(in.config("127.0.0.1:0"))
 	org := in.organization(t)
 	n, foreign := in.enrol(t, org), in.organization(t)
 	var none *ca
@@ -373,9 +417,10 @@ func TestRefusedCertificates(t *testing.T) {
 	}
 }
 
-func TestRevokedSwitchIsCutOffAndKeptOut(t *testing.T) {
-	in := newInstallation(t)
-	x, _ := in.start(t, "127.0.0.1:0")
+func TestRevokedSwitchIsCutOffAndKeptOut(t *testing.T) { onEach(t, revokedSwitchIsCutOffAndKeptOut) }
+
+func revokedSwitchIsCutOffAndKeptOut(t *testing.T, in *installation, start func(exchange.Config) running) {
+	x := start(in.config("127.0.0.1:0"))
 	org := in.organization(t)
 	n, other := in.enrol(t, org), in.enrol(t, org)
 	c, status := n.connect(t, x)
@@ -400,25 +445,19 @@ func TestRevokedSwitchIsCutOffAndKeptOut(t *testing.T) {
 }
 
 // TestRevocationWhileBeingLetIn revokes a switch after the registry has said yes and before the server has heard it.
-func TestRevocationWhileBeingLetIn(t *testing.T) {
-	in := newInstallation(t)
+func TestRevocationWhileBeingLetIn(t *testing.T) { onEach(t, revocationWhileBeingLetIn) }
+
+func revocationWhileBeingLetIn(t *testing.T, in *installation, start func(exchange.Config) running) {
 	n := in.enrol(t, in.organization(t))
 	cfg := in.config("127.0.0.1:0")
-	var x *exchange.Exchange
+	var x running
 	var once sync.Once
 	cfg.Check = func(ctx context.Context, name trust.Name, keyHash string) (string, error) {
 		site, err := in.check(ctx, name, keyHash)
 		once.Do(func() { in.revoke(n); x.Kick(n.name) })
 		return site, err
 	}
-	x, err := exchange.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := x.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(x.Close)
+	x = start(cfg)
 	c, _ := connect(t, x, n.name, n.tls)
 	eventually(t, func() bool { return in.log.has("refused a client", "code=revoked") }, "the next attempt is refused")
 	if c.Status().Connected {
@@ -473,16 +512,24 @@ func TestPortInUse(t *testing.T) {
 func TestNewRefusesBadConfiguration(t *testing.T) {
 	in := newInstallation(t)
 	for name, change := range map[string]func(*exchange.Config){
-		"no registry":   func(c *exchange.Config) { c.Check = nil },
-		"no port":       func(c *exchange.Config) { c.Listen = "127.0.0.1" },
-		"bad port":      func(c *exchange.Config) { c.Listen = "127.0.0.1:fabric" },
-		"no seed":       func(c *exchange.Config) { c.Seed = nil },
-		"seed is a pin": func(c *exchange.Config) { c.Seed = []byte("1234") },
+		"no registry":    func(c *exchange.Config) { c.Check = nil },
+		"no port":        func(c *exchange.Config) { c.Listen = "127.0.0.1" },
+		"bad port":       func(c *exchange.Config) { c.Listen = "127.0.0.1:fabric" },
+		"no keys":        func(c *exchange.Config) { c.Keys = exchange.Keys{} },
+		"no certificate": func(c *exchange.Config) { c.TLS = nil },
 	} {
 		c := in.config("127.0.0.1:0")
 		change(&c)
 		if _, err := exchange.New(c); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestNewKeysRefusesOtherSeeds(t *testing.T) {
+	for _, seed := range []string{"", "1234"} {
+		if _, err := exchange.NewKeys([]byte(seed)); err == nil {
+			t.Errorf("seed %q: accepted", seed)
 		}
 	}
 }

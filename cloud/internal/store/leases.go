@@ -21,15 +21,12 @@ type Lease struct {
 // Live says whether the node is alive by this lease.
 func (l Lease) Live(now time.Time) bool { return now.Before(l.SeenAt.Add(fabric.LeaseLifetime)) }
 
-// PutLease stores a node's lease in place of the last. If the node can now be reached otherwise than before, it counts as
-// a change of the registry: copies carry addresses.
+// PutLease stores a node's lease in place of the last, whose registrations it keeps if it is of the same run and says that
+// they are unchanged. If the node can now be reached otherwise than before, it counts as a change of the registry: copies
+// carry addresses.
 func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now time.Time) error {
-	body, err := json.Marshal(l)
-	if err != nil {
-		return fmt.Errorf("lease of %s: %w", l.Node.ID, err)
-	}
 	moved := true
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
 		if _, err := switchState(ctx, tx, org, l.Node.ID); err != nil {
 			return err
 		}
@@ -37,7 +34,19 @@ func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now ti
 		if err != nil {
 			return err
 		}
+		if !l.Changed && len(old) > 0 && old[0].Node.Boot == l.Node.Boot {
+			l.Registered = old[0].Registered
+		}
+		body, err := json.Marshal(l)
+		if err != nil {
+			return fmt.Errorf("lease of %s: %w", l.Node.ID, err)
+		}
 		moved = len(old) == 0 || !slices.Equal(old[0].Node.Addresses, l.Node.Addresses) || old[0].Node.DTLS != l.Node.DTLS
+		if moved {
+			if _, err := tx.ExecContext(ctx, bumpRevision, org); err != nil {
+				return fmt.Errorf("count the change of organization %s: %w", org, err)
+			}
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO leases (node, org, seen_at, lease) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at, lease = excluded.lease`, l.Node.ID, org, now.UnixMicro(), string(body))
 		if err != nil {
@@ -128,6 +137,7 @@ type Registry struct {
 	Devices      []rest.Device
 	Numbers      []rest.Number
 	SwitchKeys   map[string]string // as the method of that name
+	Revision     int64             // grows with every change
 }
 
 // Registry reads an organization as it is at one moment, each kind in the order of ids.
@@ -138,6 +148,9 @@ func (s *Store) Registry(ctx context.Context, org string) (Registry, error) {
 		return g, fmt.Errorf("read registry: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
+	if g.Revision, err = revision(ctx, tx, org); err != nil {
+		return g, err
+	}
 	if g.Organization, err = s.Organizations.get(ctx, tx, org, org); err != nil {
 		return g, err
 	}

@@ -104,10 +104,45 @@ func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 	return nil
 }
 
+// bumpRevision counts a change of an organization's registry, and locks it.
+const bumpRevision = `UPDATE organizations SET writes = writes + 1 WHERE id = $1`
+
+// Revision returns the revision of an organization's registry as it is now, see Registry.
+func (s *Store) Revision(ctx context.Context, org string) (int64, error) {
+	return revision(ctx, s.read, org)
+}
+
+func revision(ctx context.Context, q querier, org string) (n int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT writes FROM organizations WHERE id = $1`, org).Scan(&n)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, errs.New(errs.NotFound, "there is no organization %q", org)
+	case err != nil:
+		return 0, fmt.Errorf("read revision of organization %s: %w", org, err)
+	}
+	return n, nil
+}
+
+// Revisions returns the revision of every organization's registry.
+func (s *Store) Revisions(ctx context.Context) (map[string]int64, error) {
+	all := make(map[string]int64)
+	err := rows(ctx, s.read, func(r *sql.Rows) error {
+		var org string
+		var n int64
+		err := r.Scan(&org, &n)
+		all[org] = n
+		return err
+	}, `SELECT id, writes FROM organizations`)
+	if err != nil {
+		return nil, fmt.Errorf("read revisions of organizations: %w", err)
+	}
+	return all, nil
+}
+
 // registryTx runs f under the lock of the organization's registry and tells the change after the commit.
 func (s *Store) registryTx(ctx context.Context, org string, f func(tx *sql.Tx) error) error {
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `UPDATE organizations SET writes = writes + 1 WHERE id = $1`, org))
+		n, err := affected(tx.ExecContext(ctx, bumpRevision, org))
 		if err != nil {
 			return fmt.Errorf("lock registry of organization %s: %w", org, err)
 		}
