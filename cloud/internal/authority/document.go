@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"strowger/pkg/errs"
@@ -38,10 +39,15 @@ func (a *Authority) SignedCopy(ctx context.Context, org, site string, have uint6
 		return "", err
 	}
 	c.CopyKeys = ring.public()
-	secrets, err := a.secrets(ctx, org, c)
+	all, err := a.credentials(ctx, org)
 	if err != nil {
 		return "", err
 	}
+	// A phone is told that it is unknown, and tries again, until its password has come too.
+	c.Devices = slices.DeleteFunc(slices.Clone(c.Devices), func(d sitecopy.Device) bool {
+		return d.Username != "" && all[d.ID].Username != d.Username
+	})
+	secrets := secretsOf(c, all)
 	head, err := a.head(ctx, org, "copy", site, struct {
 		Copy    sitecopy.Copy
 		Secrets map[string][]sitecopy.Credential
@@ -109,22 +115,18 @@ func (a *Authority) head(ctx context.Context, org, kind, site string, content an
 	return sitecopy.Head{Org: org, ID: site, Version: last.Version, Issued: now.Unix(), Expires: now.Add(sitecopy.Lifetime).Unix()}, nil
 }
 
-// secrets collects, by switch, the credentials of the phones that are homed on it.
-func (a *Authority) secrets(ctx context.Context, org string, c sitecopy.Copy) (map[string][]sitecopy.Credential, error) {
-	all, err := a.credentials(ctx, org)
-	if err != nil {
-		return nil, err
-	}
+// secretsOf collects, by switch, the credentials of the phones that are homed on it.
+func secretsOf(c sitecopy.Copy, all map[string]credential) map[string][]sitecopy.Credential {
 	secrets := make(map[string][]sitecopy.Credential, len(c.Switches))
 	for _, sw := range c.Switches {
 		secrets[sw.ID] = []sitecopy.Credential{}
 	}
 	for _, d := range c.Devices {
-		if cred, ok := all[d.ID]; ok && cred.Username == d.Username && secrets[d.Switch] != nil {
+		if cred, ok := all[d.ID]; ok && secrets[d.Switch] != nil {
 			secrets[d.Switch] = append(secrets[d.Switch], cred.Credential)
 		}
 	}
-	return secrets, nil
+	return secrets
 }
 
 // seal encrypts each switch's credentials to the key that it enrolled with; a switch that has not enrolled gets none.

@@ -52,6 +52,23 @@ func TestCredentialsAreForTheirSwitchAndUserName(t *testing.T) {
 	}
 }
 
+// TestPhoneIsUnknownUntilItHasAPassword lets a phone that is being made try again instead of refusing its password.
+func TestPhoneIsUnknownUntilItHasAPassword(t *testing.T) {
+	i := install(t)
+	phones := func() int {
+		return len(i.open(t, must[string](t)(i.SignedCopy(t.Context(), i.org.ID, i.site.ID, 0))).Devices)
+	}
+	if n := phones(); n != 0 {
+		t.Errorf("%d phones without a password", n)
+	}
+	if err := i.SetPassword(t.Context(), i.org.ID, i.device, "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	if n := phones(); n != 1 {
+		t.Errorf("%d phones, want 1", n)
+	}
+}
+
 func TestCopyForASwitchThatHasNotEnrolled(t *testing.T) {
 	i := install(t)
 	c := i.open(t, must[string](t)(i.SignedCopy(t.Context(), i.org.ID, i.site.ID, 0)))
