@@ -76,6 +76,8 @@ type leg struct {
 	id    call.LegID
 	leave func() // the link no longer serves this leg
 	over  func() // the leg is answered or over; nil on the calling side
+	cut   bool   // the stream ended, and no other is there yet
+	bye   *call.HangUp
 }
 
 // Do carries out an action of the call.
@@ -83,31 +85,45 @@ func (l *leg) Do(a call.LegAction) {
 	if _, answered := a.(call.Accept); answered && l.over != nil {
 		l.over()
 	}
+	if h, ok := a.(call.HangUp); ok && l.cut {
+		l.bye = &h // on a stream that has ended it would be lost, and the other side would talk on alone
+		return
+	}
 	l.Leg.Do(a)
 }
 
 // Handle turns an input into events of the call.
 func (l *leg) Handle(input any) []call.Event {
 	switch in := input.(type) {
+	case cut:
+		l.cut = true
+		return nil
 	case moved:
 		l.Dialog().Redirect(in.to)
+		l.cut = false
+		if l.bye != nil {
+			l.Leg.Do(*l.bye)
+		}
 		return nil
 	case gone:
-		cause := call.CauseOf(errs.LinkLost, in.cause)
-		l.Dialog().Abandon()
-		return append([]call.Event{call.Lost{Leg: l.id, Cause: cause}}, l.close()...)
+		l.Dialog().Abandon() // its Closed follows
+		return []call.Event{call.Lost{Leg: l.id, Cause: call.CauseOf(errs.LinkLost, in.cause)}}
 	}
 	evs := l.Leg.Handle(input)
-	if n := len(evs); n > 0 && evs[n-1] == (call.Closed{Leg: l.id}) {
-		return append(evs[:n-1], l.close()...)
+	if closed(evs) {
+		l.leave()
+		if l.over != nil {
+			l.over()
+		}
 	}
 	return evs
 }
 
-func (l *leg) close() []call.Event {
-	l.leave()
-	if l.over != nil {
-		l.over()
+// closed says whether events end with the last one of a leg.
+func closed(evs []call.Event) bool {
+	if len(evs) == 0 {
+		return false
 	}
-	return []call.Event{call.Closed{Leg: l.id}}
+	_, last := evs[len(evs)-1].(call.Closed)
+	return last
 }

@@ -49,9 +49,10 @@ type Links struct {
 
 // peer is the other end of one link: its SIP stream and the calls on it.
 type peer struct {
-	conn   *link.Conn
-	stream sip.Peer // zero: none that works
-	calls  map[*user]struct{}
+	conn    *link.Conn
+	stream  sip.Peer      // zero: none that works
+	opening chan struct{} // closed when the stream that is being opened is there or cannot be; nil: none is
+	calls   map[*user]struct{}
 }
 
 // user is a leg that is to be told what becomes of its stream.
@@ -62,6 +63,7 @@ type user struct {
 
 // Inputs of a leg besides those of its dialog.
 type (
+	cut   struct{}               // the stream ended, another will come
 	moved struct{ to sip.Peer }  // use this stream from now on
 	gone  struct{ cause string } // the link ended
 )
@@ -110,17 +112,22 @@ func (l *Links) serve(c *link.Conn, s net.Conn, mine bool) (sip.Peer, error) {
 		return at, errors.Join(err, s.Close())
 	}
 	p.stream = at
-	for u := range p.calls {
-		if l.at[u.stream] == nil {
-			u.stream = at
-			u.post(moved{at})
-		}
-	}
+	l.move(p)
 	l.work.Go(func() {
 		<-stream.Done()
 		l.streamEnded(c, at, mine)
 	})
 	return at, nil
+}
+
+// move tells the calls that lost their stream to use the peer's other one. l.mu is held.
+func (l *Links) move(p *peer) {
+	for u := range p.calls {
+		if l.at[u.stream] == nil {
+			u.stream = p.stream
+			u.post(moved{p.stream})
+		}
+	}
 }
 
 // peerOf returns the peer of a link and, for a new one, watches for its end. l.mu is held.
@@ -153,35 +160,61 @@ func (l *Links) watch(p *peer) {
 	}
 }
 
-// streamEnded forgets a stream; the side that opened it opens another if calls need one.
+// streamEnded forgets a stream. Calls that it carried move to the other one, if both sides opened one at once; else the
+// side that opened it opens another if calls need one.
 func (l *Links) streamEnded(c *link.Conn, at sip.Peer, mine bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.at[at]
 	delete(l.at, at)
-	if p == nil || p.stream != at {
+	if p.stream != at {
+		l.move(p)
 		return
 	}
 	p.stream = sip.Peer{}
+	for u := range p.calls {
+		if u.stream == at {
+			u.post(cut{})
+		}
+	}
 	if !mine || len(p.calls) == 0 || l.ctx.Err() != nil {
 		return
 	}
 	l.work.Go(func() {
-		if _, err := l.open(l.ctx, c); err != nil {
+		if _, err := l.streamOf(l.ctx, c); err != nil {
 			l.cfg.Logger.Warn("cannot open another SIP stream", "peer", c.Peer(), "error", err)
 		}
 	})
 }
 
-// streamOf returns the SIP stream of a link, opening one if there is none.
+// streamOf returns the SIP stream of a link, opening one if there is none. Many calls that begin at once share it.
 func (l *Links) streamOf(ctx context.Context, c *link.Conn) (sip.Peer, error) {
-	l.mu.Lock()
-	at := l.peerOf(c).stream
-	l.mu.Unlock()
-	if at != (sip.Peer{}) {
-		return at, nil
+	for {
+		l.mu.Lock()
+		p := l.peerOf(c)
+		at, opening := p.stream, p.opening
+		if at != (sip.Peer{}) {
+			l.mu.Unlock()
+			return at, nil
+		}
+		if opening == nil {
+			opening = make(chan struct{})
+			p.opening = opening
+			l.mu.Unlock()
+			at, err := l.open(ctx, c)
+			l.mu.Lock()
+			p.opening = nil
+			close(opening)
+			l.mu.Unlock()
+			return at, err
+		}
+		l.mu.Unlock()
+		select {
+		case <-opening:
+		case <-ctx.Done():
+			return sip.Peer{}, ctx.Err()
+		}
 	}
-	return l.open(ctx, c)
 }
 
 func (l *Links) open(ctx context.Context, c *link.Conn) (sip.Peer, error) {

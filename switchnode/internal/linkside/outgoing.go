@@ -36,11 +36,11 @@ type outgoing struct {
 	way       routing.Way
 	setup     call.Setup
 	start     call.Start
-	rang      bool   // a phone was reached: no other attempt
-	renewed   bool   // asked again after a refusal
-	redialled bool   // asked again after a dead link
-	next      finder // of the next attempt, while the dialog of the last one closes
-	cancelled *call.Cancel
+	rang      bool         // a phone was reached: no other attempt
+	renewed   bool         // asked again after a refusal
+	redialled bool         // asked again after a dead link
+	next      finder       // of the next attempt, while the dialog of the last one closes
+	cancelled *call.Cancel // the call wants no other attempt
 }
 
 // connected is the outcome of an attempt to reach the other switch.
@@ -67,11 +67,10 @@ func (o *outgoing) Do(a call.LegAction) {
 		o.start = a
 		o.connect(o.designated)
 	case call.Cancel:
-		if o.leg == nil || o.next != nil {
-			o.cancelled = &a
-			return
+		o.cancelled = &a
+		if o.leg != nil && o.next == nil {
+			o.leg.Do(a)
 		}
-		o.leg.Do(a)
 	default:
 		if o.leg != nil {
 			o.leg.Do(a)
@@ -86,6 +85,7 @@ type finder func(context.Context) (designation.Designation, error)
 func (o *outgoing) connect(find finder) {
 	l, post := o.links, o.setup.Post
 	l.work.Go(func() {
+		<-l.ready
 		c := l.reach(l.ctx, find, o.way.Sign)
 		if !post(c) && c.port != nil {
 			c.port.Close()
@@ -146,6 +146,9 @@ func (o *outgoing) Handle(input any) []call.Event {
 
 // another is the next attempt after an event, nil for none.
 func (o *outgoing) another(ev call.Event) finder {
+	if o.cancelled != nil {
+		return nil
+	}
 	switch ev := ev.(type) {
 	case call.Ringing, call.Answered:
 		o.rang = true
@@ -172,17 +175,26 @@ func (o *outgoing) designated(context.Context) (designation.Designation, error) 
 	return o.way.Designation, nil
 }
 
-// awaitClose swallows what is left of a dialog that is given up; when it is closed, the leg begins anew.
+// awaitClose swallows what is left of a dialog that is given up; when it is closed, the leg begins anew, or ends if it was
+// cancelled meanwhile.
 func (o *outgoing) awaitClose(evs []call.Event) []call.Event {
-	for _, ev := range evs {
-		if _, ok := ev.(call.Closed); ok {
-			o.leg.Port().Close()
-			find := o.next
-			o.leg, o.next = nil, nil
-			o.connect(find)
-		}
+	if !closed(evs) {
+		return nil
 	}
+	o.leg.Port().Close()
+	find := o.next
+	o.leg, o.next = nil, nil
+	if o.cancelled != nil {
+		return o.gaveUp()
+	}
+	o.connect(find)
 	return nil
+}
+
+// gaveUp ends a leg that was cancelled while it had no INVITE to take back.
+func (o *outgoing) gaveUp() []call.Event {
+	id := o.setup.Leg
+	return []call.Event{call.Refused{Leg: id, Cause: o.cancelled.Cause}, call.Closed{Leg: id}}
 }
 
 func (o *outgoing) connected(c connected) []call.Event {
@@ -192,7 +204,7 @@ func (o *outgoing) connected(c connected) []call.Event {
 		if c.port != nil {
 			c.port.Close()
 		}
-		return []call.Event{call.Refused{Leg: id, Cause: o.cancelled.Cause}, call.Closed{Leg: id}}
+		return o.gaveUp()
 	case c.err != nil:
 		cause := call.CauseOfError(c.err)
 		if errs.CodeOf(c.err) == errs.Internal {
