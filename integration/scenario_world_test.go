@@ -94,7 +94,7 @@ func alone(t *testing.T, dir, db string) *world {
 func begin(ctx context.Context, dir, db string) (*world, error) {
 	roles := &logs{}
 	s, err := stack.Start(ctx, stack.Config{
-		Data: dir, Host: "127.0.0.1", Organization: "Scenario", DB: db,
+		Data: dir, MasterKey: filepath.Join(dir, "master.key"), Host: "127.0.0.1", Organization: "Scenario", DB: db,
 		Sites:  []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})

@@ -139,7 +139,9 @@ func (n *node) fabricStatus(s fabric.Status) {
 		n.copy.Refresh()
 		return
 	}
-	n.log.Warn("the cloud is away; the office goes on by its site copy", "error", s.Reason)
+	if !n.stopping.Load() {
+		n.log.Warn("the cloud is away; the office goes on by its site copy", "error", s.Reason)
+	}
 }
 
 // leases is what the next lease has to say.
@@ -194,7 +196,7 @@ const leaseRetry = 2 * time.Second
 
 // lease says that this switch is alive, at once when something changed, until ctx ends.
 func (n *node) lease(ctx context.Context) error {
-	since := n.now()
+	since, told := n.now(), false
 	for {
 		wait := fabric.LeaseInterval
 		devices, changed := n.leases.take()
@@ -209,13 +211,24 @@ func (n *node) lease(ctx context.Context) error {
 			if changed {
 				n.leases.putBack()
 			}
-			if errs.CodeOf(err) != errs.CloudAway && ctx.Err() == nil {
-				n.log.Warn("the cloud refused the lease", "error", err)
-			}
+			n.leaseFailed(ctx, err, &told)
 		}
 		if !sleep(ctx, wait, n.leases.wake) {
 			return nil
 		}
+	}
+}
+
+// leaseFailed tells why the cloud does not hear from this switch: once while it was never reached since the start, which
+// no change of the connection tells, and always when it refuses.
+func (n *node) leaseFailed(ctx context.Context, err error, told *bool) {
+	switch away := errs.CodeOf(err) == errs.CloudAway; {
+	case ctx.Err() != nil || n.stopping.Load():
+	case !away:
+		n.log.Warn("the cloud refused the lease", "error", err)
+	case !*told:
+		*told = true
+		n.log.Warn("the cloud cannot be reached, or refuses this switch; tried again for ever", "error", n.fabric.Status().Reason)
 	}
 }
 

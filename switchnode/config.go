@@ -22,10 +22,11 @@ type Config struct {
 	Data    string   `help:"Folder for the keys, registrations, site copy and call ledger of this switch. Default: ${default}." default:"${state}/switch" type:"path" placeholder:"DIR"`
 	Enroll  string   `help:"One-time code from 'strowger switch add'. Enrols this switch at first start; ignored once it is enrolled." placeholder:"CODE"`
 	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
+	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this switch enrolled." placeholder:"ADDR"`
 	Host    string   `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
 	SIP     string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
 	SIPS    string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
-	TLSCert string   `help:"PEM certificate chain that phones see over TLS. Default: this switch's own, issued by the installation." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSCert string   `help:"PEM certificate chain that phones see over TLS. Default: one of its own for --host, which phones that verify must be given as a trusted root." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
 	TLSKey  string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest  []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 	Link    string   `help:"Listen here for other switches, UDP. Default: ${default}." default:":7443" placeholder:"ADDR"`

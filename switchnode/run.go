@@ -53,9 +53,10 @@ type node struct {
 	leases    leases
 	tally     tally
 	started   Started
+	stopping  atomic.Bool
 }
 
-// drainTime is how long calls may go on when the switch is told to stop.
+// drainTime is how long the calls that are ended, and their records, may take when the switch is told to stop.
 const drainTime = 5 * time.Second
 
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
@@ -88,7 +89,7 @@ func (n *node) enrol(ctx context.Context) error {
 	switch {
 	case err == nil:
 		if n.Enroll != "" {
-			n.log.Info("already enrolled, the code is not used", "switch", id.NodeName)
+			n.log.Warn("enrolled already, the code is not used; to enrol anew, move the identity away", "switch", id.NodeName, "identity", dir)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
@@ -160,8 +161,12 @@ func (n *node) serve(ctx context.Context) error {
 		return err
 	}
 	var err error
+	servers := id.Fabric
+	if len(n.Fabric) > 0 {
+		servers = n.Fabric
+	}
 	n.fabric, err = fabric.Connect(fabric.Config{
-		Servers: id.Fabric, TLS: n.clientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: n.log, OnStatus: n.fabricStatus,
+		Servers: servers, TLS: n.clientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: n.log, OnStatus: n.fabricStatus,
 	})
 	if err != nil {
 		return err
@@ -210,7 +215,7 @@ func (n *node) listen() error {
 	return nil
 }
 
-// run starts the parts and ends them: new calls are refused, those under way may end, then all is closed.
+// run starts the parts and ends them: new calls are refused, those under way are ended in words, then all is closed.
 func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group := life.NewGroup(ctx, n.log)
 	sessions, endCalls := context.WithCancel(context.WithoutCancel(ctx))
@@ -233,11 +238,17 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 		n.Started(n.started)
 	}
 	return group.Run(ctx, life.Shutdown{
-		NotReady: n.health.NotReady,
+		NotReady: func() {
+			n.stopping.Store(true)
+			n.health.NotReady()
+		},
 		Drain: func(ctx context.Context) {
 			n.calls.refuse()
 			endCalls() // each call tells both sides that the switch stops
 			n.calls.wait(ctx)
+			if !n.fabric.Status().Connected {
+				return // the call ledger is on disk, and nobody is there to take it
+			}
 			if err := n.spool.Flush(ctx); err != nil {
 				n.log.Info("call ledger stays on disk for the next run", "error", err)
 			}
@@ -262,24 +273,6 @@ func (n *node) clientTLS() *tls.Config {
 			return &c, nil
 		},
 	}
-}
-
-// phoneTLS is what phones see: the operator's certificate, else the switch's own. TLS 1.2 is what many phones have.
-func (n *node) phoneTLS() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if n.TLSCert != "" {
-		c, err := tls.LoadX509KeyPair(n.TLSCert, n.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", n.TLSCert, n.TLSKey, err)
-		}
-		cfg.Certificates = []tls.Certificate{c}
-		return cfg, nil
-	}
-	cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		c := n.identity.Load().Certificate()
-		return &c, nil
-	}
-	return cfg, nil
 }
 
 // now is the cloud's time as far as it is known.

@@ -27,7 +27,7 @@ var audio embed.FS
 type demoCommand struct {
 	Once   bool     `help:"Exit after the call: 0 if each side heard what the other said, else 1."`
 	Host   string   `help:"IP address to use. Default: this machine's outward one." placeholder:"IP"`
-	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
+	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Some phones give up when they see SHA-256. Default: ${default}." default:"MD5" placeholder:"NAME"`
 	Log    bool     `help:"Show what the roles log."`
 }
 
@@ -51,7 +51,7 @@ func (c *demoCommand) Run(e *env) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demo{env: e, steps: steps{out: e.err, start: time.Now()}}
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: filepath.Join(dir, "data"), Host: c.Host, Digest: c.Digest, Organization: "Demo",
+		Data: filepath.Join(dir, "data"), MasterKey: filepath.Join(dir, "master.key"), Host: c.Host, Digest: c.Digest, Organization: "Demo",
 		Sites: []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
 		Step:  d.steps.next, Logger: c.logger(e.err),
 	})

@@ -12,10 +12,13 @@ import (
 )
 
 type upCommand struct {
-	Host   string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
-	Code   string   `help:"Dialling code of the office, at first start." default:"10"`
-	Name   string   `help:"Name of the office, at first start." default:"Office"`
-	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
+	Host      string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
+	Code      string   `help:"Dialling code of the office, at first start." default:"10"`
+	Name      string   `help:"Name of the office, at first start." default:"Office"`
+	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the data. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
+	TLSCert   string   `help:"PEM certificate chain that phones see over TLS. Default: a self-signed one for --host." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 }
 
 func (*upCommand) unconnected() {}
@@ -38,7 +41,7 @@ func (c *upCommand) Run(e *env) error {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: e.Data, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
+		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"strowger/cloud"
@@ -30,6 +31,9 @@ type Config struct {
 	KeepKey func(url, key string) error // called at first start, before anything depends on it
 	Step    func(string)                // tells progress; may be nil
 	Logger  *slog.Logger
+	// MasterKey, if set, is the file of the master key instead of the usual one, which is outside of Data.
+	MasterKey       string
+	TLSCert, TLSKey string // what phones see over TLS; empty: the switch's own
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB string
 }
@@ -60,16 +64,37 @@ type Stack struct {
 	parts       sync.WaitGroup
 	cloudConfig cloud.Config
 	cloud       *part
+
+	mu       sync.Mutex
+	switches []*part // those that run or ran
 }
 
 // Start brings a stack up and returns when phones can register. Wait or Close must follow.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	s := &Stack{cfg: cfg}
-	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		if failed := s.Close(); failed != nil && !errors.Is(err, failed) {
+			return nil, errors.Join(err, failed)
+		}
+		return nil, err
 	}
 	return s, nil
+}
+
+// end stops the switches first: their last ledger events want a cloud.
+func (s *Stack) end(why error) {
+	s.mu.Lock()
+	switches := slices.Clone(s.switches)
+	s.mu.Unlock()
+	for _, p := range switches {
+		p.cancel()
+	}
+	for _, p := range switches {
+		<-p.done
+	}
+	s.cancel(why)
 }
 
 func (s *Stack) start() error {
@@ -109,7 +134,7 @@ func (s *Stack) step(text string) {
 func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
-		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: filepath.Join(s.cfg.Data, "master.key"),
+		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey,
 		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: "",
 		Logger: s.cfg.Logger.With("role", "cloud"),
 	}
@@ -157,6 +182,7 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	}
 	cfg := switchnode.Config{
 		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Digest: s.cfg.Digest,
+		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443),
 		RTP: "0", Metrics: "", Logger: s.cfg.Logger.With("role", "switch"),
 	}
@@ -185,7 +211,7 @@ var errClosed = errors.New("closed")
 
 // Close ends the stack and waits for it.
 func (s *Stack) Close() error {
-	s.cancel(errClosed)
+	s.end(errClosed)
 	return s.Wait()
 }
 

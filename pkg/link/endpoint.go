@@ -91,7 +91,7 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for links: %w", err)
 	}
-	return newEndpoint(cfg, socket), nil
+	return newEndpoint(cfg, lossy{socket}), nil
 }
 
 func newEndpoint(cfg Config, socket net.PacketConn) *Endpoint {

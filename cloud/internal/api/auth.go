@@ -103,7 +103,7 @@ func (a *API) organization(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case len(all) == 0:
-		return "", errs.New(errs.NotFound, "there is no organization yet: create one first")
+		return "", errs.New(errs.NotFound, "there is no organization yet: create one first (\"strowger org add NAME\")")
 	case len(all) > 1:
 		return "", invalid(rest.FieldWord{Field: "organization", Words: "there are several organizations: name one with ?organization=ID"})
 	}

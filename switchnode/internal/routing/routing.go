@@ -149,16 +149,24 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 
 // planned turns a plan into branches.
 func (r *Router) planned(p designation.Plan, offline bool) call.Event {
+	self := false
 	planned := call.Planned{From: p.From, To: p.To, Anchor: r.cfg.Node, Offline: offline, Ring: p.Ring}
 	for _, b := range p.Branches {
 		if b.Kind != designation.DeskPhone {
 			continue // apps are woken, not dialled
+		}
+		if b.Device == p.From.Device {
+			self = true // a phone that rang itself would be busy
+			continue
 		}
 		for _, t := range r.cfg.Phones(b) {
 			planned.Branches = append(planned.Branches, call.Branch{
 				Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t,
 			})
 		}
+	}
+	if self && len(planned.Branches) == 0 {
+		return call.Refusal{Cause: call.CauseOf(errs.Busy, "You are calling yourself")}
 	}
 	return planned
 }

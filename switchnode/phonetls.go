@@ -1,0 +1,82 @@
+package switchnode
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Files of the certificate that phones see when the operator gives none.
+const (
+	phoneCert = "phones.crt"
+	phoneKey  = "phones.key"
+)
+
+// phoneCertLife is long because whoever imports the certificate into phones does not want to do it again.
+const phoneCertLife = 10 * 365 * 24 * time.Hour
+
+// phoneTLS is what phones see: the operator's certificate, else one of the switch's own for its address. The node
+// certificate would not do: it names the node by URI, and phones look for the address that they dialled (RFC 5922, 7.1).
+// TLS 1.2 is what many phones have.
+func (n *node) phoneTLS() (*tls.Config, error) {
+	cert, key := n.TLSCert, n.TLSKey
+	if cert == "" {
+		cert, key = filepath.Join(n.Data, phoneCert), filepath.Join(n.Data, phoneKey)
+		if err := n.ensurePhoneCert(cert, key); err != nil {
+			return nil, fmt.Errorf("certificate for phones: %w", err)
+		}
+	}
+	c, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", cert, key, err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}}, nil
+}
+
+// ensurePhoneCert makes a self-signed certificate for this switch's address, unless the one on disk is for it.
+func (n *node) ensurePhoneCert(cert, key string) error {
+	ip := net.IP(n.host.AsSlice())
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	switch {
+	case err == nil && pair.Leaf.VerifyHostname(ip.String()) == nil && time.Now().Before(pair.Leaf.NotAfter):
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: n.identity.Load().NodeName},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(phoneCertLife), IPAddresses: []net.IP{ip},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true, // so that phones can import it as a root
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		return err
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	n.log.Info("made a certificate for phones over TLS; phones that verify need it as a trusted root", "file", cert, "address", ip)
+	return errors.Join(
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600),
+		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644),
+	)
+}
