@@ -215,10 +215,13 @@ func TestKill(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	_, from := d.person(t, 0, "Ann", nil)
+	ann, from := d.person(t, 0, "Ann", nil)
 	answers := func(c *phone.Config) { c.Policy, c.After = phone.Answer, 100*time.Millisecond }
 	near, nearPhone := d.person(t, 0, "Bob", answers)
 	far, farPhone := d.person(t, 1, "Cleo", answers)
+	for _, s := range []subscriber{ann, near, far} {
+		d.registered(t, s, true) // the API knows what is on the switch's disk
+	}
 	numbers := []string{near.number.Digits, far.number.Dial}
 	for range crashes {
 		out := dial(t, from, numbers[random.IntN(len(numbers))])

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func TestCallsThatAreNotAdmitted(t *testing.T) {
 			return callee.number.Dial
 		}, failure{480, errs.Offline, 20, "Bob has no phone", "system"}},
 		{"site without a live switch", func(t *testing.T, _, _ subscriber) string { return w.deadSite(t) },
-			failure{502, errs.Unreachable, 27, "switch-40", "system"}},
+			failure{502, errs.Unreachable, 27, "switch-4", "system"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,12 +83,12 @@ func TestCallsThatAreNotAdmitted(t *testing.T) {
 // deadSite makes a user at a site whose switch never ran, and returns what to dial.
 func (w *world) deadSite(t *testing.T) string {
 	t.Helper()
-	ctx := soon(t)
-	site, err := w.Client.Sites().Create(ctx, rest.Site{Name: "Office 40", Code: "40"})
+	ctx, code := soon(t), fmt.Sprint("4", w.extensions.Add(1))
+	site, err := w.Client.Sites().Create(ctx, rest.Site{Name: "Office " + code, Code: code})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sw, err := w.Client.Switches().Create(ctx, rest.Switch{Name: "switch-40", Site: site.ID})
+	sw, err := w.Client.Switches().Create(ctx, rest.Switch{Name: "switch-" + code, Site: site.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func (w *world) deadSite(t *testing.T) string {
 		t.Fatal(err)
 	}
 	d := rest.NewDevice(user.ID, "Cleo's phone")
-	d.Switch, d.Username = sw.ID, "401001"
+	d.Switch, d.Username = sw.ID, code+"1001"
 	if _, err := w.Client.Devices().Create(ctx, d); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,7 @@ func TestEnrolment(t *testing.T) {
 // code makes a switch at the first office and its enrolment code.
 func (w *world) code(t *testing.T, name string) string {
 	t.Helper()
-	sw, err := w.Client.Switches().Create(soon(t), rest.Switch{Name: name, Site: w.Offices[0].Site.ID})
+	sw, err := w.Client.Switches().Create(soon(t), rest.Switch{Name: fmt.Sprint(name, w.extensions.Add(1)), Site: w.Offices[0].Site.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
