@@ -87,6 +87,12 @@ type scene struct {
 	counts []string
 }
 
+// pass lets time pass, and all that it brings happen.
+func (s *scene) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // play runs a scene with a target for each delay, whose admission is told by admit.
 func play(t *testing.T, delays []time.Duration, admit func(*scene) Admission, act func(*scene)) {
 	synctest.Test(t, func(t *testing.T) {

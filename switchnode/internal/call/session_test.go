@@ -82,8 +82,7 @@ func TestBreadthIsShared(t *testing.T) {
 	}{{60, []int{20, 20, 20}}, {5, []int{2, 2, 1}}, {3, []int{1, 1, 1}}} {
 		delays := []time.Duration{0, 0, time.Second}
 		play(t, delays, within(c.breadth, plan(0, delays...)), func(s *scene) {
-			time.Sleep(time.Second)
-			synctest.Wait()
+			s.pass(time.Second)
 			for i, want := range c.want {
 				if got := s.setup(LegID(i + 1)).Breadth; got != want {
 					t.Errorf("of %d, branch %d may have %d, want %d", c.breadth, i+1, got, want)
@@ -118,8 +117,7 @@ func TestSlowAdmission(t *testing.T) {
 	delays := []time.Duration{0}
 	play(t, delays, plan(2*time.Second, delays...), func(s *scene) {
 		s.told(Caller)
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		s.pass(2 * time.Second)
 		s.told(1, "start 1")
 		s.say(1, Refused{1, declined})
 		s.close(1, Caller)
@@ -158,8 +156,7 @@ func TestPlanAfterTheEnd(t *testing.T) {
 	delays := []time.Duration{0}
 	play(t, delays, plan(time.Second, delays...), func(s *scene) {
 		s.say(Caller, Cancelled{})
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		s.pass(2 * time.Second)
 		if s.dialled(1) != nil {
 			t.Error("a branch was dialled")
 		}
@@ -171,11 +168,9 @@ func TestPlanAfterTheEnd(t *testing.T) {
 func TestRingTimeout(t *testing.T) {
 	perform(t, func(s *scene) {
 		s.say(1, Ringing{1})
-		time.Sleep(59 * time.Second)
-		synctest.Wait()
+		s.pass(59 * time.Second)
 		s.told(Caller, "call.Ring")
-		time.Sleep(time.Second)
-		synctest.Wait()
+		s.pass(time.Second)
 		s.told(Caller, "call.Ring", "refuse 408")
 		s.told(1, "start 1", "cancel 1 no-answer")
 		s.say(1, Refused{1, CauseOf(errs.CallerLeft, "")})
@@ -185,13 +180,11 @@ func TestRingTimeout(t *testing.T) {
 
 func TestDelayedBranch(t *testing.T) {
 	perform(t, func(s *scene) {
-		time.Sleep(4 * time.Second)
-		synctest.Wait()
+		s.pass(4 * time.Second)
 		if s.dialled(2) != nil {
 			t.Error("the second branch was dialled too early")
 		}
-		time.Sleep(time.Second)
-		synctest.Wait()
+		s.pass(time.Second)
 		s.told(2, "start 2")
 		s.say(2, Answered{2, speech, ""})
 		s.told(1, "start 1", "cancel 1 elsewhere")
