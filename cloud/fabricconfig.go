@@ -26,7 +26,7 @@ const (
 // certificate and key, and the installation's root. What it does is told to out.
 func WriteFabricConfig(ctx context.Context, cfg Config, dir string, out io.Writer) error {
 	if len(cfg.NATS) == 0 {
-		return errors.New("--fabric-config: name the NATS servers with --nats HOST:PORT,...")
+		return errors.New("--fabric-config needs --nats HOST:PORT for each server")
 	}
 	return withData(ctx, cfg, func(c *instance) error {
 		keys, err := fabricKeys(ctx, c.authority)

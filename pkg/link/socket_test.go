@@ -1,7 +1,6 @@
 package link
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -33,7 +32,7 @@ func TestUnreachableIsNoError(t *testing.T) {
 	// of the moment, must not come through.
 	to := &net.UDPAddr{IP: net.IPv4(255, 255, 255, 255), Port: 9} // broadcast is not permitted: EACCES
 	if _, err := c.WriteTo([]byte("x"), to); !passes(err) {
-		t.Skip(fmt.Sprintf("this system lets a broadcast out, or refuses it otherwise: %v", err))
+		t.Skipf("this system lets a broadcast out, or refuses it otherwise: %v", err)
 	}
 	if n, err := (lossy{c}).WriteTo([]byte("x"), to); n != 1 || err != nil {
 		t.Errorf("sent %d, %v", n, err)

@@ -58,7 +58,6 @@ type party struct {
 	inputs chan Input
 	calls  chan func()
 	events chan Event
-	traced []string
 }
 
 func newParty(t *testing.T) *party {

@@ -143,7 +143,7 @@ func (w *world) office(root, org *signer) *office {
 		OnSIP: func(c *link.Conn, s net.Conn) {
 			o.streams <- s
 			o.gate.Lock() // a test may let streams wait
-			o.gate.Unlock()
+			defer o.gate.Unlock()
 			o.links.TakeSIP(c, s)
 		},
 		Logger: log,
