@@ -9,10 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -135,7 +135,7 @@ func deploy(t *testing.T) *deployment {
 			t.Logf("the roles logged:\n%s", d.log.since(0))
 		}
 	})
-	d.cloud = process{role: "cloud", settings: settings{Data: filepath.Join(dir, "cloud"), API: "127.0.0.1:0", Fabric: "127.0.0.1:0"}}
+	d.cloud = process{role: "cloud", settings: settings{Data: filepath.Join(dir, "cloud"), API: port(t), Fabric: port(t)}}
 	client := d.startCloud(t)
 	t.Cleanup(func() { d.cloud.kill(t) })
 	org, err := client.Organizations().Create(ctx, rest.NewOrganization("Scenario"))
@@ -159,7 +159,7 @@ func deploy(t *testing.T) *deployment {
 		}
 		d.Offices[i].Site, d.Offices[i].Switch = site, sw
 		d.switches[i] = process{role: sw.Name, settings: settings{
-			Data: filepath.Join(dir, sw.Name), Cloud: client.BaseURL, Enroll: c.Code, SIP: "127.0.0.1:0", SIPS: "127.0.0.1:0", Link: "127.0.0.1:0",
+			Data: filepath.Join(dir, sw.Name), Cloud: client.BaseURL, Enroll: c.Code, SIP: port(t), SIPS: port(t), Link: port(t),
 		}}
 		d.startSwitch(t, i)
 		t.Cleanup(func() { d.switches[i].kill(t) })
@@ -167,12 +167,33 @@ func deploy(t *testing.T) *deployment {
 	return d
 }
 
+// port is an address that is free for UDP and TCP, and that no outgoing connection takes while a role is down: those have
+// ports from 32768 on.
+func port(t *testing.T) string {
+	t.Helper()
+	for range 50 {
+		at := fmt.Sprint("127.0.0.1:", 10000+rand.IntN(10000))
+		tcp, err := net.Listen("tcp", at)
+		if err != nil {
+			continue
+		}
+		udp, err := net.ListenPacket("udp", at)
+		if err == nil {
+			err = udp.Close()
+		}
+		if errors.Join(err, tcp.Close()) == nil {
+			return at
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
 // startCloud starts the cloud; what it returns at first start is the admin's way to it.
 func (d *deployment) startCloud(t *testing.T) rest.Client {
 	t.Helper()
 	var s cloud.Started
 	d.cloud.start(t, d.log, &s)
-	d.cloud.API, d.cloud.Fabric = strings.TrimPrefix(s.API, "https://"), s.Fabric // again from now on
 	if s.APIKey == "" {
 		return rest.Client{}
 	}
@@ -186,9 +207,7 @@ func (d *deployment) startCloud(t *testing.T) rest.Client {
 func (d *deployment) startSwitch(t *testing.T, office int) {
 	t.Helper()
 	var s switchnode.Started
-	p := &d.switches[office]
-	p.start(t, d.log, &s)
-	p.SIP, p.SIPS, p.Link = s.SIP.String(), s.SIPS.String(), s.Link.String()
+	d.switches[office].start(t, d.log, &s)
 	d.Offices[office].Started = s
 }
 

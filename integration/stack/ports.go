@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -21,25 +23,23 @@ func (p *ports) udp(what string, wanted ...int) string { return p.choose(what, u
 
 // both is a port that is free for UDP and TCP.
 func (p *ports) both(what string, wanted ...int) string {
-	return p.choose(what, func(port int) (int, error) {
-		got, err := udpFree(port)
-		if err != nil {
-			return 0, err
-		}
-		return tcpFree(got)
-	}, wanted)
+	return p.choose(what, func(port int) error { return errors.Join(udpFree(port), tcpFree(port)) }, wanted)
 }
 
-// tries is how often a free port is looked for that both protocols have.
-const tries = 20
+// Ports that are chosen are below those that systems give to outgoing connections (Linux: from 32768; RFC 6335, 6: from
+// 49152), so that nothing takes the port of a role that is stopped for a moment, and below those of RTP.
+const firstPort, lastPort = 10000, 19999
 
-func (p *ports) choose(what string, free func(int) (int, error), wanted []int) string {
+// tries is how often a free port is looked for.
+const tries = 50
+
+func (p *ports) choose(what string, free func(int) error, wanted []int) string {
 	if p.err != nil {
 		return ""
 	}
 	if p.usual {
 		for _, port := range wanted {
-			if _, err := free(port); err == nil {
+			if free(port) == nil {
 				return ":" + strconv.Itoa(port)
 			}
 			*p.moved = append(*p.moved, fmt.Sprintf("port %d for %s is taken", port, what))
@@ -47,8 +47,8 @@ func (p *ports) choose(what string, free func(int) (int, error), wanted []int) s
 	}
 	var err error
 	for range tries {
-		var port int
-		if port, err = free(0); err == nil {
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		if err = free(port); err == nil {
 			return ":" + strconv.Itoa(port)
 		}
 	}
@@ -56,18 +56,18 @@ func (p *ports) choose(what string, free func(int) (int, error), wanted []int) s
 	return ""
 }
 
-func tcpFree(port int) (int, error) {
+func tcpFree(port int) error {
 	l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return l.Close()
 }
 
-func udpFree(port int) (int, error) {
+func udpFree(port int) error {
 	c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return c.LocalAddr().(*net.UDPAddr).Port, c.Close()
+	return c.Close()
 }
