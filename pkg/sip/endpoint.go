@@ -119,6 +119,28 @@ func (e *Endpoint) ListenTCP(addr string) (netip.AddrPort, error) {
 	return e.bound(l.Addr(), l)
 }
 
+// portTries is how often Listen looks for a port that is free for both UDP and TCP.
+const portTries = 32
+
+// Listen binds UDP and TCP on one port (RFC 3261, 18.2.1), in the manner of ListenUDP.
+func (e *Endpoint) Listen(addr string) (netip.AddrPort, error) {
+	for try := 1; ; try++ {
+		at, err := e.ListenUDP(addr)
+		if err != nil {
+			return at, err
+		}
+		_, err = e.ListenTCP(net.JoinHostPort(at.Addr().String(), strconv.Itoa(int(at.Port()))))
+		if err == nil {
+			return at, nil
+		}
+		err = errors.Join(err, e.udp.Close())
+		e.udp = nil
+		if _, port, _ := net.SplitHostPort(addr); port != "0" || try == portTries || !errors.Is(err, syscall.EADDRINUSE) {
+			return at, err
+		}
+	}
+}
+
 // ListenTLS listens for TLS connections, in the manner of ListenUDP.
 func (e *Endpoint) ListenTLS(addr string, cfg *tls.Config) (netip.AddrPort, error) {
 	l, err := tls.Listen("tcp", addr, cfg)
@@ -301,6 +323,16 @@ func (e *Endpoint) admit(s *Stream) error {
 
 // Drops returns how many messages and connections were refused at the entry, by reason.
 func (e *Endpoint) Drops() map[string]uint64 { return e.tally.snapshot() }
+
+// Connected says whether a peer can be sent to: a stream only while it is open, since only its owner opens another.
+func (e *Endpoint) Connected(p Peer) bool {
+	if !p.reliable() {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.open[p] != nil
+}
 
 // Contact returns the URI under which a peer reaches a user of ours.
 func (e *Endpoint) Contact(user string, p Peer) URI {

@@ -265,3 +265,28 @@ func TestCallOverEveryTransport(t *testing.T) {
 		})
 	}
 }
+
+// A port that is free for UDP may be taken for TCP: another is chosen, unless the port was named.
+func TestListenOnOnePort(t *testing.T) {
+	e := endpoint(t, handler{}, func(e *Endpoint) {
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		if at, err := e.Listen(taken.Addr().String()); err == nil || e.udp != nil {
+			t.Errorf("listens at %s, which is taken", at)
+		}
+		at, err := e.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if udp, tcp := e.udp.LocalAddr().String(), e.accepts[TCP].Addr().String(); udp != at.String() || tcp != udp {
+			t.Errorf("listens at %s and %s, says %s", udp, tcp, at)
+		}
+	})
+	udp, tcp := Peer{UDP, netip.MustParseAddrPort("127.0.0.1:9")}, Peer{TCP, netip.MustParseAddrPort("127.0.0.1:9")}
+	if !e.Connected(udp) || e.Connected(tcp) {
+		t.Error("anybody can be sent to over UDP, and over TCP only who is connected")
+	}
+}

@@ -61,11 +61,7 @@ func New(cfg Config) *Phones {
 
 // Listen opens UDP and TCP on one port and returns it.
 func (p *Phones) Listen(at netip.AddrPort) (netip.AddrPort, error) {
-	got, err := p.sip.ListenUDP(at.String())
-	if err != nil {
-		return got, err
-	}
-	return p.sip.ListenTCP(netip.AddrPortFrom(at.Addr(), got.Port()).String())
+	return p.sip.Listen(at.String())
 }
 
 // ListenTLS opens TLS.

@@ -86,6 +86,10 @@ func readContact(value string) (registrar.Contact, error) {
 	if err != nil {
 		return registrar.Contact{}, err
 	}
+	// RFC 3261, 10.2.1 allows other schemes, but nothing here rings one; and no URI has what would end it in a header (25.1).
+	if s := uri.Scheme; s != "sip" && s != "sips" || uri.Host == "" || strings.ContainsFunc(uri.String(), delimits) {
+		return registrar.Contact{}, errs.New(errs.Invalid, "contact %q is not a SIP URI", value)
+	}
 	c := registrar.Contact{URI: uri.String(), Expires: registrar.Absent, Q: 1}
 	for name, v := range params {
 		switch strings.ToLower(name) {
@@ -105,6 +109,8 @@ func readContact(value string) (registrar.Contact, error) {
 	}
 	return c, nil
 }
+
+func delimits(r rune) bool { return r <= ' ' || r == '"' || r == '<' || r == '>' || r == 0x7f }
 
 // seconds reads delta-seconds. A malformed value counts as an hour (RFC 3261, 20.19).
 func seconds(s string) int {

@@ -1,6 +1,7 @@
 package sipside
 
 import (
+	"strconv"
 	"strings"
 
 	"strowger/pkg/designation"
@@ -15,7 +16,9 @@ import (
 func (p *Phones) Targets(b designation.Branch) []call.Target {
 	var targets []call.Target
 	for _, binding := range p.cfg.Registrar.Lookup(b.Device) {
-		targets = append(targets, target{p, b, binding})
+		if t := (target{p, b, binding}); p.sip.Connected(t.peer()) {
+			targets = append(targets, t)
+		}
 	}
 	return targets
 }
@@ -25,6 +28,11 @@ type target struct {
 	phones  *Phones
 	branch  designation.Branch
 	binding registrar.Binding
+}
+
+// peer is where the REGISTER came from.
+func (t target) peer() sip.Peer {
+	return sip.Peer{Transport: strings.ToUpper(t.binding.Source.Transport), Addr: t.binding.Source.Addr}
 }
 
 // Dial makes the leg. Its requests go to where the REGISTER came from: behind a NAT no other address leads to the phone.
@@ -42,8 +50,9 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 		To:        uri,
 		ToParty:   sip.Party{Name: s.To.Name, User: s.To.Number, Host: p.cfg.Host},
 		From:      sip.Party{Name: s.From.Name, User: s.From.Number, Host: p.cfg.Host},
-		Peer:      sip.Peer{Transport: strings.ToUpper(t.binding.Source.Transport), Addr: t.binding.Source.Addr},
+		Peer:      t.peer(),
 		Hops:      s.Hops,
+		Headers:   []sip.Header{sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))}, // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
