@@ -14,8 +14,12 @@ import (
 	"strowger/switchnode/internal/routing"
 )
 
-// maxCalls bounds the calls of one switch; one more is refused as congested.
-const maxCalls = 10_000
+// maxCalls bounds the calls of one switch, and maxDeviceCalls those that one of its phones has placed: more than any desk
+// phone has lines, and few enough that one in the wrong hands leaves media ports for the others. One more is congested.
+const (
+	maxCalls       = 10_000
+	maxDeviceCalls = 32
+)
 
 // calls is the calls that this switch has under way, each with its session.
 type calls struct {
@@ -28,6 +32,7 @@ type calls struct {
 
 	mu       sync.Mutex
 	sessions map[string]*call.Session
+	placed   map[string]int // calls by the device that placed them
 	running  sync.WaitGroup
 	ctx      context.Context // of all sessions; ends when the switch has drained
 	draining bool
@@ -42,12 +47,12 @@ func (c *calls) begin(in call.Incoming) error {
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
 		Record: c.record, Count: c.count, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
-	if err := c.add(s); err != nil {
+	if err := c.add(s, in.Device); err != nil {
 		return err
 	}
 	leg, err := in.Attach(s)
 	if err != nil {
-		c.remove(s)
+		c.remove(s, in.Device)
 		c.running.Done()
 		return err
 	}
@@ -56,7 +61,7 @@ func (c *calls) begin(in call.Incoming) error {
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
-		c.remove(s)
+		c.remove(s, in.Device)
 	}()
 	return nil
 }
@@ -103,7 +108,8 @@ func (c *calls) asked(in call.Incoming, admit call.Admission) call.Admission {
 	}
 }
 
-func (c *calls) add(s *call.Session) error {
+// add enters a call that a device of this switch placed, or, device being "", that came over a link.
+func (c *calls) add(s *call.Session, device string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -113,16 +119,22 @@ func (c *calls) add(s *call.Session) error {
 		return errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
 	case len(c.sessions) >= maxCalls:
 		return errs.New(errs.Congested, "this switch has %d calls, the most it takes", maxCalls)
+	case device != "" && c.placed[device] >= maxDeviceCalls:
+		return errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
 	c.sessions[s.ID()] = s
+	c.placed[device]++
 	c.running.Add(1)
 	return nil
 }
 
-func (c *calls) remove(s *call.Session) {
+func (c *calls) remove(s *call.Session, device string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.sessions, s.ID())
+	if c.placed[device]--; c.placed[device] == 0 {
+		delete(c.placed, device)
+	}
 }
 
 // len is the number of calls.

@@ -147,7 +147,7 @@ func (n *node) serve(ctx context.Context) error {
 	})
 	n.calls = &calls{
 		node: id.NodeName, router: router, record: n.record, count: n.tally.add, now: n.now, log: n.log,
-		sessions: map[string]*call.Session{},
+		sessions: map[string]*call.Session{}, placed: map[string]int{},
 	}
 	n.links = linkside.New(linkside.Config{
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
