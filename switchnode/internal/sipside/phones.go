@@ -43,14 +43,15 @@ type Config struct {
 
 // Phones is the phone side of a switch.
 type Phones struct {
-	cfg    Config
-	sip    *sip.Endpoint
-	digest *digest.Server
+	cfg      Config
+	sip      *sip.Endpoint
+	digest   *digest.Server
+	refusals refusals
 }
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg}
+	p := &Phones{cfg: cfg, refusals: refusals{log: cfg.Logger, now: cfg.Now}}
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
@@ -90,10 +91,10 @@ func (p *Phones) authenticate(req *sip.Request) (Account, *denial) {
 	case errors.Is(err, digest.ErrMalformed):
 		return Account{}, deny(errs.Invalid, err.Error())
 	case errors.Is(err, digest.ErrUnknownUser):
-		p.cfg.Logger.Warn("sign-in of an unknown user", "user", user, "source", req.Source())
+		p.refusals.tell("sign-in of an unknown user", user, req.Source())
 		return Account{}, &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}
 	case err != nil:
-		p.cfg.Logger.Warn("sign-in with a wrong password", "user", user, "source", req.Source())
+		p.refusals.tell("sign-in with a wrong password", user, req.Source())
 		return Account{}, &denial{code: 403, cause: call.CauseOf(errs.Unauthenticated, "Wrong password")}
 	}
 	a, ok := p.cfg.Accounts(user)
