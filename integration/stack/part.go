@@ -58,7 +58,9 @@ func (s *Stack) runSwitch(o *Office) error {
 	cfg := o.config
 	started := make(chan switchnode.Started, 1)
 	cfg.Started = func(n switchnode.Started) { started <- n }
-	cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the switch enrolled
+	if len(s.cfg.NATS) == 0 {
+		cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the switch enrolled
+	}
 	o.part = s.run("switch "+o.Switch.Name, func(ctx context.Context) error { return switchnode.Run(ctx, cfg) })
 	s.mu.Lock()
 	s.switches = append(s.switches, o.part)

@@ -36,6 +36,8 @@ type Config struct {
 	TLSCert, TLSKey string // what phones see over TLS; empty: the switch's own
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB string
+	// NATS, if set, is external servers of the fabric instead of an embedded one, and Public where switches reach them.
+	NATS, Public []string
 }
 
 // Site is an office.
@@ -134,7 +136,7 @@ func (s *Stack) step(text string) {
 func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
-		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey,
+		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey, NATS: s.cfg.NATS, Public: s.cfg.Public,
 		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: "",
 		Logger: s.cfg.Logger.With("role", "cloud"),
 	}

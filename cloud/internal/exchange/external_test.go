@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -83,21 +84,21 @@ func (in *installation) serve(t *testing.T, addresses []string, i int, edit func
 	return s
 }
 
-// freeAddress is a free port whose port for routes is free too.
+// freeAddress is a free port, below those of outgoing connections, whose port for routes is free too.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 50 {
+		port := 20000 + rand.IntN(10000)
+		clients, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		routes, err := net.Listen("tcp", fmt.Sprintf(":%d", port+2000))
 		if err == nil {
 			err = routes.Close()
 		}
-		if cerr := l.Close(); err == nil && cerr == nil {
-			return l.Addr().String()
+		if closed := clients.Close(); err == nil && closed == nil {
+			return clients.Addr().String()
 		}
 	}
 	t.Fatal("no free port")
