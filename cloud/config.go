@@ -63,7 +63,7 @@ func (c Config) validate() (Config, error) {
 		c.DB = "sqlite:" + filepath.Join(c.Data, "cloud.db")
 	}
 	if !strings.HasPrefix(c.DB, "sqlite:") && !strings.HasPrefix(c.DB, "postgres://") {
-		errAll = append(errAll, fmt.Errorf("--db %q: want sqlite:PATH or postgres://user@host/name", c.DB))
+		errAll = append(errAll, errors.New("--db: want sqlite:PATH or postgres://user@host/name")) // not quoted: it may hold a password
 	}
 	if c.MasterKey == "" {
 		dir, err := os.UserConfigDir()
@@ -77,16 +77,19 @@ func (c Config) validate() (Config, error) {
 	} else if len(c.NATS) == 0 {
 		errAll = append(errAll, errors.New("--nats-public without --nats: name the servers that the cloud connects to as well"))
 	}
-	for flag, addrs := range map[string][]string{"nats": c.NATS, "nats-public": c.Public} {
-		for _, addr := range addrs {
+	for _, f := range [...]struct {
+		name  string
+		addrs []string
+	}{{"nats", c.NATS}, {"nats-public", c.Public}} {
+		for _, addr := range f.addrs {
 			if host, _, err := net.SplitHostPort(addr); err != nil || host == "" {
-				errAll = append(errAll, fmt.Errorf("--%s %q: want host:port", flag, addr))
+				errAll = append(errAll, fmt.Errorf("--%s %q: want host:port", f.name, addr))
 			}
 		}
 	}
-	for flag, addr := range map[string]string{"api": c.API, "fabric": c.Fabric} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			errAll = append(errAll, fmt.Errorf("--%s %q: want [IP]:port", flag, addr))
+	for _, f := range [...]struct{ name, addr string }{{"api", c.API}, {"fabric", c.Fabric}} {
+		if _, _, err := net.SplitHostPort(f.addr); err != nil {
+			errAll = append(errAll, fmt.Errorf("--%s %q: want [IP]:port", f.name, f.addr))
 		}
 	}
 	if len(c.Host) == 0 {

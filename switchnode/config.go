@@ -113,9 +113,8 @@ func (c Config) validate() (settings, error) {
 			check(fmt.Errorf("--digest %q: want %s or %s", name, digest.SHA256, digest.MD5))
 		}
 	}
-	if _, _, err := net.SplitHostPort(c.Link); err != nil {
-		check(fmt.Errorf("--link %q: want [IP]:port", c.Link))
-	}
+	_, err = listenAddr("link", c.Link)
+	check(err)
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)
 	check(err)
 	return s, errors.Join(errAll...)
