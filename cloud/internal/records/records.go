@@ -27,6 +27,7 @@ const (
 	maxKind       = 32               // bytes
 	retryAfter    = time.Second      // before an event is sent again that came too early
 	early         = 30 * time.Second // how long an event may be too early
+	maxAhead      = 24 * time.Hour   // of our clock: a call from the far future would head every list for good
 )
 
 // Config is what Records works with.
@@ -107,6 +108,9 @@ func (r *Records) sift(ctx context.Context, org, node string, q fabric.Ledger) (
 	for _, e := range q.Events {
 		seq := b.Through + 1
 		raw, why := faults(e, seq)
+		if at := time.UnixMicro(e.At); why == "" && at.Sub(r.cfg.Now()) > maxAhead {
+			why = fmt.Sprintf("time %s is yet to come", at.UTC().Format(time.RFC3339))
+		}
 		if why == "" {
 			v, known := party[e.Call]
 			if !known {

@@ -237,6 +237,19 @@ func TestBadEventsDoNotBlockTheRest(t *testing.T) {
 	}
 }
 
+// A call from the far future would head every list for good.
+func TestEventsFromTheFutureArePutAside(t *testing.T) {
+	b := newBench(t)
+	e := ev(1, ledger.Attempt, nil)
+	e.Call, e.At = ident.New(ident.Call), b.now.Add(maxAhead).UnixMicro()
+	b.deliver(x, 1, 1, []ledger.Event{e}) // a clock may be wrong
+	e.Call, e.At = ident.New(ident.Call), b.now.Add(maxAhead+time.Second).UnixMicro()
+	b.deliver(x, 2, 2, []ledger.Event{e})
+	if bad := b.bad(x); len(bad) != 1 || !strings.Contains(bad[0], "yet to come") {
+		t.Errorf("bad events %q", bad)
+	}
+}
+
 func TestACallHasSoManyEvents(t *testing.T) {
 	b := newBench(t)
 	call := ident.New(ident.Call)
