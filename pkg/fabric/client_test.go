@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -359,6 +360,60 @@ func TestPublishAndSubscribe(t *testing.T) {
 	}
 	stop()
 	stop()
+}
+
+// TestSubscriberHearsRequestsOfOthers listens to requests that another client answers, and falls behind: it answers none.
+func TestSubscriberHearsRequestsOfOthers(t *testing.T) {
+	n := newNetwork(t)
+	cloud, node := n.both(t)
+	second := n.connect(t, "cloud", func(c *fabric.Config) { c.Node = "second" })
+	release, heard := make(chan struct{}), make(chan string, 1<<12)
+	if _, err := fabric.Subscribe(second, fabric.SubjectLease(fabric.Any, fabric.Any), func(s fabric.Subject, _ fabric.Lease) {
+		<-release
+		heard <- s.ID
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fabric.Handle(t.Context(), cloud, fabric.SubjectLease(fabric.Any, fabric.Any), fabric.Workers, 1,
+		func(context.Context, fabric.Subject, fabric.Lease) (fabric.Reply, error) { return fabric.Reply{}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	for second.Counts().Overflow == 0 {
+		if _, err := fabric.Request[fabric.Lease, fabric.Reply](t.Context(), node, fabric.SubjectLease(org, sw), fabric.Lease{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(release)
+	if id := <-heard; id != sw {
+		t.Errorf("heard of %q, want %q", id, sw)
+	}
+}
+
+// TestInstanceDoesNotHearItself tells other cloud instances of a change.
+func TestInstanceDoesNotHearItself(t *testing.T) {
+	n := newNetwork(t)
+	first := n.connect(t, "cloud", nil)
+	second := n.connect(t, "cloud", func(c *fabric.Config) { c.Node = "second" })
+	told := make(chan string, 4)
+	for name, c := range map[string]*fabric.Client{"first": first, "second": second} {
+		if _, err := fabric.Subscribe(c, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, _ fabric.RegistryChanged) {
+			told <- name + " " + s.Org
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []*fabric.Client{first, second} {
+		if err := fabric.Publish(t.Context(), c, fabric.SubjectRegistry(org), fabric.RegistryChanged{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := []string{<-told, <-told}
+	slices.Sort(got)
+	first.Close()
+	second.Close()
+	if want := []string{"first " + org, "second " + org}; !slices.Equal(got, want) || len(told) > 0 {
+		t.Errorf("told are %v and %d more, want %v", got, len(told), want)
+	}
 }
 
 // TestHostileMessages sends what no client of ours sends, past it.

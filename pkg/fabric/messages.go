@@ -12,7 +12,8 @@ import (
 // Capability is the newest capability number that this release speaks; every request carries it.
 //
 // 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
-const Capability = 1
+// 2 (2026-11): registry, between cloud instances.
+const Capability = 2
 
 // Limits of the wire.
 const (

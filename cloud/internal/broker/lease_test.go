@@ -46,6 +46,23 @@ func TestLeasesOutliveTheProcess(t *testing.T) {
 	}
 }
 
+// TestEveryInstanceKnowsWhatOneWasTold lets a second instance hear of a lease that the first answers.
+func TestEveryInstanceKnowsWhatOneWasTold(t *testing.T) {
+	w := newWorld(t)
+	other := New(w.broker.cfg)
+	admit := func() error {
+		_, err := other.Admit(t.Context(), w.org, w.switches[0], w.request(0, "301001"))
+		return err
+	}
+	w.refused(admit(), errs.Unreachable, "has not reported yet")
+	must(t, other.Observe(w.switches[1], w.leaseOf(1)))
+	must(t, admit())
+	w.pass(fabric.LeaseLifetime)
+	w.refused(admit(), errs.Unreachable, "last seen at")
+	w.refused(other.Observe(w.switches[1], w.leaseOf(0)), errs.Forbidden)
+	w.refused(admit(), errs.Unreachable, "last seen at")
+}
+
 func TestLeaseKeepsRegistrationsUntilTheyChange(t *testing.T) {
 	w := newWorld(t)
 	registered := func() bool {

@@ -90,6 +90,64 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 	}
 }
 
+// TestDirectoryFindsWhatAnotherInstanceChanged has a directory that nobody tells of changes.
+func TestDirectoryFindsWhatAnotherInstanceChanged(t *testing.T) {
+	ctx := t.Context()
+	s, acme := newStore(t)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d := New(Config{Store: s, Logger: slog.New(slog.DiscardHandler)})
+	if err := d.Load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	site := rest.Site{Name: "Berlin", Code: "30"}
+	if err := s.Sites.Create(ctx, acme.ID, &site); err != nil {
+		t.Fatal(err)
+	}
+	old, err := d.Snapshot(acme.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Copy(site.ID); errs.CodeOf(err) != errs.NotFound {
+		t.Errorf("the snapshot knows the site before it was read again: %v", err)
+	}
+	// What is signed and kept elsewhere is never older than the registry.
+	if _, err := d.Copy(ctx, acme.ID, site.ID); err != nil {
+		t.Error(err)
+	}
+	site.Name = "Berlin Mitte"
+	if err := s.Sites.Update(ctx, acme.ID, &site); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := d.Peer(ctx, acme.ID, site.ID); err != nil || p.SiteName != site.Name {
+		t.Errorf("peer document %+v, %v", p, err)
+	}
+
+	other := rest.Organization{Name: "Other", Enabled: true}
+	if err := s.Organizations.Create(ctx, "", &other); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sites.Delete(ctx, acme.ID, site.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Organizations.Delete(ctx, acme.ID, acme.ID); err != nil {
+		t.Fatal(err)
+	}
+	d.look(ctx)
+	if !d.reloadDirty(ctx) {
+		t.Error("the registry could not be read")
+	}
+	if got := d.Organizations(); len(got) != 1 || got[0] != other.ID {
+		t.Errorf("organizations are %v, want %s", got, other.ID)
+	}
+	if d.look(ctx); len(d.dirty) != 0 {
+		t.Errorf("changed are %v, want none", d.dirty)
+	}
+}
+
 // A store that cannot be read takes nothing away: the last snapshot serves on.
 func TestDirectoryOutlivesTheStore(t *testing.T) {
 	failed := make(chan string, 1)

@@ -177,10 +177,26 @@ func TestLeasesShowInTheRegistry(t *testing.T) {
 			Node: designation.Node{ID: sw, Addresses: []string{"192.0.2.1:7443"}, KeyHash: "hash", Boot: "bo_1"}, Version: "1.0",
 			Registered: []string{o.devices[0].ID, o.devices[1].ID},
 		}
+		revision := func() int64 {
+			n, err := s.Revision(ctx, org)
+			must(t, err)
+			all, err := s.Revisions(ctx)
+			must(t, err)
+			g, err := s.Registry(ctx, org)
+			must(t, err)
+			if all[org] != n || g.Revision != n {
+				t.Errorf("revision is %d, among all %d, of the registry %d", n, all[org], g.Revision)
+			}
+			return n
+		}
+		before := revision()
 		must(t, s.PutLease(ctx, org, l, now))
 		must(t, s.PutLease(ctx, org, l, now))
-		if told != 1 {
-			t.Errorf("two leases with one address told %d changes", told)
+		if told != 1 || revision() != before+1 {
+			t.Errorf("two leases with one address told %d changes, revision %d after %d", told, revision(), before)
+		}
+		if _, err := s.Revision(ctx, "org_none"); errs.CodeOf(err) != errs.NotFound {
+			t.Errorf("revision of no organization: %v", err)
 		}
 		v, err := s.Switches.Get(ctx, org, sw)
 		must(t, err)
