@@ -37,14 +37,15 @@ func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Rout
 	return s.route(sw, device, caller, n)
 }
 
-// Confirm makes the route of a call again from its parties, as the registry is now.
+// Confirm makes the route of a call again from its parties, as the registry is now. A switch that signed the key without
+// the cloud knows the callee's number only; then to has no user.
 func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error) {
 	caller, err := s.caller(sw, from.Device)
 	if err != nil {
 		return Route{}, err
 	}
 	n, ok := s.dial[to.Number]
-	if !ok || n.User != to.User {
+	if !ok || to.User != "" && n.User != to.User {
 		return Route{}, errs.New(errs.Unknown, "number %q is no longer that of user %q", to.Number, to.User)
 	}
 	return s.route(sw, from.Device, caller, n)

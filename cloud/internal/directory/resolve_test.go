@@ -88,6 +88,10 @@ func TestRouteSaysWhoCallsWhom(t *testing.T) {
 	if _, err := s.Confirm("sw_20", r.From, to); errs.CodeOf(err) != errs.Unknown {
 		t.Errorf("confirmed a number of another user: %v", err)
 	}
+	offline := designation.Party{Number: r.To.Number, Site: r.To.Site}
+	if again, err := s.Confirm("sw_20", r.From, offline); err != nil || again.To != r.To {
+		t.Errorf("a callee that the caller's switch knows by number only: %+v, %v", again.To, err)
+	}
 	if _, err := s.Confirm("sw_30", r.From, r.To); errs.CodeOf(err) != errs.Forbidden {
 		t.Errorf("confirmed a device of another switch: %v", err)
 	}
