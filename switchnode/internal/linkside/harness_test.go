@@ -130,7 +130,7 @@ func (w *world) office(root, org *signer) *office {
 	o.verifier = &sessionkey.Verifier{
 		Node: o.name.ID, Boot: o.boot, Org: orgID, Now: time.Now, Revoked: func(id string) bool { return id == "sw_revoked" },
 		Keys: func(kid string) (sessionkey.Key, bool) {
-			return sessionkey.Key{Public: w.key.Public().(ed25519.PublicKey), Issuer: orgID}, kid == "k1"
+			return sessionkey.Key{Public: w.key.Public().(ed25519.PublicKey), Issuer: kid}, kid == orgID || kid == "org_other"
 		},
 	}
 	o.links = New(Config{
@@ -193,7 +193,7 @@ func (w *world) claims() sessionkey.Claims {
 
 func (w *world) sign(c sessionkey.Claims) string {
 	w.t.Helper()
-	key, err := sessionkey.Sign("k1", w.key, c)
+	key, err := sessionkey.Sign(c.Issuer, w.key, c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
