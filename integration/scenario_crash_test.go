@@ -167,12 +167,12 @@ func deploy(t *testing.T) *deployment {
 	return d
 }
 
-// port is an address that is free for UDP and TCP, and that no outgoing connection takes while a role is down: those have
-// ports from 32768 on.
+// port is an address that is free for UDP and TCP.
 func port(t *testing.T) string {
 	t.Helper()
-	for range 50 {
-		at := fmt.Sprint("127.0.0.1:", 10000+rand.IntN(10000))
+	first := ports.take()
+	for n := first; n < first+portsEach; n++ {
+		at := fmt.Sprint("127.0.0.1:", n)
 		tcp, err := net.Listen("tcp", at)
 		if err != nil {
 			continue

@@ -3,12 +3,15 @@ package integration
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,6 +50,11 @@ type tests struct{ m *testing.M }
 func (t tests) Run() int {
 	if role := os.Getenv(childVar); role != "" {
 		return child(role)
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil { // they wait more than they work
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 	code := t.m.Run()
 	if shared.world != nil {
@@ -91,10 +99,38 @@ func alone(t *testing.T, dir, db string) *world {
 	return w
 }
 
+// lot is the ports of this process: each world and deployment takes some, so that none finds a port free that another is
+// about to use.
+type lot struct {
+	mu   sync.Mutex
+	next int
+}
+
+// portsEach is more than two offices need.
+const portsEach = 40
+
+// take returns the first port of those that one may use. They are below the ports of outgoing connections.
+func (l *lot) take() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.next == 0:
+		l.next = 10000 + rand.IntN(9000)
+	case l.next > 19000:
+		l.next = 10000
+	}
+	first := l.next
+	l.next += portsEach
+	return first
+}
+
+var ports lot
+
 func begin(ctx context.Context, dir, db string) (*world, error) {
 	roles := &logs{}
 	s, err := stack.Start(ctx, stack.Config{
-		Data: dir, MasterKey: filepath.Join(dir, "master.key"), Host: "127.0.0.1", Organization: "Scenario", DB: db,
+		FirstPort: ports.take(),
+		Data:      dir, MasterKey: filepath.Join(dir, "master.key"), Host: "127.0.0.1", Organization: "Scenario", DB: db,
 		Sites:  []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})

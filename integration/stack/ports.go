@@ -11,11 +11,14 @@ import (
 // ports chooses addresses to listen on: usual ports where they are free, else whatever is.
 type ports struct {
 	usual bool
+	next  *int // to be looked at
 	moved *[]string
 	err   error
 }
 
-func (s *Stack) ports() *ports { return &ports{usual: s.cfg.UsualPorts, moved: &s.Moved} }
+func (s *Stack) ports() *ports {
+	return &ports{usual: s.cfg.UsualPorts, next: &s.nextPort, moved: &s.Moved}
+}
 
 func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, tcpFree, wanted) }
 
@@ -29,6 +32,9 @@ func (p *ports) both(what string, wanted ...int) string {
 // Ports that are chosen are below those that systems give to outgoing connections (Linux: from 32768; RFC 6335, 6: from
 // 49152), so that nothing takes the port of a role that is stopped for a moment, and below those of RTP.
 const firstPort, lastPort = 10000, 19999
+
+// randomPort is where to begin, so that two stacks of a machine do not find the same ports free.
+func randomPort() int { return firstPort + rand.IntN(lastPort-firstPort+1) }
 
 // tries is how often a free port is looked for.
 const tries = 50
@@ -47,7 +53,10 @@ func (p *ports) choose(what string, free func(int) error, wanted []int) string {
 	}
 	var err error
 	for range tries {
-		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		port := *p.next
+		if *p.next++; *p.next > lastPort {
+			*p.next = firstPort
+		}
 		if err = free(port); err == nil {
 			return ":" + strconv.Itoa(port)
 		}

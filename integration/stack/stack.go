@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Config struct {
 	Sites        []Site   // offices, each with one switch
 	// Ports are the usual ones where they are free and it is asked for, else free ones.
 	UsualPorts bool
+	FirstPort  int // where free ones are looked for, upwards; 0: anywhere
 	// Key is the API key that an earlier run gave to KeepKey; empty at first start.
 	Key     string
 	KeepKey func(url, key string) error // called at first start, before anything depends on it
@@ -64,6 +66,7 @@ type Stack struct {
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
 	parts       sync.WaitGroup
+	nextPort    int
 	cloudConfig cloud.Config
 	cloud       *part
 
@@ -73,7 +76,7 @@ type Stack struct {
 
 // Start brings a stack up and returns when phones can register. Wait or Close must follow.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
-	s := &Stack{cfg: cfg}
+	s := &Stack{cfg: cfg, nextPort: cmp.Or(cfg.FirstPort, randomPort())}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
 	if err := s.start(); err != nil {
