@@ -38,6 +38,9 @@ type Config struct {
 	AdvertiseHost string // the address that peers use to reach us; empty: that of the listener, which must be a specific one
 	Handler       Handler
 	Logger        *slog.Logger
+	// Limits on TCP and TLS connections that peers open; 0 is none.
+	MaxPerSource int           // open at a time from one IP address
+	Trial        time.Duration // until the handler must have called Trust for it
 }
 
 // Endpoint is one SIP user agent.
@@ -57,6 +60,7 @@ type Endpoint struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	open    map[Peer]*Stream
+	sources map[netip.Addr]int // accepted streams by where they come from
 	dialogs map[key]*Dialog
 }
 
@@ -74,7 +78,8 @@ func NewEndpoint(cfg Config) *Endpoint {
 	e := &Endpoint{
 		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}),
 		streams: map[string]*listener{TCP: newListener(), TLS: newListener()},
-		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, dialogs: map[key]*Dialog{},
+		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, sources: map[netip.Addr]int{},
+		dialogs: map[key]*Dialog{},
 	}
 	_, _ = rand.Read(e.secret) // never fails (crypto/rand)
 	// sipgo must neither dial nor resolve: it would send what was meant for an authenticated stream in clear to whoever a
@@ -242,7 +247,7 @@ func (e *Endpoint) accept(l net.Listener, transport string) {
 			}
 			continue
 		}
-		if _, err := e.adopt(e.ctx, c, transport); err != nil {
+		if _, err := e.adopt(e.ctx, c, transport, true); err != nil {
 			c.Close()
 		}
 	}
@@ -251,7 +256,7 @@ func (e *Endpoint) accept(l net.Listener, transport string) {
 // ServeStream carries SIP over a connection that exists, a stream of a link above all. Its remote address must be an
 // ip:port that no other stream of the endpoint has at the same time: it is the stream's name. It waits for Run.
 func (e *Endpoint) ServeStream(ctx context.Context, c net.Conn) (*Stream, error) {
-	return e.adopt(ctx, c, TCP)
+	return e.adopt(ctx, c, TCP, false)
 }
 
 // Dial opens a connection over TCP, or over TLS with its configuration. It waits for Run.
@@ -269,11 +274,11 @@ func (e *Endpoint) Dial(ctx context.Context, transport, addr string, cfg *tls.Co
 	if err != nil {
 		return nil, fmt.Errorf("dial SIP at %s: %w", addr, err)
 	}
-	return e.adopt(ctx, c, transport)
+	return e.adopt(ctx, c, transport, false)
 }
 
 // adopt gives a connection to sipgo and returns when it can be sent to.
-func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string) (*Stream, error) {
+func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, accepted bool) (*Stream, error) {
 	select {
 	case <-e.running:
 	case <-ctx.Done():
@@ -283,13 +288,16 @@ func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string) (*St
 	if err != nil {
 		return nil, err
 	}
+	if s.accepted = accepted; accepted {
+		s.trial = newTrial(e.cfg.Trial)
+	}
 	if err := e.admit(s); err != nil {
 		return nil, err
 	}
 	if !e.spawn(func() {
 		s.write()
 		e.mu.Lock()
-		delete(e.open, s.peer)
+		e.leave(s)
 		e.mu.Unlock()
 	}) {
 		return nil, errClosed
@@ -316,6 +324,13 @@ func (e *Endpoint) admit(s *Stream) error {
 	}
 	if e.open[s.peer] != nil {
 		return fmt.Errorf("a SIP stream with %s is open already", s.peer)
+	}
+	if from := s.peer.Addr.Addr(); s.accepted {
+		if e.crowded(from) {
+			e.tally.add(dropStreams)
+			return fmt.Errorf("%s has %d SIP connections, no more are taken from there", from, e.cfg.MaxPerSource)
+		}
+		e.sources[from]++
 	}
 	e.open[s.peer] = s
 	return nil

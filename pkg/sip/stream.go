@@ -33,6 +33,9 @@ type Stream struct {
 	buf     []byte
 	framed  int  // length of the message at the start of buf that Read is handing out
 	greeted bool // a first message came
+	trial   trial
+
+	accepted bool // the peer opened it
 }
 
 func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
@@ -128,7 +131,7 @@ func (w wire) fill() error {
 		if done, err := s.next(); done || err != nil {
 			return err
 		}
-		deadline := time.Time{}
+		deadline := s.trial.deadline()
 		if !s.greeted || len(s.buf) > 0 {
 			deadline = time.Now().Add(patience)
 		}
@@ -138,7 +141,7 @@ func (w wire) fill() error {
 		chunk := make([]byte, 4<<10)
 		n, err := s.conn.Read(chunk)
 		s.buf = append(s.buf, chunk[:n]...)
-		if n == 0 && err != nil {
+		if n == 0 && err != nil && !s.passed(err) {
 			return err
 		}
 	}

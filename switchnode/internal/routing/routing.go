@@ -132,7 +132,7 @@ const patience = 330 * time.Second
 func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 	return func(ctx context.Context) call.Event {
 		p, ok := r.offers.take(c.Call, r.cfg.Now())
-		if ok {
+		if ok && p.From == c.From && p.To == c.To { // else the key is another's, who knows the id of the call
 			return r.planned(p, false)
 		}
 		p, err := r.cfg.Directory.Plan(ctx, key)

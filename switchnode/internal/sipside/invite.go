@@ -18,6 +18,7 @@ func (p *Phones) Invite(d *sip.Dialog) {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return
 	}
+	p.sip.Trust(d.Peer())
 	if err := p.begin(d, account); err != nil {
 		sipleg.Refuse(d, err)
 	}

@@ -56,7 +56,9 @@ func New(cfg Config) *Phones {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
 	}})
-	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger})
+	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger,
+		MaxPerSource: maxConnections, Trial: trial,
+	})
 	return p
 }
 
@@ -75,6 +77,13 @@ func (p *Phones) Run(ctx context.Context) error { return p.sip.Run(ctx) }
 
 // Drops counts what was dropped of SIP messages, by reason.
 func (p *Phones) Drops() map[string]uint64 { return p.sip.Drops() }
+
+// Limits on TCP and TLS connections. An office behind one address may have many phones; a connection is for those that
+// show a password soon.
+const (
+	maxConnections = 500
+	trial          = time.Minute
+)
 
 // authenticate says which account signed a request, or which answer it gets instead.
 func (p *Phones) authenticate(req *sip.Request) (Account, *denial) {

@@ -12,6 +12,9 @@ import (
 // Register takes a REGISTER: RFC 3261, 10.3, steps 3 to 5 here, the rest in the registrar.
 func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) {
 	account, denied := p.authenticate(req)
+	if denied == nil {
+		p.sip.Trust(from)
+	}
 	if denied == nil && req.To() != nil && req.To().Address.User != "" {
 		// RFC 3261, 10.3, 3: a phone registers itself only; its account must be what To names.
 		if owner, ok := p.cfg.Accounts(req.To().Address.User); ok && owner.Device != account.Device {
