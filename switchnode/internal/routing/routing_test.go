@@ -199,11 +199,18 @@ var claims = sessionkey.Claims{Call: "ca_1", Issuer: "org_acme"}
 func TestOfferComesBeforeTheCall(t *testing.T) {
 	w := newWorld()
 	w.err = errs.New(errs.Internal, "must not be asked")
-	w.Offered(w.ringing("dv_1"))
+	p := w.ringing("dv_1")
+	p.From = designation.Party{User: "us_a", Number: "201001"}
+	claims := claims
+	claims.From, claims.To = p.From, p.To
+	w.Offered(p)
 	if got := planned(t, w.FromLink(claims, "key")(t.Context())); got.Offline || len(got.Branches) != 2 || len(w.keys) > 0 {
 		t.Errorf("%+v, asked %q", got, w.keys)
 	}
 	refused(t, w.FromLink(claims, "key")(t.Context()), errs.Internal) // an offer serves one call
+	w.Offered(p)
+	claims.From.Number = "201002" // a key that someone else made for the same call
+	refused(t, w.FromLink(claims, "key")(t.Context()), errs.Internal)
 }
 
 func TestCallComesBeforeTheOffer(t *testing.T) {
