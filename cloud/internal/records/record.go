@@ -42,25 +42,32 @@ func Record(events []ledger.NodeEvent) rest.Call {
 	return c
 }
 
-// begin sets who called whom: as dialled by the attempt, as resolved by the admission.
+// begin sets who called whom: as dialled by the attempt, as resolved by the admission. The anchor knows the callee best:
+// without the cloud the caller's switch knows only the number. Its word counts whatever the clocks say.
 func begin(c *rest.Call, events []ledger.NodeEvent) {
-	for _, kind := range []ledger.Kind{ledger.Attempt, ledger.Admitted} {
-		for _, e := range events {
-			if e.Kind != kind {
-				continue
-			}
-			if e.From != nil {
-				c.From = *e.From
-			}
-			if e.To != nil {
-				c.To = *e.To
-				if kind == ledger.Attempt && c.Dialled == "" {
-					c.Dialled = e.To.Number
-				}
-			}
-			c.Anchor = cmp.Or(e.Anchor, c.Anchor)
-			c.Offline = c.Offline || e.Offline
+	rank := func(e ledger.NodeEvent) int {
+		switch {
+		case e.Kind == ledger.Attempt:
+			return 0
+		case e.Node != e.Anchor:
+			return 1
 		}
+		return 2
+	}
+	said := slices.DeleteFunc(slices.Clone(events), func(e ledger.NodeEvent) bool { return e.Kind != ledger.Attempt && e.Kind != ledger.Admitted })
+	slices.SortStableFunc(said, func(a, b ledger.NodeEvent) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, e := range said {
+		if e.From != nil {
+			c.From = *e.From
+		}
+		if e.To != nil {
+			c.To = *e.To
+			if e.Kind == ledger.Attempt && c.Dialled == "" {
+				c.Dialled = e.To.Number
+			}
+		}
+		c.Anchor = cmp.Or(e.Anchor, c.Anchor)
+		c.Offline = c.Offline || e.Offline
 	}
 	c.Dialled = cmp.Or(c.Dialled, c.To.Number)
 }

@@ -157,6 +157,14 @@ func TestOfflineCallSaysSo(t *testing.T) {
 }
 
 // The order of arrival does not matter, and no clock makes a record run backwards.
+func TestTheAnchorKnowsTheCallee(t *testing.T) {
+	number := admitted(9) // by a clock that is ahead of the anchor's
+	number.To = &designation.Party{Number: bob.Number}
+	if c := Record(append(journal(x, attempt(0), number), journal(y, admitted(8))...)); c.To != bob || c.Anchor != y {
+		t.Errorf("to %+v at %s", c.To, c.Anchor)
+	}
+}
+
 func TestRecordKnowsNoOrderAndNoClock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := append(ofX(), ofY()...)
