@@ -29,14 +29,18 @@ func Record(events []ledger.NodeEvent) rest.Call {
 		deciding = append(deciding, byNode(events, c.Anchor, false)...)
 	}
 	c.Legs = legs(events)
+	latest := &c.StartedAt
 	if e := first(deciding, ledger.Ringing); e != nil {
-		c.State, c.RingingAt = "ringing", after(c.StartedAt, *e)
+		latest = after(*latest, *e)
+		c.State, c.RingingAt = "ringing", latest
 	}
 	if e := first(deciding, ledger.Answered); e != nil {
-		c.State, c.AnsweredAt = "answered", after(c.StartedAt, *e)
+		latest = after(*latest, *e)
+		c.State, c.AnsweredAt = "answered", latest
 		c.Codec, c.To.Device = answeredBy(*e, c.Legs)
 	}
 	if e := end(deciding, c.Anchor); e != nil {
+		c.EndedAt = after(*latest, *e)
 		finish(&c, *e)
 	}
 	return c
@@ -102,13 +106,9 @@ func end(events []ledger.NodeEvent, anchor string) *ledger.NodeEvent {
 }
 
 func finish(c *rest.Call, e ledger.NodeEvent) {
-	c.State, c.EndedAt = "ended", after(c.StartedAt, e)
-	c.EndedBy = cmp.Or(e.By, "system")
+	c.State, c.EndedBy = "ended", cmp.Or(e.By, "system")
 	c.Cause = cause(e.Cause, c.AnsweredAt != nil)
 	if c.AnsweredAt != nil {
-		if c.EndedAt.Before(*c.AnsweredAt) { // by the clocks of two nodes
-			c.EndedAt = c.AnsweredAt
-		}
 		c.Seconds = c.EndedAt.Sub(*c.AnsweredAt).Seconds()
 	}
 }
@@ -220,11 +220,11 @@ func first(events []ledger.NodeEvent, k ledger.Kind) *ledger.NodeEvent {
 
 func at(e ledger.NodeEvent) time.Time { return time.UnixMicro(e.At).UTC() }
 
-// after is the time of e, but not before the start: the clocks of nodes differ by milliseconds.
-func after(start time.Time, e ledger.NodeEvent) *time.Time {
+// after is the time of e, but not before that of the state before: clocks of nodes differ by milliseconds, and are set.
+func after(before time.Time, e ledger.NodeEvent) *time.Time {
 	t := at(e)
-	if t.Before(start) {
-		t = start
+	if t.Before(before) {
+		t = before
 	}
 	return &t
 }

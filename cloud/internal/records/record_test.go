@@ -165,6 +165,13 @@ func TestTheAnchorKnowsTheCallee(t *testing.T) {
 	}
 }
 
+func TestStatesFollowEachOther(t *testing.T) {
+	c := Record(journal(y, admitted(8), leg(15, ledger.Ringing, "lg_b", ""), leg(12, ledger.Answered, "lg_b", ""), ended(11, "callee", normal)))
+	if want := micro(15); !c.RingingAt.Equal(*want) || !c.AnsweredAt.Equal(*want) || !c.EndedAt.Equal(*want) || c.Seconds != 0 {
+		t.Errorf("ringing %v, answered %v, ended %v, %v s; the clock was set back after %v", c.RingingAt, c.AnsweredAt, c.EndedAt, c.Seconds, want)
+	}
+}
+
 func TestRecordKnowsNoOrderAndNoClock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := append(ofX(), ofY()...)
