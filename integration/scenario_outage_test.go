@@ -123,7 +123,8 @@ func TestCloudGoneBeforeTheAnswer(t *testing.T) {
 	w.checkLedger(t)
 }
 
-// TestSwitchGone stops the callee's switch: the caller is told that its office cannot be reached.
+// TestSwitchGone stops the callee's switch, which says so as it leaves: the caller is told at once that its office cannot
+// be reached.
 func TestSwitchGone(t *testing.T) {
 	t.Parallel()
 	w := alone(t, t.TempDir(), "")
@@ -134,7 +135,7 @@ func TestSwitchGone(t *testing.T) {
 	if e := over(t, c); e.Code != 502 || e.Words == "" {
 		t.Errorf("the caller saw %s, want 502", e)
 	}
-	if r := w.record(t, ann.user, 1); r.Cause.Code != string(errs.Unreachable) || r.Cause.Q850 != 27 || r.To.User != bob.user.ID {
-		t.Errorf("record: to %+v, cause %+v", r.To, r.Cause)
+	if r := w.record(t, ann.user, 1); r.Cause.Code != string(errs.Unreachable) || r.Cause.Q850 != 27 || r.Dialled != bob.number.Dial {
+		t.Errorf("record: dialled %q, cause %+v", r.Dialled, r.Cause)
 	}
 }

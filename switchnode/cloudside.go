@@ -197,16 +197,10 @@ const leaseRetry = 2 * time.Second
 // lease says that this switch is alive, at once when something changed, until ctx ends.
 func (n *node) lease(ctx context.Context) error {
 	since, told := n.now(), false
-	for {
+	for !n.stopping.Load() {
 		wait := fabric.LeaseInterval
 		devices, changed := n.leases.take()
-		snapshot := n.copy.Snapshot()
-		_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), fabric.Lease{
-			Node: n.self(), Load: fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}, Since: since,
-			Registered: devices, Changed: changed, Version: config.Version(),
-			SIP: n.started.phonesAt(), Copy: snapshot.Version(), Peers: snapshot.Peers(),
-		})
-		if err != nil {
+		if err := n.sendLease(ctx, fabric.Lease{Since: since, Registered: devices, Changed: changed}); err != nil {
 			wait = leaseRetry
 			if changed {
 				n.leases.putBack()
@@ -216,6 +210,24 @@ func (n *node) lease(ctx context.Context) error {
 		if !sleep(ctx, wait, n.leases.wake) {
 			return nil
 		}
+	}
+	return nil
+}
+
+// sendLease fills in a lease and sends it.
+func (n *node) sendLease(ctx context.Context, l fabric.Lease) error {
+	s := n.copy.Snapshot()
+	l.Node, l.SIP, l.Version = n.self(), n.started.phonesAt(), config.Version()
+	l.Load = fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}
+	l.Copy, l.Peers = s.Version(), s.Peers()
+	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), l)
+	return err
+}
+
+// leave ends the lease of a switch that stops, so that callers are told at once that their callee's office is away.
+func (n *node) leave(ctx context.Context) {
+	if err := n.sendLease(ctx, fabric.Lease{Since: n.now(), Leaving: true}); err != nil {
+		n.log.Info("the cloud was not told that this switch stops", "error", err)
 	}
 }
 

@@ -249,6 +249,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 			if !n.fabric.Status().Connected {
 				return // the call ledger is on disk, and nobody is there to take it
 			}
+			n.leave(ctx)
 			if err := n.spool.Flush(ctx); err != nil {
 				n.log.Info("call ledger stays on disk for the next run", "error", err)
 			}

@@ -72,6 +72,9 @@ type Client struct {
 	closed  chan struct{}
 	workers sync.WaitGroup
 
+	tries atomic.Int32 // attempts to connect since a connection last held
+	up    atomic.Int64 // when the last connection came up, Unix nanoseconds
+
 	late, overflow, malformed, denied atomic.Uint64
 }
 

@@ -63,11 +63,14 @@ func (c *Client) options() nats.Options {
 // retryDelay grows to maxDelay and is spread, so that a thousand switches do not return to a restarted cloud at once.
 func (c *Client) retryDelay(attempts int) time.Duration {
 	c.state.failedBefore()
+	// A server that lets a node connect and then refuses it begins nats.go's count anew each time.
+	attempts = max(attempts, int(c.tries.Add(1)-1))
 	d := min(minDelay<<min(attempts, 10), maxDelay)
 	return d/2 + rand.N(d/2)
 }
 
 func (c *Client) connected(conn *nats.Conn) {
+	c.up.Store(time.Now().UnixNano())
 	c.log.Info("connected to the cloud", "server", conn.ConnectedUrlRedacted())
 	c.tell(Status{Connected: true})
 }
@@ -77,6 +80,9 @@ func (c *Client) disconnected(conn *nats.Conn, err error) {
 		err = errors.New("connection closed")
 	}
 	reason := errs.New(errs.CloudAway, "the connection to the cloud is lost: %w", err)
+	if time.Since(time.Unix(0, c.up.Load())) > maxDelay {
+		c.tries.Store(0) // it held: come back soon
+	}
 	c.clock.doubt()
 	if !conn.IsClosed() {
 		c.log.Warn("disconnected from the cloud", "error", err)

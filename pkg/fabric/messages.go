@@ -92,6 +92,7 @@ type Lease struct {
 	Registered []string `json:"registered,omitempty"`
 	Changed    bool     `json:"changed,omitempty"` // Registered is to be taken, even if empty
 	Version    string   `json:"version"`           // of the software
+	Leaving    bool     `json:"leaving,omitempty"` // the node stops: this lease ends at once
 	SIP        []string `json:"sip,omitempty"`     // where desk phones register: "host:port;transport=udp"
 	// Versions of the copies held, so that the cloud can push changes.
 	Copy  uint64            `json:"copy,omitempty"`

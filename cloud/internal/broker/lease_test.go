@@ -114,3 +114,28 @@ func TestBadLeasesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestSwitchThatLeavesIsAwayAtOnce(t *testing.T) {
+	w := newWorld(t)
+	for i := range 2 {
+		if err := w.lease(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.admit(0, w.request(0, "301001")); err != nil {
+		t.Fatalf("before: %v", err)
+	}
+	l := w.leaseOf(1)
+	l.Leaving = true
+	if _, err := w.broker.Lease(t.Context(), w.org, w.switches[1], l); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.admit(0, w.request(0, "301001"))
+	w.refused(err, errs.Unreachable)
+	if err := w.lease(1); err != nil { // back
+		t.Fatal(err)
+	}
+	if _, err := w.admit(0, w.request(0, "301001")); err != nil {
+		t.Fatalf("after it came back: %v", err)
+	}
+}

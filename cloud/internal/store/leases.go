@@ -19,7 +19,9 @@ type Lease struct {
 }
 
 // Live says whether the node is alive by this lease.
-func (l Lease) Live(now time.Time) bool { return now.Before(l.SeenAt.Add(fabric.LeaseLifetime)) }
+func (l Lease) Live(now time.Time) bool {
+	return !l.Leaving && now.Before(l.SeenAt.Add(fabric.LeaseLifetime))
+}
 
 // PutLease stores a node's lease in place of the last, whose registrations it keeps if it is of the same run and says that
 // they are unchanged. If the node can now be reached otherwise than before, it counts as a change of the registry: copies

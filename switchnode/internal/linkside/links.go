@@ -151,12 +151,11 @@ func (l *Links) watch(p *peer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.peers, p.conn)
-	why := "the link ended"
-	if err := p.conn.Err(); err != nil {
-		why = err.Error()
+	if len(p.calls) > 0 {
+		l.cfg.Logger.Warn("a link ended with calls on it", "peer", p.conn.Peer().ID, "calls", len(p.calls), "error", p.conn.Err())
 	}
 	for u := range p.calls {
-		u.post(gone{why})
+		u.post(gone{}) // why it ended is for the log: people hear that the link failed
 	}
 }
 
