@@ -235,6 +235,8 @@ func (c *Call) handle(e sip.Event) {
 		}
 	case sip.OfferRefused:
 		c.record(Event{Kind: Progress, Code: e.Code, Words: "offer refused"})
+	case sip.Described:
+		c.answered(e.SDP)
 	case sip.DTMF:
 		c.record(Event{Kind: Digit, Words: string(e.Digit)})
 	case sip.Lost:

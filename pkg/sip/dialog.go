@@ -22,6 +22,8 @@ const (
 const (
 	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
 	accept = "application/sdp, application/dtmf-relay, application/dtmf"
+
+	supported = "timer" // RFC 4028
 )
 
 // state is how far a dialog has come.
@@ -91,7 +93,7 @@ type Dialog struct {
 	extra   invitation
 	in      *incoming
 	out     *outgoing
-	acked   *Request // our last ACK, repeated when the 2xx is
+	terms   terms
 	digits  []digit
 	events  []Event
 }
@@ -205,6 +207,7 @@ func (d *Dialog) finish() {
 		return
 	}
 	d.state = over
+	d.terms.timer.stop()
 	if d.in != nil {
 		d.in.timer.stop()
 	}

@@ -117,8 +117,11 @@ func TestEntryRefusals(t *testing.T) {
 	}{
 		"options":                {message("OPTIONS", "sip:x@h"), 200, "Allow: INVITE"},
 		"unknown method":         {message("FROBNICATE", "sip:x@h"), 405, "Allow: INVITE"},
+		"known extension":        {message("INVITE", "sip:x@h", "Require: timer"), 486, ""},
 		"update":                 {message("UPDATE", "sip:x@h"), 405, "Allow: INVITE"},
 		"extension":              {message("INVITE", "sip:x@h", "Require: 100rel, foo"), 420, "Unsupported: 100rel, foo"},
+		"brief session":          {message("INVITE", "sip:x@h", "Supported: timer", "Session-Expires: 89"), 422, "Min-SE: 90"},
+		"brief, by a proxy":      {message("INVITE", "sip:x@h", "Session-Expires: 89"), 486, ""},
 		"no hops left":           {message("INVITE", "sip:x@h", "Max-Forwards: 0"), 483, ""},
 		"foreign scheme":         {message("INVITE", "mailto:x@h"), 416, ""},
 		"no tag":                 {message("INVITE", "sip:x@h", "From: <sip:a@example.com>"), 400, ""},

@@ -42,6 +42,9 @@ type (
 	OfferAccepted struct{ SDP []byte }
 	// OfferRefused says that the peer keeps the session as it was; Code is 503 if it was not reached.
 	OfferRefused struct{ Code int }
+	// Described is the peer's side of a session that we refreshed, or that it accepted without an offer of its own, where it
+	// differs from what the peer said before.
+	Described struct{ SDP []byte }
 	// DTMF is a digit (0-9, *, #, A-D) sent by INFO. Duration is 0 if the peer named none.
 	DTMF struct {
 		Digit    byte
@@ -62,6 +65,7 @@ func (HungUp) event()        {}
 func (Offered) event()       {}
 func (OfferAccepted) event() {}
 func (OfferRefused) event()  {}
+func (Described) event()     {}
 func (DTMF) event()          {}
 func (Lost) event()          {}
 func (Closed) event()        {}

@@ -36,9 +36,9 @@ func (d *Dialog) reoffer(sdp []byte, limit int) {
 		d.out = &outgoing{sdp: sdp, limit: limit, abandon: func() {}}
 		d.offerNext()
 	case d.out.req == nil:
-		d.out.sdp = sdp
+		d.out.sdp, d.out.limit, d.out.refresh = sdp, limit, false
 	default:
-		d.out.then = sdp
+		d.out.then, d.out.limit = sdp, limit
 	}
 }
 
@@ -62,11 +62,14 @@ func (d *Dialog) offerDone() {
 func (d *Dialog) reoffered(res *Response) {
 	out := d.out
 	switch code := res.StatusCode; {
-	case code == 491 && out.tries < out.limit:
-		out.req, out.timer = nil, d.after(d.glare())
 	case code == 481 || code == 408: // RFC 3261, 12.2.1.2: the dialog is gone
 		d.out = nil
 		d.gone(code)
+	case out.refresh:
+		d.unrefreshed()
+		d.offerDone()
+	case code == 491 && out.tries < out.limit:
+		out.req, out.timer = nil, d.after(d.glare())
 	default:
 		d.emit(OfferRefused{Code: code})
 		d.offerDone()
@@ -106,6 +109,10 @@ func (d *Dialog) reinvited(in arrived) {
 	default:
 		d.in = &incoming{req: in.req, tx: in.tx}
 		d.refresh(in.req)
+		if d.restated(in.req.Body()) {
+			d.accept(d.terms.local)
+			return
+		}
 		d.emit(Offered{SDP: in.req.Body()})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ func (e *Endpoint) serve(req *Request, tx *sip.ServerTx) {
 			e.post(d, arrived{req: req, at: now})
 		}
 	case method == sip.OPTIONS: // RFC 3261, 11.2
-		e.answer(req, r, 200, "OK", NewHeader("Allow", allow), NewHeader("Accept", accept), NewHeader("Supported", ""))
+		e.answer(req, r, 200, "OK", NewHeader("Allow", allow), NewHeader("Accept", accept), NewHeader("Supported", supported))
 	case method == sip.REGISTER:
 		e.cfg.Handler.Register(req, peerOf(req), func(code int, reason string, headers ...Header) {
 			e.answer(req, r, code, reason, headers...)
@@ -101,8 +102,12 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	if s := req.Recipient.Scheme; s != "sip" && s != "sips" {
 		return 416, "Unsupported URI Scheme", nil
 	}
-	if tags := values(req, "Require"); len(tags) > 0 {
+	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool { return strings.EqualFold(t, supported) })
+	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}
+	}
+	if tooBrief(req) {
+		return brief()
 	}
 	if !readable(req) {
 		return 415, "Unsupported Media Type", []Header{NewHeader("Accept", accept), NewHeader("Accept-Encoding", "identity")}

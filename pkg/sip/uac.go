@@ -39,6 +39,7 @@ type outgoing struct {
 	req         *Request // nil while it waits for its turn
 	sdp         []byte
 	then        []byte // the owner's next offer
+	refresh     bool   // nothing new, see [Dialog.Refresh]
 	provisional bool
 	cancel      *Cause // the owner gave up; CANCEL waits for a provisional response
 	cancelled   bool   // CANCEL is sent
@@ -103,6 +104,7 @@ func (d *Dialog) invite(extra ...Header) {
 	req := d.next(sip.INVITE)
 	req.AppendHeader(d.contact())
 	req.AppendHeader(NewHeader("Allow", allow))
+	extra = append(d.terms.asked(), extra...)
 	if d.state == early {
 		for _, h := range d.extra.headers {
 			req.AppendHeader(h)
@@ -179,7 +181,7 @@ func (d *Dialog) inviteAnswered(res *Response, seq uint32) {
 		d.provisional(res)
 	case res.IsSuccess():
 		d.accepted(res)
-	case d.authorize(res):
+	case d.authorize(res), d.stretch(res):
 	case d.state == up:
 		d.reoffered(res)
 	case d.state == ending:
@@ -216,10 +218,16 @@ func (d *Dialog) accepted(res *Response) {
 		d.session.Remote = sessionOf(res)
 	}
 	d.refresh(res)
-	d.acked = d.build(sip.ACK, out.req.CSeq().SeqNo)
-	d.sendAck(d.acked)
+	d.terms.acked = d.build(sip.ACK, out.req.CSeq().SeqNo)
+	d.sendAck(d.terms.acked)
+	d.terms.learned(res)
 	switch {
+	case d.state == up && out.refresh:
+		d.refreshed(res)
+		d.renew()
+		d.offerDone()
 	case d.state == up:
+		d.agree(out.sdp, res.Body())
 		d.emit(OfferAccepted{SDP: res.Body()})
 		d.offerDone()
 	case out.cancel != nil: // the 200 crossed the CANCEL
@@ -227,6 +235,7 @@ func (d *Dialog) accepted(res *Response) {
 		d.bye(*out.cancel)
 	default:
 		d.out, d.state = nil, up
+		d.agree(out.sdp, res.Body())
 		d.emit(Answered{SDP: res.Body()})
 	}
 }
@@ -235,8 +244,8 @@ func (d *Dialog) accepted(res *Response) {
 // another device that a proxy forked to, which is hung up (RFC 3261, 13.2.2.4).
 func (d *Dialog) stray(res *Response, seq uint32) {
 	if tag(res.To().Params) == d.remote.tag {
-		if d.acked != nil && d.acked.CSeq().SeqNo == seq {
-			d.sendAck(d.acked)
+		if d.terms.acked != nil && d.terms.acked.CSeq().SeqNo == seq {
+			d.sendAck(d.terms.acked)
 		}
 		return
 	}
@@ -273,6 +282,8 @@ func (d *Dialog) failed(in failed) {
 	case errors.Is(in.err, ErrTimeout): // RFC 3261, 12.2.1.2: as if it were a 408
 		d.out = nil
 		d.lose(in.err)
+	case method == sip.INVITE && d.out.refresh:
+		d.offerDone() // perhaps the peer comes back before the session expires
 	case method == sip.INVITE:
 		d.emit(OfferRefused{Code: 503})
 		d.offerDone()
@@ -302,6 +313,7 @@ func (d *Dialog) Bye(c Cause) {
 // bye sends the BYE.
 func (d *Dialog) bye(c Cause) {
 	d.state = ending
+	d.terms.timer.stop()
 	if in := d.in; in != nil {
 		in.timer.stop()
 		if in.ok == nil {
@@ -325,6 +337,8 @@ func (d *Dialog) bye(c Cause) {
 func (d *Dialog) ticked(tm *timer) {
 	switch {
 	case d.state == over:
+	case d.state == up && d.terms.timer == tm:
+		d.due()
 	case d.in != nil && d.in.timer == tm:
 		d.repeat(d.in)
 	case d.out != nil && d.out.timer == tm && d.out.cancelled:

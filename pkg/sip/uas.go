@@ -62,9 +62,11 @@ func (d *Dialog) Answer(sdp []byte, extra ...Header) {
 // accept sends the 2xx of an INVITE.
 func (d *Dialog) accept(sdp []byte, extra ...Header) {
 	in := d.in
+	extra = append(d.terms.granted(in.req), extra...)
 	in.ok, in.wait, in.since = d.response(in.req, 200, "OK", sdp, extra...), t1, time.Now()
 	in.timer = d.after(in.wait)
 	d.reply(in.tx, in.ok)
+	d.agree(sdp, in.req.Body())
 }
 
 // Refuse answers the INVITE with a final response from 300 on and closes the dialog.

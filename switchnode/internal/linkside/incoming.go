@@ -103,6 +103,8 @@ func (l *leg) Handle(input any) []call.Event {
 		l.cut = false
 		if l.bye != nil {
 			l.Leg.Do(*l.bye)
+		} else {
+			l.Dialog().Refresh() // a BYE may have been lost with the old stream: whose dialog is over says so
 		}
 		return nil
 	case gone:

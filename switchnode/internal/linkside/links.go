@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"strowger/pkg/errs"
 	"strowger/pkg/link"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
@@ -155,8 +156,16 @@ func (l *Links) watch(p *peer) {
 		l.cfg.Logger.Warn("a link ended with calls on it", "peer", p.conn.Peer().ID, "calls", len(p.calls), "error", p.conn.Err())
 	}
 	for u := range p.calls {
-		u.post(gone{}) // why it ended is for the log: people hear that the link failed
+		u.post(gone{ended(p.conn.Err())})
 	}
+}
+
+// ended is what people are told of the end of a link; the rest is for the log.
+func ended(err error) string {
+	if code := errs.CodeOf(err); code == errs.Revoked || code == errs.NodeStopped || code == errs.Restarted {
+		return "The link between the offices ended: " + string(code)
+	}
+	return "" // the words of the code
 }
 
 // streamEnded forgets a stream. Calls that it carried move to the other one, if both sides opened one at once; else the

@@ -166,6 +166,27 @@ func TestHangUpBetweenTwoStreams(t *testing.T) {
 	y.end(y.in.Leg)
 }
 
+// A BYE that was lost with its stream is found out on the next one: the other switch no longer knows the call.
+func TestByeLostWithItsStream(t *testing.T) {
+	w := newWorld(t)
+	x, y := w.up()
+	second := w.call(w.way(w.sign(w.claims()))) // for which X opens the next stream
+	w.y.rings()
+	x.PosterOf(1)(gone{"the BYE was lost"})
+	hears[call.HangUp](x.party)
+	x.end("link")
+	if err := (<-w.y.streams).Close(); err != nil {
+		t.Error(err)
+	}
+	hears[call.HangUp](y.party)
+	if c := y.end(y.in.Leg); c.Code != string(errs.LinkLost) {
+		t.Errorf("the leg ended with %+v", c)
+	}
+	second.party.say(call.Cancelled{})
+	second.party.say(call.Closed{Leg: 0})
+	second.end("link")
+}
+
 // Both sides may have opened a stream at once. The calls of the one that ends move to the other.
 func TestCallsMoveToTheOtherStream(t *testing.T) {
 	w := newWorld(t)

@@ -109,6 +109,7 @@ func (l *Links) reach(ctx context.Context, find finder, sign func(boot string) (
 func (l *Links) attempt(ctx context.Context, d designation.Designation, sign func(boot string) (string, error)) (c connected) {
 	c.key = d.Key
 	if c.conn, c.err = l.link.Connect(ctx, d.Node); c.err != nil {
+		c.err = l.unreachable(d.Node, c.err)
 		return c
 	}
 	defer c.conn.Hold()() // until the leg holds it itself
@@ -122,6 +123,16 @@ func (l *Links) attempt(ctx context.Context, d designation.Designation, sign fun
 	}
 	c.port, c.err = l.cfg.Relay.OpenFlow(flows{c.conn})
 	return c
+}
+
+// unreachable is what people are told of a link that did not come up; the rest is for the log.
+func (l *Links) unreachable(n designation.Node, err error) error {
+	l.cfg.Logger.Warn("no link to another switch", "peer", n.ID, "addresses", n.Addresses, "error", err)
+	code := errs.CodeOf(err)
+	if code == errs.Internal {
+		code = errs.Unreachable
+	}
+	return &errs.Error{Code: code}
 }
 
 // Handle turns an input into events of the call.
@@ -206,11 +217,7 @@ func (o *outgoing) connected(c connected) []call.Event {
 		}
 		return o.gaveUp()
 	case c.err != nil:
-		cause := call.CauseOfError(c.err)
-		if errs.CodeOf(c.err) == errs.Internal {
-			cause = call.CauseOf(errs.Unreachable, c.err.Error())
-		}
-		return []call.Event{call.Refused{Leg: id, Cause: cause}, call.Closed{Leg: id}}
+		return []call.Event{call.Refused{Leg: id, Cause: call.CauseOfError(c.err)}, call.Closed{Leg: id}}
 	}
 	o.leg = o.links.calling(o.setup, c)
 	o.leg.Do(o.start)

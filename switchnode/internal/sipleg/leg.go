@@ -171,6 +171,8 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 		return l.reofferAccepted(ev.SDP)
 	case sip.OfferRefused:
 		return l.reofferRefused(ev.Code)
+	case sip.Described:
+		l.answer(ev.SDP)
 	case sip.DTMF:
 		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
 	case sip.Lost:
