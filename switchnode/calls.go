@@ -148,10 +148,26 @@ func (c *calls) len() int {
 // open for ever.
 func (n *node) endInterrupted() {
 	calls, last := n.spool.Interrupted()
+	last = max(last, n.folder.LastUsed().UnixMicro()) // a quiet call writes nothing
 	cause := call.CauseOf(errs.NodeStopped, "The switch stopped during the call")
 	for _, id := range calls {
 		n.log.Warn("a call was cut off when this switch was killed", "call", id)
 		n.record(ledger.Event{Call: id, At: last, Kind: ledger.Ended, By: "system", Cause: &cause})
+	}
+}
+
+// heartbeatInterval is how exactly the end of a call is known that a kill of this switch cut off.
+const heartbeatInterval = 2 * time.Second
+
+// heartbeat notes that this switch lives, until ctx ends.
+func (n *node) heartbeat(ctx context.Context) error {
+	for {
+		if err := n.folder.Touch(); err != nil {
+			n.log.Warn("the time of a crash would not be known", "error", err)
+		}
+		if !sleep(ctx, heartbeatInterval, nil) {
+			return nil
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ type node struct {
 	tally     tally
 	started   Started
 	stopping  atomic.Bool
+	folder    *datafolder.Folder
 }
 
 // drainTime is how long the calls that are ended, and their records, may take when the switch is told to stop.
@@ -71,6 +72,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
+	n.folder = folder
 	if err := n.enrol(ctx); err != nil {
 		return err
 	}
@@ -222,6 +224,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	defer endCalls()
 	n.calls.ctx = sessions
 	n.endInterrupted()
+	group.Go("heartbeat", n.heartbeat)
 	group.Go("spool", n.spool.Run)
 	group.Go("registrar", n.registrar.Run)
 	group.Go("site copy", n.copy.Run)

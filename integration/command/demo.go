@@ -44,6 +44,9 @@ const slack = 800
 
 // Run starts two offices and has them talk.
 func (c *demoCommand) Run(e *env) (err error) {
+	if err := ownAddress(c.Host); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "strowger-demo-")
 	if err != nil {
 		return err

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
+	"regexp"
+	"strings"
 
 	"strowger/integration/stack"
 	"strowger/pkg/config"
+	"strowger/pkg/errs"
 )
 
 type upCommand struct {
@@ -36,6 +40,9 @@ type reached struct {
 
 // Run runs every role for one office until it is told to stop.
 func (c *upCommand) Run(e *env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	kept, err := loadAccount(e.Data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -59,6 +66,35 @@ func (c *upCommand) Run(e *env) error {
 		return errors.Join(err, s.Close())
 	}
 	return s.Wait()
+}
+
+// check refuses what the roles would refuse later, when half of a first start is done.
+func (c *upCommand) check() error {
+	if !siteCode.MatchString(c.Code) {
+		return errs.New(errs.Invalid, "--code %q: want 1 to 6 digits, such as 10", c.Code)
+	}
+	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 100 {
+		return errs.New(errs.Invalid, "--name %q: want 1 to 100 characters", c.Name)
+	}
+	return ownAddress(c.Host)
+}
+
+var siteCode = regexp.MustCompile(`^[0-9]{1,6}$`)
+
+// ownAddress refuses a --host that is not an address of this machine.
+func ownAddress(host string) error {
+	if host == "" {
+		return nil
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil || a.IsUnspecified() {
+		return errs.New(errs.Invalid, "--host %q: want an IP address of this machine, such as 192.0.2.10", host)
+	}
+	l, err := net.ListenPacket("udp", netip.AddrPortFrom(a, 0).String())
+	if err != nil {
+		return errs.New(errs.Invalid, "--host %s: this machine has no such address", host)
+	}
+	return l.Close()
 }
 
 func (c *upCommand) tell(e *env, s *stack.Stack) error {

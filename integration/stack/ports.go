@@ -1,23 +1,58 @@
 package stack
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 )
 
-// ports chooses addresses to listen on: usual ports where they are free, else whatever is.
+// ports chooses addresses to listen on: usual ports where they are free, else whatever is. With usual ports, what was
+// chosen once is kept: phones and switches were told.
 type ports struct {
 	usual bool
-	next  *int // to be looked at
+	kept  map[string]int // by what they are for
+	next  *int           // to be looked at
 	moved *[]string
 	err   error
 }
 
+// portsFile keeps the ports of a stack that is for real.
+const portsFile = "ports.json"
+
 func (s *Stack) ports() *ports {
-	return &ports{usual: s.cfg.UsualPorts, next: &s.nextPort, moved: &s.Moved}
+	p := &ports{usual: s.cfg.UsualPorts, kept: map[string]int{}, next: &s.nextPort, moved: &s.Moved}
+	if !p.usual {
+		return p
+	}
+	b, err := os.ReadFile(filepath.Join(s.cfg.Data, portsFile))
+	if err == nil {
+		err = json.Unmarshal(b, &p.kept)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.err = fmt.Errorf("the ports of this office: %w", err)
+	}
+	return p
+}
+
+// keep writes the ports down, before anybody is told of them.
+func (s *Stack) keep(p *ports) error {
+	if p.err != nil || !p.usual {
+		return p.err
+	}
+	b, err := json.Marshal(p.kept)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.cfg.Data, portsFile), b, 0o600)
 }
 
 func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, tcpFree, wanted) }
@@ -43,26 +78,41 @@ func (p *ports) choose(what string, free func(int) error, wanted []int) string {
 	if p.err != nil {
 		return ""
 	}
-	if p.usual {
-		for _, port := range wanted {
-			if free(port) == nil {
-				return ":" + strconv.Itoa(port)
-			}
-			*p.moved = append(*p.moved, fmt.Sprintf("port %d for %s is taken", port, what))
+	if port := p.kept[what]; p.usual && port != 0 {
+		if err := free(port); err != nil {
+			p.err = fmt.Errorf("port %d, which this office uses for %s: %w; end what has taken it", port, what, err)
 		}
+		return ":" + strconv.Itoa(port)
 	}
 	var err error
+	if p.usual {
+		for _, port := range wanted {
+			if err = free(port); err == nil {
+				p.kept[what] = port
+				return ":" + strconv.Itoa(port)
+			}
+			*p.moved = append(*p.moved, fmt.Sprintf("port %d for %s %s", port, what, whyNot(err)))
+		}
+	}
 	for range tries {
 		port := *p.next
 		if *p.next++; *p.next > lastPort {
 			*p.next = firstPort
 		}
 		if err = free(port); err == nil {
+			p.kept[what] = port
 			return ":" + strconv.Itoa(port)
 		}
 	}
 	p.err = fmt.Errorf("find a free port for %s: %w", what, err)
 	return ""
+}
+
+func whyNot(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "needs root"
+	}
+	return "is taken"
 }
 
 func tcpFree(port int) error {

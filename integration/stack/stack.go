@@ -146,8 +146,8 @@ func (s *Stack) startCloud() error {
 	if s.cfg.Host != "" {
 		cfg.Host = []string{s.cfg.Host, "localhost", "127.0.0.1"}
 	}
-	if ports.err != nil {
-		return ports.err
+	if err := s.keep(ports); err != nil {
+		return err
 	}
 	s.cloudConfig = cfg
 	if err := s.runCloud(); err != nil {
@@ -194,8 +194,8 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	if s.cfg.UsualPorts {
 		cfg.RTP = "20000-29999"
 	}
-	if ports.err != nil || o.Switch.State != "new" {
-		return cfg, ports.err
+	if err := s.keep(ports); err != nil || o.Switch.State != "new" {
+		return cfg, err
 	}
 	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)
 	cfg.Enroll = code.Code

@@ -7,10 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Folder is a folder that this process holds.
-type Folder struct{ lock *os.File }
+type Folder struct {
+	lock *os.File
+	last time.Time
+}
+
+// LastUsed is when an earlier process last called Touch; zero if none did.
+func (f *Folder) LastUsed() time.Time { return f.last }
+
+// Touch notes that this process lives.
+func (f *Folder) Touch() error {
+	now := time.Now()
+	return os.Chtimes(f.lock.Name(), now, now)
+}
 
 // Open makes the folder if there is none, and takes it for this process: two processes on one folder would number their
 // ledgers alike. The lock goes with the process, however it ends.
@@ -18,7 +31,12 @@ func Open(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	path := filepath.Join(dir, "lock")
+	var last time.Time
+	if info, err := os.Stat(path); err == nil {
+		last = info.ModTime()
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -28,7 +46,7 @@ func Open(dir string) (*Folder, error) {
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("lock the data folder %s: %w", dir, err), f.Close())
 	}
-	return &Folder{f}, nil
+	return &Folder{f, last}, nil
 }
 
 // Close gives the folder up.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/pkg/datafolder"
 )
@@ -24,6 +25,9 @@ func TestOneProcessAtATime(t *testing.T) {
 	again, err := datafolder.Open(dir)
 	if err != nil {
 		t.Fatalf("after it was given up: %v", err)
+	}
+	if err := again.Touch(); err != nil || again.LastUsed().IsZero() || time.Since(again.LastUsed()) > time.Hour {
+		t.Errorf("last used %v, %v", again.LastUsed(), err)
 	}
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
