@@ -170,8 +170,7 @@ func TestHangUpBetweenTwoStreams(t *testing.T) {
 func TestByeLostWithItsStream(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.up()
-	second := w.call(w.way(w.sign(w.claims()))) // for which X opens the next stream
-	w.y.rings()
+	second, other := w.up() // for which X opens the next stream
 	x.PosterOf(1)(gone{"the BYE was lost"})
 	hears[call.HangUp](x.party)
 	x.end("link")
@@ -182,9 +181,10 @@ func TestByeLostWithItsStream(t *testing.T) {
 	if c := y.end(y.in.Leg); c.Code != string(errs.LinkLost) {
 		t.Errorf("the leg ended with %+v", c)
 	}
-	second.party.say(call.Cancelled{})
-	second.party.say(call.Closed{Leg: 0})
+	second.party.hangUp()
+	hears[call.HangUp](other.party)
 	second.end("link")
+	other.end(other.in.Leg)
 }
 
 // Both sides may have opened a stream at once. The calls of the one that ends move to the other.

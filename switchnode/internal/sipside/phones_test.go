@@ -57,6 +57,7 @@ func TestRegisterRefused(t *testing.T) {
 		"wrong password":    {"ann", "guess", "ann", nil, 403, "Wrong password", "unauthenticated"},
 		"unknown user":      {"mallory", "x", "mallory", nil, 404, "No device has this user name", "not-found"},
 		"disabled":          {"eve", "eve's", "eve", nil, 403, "Switched off by the administrator", "disabled"},
+		"nobody":            {"ann", "ann's", "mallory", nil, 404, "No device has this user name", "not-found"},
 		"somebody else":     {"ann", "ann's", "bob", nil, 403, "A phone may register only itself", "forbidden"},
 		"too brief":         {"ann", "ann's", "ann", []string{"Contact: <sip:ann@192.0.2.1>;expires=10"}, 423, "Interval Too Brief", ""},
 		"star with expiry":  {"ann", "ann's", "ann", []string{"Contact: *", "Expires: 60"}, 400, "Contact * Needs Expires 0", ""},

@@ -6,6 +6,7 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/registrar"
 )
 
@@ -15,11 +16,8 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 	if denied == nil {
 		p.sip.Trust(from)
 	}
-	if denied == nil && req.To() != nil && req.To().Address.User != "" {
-		// RFC 3261, 10.3, 3: a phone registers itself only; its account must be what To names.
-		if owner, ok := p.cfg.Accounts(req.To().Address.User); ok && owner.Device != account.Device {
-			denied = deny(errs.Forbidden, "A phone may register only itself")
-		}
+	if denied == nil && req.To() != nil {
+		denied = p.registers(account, req.To().Address.User)
 	}
 	if denied != nil {
 		respond(denied.code, denied.cause.Words, denied.all()...)
@@ -39,6 +37,19 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		headers = append(headers, sip.NewHeader("Min-Expires", strconv.Itoa(r.MinExpires)))
 	}
 	respond(r.Code, r.Reason, headers...)
+}
+
+// registers says why an account may not register what To names: itself only (RFC 3261, 10.3, 4), by its user name or its
+// number, or without a name; nobody else, and nothing that is not there (10.3, 5).
+func (p *Phones) registers(a Account, name string) *denial {
+	owner, ok := p.cfg.Accounts(name)
+	switch {
+	case name == "", name == a.Party.Number, ok && owner.Device == a.Device:
+		return nil
+	case ok:
+		return deny(errs.Forbidden, "A phone may register only itself")
+	}
+	return &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}
 }
 
 // read takes a REGISTER apart.
