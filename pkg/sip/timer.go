@@ -145,6 +145,9 @@ func (t *terms) learned(res *Response) {
 	}
 }
 
+// Described returns our side of the session as the peer has it, nil before there is one.
+func (d *Dialog) Described() []byte { return d.terms.local }
+
 // agree notes what both sides described, an empty one left out, and starts the session timer.
 func (d *Dialog) agree(local, remote []byte) {
 	d.terms.local = local

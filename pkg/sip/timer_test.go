@@ -186,3 +186,23 @@ func TestSessionIntervalTooSmall(t *testing.T) {
 		b.wantSent("BYE") // 120 s without 32
 	})
 }
+
+// A re-INVITE that repeats the answer of an ACK changes nothing either.
+func TestAnswerInTheAckIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{t: t}
+		in, x := b.theirs(sip.INVITE, 1, "")
+		b.d = newIncoming(b, b, in.(arrived).req, x, time.Now())
+		b.d.SetOwner(b.own)
+		b.d.Answer([]byte("our offer"))
+		ack, _ := b.theirs(sip.ACK, 1, "their answer")
+		b.want("Acked", ack)
+		again, y := b.theirs(sip.INVITE, 2, "their answer")
+		b.want("", again)
+		y.want(200)
+		if got := string(b.d.Described()); got != "our offer" || string(y.last.Body()) != got {
+			t.Errorf("answered %q, described %q", y.last.Body(), got)
+		}
+		b.d.Abandon()
+	})
+}

@@ -140,6 +140,9 @@ func (d *Dialog) confirmed(sdp []byte) {
 	case in.bye != nil:
 		d.bye(*in.bye)
 	case d.state == up:
+		if len(in.req.Body()) == 0 && len(sdp) > 0 {
+			d.terms.remote = sdp // the answer to our offer
+		}
 		d.emit(Acked{SDP: sdp})
 		d.offerNext()
 	}

@@ -206,12 +206,17 @@ func serve(t *testing.T, e *sip.Endpoint, c net.Conn, remote string) sip.Peer {
 
 // answering makes the leg of an incoming call, as a side does.
 func (r *rig) answering(d *sip.Dialog) {
+	cfg := Config{ID: call.Caller, Dialog: d, Port: r.port, Lost: errs.LegLost}
 	offer, err := sdp.Parse(d.SDP())
-	if err != nil {
+	switch {
+	case len(d.SDP()) == 0:
+		r.leg = AnsweringLate(cfg)
+	case err != nil:
 		Refuse(d, err)
 		return
+	default:
+		r.leg = Answering(cfg, offer)
 	}
-	r.leg = Answering(Config{ID: call.Caller, Dialog: d, Port: r.port, Lost: errs.LegLost}, offer)
 	d.SetOwner(r.events.owned(func(in sip.Input) []call.Event { return r.leg.Handle(in) }))
 	r.invited <- d
 }

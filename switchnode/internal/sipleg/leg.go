@@ -27,6 +27,10 @@ type Leg struct {
 	offer  sdp.Session  // the peer's, waiting for our answer
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
+
+	said     sdp.Description // the peer's side of the session
+	late     bool            // our offer is in a 2xx, the answer comes with the ACK
+	followed bool            // what the call takes for an offer of the peer's is settled
 }
 
 // reoffer is what a re-INVITE of ours asks for.
@@ -65,6 +69,9 @@ func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 
 // Do carries out an action of the call.
 func (l *Leg) Do(a call.LegAction) {
+	if l.follows(a) {
+		return
+	}
 	switch a := a.(type) {
 	case call.Start:
 		body, formats := l.writer.Offer(a.Offer, l.port.Local())
@@ -74,6 +81,10 @@ func (l *Leg) Do(a call.LegAction) {
 		l.dialog.Progress(180, "Ringing")
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
+		if l.late {
+			l.acceptLate(a.Description)
+			return
+		}
 		l.accept(a.Description, func(body []byte) { l.dialog.Answer(body) })
 	case call.Refuse:
 		refuse(l.dialog, a.Cause)
@@ -111,6 +122,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 		return
 	}
 	l.apply(l.offer)
+	l.said = l.offer.Description()
 	l.agree(formats)
 	send(body)
 }
@@ -172,7 +184,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.OfferRefused:
 		return l.reofferRefused(ev.Code)
 	case sip.Described:
-		l.answer(ev.SDP)
+		return l.described(ev.SDP)
+	case sip.Acked:
+		return l.acked(ev.SDP)
 	case sip.DTMF:
 		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
 	case sip.Lost:
@@ -190,7 +204,8 @@ func (l *Leg) answer(body []byte) sdp.Description {
 		return sdp.Description{}
 	}
 	l.apply(s)
-	return s.Description()
+	l.said = s.Description()
+	return l.said
 }
 
 // reofferAccepted reads the answer to our re-INVITE. One that cannot be used leaves the session as it was, like a refusal.
@@ -205,6 +220,7 @@ func (l *Leg) reofferAccepted(body []byte) call.Event {
 	}
 	l.agree(l.asked.formats)
 	l.apply(s)
+	l.said = s.Description()
 	return call.OfferAccepted{Leg: l.id, Description: d}
 }
 
@@ -220,6 +236,14 @@ func (l *Leg) reofferRefused(status int) call.Event {
 
 // offered reads a re-INVITE's offer; what cannot be read is refused here, and the session goes on as it was.
 func (l *Leg) offered(body []byte) call.Event {
+	switch {
+	case l.followed:
+		l.dialog.RefuseOffer(491, phrase(491)) // the other leg does not follow the last change yet
+		return nil
+	case len(body) == 0:
+		l.restate()
+		return nil
+	}
 	s, err := sdp.Parse(body)
 	if err != nil {
 		l.dialog.RefuseOffer(488, phrase(488)) // RFC 3261, 14.2

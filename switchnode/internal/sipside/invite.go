@@ -25,12 +25,14 @@ func (p *Phones) Invite(d *sip.Dialog) {
 }
 
 func (p *Phones) begin(d *sip.Dialog, a Account) error {
-	if len(d.SDP()) == 0 {
-		return errs.New(errs.NoCommonCodec, "An INVITE without an offer is not supported")
-	}
-	offer, err := sdp.Parse(d.SDP())
-	if err != nil {
-		return err
+	offer, answering := sipleg.Supported(), sipleg.AnsweringLate
+	if len(d.SDP()) > 0 {
+		theirs, err := sdp.Parse(d.SDP())
+		if err != nil {
+			return err
+		}
+		offer = theirs.Description()
+		answering = func(cfg sipleg.Config) *sipleg.Leg { return sipleg.Answering(cfg, theirs) }
 	}
 	dialled, err := url.PathUnescape(d.Request().Recipient.User) // RFC 3261, 19.1.2: "#" is always escaped
 	if err != nil {
@@ -38,13 +40,13 @@ func (p *Phones) begin(d *sip.Dialog, a Account) error {
 	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: dialled, Offer: offer.Description(), Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, a, offer) },
+		Dialled: dialled, Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, a, answering) },
 	})
 }
 
 // answering makes the caller's leg.
-func (p *Phones) answering(s *call.Session, d *sip.Dialog, a Account, offer sdp.Session) (call.Leg, error) {
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, a Account, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
 	port, err := p.cfg.Relay.Open()
 	if err != nil {
 		return nil, err
@@ -52,5 +54,5 @@ func (p *Phones) answering(s *call.Session, d *sip.Dialog, a Account, offer sdp.
 	post := s.PosterOf(call.Caller)
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+a.Party.Number, s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
-	return sipleg.Answering(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost}, offer), nil
+	return leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost}), nil
 }

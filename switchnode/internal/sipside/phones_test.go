@@ -156,7 +156,6 @@ func TestInviteRefused(t *testing.T) {
 		"wrong password":  {"ann", "guess", "1002", speech, nil, 403, "unauthenticated", "Wrong password"},
 		"unknown user":    {"mallory", "x", "1002", speech, nil, 404, "not-found", "No device has this user name"},
 		"disabled":        {"eve", "eve's", "1002", speech, nil, 403, "disabled", "Switched off by the administrator"},
-		"no offer":        {"ann", "ann's", "1002", "", nil, 488, "no-common-codec", "An INVITE without an offer is not supported"},
 		"malformed offer": {"ann", "ann's", "1002", "v=0\r\nx", nil, 400, "invalid", ""},
 		"no audio":        {"ann", "ann's", "1002", video, nil, 488, "no-common-codec", ""},
 		"escaped wrongly": {"ann", "ann's", "10%", speech, nil, 400, "invalid", ""},
@@ -242,4 +241,27 @@ func TestTargets(t *testing.T) {
 			t.Fatalf("after the connection ended: %v", o.phones.Targets(branch))
 		}
 	}
+}
+
+// A phone that leaves the offer to the switch: the callee is offered all that we support, the caller what the callee took.
+// Our phone's ACK has no answer, and so the call ends.
+func TestCallWithoutAnOffer(t *testing.T) {
+	o := newOffice(t)
+	ann, bob := o.phone("ann", sip.UDP), o.phone("bob", sip.TCP).registered()
+	o.begins(o.connect(func() []call.Target { return o.phones.Targets(designation.Branch{Device: "dv_bob"}) }))
+	caller := ann.dial("1002", "")
+	callee := <-bob.calls
+	callee.do(func(d *sip.Dialog) {
+		if offer := string(d.SDP()); !strings.Contains(offer, "RTP/AVP 0 8 9 96 101") {
+			t.Errorf("offered %q", offer)
+		}
+		d.Answer([]byte(speech))
+	})
+	if ok := expect[sip.Answered](caller); !strings.Contains(string(ok.SDP), "RTP/AVP 8\r\n") {
+		t.Errorf("offered %q", ok.SDP)
+	}
+	if e := expect[sip.HungUp](caller); e.Cause.SIP != 488 {
+		t.Errorf("hung up with %+v", e.Cause)
+	}
+	expect[sip.HungUp](callee)
 }
