@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Bounds of a run.
+const (
+	readBuffer = 8 << 20                 // of the socket
+	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
+	patience   = 1500 * time.Millisecond // without any progress, when all is sent: what is not done is lost
+)
+
+// state is how far a unit is.
+type state uint8
+
+const (
+	idle state = iota
+	sent
+	authorized
+	ending
+	done
+)
+
+// scenario is one kind of unit of work.
+type scenario interface {
+	// begin sends the first message of a unit.
+	begin(l *load, i int)
+	// response handles an answer to a unit's request; units of another run are told apart by the token of the Call-ID.
+	response(l *load, i int, m message)
+	name() string
+}
+
+// load is every phone of a run at one socket. It belongs to one goroutine.
+type load struct {
+	conn   *net.UDPConn
+	own    netip.AddrPort
+	server netip.AddrPort
+	units  []state
+	done   int
+	refuse map[string]int // final answers that nobody wants, by their first line
+	err    error          // the first of the socket
+	out    []byte
+}
+
+// outcome is what became of a run.
+type outcome struct {
+	units, lost int
+	refused     map[string]int
+}
+
+func newLoad(server netip.AddrPort) (*load, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetReadBuffer(readBuffer); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	own, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	return &load{conn: conn, own: own, server: server, out: make([]byte, 0, 4096)}, err
+}
+
+func (l *load) close() { _ = l.conn.Close() } // a UDP socket holds nothing back
+
+// run begins n units at a rate and returns when all are done or nothing more happens.
+func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcome, error) {
+	l.units, l.done, l.refuse = make([]state, n), 0, map[string]int{}
+	buffer := make([]byte, 64<<10)
+	began, next := time.Now(), 0
+	last, lastDone := began, 0
+	for l.done < n && l.err == nil {
+		now := time.Now()
+		for due := min(n, 1+int(now.Sub(began).Seconds()*rate)); next < due; next++ {
+			l.units[next] = sent
+			s.begin(l, next)
+			last = now
+		}
+		if l.done != lastDone {
+			last, lastDone = now, l.done
+		}
+		if ctx.Err() != nil {
+			return outcome{}, ctx.Err()
+		}
+		if next == n && now.Sub(last) > patience {
+			break
+		}
+		if err := l.conn.SetReadDeadline(now.Add(turn)); err != nil {
+			return outcome{}, err
+		}
+		size, from, err := l.conn.ReadFromUDPAddrPort(buffer)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		case err != nil:
+			return outcome{}, err
+		default:
+			l.handle(s, message(buffer[:size]), from)
+		}
+	}
+	return outcome{units: n, lost: n - l.done, refused: l.refuse}, l.err
+}
+
+// handle takes one message: an answer to the caller, or a request to the callee.
+func (l *load) handle(s scenario, m message, from netip.AddrPort) {
+	if !m.response() {
+		l.callee(m, from)
+		return
+	}
+	unit, token, _ := bytes.Cut(m.header("Call-ID"), []byte("-"))
+	i, err := strconv.Atoi(string(unit))
+	if err != nil || string(token) != s.name() || i >= len(l.units) {
+		return // of an earlier run
+	}
+	s.response(l, i, m)
+}
+
+// finish counts a unit that is done.
+func (l *load) finish(i int) {
+	if l.units[i] != done {
+		l.units[i] = done
+		l.done++
+	}
+}
+
+// refused notes an answer that ends a unit badly.
+func (l *load) refused(m message) { l.refuse[string(m.firstLine())]++ }
+
+// send sends one message to an address.
+func (l *load) send(to netip.AddrPort, format string, args ...any) {
+	l.out = fmt.Appendf(l.out[:0], format, args...)
+	if _, err := l.conn.WriteToUDPAddrPort(l.out, to); err != nil && l.err == nil {
+		l.err = err
+	}
+}
