@@ -1,6 +1,6 @@
 // Command bench measures Strowger beside Kamailio on one machine: the real programs, the same load, in one run.
 //
-//	go run ./integration/bench            # some minutes; wants Linux, and kamailio installed
+//	go run ./integration/bench            # under three minutes; wants Linux, and kamailio installed
 //	go run ./integration/bench --quick    # a look that it works; its figures mean little
 //
 // The figure is CPU time for a unit of work, from the kernel's account of every thread of the server's processes. It is
