@@ -1,0 +1,146 @@
+package sip
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// accept takes connections until the listener is closed.
+func (e *Endpoint) accept(l net.Listener, transport string) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of file descriptors, most likely: connections must end first
+			e.cfg.Logger.Error("accept a SIP connection", "transport", transport, "error", err)
+			select {
+			case <-e.ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		if _, err := e.adopt(e.ctx, c, transport, true); err != nil {
+			c.Close()
+		}
+	}
+}
+
+// ServeStream carries SIP over a connection that exists, a stream of a link above all. Its remote address must be an
+// ip:port that no other stream of the endpoint has at the same time: it is the stream's name. It waits for Run.
+func (e *Endpoint) ServeStream(ctx context.Context, c net.Conn) (*Stream, error) {
+	return e.adopt(ctx, c, TCP, false)
+}
+
+// Dial opens a connection over TCP, or over TLS with its configuration. It waits for Run.
+func (e *Endpoint) Dial(ctx context.Context, transport, addr string, cfg *tls.Config) (*Stream, error) {
+	var c net.Conn
+	var err error
+	switch transport {
+	case TCP:
+		c, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+	case TLS:
+		c, err = (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", addr)
+	default:
+		err = fmt.Errorf("transport %q has no connections", transport)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dial SIP at %s: %w", addr, err)
+	}
+	return e.adopt(ctx, c, transport, false)
+}
+
+// adopt gives a connection to sipgo and returns when it can be sent to.
+func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, accepted bool) (*Stream, error) {
+	select {
+	case <-e.running:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s, err := newStream(c, transport, &e.tally)
+	if err != nil {
+		return nil, err
+	}
+	if s.accepted = accepted; accepted {
+		s.trial = newTrial(e.cfg.Trial)
+	}
+	if err := e.admit(s); err != nil {
+		return nil, err
+	}
+	if !e.spawn(func() {
+		s.write()
+		e.mu.Lock()
+		e.leave(s)
+		e.mu.Unlock()
+	}) {
+		return nil, errClosed
+	}
+	select {
+	case e.streams[transport].conns <- wire{s}:
+		<-s.begun
+		return s, nil
+	case <-e.ctx.Done():
+		_ = s.fail(errClosed)
+	case <-ctx.Done():
+		_ = s.fail(ctx.Err())
+	}
+	return nil, s.err
+}
+
+// admit enters a stream into the table.
+func (e *Endpoint) admit(s *Stream) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.open) >= maxStreams {
+		e.tally.add(dropStreams)
+		return fmt.Errorf("%d SIP connections are open, no more are taken", maxStreams)
+	}
+	if e.open[s.peer] != nil {
+		return fmt.Errorf("a SIP stream with %s is open already", s.peer)
+	}
+	if from := s.peer.Addr.Addr(); s.accepted {
+		if e.crowded(from) {
+			e.tally.add(dropStreams)
+			return fmt.Errorf("%s has %d SIP connections, no more are taken from there", from, e.cfg.MaxPerSource)
+		}
+		e.sources[from]++
+	}
+	e.open[s.peer] = s
+	return nil
+}
+
+// Connected says whether a peer can be sent to: a stream only while it is open, since only its owner opens another.
+func (e *Endpoint) Connected(p Peer) bool {
+	if !p.reliable() {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.open[p] != nil
+}
+
+// listener hands connections to sipgo.
+type listener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newListener() *listener {
+	return &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error   { close(l.closed); return nil }
+func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
