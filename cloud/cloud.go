@@ -126,7 +126,7 @@ func (c *instance) serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if c.health, err = health.Listen(c.cfg.Metrics, c.log); err != nil {
+	if c.health, err = health.Listen(c.cfg.Metrics, c.cfg.Pprof, c.log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	if err := c.exchange.Start(ctx); err != nil {

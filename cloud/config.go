@@ -25,6 +25,7 @@ type Config struct {
 	NATS      []string `help:"Use these external NATS servers, a cluster if several, in place of an embedded one; --fabric-config writes their configuration. Several cloud instances then share them and a PostgreSQL database." name:"nats" placeholder:"HOST:PORT"`
 	Public    []string `help:"Where switches reach the servers of --nats, if elsewhere than the cloud does." name:"nats-public" placeholder:"HOST:PORT"`
 	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
+	Pprof     bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the cloud serves; may be nil

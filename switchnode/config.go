@@ -32,6 +32,7 @@ type Config struct {
 	Link    string   `help:"Listen here for other switches, UDP. Default: ${default}." default:":7443" placeholder:"ADDR"`
 	RTP     string   `help:"UDP ports for the audio of phones, FIRST-LAST. Default: ${default}." default:"20000-29999" name:"rtp" placeholder:"RANGE"`
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
+	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil

@@ -209,7 +209,7 @@ func (n *node) listen() error {
 		return fmt.Errorf("listen for other switches: %w; choose another address with --link", err)
 	}
 	n.started.Link = netip.AddrPortFrom(n.host, n.endpoint.Addr().Port())
-	if n.health, err = health.Listen(n.Metrics, n.log); err != nil {
+	if n.health, err = health.Listen(n.Metrics, n.Pprof, n.log); err != nil {
 		return err
 	}
 	n.started.Metrics = n.health.Addr()

@@ -1,5 +1,5 @@
-// Package health serves what those who run a node look at: /healthz (the process lives), /readyz (it takes work) and
-// /metrics (Prometheus). Liveness never looks at anything else: a database that is away must not get the process killed.
+// Package health serves what those who run a node look at: /healthz (the process lives), /readyz (it takes work), /metrics
+// (Prometheus) and, when asked to, /debug/pprof/ (profiles of the running process). Liveness never looks at anything else: a database that is away must not get the process killed.
 package health
 
 import (
@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
@@ -22,12 +23,16 @@ type Server struct {
 	listener net.Listener // nil: nowhere
 	registry *prometheus.Registry
 	ready    atomic.Bool
+	profiles bool
 	log      *slog.Logger
 }
 
-// Listen binds the address, "host:port"; empty is nowhere.
-func Listen(addr string, log *slog.Logger) (*Server, error) {
-	s := &Server{registry: prometheus.NewRegistry(), log: log}
+// Listen binds the address, "host:port"; empty is nowhere. With profiles it serves those too.
+func Listen(addr string, profiles bool, log *slog.Logger) (*Server, error) {
+	s := &Server{registry: prometheus.NewRegistry(), profiles: profiles, log: log}
+	if profiles && addr == "" {
+		return nil, errors.New("profiles are served with the metrics: give --metrics an address, or leave out --pprof")
+	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if addr == "" {
 		return s, nil
@@ -78,6 +83,15 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	if s.profiles {
+		// Not pprof.Cmdline: the command line may hold an enrolment code.
+		mux.HandleFunc("GET /debug/pprof/{$}", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		for _, kind := range []string{"allocs", "goroutine", "heap"} {
+			mux.Handle("GET /debug/pprof/"+kind, pprof.Handler(kind))
+		}
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nothing to save
 	defer stop()

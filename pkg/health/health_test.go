@@ -16,7 +16,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func listen(t *testing.T, addr string) *Server {
 	t.Helper()
-	s, err := Listen(addr, slog.New(slog.DiscardHandler))
+	return listenWith(t, addr, false)
+}
+
+func listenWith(t *testing.T, addr string, profiles bool) *Server {
+	t.Helper()
+	s, err := Listen(addr, profiles, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +102,7 @@ func TestNowhere(t *testing.T) {
 
 func TestAddressIsTaken(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
-	if _, err := Listen(s.Addr(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--metrics") {
+	if _, err := Listen(s.Addr(), false, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--metrics") {
 		t.Errorf("error %v does not say what to do", err)
 	}
 	if err := s.Close(); err != nil {
@@ -105,5 +110,23 @@ func TestAddressIsTaken(t *testing.T) {
 	}
 	if err := s.Run(t.Context()); err == nil {
 		t.Error("a closed server served")
+	}
+}
+
+// Profiles are there when asked for only, and the command line, which may hold a secret, never is.
+func TestProfiles(t *testing.T) {
+	s, without := listenWith(t, "127.0.0.1:0", true), listen(t, "127.0.0.1:0")
+	run(t, s)
+	run(t, without)
+	for path, want := range map[string]int{"": 200, "heap": 200, "goroutine": 200, "profile?seconds=1": 200, "cmdline": 404} {
+		if got, _ := get(t, s, "/debug/pprof/"+path); got != want {
+			t.Errorf("%q answers %d, want %d", path, got, want)
+		}
+		if got, _ := get(t, without, "/debug/pprof/"+path); got != 404 {
+			t.Errorf("%q answers %d without --pprof, want 404", path, got)
+		}
+	}
+	if _, err := Listen("", true, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--metrics") {
+		t.Errorf("profiles without an address: error %v does not say what to do", err)
 	}
 }
