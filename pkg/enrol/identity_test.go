@@ -3,17 +3,13 @@ package enrol
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io/fs"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,56 +17,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/trust"
+	"strowger/pkg/trust/trusttest"
 )
 
 // cloud is a server that enrols whoever comes, as its fields say.
 type cloud struct {
 	*httptest.Server
-	rootKey, interKey *ecdsa.PrivateKey
-	root, inter       *x509.Certificate
-	name              trust.Name                     // of the certificates that it makes
-	answer            func(*Response)                // nil: as it should be
-	refuse            func(http.ResponseWriter) bool // nil: never
-	requests          []Request
-}
-
-func certify(t testing.TB, template, parent *x509.Certificate, pub any, key *ecdsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	template.SerialNumber = big.NewInt(1)
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	template.BasicConstraintsValid = true
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	root, inter *trusttest.Authority
+	name        trust.Name                     // of the certificates that it makes
+	answer      func(*Response)                // nil: as it should be
+	refuse      func(http.ResponseWriter) bool // nil: never
+	requests    []Request
 }
 
 func newCloud(t testing.TB) *cloud {
 	t.Helper()
-	c := &cloud{rootKey: newKey(t), interKey: newKey(t), name: trust.Name{Org: "org_a", Kind: trust.Switch, ID: "sw_x"}}
-	ca := func(name string) *x509.Certificate {
-		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
-	}
-	c.root = certify(t, ca("root"), ca("root"), &c.rootKey.PublicKey, c.rootKey)
-	c.inter = certify(t, ca("inter"), c.root, &c.interKey.PublicKey, c.rootKey)
+	root := trusttest.NewRoot(t)
+	c := &cloud{root: root, inter: root.Intermediate(t, "inter"), name: trust.Name{Org: "org_a", Kind: trust.Switch, ID: "sw_x"}}
 	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.refuse != nil && c.refuse(w) {
 			return
@@ -100,12 +66,12 @@ func (c *cloud) identity(t testing.TB, q Request) Response {
 		t.Error(err)
 		return Response{}
 	}
-	return Response{Info: Info{Org: "org_a", Node: "sw_x", Kind: trust.Switch}, Chain: c.chain(t, csr.PublicKey), Root: string(pemOf(c.root))}
+	return Response{Info: Info{Org: "org_a", Node: "sw_x", Kind: trust.Switch}, Chain: c.chain(t, csr.PublicKey), Root: string(pemOf(c.root.Cert))}
 }
 
 func (c *cloud) chain(t testing.TB, pub any) string {
-	leaf := certify(t, &x509.Certificate{URIs: []*url.URL{c.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, c.inter, pub, c.interKey)
-	return string(pemOf(leaf)) + string(pemOf(c.inter))
+	leaf := c.inter.Sign(t, &x509.Certificate{URIs: []*url.URL{c.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, pub)
+	return string(pemOf(leaf)) + string(pemOf(c.inter.Cert))
 }
 
 func (c *cloud) code() string {
@@ -124,7 +90,7 @@ func TestEnrolKeepsTheIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := Load(dir)
-	if err != nil || got.Node != "sw_x" || !got.Key.Equal(id.Key) || !got.SigningKey.Equal(id.SigningKey) || !got.Root.Equal(c.root) {
+	if err != nil || got.Node != "sw_x" || !got.Key.Equal(id.Key) || !got.SigningKey.Equal(id.SigningKey) || !got.Root.Equal(c.root.Cert) {
 		t.Errorf("loaded %+v, %v", got, err)
 	}
 	if crt := got.Certificate(); len(crt.Certificate) != 2 || crt.PrivateKey != got.Key {
@@ -167,14 +133,14 @@ func TestCutOffEnrolmentIsRepeated(t *testing.T) {
 }
 
 func TestEnrolRefusesWhatIsNotItsIdentity(t *testing.T) {
-	other, stranger := newCloud(t), newKey(t)
+	other, stranger := newCloud(t), trusttest.NewKey(t)
 	tests := map[string]struct {
 		change func(*cloud)
 		words  string
 	}{
 		"another key":  {func(c *cloud) { c.answer = func(r *Response) { r.Chain = c.chain(t, &stranger.PublicKey) } }, "another key"},
 		"another name": {func(c *cloud) { c.name.ID = "sw_y" }, "sw_y"},
-		"another root": {func(c *cloud) { c.answer = func(r *Response) { r.Root = string(pemOf(other.root)) } }, "unknown authority"},
+		"another root": {func(c *cloud) { c.answer = func(r *Response) { r.Root = string(pemOf(other.root.Cert)) } }, "unknown authority"},
 		"no root":      {func(c *cloud) { c.answer = func(r *Response) { r.Root = "" } }, "no certificate"},
 		"leaf only":    {func(c *cloud) { c.answer = func(r *Response) { r.Chain = firstBlock(r.Chain) } }, "1 certificates"},
 		"garbage": {func(c *cloud) {
@@ -249,7 +215,7 @@ func TestRenewedKeepsTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := id.Renewed(c.chain(t, &newKey(t).PublicKey)); err == nil {
+	if _, err := id.Renewed(c.chain(t, &trusttest.NewKey(t).PublicKey)); err == nil {
 		t.Error("took a certificate for another key")
 	}
 	next, err := id.Renewed(c.chain(t, &id.Key.PublicKey))
@@ -299,7 +265,7 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add(200, []byte(`{"org":"org_a","node":"sw_x","kind":"switch","fabric":["tls://192.0.2.1:4222"],"chain":"","root":""}`))
 	f.Add(409, []byte(`{"code":"used","detail":"used at 12:00"}`))
 	f.Add(502, []byte("<html>"))
-	id := &Identity{Key: newKey(f)}
+	id := &Identity{Key: trusttest.NewKey(f)}
 	f.Fuzz(func(t *testing.T, status int, reply []byte) {
 		r, err := decodeReply(status, reply)
 		if err == nil && (status < 200 || status > 299) {

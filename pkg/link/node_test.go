@@ -3,17 +3,10 @@ package link
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,89 +18,22 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/trust"
+	"strowger/pkg/trust/trusttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// issuer is a certificate authority: an installation root, or an organization's intermediate.
-type issuer struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// issue signs a template; without an issuer the certificate signs itself.
-func (i *issuer) issue(t testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	}
-	parent, signer := template, key
-	if i != nil {
-		parent, signer = i.cert, i.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert
-}
-
-func (i *issuer) authority(t testing.TB, name string) *issuer {
-	t.Helper()
-	key := newKey(t)
-	return &issuer{key: key, cert: i.issue(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}, key)}
-}
-
-func (i *issuer) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(i.cert)
-	return p
-}
-
-// node issues the certificate of a node, with its chain.
-func (i *issuer) node(t testing.TB, name trust.Name, change func(*x509.Certificate)) tls.Certificate {
-	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: name.ID},
-		URIs:        []*url.URL{name.URI()},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	if change != nil {
-		change(template)
-	}
-	leaf := i.issue(t, template, key)
-	return tls.Certificate{Certificate: [][]byte{leaf.Raw, i.cert.Raw}, PrivateKey: key, Leaf: leaf}
-}
-
 // org is an installation with one organization.
 type org struct {
 	id           string
-	root, issuer *issuer
+	root, issuer *trusttest.Authority
 }
 
 func newOrg(t testing.TB) *org {
 	t.Helper()
-	root := (*issuer)(nil).authority(t, "root")
+	root := trusttest.NewRoot(t)
 	o := &org{id: ident.New(ident.Organization), root: root}
-	o.issuer = root.authority(t, o.id)
+	o.issuer = root.Intermediate(t, o.id)
 	return o
 }
 
@@ -137,13 +63,13 @@ func (n *node) kill(t testing.TB) {
 func (o *org) config(t testing.TB) Config {
 	t.Helper()
 	name := o.name()
-	cert := o.issuer.node(t, name, nil)
+	cert := o.issuer.Node(t, name, nil)
 	return Config{
 		Addr:        "127.0.0.1:0",
 		Name:        name,
 		Boot:        ident.New(ident.Boot),
 		Certificate: func() tls.Certificate { return cert },
-		Roots:       o.root.pool(),
+		Roots:       o.root.Pool(),
 		Authorize:   func(trust.Name, string, bool) error { return nil },
 		Logger:      slog.New(slog.DiscardHandler),
 	}

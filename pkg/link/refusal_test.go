@@ -23,7 +23,7 @@ import (
 func TestRefusals(t *testing.T) {
 	o := newOrg(t)
 	other := &org{id: ident.New(ident.Organization), root: o.root}
-	other.issuer = o.root.authority(t, other.id)
+	other.issuer = o.root.Intermediate(t, other.id)
 	with := func(cert tls.Certificate) func(*Config) {
 		return func(c *Config) { c.Certificate = func() tls.Certificate { return cert } }
 	}
@@ -39,22 +39,22 @@ func TestRefusals(t *testing.T) {
 		code              errs.Code
 	}{
 		// It finds first that the listener was issued by another intermediate than itself.
-		{name: "dialler of an unknown CA", dialler: with(newOrg(t).issuer.node(t, o.name(), nil)), code: errs.WrongOrganization},
-		{name: "listener of an unknown CA", listener: with(newOrg(t).issuer.node(t, self, nil)), code: errs.Unauthenticated},
-		{name: "listener of another organization", listener: with(other.issuer.node(t, other.name(), nil)), code: errs.WrongOrganization},
-		{name: "another organization's intermediate in our name", listener: with(other.issuer.node(t, self, nil)), code: errs.WrongOrganization},
-		{name: "listener without a node's name", listener: with(o.issuer.node(t, self, func(c *x509.Certificate) { c.URIs = nil })), code: errs.Invalid},
-		{name: "listener with a web name", listener: with(o.issuer.node(t, self, func(c *x509.Certificate) {
+		{name: "dialler of an unknown CA", dialler: with(newOrg(t).issuer.Node(t, o.name(), nil)), code: errs.WrongOrganization},
+		{name: "listener of an unknown CA", listener: with(newOrg(t).issuer.Node(t, self, nil)), code: errs.Unauthenticated},
+		{name: "listener of another organization", listener: with(other.issuer.Node(t, other.name(), nil)), code: errs.WrongOrganization},
+		{name: "another organization's intermediate in our name", listener: with(other.issuer.Node(t, self, nil)), code: errs.WrongOrganization},
+		{name: "listener without a node's name", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) { c.URIs = nil })), code: errs.Invalid},
+		{name: "listener with a web name", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.URIs = []*url.URL{{Scheme: "https", Host: "example.org"}}
 		})), code: errs.Invalid},
-		{name: "a bridge", listener: with(o.issuer.node(t, trust.Name{Org: o.id, Kind: trust.Bridge, ID: ident.New(ident.Bridge)}, nil)), code: errs.Forbidden},
-		{name: "not for servers", listener: with(o.issuer.node(t, self, func(c *x509.Certificate) {
+		{name: "a bridge", listener: with(o.issuer.Node(t, trust.Name{Org: o.id, Kind: trust.Bridge, ID: ident.New(ident.Bridge)}, nil)), code: errs.Forbidden},
+		{name: "not for servers", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		})), code: errs.Unauthenticated},
-		{name: "not yet valid", listener: with(o.issuer.node(t, self, func(c *x509.Certificate) {
+		{name: "not yet valid", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 		})), code: errs.Unauthenticated},
-		{name: "issued by the root", listener: with(o.root.node(t, self, nil)), code: errs.WrongOrganization},
+		{name: "issued by the root", listener: with(o.root.Node(t, self, nil)), code: errs.WrongOrganization},
 		{name: "listener revoked", dialler: revoke(errs.Revoked), code: errs.Revoked},
 		{name: "dialler revoked", listener: revoke(errs.Revoked), code: errs.Revoked},
 		{name: "dialler not listed", listener: revoke(errs.Forbidden), code: errs.Forbidden},
@@ -83,9 +83,9 @@ func TestListenerRefusesStrangers(t *testing.T) {
 	o, stranger := newOrg(t), newOrg(t)
 	y := start(t, o.config(t))
 	for name, cert := range map[string]tls.Certificate{
-		"unknown CA":      stranger.issuer.node(t, o.name(), nil),
-		"no node":         o.issuer.node(t, o.name(), func(c *x509.Certificate) { c.URIs = nil }),
-		"not for clients": o.issuer.node(t, o.name(), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }),
+		"unknown CA":      stranger.issuer.Node(t, o.name(), nil),
+		"no node":         o.issuer.Node(t, o.name(), func(c *x509.Certificate) { c.URIs = nil }),
+		"not for clients": o.issuer.Node(t, o.name(), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }),
 		"the node itself": y.cfg.Certificate(),
 		"no certificate":  {},
 	} {
@@ -111,7 +111,7 @@ func TestListenerRefusesStrangers(t *testing.T) {
 func TestHandshakeTakesNothingLess(t *testing.T) {
 	o := newOrg(t)
 	y := start(t, o.config(t))
-	cert := o.issuer.node(t, o.name(), nil)
+	cert := o.issuer.Node(t, o.name(), nil)
 	for name, change := range map[string]func(*tls.Config){
 		"classical key exchange": func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519} },
 		"another protocol":       func(c *tls.Config) { c.NextProtos = []string{"h3"} },
@@ -145,7 +145,7 @@ func TestPinMismatch(t *testing.T) {
 func TestExpiredCertificateLinksWhileListed(t *testing.T) {
 	o := newOrg(t)
 	cfg := o.config(t)
-	expired := o.issuer.node(t, cfg.Name, func(c *x509.Certificate) {
+	expired := o.issuer.Node(t, cfg.Name, func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
 	})
 	cfg.Certificate = func() tls.Certificate { return expired }
@@ -158,7 +158,7 @@ func TestRenewalKeepsTheKey(t *testing.T) {
 	o := newOrg(t)
 	cfg := o.config(t)
 	var current atomic.Pointer[tls.Certificate]
-	first := o.issuer.node(t, cfg.Name, nil)
+	first := o.issuer.Node(t, cfg.Name, nil)
 	current.Store(&first)
 	cfg.Certificate = func() tls.Certificate { return *current.Load() }
 	x, y := start(t, o.config(t)), start(t, cfg)
@@ -168,10 +168,10 @@ func TestRenewalKeepsTheKey(t *testing.T) {
 	if !ok {
 		t.Fatalf("key is %T", first.PrivateKey)
 	}
-	leaf := o.issuer.issue(t, &x509.Certificate{
+	leaf := o.issuer.Sign(t, &x509.Certificate{
 		URIs: first.Leaf.URIs, ExtKeyUsage: first.Leaf.ExtKeyUsage, NotBefore: first.Leaf.NotBefore, NotAfter: first.Leaf.NotAfter.Add(time.Hour),
-	}, key)
-	renewed := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw, o.issuer.cert.Raw}}
+	}, key.Public())
+	renewed := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw, o.issuer.Cert.Raw}}
 	current.Store(&renewed)
 
 	c, err := x.Connect(t.Context(), to)
@@ -232,7 +232,7 @@ func TestBadGreetings(t *testing.T) {
 	cfg.Times.Opener = 100 * time.Millisecond
 	y := start(t, cfg)
 	name := o.name()
-	cert := o.issuer.node(t, name, nil)
+	cert := o.issuer.Node(t, name, nil)
 	control := string(encodeLine(opener{Stream: streamControl, V: version}))
 	for what, text := range map[string]string{
 		"silence":          "",

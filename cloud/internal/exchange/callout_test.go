@@ -2,16 +2,11 @@ package exchange
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +18,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/trust"
+	"strowger/pkg/trust/trusttest"
 )
 
 // rig is an exchange that is not started, with one switch, and a server that asks about it.
@@ -43,10 +39,9 @@ func newRig(t *testing.T) *rig {
 		name: trust.Name{Org: ident.New(ident.Organization), Kind: trust.Switch, ID: ident.New(ident.Switch)},
 		site: ident.New(ident.Site), now: time.Now(), notAfter: time.Now().Add(time.Hour).Truncate(time.Second),
 	}
-	root, rootKey := r.issue(t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true}, nil, nil)
-	middle, middleKey := r.issue(t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true}, root, rootKey)
-	leaf, _ := r.issue(t, &x509.Certificate{URIs: []*url.URL{r.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
-		middle, middleKey)
+	root := trusttest.NewRoot(t)
+	middle := root.Intermediate(t, r.name.Org)
+	leaf := middle.Node(t, r.name, func(c *x509.Certificate) { c.NotAfter = r.notAfter }).Leaf
 	r.chain = jwt.StringList{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))}
 	seed, err := NewSeed()
 	if err != nil {
@@ -57,9 +52,9 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.x, err = New(Config{
-		Listen: "127.0.0.1:0", TLS: &tls.Config{MinVersion: tls.VersionTLS13}, Root: root, Keys: keys, Instance: "cl_1",
+		Listen: "127.0.0.1:0", TLS: &tls.Config{MinVersion: tls.VersionTLS13}, Root: root.Cert, Keys: keys, Instance: "cl_1",
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return r.now },
-		Intermediate: func(context.Context, string) (*x509.Certificate, error) { return middle, nil },
+		Intermediate: func(context.Context, string) (*x509.Certificate, error) { return middle.Cert, nil },
 		Check:        func(context.Context, trust.Name, string) (string, error) { return r.site, r.check },
 	})
 	if err != nil {
@@ -69,29 +64,6 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	return r
-}
-
-func (r *rig) issue(t *testing.T, template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), r.now.Add(-time.Hour), r.notAfter
-	template.SubjectKeyId = []byte(ident.New(ident.Request))
-	if parent == nil {
-		parent, parentKey = template, key
-	}
-	template.Subject.CommonName = string(template.SubjectKeyId)
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
 }
 
 // ask gives the callout's answer, nil for silence.

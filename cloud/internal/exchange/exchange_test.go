@@ -18,6 +18,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/trust"
+	"strowger/pkg/trust/trusttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,12 +28,12 @@ const wait = 20 * time.Second
 
 // installation is a registry with its CAs and the exchange in front of it.
 type installation struct {
-	root  *ca
+	root  *trusttest.Authority
 	keys  exchange.Keys
 	tls   *tls.Config
 	log   *lines
 	mu    sync.Mutex
-	orgs  map[string]*ca
+	orgs  map[string]*trusttest.Authority
 	nodes map[trust.Name]*node
 }
 
@@ -47,9 +48,8 @@ type node struct {
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	var none *ca
-	in := &installation{root: none.newCA(t, "root"), orgs: map[string]*ca{}, nodes: map[trust.Name]*node{}, log: &lines{}}
-	in.tls = in.root.server(t)
+	in := &installation{root: trusttest.NewRoot(t), orgs: map[string]*trusttest.Authority{}, nodes: map[trust.Name]*node{}, log: &lines{}}
+	in.tls = serverTLS(t, in.root)
 	seed, err := exchange.NewSeed()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func newInstallation(t *testing.T) *installation {
 func (in *installation) organization(t *testing.T) string {
 	t.Helper()
 	org := ident.New(ident.Organization)
-	in.orgs[org] = in.root.newCA(t, org)
+	in.orgs[org] = in.root.Intermediate(t, org)
 	return org
 }
 
@@ -71,7 +71,7 @@ func (in *installation) organization(t *testing.T) string {
 func (in *installation) enrol(t *testing.T, org string) *node {
 	t.Helper()
 	n := &node{name: trust.Name{Org: org, Kind: trust.Switch, ID: ident.New(ident.Switch)}, site: ident.New(ident.Site)}
-	n.tls = in.orgs[org].node(t, in.root, n.name, time.Time{})
+	n.tls = nodeTLS(t, in.root, in.orgs[org], n.name, time.Time{})
 	n.keyHash = keyHash(n.tls)
 	in.nodes[n.name] = n
 	return n
@@ -79,7 +79,7 @@ func (in *installation) enrol(t *testing.T, org string) *node {
 
 func (in *installation) intermediate(_ context.Context, org string) (*x509.Certificate, error) {
 	if ca, ok := in.orgs[org]; ok {
-		return ca.cert, nil
+		return ca.Cert, nil
 	}
 	return nil, errs.New(errs.NotFound, "no organization %s", org)
 }
@@ -107,7 +107,7 @@ func (in *installation) revoke(n *node) {
 
 func (in *installation) config(listen string) exchange.Config {
 	return exchange.Config{
-		Listen: listen, TLS: in.tls, Root: in.root.cert, Keys: in.keys, Instance: ident.New(ident.Cloud),
+		Listen: listen, TLS: in.tls, Root: in.root.Cert, Keys: in.keys, Instance: ident.New(ident.Cloud),
 		Logger: slog.New(slog.NewTextHandler(in.log, nil)), Intermediate: in.intermediate, Check: in.check,
 	}
 }
@@ -156,7 +156,7 @@ func onEach(t *testing.T, test func(*testing.T, *installation, func(exchange.Con
 			in := newInstallation(t)
 			servers := in.servers(t, size)
 			test(t, in, func(cfg exchange.Config) running {
-				cfg.Listen, cfg.TLS, cfg.Servers, cfg.ClientTLS = "", nil, servers[:1], in.root.client(t)
+				cfg.Listen, cfg.TLS, cfg.Servers, cfg.ClientTLS = "", nil, servers[:1], clientTLS(t, in.root)
 				x, _ := run(t, cfg)
 				x.servers = servers[size-1:]
 				return x
@@ -370,8 +370,7 @@ func refusedCertificates(t *testing.T, in *installation, start func(exchange.Con
 	x := start(in.config("127.0.0.1:0"))
 	org := in.organization(t)
 	n, foreign := in.enrol(t, org), in.organization(t)
-	var none *ca
-	stranger := none.newCA(t, "another root")
+	stranger := trusttest.NewRoot(t)
 	revoked := in.enrol(t, org)
 	in.revoke(revoked)
 	without := n.tls.Clone()
@@ -388,16 +387,16 @@ func refusedCertificates(t *testing.T, in *installation, start func(exchange.Con
 		log  string // what the cloud says
 	}{
 		{"no certificate", n.name, without, "TLS handshake error"},
-		{"another root", n.name, stranger.newCA(t, org).node(t, in.root, n.name, time.Time{}), "TLS handshake error"},
-		{"expired", n.name, in.orgs[org].node(t, in.root, n.name, time.Now().Add(-time.Minute)), "TLS handshake error"},
-		{"issued by another organization", n.name, in.orgs[foreign].node(t, in.root, n.name, time.Time{}), "code=unauthenticated"},
-		{"issued by the root itself", n.name, in.root.node(t, in.root, n.name, time.Time{}), "code=unauthenticated"},
-		{"another key", n.name, in.orgs[org].node(t, in.root, n.name, time.Time{}), "code=forbidden"},
+		{"another root", n.name, nodeTLS(t, in.root, stranger.Intermediate(t, org), n.name, time.Time{}), "TLS handshake error"},
+		{"expired", n.name, nodeTLS(t, in.root, in.orgs[org], n.name, time.Now().Add(-time.Minute)), "TLS handshake error"},
+		{"issued by another organization", n.name, nodeTLS(t, in.root, in.orgs[foreign], n.name, time.Time{}), "code=unauthenticated"},
+		{"issued by the root itself", n.name, nodeTLS(t, in.root, in.root, n.name, time.Time{}), "code=unauthenticated"},
+		{"another key", n.name, nodeTLS(t, in.root, in.orgs[org], n.name, time.Time{}), "code=forbidden"},
 		{"revoked", revoked.name, revoked.tls, "code=revoked"},
-		{"not enrolled", unknown, in.orgs[org].node(t, in.root, unknown, time.Time{}), "code=not-found"},
-		{"unknown organization", nowhere, in.orgs[org].node(t, in.root, nowhere, time.Time{}), "code=not-found"},
-		{"a bridge", bridge, in.orgs[org].node(t, in.root, bridge, time.Time{}), "code=forbidden"},
-		{"a wildcard for an id", wild, in.orgs[org].node(t, in.root, wild, time.Time{}), "code=unauthenticated"},
+		{"not enrolled", unknown, nodeTLS(t, in.root, in.orgs[org], unknown, time.Time{}), "code=not-found"},
+		{"unknown organization", nowhere, nodeTLS(t, in.root, in.orgs[org], nowhere, time.Time{}), "code=not-found"},
+		{"a bridge", bridge, nodeTLS(t, in.root, in.orgs[org], bridge, time.Time{}), "code=forbidden"},
+		{"a wildcard for an id", wild, nodeTLS(t, in.root, in.orgs[org], wild, time.Time{}), "code=unauthenticated"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			in.log.reset()

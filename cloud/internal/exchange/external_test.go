@@ -41,7 +41,7 @@ func (in *installation) servers(t *testing.T, n int) []string {
 func (in *installation) serve(t *testing.T, addresses []string, i int, edit func(string) string) *server.Server {
 	t.Helper()
 	dir := t.TempDir()
-	own := in.root.server(t).Certificates[0]
+	own := serverTLS(t, in.root).Certificates[0]
 	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func (in *installation) serve(t *testing.T, addresses []string, i int, edit func
 	c := exchange.ServerConfig{
 		Name: fmt.Sprintf("nats-%d", i+1), Address: addresses[i], Cluster: addresses,
 		Certificate: file("server.pem", "CERTIFICATE", own.Certificate[0]), Key: file("server-key.pem", "PRIVATE KEY", key),
-		Root: file("root.pem", "CERTIFICATE", in.root.cert.Raw),
+		Root: file("root.pem", "CERTIFICATE", in.root.Cert.Raw),
 	}
 	var text strings.Builder
 	if err := c.Write(&text, in.keys); err != nil {
@@ -118,7 +118,7 @@ func (l serverLines) Fatalf(format string, v ...any) { fmt.Fprintf(l.lines, form
 func (in *installation) external(t *testing.T, servers ...string) exchange.Config {
 	t.Helper()
 	c := in.config("")
-	c.TLS, c.Servers, c.ClientTLS = nil, servers, in.root.client(t)
+	c.TLS, c.Servers, c.ClientTLS = nil, servers, clientTLS(t, in.root)
 	return c
 }
 

@@ -2,17 +2,12 @@ package linkside
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +24,7 @@ import (
 	"strowger/pkg/sdp"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/trust"
+	"strowger/pkg/trust/trusttest"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/routing"
@@ -37,39 +33,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const orgID = "org_acme"
-
-// signer makes certificates of one installation with one organization.
-type signer struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func (s *signer) sign(t *testing.T, template *x509.Certificate) *signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, by := template, key
-	if s != nil {
-		parent, by = s.cert, s.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &signer{cert, key}
-}
-
-func authority() *x509.Certificate {
-	return &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-}
 
 // world is two switches, X and Y, that may link, and the key that signs session keys.
 type world struct {
@@ -97,8 +60,8 @@ type office struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	root := (*signer)(nil).sign(t, authority())
-	org := root.sign(t, authority())
+	root := trusttest.NewRoot(t)
+	org := root.Intermediate(t, orgID)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -108,20 +71,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) office(root, org *signer) *office {
+func (w *world) office(root, org *trusttest.Authority) *office {
 	w.t.Helper()
 	o := &office{
 		t: w.t, name: trust.Name{Org: orgID, Kind: trust.Switch, ID: ident.New(ident.Switch)}, boot: ident.New(ident.Boot),
 		streams: make(chan net.Conn, 64), begun: make(chan *session, 64),
 	}
-	node := org.sign(w.t, &x509.Certificate{
-		URIs: []*url.URL{o.name.URI()}, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	})
-	cert := tls.Certificate{Certificate: [][]byte{node.cert.Raw, org.cert.Raw}, PrivateKey: node.key, Leaf: node.cert}
-	o.keyHash = trust.CertKeyHash(node.cert.RawSubjectPublicKeyInfo)
-	roots := x509.NewCertPool()
-	roots.AddCert(root.cert)
+	cert := org.Node(w.t, o.name, nil)
+	o.keyHash = trust.CertKeyHash(cert.Leaf.RawSubjectPublicKeyInfo)
 	log := slog.New(slog.DiscardHandler)
 	var err error
 	if o.relay, err = media.NewRelay(media.Config{Bind: netip.MustParseAddr("127.0.0.1"), Logger: log, Now: time.Now}); err != nil {
@@ -138,7 +95,7 @@ func (w *world) office(root, org *signer) *office {
 		NameOf: func(id string) string { return id }, Logger: log,
 	})
 	o.endpoint, err = link.Listen(link.Config{
-		Addr: "127.0.0.1:0", Name: o.name, Boot: o.boot, Certificate: func() tls.Certificate { return cert }, Roots: roots,
+		Addr: "127.0.0.1:0", Name: o.name, Boot: o.boot, Certificate: func() tls.Certificate { return cert }, Roots: root.Pool(),
 		Authorize: func(trust.Name, string, bool) error { return nil },
 		OnSIP: func(c *link.Conn, s net.Conn) {
 			o.streams <- s
