@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"strowger/pkg/errs"
@@ -82,6 +83,21 @@ func (w *Writer) Answer(offer Session, d Description, at Local) ([]byte, []Forma
 	d.Direction = direction(d.Direction.Sends() && offer.Direction.Receives(),
 		d.Direction.Receives() && offer.Direction.Sends())
 	return w.write(d, formats, at), formats, nil
+}
+
+// Restore writes a body of this writer once more, under a new version: the peer refused what was offered since, and
+// the version that it saw last is never gone behind (RFC 3264, 8).
+func (w *Writer) Restore(body []byte) []byte {
+	if len(body) == 0 || bytes.Equal(body, w.last) {
+		return body
+	}
+	w.version++
+	lines := bytes.SplitAfterN(body, []byte("\r\n"), 3) // v=, o=, and the rest
+	origin := bytes.Fields(lines[1])
+	origin[2] = strconv.AppendUint(nil, w.version, 10)
+	lines[1] = append(bytes.Join(origin, []byte(" ")), "\r\n"...)
+	w.last = bytes.Join(lines, nil)
+	return bytes.Clone(w.last)
 }
 
 // payloadType finds the payload type of c that this leg used before and that is not taken in the same offer, else the

@@ -540,6 +540,20 @@ func TestOfferWhileInviteIsPending(t *testing.T) {
 	})
 }
 
+// A copy of the answer that comes while an offer of ours waits for its turn is acknowledged like any other.
+func TestCopyOfTheAnswerWhileAnOfferWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, invite := outgoingCall(t)
+		ok := replyTo(invite, 200, "theirs", "answer")
+		b.want("Answered", ok)
+		theirs, _ := b.theirs(sip.INVITE, 5, "one")
+		b.want("Offered", theirs)
+		b.d.Reoffer([]byte("ours"))
+		b.want("", ok)
+		b.wantSent("ACK ACK")
+	})
+}
+
 func TestNewOfferStandsForTheLateAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, x := incomingCall(t)

@@ -148,6 +148,10 @@ func (t *terms) learned(res *Response) {
 // Described returns our side of the session as the peer has it, nil before there is one.
 func (d *Dialog) Described() []byte { return d.terms.local }
 
+// Restate replaces our side of the session by a description that says the same, under a version that the peer has not
+// seen: after an offer that it refused, say. It is what refreshes repeat.
+func (d *Dialog) Restate(sdp []byte) { d.terms.local = sdp }
+
 // agree notes what both sides described, an empty one left out, and starts the session timer.
 func (d *Dialog) agree(local, remote []byte) {
 	d.terms.local = local

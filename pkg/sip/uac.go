@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -170,7 +171,7 @@ func (d *Dialog) answered(res *Response) {
 }
 
 func (d *Dialog) inviteAnswered(res *Response, seq uint32) {
-	if d.out == nil || d.out.req.CSeq().SeqNo != seq {
+	if d.out == nil || d.out.req == nil || d.out.req.CSeq().SeqNo != seq {
 		if res.IsSuccess() {
 			d.stray(res, seq)
 		}
@@ -204,6 +205,7 @@ func (d *Dialog) provisional(res *Response) {
 	d.out.provisional = true
 	d.cancel()
 	if d.state == early && res.StatusCode > 100 {
+		d.session.Remote = cmp.Or(sessionOf(res), d.session.Remote)
 		d.emit(Progress{Code: res.StatusCode, Reason: res.Reason, State: value(res, HeaderState), SDP: res.Body()})
 	}
 }

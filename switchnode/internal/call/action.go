@@ -24,7 +24,10 @@ type Start struct {
 }
 
 // Ring tells the caller that the callee is alerted: 180 without SDP (2-call-flows, "Offers and answers").
-type Ring struct{ Leg LegID }
+type Ring struct {
+	Leg       LegID
+	SessionID string // of the callee
+}
 
 // Accept answers the caller.
 type Accept struct {

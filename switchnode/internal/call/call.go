@@ -84,7 +84,7 @@ func (c *Call) Step(ev Event) []Action {
 	case Fired:
 		return c.fired(ev.Timer)
 	case Ringing:
-		return c.alerting(ev.Leg)
+		return c.alerting(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:
@@ -188,9 +188,9 @@ func (c *Call) fired(t Timer) []Action {
 	return []Action{Count{"timer of no branch"}}
 }
 
-func (c *Call) alerting(id LegID) []Action {
-	l := &c.legs[id]
-	if c.state != Trying || id == Caller || l.state != trying {
+func (c *Call) alerting(r Ringing) []Action {
+	l := &c.legs[r.Leg]
+	if c.state != Trying || r.Leg == Caller || l.state != trying {
 		// RFC 3261, 13.2.2.1: provisional responses repeat, and may arrive after the final one.
 		return []Action{Count{"late or repeated ringing"}}
 	}
@@ -198,7 +198,7 @@ func (c *Call) alerting(id LegID) []Action {
 	acts := []Action{note(ledger.Event{Kind: ledger.Ringing, Leg: l.id, Device: l.device})}
 	if !c.rung {
 		c.rung = true
-		acts = append(acts, Ring{Caller})
+		acts = append(acts, Ring{Caller, r.SessionID})
 	}
 	return acts
 }

@@ -62,8 +62,8 @@ func want(t *testing.T, c *Call, ev Event, expect ...string) {
 
 func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
 	c := ring(0, 0, 5*time.Second)
-	want(t, c, Ringing{1}, "note ringing", "call.Ring")
-	want(t, c, Ringing{2}, "note ringing")
+	want(t, c, Ringing{Leg: 1}, "note ringing", "call.Ring")
+	want(t, c, Ringing{Leg: 2}, "note ringing")
 	want(t, c, Answered{2, speech, ""}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
 	want(t, c, Refused{1, CauseOf(errs.CallerLeft, "")}, "note leg-ended")
 	want(t, c, HungUp{Caller, normal}, "note leg-ended", "hangup 2 normal", "note leg-ended", "note ended")
@@ -93,7 +93,7 @@ func TestNobodyRegistered(t *testing.T) {
 
 func TestNoAnswer(t *testing.T) {
 	c := ring(0)
-	c.Step(Ringing{1})
+	c.Step(Ringing{Leg: 1})
 	want(t, c, Fired{RingTimer}, "cancel 1 no-answer", "refuse 408", "note leg-ended", "note ended")
 }
 
@@ -118,11 +118,11 @@ func TestHoldAndResume(t *testing.T) {
 func TestUnexpectedEventsAreCounted(t *testing.T) {
 	c := ring(0)
 	c.Step(Answered{1, speech, ""})
-	want(t, c, Ringing{1}, "count late or repeated ringing")
+	want(t, c, Ringing{Leg: 1}, "count late or repeated ringing")
 	want(t, c, Answered{1, speech, ""}, "count answer of a leg that was not asked")
 	want(t, c, Cancelled{}, "count cancel after the final response")
 	want(t, c, Fired{RingTimer}, "count timer after the attempt")
-	want(t, c, Ringing{7}, "count event of no leg")
+	want(t, c, Ringing{Leg: 7}, "count event of no leg")
 	want(t, c, Planned{}, "count plan after the end")
 }
 

@@ -113,12 +113,13 @@ func CauseOfResponse(status int, phrase, refusal string, q850 int) ledger.Cause 
 }
 
 // relayed is what the other side is told in place of a status that was meant for this switch only: it can neither answer
-// a challenge (RFC 3261, 22.3 leaves that to proxies) nor follow a redirection without its Contact (21.3).
+// a challenge (RFC 3261, 22.3 leaves that to proxies) nor follow a redirection without its Contact (21.3), and it did not
+// cancel its call (21.4.25).
 func relayed(status int) int {
 	switch {
 	case status == 401 || status == 407:
 		return 403
-	case status < 400:
+	case status < 400, status == 487:
 		return 480
 	}
 	return status
@@ -133,12 +134,10 @@ func codeOfStatus(status int) errs.Code {
 		return errs.Busy
 	case 603, 607, 608: // RFC 8197: unwanted; RFC 8688: rejected
 		return errs.Declined
-	case 480, 410:
+	case 480, 410, 487: // of a branch that nobody cancelled, 487 is the phone's own way to give up
 		return errs.Offline
 	case 408, 504:
 		return errs.LegLost
-	case 487:
-		return errs.CallerLeft
 	case 488, 606, 415:
 		return errs.NoCommonCodec
 	case 482:

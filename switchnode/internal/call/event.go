@@ -38,7 +38,10 @@ type Branch struct {
 type Refusal struct{ Cause ledger.Cause }
 
 // Ringing says that a branch alerts its user.
-type Ringing struct{ Leg LegID }
+type Ringing struct {
+	Leg       LegID
+	SessionID string // of the callee (RFC 7989), "" if it sent none
+}
 
 // Answered says that a branch accepted the offer.
 type Answered struct {

@@ -123,7 +123,7 @@ func (p peer) possible(id LegID) []Event {
 			return append(evs, Cancelled{}, HungUp{id, normal})
 		}
 		if !p.rang {
-			evs = append(evs, Ringing{id})
+			evs = append(evs, Ringing{Leg: id})
 		}
 		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
 	case talking:
@@ -139,13 +139,13 @@ func (p peer) possible(id LegID) []Event {
 		}
 	case takingBack: // a provisional may still arrive, and the final may be the 487, a refusal that crossed or nothing
 		if !p.rang {
-			evs = append(evs, Ringing{id})
+			evs = append(evs, Ringing{Leg: id})
 		}
 		evs = append(evs, Refused{id, CauseOf(errs.CallerLeft, "")}, Lost{id, lost}, Closed{id})
 	case leaving:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost}, Closed{id})
 		if id != Caller && !p.rang {
-			evs = append(evs, Ringing{id})
+			evs = append(evs, Ringing{Leg: id})
 		}
 	}
 	return evs

@@ -15,7 +15,7 @@ import (
 func TestCallFromAdmissionToBye(t *testing.T) {
 	perform(t, func(s *scene) {
 		s.told(1, "start 1")
-		s.say(1, Ringing{1})
+		s.say(1, Ringing{Leg: 1})
 		s.say(1, Answered{1, speech, "ca11ee"})
 		s.say(Caller, Offered{Caller, holding})
 		s.say(1, OfferAccepted{1, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}})
@@ -167,7 +167,7 @@ func TestPlanAfterTheEnd(t *testing.T) {
 
 func TestRingTimeout(t *testing.T) {
 	perform(t, func(s *scene) {
-		s.say(1, Ringing{1})
+		s.say(1, Ringing{Leg: 1})
 		s.pass(59 * time.Second)
 		s.told(Caller, "call.Ring")
 		s.pass(time.Second)
@@ -294,7 +294,7 @@ func TestLegsThatNeverClose(t *testing.T) {
 
 func TestInputsThatConcernNobody(t *testing.T) {
 	perform(t, func(s *scene) {
-		if !s.session.PosterOf(7)(Ringing{7}) || !s.session.PosterOf(2)(Ringing{2}) {
+		if !s.session.PosterOf(7)(Ringing{Leg: 7}) || !s.session.PosterOf(2)(Ringing{Leg: 2}) {
 			t.Error("not taken")
 		}
 		synctest.Wait()

@@ -78,6 +78,7 @@ func (l *Leg) Do(a call.LegAction) {
 		l.agree(formats)
 		l.dialog.Invite(body)
 	case call.Ring:
+		l.dialog.SetSessionID(a.SessionID)
 		l.dialog.Progress(180, "Ringing")
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
@@ -167,7 +168,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Progress:
 		// 2-call-flows, "Honest ring-back": only a real 180 rings. Its SDP is not passed on: the anchor plays no media.
 		if ev.Code == 180 {
-			return call.Ringing{Leg: l.id}
+			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
 		}
 	case sip.Answered:
 		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
@@ -228,6 +229,7 @@ func (l *Leg) reofferAccepted(body []byte) call.Event {
 // challenges, redirects or has no reason to give is nothing to it (RFC 3261, 14.2: 488).
 func (l *Leg) reofferRefused(status int) call.Event {
 	l.port.SetLocal(l.agreed)
+	l.dialog.Restate(l.writer.Restore(l.dialog.Described()))
 	if status != 491 && (status < 500 || status > 599) {
 		status = 488
 	}

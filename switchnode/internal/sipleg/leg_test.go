@@ -15,9 +15,9 @@ import (
 func TestCallOfAPhone(t *testing.T) {
 	r := newRig(t)
 	r.called(body("3", "sendrecv", "8 0 101"))
-	r.do(call.Ring{Leg: 0})
-	if p := expect[sip.Progress](r.calls); p.Code != 180 || len(p.SDP) > 0 {
-		t.Errorf("progress %+v", p)
+	r.do(call.Ring{Leg: 0, SessionID: strings.Repeat("ca", 16)})
+	if p := expect[sip.Progress](r.calls); p.Code != 180 || len(p.SDP) > 0 || r.dialog.SessionID().Remote != strings.Repeat("ca", 16) {
+		t.Errorf("progress %+v, session id %+v", p, r.dialog.SessionID())
 	}
 	r.do(call.Accept{Leg: 0, Description: sdp.Description{Codecs: []sdp.Codec{pcmu}, Direction: sdp.SendRecv}, SessionID: strings.Repeat("ca", 16)})
 	ok := parse(t, string(expect[sip.Answered](r.calls).SDP))
@@ -55,11 +55,11 @@ func TestCallToAPhone(t *testing.T) {
 	}
 	r.says(func(d *sip.Dialog) { d.Progress(183, "Session Progress") }) // not ringing
 	r.says(func(d *sip.Dialog) { d.Progress(180, "Ringing") })
-	expect[call.Ringing](r.events)
+	rings := expect[call.Ringing](r.events)
 	r.says(func(d *sip.Dialog) { d.Answer([]byte(body("3", "sendrecv", "9"))) })
 	a := expect[call.Answered](r.events)
-	if len(a.Description.Codecs) != 1 || !a.Description.Codecs[0].Same(g722) || a.SessionID == "" {
-		t.Errorf("answer: %+v", a)
+	if len(a.Description.Codecs) != 1 || !a.Description.Codecs[0].Same(g722) || a.SessionID == "" || rings.SessionID != a.SessionID {
+		t.Errorf("rang as %q, answer: %+v", rings.SessionID, a)
 	}
 	r.do(call.HangUp{Leg: 1, Cause: call.CauseOf(errs.NodeStopped, "")})
 	if e := expect[sip.HungUp](r.calls); e.Cause.SIP != 503 || e.Cause.Q850 != 41 || e.Cause.Text != "The switch stopped" {
@@ -102,6 +102,7 @@ func TestRefusals(t *testing.T) {
 		{486, "Busy Here", nil, ledger.Cause{Code: "busy", SIP: 486, Q850: 17, Words: "Busy Here"}},
 		{603, "Decline", nil, ledger.Cause{Code: "declined", SIP: 603, Q850: 21, Words: "Decline"}},
 		{488, "Not Acceptable Here", nil, ledger.Cause{Code: "no-common-codec", SIP: 488, Q850: 88, Words: "Not Acceptable Here"}},
+		{487, "Request Terminated", nil, ledger.Cause{Code: "offline", SIP: 480, Q850: 20, Words: "Request Terminated"}},
 		{302, "Moved Temporarily", []sip.Header{sip.NewHeader("Contact", "<sip:1@192.0.2.1>")},
 			ledger.Cause{Code: "offline", SIP: 480, Q850: 20, Words: "Moved Temporarily"}},
 		{401, "Unauthorized", []sip.Header{sip.NewHeader("WWW-Authenticate", `Digest realm="x", nonce="y"`)},
@@ -208,7 +209,7 @@ func TestRefusedReofferLeavesThePayloadTypes(t *testing.T) {
 			t.Fatalf("before: payload types %s pass", got)
 		}
 		r.do(call.Offer{Leg: 1, Description: sdp.Description{Codecs: []sdp.Codec{pcmu}, Direction: sdp.SendRecv}})
-		expect[sip.Offered](r.calls)
+		refused := parse(t, string(expect[sip.Offered](r.calls).SDP))
 		if got := r.link.passes(8, 0); got != "[8 0]" { // the phone may send by either
 			t.Errorf("while the offer is out: payload types %s pass", got)
 		}
@@ -218,6 +219,12 @@ func TestRefusedReofferLeavesThePayloadTypes(t *testing.T) {
 		}
 		if got := r.link.passes(8, 0, 101); got != "[8 101]" {
 			t.Errorf("after %d: payload types %s pass", c.status, got)
+		}
+		// What was agreed stands, under a version later than the refused one (RFC 3264, 8).
+		r.says(func(d *sip.Dialog) { d.Reoffer(nil) })
+		s := parse(t, string(expect[sip.OfferAccepted](r.calls).SDP))
+		if s.Version != refused.Version+1 || len(s.Formats) != 2 || s.Formats[0].PT != 8 {
+			t.Errorf("after %d: described %+v", c.status, s)
 		}
 	}
 }
