@@ -16,7 +16,7 @@ import (
 const (
 	readBuffer = 8 << 20                 // of the socket
 	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
-	patience   = 1500 * time.Millisecond // without any progress, when all is sent: what is not done is lost
+	patience   = 1500 * time.Millisecond // of a load on loopback
 )
 
 // state is how far a unit is.
@@ -41,23 +41,19 @@ type scenario interface {
 
 // load is every phone of a run at one socket. It belongs to one goroutine.
 type load struct {
-	conn   *net.UDPConn
-	own    netip.AddrPort
-	server netip.AddrPort
-	units  []state
-	done   int
-	refuse map[string]int // final answers that nobody wants, by their first line
-	err    error          // the first of the socket
-	out    []byte
+	conn     *net.UDPConn
+	own      netip.AddrPort
+	audio    audio // of every call
+	units    []state
+	done     int
+	got      outcome
+	asked    map[string]bool // requests to callees, by branch
+	patience time.Duration   // without any progress, when all is sent: what is not done is lost
+	err      error           // the first of the socket
+	out      []byte
 }
 
-// outcome is what became of a run.
-type outcome struct {
-	units, lost int
-	refused     map[string]int
-}
-
-func newLoad(server netip.AddrPort) (*load, error) {
+func newLoad() (*load, error) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, err
@@ -66,14 +62,14 @@ func newLoad(server netip.AddrPort) (*load, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	own, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	return &load{conn: conn, own: own, server: server, out: make([]byte, 0, 4096)}, err
+	return &load{conn: conn, own: own, audio: audio{here: own.Addr()}, patience: patience, out: make([]byte, 0, 4096)}, err
 }
 
 func (l *load) close() { _ = l.conn.Close() } // a UDP socket holds nothing back
 
 // run begins n units at a rate and returns when all are done or nothing more happens.
 func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcome, error) {
-	l.units, l.done, l.refuse = make([]state, n), 0, map[string]int{}
+	l.units, l.done, l.asked, l.got = make([]state, n), 0, map[string]bool{}, outcome{units: n, refused: map[string]int{}}
 	buffer := make([]byte, 64<<10)
 	began, next := time.Now(), 0
 	last, lastDone := began, 0
@@ -90,7 +86,7 @@ func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcom
 		if ctx.Err() != nil {
 			return outcome{}, ctx.Err()
 		}
-		if next == n && now.Sub(last) > patience {
+		if next == n && now.Sub(last) > l.patience {
 			break
 		}
 		if err := l.conn.SetReadDeadline(now.Add(turn)); err != nil {
@@ -105,7 +101,8 @@ func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcom
 			l.handle(s, message(buffer[:size]), from)
 		}
 	}
-	return outcome{units: n, lost: n - l.done, refused: l.refuse}, l.err
+	l.got.lost = n - l.done
+	return l.got, l.err
 }
 
 // handle takes one message: an answer to the caller, or a request to the callee.
@@ -131,7 +128,10 @@ func (l *load) finish(i int) {
 }
 
 // refused notes an answer that ends a unit badly.
-func (l *load) refused(m message) { l.refuse[string(m.firstLine())]++ }
+func (l *load) refused(m message) { l.got.refused[string(m.firstLine())]++ }
+
+// repeated counts a message that a server sent again.
+func (l *load) repeated() { l.got.repeated++ }
 
 // send sends one message to an address.
 func (l *load) send(to netip.AddrPort, format string, args ...any) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -13,124 +15,129 @@ import (
 // runs is how often each figure is taken; the median counts.
 const runs = 3
 
-// plan is how much is measured.
-type plan struct {
-	phones       int     // registered in all, in as many parts as there are runs
-	registerRate float64 // a second
-	calls        int     // in each run
-	callRate     float64
+// options is what the command line says.
+type options struct {
+	quick, alone, verbose           bool
+	json, markdown, plots, profiles string // files and folders; "": none
+	parts                           []part
+}
+
+// part is what can be asked for by name.
+type part struct {
+	name, what string
+	run        func(*bench, context.Context) error
+}
+
+func parts() []part {
+	return []part{
+		{"register", "REGISTER with a digest, first and refresh", (*bench).registrations},
+		{"call", "calls through one switch", (*bench).calls},
+		{"call2", "calls through two switches", (*bench).callsBetween},
+	}
 }
 
 func main() {
-	quick := flag.Bool("quick", false, "small numbers, to see that it works")
-	verbose := flag.Bool("verbose", false, "show what the servers say")
-	flag.Parse()
-	p := plan{phones: 1200, registerRate: 400, calls: 600, callRate: 100}
-	if *quick {
-		p = plan{phones: 300, registerRate: 200, calls: 100, callRate: 50}
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		os.Exit(2) // the flag package has said why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, p, *verbose); err != nil {
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// bench measures one server after the other and prints the table.
-func bench(ctx context.Context, p plan, verbose bool) (err error) {
-	dir, err := os.MkdirTemp("", "strowger-bench-")
-	if err != nil {
-		return err
+// parse reads the command line; what is wrong with it is said there.
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.BoolVar(&o.quick, "quick", false, "small numbers, to see that it works")
+	flags.BoolVar(&o.alone, "alone", false, "measure Strowger only, without Kamailio and rtpengine")
+	flags.BoolVar(&o.verbose, "verbose", false, "show what the servers say")
+	flags.StringVar(&o.json, "json", "", "write every figure to `FILE`")
+	flags.StringVar(&o.markdown, "markdown", "", "replace the figures in `FILE`, between the comments that begin and end a part")
+	flags.StringVar(&o.plots, "plots", "", "draw the figures into `DIR`, an SVG for each part")
+	flags.StringVar(&o.profiles, "profile", "", "write CPU and allocation profiles of our programs into `DIR`, from one more run of each load")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: bench [flags] [part...]; all parts without a name:")
+		for _, p := range parts() {
+			fmt.Fprintf(flags.Output(), "  %-10s %s\n", p.name, p.what)
+		}
+		flags.PrintDefaults()
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // in the temporary folder, where the system finds it in the end
-	l, err := newLauncher(dir, verbose)
-	if err != nil {
-		return err
+	if err := flags.Parse(args); err != nil {
+		return o, err
 	}
-	defer l.stop()
-	about(l.pinned)
-	ours, err := l.strowger(ctx, p)
+	o.parts, err = chosen(flags.Args())
 	if err != nil {
-		return err
+		fmt.Fprintln(flags.Output(), err)
 	}
-	oursDone, err := measure(ctx, p, ours)
-	if err != nil {
-		return err
-	}
-	l.stop()
-	theirs, err := l.kamailio(p)
-	if err != nil {
-		return err
-	}
-	theirsDone, err := measure(ctx, p, theirs)
-	if err != nil {
-		return err
-	}
-	table(ours, theirs, oursDone, theirsDone)
-	return nil
+	return o, err
 }
 
-// measure takes every figure of one server.
-func measure(ctx context.Context, p plan, s server) (f figures, err error) {
-	l, err := newLoad(s.sip)
-	if err != nil {
-		return f, err
-	}
-	defer l.close()
-	progress("%s: warming up", s.name)
-	if err := warmUp(ctx, l, p, s); err != nil {
-		return f, fmt.Errorf("%s: %w", s.name, err)
-	}
-	before, err := memory(s.main)
-	if err != nil {
-		return f, err
-	}
-	part := p.phones / runs
-	for pass, into := range []*[]sample{&f.first, &f.refresh} {
-		for r := range runs {
-			one, err := take(ctx, l, s, register{phones: s.phones[r*part:], pass: pass}, part, p.registerRate)
-			if err != nil {
-				return f, err
-			}
-			*into = append(*into, one)
-		}
-		if pass == 0 {
-			after, err := memory(s.main)
-			if err != nil {
-				return f, err
-			}
-			f.phone = float64(after-before) / float64(p.phones)
+// chosen is the parts of these names, in their own order; all without names.
+func chosen(names []string) ([]part, error) {
+	all := parts()
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(p part) bool { return p.name == name }) {
+			return nil, fmt.Errorf("no part is called %q; --help lists them", name)
 		}
 	}
-	for r := range runs {
-		one, err := take(ctx, l, s, call{talkers: s.talkers, token: fmt.Sprint("call", r)}, p.calls, p.callRate)
+	if len(names) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(all, func(p part) bool { return !slices.Contains(names, p.name) }), nil
+}
+
+// bench is one run of the command.
+type bench struct {
+	options
+	*launcher
+	plan plan
+	rows []row
+}
+
+// run measures, in a namespace if that can be, and reports.
+func run(ctx context.Context, o options) (err error) {
+	dir, inside := os.LookupEnv(insideVariable)
+	if !inside {
+		if dir, err = os.MkdirTemp("", "strowger-bench-"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // in the temporary folder, where the system finds it in the end
+		if err := build(ctx, dir); err != nil {
+			return err
+		}
+		if os.Geteuid() == 0 {
+			return isolated(ctx, dir)
+		}
+	}
+	if inside {
+		if err := loopback(ctx); err != nil {
+			return err
+		}
+	}
+	b := &bench{options: o, launcher: newLauncher(dir, o.verbose), plan: newPlan(o.quick)}
+	b.pin()
+	return b.measure(ctx)
+}
+
+// measure takes every part and reports what there is, also when one fails.
+func (b *bench) measure(ctx context.Context) error {
+	m := machine(b.pinned)
+	for _, p := range b.parts {
+		progress("part %s: %s", p.name, p.what)
+		err := p.run(b, ctx)
+		b.stop()
 		if err != nil {
-			return f, err
-		}
-		f.call = append(f.call, one)
-	}
-	return f, nil
-}
-
-// warmUp registers the talkers and has each call once, as soon as the server serves them.
-func warmUp(ctx context.Context, l *load, p plan, s server) error {
-	const tries = 10
-	var got outcome
-	for try := range tries {
-		var err error
-		if got, err = l.run(ctx, register{phones: s.talkers, pass: try}, len(s.talkers), p.registerRate); err != nil {
-			return err
-		}
-		if got.lost == 0 {
-			_, err := take(ctx, l, s, call{talkers: s.talkers, token: "warm"}, len(s.talkers)/2, p.callRate)
-			return err
+			return fmt.Errorf("part %s: %w", p.name, err)
 		}
 	}
-	return fmt.Errorf("%d of %d phones could not register: %v", got.lost, len(s.talkers), got.refused)
+	return b.report(m)
 }
 
 // progress tells how far it is.
 func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+	fmt.Fprintf(os.Stderr, "%s "+strings.TrimSpace(format)+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 }

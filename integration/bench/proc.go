@@ -40,9 +40,21 @@ func tree(root int) ([]int, error) {
 	return all, nil
 }
 
-// cpu is the time that the threads of a tree have run. One that ended in between is missed; neither server ends threads.
-func cpu(root int) (total time.Duration, err error) {
-	pids, err := tree(root)
+// trees is the processes of all programs.
+func trees(of []program) (all []int, err error) {
+	for _, p := range of {
+		pids, err := tree(p.pid)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pids...)
+	}
+	return all, nil
+}
+
+// cpu is the time that the threads of programs have run. One that ended in between is missed; no server ends threads.
+func cpu(of []program) (total time.Duration, err error) {
+	pids, err := trees(of)
 	if err != nil {
 		return 0, err
 	}
@@ -70,9 +82,9 @@ func cpu(root int) (total time.Duration, err error) {
 	return total, nil
 }
 
-// memory is what a tree holds, in bytes, with what its processes share counted once (PSS).
-func memory(root int) (total int64, err error) {
-	pids, err := tree(root)
+// memory is what programs hold, in bytes, with what their processes share counted once (PSS).
+func memory(of []program) (total int64, err error) {
+	pids, err := trees(of)
 	if err != nil {
 		return 0, err
 	}

@@ -4,34 +4,47 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
-// phone is an account that a phone has.
-type phone struct{ user, password, number string }
+// phone is an account that a phone has, and the server where it has it.
+type phone struct {
+	user, password, number string
+	at                     netip.AddrPort
+	contact                netip.AddrPort // where the server reaches it, if not at the load's own socket
+}
 
-// register has each phone register, or refresh its registration: CSeq grows with each pass (RFC 3261, 10.2).
+// register has phones register, one after the other, and again when all have: CSeq grows with each pass (RFC 3261, 10.2).
 type register struct {
 	phones []phone
-	pass   int
+	pass   int // of the first unit
 }
 
 func (r register) name() string { return "register-" + r.phones[0].user }
 
-func (r register) begin(l *load, i int) { r.send(l, i, 2*r.pass+1, "") }
+func (r register) begin(l *load, i int) { r.send(l, i, 1, "") }
 
-func (r register) send(l *load, i, seq int, authorization string) {
-	user := r.phones[i].user
-	l.send(l.server, "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%d-%s-%d\r\nMax-Forwards: 70\r\n"+
+func (r register) send(l *load, i, try int, authorization string) {
+	p, seq := r.phones[i%len(r.phones)], 2*(r.pass+i/len(r.phones))+try
+	contact := l.own
+	if p.contact.IsValid() {
+		contact = p.contact
+	}
+	l.send(p.at, "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%d-%s-%d\r\nMax-Forwards: 70\r\n"+
 		"From: <sip:%s@%s>;tag=t%d\r\nTo: <sip:%s@%s>\r\nCall-ID: %d-%s\r\nCSeq: %d REGISTER\r\nContact: <sip:%s@%s>\r\n"+
 		"Expires: 3600\r\n%sContent-Length: 0\r\n\r\n",
-		l.server, l.own, i, r.name(), seq, user, l.server, i, user, l.server, i, r.name(), seq, user, l.own, authorization)
+		p.at, l.own, i, r.name(), seq, p.user, p.at, i, p.user, p.at, i, r.name(), seq, p.user, contact, authorization)
 }
 
 func (r register) response(l *load, i int, m message) {
 	switch code := m.code(); {
-	case code == "401" && l.units[i] == sent:
+	case l.units[i] == done, code == "401" && l.units[i] != sent:
+		l.repeated()
+	case code == "401":
 		l.units[i] = authorized
-		r.send(l, i, 2*r.pass+2, m.authorization(r.phones[i], "REGISTER", "sip:"+l.server.String()))
+		p := r.phones[i%len(r.phones)]
+		r.send(l, i, 2, m.authorization(p, "REGISTER", "sip:"+p.at.String()))
 	case code == "200":
 		l.finish(i)
 	case code[0] != '1':
@@ -39,30 +52,27 @@ func (r register) response(l *load, i int, m message) {
 	}
 }
 
-// call has the first half of the talkers call the second.
+// call has callers call callees, each the one in the same place.
 type call struct {
-	talkers []phone
-	token   string
+	callers, callees []phone
+	token            string
+	hold             bool   // a call that is up is done
+	ringing          func() // may be nil
 }
 
 func (c call) name() string { return c.token }
 
-// parties are the caller and the callee of a unit.
-func (c call) parties(i int) (from, to phone) {
-	half := len(c.talkers) / 2
-	return c.talkers[i%half], c.talkers[half+i%half]
-}
+func (c call) caller(i int) phone { return c.callers[i%len(c.callers)] }
 
-func (c call) target(l *load, i int) string {
-	_, to := c.parties(i)
-	return fmt.Sprintf("sip:%s@%s", to.number, l.server)
+func (c call) target(i int) string {
+	return fmt.Sprintf("sip:%s@%s", c.callees[i%len(c.callees)].number, c.caller(i).at)
 }
 
 func (c call) begin(l *load, i int) { c.invite(l, i, 1, "") }
 
 func (c call) invite(l *load, i, seq int, authorization string) {
-	body := description(l.own)
-	c.request(l, i, "INVITE", c.target(l, i), seq, fmt.Sprintf("<%s>", c.target(l, i)), fmt.Sprintf(
+	body := l.audio.description(callerSide)
+	c.request(l, i, "INVITE", c.target(i), seq, fmt.Sprintf("<%s>", c.target(i)), fmt.Sprintf(
 		"Contact: <sip:caller@%s>\r\n%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s",
 		l.own, authorization, len(body), body))
 }
@@ -74,62 +84,119 @@ func (c call) request(l *load, i int, method, target string, seq int, to, rest s
 	if method == "ACK" && l.units[i] == authorized {
 		branch = "INVITE"
 	}
-	from, _ := c.parties(i)
-	l.send(l.server, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%d-%s-%d-%s\r\nMax-Forwards: 70\r\n"+
+	from := c.caller(i)
+	l.send(from.at, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%d-%s-%d-%s\r\nMax-Forwards: 70\r\n"+
 		"From: <sip:%s@%s>;tag=t%d\r\nTo: %s\r\nCall-ID: %d-%s\r\nCSeq: %d %s\r\n%s",
-		method, target, l.own, i, c.token, seq, branch, from.user, l.server, i, to, i, c.token, seq, method, rest)
+		method, target, l.own, i, c.token, seq, branch, from.user, from.at, i, to, i, c.token, seq, method, rest)
 }
 
 const empty = "Content-Length: 0\r\n\r\n"
 
 func (c call) response(l *load, i int, m message) {
-	code, invite := m.code(), bytes.HasSuffix(m.header("CSeq"), []byte("INVITE"))
+	code, invite, now := m.code(), bytes.HasSuffix(m.header("CSeq"), []byte("INVITE")), l.units[i]
 	switch {
+	case code == "180" && c.ringing != nil:
+		c.ringing()
 	case code[0] == '1':
-	case (code == "401" || code == "407") && l.units[i] == sent:
+	case now == done, invite && code == "200" && now != authorized, (code == "401" || code == "407") && now != sent:
+		l.repeated()
+	case code == "401" || code == "407":
 		l.units[i] = authorized
-		c.request(l, i, "ACK", c.target(l, i), 1, string(m.header("To")), empty)
-		from, _ := c.parties(i)
-		c.invite(l, i, 2, m.authorization(from, "INVITE", c.target(l, i)))
-	case code == "200" && invite && l.units[i] == authorized:
+		c.request(l, i, "ACK", c.target(i), 1, string(m.header("To")), empty)
+		c.invite(l, i, 2, m.authorization(c.caller(i), "INVITE", c.target(i)))
+	case code == "200" && invite:
+		l.audio.heard(callerSide, m)
 		l.units[i] = ending
-		c.hangUp(l, i, m)
-	case code == "200" && !invite:
+		c.acknowledge(l, i, m)
+	case code == "200":
 		l.finish(i)
-	case code != "200":
+	default:
 		l.refused(m)
 	}
 }
 
-// hangUp acknowledges the answer and ends the call.
-func (c call) hangUp(l *load, i int, m message) {
+// acknowledge takes the answer, and ends the call if it is not to be held.
+func (c call) acknowledge(l *load, i int, m message) {
 	contact := m.header("Contact")
 	_, contact, _ = bytes.Cut(contact, []byte("<"))
 	target, _, _ := bytes.Cut(contact, []byte(">"))
-	rest := empty
-	if route := m.header("Record-Route"); route != nil {
-		rest = fmt.Sprintf("Route: %s\r\n%s", route, empty)
-	}
-	to := string(m.header("To"))
+	to, rest := string(m.header("To")), m.route()+empty
 	c.request(l, i, "ACK", string(target), 2, to, rest)
+	if c.hold {
+		l.finish(i)
+		return
+	}
 	c.request(l, i, "BYE", string(target), 3, to, rest)
+}
+
+// route is the Route headers of a caller's requests within a dialog: the other way round (RFC 3261, 12.1.2).
+func (m message) route() (headers string) {
+	for name, value := range m.lines() {
+		if strings.EqualFold(name, "Record-Route") {
+			headers = fmt.Sprintf("Route: %s\r\n%s", value, headers)
+		}
+	}
+	return headers
 }
 
 // callee answers what a phone is asked.
 func (l *load) callee(m message, from netip.AddrPort) {
-	switch {
-	case bytes.HasPrefix(m, []byte("ACK ")):
-	case bytes.HasPrefix(m, []byte("INVITE ")):
-		echo, contact := m.echo(), fmt.Sprintf("Contact: <sip:callee@%s>\r\n", l.own)
-		body := description(l.own)
-		l.send(from, "SIP/2.0 180 Ringing\r\n%s%s%s", echo, contact, empty)
-		l.send(from, "SIP/2.0 200 OK\r\n%s%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", echo, contact, len(body), body)
-	default:
+	if bytes.HasPrefix(m, []byte("ACK ")) {
+		return
+	}
+	id := string(m.header("Via")) + string(m.header("CSeq"))
+	again := l.asked[id]
+	l.asked[id] = true
+	if again {
+		l.repeated()
+	}
+	if !bytes.HasPrefix(m, []byte("INVITE ")) {
 		l.send(from, "SIP/2.0 200 OK\r\n%s%s", m.echo(), empty)
+		return
+	}
+	if !again {
+		l.audio.heard(calleeSide, m)
+	}
+	echo, contact, body := m.echo(), fmt.Sprintf("Contact: <sip:callee@%s>\r\n", l.own), l.audio.description(calleeSide)
+	l.send(from, "SIP/2.0 180 Ringing\r\n%s%s%s", echo, contact, empty)
+	l.send(from, "SIP/2.0 200 OK\r\n%s%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", echo, contact, len(body), body)
+}
+
+// Sides of a call.
+const callerSide, calleeSide = 0, 1
+
+// audio is where the audio of calls is: G.711, at one socket for all callers and one for all callees.
+type audio struct {
+	here  netip.Addr
+	ports [2]uint16           // of the sides; 0: nobody listens, the discard port is named
+	at    [2][]netip.AddrPort // where each side is to send, a call each
+}
+
+// description is the offer or the answer of a side.
+func (a audio) description(side int) string {
+	const discard = 9
+	port := a.ports[side]
+	if port == 0 {
+		port = discard
+	}
+	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n",
+		a.here, port)
+}
+
+// heard notes where a side is to send, from a message with a description; one without is none of a call that is measured.
+func (a *audio) heard(side int, text []byte) {
+	address, okAddress := between(text, "\nc=IN IP4 ", "\r")
+	number, okPort := between(text, "\nm=audio ", " ")
+	addr, errAddr := netip.ParseAddr(address)
+	port, errPort := strconv.ParseUint(number, 10, 16)
+	if okAddress && okPort && errAddr == nil && errPort == nil {
+		a.at[side] = append(a.at[side], netip.AddrPortFrom(addr, uint16(port)))
 	}
 }
 
-// description is the offer and the answer: G.711, and nobody sends any.
-func description(own netip.AddrPort) string {
-	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n", own.Addr())
+// between is what follows the first left of a text, up to right.
+func between(text []byte, left, right string) (string, bool) {
+	_, rest, found := bytes.Cut(text, []byte(left))
+	value, _, ended := bytes.Cut(rest, []byte(right))
+	return string(value), found && ended
 }

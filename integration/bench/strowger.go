@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"slices"
 	"sync"
 
 	"strowger/cloud"
@@ -12,78 +14,76 @@ import (
 	"strowger/switchnode"
 )
 
-// strowger starts a cloud and one switch, with a registry of phones.
-func (l *launcher) strowger(ctx context.Context, p plan) (s server, err error) {
-	var up cloud.Started
-	directory, err := l.announced(func(line []byte) error { return json.Unmarshal(line, &up) }, "cloud", "--json",
-		"--data", "cloud-data", "--master-key-file", "master.key", "--host", "127.0.0.1", "--api", "127.0.0.1:0",
-		"--fabric", "127.0.0.1:0", "--metrics", "")
-	if err != nil {
-		return s, err
-	}
-	_, pin, err := enrol.ParseAPIKey(up.APIKey)
-	if err != nil {
-		return s, err
-	}
-	client := rest.Client{BaseURL: up.API, Key: up.APIKey, HTTP: enrol.Trust{Pin: pin}.Client()}
-	defer client.HTTP.CloseIdleConnections()
-	progress("strowger: filling the registry with %d phones", talkers+p.phones)
-	o, err := newOffice(ctx, client)
-	if err != nil {
-		return s, err
-	}
-	all, err := o.fill(ctx, talkers+p.phones)
-	if err != nil {
-		return s, err
-	}
-	code, err := client.EnrolmentCode(ctx, o.node)
-	if err != nil {
-		return s, err
-	}
-	var node switchnode.Started
-	// MD5, for the load and Kamailio speak no SHA-256.
-	edge, err := l.announced(func(line []byte) error { return json.Unmarshal(line, &node) }, "switchnode", "--json",
-		"--data", "switch-data", "--enroll", code.Code, "--cloud", up.API, "--host", "127.0.0.1", "--sip", "127.0.0.1:0",
-		"--sips", "", "--link", "127.0.0.1:0", "--rtp", "0", "--metrics", "", "--digest", "MD5")
-	if err != nil {
-		return s, err
-	}
-	return server{name: "strowger", sip: node.SIP, main: edge.Process.Pid, side: directory.Process.Pid,
-		talkers: all[:talkers], phones: all[talkers:]}, nil
+// directory is a running cloud.
+type directory struct {
+	*launcher
+	client  rest.Client
+	up      cloud.Started
+	program program
+	offices int
 }
 
-// office is where the phones are.
-type office struct {
-	client     rest.Client
+// directory starts a cloud with an organization.
+func (l *launcher) directory(ctx context.Context) (d *directory, err error) {
+	d = &directory{launcher: l}
+	pid, err := l.announced(func(line []byte) error { return json.Unmarshal(line, &d.up) }, "cloud", "--json",
+		"--data", "cloud-data-"+l.unique(), "--master-key-file", "master.key", "--host", "127.0.0.1", "--api", "127.0.0.1:0",
+		"--fabric", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--pprof")
+	if err != nil {
+		return nil, err
+	}
+	d.program = program{name: "cloud", pid: pid, metrics: d.up.Metrics}
+	_, pin, err := enrol.ParseAPIKey(d.up.APIKey)
+	if err != nil {
+		return nil, err
+	}
+	d.client = rest.Client{BaseURL: d.up.API, Key: d.up.APIKey, HTTP: enrol.Trust{Pin: pin}.Client()}
+	organization, err := d.client.Organizations().Create(ctx, rest.NewOrganization("Bench"))
+	d.client.Organization = organization.ID
+	return d, err
+}
+
+// place is an office without its switch yet.
+type place struct {
+	office
 	site, node string // ids
 }
 
-func newOffice(ctx context.Context, client rest.Client) (o office, err error) {
-	organization, err := client.Organizations().Create(ctx, rest.NewOrganization("Bench"))
+// place makes an office with phones, talkers of them with numbers.
+func (d *directory) place(ctx context.Context, talkers, others int) (p place, err error) {
+	p.code = officeCode(d.offices)
+	first := d.offices * officeSize
+	d.offices++
+	progress("strowger: filling office %s with %d phones", p.code, talkers+others)
+	site, err := d.client.Sites().Create(ctx, rest.Site{Name: "Office " + p.code, Code: p.code})
 	if err != nil {
-		return o, err
+		return p, err
 	}
-	client.Organization = organization.ID
-	site, err := client.Sites().Create(ctx, rest.Site{Name: "Bench", Code: "20"})
+	node, err := d.client.Switches().Create(ctx, rest.Switch{Name: "switch-" + p.code, Site: site.ID})
 	if err != nil {
-		return o, err
+		return p, err
 	}
-	node, err := client.Switches().Create(ctx, rest.Switch{Name: "bench", Site: site.ID})
-	return office{client: client, site: site.ID, node: node.ID}, err
+	p.site, p.node = site.ID, node.ID
+	all, err := d.fill(ctx, p, first, talkers, others)
+	if err != nil {
+		return p, err
+	}
+	p.talkers, p.phones = all[:talkers], all[talkers:]
+	return p, nil
 }
 
-// fill makes n phones, each of a person of its own, in a few requests at a time.
-func (o office) fill(ctx context.Context, n int) ([]phone, error) {
+// fill makes phones, each of a person of its own, in a few requests at a time.
+func (d *directory) fill(ctx context.Context, at place, first, talkers, others int) ([]phone, error) {
 	const workers = 4
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	phones := make([]phone, n)
+	phones := make([]phone, talkers+others)
 	var working sync.WaitGroup
 	for w := range workers {
 		working.Go(func() {
-			for i := w; i < n && ctx.Err() == nil; i += workers {
-				var err error
-				if phones[i], err = o.add(ctx, i); err != nil {
+			for i := w; i < len(phones) && ctx.Err() == nil; i += workers {
+				phones[i] = phoneOf(first + i)
+				if err := d.add(ctx, at, phones[i], i < talkers); err != nil {
 					cancel(fmt.Errorf("add phone %d: %w", i, err))
 				}
 			}
@@ -94,25 +94,79 @@ func (o office) fill(ctx context.Context, n int) ([]phone, error) {
 }
 
 // add makes a person with a phone, and with a number if somebody is to call it.
-func (o office) add(ctx context.Context, i int) (phone, error) {
-	p := phoneOf(i)
-	user, err := o.client.Users().Create(ctx, rest.NewUser(p.user))
+func (d *directory) add(ctx context.Context, at place, p phone, numbered bool) error {
+	user, err := d.client.Users().Create(ctx, rest.NewUser(p.user))
 	if err != nil {
-		return p, err
+		return err
 	}
 	device := rest.NewDevice(user.ID, p.user)
-	device.Switch, device.Username, device.Password = o.node, p.user, p.password
-	if _, err := o.client.Devices().Create(ctx, device); err != nil || i >= talkers {
-		return p, err
+	device.Switch, device.Username, device.Password = at.node, p.user, p.password
+	if _, err := d.client.Devices().Create(ctx, device); err != nil || !numbered {
+		return err
 	}
-	_, err = o.client.Numbers().Create(ctx, rest.Number{Site: o.site, Digits: p.number, User: user.ID})
-	return p, err
+	_, err = d.client.Numbers().Create(ctx, rest.Number{Site: at.site, Digits: p.number, User: user.ID})
+	return err
 }
+
+// edge starts the switch of a place; flags come after, and win over, those of every switch here.
+func (d *directory) edge(ctx context.Context, p place, flags ...string) (o office, up switchnode.Started, edge program, err error) {
+	code, err := d.client.EnrolmentCode(ctx, p.node)
+	if err != nil {
+		return o, up, edge, err
+	}
+	// MD5, for the load and Kamailio speak no SHA-256.
+	pid, err := d.announced(func(line []byte) error { return json.Unmarshal(line, &up) }, "switchnode", append([]string{"--json",
+		"--data", "switch-data-" + d.unique(), "--enroll", code.Code, "--cloud", d.up.API, "--host", "127.0.0.1", "--sip", "127.0.0.1:0",
+		"--sips", "", "--link", "127.0.0.1:0", "--rtp", "0", "--metrics", "127.0.0.1:0", "--pprof", "--digest", "MD5"}, flags...)...)
+	return p.office.reachedAt(up.SIP), up, program{name: "switch-" + p.code, pid: pid, metrics: up.Metrics}, err
+}
+
+// strowger starts a cloud and a switch for each office, with talkers in each and other phones in the first.
+func (l *launcher) strowger(ctx context.Context, offices, talkers, others int) (s server, err error) {
+	d, err := l.directory(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer d.client.HTTP.CloseIdleConnections()
+	s = server{name: "strowger", side: []program{d.program}}
+	for i := range offices {
+		if i > 0 {
+			others = 0
+		}
+		p, err := d.place(ctx, talkers, others)
+		if err != nil {
+			return s, err
+		}
+		o, _, edge, err := d.edge(ctx, p)
+		if err != nil {
+			return s, err
+		}
+		s.offices, s.main = append(s.offices, o), append(s.main, edge)
+	}
+	return s, nil
+}
+
+// officeSize is more than the phones of an office.
+const officeSize = 10_000
+
+// officeCode is what is dialled before a number of the n-th office; no number begins with it.
+func officeCode(n int) string { return fmt.Sprint(71 + n) }
 
 // phoneOf is the account of a phone; its user name is its number.
 func phoneOf(i int) phone {
-	number := fmt.Sprint(100000 + i)
+	number := fmt.Sprint(100_000 + i)
 	return phone{user: number, password: password, number: number}
+}
+
+// reachedAt tells each phone of an office where its server is.
+func (o office) reachedAt(at netip.AddrPort) office {
+	o.sip, o.phones, o.talkers = at, slices.Clone(o.phones), slices.Clone(o.talkers)
+	for _, list := range [][]phone{o.phones, o.talkers} {
+		for i := range list {
+			list[i].at = at
+		}
+	}
+	return o
 }
 
 // password is the same for all, as Kamailio without a database wants it.
