@@ -125,7 +125,7 @@ func (r *rogue) sign(t *testing.T, from, to subscriber, kid string, change func(
 // the good one is good once.
 func TestSessionKeys(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, _ := w.person(t, 0, "Ann", nil)
 	bob, to := w.person(t, 1, "Bob", nil)
 	r := infiltrate(t, w)

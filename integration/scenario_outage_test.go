@@ -15,7 +15,7 @@ import (
 // between offices, and all records arrive when the cloud is back.
 func TestCloudGone(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, anns := w.person(t, 0, "Ann", says(1))
 	bob, bobs := w.person(t, 0, "Bob", says(2))
 	cleo, cleos := w.person(t, 1, "Cleo", says(2))
@@ -104,7 +104,7 @@ func (w *world) peerDocuments(t *testing.T) {
 // TestCloudGoneBeforeTheAnswer stops the cloud while the callee rings.
 func TestCloudGoneBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, to := w.person(t, 1, "Bob", nil)
 	out, in := ring(t, from, bob.number.Dial, to)
@@ -127,7 +127,7 @@ func TestCloudGoneBeforeTheAnswer(t *testing.T) {
 // be reached.
 func TestSwitchGone(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, _ := w.person(t, 1, "Bob", nil)
 	w.StopSwitch(1)

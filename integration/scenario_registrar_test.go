@@ -139,7 +139,7 @@ func TestNewPassword(t *testing.T) {
 // TestRegistrationsSurviveARestart stops the callee's switch and starts it again: its phone rings as before.
 func TestRegistrationsSurviveARestart(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, to := w.person(t, 1, "Bob", nil)
 	out, in := connect(t, from, bob.number.Dial, to)

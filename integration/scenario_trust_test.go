@@ -76,7 +76,7 @@ func (w *world) code(t *testing.T, name string) string {
 // does not come back, and who calls its phones is told.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
-	w := alone(t, t.TempDir(), "")
+	w := alone(t)
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, to := w.person(t, 1, "Bob", nil)
 	out, _ := connect(t, from, bob.number.Dial, to)

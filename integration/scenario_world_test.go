@@ -31,6 +31,7 @@ const patience = 40 * time.Second
 // world is a running installation of two offices, 20 and 30, with what scenarios need to people it.
 type world struct {
 	*stack.Stack
+	ground     *ground
 	dir        string
 	log        *logs
 	extensions atomic.Int64
@@ -57,11 +58,13 @@ func (t tests) Run() int {
 		return 2
 	}
 	code := t.m.Run()
+	var err error
 	if shared.world != nil {
-		if err := errors.Join(shared.world.Close(), os.RemoveAll(shared.dir)); err != nil {
-			fmt.Fprintln(os.Stderr, "the shared world:", err)
-			code = 1
-		}
+		err = shared.world.end()
+	}
+	if err = errors.Join(err, os.RemoveAll(shared.dir), sharedPostgres.stop()); err != nil {
+		fmt.Fprintln(os.Stderr, "what the tests shared:", err)
+		code = 1
 	}
 	return code
 }
@@ -73,26 +76,28 @@ func together(t *testing.T) *world {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "strowger-scenarios-"); shared.err == nil {
-			shared.world, shared.err = begin(context.Background(), shared.dir, "")
+			shared.world, shared.err = begin(context.Background(), shared.dir, *storeFlag, *fabricFlag)
 		}
 	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
+	installed(t, shared.err)
 	tell(t, shared.world)
 	return shared.world
 }
 
-// alone starts a world for one test, which may stop and start its roles. An empty db is SQLite.
-func alone(t *testing.T, dir, db string) *world {
+// alone starts a world for one test, which may stop and start its roles.
+func alone(t *testing.T) *world {
 	t.Helper()
-	w, err := begin(context.Background(), dir, db)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return on(t, *storeFlag, *fabricFlag)
+}
+
+// on starts a world for one test on a ground of its choice.
+func on(t *testing.T, store, fabric string) *world {
+	t.Helper()
+	w, err := begin(context.Background(), t.TempDir(), store, fabric)
+	installed(t, err)
 	tell(t, w)
 	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
+		if err := w.end(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -126,24 +131,32 @@ func (l *lot) take() int {
 
 var ports lot
 
-func begin(ctx context.Context, dir, db string) (*world, error) {
+// begin lays a ground in dir and starts two offices on it.
+func begin(ctx context.Context, dir, store, fabric string) (*world, error) {
+	g, err := lay(ctx, dir, store, fabric)
+	if err != nil {
+		return nil, err
+	}
 	roles := &logs{}
 	s, err := stack.Start(ctx, stack.Config{
 		FirstPort: ports.take(),
-		Data:      dir, MasterKey: filepath.Join(dir, "master.key"), Host: "127.0.0.1", Organization: "Scenario", DB: db,
+		Data:      dir, MasterKey: g.key, Host: "127.0.0.1", Organization: "Scenario", DB: g.db, NATS: g.told,
 		Sites:  []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start two offices: %w\n%s", err, roles.since(0))
+		return nil, errors.Join(fmt.Errorf("start two offices: %w\n%s", err, roles.since(0)), g.clear())
 	}
 	w := newWorld(dir, s)
-	w.log = roles
+	w.log, w.ground = roles, g
 	if _, err := s.Client.Organizations().Update(ctx, s.Client.Organization, 0, map[string]any{"ring_seconds": 5}); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, w.end())
 	}
 	return w, nil
 }
+
+// end stops everything.
+func (w *world) end() error { return errors.Join(w.Close(), w.ground.clear()) }
 
 func newWorld(dir string, s *stack.Stack) *world {
 	w := &world{Stack: s, dir: dir, log: &logs{}}

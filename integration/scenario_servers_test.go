@@ -1,19 +1,9 @@
 package integration
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	mathrand "math/rand/v2"
-	"net"
-	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,143 +12,15 @@ import (
 
 	"strowger/cloud"
 	"strowger/integration/phone"
-	"strowger/integration/stack"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/rest"
 )
 
-// member is a NATS server in a process of its own.
-type member struct {
-	address, folder string
-	cmd             *exec.Cmd
-}
-
-// members makes the configuration of NATS servers for an installation, as an operator does, and runs them until the test
-// ends.
-func members(t *testing.T, n int, cfg cloud.Config) []*member {
-	t.Helper()
-	for range n {
-		cfg.NATS = append(cfg.NATS, freeServerAddress(t))
-	}
-	dir := t.TempDir()
-	if err := cloud.WriteFabricConfig(t.Context(), cfg, dir, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	var all []*member
-	for i, address := range cfg.NATS {
-		m := &member{address: address, folder: filepath.Join(dir, fmt.Sprintf("nats-%d", i+1))}
-		m.start(t)
-		t.Cleanup(func() { m.kill(t) })
-		all = append(all, m)
-	}
-	return all
-}
-
-func (m *member) start(t *testing.T) {
-	t.Helper()
-	program, err := exec.Command("go", "tool", "-n", "nats-server").Output() // builds it
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer // read after Wait only
-	m.cmd = exec.Command(strings.TrimSpace(string(program)), "-c", "nats-server.conf")
-	m.cmd.Dir, m.cmd.Stdout, m.cmd.Stderr = m.folder, &log, &log
-	if err := m.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	until(t, func() string {
-		c, err := net.Dial("tcp", m.address)
-		if err != nil {
-			return err.Error()
-		}
-		_ = c.Close() // it was only to see that it listens
-		return ""
-	})
-}
-
-// kill ends the server as the kernel does when it is out of memory: without a word.
-func (m *member) kill(t *testing.T) {
-	t.Helper()
-	if m.cmd.ProcessState != nil {
-		return
-	}
-	if err := m.cmd.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = m.cmd.Wait() // says that it was killed
-}
-
-// freeServerAddress is a free port for clients, whose port for other servers, 2,000 above, is free too. It is below those
-// that systems give to outgoing connections, for the server to find it free again after it was killed.
-func freeServerAddress(t *testing.T) string {
-	t.Helper()
-	for range 50 {
-		port := 20000 + mathrand.IntN(10000)
-		clients, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		routes, err := net.Listen("tcp", fmt.Sprintf(":%d", port+2000))
-		if err == nil {
-			err = routes.Close()
-		}
-		if closed := clients.Close(); err == nil && closed == nil {
-			return clients.Addr().String()
-		}
-	}
-	t.Fatal("no free ports")
-	return ""
-}
-
-// onServers starts a world on external servers.
-func onServers(t *testing.T, cfg stack.Config) *world {
-	t.Helper()
-	roles := &logs{}
-	cfg.Host, cfg.Organization = "127.0.0.1", "Scenario"
-	cfg.Sites = []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}}
-	cfg.Logger = slog.New(slog.NewTextHandler(roles, nil))
-	s, err := stack.Start(context.Background(), cfg)
-	if err != nil {
-		t.Fatalf("start two offices: %v\n%s", err, roles.since(0))
-	}
-	w := newWorld(cfg.Data, s)
-	w.log = roles
-	tell(t, w)
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
-}
-
-// database starts a PostgreSQL with a master key for what will be in it.
-func database(t *testing.T, dir string) (dsn, key string) {
-	t.Helper()
-	s := &server{}
-	t.Cleanup(s.stop)
-	err := s.start()
-	if errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails
-	key = filepath.Join(dir, "master.key")
-	if err := os.WriteFile(key, []byte("strowger-master-key-1 "+base64.RawStdEncoding.EncodeToString(random)+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return "postgres://postgres@/postgres?host=" + url.QueryEscape(s.dir), key
-}
-
 // another runs one more cloud instance until the test ends, and returns its API.
 func another(t *testing.T, w *world, cfg cloud.Config) rest.Client {
 	t.Helper()
-	cfg.Host, cfg.API, cfg.Fabric = []string{"127.0.0.1"}, "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Logger = slog.New(slog.NewTextHandler(w.log, nil)).With("role", "another cloud")
 	started, done := make(chan cloud.Started, 1), make(chan error, 1)
 	cfg.Started = func(s cloud.Started) { started <- s }
@@ -186,13 +48,10 @@ func another(t *testing.T, w *world, cfg cloud.Config) rest.Client {
 // are at the first two, the other instance is at the third.
 func TestClusterOfServers(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	db, key := database(t, dir)
-	cfg := cloud.Config{Data: dir, DB: db, MasterKey: key, API: ":0", Fabric: ":0", Logger: slog.New(slog.DiscardHandler)}
-	servers := members(t, 3, cfg)
-	front := []string{servers[0].address, servers[1].address}
-	w := onServers(t, stack.Config{Data: dir, DB: db, MasterKey: key, NATS: front})
-	cfg.NATS, cfg.Public = []string{servers[2].address}, front
+	w := on(t, postgres, front)
+	servers := w.ground.nats
+	cfg := w.ground.cloud(w.dir)
+	cfg.NATS, cfg.Public = []string{servers[2].address}, cfg.NATS
 	other := another(t, w, cfg)
 
 	callBetween(t, w)
@@ -269,6 +128,14 @@ func dialAndHangUp(t *testing.T, from *phone.Phone, number string) *phone.Call {
 	return c
 }
 
+// stop kills a NATS server.
+func stop(t *testing.T, m *member) {
+	t.Helper()
+	if err := m.kill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // losesAServer kills a NATS server while calls are made. Some may fail; each is on record once, and they succeed again.
 func losesAServer(t *testing.T, w *world, victim *member, caller subscriber, from *phone.Phone, number string) {
 	t.Helper()
@@ -290,7 +157,7 @@ func losesAServer(t *testing.T, w *world, victim *member, caller subscriber, fro
 	before, made := count(), 0
 	for i := range 10 {
 		if i == 3 {
-			victim.kill(t)
+			stop(t, victim)
 		}
 		dialAndHangUp(t, from, number)
 		made++
@@ -369,18 +236,16 @@ func revokedElsewhere(t *testing.T, w *world, from *phone.Phone, number string, 
 // TestServerComesBack kills the only NATS server. Calls inside an office go on; when it is back so are the switches.
 func TestServerComesBack(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	key := filepath.Join(dir, "master.key")
-	server := members(t, 1, cloud.Config{
-		Data: filepath.Join(dir, "cloud"), MasterKey: key, API: ":0", Fabric: ":0", Logger: slog.New(slog.DiscardHandler),
-	})[0]
-	w := onServers(t, stack.Config{Data: dir, MasterKey: key, NATS: []string{server.address}})
+	w := on(t, sqlite, server)
+	server := w.ground.nats[0]
 	ann, from := w.person(t, 0, "Ann", says(1))
 	bob, near := w.person(t, 0, "Bob", says(2))
 	cleo, far := w.person(t, 1, "Cleo", says(2))
-	server.kill(t)
+	stop(t, server)
 	talk(t, from, bob.number.Digits, near)
-	server.start(t)
+	if err := server.start(soon(t)); err != nil {
+		t.Fatal(err)
+	}
 	w.settle(t)
 	until(t, func() string {
 		out, in := connect(t, from, cleo.number.Dial, far)
