@@ -34,9 +34,14 @@ type Config struct {
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
+	SourceRate float64 `help:"SIP messages a second that one IP address may send before it has shown a password; ten times as many at once. 0: no limit. Default: ${default}." default:"200" name:"source-rate" placeholder:"N"`
+
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil
 }
+
+// DefaultSourceRate is the default of Config.SourceRate.
+const DefaultSourceRate = 200
 
 // Started is where a running switch is reached.
 type Started struct {
@@ -116,6 +121,9 @@ func (c Config) validate() (settings, error) {
 	}
 	_, err = listenAddr("link", c.Link)
 	check(err)
+	if c.SourceRate < 0 {
+		check(fmt.Errorf("--source-rate %v: want 0 or more messages a second", c.SourceRate))
+	}
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)
 	check(err)
 	return s, errors.Join(errAll...)

@@ -40,6 +40,7 @@ func (n *node) publish() {
 		return all
 	})
 	n.health.Counts("sip_dropped_total", "SIP messages dropped, by reason.", "reason", n.phones.Drops)
+	n.health.Counts("sign_ins_refused_total", "Sign-ins of phones that were refused, by reason.", "reason", n.phones.SignIns)
 	n.health.Counts("media_dropped_total", "Media packets dropped, by reason.", "reason", func() map[string]uint64 {
 		all := map[string]uint64{}
 		for reason, count := range n.relay.Counters().Dropped {

@@ -156,7 +156,7 @@ func (n *node) serve(ctx context.Context) error {
 		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,
 	})
 	n.phones = sipside.New(sipside.Config{
-		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay,
+		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
 		Begin: n.calls.begin, Now: time.Now, Logger: n.log,
 	})
 	if err := n.listen(); err != nil {

@@ -187,7 +187,7 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	}
 	cfg := switchnode.Config{
 		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Digest: s.cfg.Digest,
-		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey,
+		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443),
 		RTP: "0", Metrics: "", Logger: s.cfg.Logger.With("role", "switch"),
 	}

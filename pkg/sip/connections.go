@@ -24,6 +24,11 @@ func (e *Endpoint) accept(l net.Listener, transport string) {
 			}
 			continue
 		}
+		if !e.letConnect(c) {
+			e.tally.add(dropRate)
+			c.Close()
+			continue
+		}
 		if _, err := e.adopt(e.ctx, c, transport, true); err != nil {
 			c.Close()
 		}
@@ -66,7 +71,7 @@ func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, acce
 		return nil, err
 	}
 	if s.accepted = accepted; accepted {
-		s.trial = newTrial(e.cfg.Trial)
+		s.trial, s.let = newTrial(e.cfg.Trial), e.strangers.let
 	}
 	if err := e.admit(s); err != nil {
 		return nil, err

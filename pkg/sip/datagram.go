@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -22,6 +23,7 @@ const (
 type datagrams struct {
 	*net.UDPConn
 	tally   *tally
+	let     func(from netip.AddrPort) bool
 	begun   chan struct{}
 	started bool
 	sources map[string]struct{}
@@ -30,9 +32,9 @@ type datagrams struct {
 }
 
 // newDatagrams returns the next reader of a socket, which over says is about to be closed.
-func newDatagrams(c *net.UDPConn, t *tally, replace func(), over <-chan struct{}) *datagrams {
+func newDatagrams(c *net.UDPConn, t *tally, let func(netip.AddrPort) bool, replace func(), over <-chan struct{}) *datagrams {
 	return &datagrams{
-		UDPConn: c, tally: t, begun: make(chan struct{}), sources: map[string]struct{}{}, replace: replace, over: over,
+		UDPConn: c, tally: t, let: let, begun: make(chan struct{}), sources: map[string]struct{}{}, replace: replace, over: over,
 	}
 }
 
@@ -61,6 +63,11 @@ func (d *datagrams) ReadFrom(p []byte) (int, net.Addr, error) {
 		}
 		if len(bytes.Trim(p[:n], "\r\n\x00")) == 0 {
 			d.tally.add(dropKeepAlive)
+			continue
+		}
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if !d.let(from) {
+			d.tally.add(dropRate)
 			continue
 		}
 		n, err = frame(p[:n], false)

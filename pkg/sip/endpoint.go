@@ -38,9 +38,10 @@ type Config struct {
 	AdvertiseHost string // the address that peers use to reach us; empty: that of the listener, which must be a specific one
 	Handler       Handler
 	Logger        *slog.Logger
-	// Limits on TCP and TLS connections that peers open; 0 is none.
-	MaxPerSource int           // open at a time from one IP address
-	Trial        time.Duration // until the handler must have called Trust for it
+	// Limits on whoever the handler has not called Trust for; 0 is none.
+	MaxPerSource int           // TCP and TLS connections open at a time from one IP address, trusted ones too
+	Trial        time.Duration // that such a connection may stay open
+	PerSource    float64       // messages and connections a second from one IP address, or one /64 of IPv6
 }
 
 // Endpoint is one SIP user agent.
@@ -50,6 +51,7 @@ type Endpoint struct {
 	layer     *sip.TransactionLayer
 	secret    []byte // of the To tags
 	tally     tally
+	strangers *strangers
 	streams   map[string]*listener    // by transport: what sipgo accepts from
 	accepts   map[string]net.Listener // by transport: what we accept from
 	udp       *net.UDPConn
@@ -79,7 +81,7 @@ func NewEndpoint(cfg Config) *Endpoint {
 		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}),
 		streams: map[string]*listener{TCP: newListener(), TLS: newListener()},
 		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, sources: map[netip.Addr]int{},
-		dialogs: map[key]*Dialog{},
+		dialogs: map[key]*Dialog{}, strangers: newStrangers(cfg.PerSource, cfg.Logger),
 	}
 	_, _ = rand.Read(e.secret) // never fails (crypto/rand)
 	// sipgo must neither dial nor resolve: it would send what was meant for an authenticated stream in clear to whoever a
@@ -226,7 +228,7 @@ func (e *Endpoint) spawn(f func()) bool {
 
 // readUDP starts a reader of the UDP socket and waits until it reads.
 func (e *Endpoint) readUDP() {
-	d := newDatagrams(e.udp, &e.tally, e.readUDP, e.ctx.Done())
+	d := newDatagrams(e.udp, &e.tally, e.strangers.let, e.readUDP, e.ctx.Done())
 	if e.spawn(func() { _ = e.transport.ServeUDP(d) }) {
 		<-d.begun
 	}

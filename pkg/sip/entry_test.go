@@ -355,7 +355,7 @@ func TestSocketReadersAreReplaced(t *testing.T) {
 	over := make(chan struct{})
 	close(over) // nothing to linger for
 	for i := range 3 {
-		d := newDatagrams(e.udp, &e.tally, e.readUDP, over)
+		d := newDatagrams(e.udp, &e.tally, e.strangers.let, e.readUDP, over)
 		for j := range maxSources {
 			d.sources[strconv.Itoa(j)] = struct{}{}
 		}

@@ -26,10 +26,11 @@ const (
 	dropStreams               // more connections than the limit
 	dropMailbox               // the owner's mailbox was full
 	dropSlow                  // the peer of a stream did not read what we wrote
+	dropRate                  // more than a source may send that has not shown a password
 	drops
 )
 
-var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow"}
+var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow", "rate"}
 
 // tally counts drops.
 type tally [drops]atomic.Uint64

@@ -35,7 +35,8 @@ type Stream struct {
 	greeted bool // a first message came
 	trial   trial
 
-	accepted bool // the peer opened it
+	accepted bool                      // the peer opened it
+	let      func(netip.AddrPort) bool // whether a message of a stranger may cost work; set if accepted
 }
 
 func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
@@ -172,6 +173,10 @@ func (s *Stream) next() (bool, error) {
 	case errors.As(err, &r):
 		s.tally.add(r.drop)
 		return false, err
+	}
+	if s.accepted && !s.trial.over() && !s.let(s.peer.Addr) {
+		s.tally.add(dropRate)
+		return false, errFast
 	}
 	s.framed, s.greeted = n, true
 	return true, nil

@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// trial is the time that an accepted connection has to show a password before it must go. The zero trial has no end.
+// trial is the time that an accepted connection has to show a password before it must go. The zero trial is that of a
+// connection that needs none.
 type trial struct {
-	until  time.Time
+	until  time.Time // zero: it has for ever
 	passed *atomic.Bool
 }
 
 func newTrial(length time.Duration) trial {
-	if length == 0 {
-		return trial{}
+	t := trial{passed: new(atomic.Bool)}
+	if length > 0 {
+		t.until = time.Now().Add(length)
 	}
-	return trial{until: time.Now().Add(length), passed: new(atomic.Bool)}
+	return t
 }
 
 // deadline is until when the connection may stay silent; zero is for ever.
 func (t trial) deadline() time.Time {
-	if t.passed == nil || t.passed.Load() {
+	if t.passed == nil || t.over() {
 		return time.Time{}
 	}
 	return t.until
@@ -31,11 +33,19 @@ func (t trial) deadline() time.Time {
 
 // passed says whether an error of reading is only the end of a trial that was passed while the read waited.
 func (s *Stream) passed(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) && s.greeted && len(s.buf) == 0 && s.trial.passed != nil && s.trial.passed.Load()
+	return errors.Is(err, os.ErrDeadlineExceeded) && s.greeted && len(s.buf) == 0 && s.trial.over()
 }
 
-// Trust lets the connection of a peer that showed its password stay open beyond Config.Trial.
+// over says that the password was shown.
+func (t trial) over() bool { return t.passed != nil && t.passed.Load() }
+
+// Trust frees a peer that showed its password from Config.Trial and Config.PerSource: its connection for good, an address
+// of UDP for at least 70 minutes.
 func (e *Endpoint) Trust(p Peer) {
+	if !p.reliable() {
+		e.strangers.know(p.Addr)
+		return
+	}
 	e.mu.Lock()
 	s := e.open[p]
 	e.mu.Unlock()

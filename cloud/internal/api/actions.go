@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/rest"
 )
 
@@ -29,12 +31,14 @@ type onlyID struct {
 // enrolInput is an enrolment; where it comes from is what limits it.
 type enrolInput struct {
 	RawBody []byte
-	remote  string
+	source  netip.Prefix
 }
 
 // Resolve notes where the request comes from.
 func (in *enrolInput) Resolve(ctx huma.Context) []error {
-	in.remote = ctx.RemoteAddr()
+	if at, err := netip.ParseAddrPort(ctx.RemoteAddr()); err == nil {
+		in.source = limit.Source(at.Addr())
+	}
 	return nil
 }
 
@@ -81,7 +85,7 @@ func (a *API) actions() error {
 	op = huma.Operation{Method: http.MethodPost, Path: "/api/v1/enrolments", OperationID: "enrol", Tags: []string{"enrolments"},
 		Summary: "Enrol a node with a code: no API key is needed", RequestBody: &huma.RequestBody{}}
 	handle(a, op, func(ctx context.Context, in *enrolInput) (*result[enrol.Response], error) {
-		if !a.enrolled.allow(in.remote) {
+		if !a.enrolled.Take(in.source) {
 			return nil, errs.New(errs.Congested, "too many enrolments from your address; wait some seconds and try again")
 		}
 		q, err := enrolments.create(in.RawBody)

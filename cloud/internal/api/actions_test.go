@@ -140,7 +140,7 @@ func TestEnrolment(t *testing.T) {
 		}
 	}
 	var last answer
-	for range 2 * burst {
+	for range 2 * enrolBurst {
 		last = s.send("POST", "/api/v1/enrolments", good)
 	}
 	if p := last.problem(t); last.status != http.StatusTooManyRequests || p.Code != errs.Congested {

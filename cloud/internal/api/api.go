@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +15,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/rest"
 )
 
@@ -75,7 +77,7 @@ type API struct {
 	mux      *http.ServeMux
 	huma     huma.API
 	replies  *replies
-	enrolled *limiter
+	enrolled *limit.Buckets[netip.Prefix]
 	json     []byte // the OpenAPI description
 }
 
@@ -85,7 +87,7 @@ func New(cfg Config) (*API, error) {
 		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		replies:  newReplies(cfg.Now),
-		enrolled: newLimiter(cfg.Now),
+		enrolled: newEnrolLimit(cfg.Now),
 	}
 	a.huma = humago.New(a.mux, description(cfg.Version))
 	a.huma.UseMiddleware(a.known, a.authenticate, a.repeatable)

@@ -19,12 +19,17 @@ func answer(t *testing.T, challenge *sip.Response, user, method, uri string) str
 	if m == nil {
 		t.Fatalf("challenge %q", header(challenge, "WWW-Authenticate"))
 	}
+	return credentialsOf(user, m[1], method, uri)
+}
+
+// credentialsOf signs a request with the password of a user and a nonce.
+func credentialsOf(user, nonce, method, uri string) string {
 	sum := func(parts ...string) string {
 		h := sha256.Sum256([]byte(strings.Join(parts, ":")))
 		return hex.EncodeToString(h[:])
 	}
-	response := sum(sum(user, realm, user+"'s"), m[1], "00000001", "c", "auth", sum(method, uri))
-	return `Digest username="` + user + `", realm="` + realm + `", nonce="` + m[1] + `", uri="` + uri + `", response="` + response +
+	response := sum(sum(user, realm, user+"'s"), nonce, "00000001", "c", "auth", sum(method, uri))
+	return `Digest username="` + user + `", realm="` + realm + `", nonce="` + nonce + `", uri="` + uri + `", response="` + response +
 		`", algorithm=SHA-256, cnonce="c", qop=auth, nc=00000001`
 }
 

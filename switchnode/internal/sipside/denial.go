@@ -28,6 +28,14 @@ func (p *Phones) challenge(stale bool) *denial {
 	return d
 }
 
+// held asks for patience, of a blameless phone too that shares the address of somebody who guesses: it tries again (RFC
+// 3261, 21.5.4), as it would not after 403.
+func held() *denial {
+	d := deny(errs.Congested, "Too many wrong passwords from this address, wait a minute")
+	d.headers = append(d.headers, sip.NewHeader("Retry-After", "60"))
+	return d
+}
+
 // all returns the headers with the code in our own words.
 func (d *denial) all() []sip.Header {
 	if d.cause.Code == "" {

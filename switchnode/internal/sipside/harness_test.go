@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,8 +40,8 @@ const realm = "org_acme"
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// office is a switch's phone side with real sockets. The phones ann and bob have the passwords "ann's" and "bob's"; eve is
-// disabled.
+// office is a switch's phone side with real sockets. The phones ann, bob and desk... have the passwords "ann's",
+// "bob's" and so on; eve is disabled.
 type office struct {
 	t         *testing.T
 	phones    *Phones
@@ -70,7 +71,7 @@ func newOffice(t *testing.T) *office {
 	}
 	o.phones = New(Config{
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
-		Begin: func(in call.Incoming) error { return (*o.begin.Load())(in) }, Now: now, Logger: log,
+		Begin: func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)
@@ -87,16 +88,19 @@ func (o *office) begins(f func(call.Incoming) error) { o.begin.Store(&f) }
 
 // account has each user's name in all that is his.
 func account(user string) (Account, bool) {
-	switch user {
-	case "ann", "bob", "eve":
-		a1 := user + ":" + realm + ":" + user + "'s"
-		m, s := md5.Sum([]byte(a1)), sha256.Sum256([]byte(a1))
-		return Account{
-			Device: "dv_" + user, Party: designation.Party{Number: user, Device: "dv_" + user}, Enabled: user != "eve",
-			HA1: digest.HA1{MD5: hex.EncodeToString(m[:]), SHA256: hex.EncodeToString(s[:])},
-		}, true
+	if slices.Contains([]string{"ann", "bob", "eve"}, user) || strings.HasPrefix(user, "desk") {
+		return accountOf(user), true
 	}
 	return Account{}, false
+}
+
+func accountOf(user string) Account {
+	a1 := user + ":" + realm + ":" + user + "'s"
+	m, s := md5.Sum([]byte(a1)), sha256.Sum256([]byte(a1))
+	return Account{
+		Device: "dv_" + user, Party: designation.Party{Number: user, Device: "dv_" + user}, Enabled: user != "eve",
+		HA1: digest.HA1{MD5: hex.EncodeToString(m[:]), SHA256: hex.EncodeToString(s[:])},
+	}
 }
 
 func (o *office) certificate() *tls.Config {
@@ -152,11 +156,16 @@ type phone struct {
 
 // phone starts a phone of a user on a transport.
 func (o *office) phone(user, transport string) *phone {
+	return o.phoneAt(loopback.String(), user, transport)
+}
+
+// phoneAt starts one at an address of its own.
+func (o *office) phoneAt(host, user, transport string) *phone {
 	o.t.Helper()
 	p := &phone{t: o.t, office: o, user: user, secret: user + "'s", peer: sip.Peer{Transport: transport, Addr: o.udp}, calls: make(chan *line, 4)}
-	p.sip = sip.NewEndpoint(sip.Config{Name: "phone", AdvertiseHost: loopback.String(), Handler: p, Logger: slog.New(slog.DiscardHandler)})
+	p.sip = sip.NewEndpoint(sip.Config{Name: "phone", AdvertiseHost: host, Handler: p, Logger: slog.New(slog.DiscardHandler)})
 	if transport == sip.UDP {
-		if _, err := p.sip.ListenUDP("127.0.0.1:0"); err != nil {
+		if _, err := p.sip.ListenUDP(host + ":0"); err != nil {
 			o.t.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // Invite takes a call that a phone makes.
 func (p *Phones) Invite(d *sip.Dialog) {
-	account, denied := p.authenticate(d.Request())
+	account, denied := p.authenticate(d.Request(), d.Peer())
 	if denied != nil {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return

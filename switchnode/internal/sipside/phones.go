@@ -37,8 +37,10 @@ type Config struct {
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
 	Begin     func(call.Incoming) error // starts the call, or says why not
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
+	SourceRate float64
+	Now        func() time.Time
+	Logger     *slog.Logger
 }
 
 // Phones is the phone side of a switch.
@@ -46,18 +48,19 @@ type Phones struct {
 	cfg      Config
 	sip      *sip.Endpoint
 	digest   *digest.Server
-	refusals refusals
+	refusals *refusals
+	guesses  guesses
 }
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: refusals{log: cfg.Logger, now: cfg.Now}}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now)}
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
 	}})
 	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger,
-		MaxPerSource: maxConnections, Trial: trial,
+		MaxPerSource: maxConnections, Trial: trial, PerSource: cfg.SourceRate,
 	})
 	return p
 }
@@ -72,8 +75,15 @@ func (p *Phones) ListenTLS(at netip.AddrPort, cfg *tls.Config) (netip.AddrPort, 
 	return p.sip.ListenTLS(at.String(), cfg)
 }
 
-// Run serves until ctx ends.
-func (p *Phones) Run(ctx context.Context) error { return p.sip.Run(ctx) }
+// Run serves until ctx ends. Phones that registered before the last stop have shown their password.
+func (p *Phones) Run(ctx context.Context) error {
+	for _, device := range p.cfg.Registrar.Registered() {
+		for _, b := range p.cfg.Registrar.Lookup(device) {
+			p.sip.Trust(peerOf(b.Source))
+		}
+	}
+	return p.sip.Run(ctx)
+}
 
 // Drops counts what was dropped of SIP messages, by reason.
 func (p *Phones) Drops() map[string]uint64 { return p.sip.Drops() }
@@ -85,29 +95,39 @@ const (
 	trial          = time.Minute
 )
 
+// SignIns counts sign-ins that were refused, by reason.
+func (p *Phones) SignIns() map[string]uint64 { return p.refusals.counts() }
+
 // authenticate says which account signed a request, or which answer it gets instead.
-func (p *Phones) authenticate(req *sip.Request) (Account, *denial) {
+func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial) {
 	var credentials []string
 	for _, h := range req.GetHeaders("Authorization") {
 		credentials = append(credentials, h.Value())
 	}
 	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
-	switch {
-	case errors.Is(err, digest.ErrMissing):
+	if errors.Is(err, digest.ErrMissing) {
 		return Account{}, p.challenge(false)
+	}
+	if errors.Is(err, digest.ErrMalformed) {
+		return Account{}, deny(errs.Invalid, err.Error())
+	}
+	a, known := p.cfg.Accounts(user)
+	if known && p.guesses.held(from.Addr, user) && !p.lives(a, from) { // whatever Verify found: a right guess must not show
+		p.refusals.tell(tooMany, user, from)
+		return Account{}, held()
+	}
+	switch {
 	case errors.Is(err, digest.ErrStale), errors.Is(err, digest.ErrReplayed):
 		return Account{}, p.challenge(true)
-	case errors.Is(err, digest.ErrMalformed):
-		return Account{}, deny(errs.Invalid, err.Error())
 	case errors.Is(err, digest.ErrUnknownUser):
-		p.refusals.tell("sign-in of an unknown user", user, req.Source())
+		p.refusals.tell(unknownUser, user, from)
 		return Account{}, &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}
 	case err != nil:
-		p.refusals.tell("sign-in with a wrong password", user, req.Source())
+		p.guesses.wrong(from.Addr, user)
+		p.refusals.tell(wrongPassword, user, from)
 		return Account{}, &denial{code: 403, cause: call.CauseOf(errs.Unauthenticated, "Wrong password")}
 	}
-	a, ok := p.cfg.Accounts(user)
-	if !ok || !a.Enabled {
+	if !known || !a.Enabled {
 		return Account{}, deny(errs.Disabled, "")
 	}
 	return a, nil

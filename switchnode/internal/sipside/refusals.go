@@ -2,31 +2,53 @@ package sipside
 
 import (
 	"log/slog"
-	"sync"
+	"net/netip"
+	"sync/atomic"
 	"time"
+
+	"strowger/pkg/limit"
+	"strowger/pkg/sip"
 )
 
-// refusals tells the log of refused sign-ins, one a second at most: whoever tries passwords by the thousand does not fill
-// the disk as well.
-type refusals struct {
-	log *slog.Logger
-	now func() time.Time
+// refusal is why a sign-in was refused.
+type refusal int
 
-	mu     sync.Mutex
-	last   time.Time // told
-	untold int       // since then
+const (
+	unknownUser refusal = iota
+	wrongPassword
+	tooMany // wrong ones before it
+	refusalKinds
+)
+
+var refusalNames = [refusalKinds]struct{ metric, words string }{
+	{"unknown-user", "sign-in of an unknown user"},
+	{"wrong-password", "sign-in with a wrong password"},
+	{"held", "too many wrong sign-ins from this address, held up for a while"},
 }
 
-func (r *refusals) tell(what, user, source string) {
-	r.mu.Lock()
-	now := r.now()
-	if now.Sub(r.last).Abs() < time.Second { // a clock that was set back holds it up no longer
-		r.untold++
-		r.mu.Unlock()
-		return
+// refusals counts refused sign-ins and tells the log: of each address its first ones and then one a minute, so that
+// whoever tries passwords by the thousand does not fill the disk as well.
+type refusals struct {
+	log  *slog.Logger
+	told *limit.Buckets[netip.Prefix]
+	n    [refusalKinds]atomic.Uint64
+}
+
+func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
+	return &refusals{log: log, told: limit.New[netip.Prefix](limit.Config{Rate: 1. / 60, Burst: 5, Max: 256, Now: now})}
+}
+
+func (r *refusals) tell(why refusal, user string, from sip.Peer) {
+	r.n[why].Add(1)
+	if r.told.Take(limit.Source(from.Addr.Addr())) {
+		r.log.Warn(refusalNames[why].words, "user", user, "source", from.Addr)
 	}
-	untold := r.untold
-	r.last, r.untold = now, 0
-	r.mu.Unlock()
-	r.log.Warn(what, "user", user, "source", source, "untold", untold)
+}
+
+func (r *refusals) counts() map[string]uint64 {
+	m := make(map[string]uint64, refusalKinds)
+	for why, name := range refusalNames {
+		m[name.metric] = r.n[why].Load()
+	}
+	return m
 }

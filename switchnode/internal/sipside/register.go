@@ -12,7 +12,7 @@ import (
 
 // Register takes a REGISTER: RFC 3261, 10.3, steps 3 to 5 here, the rest in the registrar.
 func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) {
-	account, denied := p.authenticate(req)
+	account, denied := p.authenticate(req, from)
 	if denied == nil {
 		p.sip.Trust(from)
 	}

@@ -31,8 +31,10 @@ type target struct {
 }
 
 // peer is where the REGISTER came from.
-func (t target) peer() sip.Peer {
-	return sip.Peer{Transport: strings.ToUpper(t.binding.Source.Transport), Addr: t.binding.Source.Addr}
+func (t target) peer() sip.Peer { return peerOf(t.binding.Source) }
+
+func peerOf(s registrar.Source) sip.Peer {
+	return sip.Peer{Transport: strings.ToUpper(s.Transport), Addr: s.Addr}
 }
 
 // Dial makes the leg. Its requests go to where the REGISTER came from: behind a NAT no other address leads to the phone.

@@ -1,0 +1,177 @@
+package sip
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// bounded runs an endpoint on UDP and TCP that lets a stranger send 5 messages a second.
+func bounded(t *testing.T, log *slog.Logger) (at string, e *Endpoint) {
+	t.Helper()
+	g := &gate{}
+	g.endpoint = NewEndpoint(Config{Name: "test", AdvertiseHost: "127.0.0.1", Handler: g, Logger: log, PerSource: 5})
+	bound, err := g.endpoint.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := g.endpoint.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	<-g.endpoint.Running()
+	return bound.String(), g.endpoint
+}
+
+// log keeps what is logged.
+type log struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(b)
+}
+
+func (l *log) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+// source is a UDP socket at an address of its own.
+type source struct {
+	t *testing.T
+	net.Conn
+	sent int
+}
+
+func sourceAt(t *testing.T, host, to string) *source {
+	t.Helper()
+	c, err := (&net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort(host + ":0"))}).Dial("udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return &source{t: t, Conn: c}
+}
+
+// asks sends a request n times, and returns how many answers came within 300 ms after the last.
+func (s *source) asks(n int, extra string) (answers int) {
+	s.t.Helper()
+	for range n {
+		s.sent++
+		m := strings.Replace(fmt.Sprintf(register, strconv.Itoa(s.sent)), "SIP/2.0/TCP 127.0.0.1:9", "SIP/2.0/UDP "+s.LocalAddr().String()+";rport", 1)
+		if _, err := s.Write([]byte(m + extra + "\r\n")); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for {
+		if err := s.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := s.Read(make([]byte, 2048)); err != nil {
+			return answers
+		}
+		answers++
+	}
+}
+
+const password = "Authorization: yes\r\n"
+
+// Strangers are served at their rate; whoever showed a password is not held up by others at his address.
+func TestStrangersAreLimited(t *testing.T) {
+	var out log
+	at, e := bounded(t, slog.New(slog.NewTextHandler(&out, nil)))
+	good := sourceAt(t, "127.0.0.1", at)
+	if n := good.asks(1, password); n != 1 {
+		t.Fatal("no answer to a good one")
+	}
+	flood := sourceAt(t, "127.0.0.1", at)
+	if n := flood.asks(200, ""); n < 40 || n > 80 {
+		t.Errorf("%d answers to a flood, want the burst of 50 and some", n)
+	}
+	if n := good.asks(100, password); n != 100 {
+		t.Errorf("%d answers of 100 to whoever showed a password", n)
+	}
+	if n := sourceAt(t, "127.0.0.2", at).asks(20, ""); n != 20 {
+		t.Errorf("%d answers of 20 at another address", n)
+	}
+	if e.Drops()["rate"] == 0 {
+		t.Errorf("not counted: %v", e.Drops())
+	}
+	if n := strings.Count(out.text(), "source=127.0.0.1/32"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, out.text())
+	}
+}
+
+// Connections count as messages, and one that sends too much is ended.
+func TestStrangersOverTCPAreLimited(t *testing.T) {
+	at, e := bounded(t, slog.New(slog.DiscardHandler))
+	good := knock(t, at, password)
+	var served, closed int
+	for range 100 {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte(fmt.Sprintf(register, "one") + "\r\n")); err != nil {
+			closed++ // already
+		} else if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		} else if _, err := c.Read(make([]byte, 2048)); err == nil {
+			served++
+		} else {
+			closed++
+		}
+		c.Close()
+	}
+	if served < 20 || served > 50 || closed == 0 || e.Drops()["rate"] == 0 {
+		t.Errorf("%d served, %d closed, counted %v; want the burst of 50 to be two for each", served, closed, e.Drops())
+	}
+	for range 100 {
+		if _, err := good.Write([]byte(fmt.Sprintf(register, "again") + password + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := good.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := good.Read(make([]byte, 2048)); err != nil {
+			t.Fatalf("no answer on the good connection: %v", err)
+		}
+	}
+}
+
+// Known peers are remembered in bounded memory, those of late the longest.
+func TestKnownPeersAreBounded(t *testing.T) {
+	s := newStrangers(1, slog.New(slog.DiscardHandler))
+	addr := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 5060)
+	}
+	for i := range 3 * maxKnown {
+		s.know(addr(i))
+	}
+	if n := len(s.known) + len(s.before); n > 2*maxKnown {
+		t.Errorf("%d are remembered", n)
+	}
+	if !s.knows(addr(3*maxKnown-1)) || !s.knows(addr(2*maxKnown)) || s.knows(addr(0)) {
+		t.Error("the wrong ones are remembered")
+	}
+}
