@@ -64,7 +64,8 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		}
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	}
-	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, changes: newChanges()}
+	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger}
+	c.changes = newChanges(time.Now, c.phones)
 	if c.store, err = c.openStore(ctx); err != nil {
 		return err
 	}
@@ -201,6 +202,15 @@ func (c *instance) newExchange(ctx context.Context, server *tls.Config) (*exchan
 		Root: c.authority.Root(), Keys: keys, Instance: ident.New(ident.Cloud), Logger: c.log,
 		Intermediate: c.authority.Intermediate, Check: c.checkNode,
 	})
+}
+
+// phones is how many devices an organization has.
+func (c *instance) phones(org string) int {
+	s, err := c.directory.Snapshot(org)
+	if err != nil {
+		return 0
+	}
+	return s.Devices()
 }
 
 // started tells that the cloud serves.

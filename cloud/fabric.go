@@ -3,9 +3,8 @@ package cloud
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
+	"strowger/cloud/internal/authority"
 	"strowger/cloud/internal/store"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
@@ -45,8 +44,8 @@ func (c *instance) handle(ctx context.Context) error {
 		func(ctx context.Context, s fabric.Subject, q fabric.Ledger) (fabric.LedgerReply, error) {
 			return c.records.Append(ctx, s.Org, s.ID, q)
 		})
-	_, e5 := fabric.Handle(ctx, f, fabric.SubjectCopy(fabric.Any, fabric.Any), group, documentWorkers, document(c.authority.SignedCopy))
-	_, e6 := fabric.Handle(ctx, f, fabric.SubjectPeer(fabric.Any, fabric.Any), group, documentWorkers, document(c.authority.SignedPeer))
+	_, e5 := fabric.Handle(ctx, f, fabric.SubjectCopy(fabric.Any, fabric.Any), group, documentWorkers, c.document(authority.Copies))
+	_, e6 := fabric.Handle(ctx, f, fabric.SubjectPeer(fabric.Any, fabric.Any), group, documentWorkers, c.document(authority.Peers))
 	_, e7 := fabric.Handle(ctx, f, fabric.SubjectRenew(fabric.Any, fabric.Any), group, documentWorkers, c.renew)
 	_, e8 := fabric.Handle(ctx, f, fabric.SubjectRevocations(fabric.Any, fabric.Any), group, documentWorkers, c.revocations)
 	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, observed, told)
@@ -70,10 +69,30 @@ func (c *instance) tellInstances(org string) {
 	}
 }
 
-func document(sign func(ctx context.Context, org, site string, have uint64) (string, error)) func(context.Context, fabric.Subject, fabric.CopyRequest) (fabric.CopyReply, error) {
-	return func(ctx context.Context, s fabric.Subject, q fabric.CopyRequest) (fabric.CopyReply, error) {
-		d, err := sign(ctx, s.Org, s.ID, q.Have)
-		return fabric.CopyReply{Document: d}, err
+// document answers who fetches documents of a kind, piece by piece.
+func (c *instance) document(kind string) func(context.Context, fabric.Subject, fabric.CopyRequest) (fabric.CopyReply, error) {
+	return func(ctx context.Context, s fabric.Subject, q fabric.CopyRequest) (r fabric.CopyReply, err error) {
+		r.Version = q.Version
+		if q.Version == 0 {
+			r.Version, err = c.authority.Current(ctx, s.Org, kind, s.ID)
+			if err != nil || r.Version == q.Have {
+				return fabric.CopyReply{}, err
+			}
+		}
+		name := kind + "/" + s.ID
+		r.Document, r.Pieces, err = c.store.DocumentPiece(ctx, s.Org, name, r.Version, q.Piece)
+		if err != nil || q.Capability >= fabric.CapPieces || r.Pieces == 1 {
+			return r, err
+		}
+		if r.Pieces > fabric.MaxWhole/fabric.PieceSize {
+			return r, errs.New(errs.Upgrade, "the %s of site %s has more than %d bytes, all that this switch's release takes: upgrade the switch", kind, s.ID, fabric.MaxWhole)
+		}
+		for i := 1; i < r.Pieces && err == nil; i++ {
+			var text string
+			text, _, err = c.store.DocumentPiece(ctx, s.Org, name, r.Version, i)
+			r.Document += text
+		}
+		return r, err
 	}
 }
 
@@ -163,50 +182,6 @@ func (c *instance) announce(ctx context.Context, org string) {
 		}
 		if q.Cursor = next; next == "" {
 			return
-		}
-	}
-}
-
-// changes collects the organizations whose documents changed, so that many edits are one announcement.
-type changes struct {
-	mu   sync.Mutex
-	orgs map[string]bool
-	wake chan struct{}
-}
-
-// announceEvery is how long edits are collected.
-const announceEvery = 50 * time.Millisecond
-
-func newChanges() *changes { return &changes{orgs: map[string]bool{}, wake: make(chan struct{}, 1)} }
-
-func (c *changes) note(org string) {
-	c.mu.Lock()
-	c.orgs[org] = true
-	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default: // run is awake already
-	}
-}
-
-func (c *changes) run(ctx context.Context, announce func(context.Context, string)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.wake:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(announceEvery):
-		}
-		c.mu.Lock()
-		orgs := c.orgs
-		c.orgs = map[string]bool{}
-		c.mu.Unlock()
-		for org := range orgs {
-			announce(ctx, org)
 		}
 	}
 }

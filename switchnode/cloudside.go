@@ -3,6 +3,7 @@ package switchnode
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,9 +82,30 @@ func (f fetcher) Peer(ctx context.Context, site string, have uint64) (string, er
 	return f.document(ctx, fabric.SubjectPeer(f.n.fabric.Org(), site), have)
 }
 
+// document fetches a document piece by piece. The pieces of a large one take a while to make.
 func (f fetcher) document(ctx context.Context, subject string, have uint64) (string, error) {
-	r, err := fabric.Request[fabric.CopyRequest, fabric.CopyReply](ctx, f.n.fabric, subject, fabric.CopyRequest{Have: have})
-	return r.Document, err
+	ask := func(q fabric.CopyRequest) (fabric.CopyReply, error) {
+		ctx, cancel := context.WithTimeout(ctx, fabric.MaxDeadline)
+		defer cancel()
+		return fabric.Request[fabric.CopyRequest, fabric.CopyReply](ctx, f.n.fabric, subject, q)
+	}
+	r, err := ask(fabric.CopyRequest{Have: have})
+	if err != nil || r.Pieces <= 1 {
+		return r.Document, err
+	}
+	if r.Pieces > sitecopy.MaxPieces {
+		return "", errs.New(errs.Invalid, "the document on %s comes in %d pieces, at most %d are allowed", subject, r.Pieces, sitecopy.MaxPieces)
+	}
+	var doc strings.Builder
+	doc.WriteString(r.Document)
+	for i := 1; i < r.Pieces; i++ {
+		piece, err := ask(fabric.CopyRequest{Version: r.Version, Piece: i})
+		if err != nil {
+			return "", err
+		}
+		doc.WriteString(piece.Document)
+	}
+	return doc.String(), nil
 }
 
 // Revocations fetches those after a number.
@@ -191,6 +213,9 @@ func (l *leases) putBack() {
 	l.changed = true
 }
 
+// leasePause is the least time between two leases that list registrations: with thousands of phones each is long.
+const leasePause = time.Second
+
 // leaseRetry is after what a lease that was not answered is sent again.
 const leaseRetry = 2 * time.Second
 
@@ -207,7 +232,7 @@ func (n *node) lease(ctx context.Context) error {
 			}
 			n.leaseFailed(ctx, err, &told)
 		}
-		if !sleep(ctx, wait, n.leases.wake) {
+		if changed && !sleep(ctx, leasePause, nil) || !sleep(ctx, wait, n.leases.wake) {
 			return nil
 		}
 	}
@@ -219,7 +244,7 @@ func (n *node) sendLease(ctx context.Context, l fabric.Lease) error {
 	s := n.copy.Snapshot()
 	l.Node, l.SIP, l.Version = n.self(), n.started.phonesAt(), config.Version()
 	l.Load = fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}
-	l.Copy, l.Peers = s.Version(), s.Peers()
+	l.Copy, l.Peers, l.CopyError = s.Version(), s.Peers(), n.copy.Trouble()
 	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), l)
 	return err
 }

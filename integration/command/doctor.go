@@ -177,6 +177,9 @@ func switchFinding(sw rest.Switch, phones count, now time.Time) finding {
 	case sw.NotAfter != nil && sw.NotAfter.Sub(now) < renewal:
 		f.Found = "has a certificate until " + clock(sw.NotAfter) + ", and renewal does not work"
 		f.Advice = "look at its log for \"renew\""
+	case sw.CopyError != "":
+		f.Found = "is live, but cannot take the newest of what it must know of its site: " + sw.CopyError
+		f.Advice = "until that is mended new phones and changes have no effect there; its log and the cloud's say more"
 	default:
 		f.OK, f.Found = true, fmt.Sprintf("is live, %d of %d phones registered", phones.registered, phones.all)
 	}

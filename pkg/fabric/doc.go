@@ -11,7 +11,7 @@
 //	sw.<switch>.revocations  "     that switch                     RevokeRequest: the revocations after a number
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
-//	copy.<site>           request  switches of the site            CopyRequest: the signed site copy
+//	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
 //	peer.<site>           request  any switch                      CopyRequest: the signed peer document of another site
 //	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting
 //	node.<node>.control   request  cloud                           Control: hang up, dial another node

@@ -13,12 +13,18 @@ import (
 //
 // 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
 // 2 (2026-11): registry, between cloud instances.
-const Capability = 2
+// 3 (2026-11): documents in pieces; CopyError in a lease.
+const Capability = 3
+
+// CapPieces is the capability of nodes that fetch documents in pieces.
+const CapPieces = 3
 
 // Limits of the wire.
 const (
 	MaxRequest      = 512 << 10        // bytes of a request: a full ledger batch and its envelope
-	MaxReply        = 8 << 20          // bytes of an answer: the copy of a large site
+	MaxReply        = 8 << 20          // bytes of an answer: a whole document, for nodes below CapPieces
+	PieceSize       = 128 << 10        // bytes of a piece of a document: half a second on a line of 2 Mbit/s
+	MaxWhole        = 4 << 20          // bytes of a document that nodes below CapPieces take
 	DefaultDeadline = 2 * time.Second  // of a request whose context has none
 	MaxDeadline     = 30 * time.Second // that a receiver grants
 )
@@ -97,6 +103,8 @@ type Lease struct {
 	// Versions of the copies held, so that the cloud can push changes.
 	Copy  uint64            `json:"copy,omitempty"`
 	Peers map[string]uint64 `json:"peers,omitempty"`
+	// CopyError is why the newest documents could not be fetched or taken, for people.
+	CopyError string `json:"copy_error,omitempty"`
 }
 
 // Times of a lease.
@@ -114,15 +122,24 @@ type Load struct {
 // CopyRequest fetches a signed document if its version is above Have. Subjects o.<org>.copy.<site> and
 // o.<org>.peer.<site>; the reply's Document is empty when Have is current. The same subjects carry no other traffic;
 // the cloud announces a change on o.<org>.node.<node>.changed with Changed.
+//
+// A document comes in pieces of at most PieceSize: the first question leaves Version and Piece out, the others ask for the
+// rest of the version that the first answer named. It is signed as a whole, and opened when all are there. A version that is
+// superseded on the way is errs.Conflict: begin again. A sender below CapPieces gets the whole at once, if that has at most
+// MaxWhole bytes.
 type CopyRequest struct {
 	Header
-	Have uint64 `json:"have"`
+	Have    uint64 `json:"have"`
+	Version uint64 `json:"version,omitempty"`
+	Piece   int    `json:"piece,omitempty"` // from 0
 }
 
-// CopyReply answers CopyRequest. Document is a JWT, see package sitecopy.
+// CopyReply answers CopyRequest. Document is a JWT, see package sitecopy, or a piece of it.
 type CopyReply struct {
 	Reply
 	Document string `json:"document,omitempty"`
+	Version  uint64 `json:"version,omitempty"`
+	Pieces   int    `json:"pieces,omitempty"` // of the whole; 0 is 1
 }
 
 // Changed tells a node that documents changed: fetch them. Sites lists peers; empty with Copy false means all.

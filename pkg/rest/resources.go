@@ -49,6 +49,9 @@ type Switch struct {
 	// SIP is where desk phones register: "host:port;transport=udp", as the node's lease says.
 	SIP      []string `json:"sip,omitempty" readOnly:"true"`
 	Software string   `json:"software,omitempty" readOnly:"true"`
+	// Copy is the version of the site copy that the switch holds, CopyError why it could not take the newest documents.
+	Copy      uint64 `json:"copy,omitempty" readOnly:"true"`
+	CopyError string `json:"copy_error,omitempty" readOnly:"true"`
 }
 
 // User is a person or a service that numbers point to.

@@ -12,8 +12,8 @@ import (
 
 // Limits of the format.
 const (
-	Format  = 1       // of Head.V
-	MaxSize = 4 << 20 // bytes of a document: a site of some thousands of phones
+	Format  = 1        // of Head.V
+	MaxSize = 64 << 20 // bytes of a document
 )
 
 // Key finds the public key of a kid.
@@ -81,7 +81,7 @@ func sign(typ, kid string, key ed25519.PrivateKey, d document) (string, error) {
 	d.head().V = Format
 	doc, err := token.Sign(typ, kid, key, d)
 	if err == nil && len(doc) > MaxSize {
-		return "", errs.New(errs.Invalid, "%s %s has %d bytes, at most %d are allowed", typ, d.head().ID, len(doc), MaxSize)
+		return "", errs.New(errs.Invalid, "%s %s has %d bytes, at most %d are allowed: divide the site into several", typ, d.head().ID, len(doc), MaxSize)
 	}
 	return doc, err
 }

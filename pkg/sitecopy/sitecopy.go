@@ -6,6 +6,10 @@
 // seconds), crit (names of features that a reader must know, else "upgrade needed"). A node knows the copy keys from its
 // enrolment and from the key set in its newest copy.
 //
+// A phone with its user, its extension and its credentials takes about 900 bytes of a copy, so a site has at most some
+// 70,000 phones. Documents travel in pieces (package fabric, CopyRequest); readers before CapPieces there took 4 MiB, about
+// 4,600 phones.
+//
 // Opening a document does not judge its age: an expired copy stops only calls between sites without the cloud
 // (Head.Expired), and a switch that starts with a wrong clock must still serve its office.
 //

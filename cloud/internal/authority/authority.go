@@ -39,7 +39,7 @@ type Directory interface {
 // Config is what an Authority works with.
 type Config struct {
 	Store     *store.Store
-	Directory Directory // only SignedCopy and SignedPeer need it
+	Directory Directory // only Current needs it
 	// MasterKeyFile holds the key that wraps all others.
 	MasterKeyFile string
 	// CreateMasterKey makes the file if there is none and the database was never used with one.
@@ -62,6 +62,7 @@ type Authority struct {
 	mu            sync.Mutex // of the caches; never held while the database is asked
 	rings         map[string]keyring
 	intermediates map[string]issuer
+	drafts        map[string]*draft // of documents, by name
 }
 
 // Open opens the custody and makes what an installation has once: the root and the cloud's TLS key.
@@ -70,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, custody: c, rings: make(map[string]keyring), intermediates: make(map[string]issuer)}
+	a := &Authority{cfg: cfg, custody: c, rings: make(map[string]keyring), intermediates: make(map[string]issuer), drafts: make(map[string]*draft)}
 	if a.root, err = a.openRoot(ctx); err != nil {
 		return nil, err
 	}

@@ -250,7 +250,7 @@ func TestNothingSecretRestsInClear(t *testing.T) {
 	if err := i.SetPassword(ctx, i.org.ID, i.device, password); err != nil {
 		t.Fatal(err)
 	}
-	cred := must[map[string]credential](t)(i.credentials(ctx, i.org.ID))[i.device.ID]
+	cred := must[map[string]credential](t)(i.credentials(ctx, i.org.ID, i.site.ID))[i.device.ID]
 	session := must[keyring](t)(i.ring(ctx, i.org.ID, forSessions))
 	docs := must[keyring](t)(i.ring(ctx, i.org.ID, forCopies))
 	rootKey := must[[]byte](t)(marshalKey(i.root.key))

@@ -18,7 +18,7 @@ func TestPasswordDigests(t *testing.T) {
 	if err := i.SetPassword(t.Context(), i.org.ID, i.device, "correct horse"); err != nil {
 		t.Fatal(err)
 	}
-	got := must[map[string]credential](t)(i.credentials(t.Context(), i.org.ID))[i.device.ID]
+	got := must[map[string]credential](t)(i.credentials(t.Context(), i.org.ID, i.site.ID))[i.device.ID]
 	a1 := "1001:" + i.org.ID + ":correct horse"
 	if got.MD5 != fmt.Sprintf("%x", md5.Sum([]byte(a1))) || got.SHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte(a1))) {
 		t.Errorf("digests are %+v", got)

@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/sitecopy"
 )
 
@@ -25,94 +27,214 @@ type issue struct {
 	Digest  []byte `json:"digest"` // SHA-256 of the content in clear
 }
 
-// SignedCopy returns the site copy of a site, or "" if have is its version. Each switch's credentials are sealed to it.
-func (a *Authority) SignedCopy(ctx context.Context, org, site string, have uint64) (string, error) {
+// fresh says whether it is not too old.
+func (i issue) fresh(now time.Time) bool { return now.Sub(time.Unix(i.Issued, 0)) < refreshAfter }
+
+// Kinds of documents.
+const (
+	Copies = "copy"
+	Peers  = "peer"
+)
+
+// content is what a document says, and how it is signed.
+type content struct {
+	clear any // that a new version is known by
+	sign  func(ctx context.Context, h sitecopy.Head, k namedKey) (string, error)
+}
+
+// draft is what is known of a site's document. One goroutine at a time makes a version: who has the turn.
+type draft struct {
+	turn     chan struct{} // capacity 1
+	revision int64         // of the registry that was last looked at, 0 before
+	keys     int           // generations of keys in it
+	last     issue
+}
+
+// current says whether nothing can have changed since it was last looked.
+func (d *draft) current(revision int64, keys int, now time.Time) bool {
+	return d.last.Version > 0 && d.revision == revision && d.keys == keys && d.last.fresh(now)
+}
+
+// Current returns the version of a site's document, of a kind, as the registry is now; its pieces are in the store. Each
+// switch's credentials are sealed to it in the site copy.
+func (a *Authority) Current(ctx context.Context, org, kind, site string) (version uint64, err error) {
+	sessions, err := a.ring(ctx, org, forSessions)
+	if err != nil {
+		return 0, err
+	}
+	copies, err := a.ring(ctx, org, forCopies)
+	if err != nil {
+		return 0, err
+	}
+	name := fmt.Sprintf("document/%s/%s/%s", org, kind, site)
+	d := a.draft(name)
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	revision, err := a.cfg.Store.Revision(ctx, org) // before what it counts is read
+	if err != nil {
+		return 0, err
+	}
+	if keys := len(sessions) + len(copies); !d.current(revision, keys, a.cfg.Now()) {
+		if err = a.revise(ctx, org, kind, site, name, d, sessions, copies); err != nil {
+			a.forget(name, d)
+			if ctx.Err() == nil && errs.CodeOf(err) != errs.NotFound {
+				a.cfg.Log.Error("document cannot be made; switches keep the one that they hold", "kind", kind, "org", org, "site", site, "error", err)
+			}
+			return 0, err
+		}
+		d.revision, d.keys = revision, keys
+	}
+	return d.last.Version, nil
+}
+
+// draft returns what is known of a document.
+func (a *Authority) draft(name string) *draft {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.drafts[name]
+	if d == nil {
+		d = &draft{turn: make(chan struct{}, 1)}
+		a.drafts[name] = d
+	}
+	return d
+}
+
+// forget drops a document that could not be made: nodes may ask for sites that do not exist.
+func (a *Authority) forget(name string, d *draft) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.drafts[name] == d {
+		delete(a.drafts, name)
+	}
+}
+
+// revise makes a new version of a document if what it says changed, or the last is too old.
+func (a *Authority) revise(ctx context.Context, org, kind, site, name string, d *draft, sessions, copies keyring) error {
+	contentOf := a.copyContent
+	if kind == Peers {
+		contentOf = a.peerContent
+	}
+	c, err := contentOf(ctx, org, site, sessions, copies)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(c.clear)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(b)
+	last, err := a.lastIssue(ctx, name)
+	if err != nil {
+		return err
+	}
+	now := a.cfg.Now()
+	_, _, err = a.cfg.Store.DocumentPiece(ctx, org, kind+"/"+site, last.Version, 0)
+	switch kept := err == nil; {
+	case !kept && errs.CodeOf(err) != errs.Conflict:
+		return err
+	case kept && bytes.Equal(last.Digest, digest[:]) && last.fresh(now):
+		d.last = last
+		return nil
+	}
+	for {
+		// Versions count seconds, so that they grow even over a restored backup, which may have forgotten some.
+		last = issue{Version: max(last.Version+1, uint64(now.Unix())), Issued: now.Unix(), Digest: digest[:]}
+		head := sitecopy.Head{Org: org, ID: site, Version: last.Version, Issued: last.Issued, Expires: now.Add(sitecopy.Lifetime).Unix()}
+		doc, err := c.sign(ctx, head, copies.signer(now))
+		if err != nil {
+			return err
+		}
+		stored, err := a.cfg.Store.PutDocument(ctx, org, kind+"/"+site, last.Version, slices.Collect(chunks(doc, fabric.PieceSize)))
+		if err != nil {
+			return err
+		}
+		if stored {
+			break
+		} // else another instance made this version, maybe of what the registry was a moment ago
+	}
+	if b, err = json.Marshal(last); err != nil {
+		return err
+	}
+	if err := a.custody.put(ctx, name, b); err != nil {
+		return err
+	}
+	d.last = last
+	return nil
+}
+
+// chunks cuts a text into pieces of n bytes; the last may be shorter.
+func chunks(s string, n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for len(s) > n {
+			if !yield(s[:n]) {
+				return
+			}
+			s = s[n:]
+		}
+		yield(s)
+	}
+}
+
+// copyContent is a site copy without its head.
+func (a *Authority) copyContent(ctx context.Context, org, site string, sessions, copies keyring) (content, error) {
 	c, err := a.cfg.Directory.Copy(ctx, org, site)
 	if err != nil {
-		return "", err
+		return content{}, err
 	}
-	if c.SessionKeys, err = a.SessionKeys(ctx, org); err != nil {
-		return "", err
-	}
-	ring, err := a.ring(ctx, org, forCopies)
+	c.SessionKeys, c.CopyKeys = sessions.public(), copies.public()
+	all, err := a.credentials(ctx, org, site)
 	if err != nil {
-		return "", err
-	}
-	c.CopyKeys = ring.public()
-	all, err := a.credentials(ctx, org)
-	if err != nil {
-		return "", err
+		return content{}, err
 	}
 	// A phone is told that it is unknown, and tries again, until its password has come too.
 	c.Devices = slices.DeleteFunc(slices.Clone(c.Devices), func(d sitecopy.Device) bool {
 		return d.Username != "" && all[d.ID].Username != d.Username
 	})
 	secrets := secretsOf(c, all)
-	head, err := a.head(ctx, org, "copy", site, struct {
+	sign := func(ctx context.Context, h sitecopy.Head, k namedKey) (string, error) {
+		var err error
+		if c.Secrets, err = a.seal(ctx, org, site, secrets); err != nil {
+			return "", err
+		}
+		c.Head = h
+		return sitecopy.SignCopy(k.kid, k.private, c)
+	}
+	return content{struct {
 		Copy    sitecopy.Copy
 		Secrets map[string][]sitecopy.Credential
-	}{c, secrets})
-	if err != nil || head.Version == have {
-		return "", err
-	}
-	c.Head = head
-	if c.Secrets, err = a.seal(ctx, org, site, secrets); err != nil {
-		return "", err
-	}
-	k := ring.signer(a.cfg.Now())
-	return sitecopy.SignCopy(k.kid, k.private, c)
+	}{c, secrets}, sign}, nil
 }
 
-// SignedPeer returns the peer document of a site, or "" if have is its version.
-func (a *Authority) SignedPeer(ctx context.Context, org, site string, have uint64) (string, error) {
+// peerContent is a peer document without its head.
+func (a *Authority) peerContent(ctx context.Context, org, site string, _, _ keyring) (content, error) {
 	p, err := a.cfg.Directory.Peer(ctx, org, site)
 	if err != nil {
-		return "", err
+		return content{}, err
 	}
-	ring, err := a.ring(ctx, org, forCopies)
-	if err != nil {
-		return "", err
+	sign := func(_ context.Context, h sitecopy.Head, k namedKey) (string, error) {
+		p.Head = h
+		return sitecopy.SignPeer(k.kid, k.private, p)
 	}
-	head, err := a.head(ctx, org, "peer", site, p)
-	if err != nil || head.Version == have {
-		return "", err
-	}
-	p.Head = head
-	k := ring.signer(a.cfg.Now())
-	return sitecopy.SignPeer(k.kid, k.private, p)
+	return content{p, sign}, nil
 }
 
-// head returns the head of a document with that content. The version is the last one if that had the same content and is
-// not too old, else it is greater. Versions count seconds, so that they grow even over a restored backup, which may have
-// forgotten some.
-func (a *Authority) head(ctx context.Context, org, kind, site string, content any) (sitecopy.Head, error) {
-	b, err := json.Marshal(content)
+// lastIssue is what is remembered of the last version of a document, nothing before the first.
+func (a *Authority) lastIssue(ctx context.Context, name string) (last issue, err error) {
+	b, err := a.custody.get(ctx, name)
+	if errs.CodeOf(err) == errs.NotFound {
+		return issue{}, nil
+	}
 	if err != nil {
-		return sitecopy.Head{}, err
+		return issue{}, err
 	}
-	digest := sha256.Sum256(b)
-	name := fmt.Sprintf("document/%s/%s/%s", org, kind, site)
-	var last issue
-	switch old, err := a.custody.get(ctx, name); {
-	case errs.CodeOf(err) == errs.NotFound:
-	case err != nil:
-		return sitecopy.Head{}, err
-	default:
-		if err := json.Unmarshal(old, &last); err != nil {
-			return sitecopy.Head{}, fmt.Errorf("secret %s: %w", name, err)
-		}
+	if err := json.Unmarshal(b, &last); err != nil {
+		return issue{}, fmt.Errorf("secret %s: %w", name, err)
 	}
-	now := a.cfg.Now()
-	if !bytes.Equal(last.Digest, digest[:]) || now.Sub(time.Unix(last.Issued, 0)) >= refreshAfter {
-		last = issue{Version: max(last.Version+1, uint64(now.Unix())), Issued: now.Unix(), Digest: digest[:]}
-		if b, err = json.Marshal(last); err != nil {
-			return sitecopy.Head{}, err
-		}
-		if err := a.custody.put(ctx, name, b); err != nil {
-			return sitecopy.Head{}, err
-		}
-	}
-	return sitecopy.Head{Org: org, ID: site, Version: last.Version, Issued: now.Unix(), Expires: now.Add(sitecopy.Lifetime).Unix()}, nil
+	return last, nil
 }
 
 // secretsOf collects, by switch, the credentials of the phones that are homed on it.

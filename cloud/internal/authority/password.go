@@ -76,9 +76,9 @@ func (a *Authority) GeneratePassword() string {
 	return out.String()
 }
 
-// credentials returns the digests of an organization's phones, by device id, with the user name that they are for.
-func (a *Authority) credentials(ctx context.Context, org string) (map[string]credential, error) {
-	stored, err := a.cfg.Store.Credentials(ctx, org)
+// credentials returns the digests of a site's phones, by device id, with the user name that they are for.
+func (a *Authority) credentials(ctx context.Context, org, site string) (map[string]credential, error) {
+	stored, err := a.cfg.Store.Credentials(ctx, org, site)
 	if err != nil {
 		return nil, err
 	}

@@ -169,21 +169,6 @@ func (d *Directory) reload(ctx context.Context, org string) error {
 	return nil
 }
 
-// fresh returns an organization as the store has it, which another instance may just have changed.
-func (d *Directory) fresh(ctx context.Context, org string) (*Snapshot, error) {
-	revision, err := d.cfg.Store.Revision(ctx, org)
-	if err != nil {
-		return nil, err
-	}
-	if s, err := d.Snapshot(org); err == nil && s.registry.Revision >= revision {
-		return s, nil
-	}
-	if err := d.reload(ctx, org); err != nil {
-		return nil, err
-	}
-	return d.Snapshot(org)
-}
-
 // Snapshot returns an organization as it was last read, or errs.NotFound.
 func (d *Directory) Snapshot(org string) (*Snapshot, error) {
 	s, ok := (*d.snapshots.Load())[org]
@@ -193,22 +178,22 @@ func (d *Directory) Snapshot(org string) (*Snapshot, error) {
 	return s, nil
 }
 
-// Copy is Snapshot.Copy of an organization as the store has it now.
+// Copy is Snapshot.Copy of a site as the store has it now, which another instance may just have changed.
 func (d *Directory) Copy(ctx context.Context, org, site string) (sitecopy.Copy, error) {
-	s, err := d.fresh(ctx, org)
+	g, err := d.cfg.Store.Office(ctx, org, site)
 	if err != nil {
 		return sitecopy.Copy{}, err
 	}
-	return s.Copy(site)
+	return NewSnapshot(g).Copy(site)
 }
 
-// Peer is Snapshot.Peer of an organization as the store has it now.
+// Peer is Snapshot.Peer of a site as the store has it now.
 func (d *Directory) Peer(ctx context.Context, org, site string) (sitecopy.Peer, error) {
-	s, err := d.fresh(ctx, org)
+	g, err := d.cfg.Store.Office(ctx, org, site)
 	if err != nil {
 		return sitecopy.Peer{}, err
 	}
-	return s.Peer(site)
+	return NewSnapshot(g).Peer(site)
 }
 
 // Organizations returns the ids of all organizations.

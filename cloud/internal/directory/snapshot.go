@@ -111,6 +111,9 @@ func (s *Snapshot) HomeOf(device string) string {
 	return ""
 }
 
+// Devices is how many devices there are.
+func (s *Snapshot) Devices() int { return len(s.devices) }
+
 // Ring is how long a call rings before it is no answer.
 func (s *Snapshot) Ring() time.Duration {
 	return time.Duration(s.registry.Organization.RingSeconds) * time.Second

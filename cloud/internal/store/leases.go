@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"strowger/pkg/fabric"
@@ -56,10 +58,15 @@ func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now ti
 		}
 		return nil
 	})
-	if err == nil && moved {
+	if err != nil {
+		return err
+	}
+	l.Registered = slices.Sorted(slices.Values(l.Registered))
+	s.known.add(map[string]Lease{l.Node.ID: {Lease: l, SeenAt: time.UnixMicro(now.UnixMicro()).UTC()}})
+	if moved {
 		s.tellChanged(org)
 	}
-	return err
+	return nil
 }
 
 // Leases returns the last lease of every node of an organization, live or not.
@@ -87,15 +94,68 @@ func leases(ctx context.Context, q querier, query, arg string) ([]Lease, error) 
 	return ls, nil
 }
 
+// known is leases as they were last read, so that a long list of registrations is read from JSON once and not with each
+// device that somebody asks for.
+type known struct {
+	mu     sync.Mutex
+	leases map[string]Lease // by node, each with Registered sorted
+}
+
+func (k *known) add(leases map[string]Lease) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.leases = maps.Clone(k.leases) // others read the old map
+	maps.Copy(k.leases, leases)
+}
+
+// leasesWhere returns, by node, the leases that meet a condition on $1.
+func (s *Store) leasesWhere(ctx context.Context, q querier, where, arg string) (map[string]Lease, error) {
+	all, stale := make(map[string]Lease), []string(nil)
+	s.known.mu.Lock()
+	have := s.known.leases
+	s.known.mu.Unlock()
+	err := rows(ctx, q, func(r *sql.Rows) error {
+		var node string
+		var seen time.Time
+		if err := r.Scan(&node, micros{&seen}); err != nil {
+			return err
+		}
+		if l, ok := have[node]; ok && l.SeenAt.Equal(seen) {
+			all[node] = l
+		} else {
+			stale = append(stale, node)
+		}
+		return nil
+	}, `SELECT node, seen_at FROM leases WHERE `+where, arg)
+	if err != nil {
+		return nil, fmt.Errorf("read leases of %s: %w", arg, err)
+	}
+	if len(stale) == 0 {
+		return all, nil
+	}
+	for _, node := range stale {
+		ls, err := leases(ctx, q, `SELECT seen_at, lease FROM leases WHERE node = $1`, node)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range ls {
+			slices.Sort(l.Registered)
+			all[node] = l
+		}
+	}
+	s.known.add(all)
+	return all, nil
+}
+
 // fillSwitches adds what leases say of switches.
 func (s *Store) fillSwitches(ctx context.Context, q querier, items []rest.Switch) error {
-	ls, err := leases(ctx, q, `SELECT seen_at, lease FROM leases WHERE org = $1`, items[0].Organization)
+	where, arg := "org = $1", items[0].Organization
+	if len(items) == 1 {
+		where, arg = "node = $1", items[0].ID
+	}
+	byNode, err := s.leasesWhere(ctx, q, where, arg)
 	if err != nil {
 		return err
-	}
-	byNode := make(map[string]Lease, len(ls))
-	for _, l := range ls {
-		byNode[l.Node.ID] = l
 	}
 	for i := range items {
 		v := &items[i]
@@ -105,72 +165,28 @@ func (s *Store) fillSwitches(ctx context.Context, q querier, items []rest.Switch
 		}
 		v.Live = v.State == stateEnrolled && l.Live(s.now())
 		v.SeenAt, v.Addresses, v.SIP, v.Software = &l.SeenAt, l.Node.Addresses, l.SIP, l.Version
+		v.Copy, v.CopyError = l.Copy, l.CopyError
 	}
 	return nil
 }
 
 // fillDevices adds what leases say of devices.
 func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device) error {
-	ls, err := leases(ctx, q, `SELECT seen_at, lease FROM leases WHERE org = $1`, items[0].Organization)
-	if err != nil {
-		return err
-	}
-	at := make(map[string]string) // device: the switch where it is registered
-	for _, l := range ls {
-		if !l.Live(s.now()) {
-			continue
-		}
-		for _, d := range l.Registered {
-			at[d] = l.Node.ID
-		}
-	}
+	at := make(map[string]Lease) // by switch
 	for i := range items {
-		items[i].Registered = items[i].Switch != "" && at[items[i].ID] == items[i].Switch
+		d := &items[i]
+		l, ok := at[d.Switch]
+		if !ok && d.Switch != "" {
+			one, err := s.leasesWhere(ctx, q, "node = $1", d.Switch)
+			if err != nil {
+				return err
+			}
+			l = one[d.Switch]
+			at[d.Switch] = l
+		}
+		if l.Live(s.now()) {
+			_, d.Registered = slices.BinarySearch(l.Registered, d.ID)
+		}
 	}
 	return nil
-}
-
-// Registry is all of one organization at one moment.
-type Registry struct {
-	Organization rest.Organization
-	Sites        []rest.Site
-	Switches     []rest.Switch
-	Users        []rest.User
-	Devices      []rest.Device
-	Numbers      []rest.Number
-	SwitchKeys   map[string]string // as the method of that name
-	Revision     int64             // grows with every change
-}
-
-// Registry reads an organization as it is at one moment, each kind in the order of ids.
-func (s *Store) Registry(ctx context.Context, org string) (Registry, error) {
-	var g Registry
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if err != nil {
-		return g, fmt.Errorf("read registry: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	if g.Revision, err = revision(ctx, tx, org); err != nil {
-		return g, err
-	}
-	if g.Organization, err = s.Organizations.get(ctx, tx, org, org); err != nil {
-		return g, err
-	}
-	if g.Sites, err = s.Sites.find(ctx, tx, org, nil, nil, 0); err != nil {
-		return g, err
-	}
-	if g.Switches, err = s.Switches.find(ctx, tx, org, nil, nil, 0); err != nil {
-		return g, err
-	}
-	if g.Users, err = s.Users.find(ctx, tx, org, nil, nil, 0); err != nil {
-		return g, err
-	}
-	if g.Devices, err = s.Devices.find(ctx, tx, org, nil, nil, 0); err != nil {
-		return g, err
-	}
-	if g.Numbers, err = s.Numbers.find(ctx, tx, org, nil, nil, 0); err != nil {
-		return g, err
-	}
-	g.SwitchKeys, err = switchKeys(ctx, tx, org)
-	return g, err
 }

@@ -151,15 +151,42 @@ func TestSecrets(t *testing.T) {
 			must(t, s.SetCredential(ctx, o.org.ID, o.devices[0].ID, wrapped))
 		}
 		refused(t, s.SetCredential(ctx, o.org.ID, "dv_x", []byte{1}), errs.NotFound)
-		creds, err := s.Credentials(ctx, o.org.ID)
+		creds, err := s.Credentials(ctx, o.org.ID, o.sites[0].ID)
 		must(t, err)
 		if len(creds) != 1 || !bytes.Equal(creds[o.devices[0].ID], []byte{2}) {
 			t.Errorf("credentials %v", creds)
 		}
-		for want := uint64(1); want < 4; want++ {
-			if got, err := s.NextVersion(ctx, o.org.ID, "copy"); err != nil || got != want {
-				t.Errorf("version %d, %v; want %d", got, err, want)
+		if creds, err = s.Credentials(ctx, o.org.ID, o.sites[1].ID); err != nil || len(creds) != 0 {
+			t.Errorf("credentials at another site %v, %v", creds, err)
+		}
+	})
+}
+
+func TestDocumentsInPieces(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		put := func(version uint64, want bool, pieces ...string) {
+			t.Helper()
+			if stored, err := s.PutDocument(ctx, "org", "copy/a", version, pieces); err != nil || stored != want {
+				t.Errorf("version %d stored: %v, %v; want %v", version, stored, err, want)
 			}
+		}
+		piece := func(version uint64, no int, want string, of int) {
+			t.Helper()
+			if text, n, err := s.DocumentPiece(ctx, "org", "copy/a", version, no); err != nil || text != want || n != of {
+				t.Errorf("piece %d of version %d is %q of %d, %v; want %q of %d", no, version, text, n, err, want, of)
+			}
+		}
+		put(7, true, "a", "b", "c")
+		put(7, false, "x", "y") // another instance, later
+		piece(7, 2, "c", 3)
+		put(9, true, "d")
+		piece(7, 0, "a", 3) // still, for who is fetching it
+		piece(9, 0, "d", 1)
+		put(10, true, "e", "f")
+		piece(9, 0, "d", 1)
+		for version, no := range map[uint64]int{7: 0, 9: 1, 10: 2, 11: 0} {
+			_, _, err := s.DocumentPiece(ctx, "org", "copy/a", version, no)
+			refused(t, err, errs.Conflict)
 		}
 	})
 }

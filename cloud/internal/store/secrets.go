@@ -69,8 +69,8 @@ func (s *Store) SetCredential(ctx context.Context, org, device string, wrapped [
 	})
 }
 
-// Credentials returns the wrapped digests of an organization, by device id.
-func (s *Store) Credentials(ctx context.Context, org string) (map[string][]byte, error) {
+// Credentials returns the wrapped digests of the phones of a site, by device id.
+func (s *Store) Credentials(ctx context.Context, org, site string) (map[string][]byte, error) {
 	creds := make(map[string][]byte)
 	err := rows(ctx, s.read, func(r *sql.Rows) error {
 		var device string
@@ -78,22 +78,12 @@ func (s *Store) Credentials(ctx context.Context, org string) (map[string][]byte,
 		err := r.Scan(&device, &wrapped)
 		creds[device] = wrapped
 		return err
-	}, `SELECT device, wrapped FROM credentials WHERE org = $1`, org)
+	}, `SELECT c.device, c.wrapped FROM switches s JOIN devices d ON d.switch = s.id JOIN credentials c ON c.device = d.id
+		WHERE s.org = $1 AND s.site = $2`, org, site)
 	if err != nil {
-		return nil, fmt.Errorf("read credentials: %w", err)
+		return nil, fmt.Errorf("read credentials of site %s: %w", site, err)
 	}
 	return creds, nil
-}
-
-// NextVersion returns the next version of a named document of an organization, the first time 1.
-func (s *Store) NextVersion(ctx context.Context, org, name string) (uint64, error) {
-	var v int64
-	err := s.write.QueryRowContext(ctx, `INSERT INTO document_versions (org, name, version) VALUES ($1, $2, 1)
-		ON CONFLICT (org, name) DO UPDATE SET version = document_versions.version + 1 RETURNING version`, org, name).Scan(&v)
-	if err != nil {
-		return 0, fmt.Errorf("next version of document %s: %w", name, err)
-	}
-	return uint64(v), nil
 }
 
 // SetAPIKeyHash stores the hash by which an API key is found.

@@ -32,6 +32,7 @@ type Store struct {
 
 	write, read *sql.DB
 	now         func() time.Time
+	known       known
 
 	mu      sync.Mutex
 	changed []func(org string)
@@ -47,7 +48,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	if err := migrate(ctx, e, log); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
-	s := &Store{write: e.write, read: e.read, now: time.Now}
+	s := &Store{write: e.write, read: e.read, now: time.Now, known: known{leases: make(map[string]Lease)}}
 	s.Organizations = organizations(s)
 	s.Sites = sites(s)
 	s.Switches = switches(s)

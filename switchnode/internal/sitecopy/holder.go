@@ -4,7 +4,9 @@
 package sitecopy
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -14,6 +16,7 @@ import (
 
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/sitecopy"
 )
 
@@ -40,10 +43,14 @@ const refreshInterval = 5 * time.Minute
 // retryInterval is after what the cloud is asked again when it did not answer.
 const retryInterval = 5 * time.Second
 
+// MaxPieces is how many pieces of a document a switch takes from the cloud: more than one of the largest size has.
+const MaxPieces = 2 * sitecopy.MaxSize / fabric.PieceSize
+
 // Holder keeps the documents. Run is their one writer; Snapshot and Refresh may be called from any goroutine.
 type Holder struct {
 	cfg      Config
 	snapshot atomic.Pointer[Snapshot]
+	trouble  atomic.Pointer[string]
 	wake     chan struct{} // capacity 1: ask the cloud now
 	docs     documents
 }
@@ -64,6 +71,14 @@ func Open(cfg Config) (*Holder, error) {
 // Snapshot is what the documents say now; never nil.
 func (h *Holder) Snapshot() *Snapshot { return h.snapshot.Load() }
 
+// Trouble is why the newest documents could not be fetched or taken, "" if they were.
+func (h *Holder) Trouble() string {
+	if t := h.trouble.Load(); t != nil {
+		return *t
+	}
+	return ""
+}
+
 // Refresh has Run ask the cloud for what changed.
 func (h *Holder) Refresh() {
 	select {
@@ -78,7 +93,6 @@ func (h *Holder) Run(ctx context.Context) error {
 		wait := refreshInterval
 		if err := h.fetch(ctx); err != nil {
 			wait = retryInterval
-			h.cfg.Logger.Debug("documents not refreshed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -89,20 +103,43 @@ func (h *Holder) Run(ctx context.Context) error {
 	}
 }
 
-// fetch brings every document up to date. The error is that the cloud could not be asked; what was taken before stays.
+// fetch brings every document up to date. The error is that the cloud could not be asked, or cannot deliver; what was taken
+// before stays.
 func (h *Holder) fetch(ctx context.Context) error {
+	refused, err := h.fetchAll(ctx)
+	trouble := cmp.Or(err, refused)
+	switch code := errs.CodeOf(err); {
+	case ctx.Err() != nil:
+		return err
+	case code == errs.CloudAway: // the fabric says so
+		h.cfg.Logger.Debug("documents not refreshed", "error", err)
+		return err
+	case trouble == nil:
+		h.trouble.Store(nil)
+		return nil
+	}
+	words := trouble.Error()
+	if err != nil && words != h.Trouble() {
+		h.cfg.Logger.Error("the cloud cannot deliver documents; those held before stay", "code", errs.CodeOf(err), "error", err)
+	}
+	h.trouble.Store(&words)
+	return err
+}
+
+// fetchAll fetches what is new and takes it; refused is why the first document that was not taken was not.
+func (h *Holder) fetchAll(ctx context.Context) (refused, err error) {
 	statements, err := h.cfg.Fetch.Revocations(ctx, h.docs.through())
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	for _, s := range statements {
-		h.take("revocation", s, h.takeRevocation)
+		refused = cmp.Or(refused, h.take("revocation", s, h.takeRevocation))
 	}
 	doc, err := h.cfg.Fetch.Copy(ctx, h.docs.copy.Version)
 	if err != nil {
-		return err
+		return refused, fmt.Errorf("site copy: %w", err)
 	}
-	h.take("site copy", doc, h.takeCopy)
+	refused = cmp.Or(refused, h.take("site copy", doc, h.takeCopy))
 	for _, s := range h.docs.copy.Sites {
 		if s.Site == h.cfg.Identity.Site {
 			continue
@@ -112,23 +149,24 @@ func (h *Holder) fetch(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return refused, fmt.Errorf("peer document of site %s: %w", s.Site, err)
 		}
-		h.take("peer document", doc, func(doc string) error { return h.takePeer(s.Site, doc) })
+		refused = cmp.Or(refused, h.take("peer document", doc, func(doc string) error { return h.takePeer(s.Site, doc) }))
 	}
-	return nil
+	return refused, nil
 }
 
 // take takes one document. One that cannot be taken is told and left out: the others do not depend on it.
-func (h *Holder) take(what, doc string, accept func(string) error) {
+func (h *Holder) take(what, doc string, accept func(string) error) error {
 	if doc == "" {
-		return
+		return nil
 	}
 	if err := accept(doc); err != nil {
 		h.cfg.Logger.Error("document refused, the one held before stays", "document", what, "code", errs.CodeOf(err), "error", err)
-		return
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	h.publish()
+	return nil
 }
 
 // publish makes the snapshot of the documents.

@@ -21,6 +21,7 @@ type Snapshot struct {
 	users       map[string]*sitecopy.User
 	numbers     map[string]*sitecopy.Number // by what is dialled from anywhere
 	extensions  map[string]*sitecopy.Number // of this site
+	presented   map[string]*sitecopy.Number // by user: their first extension of this site, else their first number
 	credentials map[string]sitecopy.Credential
 	nodes       map[string]member // every switch that the documents list
 	revoked     map[string]bool
@@ -37,7 +38,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	s := &Snapshot{
 		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: maps.Clone(d.peers)},
 		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
-		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{},
+		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, revoked: map[string]bool{},
 	}
 	c := &s.docs.copy
@@ -52,6 +53,9 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	}
 	for i := range c.Numbers {
 		n := &c.Numbers[i]
+		if shown := s.presented[n.User]; shown == nil || shown.Site != id.Site && n.Site == id.Site {
+			s.presented[n.User] = n
+		}
 		if n.Site == "" {
 			s.numbers[n.Digits] = n
 			continue
@@ -112,14 +116,8 @@ func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) 
 		return designation.Party{Device: d.ID}, false
 	}
 	p = designation.Party{User: u.ID, Device: d.ID, Name: u.Name, Site: s.identity.Site}
-	for i := range s.docs.copy.Numbers {
-		n := &s.docs.copy.Numbers[i]
-		if n.User == u.ID && (p.Number == "" || n.Site == s.identity.Site) {
-			p.Number = s.dial(n)
-		}
-		if p.Number != "" && n.User == u.ID && n.Site == s.identity.Site {
-			break
-		}
+	if n, ok := s.presented[u.ID]; ok {
+		p.Number = s.dial(n)
 	}
 	return p, d.Enabled && u.Enabled && !s.revoked[d.ID]
 }
