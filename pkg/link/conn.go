@@ -44,6 +44,9 @@ func (c *Conn) PeerKeyHash() string { return c.peer.keyHash }
 // PeerBoot is the id of the peer's run.
 func (c *Conn) PeerBoot() string { return c.boot }
 
+// Dialled says whether this node dialled the link.
+func (c *Conn) Dialled() bool { return c.dialled }
+
 // RemoteAddr is where the peer is seen at present.
 func (c *Conn) RemoteAddr() net.Addr { return c.qc.RemoteAddr() }
 
@@ -119,11 +122,9 @@ func (c *Conn) run() {
 }
 
 // OpenSIP opens a stream for SIP in both directions. The stream has addresses of its own, so that SIP transports, which
-// know connections by address, can tell it from any other. errs.Gone: the link ended or drains, connect again.
+// know connections by address, can tell it from any other. A link that drains opens streams too: the calls that it carries
+// may have lost theirs. errs.Gone: nobody held the link and it ended, connect again.
 func (c *Conn) OpenSIP(ctx context.Context) (net.Conn, error) {
-	if c.draining() {
-		return nil, errs.New(errs.Gone, "link to %s is replaced by another: connect again", c.peer.ID)
-	}
 	s, err := c.qc.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, c.streamError(err)

@@ -49,6 +49,7 @@ type office struct {
 	boot     string
 	links    *Links
 	endpoint *link.Endpoint
+	link     link.Config // of endpoint
 	relay    *media.Relay
 	verifier *sessionkey.Verifier
 	streams  chan net.Conn // SIP streams that the other side opened
@@ -94,7 +95,7 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 		Node: o.name.ID, Org: orgID, Relay: o.relay, Verify: o.verifier.Verify, Done: o.verifier.Done, Begin: o.begin,
 		NameOf: func(id string) string { return id }, Logger: log,
 	})
-	o.endpoint, err = link.Listen(link.Config{
+	o.link = link.Config{
 		Addr: "127.0.0.1:0", Name: o.name, Boot: o.boot, Certificate: func() tls.Certificate { return cert }, Roots: root.Pool(),
 		Authorize: func(trust.Name, string, bool) error { return nil },
 		OnSIP: func(c *link.Conn, s net.Conn) {
@@ -105,8 +106,8 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 		},
 		Logger: log,
 		Times:  link.Times{Ping: 50 * time.Millisecond, Dead: 500 * time.Millisecond, Dial: time.Second},
-	})
-	if err != nil {
+	}
+	if o.endpoint, err = link.Listen(o.link); err != nil {
 		w.t.Fatal(err)
 	}
 	o.run()

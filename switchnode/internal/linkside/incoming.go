@@ -55,7 +55,7 @@ func (l *Links) answering(s *call.Session, c *link.Conn, d *sip.Dialog, offer sd
 	post := s.PosterOf(call.Caller)
 	d.SetTrace(sipleg.Tracer(l.cfg.Node, l.cfg.NameOf(c.Peer().ID), s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
-	inner := sipleg.Answering(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LinkLost}, offer)
+	inner := sipleg.Answering(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LinkLost, Flows: true}, offer)
 	return &leg{Leg: inner, id: call.Caller, leave: l.join(c, d.Peer(), post), over: func() { l.cfg.Done(id) }}, nil
 }
 

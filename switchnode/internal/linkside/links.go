@@ -2,8 +2,8 @@
 // that comes in shows a session key; a call that goes out carries one.
 //
 // All calls between two nodes share one SIP stream, which both sides use in both directions. When a stream ends, the
-// calls live on: the side that opened it opens another, and both move their dialogs to it. When the link ends, so do its
-// calls.
+// calls live on: the side that dialled the link opens another, and both move their dialogs to it. When the link ends, so do
+// its calls.
 package linkside
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/link"
@@ -88,14 +89,14 @@ func (l *Links) Run(ctx context.Context, e *link.Endpoint) error {
 // TakeSIP serves a SIP stream that the other side of a link opened, and moves the calls that lost theirs to it.
 func (l *Links) TakeSIP(c *link.Conn, s net.Conn) {
 	<-l.ready
-	if _, err := l.serve(c, s, false); err != nil {
+	if _, err := l.serve(c, s); err != nil {
 		l.cfg.Logger.Warn("cannot serve a SIP stream", "peer", c.Peer(), "error", err)
 	}
 }
 
 // serve gives a stream to SIP and tells the calls that lost theirs. The stream is known by its address before SIP reads
 // from it: its first INVITE may be there already.
-func (l *Links) serve(c *link.Conn, s net.Conn, mine bool) (sip.Peer, error) {
+func (l *Links) serve(c *link.Conn, s net.Conn) (sip.Peer, error) {
 	addr, err := netip.ParseAddrPort(s.RemoteAddr().String())
 	if err != nil {
 		return sip.Peer{}, errors.Join(err, s.Close())
@@ -114,9 +115,10 @@ func (l *Links) serve(c *link.Conn, s net.Conn, mine bool) (sip.Peer, error) {
 	}
 	p.stream = at
 	l.move(p)
+	began := time.Now()
 	l.work.Go(func() {
 		<-stream.Done()
-		l.streamEnded(c, at, mine)
+		l.streamEnded(c, at, began)
 	})
 	return at, nil
 }
@@ -168,9 +170,9 @@ func ended(err error) string {
 	return "" // the words of the code
 }
 
-// streamEnded forgets a stream. Calls that it carried move to the other one, if both sides opened one at once; else the
-// side that opened it opens another if calls need one.
-func (l *Links) streamEnded(c *link.Conn, at sip.Peer, mine bool) {
+// streamEnded forgets a stream. Calls that it carried move to the other one, if both sides opened one at once; else they
+// are given another.
+func (l *Links) streamEnded(c *link.Conn, at sip.Peer, began time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.at[at]
@@ -185,14 +187,36 @@ func (l *Links) streamEnded(c *link.Conn, at sip.Peer, mine bool) {
 			u.post(cut{})
 		}
 	}
-	if !mine || len(p.calls) == 0 || l.ctx.Err() != nil {
+	if len(p.calls) > 0 && l.ctx.Err() == nil {
+		var wait time.Duration
+		if !c.Dialled() {
+			wait = theirTurn
+		}
+		if time.Since(began) < shortLived {
+			wait += breather
+		}
+		l.work.Go(func() { l.reopen(c, wait) })
+	}
+}
+
+const (
+	theirTurn  = time.Second            // how long the side that was dialled leaves it to the other to open another stream
+	shortLived = time.Second            // a stream that ends within this may have met an error that comes back with the next:
+	breather   = 100 * time.Millisecond // such an error must not keep both sides busy
+)
+
+// reopen opens another stream for the calls of a link, unless one comes up while it waits.
+func (l *Links) reopen(c *link.Conn, wait time.Duration) {
+	select {
+	case <-time.After(wait):
+	case <-c.Done():
+		return
+	case <-l.ctx.Done():
 		return
 	}
-	l.work.Go(func() {
-		if _, err := l.streamOf(l.ctx, c); err != nil {
-			l.cfg.Logger.Warn("cannot open another SIP stream", "peer", c.Peer(), "error", err)
-		}
-	})
+	if _, err := l.streamOf(l.ctx, c); err != nil {
+		l.cfg.Logger.Warn("cannot open another SIP stream", "peer", c.Peer(), "error", err)
+	}
 }
 
 // streamOf returns the SIP stream of a link, opening one if there is none. Many calls that begin at once share it.
@@ -230,7 +254,7 @@ func (l *Links) open(ctx context.Context, c *link.Conn) (sip.Peer, error) {
 	if err != nil {
 		return sip.Peer{}, err
 	}
-	return l.serve(c, s, true)
+	return l.serve(c, s)
 }
 
 // join has a leg told of its stream's fate until the returned function is called.

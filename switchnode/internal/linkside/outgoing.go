@@ -236,7 +236,7 @@ func (l *Links) calling(s call.Setup, c connected) *leg {
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
 	d.SetTrace(sipleg.Tracer(l.cfg.Node, l.cfg.NameOf(c.conn.Peer().ID), s.Trace))
-	inner := sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LinkLost})
+	inner := sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LinkLost, Flows: true})
 	return &leg{Leg: inner, id: s.Leg, leave: l.join(c.conn, c.stream, s.Post)}
 }
 

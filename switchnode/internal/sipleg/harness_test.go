@@ -206,7 +206,7 @@ func serve(t *testing.T, e *sip.Endpoint, c net.Conn, remote string) sip.Peer {
 
 // answering makes the leg of an incoming call, as a side does.
 func (r *rig) answering(d *sip.Dialog) {
-	cfg := Config{ID: call.Caller, Dialog: d, Port: r.port, Lost: errs.LegLost}
+	cfg := Config{ID: call.Caller, Dialog: d, Port: r.port, Lost: errs.LegLost, Flows: true}
 	offer, err := sdp.Parse(d.SDP())
 	switch {
 	case len(d.SDP()) == 0:
@@ -247,7 +247,7 @@ func (r *rig) calling(codecs ...sdp.Codec) {
 		To: sip.URI{Scheme: "sip", User: "1001", Host: "127.0.0.1"}, From: sip.Party{User: "201001"}, Peer: r.phoneAt,
 		Owner: r.events.owned(func(in sip.Input) []call.Event { return r.leg.Handle(in) }),
 	})
-	r.leg = Calling(Config{ID: 1, Dialog: d, Port: r.port, Lost: errs.LegLost})
+	r.leg = Calling(Config{ID: 1, Dialog: d, Port: r.port, Lost: errs.LegLost, Flows: true})
 	r.do(call.Start{Leg: 1, Offer: sdp.Description{Codecs: codecs, Direction: sdp.SendRecv}})
 	select {
 	case <-r.invited:

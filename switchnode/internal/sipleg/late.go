@@ -44,7 +44,7 @@ func (l *Leg) acked(body []byte) call.Event {
 		return nil
 	}
 	l.late = false
-	s, err := sdp.Parse(body)
+	s, err := l.parse(body)
 	if err == nil {
 		_, err = sdp.Common(sdp.Session{Formats: l.agreed}.Description(), s.Description())
 	}
@@ -58,7 +58,7 @@ func (l *Leg) acked(body []byte) call.Event {
 
 // described takes what the peer says of its side of a session that we did not change.
 func (l *Leg) described(body []byte) call.Event {
-	s, err := sdp.Parse(body)
+	s, err := l.parse(body)
 	if err != nil {
 		return nil
 	}

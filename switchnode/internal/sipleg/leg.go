@@ -24,6 +24,7 @@ type Leg struct {
 	writer *sdp.Writer
 	source netip.Addr   // of the phone's SIP: where its media may come from besides the signalled address
 	lost   errs.Code    // what it means when the peer is gone
+	flows  bool         // the peer must name a flow
 	offer  sdp.Session  // the peer's, waiting for our answer
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
@@ -45,12 +46,14 @@ type Config struct {
 	Dialog *sip.Dialog
 	Port   *media.Port
 	Lost   errs.Code // the code of a leg whose peer is gone: LegLost or LinkLost
+	Flows  bool      // on a link: the peer's descriptions must name the flow that it wants its media on
 }
 
 // Calling returns the leg of an outgoing dialog, which Start will invite.
 func Calling(cfg Config) *Leg {
 	return &Leg{
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
+		flows: cfg.Flows,
 	}
 }
 
@@ -200,7 +203,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
 func (l *Leg) answer(body []byte) sdp.Description {
-	s, err := sdp.Parse(body)
+	s, err := l.parse(body)
 	if err != nil {
 		return sdp.Description{}
 	}
@@ -209,9 +212,18 @@ func (l *Leg) answer(body []byte) sdp.Description {
 	return l.said
 }
 
+// parse reads a description of the peer's. One on a link without a flow would be a call without sound.
+func (l *Leg) parse(body []byte) (sdp.Session, error) {
+	s, err := sdp.Parse(body)
+	if err == nil && l.flows && s.Flow == 0 {
+		err = errs.New(errs.Invalid, "the description on a link names no flow")
+	}
+	return s, err
+}
+
 // reofferAccepted reads the answer to our re-INVITE. One that cannot be used leaves the session as it was, like a refusal.
 func (l *Leg) reofferAccepted(body []byte) call.Event {
-	s, err := sdp.Parse(body)
+	s, err := l.parse(body)
 	if err != nil {
 		return l.reofferRefused(488)
 	}
@@ -246,7 +258,7 @@ func (l *Leg) offered(body []byte) call.Event {
 		l.restate()
 		return nil
 	}
-	s, err := sdp.Parse(body)
+	s, err := l.parse(body)
 	if err != nil {
 		l.dialog.RefuseOffer(488, phrase(488)) // RFC 3261, 14.2
 		return nil

@@ -147,6 +147,7 @@ func TestRefuse(t *testing.T) {
 func TestAnswerThatCannotBeRead(t *testing.T) {
 	for name, answer := range map[string]string{
 		"none": "", "malformed": "v=0\r\nbroken", "no audio": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=image 9 udptl t38\r\n",
+		"no flow": strings.Replace(body("3", "sendrecv", "8"), "a=strowger-flow:3\r\n", "", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
