@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"strowger/pkg/link"
 	"strowger/pkg/sip"
@@ -113,6 +114,10 @@ func (o *office) twin() *link.Endpoint {
 func TestDrainingLinkOpensAnotherStream(t *testing.T) {
 	w := newWorld(t)
 	x, y := w.up()
+	up := time.Now()
+	eventually(t, "age: a connection from the other side is no crossing any more", func() bool {
+		return time.Since(up) > w.y.link.Times.Dead
+	})
 	second, err := w.y.twin().Connect(t.Context(), w.x.node())
 	if err != nil {
 		t.Fatal(err)
