@@ -2,9 +2,7 @@ package sip
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -27,65 +25,46 @@ func (e *Endpoint) NewDialog(p InviteParams) *Dialog {
 
 // request sends a request of a dialog.
 func (e *Endpoint) request(d *Dialog, req *Request) (abandon func()) {
-	tx, err := e.transaction(req)
+	t, err := e.transact(req, func(res *Response, err error) {
+		if err != nil {
+			e.post(d, failed{req: req, err: err})
+			return
+		}
+		e.post(d, answered{res: res, at: time.Now()})
+	})
 	if err != nil {
 		e.post(d, failed{req: req, err: err})
 		return func() {}
 	}
-	if !e.spawn(func() { e.follow(d, req, tx) }) {
-		tx.Terminate()
-		e.post(d, failed{req: req, err: errClosed})
-	}
-	return tx.Terminate
+	return t.drop
 }
 
-// follow tells a dialog what comes of its request.
-func (e *Endpoint) follow(d *Dialog, req *Request, tx *sip.ClientTx) {
-	for {
-		select {
-		case res := <-tx.Responses():
-			e.post(d, answered{res: res, at: time.Now()})
-			if res.IsProvisional() {
-				continue
-			}
-			if req.IsInvite() && res.IsSuccess() {
-				tx.Terminate() // copies of the 2xx, and those of other devices, come to stray
-			}
-			return
-		case <-tx.Done():
-			e.post(d, failed{req: req, err: outcome(tx.Err())})
-			return
-		}
-	}
-}
-
-// outcome is the error of a transaction in our words.
-func outcome(err error) error {
-	switch {
-	case errors.Is(err, sip.ErrTransactionTimeout):
-		return ErrTimeout
-	case err == nil:
-		return errClosed
-	}
-	return err
-}
-
-// transaction addresses a request and starts its transaction.
-func (e *Endpoint) transaction(req *Request) (*sip.ClientTx, error) {
+// transact addresses a request and starts its transaction, which tells each response but copies, and an error if no final
+// one comes. If it does not start, nothing is told.
+func (e *Endpoint) transact(req *Request, tell func(*Response, error)) (*txn, error) {
 	select {
 	case <-e.running:
 	default:
 		return nil, errClosed
 	}
 	e.address(req)
-	tx, err := e.layer.Request(e.ctx, req)
-	if err != nil {
-		return nil, fmt.Errorf("send %s to %s: %w", req.Method, req.Destination(), err)
+	peer, bytes := peerTo(req), encode(req)
+	t := &txn{
+		endpoint: e, slot: slot{branch: branch(req), method: req.Method}, peer: peer, bytes: bytes, request: req, tell: tell,
+		machine: machine{client: true, invite: req.IsInvite(), reliable: peer.reliable()},
 	}
-	return tx, nil
+	t.machine.begin(time.Now())
+	if _, ok := e.transactions.enter(t); !ok { // never taken: the branch is random
+		return nil, errClosed
+	}
+	if err := e.send(peer, bytes); err != nil {
+		t.drop()
+		return nil, fmt.Errorf("send %s to %s: %w", req.Method, peer, err)
+	}
+	return t, nil
 }
 
-// address completes a request: Via with rport (RFC 3581, 3), User-Agent, and for UDP the socket that it leaves from.
+// address completes a request: Via with rport (RFC 3581, 3) and User-Agent.
 func (e *Endpoint) address(req *Request) {
 	if req.Via() == nil {
 		host, port := e.local(peerTo(req))
@@ -95,10 +74,6 @@ func (e *Endpoint) address(req *Request) {
 		req.PrependHeader(via)
 	}
 	req.AppendHeader(NewHeader("User-Agent", e.cfg.Name))
-	if req.Transport() == UDP && e.udp != nil {
-		a := e.udp.LocalAddr().(*net.UDPAddr).AddrPort()
-		req.Laddr = sip.Addr{IP: a.Addr().AsSlice(), Port: int(a.Port())}
-	}
 }
 
 // peerTo returns where a request goes.
@@ -112,7 +87,7 @@ func (e *Endpoint) write(ack *Request) error {
 	if ack.Via() == nil {
 		e.address(ack)
 	}
-	return e.transport.WriteMsg(ack)
+	return e.send(peerTo(ack), encode(ack))
 }
 
 // stray takes responses that belong to no transaction: copies of a 2xx whose ACK was lost, and those of other devices that
@@ -219,21 +194,28 @@ func (e *Endpoint) Request(ctx context.Context, p RequestParams) (*Response, err
 
 // exchange sends a request and waits for its final response.
 func (e *Endpoint) exchange(ctx context.Context, req *Request) (*Response, error) {
-	tx, err := e.transaction(req)
+	type outcome struct {
+		res *Response
+		err error
+	}
+	final := make(chan outcome, 1)
+	t, err := e.transact(req, func(res *Response, err error) {
+		if err != nil || !res.IsProvisional() {
+			final <- outcome{res, err}
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Terminate()
-	for {
-		select {
-		case res := <-tx.Responses():
-			if !res.IsProvisional() {
-				return res, nil
-			}
-		case <-tx.Done():
-			return nil, fmt.Errorf("%s to %s: %w", req.Method, req.Destination(), outcome(tx.Err()))
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%s to %s: %w", req.Method, req.Destination(), ctx.Err())
+	defer t.drop()
+	select {
+	case o := <-final:
+		err = o.err
+		if err == nil {
+			return o.res, nil
 		}
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
+	return nil, fmt.Errorf("%s to %s: %w", req.Method, t.peer, err)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -59,7 +60,7 @@ func (e *Endpoint) Dial(ctx context.Context, transport, addr string, cfg *tls.Co
 	return e.adopt(ctx, c, transport, false)
 }
 
-// adopt gives a connection to sipgo and returns when it can be sent to.
+// adopt takes a connection and returns when it can be sent to.
 func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, accepted bool) (*Stream, error) {
 	select {
 	case <-e.running:
@@ -76,24 +77,23 @@ func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, acce
 	if err := e.admit(s); err != nil {
 		return nil, err
 	}
-	if !e.spawn(func() {
-		s.write()
-		e.mu.Lock()
-		e.leave(s)
-		e.mu.Unlock()
-	}) {
+	if !e.spawn(func() { e.carry(s) }) {
 		return nil, errClosed
 	}
-	select {
-	case e.streams[transport].conns <- wire{s}:
-		<-s.begun
-		return s, nil
-	case <-e.ctx.Done():
-		_ = s.fail(errClosed)
-	case <-ctx.Done():
-		_ = s.fail(ctx.Err())
-	}
-	return nil, s.err
+	return s, nil
+}
+
+// carry reads and writes a stream until it ends.
+func (e *Endpoint) carry(s *Stream) {
+	var wg sync.WaitGroup
+	wg.Go(s.write)
+	s.read(func(b []byte) { e.received(b, s.peer) })
+	wg.Wait()
+	// RFC 3261, 17.1.4: its transactions are over. What begins now finds that it is closed.
+	e.transactions.lose(s.peer, fmt.Errorf("%w: %w", errNoDial, s.err), (*machine).open)
+	e.mu.Lock()
+	e.leave(s)
+	e.mu.Unlock()
 }
 
 // admit enters a stream into the table.
@@ -127,25 +127,3 @@ func (e *Endpoint) Connected(p Peer) bool {
 	defer e.mu.Unlock()
 	return e.open[p] != nil
 }
-
-// listener hands connections to sipgo.
-type listener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func newListener() *listener {
-	return &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *listener) Close() error   { close(l.closed); return nil }
-func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -5,81 +5,76 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"time"
 )
 
-// maxSources is how many sources one reader of a socket may see. sipgo remembers each for as long as the reader runs, so
-// the reader is replaced before a flood of forged sources fills the memory.
-const maxSources = 20_000
-
-// A reader that reads no more stays a while: what it read is still being looked at, and to answer a source that sipgo no
-// longer knows it would open a socket of its own, past the guard and for good.
-const (
-	lingerReplaced = 10 * time.Second       // under load
-	lingerClosed   = 100 * time.Millisecond // nothing new comes
-)
-
-// datagrams is a UDP socket as sipgo sees it: checked messages only.
-type datagrams struct {
-	*net.UDPConn
-	tally   *tally
-	let     func(from netip.AddrPort) bool
-	begun   chan struct{}
-	started bool
-	sources map[string]struct{}
-	replace func() // starts the next reader of the socket
-	over    <-chan struct{}
-}
-
-// newDatagrams returns the next reader of a socket, which over says is about to be closed.
-func newDatagrams(c *net.UDPConn, t *tally, let func(netip.AddrPort) bool, replace func(), over <-chan struct{}) *datagrams {
-	return &datagrams{
-		UDPConn: c, tally: t, let: let, begun: make(chan struct{}), sources: map[string]struct{}{}, replace: replace, over: over,
-	}
-}
-
-// ReadFrom returns the next message that the guard lets in.
-func (d *datagrams) ReadFrom(p []byte) (int, net.Addr, error) {
-	if !d.started {
-		d.started = true
-		close(d.begun)
-	}
-	if len(d.sources) >= maxSources {
-		d.replace()
-		select {
-		case <-time.After(lingerReplaced):
-		case <-d.over:
-		}
-		return 0, nil, net.ErrClosed
-	}
+// readUDP reads the socket until it is closed.
+func (e *Endpoint) readUDP() {
+	buf := make([]byte, maxMessage+1)
 	for {
-		n, from, err := d.UDPConn.ReadFromUDPAddrPort(p)
+		n, from, err := e.udp.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
-			<-time.After(lingerClosed)
-			return 0, nil, err
+			return
 		case err != nil: // an ICMP error for something that was sent; the socket is well
+			e.unreachable()
 			continue
 		}
-		if len(bytes.Trim(p[:n], "\r\n\x00")) == 0 {
-			d.tally.add(dropKeepAlive)
-			continue
-		}
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if !d.let(from) {
-			d.tally.add(dropRate)
-			continue
-		}
-		n, err = frame(p[:n], false)
-		if r := (refusal{}); errors.As(err, &r) {
-			d.tally.add(r.drop)
-			continue
-		}
-		addr := net.UDPAddrFromAddrPort(from)
-		d.sources[addr.String()] = struct{}{}
-		return n, addr, nil
+		e.datagram(buf[:n], Peer{UDP, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())})
 	}
 }
 
-// Close leaves the socket open: it belongs to the endpoint.
-func (d *datagrams) Close() error { return nil }
+// datagram takes what one datagram holds.
+func (e *Endpoint) datagram(b []byte, from Peer) {
+	if len(bytes.Trim(b, "\r\n\x00")) == 0 {
+		e.tally.add(dropKeepAlive)
+		return
+	}
+	if !e.strangers.let(from.Addr) {
+		e.tally.add(dropRate)
+		return
+	}
+	n, err := frame(b, false)
+	if r := (refusal{}); errors.As(err, &r) {
+		e.tally.add(r.drop)
+		return
+	}
+	e.received(b[:n], from)
+}
+
+// sendTries is how many errors of earlier datagrams a send passes over.
+const sendTries = 8
+
+// sendUDP sends a datagram. The socket tells an error that came back for an earlier one to whoever uses it next: such an
+// error goes to its own transaction, and the datagram is sent again. Phones on UDP get what is due to them, fragmented if
+// need be: they offer no other transport (RFC 3261, 18.1.1 would change to TCP above 1,300 bytes).
+func (e *Endpoint) sendUDP(to netip.AddrPort, b []byte) error {
+	if e.udp == nil {
+		return errNoSocket
+	}
+	var err error
+	for range sendTries {
+		if _, err = e.udp.WriteToUDPAddrPort(b, to); err == nil || !e.unreachable() {
+			break
+		}
+	}
+	return err
+}
+
+// unreachable reads the errors that came back for what was sent, and says whether there was any.
+func (e *Endpoint) unreachable() (any bool) {
+	for {
+		to, err, ok := returned(e.udp)
+		if !ok {
+			return any
+		}
+		if any = true; err != nil {
+			e.lost(to, err)
+		}
+	}
+}
+
+// lost ends what waits for a peer that the network says is not there (RFC 3261, 18.4). Anyone can send ICMP: only a request
+// that nothing has come back for is believed to be lost.
+func (e *Endpoint) lost(to netip.AddrPort, err error) {
+	e.transactions.lose(Peer{UDP, to}, err, func(m *machine) bool { return m.client && m.stage == trying })
+}

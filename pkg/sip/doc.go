@@ -1,5 +1,5 @@
-// Package sip speaks SIP (RFC 3261) for phones, trunks, links between nodes and our own test phone. Messages, transports
-// and transactions are sipgo's, which is imported here only; dialogs are our own.
+// Package sip speaks SIP (RFC 3261) for phones, trunks, links between nodes and our own test phone. The messages are
+// sipgo's, which is imported here only; transports, transactions and dialogs are our own.
 //
 // An [Endpoint] is one user agent: its sockets, its streams, its transactions and the table of its dialogs. It refuses
 // what no dialog should see (malformed framing, unknown methods, unsupported extensions, merged requests) and hands the
@@ -12,8 +12,12 @@
 // queues. A command that does not fit the dialog's state does nothing, because the event that tells why is already on
 // its way. After [Closed] nothing more comes.
 //
-// Signalling comes in any order: sipgo gives each message its own goroutine, and UDP reorders anyway. A 1xx after the
-// final response, a CANCEL that crosses a 200, a BYE before the ACK, a retransmitted 2xx are ordinary inputs.
+// One goroutine reads the UDP socket and one each stream; it takes a message through its transaction to the mailbox of the
+// owner, so that messages of one connection keep their order. UDP reorders all the same: a 1xx after the final response, a
+// CANCEL that crosses a 200, a BYE before the ACK, a retransmitted 2xx are ordinary inputs.
+//
+// A transaction is a [machine], which knows neither messages nor clocks, and its entry in a table. A finished one keeps its
+// name and the bytes that may be asked for again, if any, for as long as its timer says.
 //
 // Requests go to a [Peer] (transport and address) that the owner chose or that the INVITE came from, never to what
 // Contact, Via or Route say; route sets are honoured in the headers. The endpoint never dials by itself: a stream that is

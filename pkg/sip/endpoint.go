@@ -16,8 +16,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/emiago/sipgo/sip"
 )
 
 // Handler takes the requests that begin something. Its methods are called from many goroutines and must be quick.
@@ -46,18 +44,17 @@ type Config struct {
 
 // Endpoint is one SIP user agent.
 type Endpoint struct {
-	cfg       Config
-	transport *sip.TransportLayer
-	layer     *sip.TransactionLayer
-	secret    []byte // of the To tags
-	tally     tally
-	strangers *strangers
-	streams   map[string]*listener    // by transport: what sipgo accepts from
-	accepts   map[string]net.Listener // by transport: what we accept from
-	udp       *net.UDPConn
-	running   chan struct{}
-	ctx       context.Context // of Run; set before running is closed
-	wg        sync.WaitGroup
+	cfg     Config
+	secret  []byte // of the To tags
+	tally   tally
+	accepts map[string]net.Listener // by transport
+	udp     *net.UDPConn
+	running chan struct{}
+	ctx     context.Context // of Run; set before running is closed
+	wg      sync.WaitGroup
+
+	transactions *transactions
+	strangers    *strangers
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -72,33 +69,18 @@ type key struct{ callID, tag string }
 var (
 	errClosed = errors.New("the SIP endpoint does not run")
 	errNoDial = errors.New("the stream is gone, and only its owner opens another")
+
+	errNoSocket = errors.New("the SIP endpoint has no UDP socket")
 )
 
 // NewEndpoint makes an endpoint. Nothing is read or sent before [Endpoint.Run].
 func NewEndpoint(cfg Config) *Endpoint {
-	once.Do(setGlobals)
 	e := &Endpoint{
-		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}),
-		streams: map[string]*listener{TCP: newListener(), TLS: newListener()},
+		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}), transactions: newTransactions(),
 		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, sources: map[netip.Addr]int{},
 		dialogs: map[key]*Dialog{}, strangers: newStrangers(cfg.PerSource, cfg.Logger),
 	}
 	_, _ = rand.Read(e.secret) // never fails (crypto/rand)
-	// sipgo must neither dial nor resolve: it would send what was meant for an authenticated stream in clear to whoever a
-	// Via names.
-	never := func(net.Addr) net.Dialer {
-		return net.Dialer{Control: func(string, string, syscall.RawConn) error { return errNoDial }}
-	}
-	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoDial }}
-	e.transport = sip.NewTransportLayer(resolver, sip.NewParser(), nil,
-		sip.WithTransportLayerTransports(sip.TransportsConfig{
-			TCP: &sip.TransportTCP{DialerCreate: never},
-			TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{DialerCreate: never}},
-		}))
-	e.transport.OnMessage(e.prepare) // before the transaction layer adds itself
-	e.layer = sip.NewTransactionLayer(e.transport, sip.WithTransactionLayerTerminateOnConnClose(),
-		sip.WithTransactionLayerUnhandledResponseHandler(e.stray))
-	e.layer.OnRequest(e.serve)
 	return e
 }
 
@@ -111,6 +93,9 @@ func (e *Endpoint) ListenUDP(addr string) (netip.AddrPort, error) {
 	c, err := net.ListenUDP("udp", at)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("listen for SIP over UDP: %w", err)
+	}
+	if err := watchErrors(c); err != nil {
+		return netip.AddrPort{}, errors.Join(fmt.Errorf("listen for SIP over UDP: watch for ICMP errors: %w", err), c.Close())
 	}
 	e.udp = c
 	return e.bound(c.LocalAddr(), c)
@@ -173,10 +158,9 @@ func (e *Endpoint) Running() <-chan struct{} { return e.running }
 // Run serves until ctx is done, then closes every socket and stream and waits for what it started.
 func (e *Endpoint) Run(ctx context.Context) error {
 	e.ctx = ctx
-	e.spawn(func() { _ = e.transport.ServeTCP(e.streams[TCP]) })
-	e.spawn(func() { _ = e.transport.ServeTLS(e.streams[TLS]) })
+	e.spawn(func() { e.clock(ctx.Done()) })
 	if e.udp != nil {
-		e.readUDP()
+		e.spawn(e.readUDP)
 	}
 	close(e.running)
 	for transport, l := range e.accepts {
@@ -190,21 +174,14 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	for _, s := range streams {
 		s.Close()
 	}
-	for _, l := range e.streams {
-		l.Close()
-	}
 	for _, l := range e.accepts {
 		l.Close()
 	}
 	if e.udp != nil {
 		e.udp.Close()
 	}
-	e.layer.Close()
-	e.wg.Wait() // before the transports forget whom they know, see datagrams
-	err := e.transport.Close()
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close SIP transports: %w", err)
-	}
+	e.transactions.close()
+	e.wg.Wait()
 	return nil
 }
 
@@ -224,14 +201,6 @@ func (e *Endpoint) spawn(f func()) bool {
 	}
 	e.wg.Go(f)
 	return true
-}
-
-// readUDP starts a reader of the UDP socket and waits until it reads.
-func (e *Endpoint) readUDP() {
-	d := newDatagrams(e.udp, &e.tally, e.strangers.let, e.readUDP, e.ctx.Done())
-	if e.spawn(func() { _ = e.transport.ServeUDP(d) }) {
-		<-d.begun
-	}
 }
 
 // Drops returns how many messages and connections were refused at the entry, by reason.

@@ -225,7 +225,7 @@ func call(t *testing.T, way func(*testing.T, Handler) (*Endpoint, *Endpoint, Pee
 func TestCallOverEveryTransport(t *testing.T) {
 	for name, way := range ways(t) {
 		t.Run(name, func(t *testing.T) {
-			big := strings.Repeat("a=x-padding:0123456789\r\n", 2500/24+1) // beyond sipgo's 1,300 bytes
+			big := strings.Repeat("a=x-padding:0123456789\r\n", 2500/24+1) // beyond the 1,300 bytes of RFC 3261, 18.1.1
 			caller, callee := call(t, way, "v=0 offer")
 			if got := string(callee.d.SDP()); got != "v=0 offer" {
 				t.Errorf("the callee got the offer %q", got)

@@ -53,7 +53,7 @@ func (r refusal) Error() string { return "message refused: " + dropNames[r.drop]
 // errPartial says that a stream has not delivered the whole message yet.
 var errPartial = errors.New("partial message")
 
-// frame returns the length of the first message of a stream (RFC 3261, 18.3). sipgo's parser takes conflicting
+// frame returns the length of the first message of a stream (RFC 3261, 18.3). The parser takes conflicting
 // Content-Length headers and chokes on bare LF, each a way to make two parsers see different messages in the same bytes;
 // so what is framed here is exactly what it will see.
 func frame(b []byte, stream bool) (int, error) {

@@ -4,40 +4,27 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// hidden is what a CANCEL is called on its way through sipgo, which would answer it, and the INVITE with it, before the
-// owner of the dialog knows: a 200 that the owner sends at that moment would then be repeated in place of the 487.
-const hidden sip.RequestMethod = "CANCEL (HIDDEN)"
-
-// prepare sees each message before the transaction layer, one at a time per connection.
-func (e *Endpoint) prepare(m sip.Message) {
-	req, ok := m.(*Request)
-	if !ok || req.Via() == nil || req.CSeq() == nil {
-		return // sipgo answers 400 to a request without these
+// prepare completes a request before its transaction sees it, and says whether it may have one.
+func (e *Endpoint) prepare(req *Request, from Peer) bool {
+	via := req.Via()
+	if via == nil || req.CSeq() == nil || req.To() == nil || req.From() == nil || req.CallID() == nil {
+		return false
 	}
-	if host, _, err := net.SplitHostPort(req.Source()); err == nil && req.Via().Host != host {
-		req.Via().Params.Add("received", host) // RFC 3261, 18.2.1
+	if host := from.Addr.Addr().String(); via.Host != host || via.Params.Has("rport") {
+		via.Params.Add("received", host) // RFC 3261, 18.2.1; RFC 3581, 4
 	}
-	to := req.To()
-	if to == nil || req.From() == nil || req.CallID() == nil {
-		return
+	if (req.IsInvite() || req.IsCancel()) && tag(req.To().Params) == "" {
+		req.To().Params.Add("tag", e.tagOf(req))
 	}
-	if (req.IsInvite() || req.IsCancel()) && tag(to.Params) == "" {
-		to.Params.Add("tag", e.tagOf(req))
-	}
-	if req.IsCancel() {
-		req.Method = hidden
-	}
+	return true
 }
 
 // tagOf derives our tag from what an INVITE shares with its copies and its CANCEL, and with nothing else (RFC 3261,
@@ -48,10 +35,9 @@ func (e *Endpoint) tagOf(req *Request) string {
 	return hex.EncodeToString(mac.Sum(nil)[:12])
 }
 
-// serve takes a request from the transaction layer, in a goroutine of its own.
-func (e *Endpoint) serve(req *Request, tx *sip.ServerTx) {
+// serve takes a new request, with its transaction unless it is an ACK.
+func (e *Endpoint) serve(req *Request, r *txn) {
 	now := time.Now()
-	r := &serverTx{tx: tx}
 	if code, reason, extra := check(req); code != 0 {
 		e.answer(req, r, code, reason, extra...)
 		return
@@ -60,7 +46,6 @@ func (e *Endpoint) serve(req *Request, tx *sip.ServerTx) {
 	d := e.find(req.CallID().Value(), tag(req.To().Params))
 	switch {
 	case method == sip.ACK:
-		r.drop()
 		if d != nil {
 			e.post(d, arrived{req: req, at: now})
 		}
@@ -86,7 +71,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	if req.From() == nil || req.To() == nil || req.CallID() == nil || tag(req.From().Params) == "" {
 		return 400, "Missing From, To, Call-ID Or Tag", nil
 	}
-	if cseq.MethodName != req.Method && req.Method != hidden {
+	if cseq.MethodName != req.Method {
 		return 400, "CSeq Does Not Match Method", nil
 	}
 	if !strings.EqualFold(req.SipVersion, "SIP/2.0") {
@@ -134,12 +119,8 @@ func readable(req *Request) bool {
 }
 
 // invited begins an incoming dialog.
-func (e *Endpoint) invited(req *Request, r *serverTx, d *Dialog, now time.Time) {
+func (e *Endpoint) invited(req *Request, r *txn, d *Dialog, now time.Time) {
 	if d != nil {
-		if branch(d.request) == branch(req) {
-			r.drop() // a copy that came after our 2xx, which is repeated until the ACK
-			return
-		}
 		e.answer(req, r, 482, "Merged Request") // RFC 3261, 8.2.2.2
 		return
 	}
@@ -160,14 +141,7 @@ func (e *Endpoint) invited(req *Request, r *serverTx, d *Dialog, now time.Time) 
 		close(d.owned)
 		return
 	}
-	lost := func(_ string, err error) {
-		if errors.Is(err, sip.ErrTransactionTransport) {
-			e.post(d, dropped{tx: r, err: err})
-		}
-	}
-	if !r.tx.OnTerminate(lost) {
-		lost("", r.tx.Err())
-	}
+	e.transactions.onLoss(r, func(err error) { e.post(d, dropped{tx: r, err: err}) })
 }
 
 func branch(req *Request) string {
@@ -175,15 +149,15 @@ func branch(req *Request) string {
 	return b
 }
 
-// answer responds without a dialog, and without state (RFC 3261, 8.2.7): sipgo would keep each transaction for half a
-// minute in case the answer is lost, and requests that nobody vouches for would fill the memory. A copy of such a request
-// is answered anew; only that of a REGISTER that was accepted would be refused, as a replay, and so gets the first answer.
-func (e *Endpoint) answer(req *Request, r *serverTx, code int, reason string, headers ...Header) {
-	if code >= 300 || req.Method != sip.REGISTER {
-		defer r.drop()
-	}
+// answer responds without a dialog, and without state (RFC 3261, 8.2.7): to keep each transaction for half a minute in case
+// the answer is lost would let requests that nobody vouches for fill the memory. A copy of such a request is answered
+// anew; only that of a REGISTER that was accepted would be refused, as a replay, and so gets the first answer.
+func (e *Endpoint) answer(req *Request, r *txn, code int, reason string, headers ...Header) {
 	if req.IsAck() {
 		return
+	}
+	if code >= 300 || req.Method != sip.REGISTER {
+		defer r.drop()
 	}
 	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
 	res.SipVersion = "SIP/2.0" // whatever the request's was
@@ -194,28 +168,3 @@ func (e *Endpoint) answer(req *Request, r *serverTx, code int, reason string, he
 		e.cfg.Logger.Debug("answer a SIP request", "method", string(req.Method), "code", code, "peer", req.Source(), "error", err)
 	}
 }
-
-// serverTx is a server transaction. Of an INVITE it is used up to the final response; after a 2xx the dialog does what
-// RFC 6026, 7.1, gives to the Accepted state, so that nothing of it lives on for half a minute.
-type serverTx struct {
-	tx       *sip.ServerTx
-	accepted atomic.Bool
-}
-
-func (r *serverTx) respond(res *Response) error {
-	if r.accepted.Load() {
-		return r.tx.Connection().WriteMsg(res)
-	}
-	err := r.tx.Respond(res)
-	switch cseq := res.CSeq(); {
-	case cseq == nil:
-	case cseq.MethodName == sip.CANCEL: // sipgo keeps no state for these
-		r.tx.Terminate()
-	case cseq.MethodName == sip.INVITE && res.IsSuccess():
-		r.accepted.Store(true)
-		r.tx.Terminate()
-	}
-	return err
-}
-
-func (r *serverTx) drop() { r.tx.Terminate() }

@@ -18,20 +18,16 @@ const (
 
 var errSlow = errors.New("the peer does not read what it is sent")
 
-// Stream is one connection that carries SIP: accepted, dialled, or served by hand. It gives sipgo whole, checked messages
-// only, and its writes never block.
+// Stream is one connection that carries SIP: accepted, dialled, or served by hand. Its writes never block.
 type Stream struct {
 	conn    net.Conn
 	peer    Peer
 	tally   *tally
-	begun   chan struct{} // sipgo reads: the connection can be sent to
 	closed  chan struct{}
 	writes  chan []byte
-	begin   sync.Once
 	end     sync.Once
 	err     error // why it closed; set before closed
 	buf     []byte
-	framed  int  // length of the message at the start of buf that Read is handing out
 	greeted bool // a first message came
 	trial   trial
 
@@ -46,7 +42,7 @@ func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
 	}
 	return &Stream{
 		conn: conn, peer: Peer{Transport: transport, Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, tally: t,
-		begun: make(chan struct{}), closed: make(chan struct{}), writes: make(chan []byte, maxWrites),
+		closed: make(chan struct{}), writes: make(chan []byte, maxWrites),
 	}, nil
 }
 
@@ -72,26 +68,17 @@ func (s *Stream) fail(err error) error {
 	return closing
 }
 
-// wire is a Stream as sipgo sees it.
-type wire struct{ *Stream }
-
-func (w wire) LocalAddr() net.Addr              { return w.conn.LocalAddr() }
-func (w wire) RemoteAddr() net.Addr             { return net.TCPAddrFromAddrPort(w.peer.Addr) }
-func (w wire) SetDeadline(time.Time) error      { return nil }
-func (w wire) SetReadDeadline(time.Time) error  { return nil }
-func (w wire) SetWriteDeadline(time.Time) error { return nil }
-
-// Write queues a message.
-func (w wire) Write(p []byte) (int, error) {
+// send queues a message.
+func (s *Stream) send(b []byte) error {
 	select {
-	case <-w.closed:
-		return 0, net.ErrClosed
-	case w.writes <- bytes.Clone(p):
-		return len(p), nil
+	case <-s.closed:
+		return net.ErrClosed
+	case s.writes <- b:
+		return nil
 	default:
-		w.tally.add(dropSlow)
-		_ = w.fail(errSlow)
-		return 0, errSlow
+		s.tally.add(dropSlow)
+		_ = s.fail(errSlow)
+		return errSlow
 	}
 }
 
@@ -110,51 +97,56 @@ func (s *Stream) write() {
 	}
 }
 
-// Read hands out the next message. Keep-alives between messages are answered here.
-func (w wire) Read(p []byte) (int, error) {
-	w.begin.Do(func() { close(w.begun) })
-	for w.framed == 0 {
-		if err := w.fill(); err != nil {
-			_ = w.fail(err)
-			return 0, net.ErrClosed
-		}
-	}
-	n := copy(p, w.buf[:w.framed])
-	w.framed -= n
-	w.buf = w.buf[n:]
-	return n, nil
-}
+// readSize is how much is read at a time, and what an idle connection holds.
+const readSize = 4 << 10
 
-// fill frames the next message, reading as much as that takes.
-func (w wire) fill() error {
-	s := w.Stream
+// read gives every message to take until the stream ends. Keep-alives between messages are answered here.
+func (s *Stream) read(take func([]byte)) {
 	for {
-		if done, err := s.next(); done || err != nil {
-			return err
+		n, err := s.next()
+		switch {
+		case err != nil:
+			_ = s.fail(err)
+			return
+		case n > 0:
+			take(s.buf[:n])
+			s.buf = s.buf[n:]
+			continue
 		}
-		deadline := s.trial.deadline()
-		if !s.greeted || len(s.buf) > 0 {
-			deadline = time.Now().Add(patience)
-		}
-		if err := s.conn.SetReadDeadline(deadline); err != nil {
-			return err
-		}
-		chunk := make([]byte, 4<<10)
-		n, err := s.conn.Read(chunk)
-		s.buf = append(s.buf, chunk[:n]...)
-		if n == 0 && err != nil && !s.passed(err) {
-			return err
+		if err := s.fill(); err != nil {
+			_ = s.fail(err)
+			return
 		}
 	}
 }
 
-// next takes keep-alives off the buffer and frames the message behind them, if it is complete.
-func (s *Stream) next() (bool, error) {
+// fill reads more of the message that the buffer begins with.
+func (s *Stream) fill() error {
+	deadline := s.trial.deadline()
+	if !s.greeted || len(s.buf) > 0 {
+		deadline = time.Now().Add(patience)
+	}
+	if err := s.conn.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	if cap(s.buf)-len(s.buf) < readSize/2 { // messages taken leave no room before them
+		s.buf = append(make([]byte, 0, max(readSize, 2*len(s.buf))), s.buf...)
+	}
+	n, err := s.conn.Read(s.buf[len(s.buf):cap(s.buf)])
+	s.buf = s.buf[:len(s.buf)+n]
+	if n == 0 && err != nil && !s.passed(err) {
+		return err
+	}
+	return nil
+}
+
+// next takes keep-alives off the buffer and returns the length of the message behind them, 0 if it is not complete.
+func (s *Stream) next() (int, error) {
 	for bytes.HasPrefix(s.buf, []byte("\r\n")) {
 		if bytes.HasPrefix(s.buf, []byte("\r\n\r\n")) { // RFC 5626, 4.4.1: a ping wants its pong
 			s.buf = s.buf[4:]
-			if _, err := (wire{s}).Write([]byte("\r\n")); err != nil {
-				return false, err
+			if err := s.send([]byte("\r\n")); err != nil {
+				return 0, err
 			}
 			continue
 		}
@@ -164,20 +156,20 @@ func (s *Stream) next() (bool, error) {
 		s.buf = s.buf[2:] // RFC 3261, 7.5: CRLF before a start line is nothing
 	}
 	if len(s.buf) < 4 {
-		return false, nil
+		return 0, nil
 	}
 	n, err := frame(s.buf, true)
 	switch r := (refusal{}); {
 	case errors.Is(err, errPartial):
-		return false, nil
+		return 0, nil
 	case errors.As(err, &r):
 		s.tally.add(r.drop)
-		return false, err
+		return 0, err
 	}
 	if s.accepted && !s.trial.over() && !s.let(s.peer.Addr) {
 		s.tally.add(dropRate)
-		return false, errFast
+		return 0, errFast
 	}
-	s.framed, s.greeted = n, true
-	return true, nil
+	s.greeted = true
+	return n, nil
 }

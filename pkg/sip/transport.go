@@ -1,0 +1,188 @@
+package sip
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// encode writes a message.
+func encode(m sip.Message) []byte {
+	b := bytes.NewBuffer(make([]byte, 0, 768+len(m.Body())))
+	m.StringWrite(b)
+	return b.Bytes()
+}
+
+// send gives bytes to a peer. It neither dials nor waits.
+func (e *Endpoint) send(p Peer, b []byte) error {
+	if !p.reliable() {
+		return e.sendUDP(p.Addr, b)
+	}
+	e.mu.Lock()
+	s := e.open[p]
+	e.mu.Unlock()
+	if s == nil {
+		return errNoDial
+	}
+	return s.send(b)
+}
+
+// received takes one framed message in the goroutine that reads its connection: messages of a peer keep the order that
+// they came in. Nothing of b is kept.
+func (e *Endpoint) received(b []byte, from Peer) {
+	m, err := sip.ParseMessage(b)
+	if err != nil {
+		return
+	}
+	m.SetTransport(from.Transport)
+	m.SetSource(from.Addr.String())
+	switch m := m.(type) {
+	case *Request:
+		e.requested(m, from)
+	case *Response:
+		e.responded(m)
+	}
+}
+
+// requested finds the transaction of a request, or begins it.
+func (e *Endpoint) requested(req *Request, from Peer) {
+	if !e.prepare(req, from) {
+		return
+	}
+	x := e.transactions
+	if req.IsAck() {
+		if t := x.find(serverSlot(req, sip.INVITE)); t != nil && e.acknowledged(t) {
+			return
+		}
+		e.serve(req, nil)
+		return
+	}
+	t := &txn{
+		endpoint: e, slot: serverSlot(req, req.Method), peer: returnPath(req, from),
+		machine: machine{invite: req.IsInvite(), reliable: from.reliable()},
+	}
+	had, ok := x.enter(t)
+	switch {
+	case ok:
+		e.serve(req, t)
+	case had != nil:
+		e.copied(had)
+	}
+}
+
+// acknowledged takes an ACK for a transaction, and says whether it ends there.
+func (e *Endpoint) acknowledged(t *txn) bool {
+	x := e.transactions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	act := t.machine.acked(time.Now())
+	x.settle(t)
+	return act&pass == 0
+}
+
+// copied answers a copy of a request with what the first was answered last.
+func (e *Endpoint) copied(t *txn) {
+	e.transactions.mu.Lock()
+	act, b := t.machine.copied(), t.bytes
+	e.transactions.mu.Unlock()
+	if act&repeat != 0 {
+		_ = e.send(t.peer, b) // lost, it comes with the next copy
+	}
+}
+
+// returnPath returns where the responses to a request go: back through the connection, or over UDP to the port of the topmost
+// Via, unless that asks for the one that the request came from (RFC 3261, 18.2.2; RFC 3581, 4). Its host and its maddr are
+// not followed: they would make us send to who never asked.
+func returnPath(req *Request, from Peer) Peer {
+	if via := req.Via(); !from.reliable() && !via.Params.Has("rport") {
+		from.Addr = netip.AddrPortFrom(from.Addr.Addr(), viaPort(via))
+	}
+	return from
+}
+
+// viaPort is the port of sent-by; 5060 is the default (RFC 3261, 18.2.2).
+func viaPort(via *sip.ViaHeader) uint16 {
+	if via.Port < 1 || via.Port > math.MaxUint16 {
+		return 5060
+	}
+	return uint16(via.Port)
+}
+
+// respond sends a response of the user.
+func (t *txn) respond(res *Response) error {
+	b := encode(res)
+	x := t.endpoint.transactions
+	x.mu.Lock()
+	act := t.machine.respond(time.Now(), res.StatusCode)
+	err := errOver
+	if act&repeat != 0 {
+		t.bytes, err = b, nil
+		x.settle(t)
+	} else if t.lost != nil {
+		err = t.lost
+	}
+	x.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("respond %d to %s: %w", res.StatusCode, t.peer, err)
+	}
+	return t.endpoint.send(t.peer, b)
+}
+
+// drop ends the transaction without a word.
+func (t *txn) drop() { t.endpoint.transactions.end(t) }
+
+// responded gives a response to the transaction of its request.
+func (e *Endpoint) responded(res *Response) {
+	via, cseq := res.Via(), res.CSeq()
+	if via == nil || cseq == nil {
+		return
+	}
+	b, _ := via.Params.Get("branch")
+	t := e.transactions.find(slot{branch: b, method: cseq.MethodName})
+	if t == nil {
+		e.stray(res)
+		return
+	}
+	e.progress(t, res)
+}
+
+// progress steps the transaction of a client with a response.
+func (e *Endpoint) progress(t *txn, res *Response) {
+	x := e.transactions
+	x.mu.Lock()
+	request, tell := t.request, t.tell
+	act := t.machine.received(time.Now(), res.StatusCode)
+	if act&(pass|repeat) == pass|repeat {
+		t.bytes = encode(refused(request, res))
+	}
+	b := t.bytes
+	x.settle(t)
+	x.mu.Unlock()
+	if act&repeat != 0 {
+		_ = e.send(t.peer, b) // lost, it comes with the next copy
+	}
+	if act&pass != 0 && tell != nil {
+		tell(res, nil)
+	}
+}
+
+// refused is the ACK of a final response that is no 2xx (RFC 3261, 17.1.1.3).
+func refused(req *Request, res *Response) *Request {
+	ack := sip.NewRequest(sip.ACK, req.Recipient)
+	ack.AppendHeader(req.Via())
+	for _, h := range req.GetHeaders("Route") {
+		ack.AppendHeader(h)
+	}
+	hops := sip.MaxForwardsHeader(maxHops)
+	ack.AppendHeader(&hops)
+	ack.AppendHeader(req.From())
+	ack.AppendHeader(res.To())
+	ack.AppendHeader(req.CallID())
+	ack.AppendHeader(&sip.CSeqHeader{SeqNo: req.CSeq().SeqNo, MethodName: sip.ACK})
+	ack.SetBody(nil)
+	return ack
+}
