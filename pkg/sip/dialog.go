@@ -20,10 +20,12 @@ const (
 
 // The methods that a dialog or the endpoint handles, and the bodies and extensions that they understand.
 const (
-	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
+	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE"
 	accept = "application/sdp, application/dtmf-relay, application/dtmf"
 
-	supported = "timer" // RFC 4028
+	extensionTimer    = "timer"  // RFC 4028
+	extensionReliable = "100rel" // RFC 3262
+	supported         = extensionTimer + ", " + extensionReliable
 )
 
 // state is how far a dialog has come.
@@ -91,11 +93,17 @@ type Dialog struct {
 	seq     struct{ local, remote uint32 }
 	session SessionID
 	extra   invitation
-	in      *incoming
-	out     *outgoing
-	terms   terms
-	digits  []digit
-	events  []Event
+	underway
+	terms  terms
+	events []Event
+}
+
+// underway is what waits for a word of the peer's or of the owner's.
+type underway struct {
+	in     *incoming
+	out    *outgoing
+	rel    reliable
+	digits []digit
 }
 
 // CallID returns the Call-ID.
@@ -208,6 +216,7 @@ func (d *Dialog) finish() {
 	}
 	d.state = over
 	d.terms.timer.stop()
+	d.rel.stop()
 	if d.in != nil {
 		d.in.timer.stop()
 	}
@@ -215,7 +224,7 @@ func (d *Dialog) finish() {
 		d.out.timer.stop()
 		d.out.abandon()
 	}
-	d.in, d.out, d.digits = nil, nil, nil
+	d.underway = underway{}
 	if d.owner != nil {
 		d.desk.post(d, done{})
 	}
@@ -275,8 +284,8 @@ func contact(user, host string, port int, p Peer) URI {
 // response answers an incoming request of the dialog.
 func (d *Dialog) response(req *Request, code int, reason string, sdp []byte, extra ...Header) *Response {
 	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
-	if req.IsInvite() && code > 100 && code < 300 {
-		res.AppendHeader(d.contact()) // RFC 3261, 12.1.1
+	if code > 100 && code < 300 && (req.IsInvite() || req.Method == sip.UPDATE) {
+		res.AppendHeader(d.contact()) // RFC 3261, 12.1.1; RFC 3311, 5.2
 		res.AppendHeader(NewHeader("Allow", allow))
 	}
 	if code > 100 {

@@ -531,7 +531,7 @@ func TestOfferWhileInviteIsPending(t *testing.T) {
 		b.d.Reoffer([]byte("ours")) // waits for its turn
 		b.wantSent("")
 		cancel, z := b.theirs(sip.CANCEL, 5, "")
-		b.want("", cancel)
+		b.want("Withdrawn", cancel)
 		x.want(487)
 		z.want(200)
 		b.wantSent("INVITE")
@@ -643,7 +643,8 @@ func TestEveryCommandInEveryState(t *testing.T) {
 		"refuse": func(d *Dialog) { d.Refuse(486, "Busy Here", Cause{}) }, "bye": func(d *Dialog) { d.Bye(Cause{}) },
 		"reoffer": func(d *Dialog) { d.Reoffer(nil) }, "accept": func(d *Dialog) { d.AcceptOffer(nil) },
 		"decline": func(d *Dialog) { d.RefuseOffer(488, "No") }, "dtmf": func(d *Dialog) { d.SendDTMF('1', 0) },
-		"redirect": func(d *Dialog) { d.Redirect(Peer{}) },
+		"redirect": func(d *Dialog) { d.Redirect(Peer{}) }, "refresh": func(d *Dialog) { d.Refresh() },
+		"ring": func(d *Dialog) { d.ProgressOffer(180, "Ringing", []byte("offer")) },
 	}
 	states := map[string]func(*testing.T) *bench{
 		"incoming": func(t *testing.T) *bench { b, _ := incomingCall(t); return b },
@@ -657,8 +658,21 @@ func TestEveryCommandInEveryState(t *testing.T) {
 			b.take(in)
 			return b
 		},
-		"ending": func(t *testing.T) *bench { b := connected(t); b.d.Bye(Cause{}); return b },
-		"over":   func(t *testing.T) *bench { b, _ := incomingCall(t); b.d.Refuse(486, "", Cause{}); b.take(); return b },
+		"updated": func(t *testing.T) *bench {
+			b := connected(t)
+			in, _ := b.theirs(sip.UPDATE, 5, "offer")
+			b.take(in)
+			return b
+		},
+		"held up": func(t *testing.T) *bench {
+			b, _ := incomingCall(t)
+			b.d.ProgressOffer(180, "Ringing", []byte("offer"))
+			b.d.Answer(nil)
+			return b
+		},
+		"refreshing": func(t *testing.T) *bench { b := updating(t); b.d.Refresh(); return b },
+		"ending":     func(t *testing.T) *bench { b := connected(t); b.d.Bye(Cause{}); return b },
+		"over":       func(t *testing.T) *bench { b, _ := incomingCall(t); b.d.Refuse(486, "", Cause{}); b.take(); return b },
 	}
 	for state, start := range states {
 		for first, one := range commands {

@@ -19,6 +19,10 @@
 // A transaction is a [machine], which knows neither messages nor clocks, and its entry in a table. A finished one keeps its
 // name and the bytes that may be asked for again, if any, for as long as its timer says.
 //
+// Provisional responses of ours are reliable (RFC 3262) where the caller requires that, or where they bring our offer to an
+// INVITE without one; those of the peer are acknowledged in order. Sessions are refreshed by UPDATE (RFC 3311) where the
+// peer takes it.
+//
 // Requests go to a [Peer] (transport and address) that the owner chose or that the INVITE came from, never to what
 // Contact, Via or Route say; route sets are honoured in the headers. The endpoint never dials by itself: a stream that is
 // lost stays lost until someone dials or serves a new one and calls [Dialog.Redirect].

@@ -36,12 +36,16 @@ type (
 	Cancelled struct{ Cause Cause }
 	// HungUp is the peer's BYE.
 	HungUp struct{ Cause Cause }
-	// Offered is a re-INVITE. SDP is empty when the peer asks us for an offer.
+	// Offered is an offer of the peer's, by re-INVITE or UPDATE. SDP is empty when the peer asks us for an offer.
 	Offered struct{ SDP []byte }
 	// OfferAccepted is the peer's answer to our re-INVITE.
 	OfferAccepted struct{ SDP []byte }
 	// OfferRefused says that the peer keeps the session as it was; Code is 503 if it was not reached.
 	OfferRefused struct{ Code int }
+	// Withdrawn says that an Offered can no longer be answered: the peer took it back, or did not wait.
+	Withdrawn struct{}
+	// Pracked is the caller's answer to the offer of [Dialog.ProgressOffer].
+	Pracked struct{ SDP []byte }
 	// Described is the peer's side of a session that we refreshed, or that it accepted without an offer of its own, where it
 	// differs from what the peer said before.
 	Described struct{ SDP []byte }
@@ -65,6 +69,8 @@ func (HungUp) event()        {}
 func (Offered) event()       {}
 func (OfferAccepted) event() {}
 func (OfferRefused) event()  {}
+func (Withdrawn) event()     {}
+func (Pracked) event()       {}
 func (Described) event()     {}
 func (DTMF) event()          {}
 func (Lost) event()          {}

@@ -36,7 +36,7 @@ func (d *Dialog) reoffer(sdp []byte, limit int) {
 		d.out = &outgoing{sdp: sdp, limit: limit, abandon: func() {}}
 		d.offerNext()
 	case d.out.req == nil:
-		d.out.sdp, d.out.limit, d.out.refresh = sdp, limit, false
+		d.out.sdp, d.out.limit, d.out.refresh, d.out.update = sdp, limit, false, false
 	default:
 		d.out.then, d.out.limit = sdp, limit
 	}
@@ -44,7 +44,11 @@ func (d *Dialog) reoffer(sdp []byte, limit int) {
 
 // offerNext sends the offer that waits, if nothing is in its way.
 func (d *Dialog) offerNext() {
-	if d.out != nil && d.out.req == nil && d.out.timer == nil && d.in == nil {
+	switch {
+	case d.out == nil || d.out.req != nil || d.out.timer != nil || d.in != nil:
+	case d.out.update:
+		d.update()
+	default:
 		d.invite()
 	}
 }
@@ -102,13 +106,14 @@ func (d *Dialog) reinvited(in arrived) {
 	switch {
 	case d.in != nil:
 		d.deny(in, 500, "INVITE In Progress", retryAfter(rand.IntN(11)))
-	case d.out != nil && d.out.req != nil, d.state == early:
+	case d.out != nil && d.out.req != nil && d.out.req.IsInvite(), d.state == early:
 		d.deny(in, 491, "Request Pending")
 	case d.state != up:
 		d.deny(in, 481, "Call/Transaction Does Not Exist")
 	default:
 		d.in = &incoming{req: in.req, tx: in.tx}
 		d.refresh(in.req)
+		d.terms.heard(in.req)
 		if d.restated(in.req.Body()) {
 			d.accept(d.terms.local)
 			return
@@ -117,16 +122,21 @@ func (d *Dialog) reinvited(in arrived) {
 	}
 }
 
-// AcceptOffer answers a re-INVITE: with an answer, or with an offer if Offered had none. Acked follows.
+// AcceptOffer answers an Offered: with an answer, or with an offer if it had none. Acked follows for a re-INVITE.
 func (d *Dialog) AcceptOffer(sdp []byte) {
-	if d.state == up && d.in != nil && d.in.ok == nil {
+	switch {
+	case d.state != up || d.in == nil || d.in.ok != nil:
+	case d.in.req.IsInvite():
 		d.accept(sdp)
+	default:
+		d.acceptUpdate(sdp)
 	}
 }
 
 // RefuseOffer leaves the session as it was.
 func (d *Dialog) RefuseOffer(code int, reason string) {
 	if d.state == up && d.in != nil && d.in.ok == nil {
+		d.in.timer.stop()
 		d.reply(d.in.tx, d.response(d.in.req, code, reason, nil))
 		d.in = nil
 		d.offerNext()

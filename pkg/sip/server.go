@@ -80,14 +80,16 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	switch cseq.MethodName {
 	case sip.ACK, sip.CANCEL: // RFC 3261, 8.2.2.3: no Require in these
 		return 0, "", nil
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.PRACK, sip.UPDATE:
 	default:
 		return 405, "Method Not Allowed", []Header{NewHeader("Allow", allow)}
 	}
 	if s := req.Recipient.Scheme; s != "sip" && s != "sips" {
 		return 416, "Unsupported URI Scheme", nil
 	}
-	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool { return strings.EqualFold(t, supported) })
+	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool {
+		return strings.EqualFold(t, extensionTimer) || strings.EqualFold(t, extensionReliable)
+	})
 	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}
 	}
@@ -100,9 +102,9 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	return 0, "", nil
 }
 
-// readable says whether the body of an INVITE is one that we can read (RFC 3261, 8.2.3).
+// readable says whether the body of a request that may describe a session is one that we can read (RFC 3261, 8.2.3).
 func readable(req *Request) bool {
-	if !req.IsInvite() || len(req.Body()) == 0 {
+	if len(req.Body()) == 0 || !req.IsInvite() && req.Method != sip.UPDATE && req.Method != sip.PRACK {
 		return true
 	}
 	for _, enc := range append(values(req, "Content-Encoding"), values(req, "e")...) { // RFC 3261, 20.12

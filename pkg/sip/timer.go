@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,19 @@ type terms struct {
 	until         time.Time     // it expires
 	timer         *timer
 	acked         *Request // our last ACK, repeated when the 2xx is
+	updates       bool     // the peer takes UPDATE (RFC 3311)
+}
+
+// heard notes which methods the peer takes, if a message says so.
+func (t *terms) heard(m sip.Message) {
+	if methods := values(m, "Allow"); len(methods) > 0 {
+		t.updates = contains(methods, string(sip.UPDATE))
+	}
+}
+
+// contains says whether a list of tokens has one, in whatever case.
+func contains(list []string, token string) bool {
+	return slices.ContainsFunc(list, func(t string) bool { return strings.EqualFold(t, token) })
 }
 
 // either returns the first value of a header that has a compact form, which sipgo does not know.
@@ -65,22 +79,15 @@ func minSE(m sip.Message) time.Duration {
 	return max(deltaSeconds(strings.TrimSpace(number)), leastInterval)
 }
 
-// knowsTimer says whether the sender of a message supports session timers.
-func knowsTimer(m sip.Message) bool {
-	for _, name := range []string{"Supported", "k", "Require"} {
-		for _, v := range values(m, name) {
-			if strings.EqualFold(v, supported) {
-				return true
-			}
-		}
-	}
-	return false
+// knows says whether the sender of a message supports an extension.
+func knows(m sip.Message, extension string) bool {
+	return contains(slices.Concat(values(m, "Supported"), values(m, "k"), values(m, "Require")), extension)
 }
 
 // tooBrief says whether a session interval is refused with 422: only to those who understand it (RFC 4028, 9).
 func tooBrief(req *Request) bool {
 	interval, _ := sessionExpires(req)
-	return req.IsInvite() && interval > 0 && interval < leastInterval && knowsTimer(req)
+	return (req.IsInvite() || req.Method == sip.UPDATE) && interval > 0 && interval < leastInterval && knows(req, extensionTimer)
 }
 
 func intervalHeader(interval time.Duration, refresher string) Header {
@@ -91,9 +98,9 @@ func intervalHeader(interval time.Duration, refresher string) Header {
 	return NewHeader("Session-Expires", v)
 }
 
-// asked returns what our INVITE says about the session timer (RFC 4028, 7.1 and 7.4). Who refreshes is left to the callee
+// asked returns what our INVITE or UPDATE says about extensions and the session timer (RFC 4028, 7.1 and 7.4). Who refreshes is left to the callee
 // at first, and then stays.
-func (t *terms) asked() []Header {
+func (t *terms) asked(extensions string) []Header {
 	refresher := ""
 	switch {
 	case t.interval == 0:
@@ -102,7 +109,7 @@ func (t *terms) asked() []Header {
 	default:
 		refresher = "uas"
 	}
-	h := []Header{NewHeader("Supported", supported), intervalHeader(max(t.wanted(), t.least), refresher)}
+	h := []Header{NewHeader("Supported", extensions), intervalHeader(max(t.wanted(), t.least), refresher)}
 	if t.least > 0 {
 		h = append(h, NewHeader("Min-SE", strconv.Itoa(int(t.least/time.Second))))
 	}
@@ -117,7 +124,7 @@ func (t *terms) wanted() time.Duration {
 	return usualInterval
 }
 
-// granted decides on the session timer as the answerer of an INVITE and returns what the 2xx says about it (RFC 4028, 9,
+// granted decides on the session timer as the answerer of an INVITE or UPDATE and returns what the 2xx says about it (RFC 4028, 9,
 // table 2). We refresh unless the peer wants to: a peer that does not know the timer is watched all the same.
 func (t *terms) granted(req *Request) []Header {
 	interval, refresher := sessionExpires(req)
@@ -125,11 +132,11 @@ func (t *terms) granted(req *Request) []Header {
 	if interval > 0 {
 		t.interval = max(min(interval, t.interval), leastInterval)
 	}
-	knows := knowsTimer(req)
-	t.ours = !knows || refresher != "uac"
+	timer := knows(req, extensionTimer)
+	t.ours = !timer || refresher != "uac"
 	h := []Header{NewHeader("Supported", supported), intervalHeader(t.interval, map[bool]string{true: "uas", false: "uac"}[t.ours])}
-	if knows {
-		h = append(h, NewHeader("Require", supported))
+	if timer {
+		h = append(h, NewHeader("Require", extensionTimer))
 	}
 	return h
 }
@@ -185,8 +192,8 @@ func (d *Dialog) due() {
 	d.lose(ErrExpired)
 }
 
-// Refresh asks the peer whether the session still stands, by a re-INVITE that changes nothing (RFC 4028, 7.4): it answers,
-// or Lost follows. While another INVITE is in progress, that one will tell. The owner need not call it but when it has
+// Refresh asks the peer whether the session still stands, by an UPDATE, or a re-INVITE that changes nothing where the peer
+// takes no UPDATE (RFC 4028, 7.4): it answers, or Lost follows. While another INVITE is in progress, that one will tell. The owner need not call it but when it has
 // reason to doubt, after [Dialog.Redirect] above all.
 func (d *Dialog) Refresh() {
 	if d.state != up {
@@ -196,7 +203,7 @@ func (d *Dialog) Refresh() {
 		d.later()
 	}
 	if d.out == nil && d.in == nil && len(d.terms.local) > 0 {
-		d.out = &outgoing{sdp: d.terms.local, refresh: true, limit: 1, abandon: func() {}}
+		d.out = &outgoing{sdp: d.terms.local, refresh: true, update: d.terms.updates, limit: 1, abandon: func() {}}
 		d.offerNext()
 	}
 }
@@ -208,8 +215,8 @@ func (d *Dialog) later() {
 }
 
 // refreshed handles the 2xx of a refresh. A description that says something new is the owner's to look at.
-func (d *Dialog) refreshed(res *Response) {
-	if body := res.Body(); len(body) > 0 && !bytes.Equal(body, d.terms.remote) {
+func (d *Dialog) refreshed(body []byte) {
+	if len(body) > 0 && !bytes.Equal(body, d.terms.remote) {
 		d.terms.remote = body
 		d.emit(Described{SDP: body})
 	}
@@ -233,7 +240,11 @@ func (d *Dialog) stretch(res *Response) bool {
 	}
 	d.terms.least = least
 	d.out.authorized = false // a request of its own
-	d.invite()
+	if d.out.update {
+		d.update()
+	} else {
+		d.invite()
+	}
 	return true
 }
 

@@ -35,12 +35,14 @@ type invitation struct {
 	creds   *Credentials
 }
 
-// outgoing is our INVITE, the first or a later one, until its final response.
+// outgoing is our INVITE, the first or a later one, or our UPDATE, until its final response.
 type outgoing struct {
 	req         *Request // nil while it waits for its turn
 	sdp         []byte
 	then        []byte // the owner's next offer
 	refresh     bool   // nothing new, see [Dialog.Refresh]
+	update      bool   // by UPDATE
+	early       []*earlyDialog
 	provisional bool
 	cancel      *Cause // the owner gave up; CANCEL waits for a provisional response
 	cancelled   bool   // CANCEL is sent
@@ -105,7 +107,11 @@ func (d *Dialog) invite(extra ...Header) {
 	req := d.next(sip.INVITE)
 	req.AppendHeader(d.contact())
 	req.AppendHeader(NewHeader("Allow", allow))
-	extra = append(d.terms.asked(), extra...)
+	extensions := supported
+	if len(out.sdp) == 0 {
+		extensions = extensionTimer // the offer would come in a provisional response, whose PRACK we have no answer for
+	}
+	extra = append(d.terms.asked(extensions), extra...)
 	if d.state == early {
 		for _, h := range d.extra.headers {
 			req.AppendHeader(h)
@@ -120,7 +126,7 @@ func (d *Dialog) invite(extra ...Header) {
 		req.AppendHeader(h)
 	}
 	setSDP(req, out.sdp)
-	out.req, out.provisional, out.tries, out.timer = req, false, out.tries+1, nil
+	out.req, out.provisional, out.tries, out.timer, out.early = req, false, out.tries+1, nil, nil
 	out.abandon = d.send(req)
 }
 
@@ -165,6 +171,8 @@ func (d *Dialog) answered(res *Response) {
 	case res.StatusCode < 200:
 	case cseq.MethodName == sip.BYE:
 		d.finish()
+	case cseq.MethodName == sip.UPDATE:
+		d.updateAnswered(res)
 	case cseq.MethodName == sip.INFO:
 		d.digitAnswered(res.StatusCode)
 	}
@@ -204,6 +212,9 @@ func (d *Dialog) closeOut() {
 func (d *Dialog) provisional(res *Response) {
 	d.out.provisional = true
 	d.cancel()
+	if !d.acknowledge(res) {
+		return
+	}
 	if d.state == early && res.StatusCode > 100 {
 		d.session.Remote = cmp.Or(sessionOf(res), d.session.Remote)
 		d.emit(Progress{Code: res.StatusCode, Reason: res.Reason, State: value(res, HeaderState), SDP: res.Body()})
@@ -214,31 +225,41 @@ func (d *Dialog) provisional(res *Response) {
 func (d *Dialog) accepted(res *Response) {
 	out := d.out
 	out.timer.stop()
+	body := res.Body()
+	e := out.earlyOf(tag(res.To().Params))
+	if e != nil && e.answer != nil {
+		body = e.answer // RFC 3261, 13.2.1: what the 2xx says is only a copy
+	}
 	if d.state != up { // RFC 3261, 12.1.2
 		d.remote.tag = tag(res.To().Params)
 		d.path.routes = reversed(routes(res))
 		d.session.Remote = sessionOf(res)
+		d.seq.remote = 0
+		if e != nil {
+			d.seq.remote = e.remote
+		}
 	}
 	d.refresh(res)
+	d.terms.heard(res)
 	d.terms.acked = d.build(sip.ACK, out.req.CSeq().SeqNo)
 	d.sendAck(d.terms.acked)
 	d.terms.learned(res)
 	switch {
 	case d.state == up && out.refresh:
-		d.refreshed(res)
+		d.refreshed(body)
 		d.renew()
 		d.offerDone()
 	case d.state == up:
-		d.agree(out.sdp, res.Body())
-		d.emit(OfferAccepted{SDP: res.Body()})
+		d.agree(out.sdp, body)
+		d.emit(OfferAccepted{SDP: body})
 		d.offerDone()
 	case out.cancel != nil: // the 200 crossed the CANCEL
 		d.out = nil
 		d.bye(*out.cancel)
 	default:
 		d.out, d.state = nil, up
-		d.agree(out.sdp, res.Body())
-		d.emit(Answered{SDP: res.Body()})
+		d.agree(out.sdp, body)
+		d.emit(Answered{SDP: body})
 	}
 }
 
@@ -251,15 +272,9 @@ func (d *Dialog) stray(res *Response, seq uint32) {
 		}
 		return
 	}
-	fork := &Dialog{
-		net: d.net, desk: d.desk, trace: d.trace, callID: d.callID, local: d.local, remote: d.remote, path: d.path,
-		session: d.session,
-	}
-	fork.remote.tag = tag(res.To().Params)
-	fork.path.routes = reversed(routes(res))
-	fork.refresh(res)
+	fork := d.fork(res)
 	fork.sendAck(fork.build(sip.ACK, seq))
-	fork.send(fork.build(sip.BYE, seq+1))
+	fork.send(fork.next(sip.BYE))
 }
 
 func (d *Dialog) sendAck(ack *Request) {
@@ -272,10 +287,10 @@ func (d *Dialog) sendAck(ack *Request) {
 func (d *Dialog) failed(in failed) {
 	method := in.req.Method
 	switch {
-	case d.state == over || method == sip.CANCEL:
+	case d.state == over || method == sip.CANCEL || method == sip.PRACK: // the callee ends an INVITE without PRACK itself
 	case method == sip.BYE:
 		d.finish()
-	case method == sip.INVITE && (d.out == nil || d.out.req != in.req):
+	case (method == sip.INVITE || method == sip.UPDATE) && (d.out == nil || d.out.req != in.req):
 	case method == sip.INVITE && d.state == early:
 		d.emit(Lost{Err: in.err})
 		d.finish()
@@ -284,7 +299,7 @@ func (d *Dialog) failed(in failed) {
 	case errors.Is(in.err, ErrTimeout): // RFC 3261, 12.2.1.2: as if it were a 408
 		d.out = nil
 		d.lose(in.err)
-	case method == sip.INVITE && d.out.refresh:
+	case method == sip.UPDATE, method == sip.INVITE && d.out.refresh:
 		d.offerDone() // perhaps the peer comes back before the session expires
 	case method == sip.INVITE:
 		d.emit(OfferRefused{Code: 503})
@@ -341,6 +356,10 @@ func (d *Dialog) ticked(tm *timer) {
 	case d.state == over:
 	case d.state == up && d.terms.timer == tm:
 		d.due()
+	case d.rel.res != nil && d.rel.timer == tm:
+		d.insist()
+	case d.in != nil && d.in.timer == tm && d.in.ok == nil:
+		d.overdue()
 	case d.in != nil && d.in.timer == tm:
 		d.repeat(d.in)
 	case d.out != nil && d.out.timer == tm && d.out.cancelled:

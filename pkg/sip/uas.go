@@ -34,27 +34,38 @@ func newIncoming(net sender, desk keeper, req *Request, tx replier, at time.Time
 		remote:  side{name: from.DisplayName, uri: *from.Address.Clone(), tag: tag(from.Params)},
 		path:    path{peer: peerOf(req), target: *from.Address.Clone(), routes: routes(req), user: req.Recipient.User},
 		session: SessionID{Local: newUUID(), Remote: sessionOf(req)},
-		in:      &incoming{req: req, tx: tx, at: at},
 	}
+	d.in = &incoming{req: req, tx: tx, at: at}
 	d.refresh(req)
+	d.terms.heard(req)
 	d.seq.remote = req.CSeq().SeqNo
 	return d
 }
 
-// Progress tells the caller how it goes: a response from 101 to 199.
+// Progress tells the caller how it goes: a response from 101 to 199. It is reliable if the caller requires that: without a
+// description in it, a lost one costs no more than the tone (RFC 3262, 3, leaves it to us).
 func (d *Dialog) Progress(code int, reason string, extra ...Header) {
 	if d.uac || d.state != early || d.in == nil {
+		return
+	}
+	if contains(values(d.request, "Require"), extensionReliable) {
+		d.progress(code, reason, nil, extra...)
 		return
 	}
 	d.reply(d.in.tx, d.response(d.in.req, code, reason, nil, extra...))
 }
 
-// Answer accepts the INVITE. The 200 is repeated until the ACK (RFC 3261, 13.3.1.4); without one in 64*T1 the dialog is
+// Answer accepts the INVITE; it waits for the answer to our offer, if that is in a provisional response. The 200 is repeated until the ACK (RFC 3261, 13.3.1.4); without one in 64*T1 the dialog is
 // hung up and Lost.
 func (d *Dialog) Answer(sdp []byte, extra ...Header) {
 	if d.uac || d.state != early || d.in == nil {
 		return
 	}
+	if d.rel.res != nil && d.rel.offer { // RFC 3262, 3
+		d.rel.then = func() { d.Answer(sdp, extra...) }
+		return
+	}
+	d.rel.stop()
 	d.state = up
 	d.accept(sdp, extra...)
 }
@@ -66,6 +77,9 @@ func (d *Dialog) accept(sdp []byte, extra ...Header) {
 	in.ok, in.wait, in.since = d.response(in.req, 200, "OK", sdp, extra...), t1, time.Now()
 	in.timer = d.after(in.wait)
 	d.reply(in.tx, in.ok)
+	if len(sdp) == 0 {
+		sdp = d.terms.local // it was in a provisional response
+	}
 	d.agree(sdp, in.req.Body())
 }
 
@@ -94,15 +108,24 @@ func (d *Dialog) arrived(in arrived) {
 		d.cancelled(in)
 		return
 	}
+	last := &d.seq.remote
+	if d.uac && d.state == early {
+		e := d.out.earlyOf(tag(in.req.From().Params))
+		if e == nil {
+			d.deny(in, 481, "Call/Transaction Does Not Exist")
+			return
+		}
+		last = &e.remote
+	}
 	switch seq := in.req.CSeq().SeqNo; {
-	case seq == d.seq.remote && method == sip.INVITE:
+	case seq == *last && method == sip.INVITE:
 		in.tx.drop() // a retransmission that came after our 2xx, which is repeated anyway
 		return
-	case seq <= d.seq.remote && d.seq.remote != 0:
+	case seq <= *last && *last != 0:
 		d.deny(in, 500, "CSeq Out Of Order") // RFC 3261, 12.2.2
 		return
 	default:
-		d.seq.remote = seq
+		*last = seq
 	}
 	if p := peerOf(in.req); p.reliable() {
 		d.path.peer = p // the peer replaced its stream
@@ -114,6 +137,10 @@ func (d *Dialog) arrived(in arrived) {
 		d.hungUp(in)
 	case sip.INFO:
 		d.info(in)
+	case sip.PRACK:
+		d.pracked(in)
+	case sip.UPDATE:
+		d.updated(in)
 	}
 }
 
@@ -156,13 +183,13 @@ func (d *Dialog) cancelled(in arrived) {
 		return
 	}
 	d.reply(w.tx, d.response(w.req, 487, "Request Terminated", nil))
-	d.in = nil
 	if d.state == early {
+		d.in = nil
 		d.emit(Cancelled{Cause: causeOf(in.req)})
 		d.finish()
 		return
 	}
-	d.offerNext()
+	d.withdrawn()
 }
 
 // hungUp handles a BYE, in any state: it may overtake the ACK, cross ours, or end an early dialog (RFC 3261, 15).
@@ -186,11 +213,13 @@ func (d *Dialog) dropped(in dropped) {
 	if d.in == nil || d.in.tx != in.tx || d.in.ok != nil || d.state == over {
 		return
 	}
-	d.in = nil
 	if d.state == early {
+		d.in = nil
 		d.emit(Lost{Err: in.err})
 		d.finish()
+		return
 	}
+	d.withdrawn()
 }
 
 // repeat sends our 2xx again, or gives up.
