@@ -61,3 +61,38 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDecodeReply reads the answers that come from the cloud and what it announces. A server of the fabric may forge them.
+func FuzzDecodeReply(f *testing.F) {
+	r := Reply{Now: time.Date(2026, 11, 1, 8, 0, 2, 0, time.UTC)}
+	for subject, m := range map[string]any{
+		SubjectAdmit("org_a", "sw_1"): Admitted{Reply: r, From: designation.Party{Number: "201001"}, To: designation.Party{Number: "301001"},
+			Plan: &designation.Plan{Call: "ca_1", Ring: time.Minute}},
+		SubjectPlan("org_a", "sw_1"):        PlanReply{Reply: Reply{Error: errs.New(errs.Unknown, "nobody has the number")}},
+		SubjectLedger("org_a", "sw_1"):      LedgerReply{Reply: r, StoredThrough: 7, RetryAfter: time.Second},
+		SubjectCopy("org_a", "st_1"):        CopyReply{Reply: r, Document: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
+		SubjectRenew("org_a", "sw_1"):       RenewReply{Reply: r, Chain: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
+		SubjectRevocations("org_a", "sw_1"): Revocations{Reply: r, Statements: []string{"eyJhbGciOiJFZERTQSJ9.e30.c2ln"}},
+		SubjectChanged("org_a", "sw_1"):     Changed{Copy: true, Sites: []string{"st_2"}},
+	} {
+		data, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(subject, data)
+	}
+	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"error":{"code":"","words":"\u0000"},"now":"yesterday"}`))
+	f.Fuzz(func(t *testing.T, subject string, data []byte) {
+		for _, a := range []any{&Admitted{}, &PlanReply{}, &LedgerReply{}, &CopyReply{}, &RenewReply{}, &Revocations{}, &Changed{}} {
+			if _, err := decode(subject, data, MaxReply, a); err != nil {
+				if errs.CodeOf(err) != errs.Invalid {
+					t.Errorf("%T: %v has the code %s", a, err, errs.CodeOf(err))
+				}
+				continue
+			}
+			if _, err := json.Marshal(a); err != nil {
+				t.Errorf("%T was read but cannot be written: %v", a, err)
+			}
+		}
+	})
+}
