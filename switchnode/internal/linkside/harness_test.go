@@ -85,6 +85,7 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 	if o.relay, err = media.NewRelay(media.Config{Bind: netip.MustParseAddr("127.0.0.1"), Logger: log, Now: time.Now}); err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(o.relay.Close)
 	o.verifier = &sessionkey.Verifier{
 		Node: o.name.ID, Boot: o.boot, Org: orgID, Now: time.Now, Revoked: func(id string) bool { return id == "sw_revoked" },
 		Keys: func(kid string) (sessionkey.Key, bool) {

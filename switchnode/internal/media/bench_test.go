@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// BenchmarkRelay measures packets through the relay over loopback sockets, 32 on their way at a time. The cost of the
-// two phones' sockets is part of it.
+// BenchmarkRelay measures packets through the relay over loopback sockets, 32 on their way at a time, by a network that
+// never rests. The cost of the two phones' sockets is part of it.
 func BenchmarkRelay(b *testing.B) {
-	c := newCall(b)
+	c := newCallOf(b, newPlainRelay)
 	packet := c.a.h.Append(nil, make([]byte, 160))
 	buffer := make([]byte, 2048)
 	if err := c.b.conns[media].SetReadDeadline(time.Now().Add(time.Minute)); err != nil {

@@ -1,10 +1,7 @@
 package media
 
 import (
-	"errors"
-	"net"
 	"net/netip"
-	"sync"
 
 	"strowger/pkg/rtp"
 )
@@ -34,48 +31,15 @@ type carrier interface {
 }
 
 // sockets is the carrier of a leg that is reached by UDP: RTP on an even port, RTCP on the next (RFC 3550, 11).
-type sockets struct {
-	conns   [kinds]*net.UDPConn
-	readers sync.WaitGroup
-}
+type sockets [kinds]socket
 
-func (s *sockets) port() uint16 { return addrOf(s.conns[media]).Port() }
-
-func (s *sockets) read(p *Port) {
-	for k, conn := range s.conns {
-		s.readers.Go(func() { readSocket(p, kind(k), conn) })
-	}
-}
-
-// readSocket hands packets to the port until the socket is closed. Another error ends it too: the silence that follows
-// is noticed by who watches the call.
-func readSocket(p *Port, k kind, conn *net.UDPConn) {
-	buffer := make([]byte, maxPacket+1)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buffer)
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				p.relay.cfg.Logger.Warn("media socket cannot be read", "local", addrOf(conn), "error", err)
-			}
-			return
-		}
-		p.receive(k, buffer[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
-	}
-}
-
-func (s *sockets) send(k kind, to target, packet []byte) error {
-	_, err := s.conns[k].WriteToUDPAddrPort(packet, to.addr)
-	return err
-}
+func (s *sockets) send(k kind, to target, packet []byte) error { return s[k].send(packet, to.addr) }
 
 func (s *sockets) close() {
-	for _, c := range s.conns {
-		c.Close()
+	for _, socket := range s {
+		socket.close()
 	}
-	s.readers.Wait()
 }
-
-func addrOf(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 // Link is a connection to another switch, as linkside adapts it.
 type Link interface {

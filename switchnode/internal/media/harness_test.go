@@ -186,8 +186,20 @@ type call struct {
 // newCall: a uses PCMU as 0 and Opus as 96, b PCMU as 0 and Opus as 111; both hear telephone events.
 func newCall(t testing.TB) *call {
 	t.Helper()
-	c := &call{}
-	c.relay, c.clock = newRelay(t)
+	return newCallOf(t, newRelay)
+}
+
+func newCallOf(t testing.TB, relay func(testing.TB) (*Relay, *clock)) *call {
+	t.Helper()
+	r, clock := relay(t)
+	c := newCallOn(t, r)
+	c.clock = clock
+	return c
+}
+
+func newCallOn(t testing.TB, r *Relay) *call {
+	t.Helper()
+	c := &call{relay: r}
 	c.pa, c.pb = open(t, c.relay), open(t, c.relay)
 	c.a, c.b = newPhone(t, loopback).to(c.pa), newPhone(t, loopback).to(c.pb)
 	c.b.h.SSRC = 0x2000

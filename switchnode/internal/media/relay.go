@@ -49,7 +49,8 @@ func pairs(low, high uint16) int { return max(0, (int(high)+1-firstEven(low))/2)
 
 // Relay hands out ports. It is safe for concurrent use.
 type Relay struct {
-	cfg Config
+	cfg     Config
+	network network
 
 	mu     sync.Mutex // guards what follows and the settings of all ports
 	ports  map[*Port]struct{}
@@ -64,21 +65,20 @@ func NewRelay(cfg Config) (*Relay, error) {
 		return nil, err
 	}
 	return &Relay{
-		cfg: cfg, ports: map[*Port]struct{}{}, used: map[int]bool{}, closed: Counters{Dropped: map[Reason]uint64{}},
+		cfg: cfg, network: newNetwork(cfg.Logger), ports: map[*Port]struct{}{}, used: map[int]bool{}, closed: Counters{Dropped: map[Reason]uint64{}},
 	}, nil
 }
 
 // Open opens the ports of a leg that is reached by UDP and begins to receive. Without a free pair it is errs.Congested.
 func (r *Relay) Open() (*Port, error) {
-	s, err := r.listen()
+	p := r.newPort()
+	s, port, err := r.listen(p)
 	if err != nil {
 		return nil, err
 	}
-	p := r.newPort()
 	p.carrier = s
-	p.local.Addr = netip.AddrPortFrom(r.cfg.Advertise, s.port())
+	p.local.Addr = netip.AddrPortFrom(r.cfg.Advertise, uint16(port))
 	r.add(p)
-	s.read(p)
 	return p, nil
 }
 
@@ -118,7 +118,7 @@ func (r *Relay) remove(p *Port) {
 	}
 }
 
-// Close closes all ports.
+// Close closes all ports. None can be opened any more.
 func (r *Relay) Close() {
 	r.mu.Lock()
 	open := slices.Collect(maps.Keys(r.ports))
@@ -126,6 +126,7 @@ func (r *Relay) Close() {
 	for _, p := range open {
 		p.Close()
 	}
+	r.network.close()
 }
 
 // Counters is what the relay did so far.
@@ -140,10 +141,10 @@ func (r *Relay) Counters() Counters {
 	return c
 }
 
-// listen binds a pair of the range, or any.
-func (r *Relay) listen() (*sockets, error) {
+// listen binds a pair of the range, or any, whose packets go to p.
+func (r *Relay) listen(p *Port) (s *sockets, port int, err error) {
 	if r.cfg.MinPort == 0 {
-		return r.listenAny()
+		return r.listenAny(p)
 	}
 	n := pairs(r.cfg.MinPort, r.cfg.MaxPort)
 	for range n {
@@ -151,16 +152,16 @@ func (r *Relay) listen() (*sockets, error) {
 		if !ok {
 			break
 		}
-		s, err := r.bind(port)
+		s, err := r.bind(port, p)
 		if err == nil {
-			return s, nil
+			return s, port, nil
 		}
 		r.release(port)
 		if !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, errs.New(errs.Congested, "open media ports %d and %d: %w", port, port+1, err)
+			return nil, 0, errs.New(errs.Congested, "open media ports %d and %d: %w", port, port+1, err)
 		}
 	}
-	return nil, errs.New(errs.Congested, "all %d pairs of media ports in %d-%d are in use; widen the range",
+	return nil, 0, errs.New(errs.Congested, "all %d pairs of media ports in %d-%d are in use; widen the range",
 		n, r.cfg.MinPort, r.cfg.MaxPort)
 }
 
@@ -186,44 +187,33 @@ func (r *Relay) release(port int) {
 }
 
 // listenAny lets the system choose one port of the pair, and tries the other.
-func (r *Relay) listenAny() (*sockets, error) {
+func (r *Relay) listenAny(p *Port) (s *sockets, port int, err error) {
 	const attempts = 32
-	var last error
 	for range attempts {
-		probe, err := r.socket(0)
+		probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, 0)))
 		if err != nil {
-			return nil, errs.New(errs.Congested, "open a media port: %w", err)
+			return nil, 0, errs.New(errs.Congested, "open a media port: %w", err)
 		}
-		port := int(addrOf(probe).Port()) &^ 1
+		port = int(addrOf(probe).Port()) &^ 1
 		probe.Close()
-		s, err := r.bind(port)
-		if err == nil {
-			return s, nil
+		if s, err = r.bind(port, p); err == nil {
+			return s, port, nil
 		}
-		last = err
 	}
-	return nil, errs.New(errs.Congested, "no free pair of media ports in %d attempts: %w", attempts, last)
+	return nil, 0, errs.New(errs.Congested, "no free pair of media ports in %d attempts: %w", attempts, err)
 }
 
-func (r *Relay) bind(port int) (*sockets, error) {
+func (r *Relay) bind(port int, p *Port) (*sockets, error) {
 	var s sockets
-	for k := range s.conns {
-		c, err := r.socket(uint16(port + k))
+	for k := range kinds {
+		socket, err := r.network.listen(netip.AddrPortFrom(r.cfg.Bind, uint16(port)+uint16(k)), p, k)
 		if err != nil {
 			if k > 0 {
-				s.conns[0].Close()
+				s[media].close()
 			}
 			return nil, err
 		}
-		s.conns[k] = c
+		s[k] = socket
 	}
 	return &s, nil
-}
-
-func (r *Relay) socket(port uint16) (*net.UDPConn, error) {
-	network := "udp" // with :: both families
-	if r.cfg.Bind.Is4() {
-		network = "udp4"
-	}
-	return net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, port)))
 }

@@ -280,12 +280,15 @@ func rangeOf(t *testing.T, n uint16) (*Relay, uint16) {
 				open = append(open, p)
 			}
 		}
-		r.Close()
+		for _, p := range open {
+			p.Close()
+		}
 		if len(open) == int(n) {
 			r.next = 0
 			t.Cleanup(r.Close)
 			return r, low
 		}
+		r.Close()
 	}
 	t.Fatal("no free range of ports")
 	return nil, 0
