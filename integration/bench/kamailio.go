@@ -75,3 +75,6 @@ func freePort() (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(conn.LocalAddr().String())
 	return a, errors.Join(err, conn.Close())
 }
+
+// localhost is where everything is.
+func localhost() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }

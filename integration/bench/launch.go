@@ -32,7 +32,7 @@ func build(ctx context.Context, dir string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
-	return nil
+	return buildBroker(ctx, dir)
 }
 
 // isolated runs the bench again in a network namespace of its own, where nothing is but what it sends.
@@ -64,12 +64,18 @@ func loopback(ctx context.Context) error {
 	return nil
 }
 
+// running is a program that was started. One that is ours is killed in the end: there is nothing that it must save.
+type running struct {
+	*exec.Cmd
+	ours bool
+}
+
 // launcher starts and stops programs.
 type launcher struct {
 	dir     string
 	errors  io.Writer // of programs
 	pinned  bool
-	running []*exec.Cmd
+	running []running
 	names   int
 }
 
@@ -95,12 +101,17 @@ func (l *launcher) pin() {
 
 // start starts a program; it is killed when the bench ends in any way.
 func (l *launcher) start(name string, args ...string) (cmd *exec.Cmd, stdout io.Reader, err error) {
+	return l.startWith(nil, name, args...)
+}
+
+// startWith starts a program with more in its environment.
+func (l *launcher) startWith(environment []string, name string, args ...string) (cmd *exec.Cmd, stdout io.Reader, err error) {
 	program := name
 	if l.pinned {
 		program, args = "taskset", append([]string{"--cpu-list", serverCore, name}, args...) // it becomes the program
 	}
 	cmd = exec.Command(program, args...)
-	cmd.Dir, cmd.Stderr = l.dir, l.errors
+	cmd.Dir, cmd.Stderr, cmd.Env = l.dir, l.errors, append(os.Environ(), environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	stdout, err = cmd.StdoutPipe()
 	if err == nil {
@@ -109,7 +120,7 @@ func (l *launcher) start(name string, args ...string) (cmd *exec.Cmd, stdout io.
 	if err != nil {
 		return nil, nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	l.running = append(l.running, cmd)
+	l.running = append(l.running, running{Cmd: cmd})
 	return cmd, stdout, nil
 }
 
@@ -119,6 +130,7 @@ func (l *launcher) announced(decode func([]byte) error, name string, args ...str
 	if err != nil {
 		return 0, err
 	}
+	l.running[len(l.running)-1].ours = true
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
 		return 0, fmt.Errorf("%s says nothing: %w; --verbose shows why", name, err)
@@ -129,8 +141,11 @@ func (l *launcher) announced(decode func([]byte) error, name string, args ...str
 // stop ends what runs, the last started first.
 func (l *launcher) stop() {
 	for i := len(l.running) - 1; i >= 0; i-- {
-		cmd := l.running[i]
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		cmd, how := l.running[i], syscall.SIGTERM
+		if cmd.ours {
+			how = syscall.SIGKILL
+		}
+		_ = cmd.Process.Signal(how) // it may have ended
 		kill := time.AfterFunc(patienceToStop, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait() // its figures were taken; how it ends does not matter
 		kill.Stop()

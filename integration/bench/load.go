@@ -17,6 +17,7 @@ const (
 	readBuffer = 8 << 20                 // of the socket
 	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
 	patience   = 1500 * time.Millisecond // of a load on loopback
+	ringTime   = 50 * time.Millisecond   // of a callee
 )
 
 // state is how far a unit is.
@@ -26,6 +27,7 @@ const (
 	idle state = iota
 	sent
 	authorized
+	rang
 	ending
 	done
 )
@@ -48,6 +50,7 @@ type load struct {
 	done     int
 	got      outcome
 	asked    map[string]bool // requests to callees, by branch
+	answers  []answer        // that callees will give, the next first
 	patience time.Duration   // without any progress, when all is sent: what is not done is lost
 	err      error           // the first of the socket
 	out      []byte
@@ -69,6 +72,7 @@ func (l *load) close() { _ = l.conn.Close() } // a UDP socket holds nothing back
 
 // run begins n units at a rate and returns when all are done or nothing more happens.
 func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcome, error) {
+	l.answers = nil
 	l.units, l.done, l.asked, l.got = make([]state, n), 0, map[string]bool{}, outcome{units: n, refused: map[string]int{}}
 	buffer := make([]byte, 64<<10)
 	began, next := time.Now(), 0
@@ -89,6 +93,7 @@ func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcom
 		if next == n && now.Sub(last) > l.patience {
 			break
 		}
+		l.answer(now)
 		if err := l.conn.SetReadDeadline(now.Add(turn)); err != nil {
 			return outcome{}, err
 		}

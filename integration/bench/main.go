@@ -33,6 +33,10 @@ func parts() []part {
 		{"register", "REGISTER with a digest, first and refresh", (*bench).registrations},
 		{"call", "calls through one switch", (*bench).calls},
 		{"call2", "calls through two switches", (*bench).callsBetween},
+		{"rtp", "audio through one switch and over a link, a packet", (*bench).relays},
+		{"memory", "memory of phones and calls", (*bench).memories},
+		{"admit", "admissions in the cloud, with few and many devices", (*bench).admissions},
+		{"trips", "network round trips from INVITE to 180", (*bench).trips},
 	}
 }
 

@@ -63,6 +63,16 @@ func (b *bench) report(machine string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if b.markdown != "" {
+		if err := refresh(b.markdown, machine, b.parts, b.rows); err != nil {
+			return err
+		}
+	}
+	if b.plots != "" {
+		if err := draw(b.plots, b.parts, b.rows); err != nil {
+			return err
+		}
+	}
 	if b.json != "" {
 		text, err := json.MarshalIndent(struct {
 			Machine string `json:"machine"`

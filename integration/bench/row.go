@@ -95,7 +95,11 @@ func (r row) cells() []string {
 	if median(r.Cloud) != 0 {
 		cloud = number(median(r.Cloud)) + " " + r.Unit
 	}
-	return []string{r.Name, r.Load, spread(r.Ours, r.Unit), cloud, strings.TrimSpace(r.Peer + " " + spread(r.Their, r.Unit)), ratio, r.flaws()}
+	peer := ""
+	if len(r.Their) > 0 {
+		peer = r.Peer + " " + spread(r.Their, r.Unit)
+	}
+	return []string{r.Name, r.Load, spread(r.Ours, r.Unit), cloud, peer, ratio, r.flaws()}
 }
 
 // flaws says what went wrong while it was measured.
@@ -117,5 +121,5 @@ func (r row) flaws() string {
 
 // heads are the names of the columns.
 func heads() []string {
-	return []string{"unit", "load", "strowger", "and its cloud", "peer", "ratio", "flaws"}
+	return []string{"what", "load", "Strowger", "and its cloud", "peer", "ratio", "flaws"}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // phone is an account that a phone has, and the server where it has it.
@@ -95,16 +96,22 @@ const empty = "Content-Length: 0\r\n\r\n"
 func (c call) response(l *load, i int, m message) {
 	code, invite, now := m.code(), bytes.HasSuffix(m.header("CSeq"), []byte("INVITE")), l.units[i]
 	switch {
-	case code == "180" && c.ringing != nil:
-		c.ringing()
+	case code == "180" && now == authorized:
+		l.units[i] = rang
+		if c.ringing != nil {
+			c.ringing()
+		}
 	case code[0] == '1':
-	case now == done, invite && code == "200" && now != authorized, (code == "401" || code == "407") && now != sent:
+	case now == done, now == ending && invite, (code == "401" || code == "407") && now != sent:
 		l.repeated()
 	case code == "401" || code == "407":
 		l.units[i] = authorized
 		c.request(l, i, "ACK", c.target(i), 1, string(m.header("To")), empty)
 		c.invite(l, i, 2, m.authorization(c.caller(i), "INVITE", c.target(i)))
 	case code == "200" && invite:
+		if now != rang {
+			l.got.refused["200 without 180 before it"]++
+		}
 		l.audio.heard(callerSide, m)
 		l.units[i] = ending
 		c.acknowledge(l, i, m)
@@ -157,9 +164,25 @@ func (l *load) callee(m message, from netip.AddrPort) {
 	if !again {
 		l.audio.heard(calleeSide, m)
 	}
-	echo, contact, body := m.echo(), fmt.Sprintf("Contact: <sip:callee@%s>\r\n", l.own), l.audio.description(calleeSide)
-	l.send(from, "SIP/2.0 180 Ringing\r\n%s%s%s", echo, contact, empty)
-	l.send(from, "SIP/2.0 200 OK\r\n%s%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", echo, contact, len(body), body)
+	head := m.echo() + fmt.Sprintf("Contact: <sip:callee@%s>\r\n", l.own)
+	l.send(from, "SIP/2.0 180 Ringing\r\n%s%s", head, empty)
+	l.answers = append(l.answers, answer{time.Now().Add(ringTime), from, head})
+}
+
+// answer is a 200 that is to come.
+type answer struct {
+	due  time.Time
+	to   netip.AddrPort
+	head string
+}
+
+// answer has callees answer who have rung long enough.
+func (l *load) answer(now time.Time) {
+	for len(l.answers) > 0 && !now.Before(l.answers[0].due) {
+		a, body := l.answers[0], l.audio.description(calleeSide)
+		l.answers = l.answers[1:]
+		l.send(a.to, "SIP/2.0 200 OK\r\n%sContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", a.head, len(body), body)
+	}
 }
 
 // Sides of a call.

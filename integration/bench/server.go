@@ -48,7 +48,7 @@ type sample struct {
 }
 
 // take has a load done and says what it cost, with what the servers still did right after it.
-func take(ctx context.Context, s server, load func() (outcome, error)) (sample, error) {
+func (b *bench) take(ctx context.Context, s server, load func() (outcome, error)) (sample, error) {
 	before, err := account(s)
 	if err != nil {
 		return sample{}, err
@@ -57,7 +57,7 @@ func take(ctx context.Context, s server, load func() (outcome, error)) (sample, 
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := settled(ctx, s)
+	after, err := b.settled(ctx, s)
 	if err != nil {
 		return sample{}, err
 	}
@@ -72,17 +72,14 @@ func take(ctx context.Context, s server, load func() (outcome, error)) (sample, 
 }
 
 // settled waits until the servers have little left to do, and returns what they spent by then.
-func settled(ctx context.Context, s server) (a spent, err error) {
-	const (
-		look   = time.Second
-		little = 20 * time.Millisecond
-		most   = 20
-	)
+func (b *bench) settled(ctx context.Context, s server) (a spent, err error) {
+	const most = 20
+	little := b.plan.look / 50
 	if a, err = account(s); err != nil {
 		return a, err
 	}
 	for range most {
-		if err := pause(ctx, look); err != nil {
+		if err := pause(ctx, b.plan.look); err != nil {
 			return a, err
 		}
 		before := a

@@ -44,19 +44,20 @@ func (b *bench) registrations(ctx context.Context) error {
 
 // calls measures calls through one switch.
 func (b *bench) calls(ctx context.Context) error {
-	return b.compare(ctx, "call", 1, b.plan.talkers, 0, b.callWorks("call through one switch", func(s server) (from, to []phone) {
-		t := s.offices[0].talkers
-		return t[:len(t)/2], t[len(t)/2:]
-	}))
+	return b.compare(ctx, "call", 1, b.plan.talkers, 0, b.callWorks("call through one switch"))
 }
 
 // callsBetween measures calls through two switches and the link between them, for each of the two.
 func (b *bench) callsBetween(ctx context.Context) error {
-	return b.compare(ctx, "call2", 2, b.plan.talkers/2, 0, b.callWorks("call through two switches, for each", between2))
+	return b.compare(ctx, "call2", 2, b.plan.talkers/2, 0, b.callWorks("call through two switches, for each"))
 }
 
-// between2 has the talkers of the first office call those of the second.
-func between2(s server) (from, to []phone) {
+// parties has the talkers of the first office call those of the second, or one half of them the other.
+func parties(s server) (from, to []phone) {
+	if len(s.offices) == 1 {
+		t := s.offices[0].talkers
+		return t[:len(t)/2], t[len(t)/2:]
+	}
 	to = slices.Clone(s.offices[1].talkers)
 	for i := range to {
 		to[i].number = s.offices[1].code + to[i].number
@@ -64,7 +65,7 @@ func between2(s server) (from, to []phone) {
 	return s.offices[0].talkers, to
 }
 
-func (b *bench) callWorks(name string, parties func(server) (from, to []phone)) (works []work) {
+func (b *bench) callWorks(name string) (works []work) {
 	for _, rate := range b.plan.callRates {
 		works = append(works, work{name: name, rate: rate, each: int(rate * b.plan.each.Seconds()), make: func(s server, run int) scenario {
 			from, to := parties(s)
@@ -114,7 +115,7 @@ func (b *bench) each(ctx context.Context, s server, works []work, note func(i in
 	}
 	for i, w := range works {
 		for r := range runs {
-			one, err := take(ctx, s, func() (outcome, error) { return l.run(ctx, w.make(s, r), w.each, w.rate) })
+			one, err := b.take(ctx, s, func() (outcome, error) { return l.run(ctx, w.make(s, r), w.each, w.rate) })
 			if err != nil {
 				return err
 			}
@@ -137,25 +138,29 @@ func told(s server, what string, one sample) {
 
 // warmUp registers the talkers and has each call once, as soon as the server serves them.
 func warmUp(ctx context.Context, l *load, s server) error {
-	const tries, rate = 10, 100.0
+	const tries, rate = 50, 100.0
 	progress("%s: warming up", s.name)
-	from, to := s.offices[0].talkers, s.offices[0].talkers
-	if len(s.offices) > 1 {
-		from, to = between2(s)
-	} else {
-		from, to = from[:len(from)/2], to[len(to)/2:]
-	}
+	from, to := parties(s)
 	all := slices.Concat(from, to)
-	var got outcome
-	for try := range tries {
-		var err error
-		if got, err = l.run(ctx, register{phones: all, pass: try}, len(all), rate); err != nil {
+	first, usual := []phone{from[0], to[0]}, l.patience
+	defer func() { l.patience = usual }()
+	for pass := range tries { // until servers are there and have their site copies
+		l.patience = usual / 10
+		got, err := l.run(ctx, register{phones: first, pass: pass}, len(first), rate)
+		if err != nil {
 			return err
 		}
-		if got.lost == 0 {
-			_, err := l.run(ctx, call{callers: from, callees: to, token: "warm"}, len(from), rate)
-			return err
+		if got.lost > 0 && pass < tries-1 {
+			continue
 		}
+		l.patience = usual
+		if got, err = l.run(ctx, register{phones: all, pass: tries}, len(all), rate); err == nil && got.lost == 0 {
+			got, err = l.run(ctx, call{callers: from, callees: to, token: "warm"}, len(from), rate)
+		}
+		if err == nil && got.lost > 0 {
+			err = fmt.Errorf("%d of %d phones could not register or call: %v", got.lost, got.units, got.refused)
+		}
+		return err
 	}
-	return fmt.Errorf("%d of %d phones could not register: %v", got.lost, len(all), got.refused)
+	return nil
 }
