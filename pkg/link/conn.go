@@ -25,6 +25,10 @@ type Conn struct {
 	dialled  bool // by this node
 	opened   time.Time
 	rtt      atomic.Int64
+	pongs    atomic.Uint64 // answers to pings
+	arrived  atomic.Uint64 // media packets
+	doubted  atomic.Bool   // the path is: nothing but a ping is sent
+	stuck    chan struct{} // the path is: heartbeat tells wander
 	queue    *ring
 	flows    flows
 	changed  chan struct{} // capacity 1: holds or preference may have changed
@@ -112,6 +116,9 @@ func (c *Conn) run() {
 	parts.Go(func() { c.acceptPackets(ctx, &parts) })
 	parts.Go(func() { c.receivePackets(ctx) })
 	parts.Go(func() { c.sendPackets(ctx) })
+	if c.dialled {
+		parts.Go(func() { c.wander(ctx) })
+	}
 	<-ctx.Done()
 	c.err = closeError(c.peer.ID, context.Cause(ctx))
 	c.endpoint.remove(c)

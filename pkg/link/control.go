@@ -28,6 +28,7 @@ func (e *Endpoint) greet(ctx context.Context, qc *quic.Conn, dialled bool) (*Con
 		peer:     peerID{Name: name, keyHash: trust.CertKeyHash(leaf.RawSubjectPublicKeyInfo)},
 		dialled:  dialled,
 		queue:    newRing(),
+		stuck:    make(chan struct{}),
 		changed:  make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
@@ -126,6 +127,8 @@ func (c *Conn) readControl(ctx context.Context, out chan<- message) {
 type pulse struct {
 	sent, answered uint64 // numbers of pings
 	at             time.Time
+	arrived        uint64 // media packets at the last look
+	flowing        bool   // some came between the last two looks
 	peerHeld       bool
 	idle           *time.Timer
 }
@@ -139,6 +142,8 @@ func (c *Conn) heartbeat(ctx context.Context, in <-chan message) {
 	defer dead.Stop()
 	p := &pulse{idle: time.NewTimer(times.Idle)}
 	defer p.idle.Stop()
+	look := time.NewTicker(times.Stall / 5)
+	defer look.Stop()
 	c.ping(p)
 	c.rearm(p)
 	for {
@@ -153,6 +158,10 @@ func (c *Conn) heartbeat(ctx context.Context, in <-chan message) {
 			}
 		case <-tick.C:
 			c.ping(p)
+		case <-look.C:
+			if c.dialled && c.held() { // only a client moves (RFC 9000, 9)
+				c.look(p)
+			}
 		case <-c.changed:
 			c.ping(p)
 			c.rearm(p)
@@ -186,7 +195,9 @@ func (c *Conn) hear(p *pulse, m message) (answered bool) {
 		return false
 	}
 	p.answered = m.Pong
+	c.pongs.Add(1)
 	if m.Pong == p.sent {
+		c.trust()
 		c.rtt.Store(int64(time.Since(p.at)))
 	}
 	return true

@@ -9,6 +9,8 @@ type Counters struct {
 	Accepted uint64 // connections that peers opened
 	Refused  uint64 // dials, handshakes and greetings that did not become a link
 
+	Migrated uint64 // moves of a link to another socket
+
 	PacketsSent     uint64 // by datagram
 	PacketsReceived uint64 // by datagram or stream, given to a flow
 	LargeSent       uint64 // by stream
@@ -23,7 +25,7 @@ type Counters struct {
 }
 
 type counters struct {
-	dialled, accepted, refused                       atomic.Uint64
+	dialled, accepted, refused, migrated             atomic.Uint64
 	packetsSent, packetsReceived, largeSent          atomic.Uint64
 	droppedFull, droppedStale, droppedLarge          atomic.Uint64
 	droppedUnknown, droppedMalformed, streamsRefused atomic.Uint64
@@ -35,6 +37,7 @@ func (c *counters) snapshot(links int) Counters {
 		Dialled:          c.dialled.Load(),
 		Accepted:         c.accepted.Load(),
 		Refused:          c.refused.Load(),
+		Migrated:         c.migrated.Load(),
 		PacketsSent:      c.packetsSent.Load(),
 		PacketsReceived:  c.packetsReceived.Load(),
 		LargeSent:        c.largeSent.Load(),

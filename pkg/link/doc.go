@@ -37,6 +37,13 @@
 // draft-ietf-avtcore-rtp-over-quic. The receiver chose the id and told it in its SDP. A packet that waited 60 ms is dropped
 // by the sender; one that fits no datagram goes by stream.
 //
+// # Paths
+//
+// The accepting side follows the dialling one to another address (RFC 9000, 9.3), be it that a NAT forgot its port or that
+// the machine has another address. While calls use the link, the dialling side looks after the path: media that stops makes
+// it ping at once and send nothing more until the answer; when a ping stays unanswered for 500 ms, it opens another socket,
+// on any address, probes the way over it and moves the link there. A link can change its path twice.
+//
 // # Two connections
 //
 // When two nodes dial each other at once, the connection dialled by the lower node id stays and the other drains: it carries

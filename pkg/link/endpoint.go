@@ -38,6 +38,7 @@ const (
 // Times are the intervals of a link. A zero one takes its default, which nodes in service use; tests shorten them.
 type Times struct {
 	Ping   time.Duration // between two pings, 3 s
+	Stall  time.Duration // of a path in a call before the link looks for another, 500 ms
 	Dead   time.Duration // without an answer, 9 s
 	Idle   time.Duration // from the last release to the end, 60 s
 	Opener time.Duration // for an opener or a hello, 5 s
@@ -78,6 +79,7 @@ type Endpoint struct {
 	stopped bool
 	links   map[string][]*Conn // by node id, the preferred first
 	dials   map[dialKey]*dial
+	paths   []*quic.Transport // transport, then those that links which lost their path moved to
 }
 
 // Listen binds the socket and starts nothing: call Run, which releases the socket in the end (at once, if its context is
@@ -113,6 +115,7 @@ func newEndpoint(cfg Config, socket net.PacketConn) *Endpoint {
 		ConnContext:         e.countHandshake,
 		VerifySourceAddress: func(net.Addr) bool { return e.handshakes.Load() > maxHandshakes },
 	}
+	e.paths = []*quic.Transport{e.transport}
 	return e
 }
 
@@ -123,6 +126,7 @@ func (t Times) withDefaults() Times {
 		}
 	}
 	or(&t.Ping, 3*time.Second)
+	or(&t.Stall, 500*time.Millisecond)
 	or(&t.Dead, 9*time.Second)
 	or(&t.Idle, time.Minute)
 	or(&t.Opener, 5*time.Second)
@@ -204,7 +208,7 @@ func (e *Endpoint) Run(ctx context.Context) error {
 		}
 	}
 	e.stop()
-	err = errors.Join(err, e.transport.Close(), e.socket.Close())
+	err = errors.Join(err, e.closePaths())
 	e.running.Wait()
 	if ctx.Err() != nil {
 		return nil

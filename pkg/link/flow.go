@@ -93,6 +93,14 @@ func (c *Conn) sendPackets(ctx context.Context) {
 	count := &c.endpoint.counters
 	var buf []byte
 	for {
+		if c.doubted.Load() {
+			select {
+			case <-c.queue.ready:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
 		data, stale, ok := c.queue.pop(time.Now(), buf)
 		count.droppedStale.Add(uint64(stale))
 		buf = data
@@ -184,6 +192,7 @@ func (c *Conn) readLarge(s *quic.ReceiveStream) (flow uint64, packet []byte, err
 }
 
 func (c *Conn) deliver(flow uint64, packet []byte) {
+	c.arrived.Add(1)
 	f := c.flows.get(flow)
 	if f == nil {
 		c.endpoint.counters.droppedUnknown.Add(1)

@@ -44,11 +44,16 @@ func (r *ring) push(now time.Time, flow uint64, packet []byte) (dropped bool) {
 	q.at = now
 	q.data = append(quicvarint.Append(q.data[:0], flow), packet...)
 	r.n++
+	r.wake()
+	return dropped
+}
+
+// wake has who takes the packets look again.
+func (r *ring) wake() {
 	select {
 	case r.ready <- struct{}{}:
 	default:
 	}
-	return dropped
 }
 
 func (r *ring) grow() {

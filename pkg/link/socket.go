@@ -7,7 +7,8 @@ import (
 )
 
 // lossy is a UDP socket on which a packet that the system does not let out is lost, as it may be anywhere on the way: a
-// firewall rule, a full queue or a route that comes back in a second must not end the links, which their pings judge.
+// firewall rule, a full queue or a route that comes back in a second must not end the links, which their pings judge. Nor
+// must an address that the machine lost: the links move to another socket.
 type lossy struct{ *net.UDPConn }
 
 // WriteTo sends a packet.
@@ -34,6 +35,7 @@ func passes(err error) bool {
 	for _, e := range []error{
 		syscall.EPERM, syscall.EACCES, syscall.ENOBUFS, syscall.EAGAIN, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN,
 		syscall.ECONNREFUSED, syscall.EADDRNOTAVAIL,
+		syscall.EINVAL, // Linux: the address that the socket is bound to is gone
 	} {
 		if errors.Is(err, e) {
 			return true

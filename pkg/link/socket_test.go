@@ -9,7 +9,7 @@ import (
 
 func TestErrorsOfTheMomentArePacketLoss(t *testing.T) {
 	for e, want := range map[error]bool{
-		syscall.EPERM: true, syscall.ENETUNREACH: true, syscall.ENOBUFS: true,
+		syscall.EPERM: true, syscall.ENETUNREACH: true, syscall.ENOBUFS: true, syscall.EINVAL: true,
 		syscall.EMSGSIZE: false, syscall.EIO: false, syscall.EBADF: false, net.ErrClosed: false, nil: false,
 	} {
 		err := e
