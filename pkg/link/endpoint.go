@@ -80,6 +80,8 @@ type Endpoint struct {
 	links   map[string][]*Conn // by node id, the preferred first
 	dials   map[dialKey]*dial
 	paths   []*quic.Transport // transport, then those that links which lost their path moved to
+
+	open func() (net.PacketConn, error) // another socket
 }
 
 // Listen binds the socket and starts nothing: call Run, which releases the socket in the end (at once, if its context is
@@ -93,10 +95,16 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for links: %w", err)
 	}
-	return newEndpoint(cfg, lossy{socket}), nil
+	return newEndpoint(cfg, lossy{socket}, anySocket), nil
 }
 
-func newEndpoint(cfg Config, socket net.PacketConn) *Endpoint {
+// anySocket is a socket on any address of the machine.
+func anySocket() (net.PacketConn, error) {
+	socket, err := net.ListenUDP("udp", nil)
+	return lossy{socket}, err
+}
+
+func newEndpoint(cfg Config, socket net.PacketConn, open func() (net.PacketConn, error)) *Endpoint {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -108,6 +116,7 @@ func newEndpoint(cfg Config, socket net.PacketConn) *Endpoint {
 		started: make(chan struct{}),
 		links:   map[string][]*Conn{},
 		dials:   map[dialKey]*dial{},
+		open:    open,
 	}
 	e.transport = &quic.Transport{
 		Conn:                socket,

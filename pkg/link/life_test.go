@@ -25,6 +25,8 @@ type network struct {
 	lost map[string]bool // packets from these addresses vanish
 }
 
+var errNoOther = errors.New("a simulated node has one socket")
+
 const latency = 10 * time.Millisecond
 
 func (n *network) SendPacket(p simnet.Packet) error {
@@ -54,7 +56,7 @@ func newNetwork(t *testing.T) (n *network, x, y *node) {
 		cfg := o.config(t)
 		a := prepare(&cfg)
 		conn := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, i+1).To4(), Port: 7443}, simnet.NodeBiDiLinkSettings{Latency: latency})
-		a.Endpoint = newEndpoint(a.cfg, conn)
+		a.Endpoint = newEndpoint(a.cfg, conn, func() (net.PacketConn, error) { return nil, errNoOther })
 		nodes = append(nodes, a)
 	}
 	if err := sim.Start(); err != nil {

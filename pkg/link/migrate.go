@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -89,12 +88,16 @@ func (c *Conn) try(ctx context.Context, n int) (*quic.Path, error) {
 	answers := c.pongs.Load()
 	ctx, cancel := context.WithTimeout(ctx, 4*c.endpoint.cfg.Times.Stall)
 	defer cancel()
-	err = path.Probe(ctx)
-	if err == nil && c.pongs.Load() != answers {
-		err = errPathIsBack
-	}
-	if err == nil {
-		err = path.Switch()
+	if err = path.Probe(ctx); err == nil {
+		select {
+		case <-time.After(c.endpoint.cfg.Times.Stall / 10): // an answer over the path in use may be on its way through here
+		case <-ctx.Done():
+		}
+		if c.pongs.Load() != answers {
+			err = errPathIsBack
+		} else {
+			err = path.Switch()
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, path.Close())
@@ -113,11 +116,11 @@ func (e *Endpoint) path(n int) (*quic.Transport, error) {
 	case n < len(e.paths):
 		return e.paths[n], nil
 	}
-	socket, err := net.ListenUDP("udp", nil)
+	socket, err := e.open()
 	if err != nil {
 		return nil, err
 	}
-	t := &quic.Transport{Conn: lossy{socket}}
+	t := &quic.Transport{Conn: socket}
 	e.paths = append(e.paths, t)
 	return t, nil
 }
