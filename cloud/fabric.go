@@ -37,8 +37,10 @@ func (c *instance) handle(ctx context.Context) error {
 	_, observed := fabric.Subscribe(f, fabric.SubjectLease(fabric.Any, fabric.Any), func(s fabric.Subject, l fabric.Lease) {
 		_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
 	})
-	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, _ fabric.RegistryChanged) {
-		c.directory.Changed(s.Org)
+	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, m fabric.RegistryChanged) {
+		c.directory.Changed(store.Change{
+			Org: s.Org, Revision: m.Revision, Base: m.Base, Users: m.Users, Devices: m.Devices, Dials: m.Dials, All: m.All,
+		})
 	})
 	_, e4 := fabric.Handle(ctx, f, fabric.SubjectLedger(fabric.Any, fabric.Any), group, ledgerWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.Ledger) (fabric.LedgerReply, error) {
@@ -63,9 +65,10 @@ func (c *instance) lease(ctx context.Context, s fabric.Subject, q fabric.Lease) 
 
 // tellInstances lets the other cloud instances read an organization's registry again. What does not reach them they find
 // by themselves, later.
-func (c *instance) tellInstances(org string) {
-	if err := fabric.Publish(c.ctx, c.exchange.Client(), fabric.SubjectRegistry(org), fabric.RegistryChanged{}); err != nil {
-		c.log.Warn("other cloud instances are not told of a change at once", "org", org, "error", err)
+func (c *instance) tellInstances(w store.Change) {
+	m := fabric.RegistryChanged{Revision: w.Revision, Base: w.Base, Users: w.Users, Devices: w.Devices, Dials: w.Dials, All: w.All}
+	if err := fabric.Publish(c.ctx, c.exchange.Client(), fabric.SubjectRegistry(w.Org), m); err != nil {
+		c.log.Warn("other cloud instances are not told of a change at once", "org", w.Org, "error", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 //
 // 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
 // 2 (2026-11): registry, between cloud instances.
-// 3 (2026-11): documents in pieces; CopyError in a lease.
+// 3 (2026-11): documents in pieces; CopyError in a lease; what changed in registry.
 const Capability = 3
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
@@ -148,8 +148,16 @@ type Changed struct {
 	Sites []string `json:"sites,omitempty"`
 }
 
-// RegistryChanged tells the other cloud instances to read an organization's registry again. Subject o.<org>.registry.
-type RegistryChanged struct{}
+// RegistryChanged tells the other cloud instances what to read again of an organization's registry; without a revision, all
+// of it. Subject o.<org>.registry.
+type RegistryChanged struct {
+	Revision int64    `json:"revision,omitempty"`
+	Base     bool     `json:"base,omitempty"` // the organization, its sites and its switches
+	Users    []string `json:"users,omitempty"`
+	Devices  []string `json:"devices,omitempty"`
+	Dials    []string `json:"dials,omitempty"` // numbers, by what the organization dials
+	All      bool     `json:"all,omitempty"`
+}
 
 // Ledger delivers events of one spool in order. Subject o.<org>.ledger.<node>.
 type Ledger struct {

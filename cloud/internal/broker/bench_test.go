@@ -16,7 +16,7 @@ import (
 
 // BenchmarkAdmit admits calls between two sites, session key included.
 func BenchmarkAdmit(b *testing.B) {
-	for _, devices := range []int{1_000, 100_000} {
+	for _, devices := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("devices=%d", devices), func(b *testing.B) {
 			s := directory.NewSnapshot(bigRegistry(devices))
 			w := &world{t: b, now: time.Now(), key: newKey()}

@@ -3,15 +3,24 @@ package directory
 import (
 	"time"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 	"strowger/pkg/sitecopy"
 )
 
-// Copy is the content of a site's copy, each list in the order of ids: without head, key sets and secrets, which the
+// office is what the documents of a site are made of.
+type office struct {
+	*Snapshot
+	registry store.Registry
+}
+
+func newOffice(g store.Registry) office { return office{NewSnapshot(g), g} }
+
+// copy is the content of a site's copy, each list in the order of ids: without head, key sets and secrets, which the
 // authority adds.
-func (s *Snapshot) Copy(site string) (sitecopy.Copy, error) {
+func (s office) copy(site string) (sitecopy.Copy, error) {
 	v, ok := s.sites[site]
 	if !ok {
 		return sitecopy.Copy{}, errs.New(errs.NotFound, "there is no site %q", site)
@@ -19,7 +28,7 @@ func (s *Snapshot) Copy(site string) (sitecopy.Copy, error) {
 	c := sitecopy.Copy{OrgName: s.registry.Organization.Name, SiteName: v.Name, SiteCode: v.Code, Switches: s.nodes(site), Ring: s.Ring()}
 	needed := make(map[string]bool) // users
 	for _, d := range s.registry.Devices {
-		if d.Switch == "" || s.switches[d.Switch].Site != site {
+		if s.siteOf(d.Switch) != site {
 			continue
 		}
 		needed[d.User] = true
@@ -29,13 +38,13 @@ func (s *Snapshot) Copy(site string) (sitecopy.Copy, error) {
 		})
 	}
 	for _, n := range s.registry.Numbers {
-		if n.Site == site || n.Site == "" && s.livesAt(s.users[n.User], site) {
+		if n.Site == site || n.Site == "" && s.livesAt(s.users.get(n.User), site) {
 			needed[n.User] = true
 			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: n.User})
 		}
 	}
 	for _, u := range s.registry.Users {
-		if full := s.users[u.ID]; needed[u.ID] || s.livesAt(full, site) {
+		if full := s.users.get(u.ID); needed[u.ID] || s.livesAt(full, site) {
 			c.Users = append(c.Users, sitecopy.User{
 				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(),
 			})
@@ -47,8 +56,8 @@ func (s *Snapshot) Copy(site string) (sitecopy.Copy, error) {
 	return c, nil
 }
 
-// Peer is the content of a site's peer document, without head.
-func (s *Snapshot) Peer(site string) (sitecopy.Peer, error) {
+// peer is the content of a site's peer document, without head.
+func (s office) peer(site string) (sitecopy.Peer, error) {
 	v, ok := s.sites[site]
 	if !ok {
 		return sitecopy.Peer{}, errs.New(errs.NotFound, "there is no site %q", site)
@@ -59,21 +68,18 @@ func (s *Snapshot) Peer(site string) (sitecopy.Peer, error) {
 	}
 	p.Homes = make(map[string]string)
 	for _, n := range s.registry.Numbers {
-		if u := s.users[n.User]; n.Site == site && s.livesAt(u, site) && u.home() != p.Switches[0].ID {
+		if u := s.users.get(n.User); n.Site == site && s.livesAt(u, site) && u.home() != p.Switches[0].ID {
 			p.Homes[n.Digits] = u.home()
 		}
 	}
 	return p, nil
 }
 
-func (s *Snapshot) livesAt(u *user, site string) bool {
-	home := u.home()
-	return home != "" && s.switches[home].Site == site
-}
+func (s office) livesAt(u *user, site string) bool { return s.siteOf(u.home()) == site }
 
 // nodes is the enrolled switches of a site, with the addresses of their last lease. The boot is left out: it changes with
 // each start, and without the cloud a peer learns it from the link.
-func (s *Snapshot) nodes(site string) []sitecopy.Switch {
+func (s office) nodes(site string) []sitecopy.Switch {
 	var nodes []sitecopy.Switch
 	for i := range s.registry.Switches {
 		v := &s.registry.Switches[i]

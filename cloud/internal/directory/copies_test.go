@@ -13,8 +13,8 @@ import (
 func TestCopyHasWhatTheSiteNeedsAndNoMore(t *testing.T) {
 	g := twoOffices()
 	g.Switches[2].State = "revoked"
-	s := NewSnapshot(g)
-	c, err := s.Copy("st_20")
+	s := newOffice(g)
+	c, err := s.copy("st_20")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestCopyHasWhatTheSiteNeedsAndNoMore(t *testing.T) {
 	if len(c.Switches) != 1 || c.Switches[0].KeyHash != "key sw_20" || c.Switches[0].SigningKey != "signing20" || c.Switches[0].Addresses[0] != "sw_20.example:7443" {
 		t.Errorf("switches %+v", c.Switches)
 	}
-	berlin, err := s.Copy("st_30")
+	berlin, err := s.copy("st_30")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,22 +59,22 @@ func TestCopyHasWhatTheSiteNeedsAndNoMore(t *testing.T) {
 	if system != 2 {
 		t.Errorf("numbers %+v", berlin.Numbers)
 	}
-	if _, err := s.Copy("st_x"); errs.CodeOf(err) != errs.NotFound {
+	if _, err := s.copy("st_x"); errs.CodeOf(err) != errs.NotFound {
 		t.Errorf("copy of an unknown site: %v", err)
 	}
 }
 
 func TestPeerNamesHomesOnlyWhereTheyMatter(t *testing.T) {
-	s := NewSnapshot(twoOffices())
-	paris, err := s.Peer("st_20")
+	s := newOffice(twoOffices())
+	paris, err := s.peer("st_20")
 	if err != nil || paris.SiteCode != "20" || len(paris.Switches) != 1 || paris.Homes != nil {
 		t.Errorf("peer %+v, %v", paris, err)
 	}
-	berlin, err := s.Peer("st_30")
+	berlin, err := s.peer("st_30")
 	if err != nil || len(berlin.Switches) != 2 || !maps.Equal(berlin.Homes, map[string]string{"1002": "sw_31"}) {
 		t.Errorf("peer %+v, %v", berlin, err)
 	}
-	if _, err := s.Peer("st_x"); errs.CodeOf(err) != errs.NotFound {
+	if _, err := s.peer("st_x"); errs.CodeOf(err) != errs.NotFound {
 		t.Errorf("peer of an unknown site: %v", err)
 	}
 }
@@ -82,12 +82,12 @@ func TestPeerNamesHomesOnlyWhereTheyMatter(t *testing.T) {
 // The authority gives a document a new version when its content changed: the same registry must make the same bytes.
 func TestCopiesAreDeterministic(t *testing.T) {
 	document := func() string {
-		s := NewSnapshot(twoOffices())
-		c, err := s.Copy("st_30")
+		s := newOffice(twoOffices())
+		c, err := s.copy("st_30")
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.Peer("st_30")
+		p, err := s.peer("st_30")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestCopiesAreDeterministic(t *testing.T) {
 }
 
 func TestSwitchesOfASnapshot(t *testing.T) {
-	s := NewSnapshot(twoOffices())
+	s := newOffice(twoOffices())
 	got, ok := s.Switch("sw_30")
 	if want := (Switch{ID: "sw_30", Name: "edge sw_30", KeyHash: "key sw_30", Site: "st_30", SiteName: "Berlin", Enrolled: true}); !ok || got != want {
 		t.Errorf("switch %+v", got)

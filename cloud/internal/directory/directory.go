@@ -1,9 +1,10 @@
 // Package directory knows who exists and who may call whom (steps A and B of a call): an immutable snapshot of each
-// organization's registry in memory, replaced whole when the registry changes.
+// organization's registry in memory. A change of the registry says what to read again, and the next snapshot shares with
+// the last all that is the same: a write costs no more in a registry of a million phones than in one of ten.
 //
-// Of a change that another cloud instance made it learns by Changed, which the instances tell each other. It also looks
-// for changes itself now and then, for when they cannot; and what is to be signed and kept elsewhere is never older than
-// the registry is.
+// Changes are applied in the order of their revisions. Of those that another cloud instance made it learns by Changed, which
+// the instances tell each other. It also looks at the revisions now and then, for when they cannot, and reads an organization
+// whole when one is missing. What is to be signed and kept elsewhere is read from the store when it is asked for.
 package directory
 
 import (
@@ -21,8 +22,10 @@ import (
 )
 
 const (
-	retryAfter = time.Second      // when the store cannot be read; the old snapshot serves meanwhile
-	lookEvery  = 10 * time.Second // for changes that nobody told
+	retryAfter = time.Second            // when the store cannot be read; the old snapshot serves meanwhile
+	lookEvery  = 5 * time.Second        // for changes that nobody told
+	missingFor = 200 * time.Millisecond // until a change that was not told, while later ones were, is no longer waited for
+	maxPending = 1 << 13                // changes of an organization that may wait; beyond that it is read whole
 )
 
 // Config is what a Directory needs.
@@ -37,15 +40,23 @@ type Config struct {
 type Directory struct {
 	cfg       Config
 	snapshots atomic.Pointer[map[string]*Snapshot]
+	seen      map[string]int64 // revisions at the last look; of Run
 
-	mu    sync.Mutex      // of writers of snapshots too
-	dirty map[string]bool // at most one entry for each organization
+	mu    sync.Mutex // of writers of snapshots too
+	dirty map[string]*pending
 	wake  chan struct{}
+}
+
+// pending is the changes of an organization that are not in its snapshot.
+type pending struct {
+	changes map[int64]store.Change // by revision
+	all     bool                   // read it whole
+	gap     time.Time              // since when one is missing; zero: none is
 }
 
 // New returns a directory that knows nobody until Load.
 func New(cfg Config) *Directory {
-	d := &Directory{cfg: cfg, dirty: make(map[string]bool), wake: make(chan struct{}, 1)}
+	d := &Directory{cfg: cfg, dirty: make(map[string]*pending), wake: make(chan struct{}, 1)}
 	d.snapshots.Store(&map[string]*Snapshot{})
 	return d
 }
@@ -69,14 +80,30 @@ func (d *Directory) Load(ctx context.Context) error {
 	}
 }
 
-// Changed says that an organization's registry changed; Run reads it again. Many changes at once are one reading.
-func (d *Directory) Changed(org string) {
+// Changed says how an organization's registry changed; Run reads it again. Many changes at once are one reading.
+func (d *Directory) Changed(c store.Change) {
 	d.mu.Lock()
-	d.dirty[org] = true
+	d.note(c)
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
 	default: // Run is awake already and takes all that is dirty
+	}
+}
+
+// note adds to what is pending.
+func (d *Directory) note(c store.Change) {
+	p := d.dirty[c.Org]
+	if p == nil {
+		p = &pending{changes: make(map[int64]store.Change)}
+		d.dirty[c.Org] = p
+	}
+	if c.Revision == 0 || len(p.changes) >= maxPending {
+		p.all = true
+		clear(p.changes)
+	}
+	if !p.all {
+		p.changes[c.Revision] = c
 	}
 }
 
@@ -85,26 +112,23 @@ func (d *Directory) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
+		var again <-chan time.Time
+		if wait := d.follow(ctx); wait > 0 {
+			again = time.After(wait)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 			d.look(ctx)
-			continue
 		case <-d.wake:
-		}
-		if d.reloadDirty(ctx) {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retryAfter):
+		case <-again:
 		}
 	}
 }
 
-// look finds organizations that changed, came or went without anybody having told.
+// look finds organizations that changed, came or went without anybody having told: one whose snapshot has not come to where
+// the store was at the last look. What is told is often still on its way.
 func (d *Directory) look(ctx context.Context) {
 	now, err := d.cfg.Store.Revisions(ctx)
 	if err != nil {
@@ -113,60 +137,164 @@ func (d *Directory) look(ctx context.Context) {
 		}
 		return
 	}
-	for org, s := range *d.snapshots.Load() {
-		if revision, ok := now[org]; !ok || revision != s.registry.Revision {
-			d.Changed(org)
+	have := *d.snapshots.Load()
+	for org, s := range have {
+		if _, ok := now[org]; !ok || s.revision < d.seen[org] {
+			d.Changed(store.Change{Org: org})
 		}
-		delete(now, org)
 	}
 	for org := range now {
-		d.Changed(org)
+		if have[org] == nil {
+			d.Changed(store.Change{Org: org})
+		}
 	}
+	d.seen = now
 }
 
-// reloadDirty reads what is dirty; what cannot be read is dirty again, and the result false.
-func (d *Directory) reloadDirty(ctx context.Context) bool {
+// follow brings the snapshots up to date and says when to come again, 0 for no time of its own.
+func (d *Directory) follow(ctx context.Context) (wait time.Duration) {
 	d.mu.Lock()
 	dirty := d.dirty
-	d.dirty = make(map[string]bool)
+	d.dirty = make(map[string]*pending)
 	d.mu.Unlock()
-	ok := true
 	for _, org := range slices.Sorted(maps.Keys(dirty)) {
-		if err := d.reload(ctx, org); err != nil {
+		p := dirty[org]
+		changed, err := d.bring(ctx, org, p)
+		switch {
+		case err != nil:
 			if ctx.Err() == nil {
 				d.cfg.Logger.Error("registry cannot be read; the last snapshot serves on", "org", org, "error", err)
 			}
-			d.Changed(org)
-			ok = false
-			continue
+			p.all = true
+			wait = retryAfter
+		case len(p.changes) > 0: // one before them is still to be told
+			wait = max(wait, missingFor)
 		}
-		if d.cfg.Reloaded != nil {
+		d.putBack(org, p)
+		if changed && d.cfg.Reloaded != nil {
 			d.cfg.Reloaded(org)
 		}
 	}
-	return ok
+	return wait
+}
+
+// putBack keeps what could not be done.
+func (d *Directory) putBack(org string, p *pending) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch newer := d.dirty[org]; {
+	case !p.all && len(p.changes) == 0:
+	case newer == nil:
+		d.dirty[org] = p
+	default:
+		newer.gap = p.gap
+		if newer.all = newer.all || p.all; newer.all {
+			clear(newer.changes)
+			return
+		}
+		maps.Copy(newer.changes, p.changes)
+	}
+}
+
+// bring applies what is pending for an organization, as far as no change is missing; p keeps the rest.
+func (d *Directory) bring(ctx context.Context, org string, p *pending) (changed bool, err error) {
+	s := (*d.snapshots.Load())[org]
+	if s == nil || p.all {
+		err := d.reload(ctx, org)
+		if err == nil {
+			*p = pending{}
+		}
+		return err == nil, err
+	}
+	next, to := p.take(org, s.revision)
+	switch {
+	case next.All:
+		return true, d.reload(ctx, org)
+	case to > s.revision:
+		if err := d.apply(ctx, s, next, to); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case len(p.changes) == 0:
+		p.gap = time.Time{}
+	case to > s.revision || p.gap.IsZero():
+		p.gap = time.Now()
+	case time.Since(p.gap) > missingFor:
+		p.all = true
+		return d.bring(ctx, org, p)
+	}
+	return to > s.revision, nil
+}
+
+// take removes the changes that follow a revision without a gap and returns them as one, and the revision that they lead to.
+func (p *pending) take(org string, from int64) (all store.Change, to int64) {
+	all, to = store.Change{Org: org}, from
+	for revision := range p.changes {
+		if revision <= from {
+			delete(p.changes, revision)
+		}
+	}
+	for {
+		c, ok := p.changes[to+1]
+		if !ok {
+			return all, to
+		}
+		to++
+		delete(p.changes, to)
+		all.All, all.Base = all.All || c.All, all.Base || c.Base
+		all.Users = append(all.Users, c.Users...)
+		all.Devices = append(all.Devices, c.Devices...)
+		all.Dials = append(all.Dials, c.Dials...)
+	}
+}
+
+// apply makes the snapshot that follows s. What is read may be of a later revision than to: later changes then come again
+// and change nothing.
+func (d *Directory) apply(ctx context.Context, s *Snapshot, c store.Change, to int64) error {
+	var e *editor
+	_, err := d.cfg.Store.ReadChanged(ctx, c, func(g store.Registry) store.Reader {
+		e = s.edit(g, c)
+		return e
+	})
+	if errs.CodeOf(err) == errs.NotFound {
+		d.put(c.Org, nil)
+		return nil
+	}
+	if err == nil {
+		d.put(c.Org, e.snapshot(to))
+	}
+	return err
 }
 
 func (d *Directory) reload(ctx context.Context, org string) error {
-	g, err := d.cfg.Store.Registry(ctx, org)
-	if err != nil && errs.CodeOf(err) != errs.NotFound {
+	var e *editor
+	g, err := d.cfg.Store.ReadRegistry(ctx, org, func(g store.Registry) store.Reader {
+		e = newEditor(g)
+		return e
+	})
+	switch {
+	case errs.CodeOf(err) == errs.NotFound:
+		d.put(org, nil)
+		return nil
+	case err != nil:
 		return err
 	}
-	var s *Snapshot
-	if err == nil {
-		s = NewSnapshot(g)
-	}
+	d.put(org, e.snapshot(g.Revision))
+	return nil
+}
+
+// put replaces a snapshot, by nil if there is no such organization any more.
+func (d *Directory) put(org string, s *Snapshot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	next := maps.Clone(*d.snapshots.Load())
-	switch {
-	case s == nil:
+	if s == nil {
 		delete(next, org)
-	case next[org] == nil || next[org].registry.Revision <= g.Revision: // else another reading was later and faster
+	} else {
 		next[org] = s
 	}
 	d.snapshots.Store(&next)
-	return nil
 }
 
 // Snapshot returns an organization as it was last read, or errs.NotFound.
@@ -178,22 +306,23 @@ func (d *Directory) Snapshot(org string) (*Snapshot, error) {
 	return s, nil
 }
 
-// Copy is Snapshot.Copy of a site as the store has it now, which another instance may just have changed.
+// Copy is what the copy of a site says, as the store has it now, which another instance may just have changed. Head, key
+// sets and secrets are the authority's.
 func (d *Directory) Copy(ctx context.Context, org, site string) (sitecopy.Copy, error) {
 	g, err := d.cfg.Store.Office(ctx, org, site)
 	if err != nil {
 		return sitecopy.Copy{}, err
 	}
-	return NewSnapshot(g).Copy(site)
+	return newOffice(g).copy(site)
 }
 
-// Peer is Snapshot.Peer of a site as the store has it now.
+// Peer is what the peer document of a site says, as the store has it now, but its head.
 func (d *Directory) Peer(ctx context.Context, org, site string) (sitecopy.Peer, error) {
 	g, err := d.cfg.Store.Office(ctx, org, site)
 	if err != nil {
 		return sitecopy.Peer{}, err
 	}
-	return NewSnapshot(g).Peer(site)
+	return newOffice(g).peer(site)
 }
 
 // Organizations returns the ids of all organizations.

@@ -68,8 +68,8 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(func() bool { _, err := d.Copy(ctx, acme.ID, site.ID); return err == nil })
-	if _, err := before.Copy(site.ID); errs.CodeOf(err) != errs.NotFound {
-		t.Errorf("a snapshot changed: %v", err)
+	if before.sites[site.ID] != nil {
+		t.Error("a snapshot changed")
 	}
 	until(func() bool { _, err := d.Peer(ctx, acme.ID, site.ID); return err == nil })
 	if err := s.Sites.Delete(ctx, acme.ID, site.ID); err != nil {
@@ -111,8 +111,15 @@ func TestDirectoryFindsWhatAnotherInstanceChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := old.Copy(site.ID); errs.CodeOf(err) != errs.NotFound {
-		t.Errorf("the snapshot knows the site before it was read again: %v", err)
+	if old.sites[site.ID] != nil {
+		t.Error("the snapshot knows the site before it was read again")
+	}
+	d.look(ctx)
+	if d.look(ctx); d.follow(ctx) != 0 {
+		t.Error("the registry could not be read")
+	}
+	if s, err := d.Snapshot(acme.ID); err != nil || s.sites[site.ID] == nil {
+		t.Errorf("two looks did not find the site: %v", err)
 	}
 	// What is signed and kept elsewhere is never older than the registry.
 	if _, err := d.Copy(ctx, acme.ID, site.ID); err != nil {
@@ -137,7 +144,7 @@ func TestDirectoryFindsWhatAnotherInstanceChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.look(ctx)
-	if !d.reloadDirty(ctx) {
+	if d.follow(ctx) != 0 {
 		t.Error("the registry could not be read")
 	}
 	if got := d.Organizations(); len(got) != 1 || got[0] != other.ID {
@@ -162,7 +169,7 @@ func TestDirectoryOutlivesTheStore(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()
-	d.Changed(acme.ID)
+	d.Changed(store.Change{Org: acme.ID})
 	<-failed
 	if _, err := d.Snapshot(acme.ID); err != nil {
 		t.Error(err)

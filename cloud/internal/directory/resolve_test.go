@@ -121,7 +121,7 @@ func FuzzResolve(f *testing.F) {
 		r, err := s.Resolve("sw_20", "dv_alice", dialled, nil)
 		switch errs.CodeOf(err) {
 		case "":
-			if r.Home == "" || len(r.Branches) == 0 || s.dial[r.To.Number] == nil {
+			if r.Home == "" || len(r.Branches) == 0 || s.numbers.get(r.To.Number) == nil {
 				t.Errorf("%q leads to %+v", dialled, r)
 			}
 		case errs.Unknown, errs.Disabled, errs.Offline:

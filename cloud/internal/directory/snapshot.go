@@ -8,78 +8,88 @@ import (
 	"strowger/pkg/rest"
 )
 
-// Snapshot is one organization at one moment. It is never changed.
+// Snapshot is one organization at one moment: what admissions need of it. It is never changed.
 type Snapshot struct {
-	registry store.Registry
+	revision     int64
+	organization rest.Organization
+	sites        map[string]*rest.Site
+	switches     map[string]*rest.Switch
 
-	sites    map[string]*rest.Site
-	switches map[string]*rest.Switch
-	users    map[string]*user
-	devices  map[string]*rest.Device
-	dial     map[string]*rest.Number // by what the whole organization dials
-	local    map[extension]*rest.Number
+	users   index // by id
+	devices index // whose it is, by its id
+	numbers index // whose it is, by what the whole organization dials
 }
 
-type extension struct{ site, digits string }
-
-// user is a user with what belongs to them, each in the order of ids.
+// user is a person or a service with what belongs to them, each in the order of ids. There may be a million, so what a call
+// needs is together, and small.
 type user struct {
-	*rest.User
-	phones  []*rest.Device // desk phones
-	apps    int
-	numbers []*rest.Number
+	id, name string
+	switchID string // home set by an admin
+	enabled  bool
+	silent   bool // may only receive calls
+	devices  []device
+	numbers  []number
 }
 
-// NewSnapshot indexes a registry, which must not be changed afterwards.
+// device is a desk phone, at a switch, or an app.
+type device struct {
+	id, name string
+	switchID string           // of a desk phone
+	kind     designation.Kind // one of the constants
+	enabled  bool
+	delay    uint8 // seconds until it rings
+}
+
+// number is what can be dialled.
+type number struct {
+	id, dial string
+	site     string // "": of the whole organization
+}
+
+// device is one of the user's, nil if it is not.
+func (u *user) device(id string) *device {
+	for i := range u.devices {
+		if u.devices[i].id == id {
+			return &u.devices[i]
+		}
+	}
+	return nil
+}
+
+// number is one of the user's, nil if it is not.
+func (u *user) number(dial string) *number {
+	for i := range u.numbers {
+		if u.numbers[i].dial == dial {
+			return &u.numbers[i]
+		}
+	}
+	return nil
+}
+
+// NewSnapshot makes the snapshot of a registry.
 func NewSnapshot(g store.Registry) *Snapshot {
-	s := &Snapshot{
-		registry: g,
-		sites:    make(map[string]*rest.Site, len(g.Sites)),
-		switches: make(map[string]*rest.Switch, len(g.Switches)),
-		users:    make(map[string]*user, len(g.Users)),
-		devices:  make(map[string]*rest.Device, len(g.Devices)),
-		dial:     make(map[string]*rest.Number, len(g.Numbers)),
-		local:    make(map[extension]*rest.Number, len(g.Numbers)),
+	e := newEditor(g)
+	for _, v := range g.Users {
+		e.User(v)
 	}
-	for i := range g.Sites {
-		s.sites[g.Sites[i].ID] = &g.Sites[i]
+	for _, v := range g.Devices {
+		e.Device(v)
 	}
-	for i := range g.Switches {
-		s.switches[g.Switches[i].ID] = &g.Switches[i]
+	for _, v := range g.Numbers {
+		e.Number(v)
 	}
-	for i := range g.Users {
-		s.users[g.Users[i].ID] = &user{User: &g.Users[i]}
-	}
-	for i := range g.Devices {
-		d := &g.Devices[i]
-		s.devices[d.ID] = d
-		if u := s.users[d.User]; d.Kind == designation.DeskPhone {
-			u.phones = append(u.phones, d)
-		} else {
-			u.apps++
-		}
-	}
-	for i := range g.Numbers {
-		n := &g.Numbers[i]
-		s.dial[n.Dial] = n
-		if n.Site != "" {
-			s.local[extension{n.Site, n.Digits}] = n
-		}
-		u := s.users[n.User]
-		u.numbers = append(u.numbers, n)
-	}
-	return s
+	return e.snapshot(g.Revision)
 }
 
 // home is the home switch of a user: the one that an admin set, else that of the first desk phone that is enabled; ""
 // if there is none.
 func (u *user) home() string {
-	if u.HomeSwitch != "" {
-		return u.HomeSwitch
+	if u.switchID != "" {
+		return u.switchID
 	}
-	for _, d := range u.phones {
-		if d.Enabled {
-			return d.Switch
+	for i := range u.devices {
+		if d := &u.devices[i]; d.enabled && d.kind == designation.DeskPhone {
+			return d.switchID
 		}
 	}
 	return ""
@@ -103,18 +113,26 @@ func (s *Snapshot) Switch(id string) (Switch, bool) {
 	return Switch{ID: v.ID, Name: v.Name, KeyHash: v.KeyHash, Site: v.Site, SiteName: s.sites[v.Site].Name, Enrolled: v.State == "enrolled"}, true
 }
 
+// siteOf is the site of a switch, "" if there is no such switch.
+func (s *Snapshot) siteOf(sw string) string {
+	if v, ok := s.switches[sw]; ok {
+		return v.Site
+	}
+	return ""
+}
+
 // HomeOf returns the home switch of a device, "" if the device or its home is not known.
 func (s *Snapshot) HomeOf(device string) string {
-	if d, ok := s.devices[device]; ok {
-		return d.Switch
+	if u := s.devices.get(device); u != nil {
+		return u.device(device).switchID
 	}
 	return ""
 }
 
 // Devices is how many devices there are.
-func (s *Snapshot) Devices() int { return len(s.devices) }
+func (s *Snapshot) Devices() int { return s.devices.len }
 
 // Ring is how long a call rings before it is no answer.
 func (s *Snapshot) Ring() time.Duration {
-	return time.Duration(s.registry.Organization.RingSeconds) * time.Second
+	return time.Duration(s.organization.RingSeconds) * time.Second
 }

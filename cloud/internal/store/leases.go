@@ -29,7 +29,7 @@ func (l Lease) Live(now time.Time) bool {
 // they are unchanged. If the node can now be reached otherwise than before, it counts as a change of the registry: copies
 // carry addresses.
 func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now time.Time) error {
-	moved := true
+	moved, change := true, Change{Org: org, Base: true}
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
 		if _, err := switchState(ctx, tx, org, l.Node.ID); err != nil {
 			return err
@@ -47,8 +47,8 @@ func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now ti
 		}
 		moved = len(old) == 0 || !slices.Equal(old[0].Node.Addresses, l.Node.Addresses) || old[0].Node.DTLS != l.Node.DTLS
 		if moved {
-			if _, err := tx.ExecContext(ctx, bumpRevision, org); err != nil {
-				return fmt.Errorf("count the change of organization %s: %w", org, err)
+			if err := bump(ctx, tx, &change); err != nil {
+				return err
 			}
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO leases (node, org, seen_at, lease) VALUES ($1, $2, $3, $4)
@@ -64,7 +64,7 @@ func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now ti
 	l.Registered = slices.Sorted(slices.Values(l.Registered))
 	s.known.add(map[string]Lease{l.Node.ID: {Lease: l, SeenAt: time.UnixMicro(now.UnixMicro()).UTC()}})
 	if moved {
-		s.tellChanged(org)
+		s.tellChanged(change)
 	}
 	return nil
 }

@@ -101,6 +101,20 @@ func (t *Table[T]) fields() []string {
 
 // find reads the objects of org (all, if it is empty) that meet the conditions, in the order of their ids; limit 0 is all.
 func (t *Table[T]) find(ctx context.Context, q querier, org string, where []string, args []any, limit int) ([]T, error) {
+	var items []T
+	if err := t.each(ctx, q, org, where, args, limit, func(v T) { items = append(items, v) }); err != nil {
+		return nil, err
+	}
+	if t.fill != nil && len(items) > 0 {
+		if err := t.fill(ctx, q, items); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// each is find one by one, without what is no column.
+func (t *Table[T]) each(ctx context.Context, q querier, org string, where []string, args []any, limit int, take func(T)) error {
 	names := []string{"id", "version", "created_at", "updated_at"}
 	if t.org != nil {
 		names = append(names, "org")
@@ -120,7 +134,6 @@ func (t *Table[T]) find(ctx context.Context, q querier, org string, where []stri
 	if limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
 	}
-	var items []T
 	scan := func(r *sql.Rows) error {
 		var v T
 		m := t.meta(&v)
@@ -134,18 +147,13 @@ func (t *Table[T]) find(ctx context.Context, q querier, org string, where []stri
 		if err := r.Scan(into...); err != nil {
 			return err
 		}
-		items = append(items, v)
+		take(v)
 		return nil
 	}
 	if err := rows(ctx, q, scan, query, args...); err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.table, err)
+		return fmt.Errorf("read %s: %w", t.table, err)
 	}
-	if t.fill != nil && len(items) > 0 {
-		if err := t.fill(ctx, q, items); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
+	return nil
 }
 
 // encodeCursor makes a cursor, opaque to clients: base64url of what sorts last on the page.

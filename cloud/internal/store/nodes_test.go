@@ -199,7 +199,7 @@ func TestLeasesShowInTheRegistry(t *testing.T) {
 		org, sw := o.org.ID, o.switches[0].ID
 		must(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", now))
 		told := 0
-		s.OnChange(func(string) { told++ })
+		s.OnChange(func(Change) { told++ })
 		l := fabric.Lease{
 			Node: designation.Node{ID: sw, Addresses: []string{"192.0.2.1:7443"}, KeyHash: "hash", Boot: "bo_1"}, Version: "1.0",
 			Registered: []string{o.devices[0].ID, o.devices[1].ID},

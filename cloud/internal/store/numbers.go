@@ -42,6 +42,13 @@ func numbers(s *Store) *Table[rest.Number] {
 			}
 			return checkDial(ctx, tx, v)
 		},
+		touched: func(c *Change, old, v *rest.Number) {
+			for _, n := range []*rest.Number{old, v} {
+				if n != nil {
+					c.Dials = append(c.Dials, n.Dial)
+				}
+			}
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"strowger/pkg/rest"
 )
@@ -42,16 +43,75 @@ func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) 
 
 // Registry reads an organization as it is at one moment, each kind in the order of ids.
 func (s *Store) Registry(ctx context.Context, org string) (Registry, error) {
-	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) (err error) {
-		if g.Users, err = s.Users.find(ctx, tx, org, nil, nil, 0); err != nil {
+	var all list
+	g, err := s.ReadRegistry(ctx, org, func(Registry) Reader { return &all })
+	g.Users, g.Devices, g.Numbers = all.users, all.devices, all.numbers
+	return g, err
+}
+
+type list struct {
+	users   []rest.User
+	devices []rest.Device
+	numbers []rest.Number
+}
+
+func (l *list) User(v rest.User)     { l.users = append(l.users, v) }
+func (l *list) Device(v rest.Device) { l.devices = append(l.devices, v) }
+func (l *list) Number(v rest.Number) { l.numbers = append(l.numbers, v) }
+
+// Reader takes what there may be a million of: first all users, then all devices, then all numbers, each kind in the order
+// of ids. Whether a device is registered is not read.
+type Reader interface {
+	User(rest.User)
+	Device(rest.Device)
+	Number(rest.Number)
+}
+
+// ReadRegistry reads an organization as it is at one moment. It returns all but users, devices and numbers, which it passes
+// to the reader that begin returns.
+func (s *Store) ReadRegistry(ctx context.Context, org string, begin func(Registry) Reader) (Registry, error) {
+	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) error {
+		r := begin(*g)
+		if err := s.Users.each(ctx, tx, org, nil, nil, 0, r.User); err != nil {
 			return err
 		}
-		if g.Devices, err = s.Devices.find(ctx, tx, org, nil, nil, 0); err != nil {
+		if err := s.Devices.each(ctx, tx, org, nil, nil, 0, r.Device); err != nil {
 			return err
 		}
-		g.Numbers, err = s.Numbers.find(ctx, tx, org, nil, nil, 0)
-		return err
+		return s.Numbers.each(ctx, tx, org, nil, nil, 0, r.Number)
 	})
+}
+
+// ReadChanged is ReadRegistry of no more users, devices and numbers than a change names. What it names and is not read was
+// removed.
+func (s *Store) ReadChanged(ctx context.Context, c Change, begin func(Registry) Reader) (Registry, error) {
+	return s.readRegistry(ctx, c.Org, func(tx *sql.Tx, g *Registry) error {
+		r := begin(*g)
+		if err := some(ctx, tx, s.Users, c.Org, "id", c.Users, r.User); err != nil {
+			return err
+		}
+		if err := some(ctx, tx, s.Devices, c.Org, "id", c.Devices, r.Device); err != nil {
+			return err
+		}
+		return some(ctx, tx, s.Numbers, c.Org, "dial", c.Dials, r.Number)
+	})
+}
+
+// maxArgs is how many values one statement names.
+const maxArgs = 500
+
+// some reads the objects of which a column has one of the values.
+func some[T any](ctx context.Context, tx *sql.Tx, t *Table[T], org, column string, values []string, take func(T)) error {
+	for part := range slices.Chunk(values, maxArgs) {
+		args := make([]any, len(part))
+		for i, v := range part {
+			args[i] = v
+		}
+		if err := t.each(ctx, tx, org, []string{fmt.Sprintf("%s IN (%s)", column, places(len(args)))}, args, 0, take); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readRegistry reads what is needed of every organization, and what more adds, in one transaction.

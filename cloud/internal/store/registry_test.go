@@ -317,7 +317,7 @@ func TestAPIKeysOfTheInstallation(t *testing.T) {
 func TestChangesAreToldAfterCommit(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		var told []string
-		s.OnChange(func(org string) { told = append(told, org) })
+		s.OnChange(func(c Change) { told = append(told, c.Org) })
 		o := newOffice(ctx, t, s)
 		if want := slices.Repeat([]string{o.org.ID}, 11); !slices.Equal(told, want) {
 			t.Errorf("told %v", told)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"regexp"
@@ -36,6 +37,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 			}
 			return checkName(o.Name)
 		},
+		touched: func(c *Change, _, _ *rest.Organization) { c.Base = true },
 		referrers: []referrer{
 			{noun: "site", table: "sites", column: "org", label: "name"},
 			{noun: "user", table: "users", column: "org", label: "name"},
@@ -70,6 +72,10 @@ func sites(s *Store) *Table[rest.Site] {
 			return checkRenumbering(ctx, tx, v)
 		},
 		after: renumber,
+		touched: func(c *Change, old, v *rest.Site) {
+			c.Base = true
+			c.All = old != nil && v != nil && old.Code != v.Code // every number of the site
+		},
 		referrers: []referrer{
 			{noun: "switch", table: "switches", column: "site", label: "name"},
 			{noun: "number", table: "numbers", column: "site", label: "digits"},
@@ -100,6 +106,7 @@ func users(s *Store) *Table[rest.User] {
 			}
 			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)
 		},
+		touched: func(c *Change, old, v *rest.User) { c.Users = []string{cmp.Or(old, v).ID} },
 		referrers: []referrer{
 			{noun: "device", table: "devices", column: "user_id", label: "name"},
 			{noun: "number", table: "numbers", column: "user_id", label: "digits"},
@@ -137,7 +144,8 @@ func devices(s *Store) *Table[rest.Device] {
 			}
 			return taken(ctx, tx, "username "+v.Username, deviceByUsername, v.ID, v.Organization, v.Username)
 		},
-		fill: s.fillDevices,
+		fill:    s.fillDevices,
+		touched: func(c *Change, old, v *rest.Device) { c.Devices = []string{cmp.Or(old, v).ID} },
 	}
 }
 
@@ -182,5 +190,6 @@ func apiKeys(s *Store) *Table[rest.APIKey] {
 			}
 			return checkName(v.Name)
 		},
+		touched: func(*Change, *rest.APIKey, *rest.APIKey) {}, // nobody keeps them in memory
 	}
 }

@@ -51,7 +51,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 
 // SetCredential stores the wrapped digests of a device's password.
 func (s *Store) SetCredential(ctx context.Context, org, device string, wrapped []byte) error {
-	return s.registryTx(ctx, org, func(tx *sql.Tx) error {
+	return s.registryTx(ctx, &Change{Org: org}, func(tx *sql.Tx) error {
 		var id string
 		err := tx.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND org = $2`, device, org).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {

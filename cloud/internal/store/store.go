@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
 
@@ -35,7 +34,7 @@ type Store struct {
 	known       known
 
 	mu      sync.Mutex
-	changed []func(org string)
+	changed []func(Change)
 }
 
 // Open opens the database that dsn names, "sqlite:PATH" or "postgres://...", and brings its schema up to date. A database
@@ -70,23 +69,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// OnChange has f called after each committed write to an organization's registry, on the writer's goroutine: f must not
-// block.
-func (s *Store) OnChange(f func(org string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.changed = append(s.changed, f)
-}
-
-func (s *Store) tellChanged(org string) {
-	s.mu.Lock()
-	fs := s.changed[:len(s.changed):len(s.changed)]
-	s.mu.Unlock()
-	for _, f := range fs {
-		f(org)
-	}
-}
-
 // inTx runs f in a transaction and commits unless f returns an error.
 func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
@@ -103,59 +85,6 @@ func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
-}
-
-// bumpRevision counts a change of an organization's registry, and locks it.
-const bumpRevision = `UPDATE organizations SET writes = writes + 1 WHERE id = $1`
-
-// Revision returns the revision of an organization's registry as it is now, see Registry.
-func (s *Store) Revision(ctx context.Context, org string) (int64, error) {
-	return revision(ctx, s.read, org)
-}
-
-func revision(ctx context.Context, q querier, org string) (n int64, err error) {
-	err = q.QueryRowContext(ctx, `SELECT writes FROM organizations WHERE id = $1`, org).Scan(&n)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return 0, errs.New(errs.NotFound, "there is no organization %q", org)
-	case err != nil:
-		return 0, fmt.Errorf("read revision of organization %s: %w", org, err)
-	}
-	return n, nil
-}
-
-// Revisions returns the revision of every organization's registry.
-func (s *Store) Revisions(ctx context.Context) (map[string]int64, error) {
-	all := make(map[string]int64)
-	err := rows(ctx, s.read, func(r *sql.Rows) error {
-		var org string
-		var n int64
-		err := r.Scan(&org, &n)
-		all[org] = n
-		return err
-	}, `SELECT id, writes FROM organizations`)
-	if err != nil {
-		return nil, fmt.Errorf("read revisions of organizations: %w", err)
-	}
-	return all, nil
-}
-
-// registryTx runs f under the lock of the organization's registry and tells the change after the commit.
-func (s *Store) registryTx(ctx context.Context, org string, f func(tx *sql.Tx) error) error {
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, bumpRevision, org))
-		if err != nil {
-			return fmt.Errorf("lock registry of organization %s: %w", org, err)
-		}
-		if n == 0 {
-			return errs.New(errs.NotFound, "there is no organization %q", org)
-		}
-		return f(tx)
-	})
-	if err == nil {
-		s.tellChanged(org)
-	}
-	return err
 }
 
 func affected(r sql.Result, err error) (int64, error) {

@@ -44,7 +44,8 @@ func switches(s *Store) *Table[rest.Switch] {
 			}
 			return taken(ctx, tx, "switch name "+v.Name, switchByName, v.ID, v.Organization, v.Name)
 		},
-		fill: s.fillSwitches,
+		fill:    s.fillSwitches,
+		touched: func(c *Change, _, _ *rest.Switch) { c.Base = true },
 		referrers: []referrer{
 			{noun: "device", table: "devices", column: "switch", label: "name"},
 			{noun: "user", table: "users", column: "home_switch", label: "name"},
@@ -55,7 +56,7 @@ func switches(s *Store) *Table[rest.Switch] {
 // SetSwitchEnrolled records the key that a switch enrolled or renewed with: the hash of its node key, its Ed25519 signing
 // key (unpadded base64url) and the end of its certificate. A revoked switch is errs.Revoked.
 func (s *Store) SetSwitchEnrolled(ctx context.Context, org, sw, keyHash, signingKey string, notAfter time.Time) error {
-	return s.registryTx(ctx, org, func(tx *sql.Tx) error {
+	return s.registryTx(ctx, &Change{Org: org, Base: true}, func(tx *sql.Tx) error {
 		state, err := switchState(ctx, tx, org, sw)
 		if err != nil {
 			return err
@@ -74,7 +75,7 @@ func (s *Store) SetSwitchEnrolled(ctx context.Context, org, sw, keyHash, signing
 
 // RevokeSwitch marks a switch as revoked, for good; a second time does nothing.
 func (s *Store) RevokeSwitch(ctx context.Context, org, sw string) error {
-	return s.registryTx(ctx, org, func(tx *sql.Tx) error {
+	return s.registryTx(ctx, &Change{Org: org, Base: true}, func(tx *sql.Tx) error {
 		if _, err := switchState(ctx, tx, org, sw); err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func switchKeys(ctx context.Context, q querier, org string) (map[string]string, 
 // AddRevocation gives the next number of the organization to sign and stores the statement that it returns. sign must not
 // call the store.
 func (s *Store) AddRevocation(ctx context.Context, org string, sign func(number uint64) (string, error)) (number uint64, err error) {
-	err = s.registryTx(ctx, org, func(tx *sql.Tx) error {
+	err = s.registryTx(ctx, &Change{Org: org}, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM revocations WHERE org = $1`, org).Scan(&number); err != nil {
 			return fmt.Errorf("number a revocation: %w", err)
 		}

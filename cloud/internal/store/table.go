@@ -32,6 +32,7 @@ type Table[T any] struct {
 	check     func(ctx context.Context, tx *sql.Tx, v *T) error     // may v be written?
 	after     func(ctx context.Context, tx *sql.Tx, v *T) error     // nil: nothing depends on a written v
 	fill      func(ctx context.Context, q querier, items []T) error // nil: all fields are columns
+	touched   func(c *Change, old, v *T)                            // what readers of the registry must read again; old or v is nil
 	referrers []referrer
 }
 
@@ -47,10 +48,11 @@ func (t *Table[T]) Create(ctx context.Context, org string, v *T) error {
 	if err := t.own(org, v); err != nil {
 		return err
 	}
-	return t.inTx(ctx, t.owner(v, true), m.ID, func(tx *sql.Tx) error {
+	return t.inTx(ctx, t.owner(v, true), m.ID, func(tx *sql.Tx, c *Change) error {
 		if err := t.valid(ctx, tx, v); err != nil {
 			return err
 		}
+		t.touched(c, nil, v)
 		names, args, err := t.writable(v)
 		if err != nil {
 			return err
@@ -87,7 +89,7 @@ func (t *Table[T]) Update(ctx context.Context, org string, v *T) error {
 	if t.org != nil {
 		*t.org(v) = *t.org(&old) // an object never moves to another organization
 	}
-	return t.inTx(ctx, t.owner(v, false), m.ID, func(tx *sql.Tx) error {
+	return t.inTx(ctx, t.owner(v, false), m.ID, func(tx *sql.Tx, c *Change) error {
 		old, err := t.get(ctx, tx, org, m.ID)
 		if err != nil {
 			return err
@@ -99,6 +101,7 @@ func (t *Table[T]) Update(ctx context.Context, org string, v *T) error {
 		if err := t.valid(ctx, tx, v); err != nil {
 			return err
 		}
+		t.touched(c, &old, v)
 		names, args, err := t.writable(v)
 		if err != nil {
 			return err
@@ -126,7 +129,8 @@ func (t *Table[T]) Delete(ctx context.Context, org, id string) error {
 	if err != nil {
 		return err
 	}
-	return t.inTx(ctx, t.owner(&old, false), id, func(tx *sql.Tx) error {
+	return t.inTx(ctx, t.owner(&old, false), id, func(tx *sql.Tx, c *Change) error {
+		t.touched(c, &old, nil)
 		for _, r := range t.referrers {
 			var by, label string
 			err := tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT id, %s FROM %s WHERE %s = $1 ORDER BY id LIMIT 1`, r.label, r.table, r.column), id).Scan(&by, &label)
@@ -150,13 +154,14 @@ func (t *Table[T]) Delete(ctx context.Context, org, id string) error {
 
 // inTx runs a write. Objects of an organization are written under the lock of its registry; creating an organization,
 // removing one, and keys of the whole installation have none to lock.
-func (t *Table[T]) inTx(ctx context.Context, owner, id string, f func(tx *sql.Tx) error) error {
+func (t *Table[T]) inTx(ctx context.Context, owner, id string, f func(tx *sql.Tx, c *Change) error) error {
+	c := &Change{Org: owner}
 	if owner != "" {
-		return t.s.registryTx(ctx, owner, f)
+		return t.s.registryTx(ctx, c, func(tx *sql.Tx) error { return f(tx, c) })
 	}
-	err := inTx(ctx, t.s.write, f)
+	err := inTx(ctx, t.s.write, func(tx *sql.Tx) error { return f(tx, c) })
 	if err == nil && t.org == nil {
-		t.s.tellChanged(id)
+		t.s.tellChanged(Change{Org: id, All: true})
 	}
 	return err
 }
