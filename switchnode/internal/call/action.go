@@ -58,6 +58,7 @@ type HangUp struct {
 type Offer struct {
 	Leg         LegID
 	Description sdp.Description
+	Insist      bool // nobody else would try again: a 491 is not the end of it
 }
 
 // AcceptOffer answers a re-INVITE.

@@ -39,6 +39,9 @@ type leg struct {
 	state  legState
 	held   bool         // this leg put the other on hold
 	cause  ledger.Cause // why it ended
+
+	agreed     sdp.Description // its side of the session
+	unfollowed bool            // the other leg has not been offered that yet
 }
 
 // nobody is the LegID of no leg.
@@ -46,15 +49,14 @@ const nobody LegID = -1
 
 // Call is the state of one call at one node. The zero value is of no use; see New.
 type Call struct {
-	state     State
-	offer     sdp.Description // the caller's
-	legs      []leg
-	winner    LegID
-	rung      bool          // the caller was told Ring
-	offering  LegID         // whose re-INVITE is under way, or nobody
-	direction sdp.Direction // that it asks for
-	codec     string        // that the answer chose
-	best      ledger.Cause  // of the branches that failed
+	state    State
+	offer    sdp.Description // the caller's
+	legs     []leg
+	winner   LegID
+	rung     bool // the caller was told Ring
+	exchange exchange
+	codec    string       // that the answer chose
+	best     ledger.Cause // of the branches that failed
 }
 
 // New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
@@ -63,7 +65,7 @@ func New(callerLeg, device string, offer sdp.Description) *Call {
 		offer:    offer,
 		legs:     []leg{{id: callerLeg, device: device, state: trying}},
 		winner:   nobody,
-		offering: nobody,
+		exchange: exchange{from: nobody},
 	}
 }
 
@@ -105,6 +107,8 @@ func (c *Call) Step(ev Event) []Action {
 		return c.offerAccepted(ev)
 	case OfferRefused:
 		return c.offerRefused(ev)
+	case OfferWithdrawn:
+		return c.offerWithdrawn(ev.Leg)
 	case Pressed:
 		return c.pressed(ev)
 	}
@@ -130,6 +134,8 @@ func legOf(ev Event) (LegID, bool) {
 	case OfferAccepted:
 		return ev.Leg, true
 	case OfferRefused:
+		return ev.Leg, true
+	case OfferWithdrawn:
 		return ev.Leg, true
 	case Pressed:
 		return ev.Leg, true
@@ -216,6 +222,7 @@ func (c *Call) answered(a Answered) []Action {
 		return append(acts, c.branchFailed(cause)...)
 	}
 	l.state, c.legs[Caller].state = up, up
+	l.agreed, c.legs[Caller].agreed = common, c.offer
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	acts := []Action{Disarm{RingTimer}}
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)

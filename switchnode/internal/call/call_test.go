@@ -16,7 +16,7 @@ import (
 // ring plans a call with branches of the given delays and returns it with the actions so far.
 func ring(delays ...time.Duration) *Call {
 	c := New("caller", "dv_a", speech)
-	c.Step(Planned{Branches: newWorld(delays...).branches, Ring: time.Minute})
+	c.Step(Planned{Branches: newWorld(budget{}, budget{}, delays...).branches, Ring: time.Minute})
 	return c
 }
 
@@ -105,14 +105,64 @@ func TestAnswerWithForeignCodec(t *testing.T) {
 func TestHoldAndResume(t *testing.T) {
 	c := ring(0)
 	c.Step(Answered{1, speech, ""})
-	want(t, c, Offered{1, holding}, "offer 0")
-	want(t, c, Offered{Caller, speech}, "refuse-offer 0 491")
+	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
+	want(t, c, Offered{Leg: Caller, Description: speech}, "refuse-offer 0 491")
 	want(t, c, OfferAccepted{Caller, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}}, "accept-offer 1", "note held")
-	want(t, c, Offered{1, speech}, "offer 0")
+	want(t, c, Offered{Leg: 1, Description: speech}, "offer 0")
 	want(t, c, OfferAccepted{Caller, speech}, "accept-offer 1", "note resumed")
-	want(t, c, Offered{1, foreign}, "offer 0")
+	want(t, c, Offered{Leg: 1, Description: foreign}, "offer 0")
 	want(t, c, OfferRefused{Caller, 488}, "refuse-offer 1 488")
 	want(t, c, Pressed{Caller, '7', 100 * time.Millisecond}, "press 1 7")
+}
+
+// What one leg has settled the other is brought to, and if it will not, the first is brought back.
+func TestSettledChange(t *testing.T) {
+	up := func() *Call {
+		c := ring(0)
+		c.Step(Answered{1, speech, ""})
+		return c
+	}
+	settles := Offered{Leg: Caller, Description: wide, Settled: true}
+	refused := OfferRefused{1, 488}
+
+	c := up()
+	want(t, c, settles, "offer 1")
+	want(t, c, OfferWithdrawn{Caller}, "count withdrawal of no offer")
+	want(t, c, Offered{Leg: 1, Description: holding}, "refuse-offer 1 491")
+	want(t, c, OfferAccepted{Caller, wide}, "count answer to no offer")
+	want(t, c, OfferAccepted{1, wide})
+
+	c = up() // what the other takes of it is less
+	want(t, c, settles, "offer 1")
+	want(t, c, OfferAccepted{1, speech}, "offer 0")
+	want(t, c, OfferAccepted{Caller, speech})
+
+	c = up()
+	want(t, c, settles, "offer 1")
+	want(t, c, refused, "offer 0")
+	want(t, c, OfferAccepted{Caller, speech})
+	want(t, c, settles, "offer 1")
+	want(t, c, refused, "offer 0")
+	want(t, c, OfferRefused{Caller, 488}, "hangup 0 no-common-codec", "note leg-ended", "hangup 1 no-common-codec", "note leg-ended", "note ended")
+	want(t, c, settles, "count change outside the conversation")
+
+	c = up() // it waits for what is under way, unless its own answer to that is newer
+	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
+	want(t, c, settles)
+	want(t, c, OfferRefused{Caller, 488}, "refuse-offer 1 488", "offer 1")
+	want(t, c, OfferAccepted{1, wide})
+	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
+	want(t, c, settles)
+	want(t, c, OfferAccepted{Caller, speech}, "accept-offer 1", "note held")
+
+	c = up() // nobody waits for the answer any more
+	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
+	want(t, c, OfferWithdrawn{1})
+	want(t, c, OfferAccepted{Caller, speech}, "offer 0")
+	want(t, c, OfferAccepted{Caller, speech})
+	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
+	want(t, c, OfferWithdrawn{1})
+	want(t, c, OfferRefused{Caller, 491})
 }
 
 func TestUnexpectedEventsAreCounted(t *testing.T) {

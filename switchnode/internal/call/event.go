@@ -65,10 +65,11 @@ type HungUp struct {
 	Cause ledger.Cause
 }
 
-// Offered is a re-INVITE.
+// Offered is a change of the session that the leg's peer asks for, by re-INVITE or UPDATE.
 type Offered struct {
 	Leg         LegID
 	Description sdp.Description
+	Settled     bool // the leg has agreed to it already, in an ACK say: only the other leg is to follow
 }
 
 // OfferAccepted answers an Offer that we sent to the leg.
@@ -82,6 +83,9 @@ type OfferRefused struct {
 	Leg    LegID
 	Status int // SIP
 }
+
+// OfferWithdrawn says that the leg no longer waits for the answer to what it Offered.
+type OfferWithdrawn struct{ Leg LegID }
 
 // Pressed is one DTMF digit received by INFO. Digits in RTP (RFC 4733) travel with the media.
 type Pressed struct {
@@ -105,21 +109,22 @@ type Fired struct{ Timer Timer }
 // Stop ends the call from outside: an admin, a revocation, the shutdown of the switch.
 type Stop struct{ Cause ledger.Cause }
 
-func (Planned) event()       {}
-func (Refusal) event()       {}
-func (Ringing) event()       {}
-func (Answered) event()      {}
-func (Refused) event()       {}
-func (Cancelled) event()     {}
-func (HungUp) event()        {}
-func (Offered) event()       {}
-func (OfferAccepted) event() {}
-func (OfferRefused) event()  {}
-func (Pressed) event()       {}
-func (Lost) event()          {}
-func (Closed) event()        {}
-func (Fired) event()         {}
-func (Stop) event()          {}
+func (Planned) event()        {}
+func (Refusal) event()        {}
+func (Ringing) event()        {}
+func (Answered) event()       {}
+func (Refused) event()        {}
+func (Cancelled) event()      {}
+func (HungUp) event()         {}
+func (Offered) event()        {}
+func (OfferAccepted) event()  {}
+func (OfferRefused) event()   {}
+func (OfferWithdrawn) event() {}
+func (Pressed) event()        {}
+func (Lost) event()           {}
+func (Closed) event()         {}
+func (Fired) event()          {}
+func (Stop) event()           {}
 
 // Timer names a timer of a call: RingTimer, or the start of the branch of that number.
 type Timer int

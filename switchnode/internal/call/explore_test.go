@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -31,16 +32,31 @@ func (p phase) String() string {
 	return []string{"idle", "inviting", "talking", "takingBack", "leaving", "silent"}[p]
 }
 
+// budget is what a leg may still do of what it could do without end.
+type budget struct {
+	offers  int // re-INVITEs
+	settles int // changes without asking
+	digits  int
+}
+
+// maxOffers is more than what all legs together may ask for and settle can cause, each with the way back.
+const maxOffers = 3 * 2 * (2 + 2)
+
 // peer is the model of one leg as its dialog behaves.
 type peer struct {
-	phase   phase
-	rang    bool
-	asked   bool // our Offer waits for its answer
-	waits   bool // its own offer waits for our answer
-	offers  int  // re-INVITEs it may still send
-	digits  int
+	phase phase
+	rang  bool
+	asked bool // our Offer waits for its answer
+	waits bool // its own offer waits for our answer
+	budget
 	ended   int // LegEnded notes
 	started bool
+
+	codecs string          // of its session
+	says   string          // its direction
+	hears  string          // the other's, as it was told
+	told   sdp.Description // what it was offered last
+	asks   sdp.Direction   // what it offered last
 }
 
 // world is the machine and everything around it.
@@ -51,29 +67,32 @@ type world struct {
 	stopped  bool
 	armed    map[Timer]bool
 	branches []Branch
+	sent     int // offers
 	finals   int // final responses to the caller
 	endings  int // Ended notes
 	answers  int // Answered notes
 	finished bool
 }
 
-func newWorld(delays ...time.Duration) *world {
+func newWorld(caller, callee budget, delays ...time.Duration) *world {
 	w := &world{
 		call:   New("caller", "dv_a", speech),
-		peers:  []peer{{phase: inviting, offers: 1, digits: 1, started: true}},
+		peers:  []peer{{phase: inviting, budget: caller, started: true}},
 		asking: true, armed: map[Timer]bool{},
 	}
 	for i, d := range delays {
 		w.branches = append(w.branches, Branch{Leg: fmt.Sprintf("b%d", i+1), Delay: d})
-		w.peers = append(w.peers, peer{offers: 1, digits: 1})
+		w.peers = append(w.peers, peer{budget: callee})
 	}
 	return w
 }
 
 var (
+	pcma     = sdp.Codec{Name: "PCMA", Clock: 8000, Channels: 1}
 	speech   = sdp.Description{Codecs: []sdp.Codec{{Name: "PCMA", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	foreign  = sdp.Description{Codecs: []sdp.Codec{{Name: "G722", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	holding  = sdp.Description{Codecs: speech.Codecs, Direction: sdp.SendOnly}
+	wide     = sdp.Description{Codecs: []sdp.Codec{pcma, {Name: "PCMU", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	busy     = CauseOf(errs.Busy, "")
 	declined = CauseOf(errs.Declined, "")
 	normal   = CauseOf(Normal, "")
@@ -129,10 +148,19 @@ func (p peer) possible(id LegID) []Event {
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
 		if p.offers > 0 && !p.waits {
-			evs = append(evs, Offered{id, holding})
+			evs = append(evs, Offered{Leg: id, Description: holding})
+		}
+		if p.settles > 0 {
+			evs = append(evs, Offered{Leg: id, Description: holding, Settled: true}, Offered{Leg: id, Description: wide, Settled: true})
+		}
+		if p.waits {
+			evs = append(evs, OfferWithdrawn{id})
 		}
 		if p.asked {
 			evs = append(evs, OfferAccepted{id, speech}, OfferRefused{id, 488})
+			if len(p.told.Codecs) > 1 {
+				evs = append(evs, OfferAccepted{id, wide})
+			}
 		}
 		if p.digits > 0 {
 			evs = append(evs, Pressed{id, '5', 0})
@@ -210,7 +238,8 @@ func (w *world) spend(ev Event) {
 	case Ringing:
 		w.peers[ev.Leg].rang = true
 	case Answered:
-		w.peers[ev.Leg].phase = talking
+		p := &w.peers[ev.Leg]
+		p.phase, p.codecs, p.says, p.hears = talking, codecs(speech), string(sdp.SendRecv), string(sdp.SendRecv)
 	case Refused:
 		w.peers[ev.Leg].phase = leaving
 	case HungUp:
@@ -220,10 +249,22 @@ func (w *world) spend(ev Event) {
 	case Closed:
 		w.peers[ev.Leg].phase = silent
 	case Offered:
-		w.peers[ev.Leg].offers--
-		w.peers[ev.Leg].waits = true
+		p := &w.peers[ev.Leg]
+		if ev.Settled {
+			p.settles--
+			p.codecs, p.says = codecs(ev.Description), string(ev.Description.Direction)
+			return
+		}
+		p.offers--
+		p.waits, p.asks = true, ev.Description.Direction
+	case OfferWithdrawn:
+		w.peers[ev.Leg].waits = false
 	case OfferAccepted:
-		w.peers[ev.Leg].asked = false
+		p := &w.peers[ev.Leg]
+		p.asked, p.codecs, p.says, p.hears = false, codecs(ev.Description), string(ev.Description.Direction), string(p.told.Direction)
+		if other := &w.peers[w.call.other(ev.Leg)]; !other.waits {
+			other.hears = p.says // who settled its own direction need not be told how the other answers to that
+		}
 	case OfferRefused:
 		w.peers[ev.Leg].asked = false
 	case Pressed:
@@ -247,7 +288,8 @@ func (w *world) perform(a Action, over bool) error {
 		if over || w.peers[Caller].phase != inviting {
 			return fmt.Errorf("accepted a caller in phase %v, over %t", w.peers[Caller].phase, over)
 		}
-		w.peers[Caller].phase = talking
+		p := &w.peers[Caller]
+		p.phase, p.codecs, p.says, p.hears = talking, codecs(a.Description), string(sdp.SendRecv), string(a.Description.Direction)
 		w.finals++
 	case Refuse:
 		if w.peers[Caller].phase != inviting {
@@ -269,8 +311,13 @@ func (w *world) perform(a Action, over bool) error {
 		if w.peers[a.Leg].asked {
 			return fmt.Errorf("two offers to leg %d", a.Leg)
 		}
-		w.peers[a.Leg].asked = true
+		if w.sent++; w.sent > maxOffers {
+			return fmt.Errorf("%d offers: they go on and on", w.sent)
+		}
+		w.peers[a.Leg].asked, w.peers[a.Leg].told = true, a.Description
 	case AcceptOffer:
+		p := &w.peers[a.Leg]
+		p.codecs, p.says, p.hears = codecs(a.Description), string(p.asks), string(a.Description.Direction)
 		return w.replied(a.Leg)
 	case RefuseOffer:
 		return w.replied(a.Leg)
@@ -291,6 +338,24 @@ func (w *world) replied(id LegID) error {
 		return fmt.Errorf("answered no offer of leg %d", id)
 	}
 	w.peers[id].waits = false
+	return nil
+}
+
+func codecs(d sdp.Description) string { return fmt.Sprint(d.Codecs) }
+
+// agrees holds when nothing is under way: both legs of the conversation have one session, and each knows whether the
+// other holds it.
+func (w *world) agrees() error {
+	if w.call.State() != Up {
+		return nil
+	}
+	a, b := w.peers[Caller], w.peers[w.call.winner]
+	if a.asked || b.asked || a.waits || b.waits {
+		return nil
+	}
+	if a.codecs != b.codecs || a.says != b.hears || b.says != a.hears {
+		return fmt.Errorf("the legs differ: %+v, %+v", a, b)
+	}
 	return nil
 }
 
@@ -334,6 +399,9 @@ func (w *world) check() error {
 			return fmt.Errorf("leg %d waits for an answer that nobody was asked for", i)
 		}
 	}
+	if err := w.agrees(); err != nil {
+		return err
+	}
 	switch {
 	case talkers > 1:
 		return fmt.Errorf("%d branches are answered", talkers)
@@ -349,23 +417,38 @@ func (w *world) check() error {
 	return nil
 }
 
+// step is one event on the way to a state.
+type step struct {
+	before *step
+	event  Event
+}
+
+func (s *step) String() string {
+	var lines []string
+	for ; s != nil; s = s.before {
+		lines = append(lines, fmt.Sprintf("  %T%+v", s.event, s.event))
+	}
+	slices.Reverse(lines)
+	return strings.Join(lines, "\n")
+}
+
 // explore visits every state that the world can reach from start.
 func explore(t *testing.T, start *world) (states, transitions, finished int) {
 	type node struct {
-		w    *world
-		path []string
+		w   *world
+		way *step
 	}
-	seen := map[string]bool{start.key(): true}
+	seed := maphash.MakeSeed()
+	seen := map[uint64]bool{maphash.String(seed, start.key()): true}
 	for frontier := []node{{w: start}}; len(frontier) > 0; frontier = frontier[1:] {
 		n := frontier[0]
 		for _, ev := range n.w.possible() {
-			v := n.w.clone()
-			path := append(slices.Clone(n.path), fmt.Sprintf("%T%+v", ev, ev))
+			v, way := n.w.clone(), &step{n.way, ev}
 			if err := v.deliver(ev); err != nil {
-				t.Fatalf("%v after\n  %s", err, strings.Join(path, "\n  "))
+				t.Fatalf("%v after\n%v", err, way)
 			}
 			transitions++
-			k := v.key()
+			k := maphash.String(seed, v.key())
 			if seen[k] {
 				continue
 			}
@@ -374,16 +457,27 @@ func explore(t *testing.T, start *world) (states, transitions, finished int) {
 				finished++
 				continue
 			}
-			frontier = append(frontier, node{v, path})
+			frontier = append(frontier, node{v, way})
 		}
 	}
 	return len(seen), transitions, finished
 }
 
 func TestExploreOneCallee(t *testing.T) {
-	for _, delay := range []time.Duration{0, 5 * time.Second} {
-		states, transitions, finished := explore(t, newWorld(delay))
-		t.Logf("delay %v: %d states, %d transitions, %d ways to finish", delay, states, transitions, finished)
+	for _, c := range []struct {
+		name           string
+		delay          time.Duration
+		caller, callee budget
+	}{
+		{"digits", 0, budget{offers: 1, digits: 1}, budget{offers: 1, digits: 1}},
+		{"a later branch", 5 * time.Second, budget{offers: 1}, budget{offers: 1}},
+		{"the caller settles", 0, budget{offers: 1, settles: 1}, budget{offers: 1}},
+		{"the callee settles", 0, budget{offers: 1}, budget{offers: 1, settles: 1}},
+		{"both settle", 0, budget{settles: 1}, budget{settles: 1}},
+	} {
+		w := newWorld(c.caller, c.callee, c.delay)
+		states, transitions, finished := explore(t, w)
+		t.Logf("%s: %d states, %d transitions, %d ways to finish", c.name, states, transitions, finished)
 		if finished == 0 || states < 1000 {
 			t.Fatalf("explored %d states with %d finished: the model is not driving the machine", states, finished)
 		}
@@ -391,28 +485,27 @@ func TestExploreOneCallee(t *testing.T) {
 }
 
 func TestRandomThreeBranches(t *testing.T) {
-	seed := uint64(1)
+	const seed, rounds = 1, 100_000
 	rng := rand.New(rand.NewPCG(seed, 2))
 	finished := 0
-	const rounds = 20_000
 	for range rounds {
-		w := newWorld(0, 0, 3*time.Second)
-		var path []string
+		w := newWorld(budget{2, 2, 1}, budget{2, 2, 1}, 0, 0, 3*time.Second)
+		var way *step
 		for range 200 {
 			evs := w.possible()
 			if len(evs) == 0 || w.finished {
 				break
 			}
-			ev := evs[rng.IntN(len(evs))]
-			path = append(path, fmt.Sprintf("%T%+v", ev, ev))
-			if err := w.deliver(ev); err != nil {
-				t.Fatalf("%v (seed %d) after\n  %s", err, seed, strings.Join(path, "\n  "))
+			way = &step{way, evs[rng.IntN(len(evs))]}
+			if err := w.deliver(way.event); err != nil {
+				t.Fatalf("%v (seed %d) after\n%v", err, seed, way)
 			}
 		}
 		if w.finished {
 			finished++
 		}
 	}
+	t.Logf("%d of %d random calls finished", finished, rounds)
 	if finished < rounds*9/10 {
 		t.Fatalf("%d of %d random calls finished", finished, rounds)
 	}

@@ -1,8 +1,27 @@
 package call
 
 import (
+	"slices"
+
+	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
+)
+
+// exchange is one leg's description on its way to the other leg. There is at most one at a time.
+type exchange struct {
+	from  LegID // whose description it is; nobody if none is under way
+	kind  exchangeKind
+	offer sdp.Description
+}
+
+type exchangeKind uint8
+
+const (
+	asked     exchangeKind = iota // from waits for the answer
+	withdrawn                     // from no longer waits
+	settled                       // from has it already: the other leg has to follow
+	restoring                     // from has had it all along: the other leg has to come back to it
 )
 
 // other is the leg that talks to a leg of an answered call.
@@ -20,19 +39,44 @@ func (c *Call) talking(id LegID) bool {
 
 func (c *Call) offered(o Offered) []Action {
 	switch {
+	case !c.talking(o.Leg) && o.Settled:
+		return []Action{Count{"change outside the conversation"}}
 	case !c.talking(o.Leg):
 		return []Action{RefuseOffer{o.Leg, 481}, Count{"offer outside the conversation"}} // RFC 3261, 12.2.2
-	case c.offering != nobody:
+	case o.Settled:
+		l := &c.legs[o.Leg]
+		l.agreed, l.unfollowed = o.Description, true
+		return c.follow()
+	case c.exchange.from != nobody:
 		return []Action{RefuseOffer{o.Leg, 491}} // RFC 3261, 14.2: the other side's is under way
 	}
-	c.offering, c.direction = o.Leg, o.Description.Direction
-	return []Action{Offer{c.other(o.Leg), o.Description}}
+	return c.pass(exchange{o.Leg, asked, o.Description})
+}
+
+// pass offers what one leg described to the other.
+func (c *Call) pass(e exchange) []Action {
+	c.exchange = e
+	c.legs[e.from].unfollowed = false
+	return []Action{Offer{Leg: c.other(e.from), Description: e.offer, Insist: e.kind != asked}}
+}
+
+// follow has the other leg follow a change that one leg has settled, if none is under way.
+func (c *Call) follow() []Action {
+	if c.exchange.from != nobody || c.state != Up {
+		return nil
+	}
+	for _, id := range []LegID{Caller, c.winner} {
+		if l := c.legs[id]; l.unfollowed {
+			return c.pass(exchange{id, settled, l.agreed})
+		}
+	}
+	return nil
 }
 
 // hold notes that a leg put the other on hold or took it back (RFC 3264, 8.4).
-func (c *Call) hold(id LegID) []Action {
+func (c *Call) hold(id LegID, d sdp.Direction) []Action {
 	l := &c.legs[id]
-	held := c.direction == sdp.SendOnly || c.direction == sdp.Inactive
+	held := d == sdp.SendOnly || d == sdp.Inactive
 	if held == l.held {
 		return nil
 	}
@@ -44,22 +88,65 @@ func (c *Call) hold(id LegID) []Action {
 	return []Action{note(ledger.Event{Kind: kind, Leg: l.id, Device: l.device})}
 }
 
+// concluded returns the exchange that a leg's answer ends.
+func (c *Call) concluded(id LegID) (e exchange, ok bool) {
+	e = c.exchange
+	if !c.talking(id) || e.from == nobody || e.from == id {
+		return e, false
+	}
+	c.exchange = exchange{from: nobody}
+	return e, true
+}
+
 func (c *Call) offerAccepted(a OfferAccepted) []Action {
-	from := c.offering
-	if !c.talking(a.Leg) || from == nobody || from == a.Leg {
+	e, ok := c.concluded(a.Leg)
+	if !ok {
 		return []Action{Count{"answer to no offer"}}
 	}
-	c.offering = nobody
-	return append([]Action{AcceptOffer{from, a.Description}}, c.hold(from)...)
+	l := &c.legs[a.Leg]
+	l.agreed, l.unfollowed = a.Description, false
+	var acts []Action
+	switch e.kind {
+	case asked:
+		c.legs[e.from].agreed = e.offer
+		acts = append([]Action{AcceptOffer{e.from, a.Description}}, c.hold(e.from, e.offer.Direction)...)
+	case withdrawn:
+		return c.pass(exchange{e.from, restoring, c.legs[e.from].agreed})
+	case settled, restoring:
+		acts = c.hold(e.from, e.offer.Direction)
+		if !sameCodecs(e.offer, a.Description) { // and so the one who settled is brought to what is left
+			return append(acts, c.pass(exchange{a.Leg, restoring, a.Description})...)
+		}
+	}
+	return append(acts, c.follow()...)
 }
 
 func (c *Call) offerRefused(r OfferRefused) []Action {
-	from := c.offering
-	if !c.talking(r.Leg) || from == nobody || from == r.Leg {
+	e, ok := c.concluded(r.Leg)
+	if !ok {
 		return []Action{Count{"refusal of no offer"}}
 	}
-	c.offering = nobody
-	return []Action{RefuseOffer{from, r.Status}}
+	switch e.kind {
+	case settled: // back to what both had
+		return c.pass(exchange{r.Leg, restoring, c.legs[r.Leg].agreed})
+	case restoring:
+		return c.end("system", CauseOf(errs.NoCommonCodec, "The phones do not agree on the session any more"))
+	case asked:
+		return append([]Action{RefuseOffer{e.from, r.Status}}, c.follow()...)
+	}
+	return c.follow()
+}
+
+func (c *Call) offerWithdrawn(id LegID) []Action {
+	if !c.talking(id) || c.exchange.from != id || c.exchange.kind != asked {
+		return []Action{Count{"withdrawal of no offer"}}
+	}
+	c.exchange.kind = withdrawn
+	return nil
+}
+
+func sameCodecs(a, b sdp.Description) bool {
+	return slices.EqualFunc(a.Codecs, b.Codecs, sdp.Codec.Same)
 }
 
 func (c *Call) pressed(p Pressed) []Action {

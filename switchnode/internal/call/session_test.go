@@ -17,7 +17,7 @@ func TestCallFromAdmissionToBye(t *testing.T) {
 		s.told(1, "start 1")
 		s.say(1, Ringing{Leg: 1})
 		s.say(1, Answered{1, speech, "ca11ee"})
-		s.say(Caller, Offered{Caller, holding})
+		s.say(Caller, Offered{Leg: Caller, Description: holding})
 		s.say(1, OfferAccepted{1, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}})
 		s.say(1, Pressed{1, '5', 0})
 		s.say(1, HungUp{1, normal})

@@ -1,12 +1,16 @@
 package sipleg
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/textproto"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -294,4 +298,77 @@ func parse(t *testing.T, body string) sdp.Session {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// rawPhone writes and reads SIP by itself, on a stream to the switch.
+type rawPhone struct {
+	t   *testing.T
+	c   net.Conn
+	r   *textproto.Reader
+	tag string // of the switch
+}
+
+// reply is a response.
+type reply struct {
+	line   string // as in "200 OK INVITE": with the method that it answers
+	fields textproto.MIMEHeader
+	body   string
+}
+
+func (r reply) header(name string) string { return r.fields.Get(name) }
+
+func (r *rig) raw(t *testing.T) *rawPhone {
+	ours, theirs := net.Pipe()
+	serve(t, r.switchNode, ours, "192.0.2.3:5060")
+	t.Cleanup(func() { _ = theirs.Close() })
+	return &rawPhone{t: t, c: theirs, r: textproto.NewReader(bufio.NewReader(theirs))}
+}
+
+// send writes a request; headers end with a line break each.
+func (p *rawPhone) send(method string, seq int, headers, body string) {
+	p.t.Helper()
+	to := ""
+	if p.tag != "" && method != "CANCEL" || method == "CANCEL" && seq > 1 {
+		to = ";tag=" + p.tag
+	}
+	branch := fmt.Sprintf("z9hG4bK%d%s", seq, strings.Replace(method, "CANCEL", "INVITE", 1))
+	text := fmt.Sprintf("%s sip:301001@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.3;branch=%s\r\nFrom: <sip:1@x>;tag=1\r\n"+
+		"To: <sip:2@x>%s\r\nCall-ID: c\r\nCSeq: %d %s\r\nContact: <sip:1@192.0.2.3>\r\nMax-Forwards: 70\r\n%s", method, branch, to, seq, method, headers)
+	if body != "" {
+		text += "Content-Type: application/sdp\r\n"
+	}
+	if _, err := fmt.Fprintf(p.c, "%sContent-Length: %d\r\n\r\n%s", text, len(body), body); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// await returns the next response that begins so; others are passed over.
+func (p *rawPhone) await(want string) reply {
+	p.t.Helper()
+	if err := p.c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		p.t.Fatal(err)
+	}
+	for {
+		line, err := p.r.ReadLine()
+		if err != nil {
+			p.t.Fatalf("no %s: %v", want, err)
+		}
+		fields, err := p.r.ReadMIMEHeader()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		length, _ := strconv.Atoi(fields.Get("Content-Length"))
+		body := make([]byte, length)
+		if _, err := io.ReadFull(p.r.R, body); err != nil {
+			p.t.Fatal(err)
+		}
+		if _, tag, ok := strings.Cut(fields.Get("To"), ";tag="); ok {
+			p.tag = tag
+		}
+		_, method, _ := strings.Cut(fields.Get("CSeq"), " ")
+		got := reply{strings.TrimPrefix(line, "SIP/2.0 ") + " " + method, fields, string(body)}
+		if strings.HasPrefix(got.line, want) {
+			return got
+		}
+	}
 }

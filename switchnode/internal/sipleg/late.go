@@ -16,44 +16,107 @@ func Supported() sdp.Description {
 	}}
 }
 
-// AnsweringLate returns the leg of an incoming dialog without an offer: ours goes with the 200, the answer comes with the
-// ACK.
+// late is an offer that the peer left to us: how far it has come.
+type late struct {
+	stage    stage
+	answer   sdp.Session // that came with the PRACK
+	accepted bool        // the call has its answer; the 200 may still wait for the PRACK
+}
+
+type stage uint8
+
+const (
+	inTime   stage = iota // the peer offered
+	due                   // our offer goes with the 200, the answer comes with the ACK
+	ringing               // our offer went with the 180, the answer comes with the PRACK
+	answered              // the PRACK has come
+)
+
+// AnsweringLate returns the leg of an incoming dialog without an offer: ours goes with the 180 if the caller takes that
+// reliably (RFC 3262, 5), else with the 200.
 func AnsweringLate(cfg Config) *Leg {
 	l := Calling(cfg)
-	l.late = true
+	l.late.stage = due
 	return l
 }
 
-// acceptLate answers an INVITE without an offer by one of what the callee accepted.
+// ring tells the caller that the callee is alerted.
+func (l *Leg) ring() {
+	if l.late.stage != due || !l.dialog.Reliable() {
+		l.dialog.Progress(180, "Ringing")
+		return
+	}
+	l.late.stage = ringing
+	body, formats := l.writer.Offer(Supported(), l.port.Local())
+	l.agree(formats)
+	l.dialog.ProgressOffer(180, "Ringing", body)
+}
+
+// pracked takes the answer to the offer that went with the 180.
+func (l *Leg) pracked(body []byte) call.Event {
+	s, err := l.answerTo(body)
+	if err != nil {
+		c := call.CauseOf(errs.NoCommonCodec, "The PRACK had no usable answer")
+		refuse(l.dialog, c)
+		return call.Lost{Leg: l.id, Cause: c}
+	}
+	l.apply(s)
+	l.late.stage, l.late.answer = answered, s
+	return nil
+}
+
+// cancelled is the caller's CANCEL. To the call, one that overtakes the PRACK that the 200 waits for is a hang-up.
+func (l *Leg) cancelled() call.Event {
+	if l.late.accepted {
+		return call.HungUp{Leg: l.id, Cause: call.CauseOf(call.Normal, "")}
+	}
+	return call.Cancelled{}
+}
+
+// acceptLate answers an INVITE without an offer by one of what the callee accepted, unless it had an offer before.
 func (l *Leg) acceptLate(d sdp.Description) {
+	l.said, l.late.accepted = d, true
+	if l.late.stage != due {
+		l.dialog.Answer(nil)
+		return
+	}
 	body, formats := l.writer.Offer(d, l.port.Local())
-	l.said = d
 	l.agree(formats)
 	l.dialog.Answer(body)
 }
 
 // restate answers a re-INVITE without an offer by one of the session as it is.
 func (l *Leg) restate() {
-	l.late = true
+	l.late.stage = due
 	l.dialog.AcceptOffer(l.dialog.Described())
 }
 
-// acked takes the answer that comes with an ACK to an offer of ours.
+// acked goes on when an offer of ours has been answered, by this ACK or before.
 func (l *Leg) acked(body []byte) call.Event {
-	if !l.late {
+	stage := l.late.stage
+	l.late.stage = inTime
+	switch stage {
+	case inTime:
 		return nil
+	case answered:
+		return l.settled(l.late.answer)
 	}
-	l.late = false
-	s, err := l.parse(body)
-	if err == nil {
-		_, err = sdp.Common(sdp.Session{Formats: l.agreed}.Description(), s.Description())
-	}
+	s, err := l.answerTo(body)
 	if err != nil { // RFC 3261, 13.2.2.4: the session that there is cannot be used
 		c := call.CauseOf(errs.NoCommonCodec, "The ACK had no usable answer")
 		l.dialog.Bye(reason(c))
 		return call.Lost{Leg: l.id, Cause: c}
 	}
 	return l.settled(s)
+}
+
+// answerTo reads the answer to what we offered late.
+func (l *Leg) answerTo(body []byte) (sdp.Session, error) {
+	s, err := l.parse(body)
+	if err == nil {
+		_, err = sdp.Common(sdp.Session{Formats: l.agreed}.Description(), s.Description())
+	}
+	return s, err
 }
 
 // described takes what the peer says of its side of a session that we did not change.
@@ -66,24 +129,13 @@ func (l *Leg) described(body []byte) call.Event {
 }
 
 // settled takes the peer's side of a session that is agreed on this leg. What is not as it was, the other leg has to
-// follow: to the call it is an offer, which wants no answer any more.
+// follow.
 func (l *Leg) settled(s sdp.Session) call.Event {
 	l.apply(s)
 	d := s.Description()
 	if d.Direction == l.said.Direction && slices.EqualFunc(d.Codecs, l.said.Codecs, sdp.Codec.Same) {
 		return nil
 	}
-	l.said, l.followed = d, true
-	return call.Offered{Leg: l.id, Description: d}
-}
-
-// follows says whether an answer of the call is to an offer that was settled already.
-func (l *Leg) follows(a call.LegAction) bool {
-	switch a.(type) {
-	case call.AcceptOffer, call.RefuseOffer:
-		followed := l.followed
-		l.followed = false
-		return followed
-	}
-	return false
+	l.said = d
+	return call.Offered{Leg: l.id, Description: d, Settled: true}
 }

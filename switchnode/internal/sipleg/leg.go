@@ -29,9 +29,8 @@ type Leg struct {
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
 
-	said     sdp.Description // the peer's side of the session
-	late     bool            // our offer is in a 2xx, the answer comes with the ACK
-	followed bool            // what the call takes for an offer of the peer's is settled
+	said sdp.Description // the peer's side of the session
+	late late
 }
 
 // reoffer is what a re-INVITE of ours asks for.
@@ -72,9 +71,6 @@ func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 
 // Do carries out an action of the call.
 func (l *Leg) Do(a call.LegAction) {
-	if l.follows(a) {
-		return
-	}
 	switch a := a.(type) {
 	case call.Start:
 		body, formats := l.writer.Offer(a.Offer, l.port.Local())
@@ -82,10 +78,10 @@ func (l *Leg) Do(a call.LegAction) {
 		l.dialog.Invite(body)
 	case call.Ring:
 		l.dialog.SetSessionID(a.SessionID)
-		l.dialog.Progress(180, "Ringing")
+		l.ring()
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
-		if l.late {
+		if l.late.stage != inTime {
 			l.acceptLate(a.Description)
 			return
 		}
@@ -97,7 +93,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.HangUp:
 		l.dialog.Bye(reason(a.Cause))
 	case call.Offer:
-		l.reoffer(a.Description)
+		l.reoffer(a)
 	case call.AcceptOffer:
 		l.accept(a.Description, l.dialog.AcceptOffer)
 	case call.RefuseOffer:
@@ -109,11 +105,15 @@ func (l *Leg) Do(a call.LegAction) {
 
 // reoffer asks the peer for something else. Until it answers it may send by the old description or by the new one
 // (RFC 3264, 8.3.2); a payload type means the same codec in both.
-func (l *Leg) reoffer(d sdp.Description) {
-	body, formats := l.writer.Offer(d, l.port.Local())
-	l.asked = reoffer{d, formats}
+func (l *Leg) reoffer(o call.Offer) {
+	body, formats := l.writer.Offer(o.Description, l.port.Local())
+	l.asked = reoffer{o.Description, formats}
 	l.port.SetLocal(slices.Concat(l.agreed, formats))
-	l.dialog.PassOffer(body)
+	if o.Insist {
+		l.dialog.Reoffer(body)
+	} else {
+		l.dialog.PassOffer(body)
+	}
 }
 
 // accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
@@ -178,7 +178,11 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Refused:
 		return call.Refused{Leg: l.id, Cause: call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850)}
 	case sip.Cancelled:
-		return call.Cancelled{}
+		return l.cancelled()
+	case sip.Pracked:
+		return l.pracked(ev.SDP)
+	case sip.Withdrawn:
+		return call.OfferWithdrawn{Leg: l.id}
 	case sip.HungUp:
 		return call.HungUp{Leg: l.id, Cause: byeCause(ev.Cause)}
 	case sip.Offered:
@@ -248,13 +252,9 @@ func (l *Leg) reofferRefused(status int) call.Event {
 	return call.OfferRefused{Leg: l.id, Status: status}
 }
 
-// offered reads a re-INVITE's offer; what cannot be read is refused here, and the session goes on as it was.
+// offered reads an offer of the peer's; what cannot be read is refused here, and the session goes on as it was.
 func (l *Leg) offered(body []byte) call.Event {
-	switch {
-	case l.followed:
-		l.dialog.RefuseOffer(491, phrase(491)) // the other leg does not follow the last change yet
-		return nil
-	case len(body) == 0:
+	if len(body) == 0 {
 		l.restate()
 		return nil
 	}
