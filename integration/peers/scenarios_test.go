@@ -55,9 +55,16 @@ Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 To: <sip:{{.Dialled}}@[remote_ip]>
 CSeq: [cseq] INVITE
 {{if .Sign}}[authentication username={{.User}} password={{.Password}}]
-{{end}}{{template "request" .}}{{template "sdp" .}}
+{{end}}{{.Extra}}{{template "request" .}}{{if .Late}}Content-Length: 0
+{{else}}{{template "sdp" .}}{{end}}
 ]]></send>
 <recv response="100" optional="true"/>
+{{end}}
+
+{{define "signedInvite"}}{{template "sendInvite" .}}
+<recv response="401" auth="true"/>
+{{template "ackRefusal" .}}
+{{template "sendInvite" .Signed}}
 {{end}}
 
 {{define "ackRefusal"}}<send><![CDATA[
@@ -80,13 +87,27 @@ CSeq: [cseq] ACK
 ]]></send>
 {{end}}
 
-{{define "call"}}{{template "sendInvite" .}}
-<recv response="401" auth="true"/>
-{{template "ackRefusal" .}}
-{{template "sendInvite" .Signed}}
+{{define "call"}}{{template "signedInvite" .}}
 <recv response="180"/>
 <recv response="200" rrs="true"/>
 {{template "ack" .}}
+{{end}}
+
+{{define "play"}}<nop><action><exec play_pcap_audio="/usr/share/sip-tester/g711a.pcap"/></action></nop>
+<pause milliseconds="2000"/>
+{{end}}
+
+{{define "ok"}}<send><![CDATA[
+
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
 {{end}}
 
 {{define "hangUp"}}<send retrans="500"><![CDATA[
@@ -112,10 +133,7 @@ const registerScenario = `<scenario name="register">
 
 // callRefusedScenario calls and is refused with Code once it showed its credentials.
 const callRefusedScenario = `<scenario name="refused">
-{{template "sendInvite" .}}
-<recv response="401" auth="true"/>
-{{template "ackRefusal" .}}
-{{template "sendInvite" .Signed}}
+{{template "signedInvite" .}}
 <recv response="{{.Code}}"/>
 {{template "ackRefusal" .}}
 </scenario>
@@ -124,8 +142,7 @@ const callRefusedScenario = `<scenario name="refused">
 // playScenario calls and plays two seconds of a recording.
 const playScenario = `<scenario name="play">
 {{template "call" .}}
-<nop><action><exec play_pcap_audio="/usr/share/sip-tester/g711a.pcap"/></action></nop>
-<pause milliseconds="2000"/>
+{{template "play" .}}
 {{template "hangUp" .}}
 </scenario>
 `
@@ -193,17 +210,7 @@ SIP/2.0 200 OK
 ]]></send>
 <recv request="ACK"/>
 <recv request="BYE"/>
-<send><![CDATA[
-
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
+{{template "ok" .}}
 </scenario>
 `
 

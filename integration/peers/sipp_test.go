@@ -27,7 +27,9 @@ type scenario struct {
 	Dialled  string
 	Code     int // with which to refuse
 	Reason   string
-	Sign     bool // the credentials go with it
+	Extra    string // headers of the INVITE, each with its line end
+	Late     bool   // the INVITE leaves the offer to the switch
+	Sign     bool   // the credentials go with it
 }
 
 // Signed is the same with credentials.
