@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"time"
 
 	"strowger/cloud/internal/store"
@@ -131,6 +132,28 @@ func (s *Snapshot) HomeOf(device string) string {
 
 // Devices is how many devices there are.
 func (s *Snapshot) Devices() int { return s.devices.len }
+
+// LivesAt says whether a party is one of the phones at some nodes: all of its device, user and number that the registry
+// knows are. known is false if it knows none.
+func (s *Snapshot) LivesAt(p designation.Party, nodes ...string) (lives, known bool) {
+	lives = true
+	check := func(at bool) { lives, known = lives && at, true }
+	if d, ok := s.devices[p.Device]; ok {
+		check(slices.Contains(nodes, d.Switch))
+	}
+	if u, ok := s.users[p.User]; ok {
+		check(u.livesAt(nodes))
+	}
+	if n, ok := s.dial[p.Number]; ok {
+		check(s.users[n.User].livesAt(nodes))
+	}
+	return lives && known, known
+}
+
+func (u *user) livesAt(nodes []string) bool {
+	return slices.Contains(nodes, u.home()) ||
+		slices.ContainsFunc(u.phones, func(d *rest.Device) bool { return slices.Contains(nodes, d.Switch) })
+}
 
 // Ring is how long a call rings before it is no answer.
 func (s *Snapshot) Ring() time.Duration {

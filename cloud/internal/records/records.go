@@ -113,17 +113,29 @@ func (r *Records) sift(ctx context.Context, org, node string, q fabric.Ledger) (
 		}
 		if why == "" {
 			v, known := party[e.Call]
+			var err error
 			if !known {
-				var err error
 				if v, err = r.judge(ctx, org, node, e.Call); err != nil {
 					return b, err
 				}
 			}
-			if v.stranger && r.isEarly(e) {
-				return b, nil
-			}
+			stranger := v.stranger
 			if why = v.why; why == "" {
+				why, err = r.falseCaller(org, node, v.nodes, e)
+				stranger = why != ""
+			}
+			if err != nil || stranger && r.isEarly(e) {
+				return b, err
+			}
+			if why == "" {
 				why = v.take(e)
+			}
+			if why == "" && v.claim {
+				v.claim = false
+				err = r.cfg.Store.ClaimCall(ctx, org, e.Call, node)
+			}
+			if err != nil {
+				return b, err
 			}
 			party[e.Call] = v
 		}
@@ -164,9 +176,11 @@ func faults(e ledger.Event, seq uint64) (raw []byte, why string) {
 
 // verdict says whether a node may report events of a call.
 type verdict struct {
-	why      string // "": it may
-	stranger bool   // it is no party, as far as is known now
-	used     int    // events that the call has
+	why      string   // "": it may
+	stranger bool     // it is no party, as far as is known now
+	claim    bool     // it becomes one by its first good event
+	nodes    []string // the parties so far
+	used     int      // events that the call has
 }
 
 // take finds room for an event, or says why there is none.
@@ -189,7 +203,7 @@ func (r *Records) judge(ctx context.Context, org, node, call string) (verdict, e
 	if err != nil {
 		return verdict{}, err
 	}
-	v := verdict{used: used}
+	v := verdict{used: used, nodes: nodes}
 	if slices.Contains(nodes, node) {
 		return v, nil
 	}
@@ -202,7 +216,30 @@ func (r *Records) judge(ctx context.Context, org, node, call string) (verdict, e
 			return verdict{why: fmt.Sprintf("node %s is no party of call %s", node, call), stranger: true}, nil
 		}
 	}
-	return v, r.cfg.Store.ClaimCall(ctx, org, call, node)
+	v.claim = true
+	return v, nil
+}
+
+// falseCaller says what is wrong with the caller that an event names, "" if nothing: a switch speaks for its own phones, or
+// repeats what the caller's switch, a party as well, may say. Of a call that came without the cloud it may be the first to
+// report; then it is the anchor, and one of its own phones is called.
+func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event) (why string, err error) {
+	if e.From == nil || e.Kind == ledger.Refused { // that makes no record, and names whom the anchor refused
+		return "", nil
+	}
+	s, err := r.cfg.Snapshot(org)
+	if err != nil {
+		return "", err
+	}
+	if lives, known := s.LivesAt(*e.From, append([]string{node}, parties...)...); lives || !known {
+		return "", nil
+	}
+	if e.Kind == ledger.Admitted && e.Anchor == node && e.To != nil {
+		if lives, _ := s.LivesAt(*e.To, node); lives {
+			return "", nil
+		}
+	}
+	return fmt.Sprintf("node %s names the caller %s %s of another switch", node, e.From.Number, e.From.Device), nil
 }
 
 // invited says whether what a party reported names the node: an admission as anchor, or a caller whose home it is. A call

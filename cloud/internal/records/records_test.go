@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is records over a store, with the phone dv_alice homed on sw_x, and the clock at t0.
+// bench is records over a store, with the phones dv_alice of sw_x and dv_bob of sw_y, and the clock at t0.
 type bench struct {
 	*Records
 	t       *testing.T
@@ -49,8 +49,12 @@ func newBench(t *testing.T) *bench {
 	g := store.Registry{
 		Sites:    []rest.Site{{Meta: rest.Meta{ID: "st_20"}}},
 		Switches: []rest.Switch{{Meta: rest.Meta{ID: x}, Site: "st_20"}, {Meta: rest.Meta{ID: y}, Site: "st_20"}},
-		Users:    []rest.User{{Meta: rest.Meta{ID: "us_alice"}}},
-		Devices:  []rest.Device{{Meta: rest.Meta{ID: "dv_alice"}, User: "us_alice", Kind: designation.DeskPhone, Switch: x}},
+		Users:    []rest.User{{Meta: rest.Meta{ID: "us_alice"}}, {Meta: rest.Meta{ID: "us_bob"}}},
+		Numbers:  []rest.Number{{Meta: rest.Meta{ID: "nm_alice"}, Dial: alice.Number, User: "us_alice"}, {Meta: rest.Meta{ID: "nm_bob"}, Dial: bob.Number, User: "us_bob"}},
+		Devices: []rest.Device{
+			{Meta: rest.Meta{ID: "dv_alice"}, User: "us_alice", Kind: designation.DeskPhone, Switch: x, Enabled: true},
+			{Meta: rest.Meta{ID: "dv_bob"}, User: "us_bob", Kind: designation.DeskPhone, Switch: y, Enabled: true},
+		},
 	}
 	b.Records = New(Config{
 		Store: s, Snapshot: func(string) (*directory.Snapshot, error) { return directory.NewSnapshot(g), nil },
@@ -155,8 +159,8 @@ func TestOnlyPartiesReport(t *testing.T) {
 	b.deliver(x, 1, 4, events(call, ofX()[:4]))
 	// The event is young: its admission may be on its way. Later it is put aside, and what is behind it goes on.
 	own := ident.New(ident.Call)
-	forged := append(events(own, ofY()[:1]), events(call, ofY()[5:])...)
-	forged = append(forged, events(own, ofY()[1:2])...)
+	forged := append(events(own, ofY()[1:2]), events(call, ofY()[5:])...)
+	forged = append(forged, events(own, ofY()[2:3])...)
 	b.now = time.UnixMicro(t0 + 5020*ms)
 	if r := b.deliver("sw_z", 1, 1, forged); r.RetryAfter == 0 {
 		t.Error("no time to try again")
@@ -207,6 +211,71 @@ func TestCallThatTheAnchorRefusedWithoutTheCloud(t *testing.T) {
 	b.deliver(x, 1, uint64(len(ofX())), events(call, ofX()))
 	if bad := b.bad(x); len(bad) != 0 {
 		t.Errorf("bad events of the caller's switch: %q", bad)
+	}
+}
+
+// A switch speaks for its own phones: it cannot make a record in which another switch's phone calls.
+func TestForeignCallersArePutAside(t *testing.T) {
+	carol := designation.Party{User: "us_carol", Device: "dv_carol", Number: "401001"} // nobody knows her any more
+	for name, c := range map[string]struct {
+		node     string
+		announce []string
+		event    ledger.Event
+		bad      bool
+	}{
+		"attempt of another's phone":           {y, nil, attempt(0), true},
+		"of one's own":                         {x, nil, attempt(0), false},
+		"own phone, another's number":          {y, nil, called(attempt(0), designation.Party{Device: "dv_bob", Number: alice.Number}), true},
+		"own phone, another's user":            {y, nil, called(attempt(0), designation.Party{Device: "dv_bob", User: alice.User}), true},
+		"no phone, another's number":           {y, nil, called(attempt(0), designation.Party{Number: alice.Number}), true},
+		"announced, between others":            {y, []string{y, "sw_z"}, attempt(0), true},
+		"announced, of the other party":        {y, []string{x, y}, attempt(0), false},
+		"anchor whose phone is called":         {y, nil, admitted(8), false},
+		"anchor, but the callee is not its":    {"sw_z", nil, anchoredBy(admitted(8), "sw_z"), true},
+		"not the anchor":                       {"sw_z", nil, admitted(8), true},
+		"a phone that was removed since":       {x, nil, called(attempt(0), carol), false},
+		"one who was refused, and so no party": {y, nil, ev(9, ledger.Refused, func(e *ledger.Event) { e.From = &alice }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.now = b.now.Add(time.Hour)
+			call := ident.New(ident.Call)
+			if c.announce != nil {
+				b.admit(call, c.announce...)
+			}
+			b.deliver(c.node, 1, 1, events(call, journal(c.node, c.event)))
+			if bad := b.bad(c.node); (len(bad) > 0) != c.bad || c.bad && !strings.Contains(bad[0], "names the caller") {
+				t.Errorf("put aside: %q, want %t", bad, c.bad)
+			}
+			if _, err := b.Get(t.Context(), "org_1", call); (err != nil) != c.bad {
+				t.Errorf("record: %v", err)
+			}
+			if c.bad && c.announce == nil { // nor did it take the call from those whose it is
+				b.deliver(x, 1, uint64(len(ofX())), events(call, ofX()))
+				if bad := b.bad(x); len(bad) > 0 {
+					t.Errorf("the caller's switch is put aside: %q", bad)
+				}
+			}
+		})
+	}
+}
+
+func called(e ledger.Event, by designation.Party) ledger.Event {
+	e.From = &by
+	return e
+}
+
+func anchoredBy(e ledger.Event, node string) ledger.Event {
+	e.Anchor = node
+	return e
+}
+
+// What is young may be true: the word of the caller's switch may be on its way.
+func TestForeignCallersAreTriedAgain(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	if r := b.deliver(y, 1, 0, events(call, journal(y, attempt(0)))); r.RetryAfter == 0 {
+		t.Error("no time to try again")
 	}
 }
 
