@@ -58,7 +58,7 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		return err
 	}
 	if cfg.sqlite() {
-		folder, err := datafolder.Open(cfg.Data)
+		folder, err := datafolder.Open(cfg.Data, "cloud")
 		if err != nil {
 			return err
 		}

@@ -155,7 +155,6 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 // fabricStatus hears when the cloud comes and goes.
 func (n *node) fabricStatus(s fabric.Status) {
 	if s.Connected {
-		n.log.Info("connected to the cloud")
 		n.leases.connected()
 		n.spool.Retry()
 		n.copy.Refresh()
@@ -221,7 +220,7 @@ const leaseRetry = 2 * time.Second
 
 // lease says that this switch is alive, at once when something changed, until ctx ends.
 func (n *node) lease(ctx context.Context) error {
-	since, told := n.now(), false
+	since, failures := n.now(), 0
 	for !n.stopping.Load() {
 		wait := fabric.LeaseInterval
 		devices, changed := n.leases.take()
@@ -230,7 +229,7 @@ func (n *node) lease(ctx context.Context) error {
 			if changed {
 				n.leases.putBack()
 			}
-			n.leaseFailed(ctx, err, &told)
+			n.leaseFailed(ctx, err, &failures)
 		}
 		if changed && !sleep(ctx, leasePause, nil) || !sleep(ctx, wait, n.leases.wake) {
 			return nil
@@ -256,15 +255,15 @@ func (n *node) leave(ctx context.Context) {
 	}
 }
 
-// leaseFailed tells why the cloud does not hear from this switch: once while it was never reached since the start, which
-// no change of the connection tells, and always when it refuses.
-func (n *node) leaseFailed(ctx context.Context, err error, told *bool) {
+// leaseFailed tells why the cloud does not hear from this switch: once when it is still not reached soon after the start,
+// which no change of the connection tells, and always when it refuses.
+func (n *node) leaseFailed(ctx context.Context, err error, failures *int) {
+	*failures++
 	switch away := errs.CodeOf(err) == errs.CloudAway; {
 	case ctx.Err() != nil || n.stopping.Load():
 	case !away:
 		n.log.Warn("the cloud refused the lease", "error", err)
-	case !*told:
-		*told = true
+	case *failures == 2:
 		n.log.Warn("the cloud cannot be reached, or refuses this switch; tried again for ever", "error", n.fabric.Status().Reason)
 	}
 }

@@ -67,7 +67,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot)}
-	folder, err := datafolder.Open(n.Data)
+	folder, err := datafolder.Open(n.Data, "switch")
 	if err != nil {
 		return err
 	}

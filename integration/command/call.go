@@ -94,7 +94,7 @@ func callColumns() []column[rest.Call] {
 		{head: "ended at", detail: true, cell: func(v rest.Call) string { return clock(v.EndedAt) }},
 		{head: "seconds", cell: func(v rest.Call) string { return strconv.FormatFloat(v.Seconds, 'f', 1, 64) }},
 		{head: "codec", detail: true, cell: func(v rest.Call) string { return v.Codec }},
-		{head: "without cloud", detail: true, cell: func(v rest.Call) string {
+		{head: "without cloud", cell: func(v rest.Call) string {
 			if v.Offline {
 				return "yes"
 			}

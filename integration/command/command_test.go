@@ -146,8 +146,23 @@ func TestCallsAndDoctor(t *testing.T) {
 	s.golden("calls", s.transcript("call list", "call list --number 201002 --since 1h --state ended", "call list --until 24h", "doctor", "device list")+
 		strings.ReplaceAll(s.transcript("call show "+call), call, "ca_ID"))
 	s.ok("switch", "revoke", "berlin")
-	if out, _, code := s.run("doctor"); code != config.Failed || !strings.Contains(out, "there is none") {
-		t.Errorf("after the revocation the doctor said %d\n%s", code, out)
+	out, _, code := s.run("doctor")
+	for _, want := range []string{"switch berlin: is revoked, and 2 phones belong to it", "site Berlin: has no switch"} {
+		if code != config.Failed || !strings.Contains(out, want) {
+			t.Errorf("after the revocation the doctor said %d\n%s", code, out)
+		}
+	}
+}
+
+// TestSilentSwitch is what the doctor finds of a switch that the cloud still counts as live.
+func TestSilentSwitch(t *testing.T) {
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	for ago, ok := range map[time.Duration]bool{0: true, 20 * time.Second: true, 40 * time.Second: false} {
+		seen := now.Add(-ago)
+		f := switchFinding(rest.Switch{State: "enrolled", Live: true, SeenAt: &seen}, count{}, now)
+		if f.OK != ok || !ok && !strings.Contains(f.Found, "last heard of 40s ago") {
+			t.Errorf("%s silent: %+v", ago, f)
+		}
 	}
 }
 

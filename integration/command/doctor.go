@@ -15,6 +15,7 @@ import (
 
 // What the doctor finds worth a word.
 const (
+	silence = 25 * time.Second    // of a switch, which reports every 20 s; the cloud counts it as live for 50 s
 	skew    = 5 * time.Second     // between two clocks; session keys allow 30 s
 	renewal = 14 * 24 * time.Hour // certificates are renewed at 30 days left: less means that it does not work
 )
@@ -73,7 +74,8 @@ func (e *env) examine() []finding {
 		return append(all, finding{Check: "cloud", Found: err.Error(),
 			Advice: "is it running, and does the address lead to it? For the one of this machine: strowger up"})
 	}
-	all = append(all, finding{Check: "cloud", OK: true, Found: cloud}, clockFinding(e.now().Sub(date)))
+	apart := e.now().Sub(date)
+	all = append(all, finding{Check: "cloud", OK: true, Found: cloud}, clockFinding(apart))
 	if err = e.connect(); err == nil {
 		_, err = e.client.Organizations().Page(e.ctx, nil, 1, "")
 	}
@@ -81,7 +83,7 @@ func (e *env) examine() []finding {
 		return append(all, finding{Check: "API key", Found: err.Error(), Advice: "log in with a key that works: strowger login URL KEY"})
 	}
 	all = append(all, finding{Check: "API key", OK: true, Found: "works"})
-	return append(all, e.examineSwitches()...)
+	return append(all, e.examineSwitches(e.now().Add(-apart))...)
 }
 
 // ping asks the cloud for something that needs no key, and for its clock.
@@ -122,19 +124,32 @@ func clockFinding(apart time.Duration) finding {
 	return f
 }
 
-// examineSwitches checks every switch that was not revoked.
-func (e *env) examineSwitches() []finding {
+// examineSwitches checks every switch that was not revoked, and that every site and every phone has one.
+func (e *env) examineSwitches(now time.Time) []finding {
 	phones, err := e.phones()
 	if err != nil {
 		return []finding{{Check: "switches", Found: err.Error(), Advice: "with several organizations, name one: --organization ORG"}}
 	}
 	var all []finding
+	serves := map[string]bool{} // sites with a switch that was not revoked
 	for sw, err := range e.client.Switches().All(e.ctx, nil) {
-		if err != nil {
+		switch {
+		case err != nil:
 			return append(all, finding{Check: "switches", Found: err.Error()})
+		case sw.State != "revoked":
+			serves[sw.Site] = true
+			all = append(all, switchFinding(sw, phones[sw.ID], now))
+		case phones[sw.ID].all > 0:
+			all = append(all, finding{Check: "switch " + sw.Name, Found: fmt.Sprintf("is revoked, and %d phones belong to it", phones[sw.ID].all),
+				Advice: "give them another: strowger device set PHONE --switch SWITCH"})
 		}
-		if sw.State != "revoked" {
-			all = append(all, switchFinding(sw, phones[sw.ID], e.now()))
+	}
+	for site, err := range e.client.Sites().All(e.ctx, nil) {
+		if err != nil {
+			return append(all, finding{Check: "sites", Found: err.Error()})
+		}
+		if !serves[site.ID] {
+			all = append(all, finding{Check: "site " + site.Name, Found: "has no switch", Advice: "strowger switch add NAME --site " + site.Code})
 		}
 	}
 	if all == nil {
@@ -174,6 +189,9 @@ func switchFinding(sw rest.Switch, phones count, now time.Time) finding {
 	case !sw.Live:
 		f.Found = "was last heard of at " + clock(sw.SeenAt)
 		f.Advice = "look at its log and its network: it must reach the cloud's fabric port (4222/tcp)"
+	case sw.SeenAt != nil && now.Sub(*sw.SeenAt) > silence:
+		f.Found = "was last heard of " + now.Sub(*sw.SeenAt).Round(time.Second).String() + " ago, and reports every 20 s"
+		f.Advice = "look whether it runs, and at its network: calls to it fail"
 	case sw.NotAfter != nil && sw.NotAfter.Sub(now) < renewal:
 		f.Found = "has a certificate until " + clock(sw.NotAfter) + ", and renewal does not work"
 		f.Advice = "look at its log for \"renew\""

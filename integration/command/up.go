@@ -35,7 +35,9 @@ type reached struct {
 	SIPS   netip.AddrPort `json:"sips"`
 	Link   netip.AddrPort `json:"link"`
 	Data   string         `json:"data"`
-	APIKey string         `json:"api_key,omitempty"` // at first start
+	// Metrics is where the cloud and the switch serve /metrics.
+	Metrics []string `json:"metrics"`
+	APIKey  string   `json:"api_key,omitempty"` // at first start
 }
 
 // Run runs every role for one office until it is told to stop.
@@ -102,13 +104,14 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
+			Metrics: []string{s.Cloud.Metrics, o.Metrics},
 		})
 	}
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)
 	}
-	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  API            %s\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.API, e.Data)
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.API, s.Cloud.Metrics, o.Metrics, e.Data)
 	if s.Cloud.APIKey != "" {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", s.Cloud.APIKey, e.Data)
 	} else {

@@ -59,6 +59,14 @@ func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, t
 
 func (p *ports) udp(what string, wanted ...int) string { return p.choose(what, udpFree, wanted) }
 
+// metrics is an address on loopback, of a stack with usual ports.
+func (p *ports) metrics(what string, wanted int) string {
+	if !p.usual || p.err != nil {
+		return ""
+	}
+	return "127.0.0.1" + p.tcp(what, wanted)
+}
+
 // both is a port that is free for UDP and TCP.
 func (p *ports) both(what string, wanted ...int) string {
 	return p.choose(what, func(port int) error { return errors.Join(udpFree(port), tcpFree(port)) }, wanted)

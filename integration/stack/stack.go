@@ -140,7 +140,7 @@ func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
 		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey, NATS: s.cfg.NATS, Public: s.cfg.Public,
-		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: "",
+		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: ports.metrics("metrics of the cloud", 9464),
 		Logger: s.cfg.Logger.With("role", "cloud"),
 	}
 	if s.cfg.Host != "" {
@@ -189,7 +189,7 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Digest: s.cfg.Digest,
 		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443),
-		RTP: "0", Metrics: "", Logger: s.cfg.Logger.With("role", "switch"),
+		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
 	}
 	if s.cfg.UsualPorts {
 		cfg.RTP = "20000-29999"

@@ -4,8 +4,10 @@ package datafolder
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,9 +27,9 @@ func (f *Folder) Touch() error {
 	return os.Chtimes(f.lock.Name(), now, now)
 }
 
-// Open makes the folder if there is none, and takes it for this process: two processes on one folder would number their
-// ledgers alike. The lock goes with the process, however it ends.
-func Open(dir string) (*Folder, error) {
+// Open makes the folder of a role if there is none, and takes it for this process: two processes on one folder would number
+// their ledgers alike. The lock goes with the process, however it ends. A folder that another role has used is refused.
+func Open(dir, role string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -46,7 +48,27 @@ func Open(dir string) (*Folder, error) {
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("lock the data folder %s: %w", dir, err), f.Close())
 	}
+	if err := claim(f, dir, role); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return &Folder{f, last}, nil
+}
+
+// claim finds the role in the lock file, or writes it.
+func claim(f *os.File, dir, role string) error {
+	b, err := io.ReadAll(f)
+	switch of := strings.TrimSpace(string(b)); {
+	case err != nil:
+		return fmt.Errorf("data folder: %w", err)
+	case of == role:
+		return nil
+	case of != "":
+		return fmt.Errorf("the data folder %s is that of a %s, this is a %s: name another with --data (STROWGER_DATA means the folder of every role)", dir, of, role)
+	}
+	if _, err := f.WriteAt([]byte(role+"\n"), 0); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
 }
 
 // Close gives the folder up.

@@ -12,17 +12,17 @@ import (
 
 func TestOneProcessAtATime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	f, err := datafolder.Open(dir)
+	f, err := datafolder.Open(dir, "switch")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := datafolder.Open(dir); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := datafolder.Open(dir, "switch"); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("opened twice, or without saying which folder: %v", err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := datafolder.Open(dir)
+	again, err := datafolder.Open(dir, "switch")
 	if err != nil {
 		t.Fatalf("after it was given up: %v", err)
 	}
@@ -34,5 +34,23 @@ func TestOneProcessAtATime(t *testing.T) {
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Fatalf("folder is %v, want it private: %v", info.Mode(), err)
+	}
+}
+
+// Roles that are given one folder by mistake would find each other's lock and file names, but not their data.
+func TestFolderOfAnotherRole(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 { // the second time it is known
+		f, err := datafolder.Open(dir, "cloud")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := datafolder.Open(dir, "switch")
+	if err == nil || !strings.Contains(err.Error(), dir+" is that of a cloud, this is a switch") {
+		t.Errorf("opened with %v", err)
 	}
 }

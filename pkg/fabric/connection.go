@@ -84,7 +84,7 @@ func (c *Client) disconnected(conn *nats.Conn, err error) {
 		c.tries.Store(0) // it held: come back soon
 	}
 	c.clock.doubt()
-	if !conn.IsClosed() {
+	if c.cfg.OnStatus == nil && !conn.IsClosed() { // else who is told tells it
 		c.log.Warn("disconnected from the cloud", "error", err)
 	}
 	c.tell(Status{Reason: reason})

@@ -55,31 +55,31 @@ func numbers(s *Store) *Table[rest.Number] {
 // checkDial sets v.Dial and refuses it if another number is dialled the same.
 func checkDial(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
 	v.Dial = v.Digits
+	var site string // its name
 	if v.Site != "" {
 		var code string
-		if err := tx.QueryRowContext(ctx, `SELECT code FROM sites WHERE id = $1`, v.Site).Scan(&code); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT code, name FROM sites WHERE id = $1`, v.Site).Scan(&code, &site); err != nil {
 			return fmt.Errorf("read code of site %s: %w", v.Site, err)
 		}
 		v.Dial = code + v.Digits
 	}
-	var id, digits, site string
-	err := tx.QueryRowContext(ctx, `SELECT id, digits, COALESCE(site, '') FROM numbers WHERE org = $1 AND dial = $2 AND id <> $3 LIMIT 1`,
-		v.Organization, v.Dial, v.ID).Scan(&id, &digits, &site)
+	var digits, otherSite, user string
+	err := tx.QueryRowContext(ctx, `SELECT n.digits, COALESCE(s.name, ''), u.name FROM numbers n JOIN users u ON u.id = n.user_id
+		LEFT JOIN sites s ON s.id = n.site WHERE n.org = $1 AND n.dial = $2 AND n.id <> $3 LIMIT 1`,
+		v.Organization, v.Dial, v.ID).Scan(&digits, &otherSite, &user)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	case err != nil:
 		return fmt.Errorf("look for number %s: %w", v.Dial, err)
-	case site == v.Site && site == "":
-		return errs.New(errs.Conflict, "number %s is taken (%s)", v.Digits, id)
-	case site == v.Site:
-		return errs.New(errs.Conflict, "extension %s is taken in site %s (%s)", v.Digits, site, id)
+	case otherSite == site && digits == v.Digits:
+		return errs.New(errs.Conflict, "%s is taken by user %s", described(digits, site), user)
 	}
-	return ambiguous(v.Dial, v.Digits, v.Site, digits, site, id)
+	return ambiguous(v.Dial, described(v.Digits, site), described(digits, otherSite), user)
 }
 
-func ambiguous(dial, digits, site, otherDigits, otherSite, other string) error {
-	return errs.New(errs.Conflict, "%s would be ambiguous: it is both %s and %s (%s)", dial, described(digits, site), described(otherDigits, otherSite), other)
+func ambiguous(dial, number, other, user string) error {
+	return errs.New(errs.Conflict, "%s would be ambiguous: it is both %s and %s, which user %s has", dial, number, other, user)
 }
 
 func described(digits, site string) string {
@@ -91,17 +91,18 @@ func described(digits, site string) string {
 
 // checkRenumbering refuses a site code that makes an extension of the site ambiguous with a number outside it.
 func checkRenumbering(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
-	var digits, otherDigits, otherSite, other string
-	err := tx.QueryRowContext(ctx, `SELECT n.digits, o.digits, COALESCE(o.site, ''), o.id
+	var digits, otherDigits, otherSite, user string
+	err := tx.QueryRowContext(ctx, `SELECT n.digits, o.digits, COALESCE(s.name, ''), u.name
 		FROM numbers n JOIN numbers o ON o.org = n.org AND o.dial = CAST($1 AS TEXT) || n.digits AND COALESCE(o.site, '') <> $2
-		WHERE n.site = $2 LIMIT 1`, v.Code, v.ID).Scan(&digits, &otherDigits, &otherSite, &other)
+		JOIN users u ON u.id = o.user_id LEFT JOIN sites s ON s.id = o.site
+		WHERE n.site = $2 LIMIT 1`, v.Code, v.ID).Scan(&digits, &otherDigits, &otherSite, &user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("check numbers of site %s: %w", v.ID, err)
 	}
-	return ambiguous(v.Code+digits, digits, v.ID, otherDigits, otherSite, other)
+	return ambiguous(v.Code+digits, described(digits, v.Name), described(otherDigits, otherSite), user)
 }
 
 // renumber gives the numbers of a site the site's code.

@@ -108,11 +108,11 @@ func TestWhatOnlyOneMayHave(t *testing.T) {
 		d := o.devices[0]
 		refused(t, s.Devices.Create(ctx, org, &d), errs.Conflict, "username phone20 is taken by device Desk 20")
 		n := o.numbers[0]
-		refused(t, s.Numbers.Create(ctx, org, &n), errs.Conflict, "extension 1001", o.numbers[0].ID)
+		refused(t, s.Numbers.Create(ctx, org, &n), errs.Conflict, "extension 1001 of site Site 20 is taken by user User 20")
 		system := rest.Number{Digits: "555", User: o.users[0].ID}
 		must(t, s.Numbers.Create(ctx, org, &system))
 		again := rest.Number{Digits: "555", User: o.users[1].ID}
-		refused(t, s.Numbers.Create(ctx, org, &again), errs.Conflict, "number 555 is taken", system.ID)
+		refused(t, s.Numbers.Create(ctx, org, &again), errs.Conflict, "system number 555 is taken by user ")
 
 		other := rest.Organization{Name: "Other", Enabled: true}
 		must(t, s.Organizations.Create(ctx, "", &other))
@@ -125,7 +125,7 @@ func TestAmbiguousNumbersAreRefused(t *testing.T) {
 		o := newOffice(ctx, t, s)
 		org := o.org.ID
 		refused(t, s.Numbers.Create(ctx, org, &rest.Number{Digits: "201001", User: o.users[0].ID}),
-			errs.Conflict, "201001 would be ambiguous", "system number 201001", "extension 1001 of site "+o.sites[0].ID)
+			errs.Conflict, "201001 would be ambiguous", "system number 201001", "extension 1001 of site Site 20, which user ")
 		two := rest.Site{Name: "Two", Code: "2"}
 		must(t, s.Sites.Create(ctx, org, &two))
 		refused(t, s.Numbers.Create(ctx, org, &rest.Number{Site: two.ID, Digits: "01001", User: o.users[0].ID}), errs.Conflict, "ambiguous")
