@@ -138,21 +138,20 @@ func (s *Snapshot) Devices() int { return s.devices.len }
 func (s *Snapshot) LivesAt(p designation.Party, nodes ...string) (lives, known bool) {
 	lives = true
 	check := func(at bool) { lives, known = lives && at, true }
-	if d, ok := s.devices[p.Device]; ok {
-		check(slices.Contains(nodes, d.Switch))
+	if u := s.devices.get(p.Device); u != nil {
+		check(slices.Contains(nodes, u.device(p.Device).switchID))
 	}
-	if u, ok := s.users[p.User]; ok {
-		check(u.livesAt(nodes))
-	}
-	if n, ok := s.dial[p.Number]; ok {
-		check(s.users[n.User].livesAt(nodes))
+	for _, u := range []*user{s.users.get(p.User), s.numbers.get(p.Number)} {
+		if u != nil {
+			check(u.livesAt(nodes))
+		}
 	}
 	return lives && known, known
 }
 
 func (u *user) livesAt(nodes []string) bool {
 	return slices.Contains(nodes, u.home()) ||
-		slices.ContainsFunc(u.phones, func(d *rest.Device) bool { return slices.Contains(nodes, d.Switch) })
+		slices.ContainsFunc(u.devices, func(d device) bool { return slices.Contains(nodes, d.switchID) })
 }
 
 // Ring is how long a call rings before it is no answer.
