@@ -50,7 +50,7 @@ func (e *Endpoint) transact(req *Request, tell func(*Response, error)) (*txn, er
 	e.address(req)
 	peer, bytes := peerTo(req), encode(req)
 	t := &txn{
-		endpoint: e, slot: slot{branch: branch(req), method: req.Method}, peer: peer, bytes: bytes, request: req, tell: tell,
+		endpoint: e, slot: slot{name: branch(req), method: req.Method}, peer: peer, bytes: bytes, request: req, tell: tell,
 		machine: machine{client: true, invite: req.IsInvite(), reliable: peer.reliable()},
 	}
 	t.machine.begin(time.Now())

@@ -87,7 +87,7 @@ func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, acce
 func (e *Endpoint) carry(s *Stream) {
 	var wg sync.WaitGroup
 	wg.Go(s.write)
-	s.read(func(b []byte) { e.received(b, s.peer) })
+	s.read(func(b []byte, framing fault) { e.received(b, s.peer, framing) })
 	wg.Wait()
 	// RFC 3261, 17.1.4: its transactions are over. What begins now finds that it is closed.
 	e.transactions.lose(s.peer, fmt.Errorf("%w: %w", errNoDial, s.err), (*machine).open)

@@ -36,9 +36,12 @@ func (e *Endpoint) datagram(b []byte, from Peer) {
 	n, err := frame(b, false)
 	if r := (refusal{}); errors.As(err, &r) {
 		e.tally.add(r.drop)
+		if r.drop == dropLength {
+			e.received(b, from, badLength)
+		}
 		return
 	}
-	e.received(b[:n], from)
+	e.received(b[:n], from, "")
 }
 
 // sendTries is how many errors of earlier datagrams a send passes over.

@@ -157,7 +157,7 @@ func (d *Dialog) SetSessionID(local string) {
 // hears 100 only now: an INVITE that is refused before gets no state, and so no provisional response (RFC 3261, 8.2.7).
 func (d *Dialog) SetOwner(o Owner) {
 	d.owner = o
-	_ = d.in.tx.respond(sip.NewResponseFromRequest(d.request, 100, "Trying", nil)) // lost, it comes with the next copy
+	_ = d.in.tx.respond(newResponse(d.request, 100, "Trying")) // lost, it comes with the next copy
 	close(d.owned)
 }
 
@@ -167,7 +167,7 @@ func (d *Dialog) SetTrace(t Trace) {
 	d.trace = t
 	if !d.uac && d.in != nil {
 		d.told(false, d.request, d.in.at)
-		d.told(true, sip.NewResponseFromRequest(d.request, 100, "Trying", nil), d.in.at)
+		d.told(true, newResponse(d.request, 100, "Trying"), d.in.at)
 	}
 }
 
@@ -283,7 +283,7 @@ func contact(user, host string, port int, p Peer) URI {
 
 // response answers an incoming request of the dialog.
 func (d *Dialog) response(req *Request, code int, reason string, sdp []byte, extra ...Header) *Response {
-	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
+	res := newResponse(req, code, oneLine(reason))
 	if code > 100 && code < 300 && (req.IsInvite() || req.Method == sip.UPDATE) {
 		res.AppendHeader(d.contact()) // RFC 3261, 12.1.1; RFC 3311, 5.2
 		res.AppendHeader(NewHeader("Allow", allow))

@@ -18,19 +18,21 @@ const (
 type drop int
 
 const (
-	dropKeepAlive drop = iota // not an error: RFC 5626, 3.5.1 over UDP
-	dropSize                  // header or message too large
-	dropBytes                 // bare CR or LF, or NUL, in the header
-	dropLength                // Content-Length absent on a stream, malformed, conflicting, or beyond the datagram
-	dropStart                 // not a SIP start line
-	dropStreams               // more connections than the limit
-	dropMailbox               // the owner's mailbox was full
-	dropSlow                  // the peer of a stream did not read what we wrote
-	dropRate                  // more than a source may send that has not shown a password
+	dropKeepAlive  drop = iota // not an error: RFC 5626, 3.5.1 over UDP
+	dropSize                   // header or message too large
+	dropBytes                  // bare CR or LF, or NUL that is not quoted, in the header
+	dropLength                 // Content-Length absent on a stream, malformed, conflicting, or beyond the datagram
+	dropStart                  // not a SIP start line
+	dropStreams                // more connections than the limit
+	dropMailbox                // the owner's mailbox was full
+	dropSlow                   // the peer of a stream did not read what we wrote
+	dropMalformed              // answered with 400
+	dropUnreadable             // not to be answered: an ACK, a response, a request that does not say where it came from
+	dropRate                   // more than a source may send that has not shown a password
 	drops
 )
 
-var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow", "rate"}
+var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow", "malformed", "unreadable", "rate"}
 
 // tally counts drops.
 type tally [drops]atomic.Uint64
@@ -94,11 +96,11 @@ func frame(b []byte, stream bool) (int, error) {
 	return end + 4 + length, nil
 }
 
-// cleanLines says whether every line ends with CRLF and nothing else does, and no byte is NUL.
+// cleanLines says whether every line ends with CRLF and nothing else does, and no byte is NUL but in a quoted-pair.
 func cleanLines(b []byte) bool {
 	for i, c := range b {
 		switch {
-		case c == 0,
+		case c == 0 && (i == 0 || b[i-1] != '\\'), // RFC 3261, 25.1: a quoted-pair may be one
 			c == '\n' && (i == 0 || b[i-1] != '\r'),
 			c == '\r' && (i+1 == len(b) || b[i+1] != '\n'):
 			return false
@@ -107,17 +109,9 @@ func cleanLines(b []byte) bool {
 	return true
 }
 
-// startLine says whether a line begins a SIP message of any version: three parts, one of them the version.
+// startLine says whether a line begins a SIP message of any version, well-formed or not.
 func startLine(l []byte) bool {
-	a, rest, ok := bytes.Cut(l, []byte(" "))
-	if !ok || len(a) == 0 {
-		return false
-	}
-	if bytes.HasPrefix(a, []byte("SIP/")) {
-		return true
-	}
-	uri, version, ok := bytes.Cut(rest, []byte(" "))
-	return ok && len(uri) > 0 && bytes.HasPrefix(version, []byte("SIP/"))
+	return bytes.HasPrefix(l, []byte("SIP/")) || bytes.Contains(l, []byte(" SIP/"))
 }
 
 // contentLength reads the Content-Length headers of a header section; several must agree.

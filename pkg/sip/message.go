@@ -42,21 +42,21 @@ func oneLine(s string) string {
 
 // ParseURI reads a URI.
 func ParseURI(s string) (URI, error) {
-	var u URI
-	if err := sip.ParseUri(s, &u); err != nil {
+	u, err := parseURI(s)
+	if err != nil {
 		return URI{}, fmt.Errorf("uri %q: %w", s, err)
 	}
 	return u, nil
 }
 
-// ParseAddress reads a name-addr or addr-spec (RFC 3261, 20.10) with the header parameters behind it, as in Contact.
+// ParseAddress reads a name-addr or addr-spec (RFC 3261, 20.10) with the header parameters behind it, as in Contact. The
+// names of parameters are in lower case, quoted values have their quotes.
 func ParseAddress(s string) (name string, u URI, params map[string]string, err error) {
-	var p sip.HeaderParams
-	name, err = sip.ParseAddressValue(s, &u, &p)
+	a, err := parseAddress(s)
 	if err != nil {
 		return "", URI{}, nil, fmt.Errorf("address %q: %w", s, err)
 	}
-	return name, u, p.Items(), nil
+	return a.display, a.uri, a.params.Items(), nil
 }
 
 // The transports of a Peer, as in Via.

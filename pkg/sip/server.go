@@ -1,49 +1,40 @@
 package sip
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// prepare completes a request before its transaction sees it, and says whether it may have one.
-func (e *Endpoint) prepare(req *Request, from Peer) bool {
-	via := req.Via()
-	if via == nil || req.CSeq() == nil || req.To() == nil || req.From() == nil || req.CallID() == nil {
-		return false
-	}
-	if host := from.Addr.Addr().String(); via.Host != host || via.Params.Has("rport") {
-		via.Params.Add("received", host) // RFC 3261, 18.2.1; RFC 3581, 4
-	}
-	if (req.IsInvite() || req.IsCancel()) && tag(req.To().Params) == "" {
-		req.To().Params.Add("tag", e.tagOf(req))
-	}
-	return true
-}
-
-// tagOf derives our tag from what an INVITE shares with its copies and its CANCEL, and with nothing else (RFC 3261,
-// 8.2.7, does so for stateless servers): so that they find its dialog.
+// tagOf derives our tag from what a request shares with its copies and its CANCEL, and with nothing else (RFC 3261, 8.2.7,
+// does so for stateless servers): so that they find its dialog.
 func (e *Endpoint) tagOf(req *Request) string {
-	mac := hmac.New(sha256.New, e.secret)
-	_, _ = fmt.Fprintf(mac, "%q %q %d", req.CallID().Value(), tag(req.From().Params), req.CSeq().SeqNo) // a hash takes all
-	return hex.EncodeToString(mac.Sum(nil)[:12])
+	b := make([]byte, 0, 256)
+	b = append(b, e.secret...)
+	b = append(append(b, req.CallID().Value()...), '\n') // which no header has
+	b = append(append(b, tag(req.From().Params)...), '\n')
+	b = strconv.AppendUint(b, uint64(req.CSeq().SeqNo), 10)
+	sum := sha256.Sum256(b) // most of it stays here, so nobody can go on from it
+	return hex.EncodeToString(sum[:12])
 }
 
-// serve takes a new request, with its transaction unless it is an ACK.
-func (e *Endpoint) serve(req *Request, r *txn) {
+// serve takes a new request, with its transaction unless it is an ACK. The To tag of one that begins something is ours.
+func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 	now := time.Now()
 	if code, reason, extra := check(req); code != 0 {
 		e.answer(req, r, code, reason, extra...)
 		return
 	}
-	method := req.CSeq().MethodName
-	d := e.find(req.CallID().Value(), tag(req.To().Params))
+	method := req.Method
+	var d *Dialog
+	if !begins || method == sip.INVITE || method == sip.CANCEL {
+		d = e.find(req.CallID().Value(), tag(req.To().Params))
+	}
 	switch {
 	case method == sip.ACK:
 		if d != nil {
@@ -55,7 +46,7 @@ func (e *Endpoint) serve(req *Request, r *txn) {
 		e.cfg.Handler.Register(req, peerOf(req), func(code int, reason string, headers ...Header) {
 			e.answer(req, r, code, reason, headers...)
 		})
-	case method == sip.INVITE && tag(req.To().Params) == e.tagOf(req):
+	case method == sip.INVITE && begins:
 		e.invited(req, r, d, now)
 	case d == nil:
 		e.answer(req, r, 481, "Call/Transaction Does Not Exist")
@@ -68,8 +59,8 @@ func (e *Endpoint) serve(req *Request, r *txn) {
 // check refuses what is malformed or not understood (RFC 3261, 8.2); code 0 is good. An ACK is never answered.
 func check(req *Request) (code int, reason string, extra []Header) {
 	cseq := req.CSeq()
-	if req.From() == nil || req.To() == nil || req.CallID() == nil || tag(req.From().Params) == "" {
-		return 400, "Missing From, To, Call-ID Or Tag", nil
+	if tag(req.From().Params) == "" {
+		return 400, "Missing From Tag", nil
 	}
 	if cseq.MethodName != req.Method {
 		return 400, "CSeq Does Not Match Method", nil
@@ -96,10 +87,26 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	if tooBrief(req) {
 		return brief()
 	}
+	if !acceptable(req) {
+		return 406, "Not Acceptable", []Header{NewHeader("Accept", accept)}
+	}
 	if !readable(req) {
 		return 415, "Unsupported Media Type", []Header{NewHeader("Accept", accept), NewHeader("Accept-Encoding", "identity")}
 	}
 	return 0, "", nil
+}
+
+// acceptable says whether an INVITE takes a session description (RFC 3261, 21.4.7); without Accept it does (20.1).
+func acceptable(req *Request) bool {
+	all := values(req, "Accept")
+	if !req.IsInvite() || len(all) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(all, func(v string) bool {
+		kind, _, _ := strings.Cut(strings.ToLower(v), ";")
+		kind = strings.TrimSpace(kind)
+		return kind == "application/sdp" || kind == "application/*" || kind == "*/*"
+	})
 }
 
 // readable says whether the body of a request that may describe a session is one that we can read (RFC 3261, 8.2.3).
@@ -107,7 +114,7 @@ func readable(req *Request) bool {
 	if len(req.Body()) == 0 || !req.IsInvite() && req.Method != sip.UPDATE && req.Method != sip.PRACK {
 		return true
 	}
-	for _, enc := range append(values(req, "Content-Encoding"), values(req, "e")...) { // RFC 3261, 20.12
+	for _, enc := range values(req, "Content-Encoding") { // RFC 3261, 20.12
 		if !strings.EqualFold(enc, "identity") {
 			return false
 		}
@@ -161,8 +168,7 @@ func (e *Endpoint) answer(req *Request, r *txn, code int, reason string, headers
 	if code >= 300 || req.Method != sip.REGISTER {
 		defer r.drop()
 	}
-	res := sip.NewResponseFromRequest(req, code, oneLine(reason), nil)
-	res.SipVersion = "SIP/2.0" // whatever the request's was
+	res := newResponse(req, code, oneLine(reason))
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}

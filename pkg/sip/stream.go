@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -28,7 +29,8 @@ type Stream struct {
 	end     sync.Once
 	err     error // why it closed; set before closed
 	buf     []byte
-	greeted bool // a first message came
+	late    time.Time // when the message that is being read must be complete
+	greeted bool      // a first message came
 	trial   trial
 
 	accepted bool                      // the peer opened it
@@ -100,17 +102,21 @@ func (s *Stream) write() {
 // readSize is how much is read at a time, and what an idle connection holds.
 const readSize = 4 << 10
 
-// read gives every message to take until the stream ends. Keep-alives between messages are answered here.
-func (s *Stream) read(take func([]byte)) {
+// read gives every message to take until the stream ends, and the last one if it ends by a length at fault. Keep-alives between messages are answered here.
+func (s *Stream) read(take func(b []byte, framing fault)) {
 	for {
 		n, err := s.next()
 		switch {
 		case err != nil:
+			if errors.Is(err, refusal{dropLength}) {
+				take(s.buf, badLength)
+			}
+			s.linger()
 			_ = s.fail(err)
 			return
 		case n > 0:
-			take(s.buf[:n])
-			s.buf = s.buf[n:]
+			take(s.buf[:n], "")
+			s.buf, s.late = s.buf[n:], time.Time{}
 			continue
 		}
 		if err := s.fill(); err != nil {
@@ -120,11 +126,27 @@ func (s *Stream) read(take func([]byte)) {
 	}
 }
 
+// lingerTime is how long a peer has to read why its connection is closed: a long round trip.
+const lingerTime = 250 * time.Millisecond
+
+// linger reads on for a while: to close a connection with input unread would take the last answers from the peer.
+func (s *Stream) linger() {
+	if s.conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, s.conn)
+	}
+}
+
 // fill reads more of the message that the buffer begins with.
 func (s *Stream) fill() error {
 	deadline := s.trial.deadline()
-	if !s.greeted || len(s.buf) > 0 {
-		deadline = time.Now().Add(patience)
+	switch {
+	case s.greeted && len(s.buf) == 0:
+		s.late = time.Time{}
+	case s.late.IsZero():
+		s.late = time.Now().Add(patience)
+	}
+	if !s.late.IsZero() {
+		deadline = s.late
 	}
 	if err := s.conn.SetReadDeadline(deadline); err != nil {
 		return err

@@ -2,6 +2,8 @@ package sip
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,21 +16,25 @@ var errOver = errors.New("the SIP transaction has had its final response")
 // slot names a transaction: a client's by its branch, which is ours, and its method (RFC 3261, 17.1.3), a server's by the
 // sent-by of the topmost Via too (17.2.3). The ACK of a refusal is of its INVITE's transaction.
 type slot struct {
-	branch, host string
-	port         int
-	method       sip.RequestMethod
-	server       bool
+	name   string
+	method sip.RequestMethod
+	server bool
 }
 
-// serverSlot names the transaction of a request. A branch of RFC 2543 need not be unique: what that standard compares
-// takes its place, but for the Request-URI and the To tag, which no two calls with all else in common differ in.
+// serverSlot names the transaction of a request, in memory of its own. A branch of RFC 2543 need not be unique: what that
+// standard compares takes its place, but for the Request-URI and the To tag, which no two calls with all else in common
+// differ in.
 func serverSlot(req *Request, method sip.RequestMethod) slot {
 	via := req.Via()
-	s := slot{branch: branch(req), host: via.Host, port: via.Port, method: method, server: true}
-	if len(s.branch) < len(sip.RFC3261BranchMagicCookie) || s.branch[:len(sip.RFC3261BranchMagicCookie)] != sip.RFC3261BranchMagicCookie {
-		s.branch = req.CallID().Value() + " " + tag(req.From().Params) + " " + req.CSeq().Value()[:len(req.CSeq().Value())-len(req.CSeq().MethodName)]
+	name := make([]byte, 0, 96)
+	if unique, ok := strings.CutPrefix(branch(req), sip.RFC3261BranchMagicCookie); ok && unique != "" {
+		name = append(append(name, unique...), '\n')
+	} else {
+		name = append(append(name, req.CallID().Value()...), '\n')
+		name = append(append(name, tag(req.From().Params)...), '\n')
+		name = strconv.AppendUint(name, uint64(req.CSeq().SeqNo), 10)
 	}
-	return s
+	return slot{name: string(appendHost(name, via.Host, via.Port)), method: method, server: true}
 }
 
 // txn is one transaction of the table. A finished one keeps its slot and the bytes that may be asked for again.

@@ -90,7 +90,7 @@ func TestLostPeerEndsWhatWaits(t *testing.T) {
 	one, two := Peer{TCP, netip.MustParseAddrPort("192.0.2.1:1")}, Peer{TCP, netip.MustParseAddrPort("192.0.2.2:2")}
 	told := map[string]error{}
 	enter := func(name string, p Peer, m machine) *txn {
-		y := &txn{slot: slot{branch: name}, peer: p, machine: m, tell: func(_ *Response, err error) { told[name] = err }}
+		y := &txn{slot: slot{name: name}, peer: p, machine: m, tell: func(_ *Response, err error) { told[name] = err }}
 		if _, ok := x.enter(y); !ok {
 			t.Fatal(name)
 		}

@@ -1,21 +1,14 @@
 package sip
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
-
-// encode writes a message.
-func encode(m sip.Message) []byte {
-	b := bytes.NewBuffer(make([]byte, 0, 768+len(m.Body())))
-	m.StringWrite(b)
-	return b.Bytes()
-}
 
 // send gives bytes to a peer. It neither dials nor waits.
 func (e *Endpoint) send(p Peer, b []byte) error {
@@ -31,46 +24,81 @@ func (e *Endpoint) send(p Peer, b []byte) error {
 	return s.send(b)
 }
 
-// received takes one framed message in the goroutine that reads its connection: messages of a peer keep the order that
-// they came in. Nothing of b is kept.
-func (e *Endpoint) received(b []byte, from Peer) {
-	m, err := sip.ParseMessage(b)
-	if err != nil {
+// received takes one message in the goroutine that reads its connection: messages of a peer keep the order that they came
+// in. Nothing of b is kept. If its length is at fault, it can be answered, but not taken.
+func (e *Endpoint) received(b []byte, from Peer, framing fault) {
+	m, wrong := parse(b)
+	req, isRequest := m.(*Request)
+	switch {
+	case framing != "":
+		if isRequest { // RFC 3261, 18.3
+			e.malformed(req, from, framing)
+		}
+		return
+	case wrong != "" && isRequest && e.malformed(req, from, wrong):
+		e.tally.add(dropMalformed)
+		return
+	case wrong != "":
+		e.tally.add(dropUnreadable)
 		return
 	}
 	m.SetTransport(from.Transport)
 	m.SetSource(from.Addr.String())
-	switch m := m.(type) {
-	case *Request:
-		e.requested(m, from)
-	case *Response:
-		e.responded(m)
+	if isRequest {
+		e.requested(req, from)
+	} else {
+		e.responded(m.(*Response))
 	}
+}
+
+// malformed answers a request that cannot be read with what can be, without state (RFC 3261, 8.2 and 21.4.1), if that
+// leads back to who sent it.
+func (e *Endpoint) malformed(req *Request, from Peer, why fault) bool {
+	h := req.GetHeaders("Via")
+	if len(h) == 0 || req.GetHeader("CSeq") == nil || req.IsAck() {
+		return false
+	}
+	top, ok := h[0].(*sip.ViaHeader)
+	if !ok {
+		return false
+	}
+	stamp(top, from)
+	res := sip.NewResponse(400, string(why))
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
+		for _, h := range req.GetHeaders(name) {
+			res.AppendHeader(h)
+		}
+	}
+	_ = e.send(returnPath(top, from), encode(res)) // lost, it comes with the next copy
+	return true
 }
 
 // requested finds the transaction of a request, or begins it.
 func (e *Endpoint) requested(req *Request, from Peer) {
-	if !e.prepare(req, from) {
-		return
-	}
 	x := e.transactions
 	if req.IsAck() {
 		if t := x.find(serverSlot(req, sip.INVITE)); t != nil && e.acknowledged(t) {
 			return
 		}
-		e.serve(req, nil)
+		e.serve(req, nil, false)
 		return
 	}
+	stamp(req.Via(), from)
+	to := req.To()
+	begins := tag(to.Params) == ""
+	if begins {
+		to.Params.Add("tag", e.tagOf(req))
+	}
 	t := &txn{
-		endpoint: e, slot: serverSlot(req, req.Method), peer: returnPath(req, from),
+		endpoint: e, slot: serverSlot(req, req.Method), peer: returnPath(req.Via(), from),
 		machine: machine{invite: req.IsInvite(), reliable: from.reliable()},
 	}
 	had, ok := x.enter(t)
 	switch {
 	case ok:
-		e.serve(req, t)
+		e.serve(req, t, begins)
 	case had != nil:
-		e.copied(had)
+		e.copied(had, t.peer)
 	}
 }
 
@@ -84,21 +112,33 @@ func (e *Endpoint) acknowledged(t *txn) bool {
 	return act&pass == 0
 }
 
-// copied answers a copy of a request with what the first was answered last.
-func (e *Endpoint) copied(t *txn) {
+// copied answers a copy of a request with what the first was answered last, on the copy's own way: a client that lost its
+// connection asks again on another.
+func (e *Endpoint) copied(t *txn, to Peer) {
 	e.transactions.mu.Lock()
 	act, b := t.machine.copied(), t.bytes
 	e.transactions.mu.Unlock()
 	if act&repeat != 0 {
-		_ = e.send(t.peer, b) // lost, it comes with the next copy
+		_ = e.send(to, b) // lost, it comes with the next copy
+	}
+}
+
+// stamp notes in a Via where it came from (RFC 3261, 18.2.1; RFC 3581, 4).
+func stamp(via *sip.ViaHeader, from Peer) {
+	host, asked := from.Addr.Addr().String(), via.Params.Has("rport")
+	if asked {
+		via.Params.Add("rport", strconv.Itoa(int(from.Addr.Port())))
+	}
+	if asked || via.Host != host {
+		via.Params.Add("received", host)
 	}
 }
 
 // returnPath returns where the responses to a request go: back through the connection, or over UDP to the port of the topmost
 // Via, unless that asks for the one that the request came from (RFC 3261, 18.2.2; RFC 3581, 4). Its host and its maddr are
 // not followed: they would make us send to who never asked.
-func returnPath(req *Request, from Peer) Peer {
-	if via := req.Via(); !from.reliable() && !via.Params.Has("rport") {
+func returnPath(via *sip.ViaHeader, from Peer) Peer {
+	if !from.reliable() && !via.Params.Has("rport") {
 		from.Addr = netip.AddrPortFrom(from.Addr.Addr(), viaPort(via))
 	}
 	return from
@@ -137,12 +177,12 @@ func (t *txn) drop() { t.endpoint.transactions.end(t) }
 
 // responded gives a response to the transaction of its request.
 func (e *Endpoint) responded(res *Response) {
-	via, cseq := res.Via(), res.CSeq()
-	if via == nil || cseq == nil {
+	if len(res.GetHeaders("Via")) > 1 { // RFC 3261, 8.1.3.3: it is not for us
+		e.tally.add(dropUnreadable)
 		return
 	}
-	b, _ := via.Params.Get("branch")
-	t := e.transactions.find(slot{branch: b, method: cseq.MethodName})
+	b, _ := res.Via().Params.Get("branch")
+	t := e.transactions.find(slot{name: b, method: res.CSeq().MethodName})
 	if t == nil {
 		e.stray(res)
 		return
@@ -183,6 +223,5 @@ func refused(req *Request, res *Response) *Request {
 	ack.AppendHeader(res.To())
 	ack.AppendHeader(req.CallID())
 	ack.AppendHeader(&sip.CSeqHeader{SeqNo: req.CSeq().SeqNo, MethodName: sip.ACK})
-	ack.SetBody(nil)
 	return ack
 }

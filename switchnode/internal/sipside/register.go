@@ -59,7 +59,7 @@ func read(req *sip.Request, device string, from sip.Peer) (registrar.Register, e
 		Source: registrar.Source{Addr: from.Addr, Transport: strings.ToLower(from.Transport), Connection: connection(from)},
 	}
 	if h := req.CallID(); h != nil {
-		q.CallID = h.Value()
+		q.CallID = strings.Clone(h.Value()) // kept for long; the rest of the message is not
 	}
 	if h := req.CSeq(); h != nil {
 		q.CSeq = h.SeqNo
@@ -68,10 +68,10 @@ func read(req *sip.Request, device string, from sip.Peer) (registrar.Register, e
 		q.Expires = seconds(h.Value())
 	}
 	if h := req.GetHeader("User-Agent"); h != nil {
-		q.UserAgent = h.Value()
+		q.UserAgent = strings.Clone(h.Value())
 	}
 	for _, h := range req.GetHeaders("Path") {
-		q.Path = append(q.Path, h.Value())
+		q.Path = append(q.Path, strings.Clone(h.Value()))
 	}
 	for _, h := range req.GetHeaders("Contact") {
 		if strings.TrimSpace(h.Value()) == "*" {
@@ -114,7 +114,7 @@ func readContact(value string) (registrar.Contact, error) {
 				c.Q = q
 			}
 		case "+sip.instance":
-			c.Instance = strings.Trim(v, `"`)
+			c.Instance = strings.Clone(strings.Trim(v, `"`))
 		case "reg-id":
 			if n, err := strconv.Atoi(v); err == nil && n > 0 {
 				c.RegID = n
