@@ -116,8 +116,8 @@ func (f fetcher) Revocations(ctx context.Context, after uint64) ([]string, error
 }
 
 // deliver sends a batch of the call ledger.
-func (n *node) deliver(ctx context.Context, q fabric.Ledger) (fabric.LedgerReply, error) {
-	return fabric.Request[fabric.Ledger, fabric.LedgerReply](ctx, n.fabric, fabric.SubjectLedger(n.fabric.Org(), n.fabric.Node()), q)
+func (n *node) deliver(ctx context.Context, q fabric.LedgerJSON) (fabric.LedgerReply, error) {
+	return fabric.Request[fabric.LedgerJSON, fabric.LedgerReply](ctx, n.fabric, fabric.SubjectLedger(n.fabric.Org(), n.fabric.Node()), q)
 }
 
 // record puts an event into the spool. One that finds no room is counted there; the call goes on.

@@ -167,6 +167,14 @@ type Ledger struct {
 	Events []ledger.Event `json:"events"`
 }
 
+// LedgerJSON is Ledger as a node sends it: the JSON of each event is what the node has on disk.
+type LedgerJSON struct {
+	Header
+	Spool  string            `json:"spool"`
+	First  uint64            `json:"first"`
+	Events []json.RawMessage `json:"events"`
+}
+
 // LedgerReply answers Ledger after commit.
 type LedgerReply struct {
 	Reply

@@ -105,7 +105,7 @@ func (s *Spool) deliver(ctx context.Context, seg *segment, last uint64, end int6
 	if len(events) == 0 {
 		return 0, 0, err
 	}
-	reply, err := s.cfg.Deliver(ctx, fabric.Ledger{Spool: seg.id, First: seg.done + 1, Events: events})
+	reply, err := s.cfg.Deliver(ctx, fabric.LedgerJSON{Spool: seg.id, First: seg.done + 1, Events: events})
 	if err != nil {
 		return 0, 0, err
 	}

@@ -38,7 +38,11 @@ func child(dir string) int {
 		return 1
 	}
 	s, err := New(Config{Dir: filepath.Join(dir, "spool"), SegmentSize: 20_000, Logger: slog.New(slog.DiscardHandler),
-		Deliver: func(_ context.Context, q fabric.Ledger) (fabric.LedgerReply, error) {
+		Deliver: func(_ context.Context, sent fabric.LedgerJSON) (fabric.LedgerReply, error) {
+			q, err := arrived(sent)
+			if err != nil {
+				return fabric.LedgerReply{}, err
+			}
 			var lines []byte
 			q.Events = q.Events[:min(len(q.Events), 20)] // in small bites, so that kills come in the middle of a file
 			for _, e := range q.Events {
@@ -48,7 +52,7 @@ func child(dir string) int {
 				}
 				lines = append(append(lines, line...), '\n')
 			}
-			_, err := cloud.Write(lines)
+			_, err = cloud.Write(lines)
 			return fabric.LedgerReply{StoredThrough: q.First + uint64(len(q.Events)) - 1}, err
 		}})
 	if err != nil {

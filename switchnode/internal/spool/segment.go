@@ -26,6 +26,7 @@ type segment struct {
 	next   int64  // offset behind it
 	file   file   // nil in an earlier run's segment
 	sealed bool   // it is not written any more
+	before bool   // it is an earlier run's, perhaps of another release
 }
 
 // head is the first record of a file.
@@ -94,7 +95,7 @@ func scan(path string, open *openCalls) (seg *segment, torn int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	seg = &segment{path: path, sealed: true}
+	seg = &segment{path: path, sealed: true, before: true}
 	r := journal.NewReader(f)
 	for {
 		payload, err := r.Next()
@@ -159,9 +160,9 @@ var errDamaged = errors.New("durable events are gone")
 // puts it aside.
 const unreadable ledger.Kind = "unreadable"
 
-// read returns the events after seg.done up to limit bytes of JSON, and the offset behind each. The caller alone moves
-// done and next; last and end are passed because the writer moves them.
-func (seg *segment) read(last uint64, end, limit int64) (events []ledger.Event, ends []int64, err error) {
+// read returns the events after seg.done up to limit bytes of JSON, and the offset behind each. Their place is their
+// number. The caller alone moves done and next; last and end are passed because the writer moves them.
+func (seg *segment) read(last uint64, end, limit int64) (events []json.RawMessage, ends []int64, err error) {
 	f, err := os.Open(seg.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
@@ -182,12 +183,19 @@ func (seg *segment) read(last uint64, end, limit int64) (events []ledger.Event, 
 		if limit -= int64(len(payload)) + 1; limit < 0 && len(events) > 0 {
 			break
 		}
-		var e ledger.Event
-		if err := json.Unmarshal(payload, &e); err != nil {
-			e = ledger.Event{Kind: unreadable, Text: err.Error()}
+		if seg.before {
+			payload = readable(payload)
 		}
-		e.Seq = seq
-		events, ends = append(events, e), append(ends, seg.next+r.End())
+		events, ends = append(events, payload), append(ends, seg.next+r.End())
 	}
 	return events, ends, nil
+}
+
+// readable is the payload of a record, or in its place an event which says that it is none.
+func readable(payload []byte) []byte {
+	var e ledger.Event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		payload, _ = json.Marshal(ledger.Event{Kind: unreadable, Text: err.Error()}) // plain data always marshals
+	}
+	return payload
 }

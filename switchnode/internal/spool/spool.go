@@ -33,7 +33,7 @@ const (
 type Config struct {
 	Dir string // of this spool alone
 	// Deliver sends one batch to the cloud and returns its reply after commit.
-	Deliver func(context.Context, fabric.Ledger) (fabric.LedgerReply, error)
+	Deliver func(context.Context, fabric.LedgerJSON) (fabric.LedgerReply, error)
 	Logger  *slog.Logger
 	// Queue is the number of events that may wait for the disk, SegmentSize the bytes after which a new file begins,
 	// Limit the bytes that undelivered events may take, at least two segments. 0 is the default.

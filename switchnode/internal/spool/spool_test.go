@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,11 +39,27 @@ type cloud struct {
 	answer  func(fabric.Ledger) (through uint64, wait time.Duration, err error) // nil stores all
 }
 
-func (c *cloud) Deliver(_ context.Context, q fabric.Ledger) (fabric.LedgerReply, error) {
+// arrived is a delivery as the cloud reads it: an event's place is its number.
+func arrived(sent fabric.LedgerJSON) (q fabric.Ledger, err error) {
+	b, err := json.Marshal(sent)
+	if err == nil {
+		err = json.Unmarshal(b, &q)
+	}
+	for i := range q.Events {
+		q.Events[i].Seq = q.First + uint64(i)
+	}
+	return q, err
+}
+
+func (c *cloud) Deliver(_ context.Context, sent fabric.LedgerJSON) (fabric.LedgerReply, error) {
+	q, err := arrived(sent)
+	if err != nil {
+		return fabric.LedgerReply{}, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.batches = append(c.batches, q)
-	through, wait, err := q.First+uint64(len(q.Events))-1, time.Duration(0), error(nil)
+	through, wait := q.First+uint64(len(q.Events))-1, time.Duration(0)
 	if c.answer != nil {
 		through, wait, err = c.answer(q)
 	}

@@ -26,6 +26,9 @@ type batch struct {
 	calls   []opening // that may begin or end with it
 }
 
+// reset empties a batch, whose memory serves the next.
+func (b *batch) reset() { b.records, b.events, b.calls = b.records[:0], 0, b.calls[:0] }
+
 func (b *batch) add(e event) {
 	b.records = journal.Append(b.records, e.json)
 	b.events++
@@ -35,8 +38,8 @@ func (b *batch) add(e event) {
 // writeAll moves events from the queue to the disk until ctx ends and the queue is empty. While a batch cannot be
 // written nothing else is taken, so that the queue, which is bounded, fills.
 func (s *Spool) writeAll(ctx context.Context) {
-	for {
-		b := s.gather(ctx)
+	for b := (batch{}); ; b.reset() {
+		s.gather(ctx, &b)
 		if b.events == 0 {
 			return
 		}
@@ -51,9 +54,9 @@ func (s *Spool) writeAll(ctx context.Context) {
 	}
 }
 
-// gather waits for an event and takes those that follow within SyncInterval. It is empty when ctx has ended and nothing
-// is left.
-func (s *Spool) gather(ctx context.Context) (b batch) {
+// gather waits for an event and takes those that follow within SyncInterval. The batch stays empty when ctx has ended and
+// nothing is left.
+func (s *Spool) gather(ctx context.Context, b *batch) {
 	select {
 	case e := <-s.queue:
 		b.add(e)
@@ -66,7 +69,7 @@ func (s *Spool) gather(ctx context.Context) (b batch) {
 		case e := <-s.queue:
 			b.add(e)
 		case <-sync.C:
-			return b
+			return
 		case <-ctx.Done():
 		}
 	}
@@ -75,10 +78,9 @@ func (s *Spool) gather(ctx context.Context) (b batch) {
 		case e := <-s.queue:
 			b.add(e)
 		default:
-			return b
+			return
 		}
 	}
-	return b
 }
 
 // write makes a batch durable. After an error the same batch is written again to the same place: whatever part of it
