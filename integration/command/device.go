@@ -153,6 +153,7 @@ func freeUsername(e *env, user rest.User) (string, error) {
 
 type deviceCmds struct {
 	Add      deviceAdd      `cmd:"" help:"Add a device; of a desk phone, print the SIP account."`
+	Import   deviceImport   `cmd:"" help:"Add people with a desk phone each from a CSV file."`
 	Password devicePassword `cmd:"" help:"Give a desk phone a new password and print it once."`
 	List     deviceList     `cmd:"" help:"List devices."`
 	Show     deviceShow     `cmd:"" help:"Show one device."`

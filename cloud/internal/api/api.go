@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -45,6 +46,8 @@ type Nodes interface {
 type Passwords interface {
 	GeneratePassword() string
 	SetPassword(ctx context.Context, org string, d rest.Device, password string) error
+	// Credential returns what SetPassword would store.
+	Credential(org string, d rest.Device, password string) ([]byte, error)
 }
 
 // Calls reads call records.
@@ -110,7 +113,11 @@ func (a *API) Handler() http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if r.URL.Path == importPath {
+			limit = maxImportBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		// The deadline only matters on a real connection; recorders of tests have none.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
 		a.mux.ServeHTTP(w, r)
@@ -140,7 +147,7 @@ func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 
 // handle registers an operation; its errors become problems.
 func handle[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes = maxBody
+	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
 	op.BodyReadTimeout = bodyTime
 	op.Responses = withProblem(op.Responses)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {

@@ -129,6 +129,16 @@ func (f *fake) SetPassword(_ context.Context, _ string, d rest.Device, password 
 	return nil
 }
 
+func (f *fake) Credential(_ string, d rest.Device, password string) ([]byte, error) {
+	if len(password) < 8 {
+		return nil, errs.New(errs.Invalid, "password: %d characters, want 8 to 128", len(password))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passwords[d.ID] = password
+	return []byte(password), nil
+}
+
 func (f *fake) password(device string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -75,7 +75,7 @@ func (a *API) problemOf(ctx context.Context, err error) *problem {
 	return newProblem(http.StatusInternalServerError, errs.Internal, "something failed inside the cloud; its log says what")
 }
 
-const bodyTooLarge = "the body is larger than 64 KiB"
+const bodyTooLarge = "the body is larger than 64 KiB, or than 512 KiB for an import"
 
 // refusal turns what huma found wrong with a request by itself (parameters, the size of the body) into a problem.
 func refusal(_ huma.Context, _ string, v any) (any, error) {

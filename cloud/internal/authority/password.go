@@ -31,14 +31,23 @@ type credential struct {
 
 func credentialName(org, device string) string { return "credential/" + org + "/" + device }
 
-// SetPassword stores the digests of a desk phone's password, for MD5 and SHA-256 (RFC 7616, 3.4.2, A1 without the session
-// variant); the realm is the organization. A phone whose user name changes needs its password set again.
+// SetPassword stores the digests of a desk phone's password. A phone whose user name changes needs its password set again.
 func (a *Authority) SetPassword(ctx context.Context, org string, d rest.Device, password string) error {
+	wrapped, err := a.Credential(org, d, password)
+	if err != nil {
+		return err
+	}
+	return a.cfg.Store.SetCredential(ctx, org, d.ID, wrapped)
+}
+
+// Credential returns the digests of a desk phone's password as they are stored, for MD5 and SHA-256 (RFC 7616, 3.4.2, A1
+// without the session variant); the realm is the organization.
+func (a *Authority) Credential(org string, d rest.Device, password string) ([]byte, error) {
 	if d.Username == "" {
-		return errs.New(errs.Invalid, "device %s has no user name: only desk phones have passwords", d.Name)
+		return nil, errs.New(errs.Invalid, "device %s has no user name: only desk phones have passwords", d.Name)
 	}
 	if err := checkPassword(password); err != nil {
-		return err
+		return nil, err
 	}
 	a1 := []byte(d.Username + ":" + org + ":" + password)
 	md, sha := md5.Sum(a1), sha256.Sum256(a1)
@@ -46,9 +55,9 @@ func (a *Authority) SetPassword(ctx context.Context, org string, d rest.Device, 
 		Device: d.ID, MD5: hex.EncodeToString(md[:]), SHA256: hex.EncodeToString(sha[:]),
 	}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.cfg.Store.SetCredential(ctx, org, d.ID, a.custody.wrap(credentialName(org, d.ID), b))
+	return a.custody.wrap(credentialName(org, d.ID), b), nil
 }
 
 func checkPassword(p string) error {

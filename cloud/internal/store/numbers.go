@@ -15,8 +15,13 @@ import (
 // Two-level numbering: an extension is dialled bare within its site and after the site code from everywhere; a system
 // number is dialled as it is. What the whole organization dials (column dial) must name one number only.
 
+var digitsForm = regexp.MustCompile(`^[0-9*#+]{1,32}$`)
+
+func badDigits(digits string) error {
+	return errs.New(errs.Invalid, "digits: %q is not 1 to 32 of 0-9 * # +", digits)
+}
+
 func numbers(s *Store) *Table[rest.Number] {
-	digits := regexp.MustCompile(`^[0-9*#+]{1,32}$`)
 	return &Table[rest.Number]{
 		s: s, noun: "number", table: "numbers", kind: ident.Number, scope: "org",
 		meta: func(v *rest.Number) *rest.Meta { return &v.Meta },
@@ -28,8 +33,8 @@ func numbers(s *Store) *Table[rest.Number] {
 			{field: "dial", name: "dial", at: func(v *rest.Number) any { return &v.Dial }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
-			if !digits.MatchString(v.Digits) {
-				return errs.New(errs.Invalid, "digits: %q is not 1 to 32 of 0-9 * # +", v.Digits)
+			if !digitsForm.MatchString(v.Digits) {
+				return badDigits(v.Digits)
 			}
 			if v.User == "" {
 				return errs.New(errs.Invalid, "user: a number points to one; name it")

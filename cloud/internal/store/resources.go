@@ -115,7 +115,6 @@ func users(s *Store) *Table[rest.User] {
 }
 
 func devices(s *Store) *Table[rest.Device] {
-	username := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	return &Table[rest.Device]{
 		s: s, noun: "device", table: "devices", kind: ident.Device, scope: "org",
 		meta: func(v *rest.Device) *rest.Meta { return &v.Meta },
@@ -130,7 +129,7 @@ func devices(s *Store) *Table[rest.Device] {
 			{field: "delay_seconds", name: "delay_seconds", at: func(v *rest.Device) any { return &v.DelaySeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Device) error {
-			if err := checkDevice(v, username); err != nil {
+			if err := checkDevice(v); err != nil {
 				return err
 			}
 			if err := refers(ctx, tx, "user", userByID, v.User, v.Organization); err != nil {
@@ -149,7 +148,9 @@ func devices(s *Store) *Table[rest.Device] {
 	}
 }
 
-func checkDevice(v *rest.Device, username *regexp.Regexp) error {
+var usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func checkDevice(v *rest.Device) error {
 	if v.DelaySeconds < 0 || v.DelaySeconds > 60 {
 		return errs.New(errs.Invalid, "delay_seconds: %d is not between 0 and 60", v.DelaySeconds)
 	}
@@ -161,7 +162,7 @@ func checkDevice(v *rest.Device, username *regexp.Regexp) error {
 		if v.Switch == "" {
 			return errs.New(errs.Invalid, "switch: a desk phone needs a home switch")
 		}
-		if !username.MatchString(v.Username) {
+		if !usernameForm.MatchString(v.Username) {
 			return errs.New(errs.Invalid, "username: %q is not 1 to 64 letters, digits, dots, dashes or underscores", v.Username)
 		}
 	case designation.Mobile, designation.Web:

@@ -53,17 +53,7 @@ func (t *Table[T]) Create(ctx context.Context, org string, v *T) error {
 			return err
 		}
 		t.touched(c, nil, v)
-		names, args, err := t.writable(v)
-		if err != nil {
-			return err
-		}
-		names = append([]string{"id", "version", "created_at", "updated_at"}, names...)
-		args = append([]any{m.ID, m.Version, m.CreatedAt.UnixMicro(), m.UpdatedAt.UnixMicro()}, args...)
-		if t.org != nil {
-			names, args = append(names, "org"), append(args, optionalArg(*t.org(v)))
-		}
-		query := fmt.Sprintf(`INSERT INTO %s (%s) VALUES (%s)`, t.table, strings.Join(names, ", "), places(len(args)))
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+		if err := t.insert(ctx, tx, []*T{v}); err != nil {
 			return fmt.Errorf("create %s: %w", t.noun, err)
 		}
 		return t.settle(ctx, tx, org, v)
