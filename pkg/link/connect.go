@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -24,9 +25,18 @@ type dialKey struct{ node, keyHash string }
 // dial is one dial under way, shared by everyone who wants its outcome.
 type dial struct {
 	cancel context.CancelFunc
+	once   sync.Once
 	done   chan struct{}
 	conn   *Conn
 	err    error
+}
+
+// end sets the outcome: that of the dial, or a link that the node dialled meanwhile.
+func (d *dial) end(c *Conn, err error) {
+	d.once.Do(func() {
+		d.conn, d.err = c, err
+		close(d.done)
+	})
 }
 
 // Connect returns the link to a node: the one that is up, or a new one, dialled at the addresses of its designation. The
@@ -73,13 +83,52 @@ func (e *Endpoint) join(ctx context.Context, node designation.Node) (*dial, erro
 	e.dials[key] = d
 	e.running.Go(func() {
 		defer cancel()
-		d.conn, d.err = e.dial(ctx, node)
+		c, err := e.dialHelped(ctx, node, d.done)
 		e.mu.Lock()
 		delete(e.dials, key)
 		e.mu.Unlock()
-		close(d.done)
+		d.end(c, err)
 	})
 	return d, nil
+}
+
+// dialHelped dials, and lets Config.Unreached ask for the node to dial this one, once: after a second, or as soon as nobody
+// answers. If it was asked, who waits does so until the link that it dials is up, or ctx ends.
+func (e *Endpoint) dialHelped(ctx context.Context, node designation.Node, up <-chan struct{}) (*Conn, error) {
+	if e.cfg.Unreached == nil {
+		return e.dial(ctx, node)
+	}
+	var asked error
+	failed, helped := make(chan struct{}), make(chan struct{})
+	e.running.Go(func() {
+		defer close(helped)
+		late := time.NewTimer(e.cfg.Times.Unreached)
+		defer late.Stop()
+		select {
+		case <-late.C:
+		case <-failed:
+		case <-up:
+			return
+		case <-ctx.Done():
+			return
+		}
+		asked = e.cfg.Unreached(ctx, node.ID)
+	})
+	c, err := e.dial(ctx, node)
+	if errs.CodeOf(err) != errs.Unreachable {
+		return c, err // the helper ends when the caller has this
+	}
+	close(failed)
+	<-helped
+	if asked != nil {
+		e.log.Warn("a node that cannot be reached was not asked to dial this one", "peer", node.ID, "error", asked)
+		return nil, err
+	}
+	select {
+	case <-up:
+	case <-ctx.Done():
+	}
+	return nil, err
 }
 
 func (e *Endpoint) dial(ctx context.Context, node designation.Node) (*Conn, error) {

@@ -43,6 +43,8 @@ type Times struct {
 	Idle   time.Duration // from the last release to the end, 60 s
 	Opener time.Duration // for an opener or a hello, 5 s
 	Dial   time.Duration // for a whole dial over all addresses, 10 s
+
+	Unreached time.Duration // before Config.Unreached is called, 1 s
 }
 
 // Config is what an endpoint needs. All but Now and Times is required.
@@ -57,7 +59,12 @@ type Config struct {
 	Authorize func(peer trust.Name, keyHash string, expired bool) error
 	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for: it
 	// returns when the stream ends, or earlier.
-	OnSIP  func(*Conn, net.Conn)
+	OnSIP func(*Conn, net.Conn)
+	// Unreached asks somebody else to have a node dial this one, which does not reach it. It may be nil. It is called once in
+	// a dial that has not succeeded after Times.Unreached, or that failed because nobody answers; an error says that the
+	// node was not asked.
+	Unreached func(ctx context.Context, node string) error
+
 	Logger *slog.Logger
 	Now    func() time.Time // cloud-corrected wall clock; nil means time.Now
 	Times  Times
@@ -140,6 +147,7 @@ func (t Times) withDefaults() Times {
 	or(&t.Idle, time.Minute)
 	or(&t.Opener, 5*time.Second)
 	or(&t.Dial, 10*time.Second)
+	or(&t.Unreached, time.Second)
 	return t
 }
 
@@ -293,6 +301,9 @@ func (e *Endpoint) insert(c *Conn) error {
 		conns = slices.Insert(conns, 0, c)
 	}
 	e.links[c.peer.ID] = conns
+	if d := e.dials[dialKey{c.peer.ID, c.peer.keyHash}]; d != nil && !c.dialled {
+		d.end(conns[0], nil) // one's own dial goes on; which of two connections stays is decided as for any two
+	}
 	e.running.Go(c.run)
 	e.mu.Unlock()
 	for _, old := range before {
