@@ -50,7 +50,11 @@ func (c *instance) handle(ctx context.Context) error {
 	_, e6 := fabric.Handle(ctx, f, fabric.SubjectPeer(fabric.Any, fabric.Any), group, documentWorkers, c.document(authority.Peers))
 	_, e7 := fabric.Handle(ctx, f, fabric.SubjectRenew(fabric.Any, fabric.Any), group, documentWorkers, c.renew)
 	_, e8 := fabric.Handle(ctx, f, fabric.SubjectRevocations(fabric.Any, fabric.Any), group, documentWorkers, c.revocations)
-	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, observed, told)
+	_, e9 := fabric.Handle(ctx, f, fabric.SubjectReach(fabric.Any, fabric.Any), group, documentWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Reach) (fabric.Reply, error) {
+			return c.broker.Reach(ctx, s.Org, s.ID, q)
+		})
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, observed, told)
 }
 
 // lease takes a node's sign of life. One that was revoked and is still connected, because the instance that revoked it
@@ -134,6 +138,15 @@ func (c *instance) offer(org, node string, o fabric.Offer) {
 	defer cancel()
 	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectOffer(org, node), o); err != nil {
 		c.log.Warn("offer not sent; the anchor will ask", "call", o.Plan.Call, "node", node, "error", err)
+	}
+}
+
+// control tells a node to do something; nobody waits for it.
+func (c *instance) control(org, node string, q fabric.Control) {
+	ctx, cancel := context.WithDeadline(c.ctx, q.Deadline)
+	defer cancel()
+	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectControl(org, node), q); err != nil {
+		c.log.Warn("a node was not told to dial another", "node", node, "error", err)
 	}
 }
 

@@ -127,6 +127,28 @@ func (n *node) record(e ledger.Event) {
 	}
 }
 
+// askToDial asks the cloud to have a node dial this one, which does not reach it.
+func (n *node) askToDial(ctx context.Context, node string) error {
+	_, err := fabric.Request[fabric.Reach, fabric.Reply](ctx, n.fabric, fabric.SubjectReach(n.fabric.Org(), n.fabric.Node()), fabric.Reach{Node: node})
+	return err
+}
+
+// dialWorkers bounds the nodes that this one dials at the cloud's word at once; whoever waits is dialled later.
+const dialWorkers = 4
+
+// controlled does what the cloud tells. Nobody waits for the answer; who cannot reach this switch gets the link.
+func (n *node) controlled(ctx context.Context, _ fabric.Subject, q fabric.Control) (fabric.Reply, error) {
+	if q.Dial == nil {
+		return fabric.Reply{}, errs.New(errs.Upgrade, "this release knows no such order")
+	}
+	n.log.Info("the cloud tells this switch to dial one that does not reach it", "peer", q.Dial.Name)
+	_, err := n.endpoint.Connect(ctx, *q.Dial)
+	if err != nil {
+		n.log.Warn("nor is that switch reached from here", "peer", q.Dial.Name, "error", err)
+	}
+	return fabric.Reply{}, err
+}
+
 // offerWorkers take offers side by side; each is a map write.
 const offerWorkers = 2
 
@@ -139,6 +161,9 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 			return fabric.Reply{}, nil
 		})
 	if err != nil {
+		return err
+	}
+	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectControl(org, id), "", dialWorkers, n.controlled); err != nil {
 		return err
 	}
 	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectChanged(org, id), func(fabric.Subject, fabric.Changed) { n.copy.Refresh() }); err != nil {
@@ -285,7 +310,7 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 func (n *node) self() designation.Node {
 	id := n.identity.Load()
 	return designation.Node{
-		ID: id.Node, Name: id.NodeName, Addresses: []string{n.started.Link.String()}, KeyHash: n.keyHash(), Boot: n.boot,
+		ID: id.Node, Name: id.NodeName, Addresses: n.addresses(), KeyHash: n.keyHash(), Boot: n.boot,
 	}
 }
 

@@ -203,7 +203,7 @@ func (n *node) listen() error {
 		Authorize: func(peer trust.Name, keyHash string, expired bool) error {
 			return n.copy.Snapshot().Authorize(peer, keyHash, expired)
 		},
-		OnSIP: n.links.TakeSIP, Logger: n.log, Now: n.now,
+		OnSIP: n.links.TakeSIP, Unreached: n.askToDial, Logger: n.log, Now: n.now,
 	})
 	if err != nil {
 		return fmt.Errorf("listen for other switches: %w; choose another address with --link", err)

@@ -9,12 +9,13 @@
 //	sw.<switch>.plan      request  that switch                     PlanRequest: the INVITE overtook its Offer
 //	sw.<switch>.renew     request  that switch                     Renew: a new certificate for the same key
 //	sw.<switch>.revocations  "     that switch                     RevokeRequest: the revocations after a number
+//	sw.<switch>.reach     request  that switch                     Reach: have a node dial that switch
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
 //	peer.<site>           request  any switch                      CopyRequest: the signed peer document of another site
 //	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting
-//	node.<node>.control   request  cloud                           Control: hang up, dial another node
+//	node.<node>.control   request  cloud                           Control: dial another node; published without waiting
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
 //	registry                       cloud instances                 RegistryChanged, to each other

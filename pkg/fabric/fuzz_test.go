@@ -37,7 +37,8 @@ func FuzzDecode(f *testing.F) {
 		SubjectRenew("org_a", "sw_1"):       Renew{Header: h, CSR: []byte{0x30, 0x82}},
 		SubjectRevocations("org_a", "sw_1"): RevokeRequest{Header: h, After: 2},
 		SubjectOffer("org_a", "sw_1"):       Offer{Header: h, Plan: designation.Plan{Call: "ca_1", Ring: time.Minute}},
-		SubjectControl("org_a", "sw_1"):     Control{Header: h, Do: "hangup", Args: json.RawMessage(`{"call":"ca_1"}`)},
+		SubjectControl("org_a", "sw_1"):     Control{Header: h, Dial: &designation.Node{ID: "sw_2", Addresses: []string{"192.0.2.1:7443"}, KeyHash: "k"}},
+		SubjectReach("org_a", "sw_1"):       Reach{Header: h, Node: "sw_2"},
 	} {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -48,7 +49,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
-			&Offer{}, &Control{}} {
+			&Offer{}, &Control{}, &Reach{}} {
 			if _, err := decode(subject, data, MaxRequest, q); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))

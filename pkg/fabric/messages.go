@@ -1,7 +1,6 @@
 package fabric
 
 import (
-	"encoding/json"
 	"time"
 
 	"strowger/pkg/designation"
@@ -14,7 +13,8 @@ import (
 // 1 (2026-11): lease, copy, peer, admit, offer, ledger, renew, revoke.
 // 2 (2026-11): registry, between cloud instances.
 // 3 (2026-11): documents in pieces; CopyError in a lease; what changed in registry.
-const Capability = 3
+// 4 (2026-11): reach, control with dial.
+const Capability = 4
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -207,9 +207,16 @@ type Revocations struct {
 	Statements []string `json:"statements"`
 }
 
-// Control tells a node to do something. Subject o.<org>.node.<node>.control, from the cloud.
+// Reach asks the cloud to have a node dial the sender, which does not reach it. Subject o.<org>.sw.<switch>.reach. The
+// answer, a Reply, says that the node was told; nobody waits for what it does.
+type Reach struct {
+	Header
+	Node string `json:"node"` // id of the node to be reached
+}
+
+// Control tells a node to do something. Subject o.<org>.node.<node>.control, from the cloud. What the node does not know it
+// leaves.
 type Control struct {
 	Header
-	Do   string          `json:"do"` // "hangup", "dial-node"
-	Args json.RawMessage `json:"args,omitempty"`
+	Dial *designation.Node `json:"dial,omitempty"` // dial this node, which cannot dial you
 }

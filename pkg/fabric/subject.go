@@ -25,6 +25,9 @@ func SubjectRenew(org, sw string) string { return subject(org, familySwitch, sw,
 // SubjectRevocations is where a switch asks for revocations: RevokeRequest.
 func SubjectRevocations(org, sw string) string { return subject(org, familySwitch, sw, "revocations") }
 
+// SubjectReach is where a switch asks that a node dial it: Reach.
+func SubjectReach(org, sw string) string { return subject(org, familySwitch, sw, "reach") }
+
 // SubjectLease is where a node says that it is alive: Lease.
 func SubjectLease(org, node string) string { return subject(org, familyLease, node) }
 

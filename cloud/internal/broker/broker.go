@@ -46,9 +46,11 @@ type Config struct {
 	// Verify opens a session key that the organization, or one of its switches, signed; nothing but form and signature.
 	Verify func(ctx context.Context, org, key string) (sessionkey.Claims, error)
 	// Offer sends a plan to an anchor and must not block.
-	Offer  func(org, node string, o fabric.Offer)
-	Now    func() time.Time
-	Logger *slog.Logger
+	Offer func(org, node string, o fabric.Offer)
+	// Control tells a node to do something and must not block.
+	Control func(org, node string, c fabric.Control)
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Broker admits calls. Its methods may be called from any goroutine.
@@ -61,6 +63,7 @@ type Broker struct {
 	replies  *recent[request, *reply]
 	underway *recent[pair, string] // call that the pair has
 	pairs    *recent[callID, pair] // of calls under way
+	reached  *recent[reach, struct{}]
 }
 
 // request names an admission request; a repeated one gets the same reply.
@@ -87,6 +90,7 @@ func New(cfg Config) *Broker {
 		replies:  newRecent[request, *reply](replyLife, maxReplies),
 		underway: newRecent[pair, string](underwayLife, maxUnderway),
 		pairs:    newRecent[callID, pair](underwayLife, maxUnderway),
+		reached:  newRecent[reach, struct{}](reachLife, maxReach),
 	}
 }
 

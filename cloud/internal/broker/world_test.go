@@ -41,6 +41,7 @@ type world struct {
 	now    time.Time
 	signed int
 	fail   error // of the signer
+	orders []fabric.Control
 	offers []fabric.Offer
 	to     []string // whom they were sent to
 	key    ed25519.PrivateKey
@@ -65,7 +66,7 @@ func newWorld(t testing.TB) *world {
 	must(t, w.store.Organizations.Create(ctx, "", &org))
 	w.org = org.ID
 	w.broker = New(Config{
-		Snapshot: w.snapshot, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
+		Snapshot: w.snapshot, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	for i, code := range []string{"20", "30"} {
 		w.sites[i] = rest.Site{Name: "Site " + code, Code: code}
@@ -115,6 +116,13 @@ func (w *world) offer(org, node string, o fabric.Offer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.offers = append(w.offers, o)
+	w.to = append(w.to, org+" "+node)
+}
+
+func (w *world) control(org, node string, c fabric.Control) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.orders = append(w.orders, c)
 	w.to = append(w.to, org+" "+node)
 }
 
