@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"encoding/json"
 	"time"
 
 	"strowger/pkg/designation"
