@@ -22,6 +22,8 @@ const (
 type target struct {
 	addr netip.AddrPort
 	flow uint64
+	// claimed: the SDP names the address, and nothing shows that it is the leg's (package doc, rule 6).
+	claimed bool
 }
 
 // carrier is what a port sends with.

@@ -12,14 +12,22 @@
 //
 //  1. A source is allowed if it is the address that the leg's SDP names, or any port of the IP that the leg's SIP comes
 //     from. RTP must have a payload type that we told the leg to send; RTCP must be well formed.
+//
 //  2. The first allowed source is latched: it is heard, and what the leg is to get is sent there instead of to the
 //     signalled address. RTP and RTCP latch each for itself.
+//
 //  3. The signalled address itself may take over at any time: nobody but the phone could name it.
+//
 //  4. Another port of the SIP's IP takes over after the latched source has been silent for 500 ms and 5 packets in a row
 //     came from it. That lets a phone go on whose NAT forgot it, at the price of half a second of silence; and somebody
 //     else behind that NAT cannot take a call over whose phone is talking.
+//
 //  5. Any other IP is a stranger until a new offer or answer names it. A description that changes nothing keeps the
 //     latched source, so that hold and resume open no gap for others.
+//
+//  6. A signalled address at another IP than the SIP's may be anybody's. Until RTP or RTCP came from that IP, it gets no
+//     more than 250 packets in the leg's whole life, whatever else was signalled and answered meanwhile. A phone that sends
+//     nothing at all, not even RTCP, can be at the IP of its SIP only.
 //
 // What comes on a link is authenticated by the link and taken as it is. There RTP and RTCP share one flow and are told
 // apart by RFC 5761, 4.

@@ -70,7 +70,10 @@ func (p *Port) admit(k kind, from netip.AddrPort, at time.Time) bool {
 			p.dropped.add(Rival)
 			return false
 		case moved:
-			p.aim(k)
+			p.shown = from.Addr()
+			for k := range kinds {
+				p.aim(k)
+			}
 		}
 	}
 	if !p.pace.allow(at) {
@@ -85,6 +88,10 @@ func (p *Port) pass(k kind, to *Port, packet []byte) bool {
 	t := to.targets[k].Load()
 	if t == nil {
 		p.dropped.add(NoRemote)
+		return false
+	}
+	if t.claimed && to.claims.Add(1) > maxClaims {
+		p.dropped.add(Claimed)
 		return false
 	}
 	if err := to.carrier.send(k, *t, packet); err != nil {

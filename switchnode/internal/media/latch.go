@@ -11,6 +11,10 @@ const (
 	rivalSilence = 500 * time.Millisecond
 )
 
+// maxClaims is how many packets, RTP and RTCP, a leg gets in all at addresses of other hosts than its SIP's that have not
+// sent anything (package doc, rule 6): five seconds of audio.
+const maxClaims = 250
+
 // latch decides whose packets a port takes: the rules of the package doc, as a plain state. The zero value takes none.
 type latch struct {
 	signalled netip.AddrPort // of the leg's SDP, invalid if it names none

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"strowger/pkg/sdp"
 )
 
 // A phone behind a NAT signals an address of its own network; its packets come from the address that its SIP has.
@@ -54,6 +56,50 @@ func TestStrangersInControl(t *testing.T) {
 	c.a.write(control, bye)
 	c.b.read(control)
 	wantDrops(t, c.pa, map[Reason]uint64{Stranger: 1})
+}
+
+// A leg that names another host's address in its SDP gets little there until something comes back, in all its life.
+func TestClaimedAddress(t *testing.T) {
+	c := newCall(t)
+	victim := newPhone(t, netip.MustParseAddr("127.0.0.2")).to(c.pa)
+	victims := []sdp.Session{newPhone(t, netip.MustParseAddr("127.0.0.3")).session("", pcmu), victim.session("", pcmu)}
+	sent := func() uint64 { return c.pa.Stats().PacketsSent }
+	for i := range 4 * maxClaims {
+		if i%10 == 0 { // offers without end do not help
+			c.pa.SetRemote(victims[i/10%2], loopback)
+		}
+		c.clock.pass(20 * time.Millisecond)
+		c.b.say(0, "anybody")
+		eventually(t, func() bool { return sent()+c.pb.dropped[Claimed].Load() == uint64(i+1) }, "packet %d is nowhere", i)
+	}
+	if n := sent(); n != maxClaims {
+		t.Errorf("%d packets went to somebody else, want %d", n, maxClaims)
+	}
+	victim.write(control, []byte{0x81, 203, 0, 1, 0, 0, 0x10, 0}) // any packet shows that it is the leg's
+	c.b.read(control)
+	c.b.say(0, "so it is yours")
+	eventually(t, func() bool { return sent() == maxClaims+1 }, "a phone that sends hears nothing")
+}
+
+// Phones whose SIP and audio have different addresses send audio themselves, and get all of theirs; so does a phone behind
+// the IP of its SIP that sends nothing.
+func TestSeparateMediaAddress(t *testing.T) {
+	for name, ip := range map[string]string{"separate": "127.0.0.2", "same": "127.0.0.1"} {
+		t.Run(name, func(t *testing.T) {
+			c := newCall(t)
+			gateway := newPhone(t, netip.MustParseAddr(ip)).to(c.pa)
+			c.pa.SetRemote(gateway.session("", pcmu), loopback)
+			if name == "separate" {
+				gateway.say(0, "hello")
+				c.b.hears(0, "hello")
+			}
+			for i := range 2 * maxClaims {
+				c.clock.pass(20 * time.Millisecond)
+				c.b.say(0, "go on")
+				eventually(t, func() bool { return c.pa.Stats().PacketsSent == uint64(i+1) }, "packet %d does not arrive", i)
+			}
+		})
+	}
 }
 
 var (

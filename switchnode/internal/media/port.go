@@ -30,11 +30,14 @@ type Port struct {
 	receives atomic.Bool   // the leg wants to hear
 	outgoing atomic.Uint64 // SSRC and clock of the last packet sent to the leg, see pack
 
+	claims atomic.Uint64 // packets sent to claimed targets
+
 	received, sent atomic.Uint64
 	dropped        drops
 
 	mu      sync.Mutex // guards what follows, for no longer than a few instructions
 	latches [kinds]latch
+	shown   netip.Addr // whence the last source that was latched sends, RTP or RTCP
 	pace    pace
 	quality quality
 }
@@ -116,7 +119,8 @@ func (p *Port) setAddresses(signalled [kinds]netip.AddrPort, sip netip.Addr) {
 // aim sets where the leg's packets go, after a change of its latch. It is called with p.mu held.
 func (p *Port) aim(k kind) {
 	if addr, ok := p.latches[k].target(); ok {
-		p.targets[k].Store(&target{addr: addr})
+		ip := addr.Addr()
+		p.targets[k].Store(&target{addr: addr, claimed: ip != p.latches[k].sip && ip != p.shown})
 	} else {
 		p.targets[k].Store(nil)
 	}

@@ -17,11 +17,12 @@ const (
 	NoRemote                    // the other side did not say where to send to
 	Unsent                      // the socket or the link did not take it
 	Excess                      // beyond the rate of a leg
+	Claimed                     // the SDP names another host than the SIP's, and too much went there without any reply
 	reasons
 )
 
 var reasonNames = [reasons]string{"malformed", "stranger", "rival", "not-negotiated", "not-bridged", "no-codec",
-	"on-hold", "no-remote", "unsent", "excess"}
+	"on-hold", "no-remote", "unsent", "excess", "claimed"}
 
 func (r Reason) String() string { return reasonNames[r] }
 
