@@ -30,16 +30,21 @@ type Port struct {
 	receives atomic.Bool   // the leg wants to hear
 	outgoing atomic.Uint64 // SSRC and clock of the last packet sent to the leg, see pack
 
-	claims atomic.Uint64 // packets sent to claimed targets
+	traffic
 
-	received, sent atomic.Uint64
-	dropped        drops
+	dropped drops
 
 	mu      sync.Mutex // guards what follows, for no longer than a few instructions
 	latches [kinds]latch
 	shown   netip.Addr // whence the last source that was latched sends, RTP or RTCP
 	pace    pace
 	quality quality
+}
+
+// traffic is how many packets there were.
+type traffic struct {
+	received, sent atomic.Uint64
+	claims         atomic.Uint64 // sent to claimed targets
 }
 
 // quality is what is measured on a leg.
