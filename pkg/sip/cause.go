@@ -39,7 +39,7 @@ func (c Cause) header(protocol string, cause int) Header {
 // causeOf reads the Reason headers of a message. Protocols other than SIP and Q.850 are passed over.
 func causeOf(m sip.Message) Cause {
 	var c Cause
-	for _, h := range m.GetHeaders("Reason") {
+	for h := range Named(m, "Reason") {
 		for _, r := range split(h.Value(), ',') {
 			parts := split(r, ';')
 			cause, text := 0, ""

@@ -35,7 +35,7 @@ func (c *Credentials) answer(req *Request, res *Response) Header {
 	default:
 		return nil
 	}
-	for _, h := range res.GetHeaders(ask) {
+	for h := range Named(res, ask) {
 		if ch, ok := parseChallenge(h.Value()); ok {
 			return NewHeader(reply, c.respond(ch, string(req.Method), req.Recipient.String(), newUUID()))
 		}

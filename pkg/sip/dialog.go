@@ -316,7 +316,7 @@ func (d *Dialog) refresh(m interface{ Contact() *sip.ContactHeader }) {
 // routes returns the Record-Route headers of a message as URIs, in its order.
 func routes(m sip.Message) []URI {
 	var all []URI
-	for _, h := range m.GetHeaders("Record-Route") {
+	for h := range Named(m, "Record-Route") {
 		if r, ok := h.(*sip.RecordRouteHeader); ok {
 			all = append(all, *r.Address.Clone())
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"strconv"
-	"strings"
 	"sync/atomic"
 )
 
@@ -98,15 +97,30 @@ func frame(b []byte, stream bool) (int, error) {
 
 // cleanLines says whether every line ends with CRLF and nothing else does, and no byte is NUL but in a quoted-pair.
 func cleanLines(b []byte) bool {
-	for i, c := range b {
-		switch {
-		case c == 0 && (i == 0 || b[i-1] != '\\'), // RFC 3261, 25.1: a quoted-pair may be one
-			c == '\n' && (i == 0 || b[i-1] != '\r'),
-			c == '\r' && (i+1 == len(b) || b[i+1] != '\n'):
+	lines := 0
+	for rest := b; ; lines++ {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		if i == 0 || rest[i-1] != '\r' {
 			return false
 		}
+		rest = rest[i+1:]
 	}
-	return true
+	if bytes.Count(b, []byte{'\r'}) != lines {
+		return false
+	}
+	for rest := b; ; {
+		i := bytes.IndexByte(rest, 0)
+		if i < 0 {
+			return true
+		}
+		if i == 0 || rest[i-1] != '\\' { // RFC 3261, 25.1: a quoted-pair may be one
+			return false
+		}
+		rest = rest[i+1:]
+	}
 }
 
 // startLine says whether a line begins a SIP message of any version, well-formed or not.
@@ -116,16 +130,22 @@ func startLine(l []byte) bool {
 
 // contentLength reads the Content-Length headers of a header section; several must agree.
 func contentLength(fields []byte) (n int, found, ok bool) {
-	for l := range bytes.SplitSeq(fields, []byte("\r\n")) {
-		name, v, _ := bytes.Cut(l, []byte(":"))
-		switch strings.ToLower(string(bytes.TrimRight(name, " \t"))) {
-		case "content-length", "l":
-			m, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 24)
-			if err != nil || found && int(m) != n {
-				return 0, true, false
-			}
-			n, found = int(m), true
+	for len(fields) > 0 {
+		var l []byte
+		l, fields, _ = bytes.Cut(fields, []byte("\r\n"))
+		if len(l) == 0 || l[0]|0x20 != 'c' && l[0]|0x20 != 'l' {
+			continue
 		}
+		name, v, _ := bytes.Cut(l, []byte(":"))
+		name = bytes.TrimRight(name, " \t")
+		if !bytes.EqualFold(name, []byte("Content-Length")) && !bytes.EqualFold(name, []byte("l")) {
+			continue
+		}
+		m, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 24)
+		if err != nil || found && int(m) != n {
+			return 0, true, false
+		}
+		n, found = int(m), true
 	}
 	return n, found, true
 }

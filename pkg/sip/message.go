@@ -2,6 +2,7 @@ package sip
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"strings"
 	"time"
@@ -111,10 +112,29 @@ func line(m sip.Message) string {
 	return ""
 }
 
+// Named returns the headers of a name, which is written in full, in their order. Those of sipgo make each name a string in
+// lower case first.
+func Named(m sip.Message, name string) iter.Seq[Header] {
+	var all []Header
+	switch m := m.(type) {
+	case *Request:
+		all = m.Headers()
+	case *Response:
+		all = m.Headers()
+	}
+	return func(yield func(Header) bool) {
+		for _, h := range all {
+			if strings.EqualFold(h.Name(), name) && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
 // value returns the value of the first header of a name, "" without one.
 func value(m sip.Message, name string) string {
-	if h := m.GetHeaders(name); len(h) > 0 {
-		return h[0].Value()
+	for h := range Named(m, name) {
+		return h.Value()
 	}
 	return ""
 }
@@ -122,7 +142,7 @@ func value(m sip.Message, name string) string {
 // values returns the comma-separated elements of all headers of a name, for headers whose elements have no quotes.
 func values(m sip.Message, name string) []string {
 	var all []string
-	for _, h := range m.GetHeaders(name) {
+	for h := range Named(m, name) {
 		for v := range strings.SplitSeq(h.Value(), ",") {
 			if v = strings.TrimSpace(v); v != "" {
 				all = append(all, v)

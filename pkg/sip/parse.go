@@ -120,7 +120,7 @@ func (p *parser) response(line string) {
 
 // body sets the body without adding a Content-Length that did not come.
 func (p *parser) body(b []byte) {
-	if p.m.ContentLength() == nil {
+	if p.seen&kindLength == 0 {
 		length := sip.ContentLengthHeader(len(b))
 		p.m.AppendHeader(&length)
 	}
@@ -151,7 +151,17 @@ const (
 // known returns what a header that is read or has a compact form is, and how it is written. Compact forms are
 // those of RFC 3261, 7.3.3, RFC 4028 and RFC 6665.
 func known(name string) (kind kinds, canonical string) {
-	switch strings.ToLower(name) {
+	var lower [len("content-length")]byte
+	if len(name) > len(lower) {
+		return 0, name
+	}
+	for i, c := range []byte(name) {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	switch string(lower[:len(name)]) {
 	case "via", "v":
 		return kindVia, "Via"
 	case "from", "f":
@@ -199,7 +209,10 @@ func (p *parser) header(line string) {
 		return
 	}
 	kind, name := known(name)
-	if p.seen&kind&single != 0 {
+	switch again := p.seen & kind; {
+	case again == kindLength: // frame has compared them
+		return
+	case again&single != 0:
 		p.note(fault("Repeated " + name))
 		return
 	}
@@ -247,23 +260,12 @@ func (p *parser) typed(kind kinds, name, value string) fault {
 		if err != nil {
 			return badLength
 		}
-		if h := p.m.ContentLength(); h != nil {
-			return repeated(uint64(*h) == n)
-		}
 		h := sip.ContentLengthHeader(n)
 		p.m.AppendHeader(&h)
 	default:
 		return p.text(kind, name, value)
 	}
 	return ""
-}
-
-// repeated is the fault of a second Content-Length: none if it says the same.
-func repeated(same bool) fault {
-	if same {
-		return ""
-	}
-	return badLength
 }
 
 // text appends Call-ID or Content-Type, which may be anything but empty.

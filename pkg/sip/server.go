@@ -84,10 +84,10 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}
 	}
-	if tooBrief(req) {
+	if req.IsInvite() && tooBrief(req) {
 		return brief()
 	}
-	if !acceptable(req) {
+	if req.IsInvite() && !acceptable(req) {
 		return 406, "Not Acceptable", []Header{NewHeader("Accept", accept)}
 	}
 	if !readable(req) {
@@ -99,10 +99,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 // acceptable says whether an INVITE takes a session description (RFC 3261, 21.4.7); without Accept it does (20.1).
 func acceptable(req *Request) bool {
 	all := values(req, "Accept")
-	if !req.IsInvite() || len(all) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(all, func(v string) bool {
+	return len(all) == 0 || slices.ContainsFunc(all, func(v string) bool {
 		kind, _, _ := strings.Cut(strings.ToLower(v), ";")
 		kind = strings.TrimSpace(kind)
 		return kind == "application/sdp" || kind == "application/*" || kind == "*/*"

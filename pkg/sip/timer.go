@@ -45,17 +45,9 @@ func contains(list []string, token string) bool {
 	return slices.ContainsFunc(list, func(t string) bool { return strings.EqualFold(t, token) })
 }
 
-// either returns the first value of a header that has a compact form, which sipgo does not know.
-func either(m sip.Message, name, compact string) string {
-	if v := value(m, name); v != "" {
-		return v
-	}
-	return value(m, compact)
-}
-
 // sessionExpires reads Session-Expires (RFC 4028, 4): 0 without one, refresher "" if it is left open.
 func sessionExpires(m sip.Message) (interval time.Duration, refresher string) {
-	parts := split(either(m, "Session-Expires", "x"), ';')
+	parts := split(value(m, "Session-Expires"), ';')
 	for _, p := range parts[1:] {
 		if name, v, _ := strings.Cut(p, "="); strings.EqualFold(strings.TrimSpace(name), "refresher") {
 			refresher = strings.ToLower(strings.TrimSpace(v))
@@ -81,7 +73,7 @@ func minSE(m sip.Message) time.Duration {
 
 // knows says whether the sender of a message supports an extension.
 func knows(m sip.Message, extension string) bool {
-	return contains(slices.Concat(values(m, "Supported"), values(m, "k"), values(m, "Require")), extension)
+	return contains(slices.Concat(values(m, "Supported"), values(m, "Require")), extension)
 }
 
 // tooBrief says whether a session interval is refused with 422: only to those who understand it (RFC 4028, 9).

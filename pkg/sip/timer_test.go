@@ -93,7 +93,7 @@ func TestRefusedRefreshEndsNothing(t *testing.T) {
 
 func TestPeerRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, x := invited(t, NewHeader("k", "replaces, timer"), NewHeader("x", "90;refresher=uac"))
+		b, x := invited(t, NewHeader("Supported", "replaces, timer"), NewHeader("Session-Expires", "90;refresher=uac"))
 		b.d.Answer([]byte("answer"))
 		if value(x.last, "Session-Expires") != "90;refresher=uac" || value(x.last, "Require") != "timer" {
 			t.Errorf("answered\n%s", x.last)

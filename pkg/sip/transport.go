@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -42,8 +42,9 @@ func (e *Endpoint) received(b []byte, from Peer, framing fault) {
 		e.tally.add(dropUnreadable)
 		return
 	}
+	source := from.Addr.String()
 	m.SetTransport(from.Transport)
-	m.SetSource(from.Addr.String())
+	m.SetSource(source)
 	if isRequest {
 		e.requested(req, from)
 	} else {
@@ -54,23 +55,28 @@ func (e *Endpoint) received(b []byte, from Peer, framing fault) {
 // malformed answers a request that cannot be read with what can be, without state (RFC 3261, 8.2 and 21.4.1), if that
 // leads back to who sent it.
 func (e *Endpoint) malformed(req *Request, from Peer, why fault) bool {
-	h := req.GetHeaders("Via")
-	if len(h) == 0 || req.GetHeader("CSeq") == nil || req.IsAck() {
-		return false
-	}
-	top, ok := h[0].(*sip.ViaHeader)
-	if !ok {
+	top := topmost(req)
+	if top == nil || value(req, "CSeq") == "" || req.IsAck() {
 		return false
 	}
 	stamp(top, from)
 	res := sip.NewResponse(400, string(why))
 	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
-		for _, h := range req.GetHeaders(name) {
+		for h := range Named(req, name) {
 			res.AppendHeader(h)
 		}
 	}
 	_ = e.send(returnPath(top, from), encode(res)) // lost, it comes with the next copy
 	return true
+}
+
+// topmost returns the first Via of a message, nil if it has none that can be read.
+func topmost(m sip.Message) *sip.ViaHeader {
+	for h := range Named(m, "Via") {
+		via, _ := h.(*sip.ViaHeader)
+		return via
+	}
+	return nil
 }
 
 // requested finds the transaction of a request, or begins it.
@@ -125,9 +131,11 @@ func (e *Endpoint) copied(t *txn, to Peer) {
 
 // stamp notes in a Via where it came from (RFC 3261, 18.2.1; RFC 3581, 4).
 func stamp(via *sip.ViaHeader, from Peer) {
-	host, asked := from.Addr.Addr().String(), via.Params.Has("rport")
+	source, asked := from.Addr.String(), via.Params.Has("rport")
+	colon := strings.LastIndexByte(source, ':')
+	host := strings.Trim(source[:colon], "[]")
 	if asked {
-		via.Params.Add("rport", strconv.Itoa(int(from.Addr.Port())))
+		via.Params.Add("rport", source[colon+1:])
 	}
 	if asked || via.Host != host {
 		via.Params.Add("received", host)
@@ -177,7 +185,11 @@ func (t *txn) drop() { t.endpoint.transactions.end(t) }
 
 // responded gives a response to the transaction of its request.
 func (e *Endpoint) responded(res *Response) {
-	if len(res.GetHeaders("Via")) > 1 { // RFC 3261, 8.1.3.3: it is not for us
+	vias := 0
+	for range Named(res, "Via") {
+		vias++
+	}
+	if vias > 1 { // RFC 3261, 8.1.3.3: it is not for us
 		e.tally.add(dropUnreadable)
 		return
 	}
@@ -214,7 +226,7 @@ func (e *Endpoint) progress(t *txn, res *Response) {
 func refused(req *Request, res *Response) *Request {
 	ack := sip.NewRequest(sip.ACK, req.Recipient)
 	ack.AppendHeader(req.Via())
-	for _, h := range req.GetHeaders("Route") {
+	for h := range Named(req, "Route") {
 		ack.AppendHeader(h)
 	}
 	hops := sip.MaxForwardsHeader(maxHops)
