@@ -1,282 +1,306 @@
 package integration
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
+	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
-	"strowger/cloud"
 	"strowger/integration/phone"
-	"strowger/integration/stack"
-	"strowger/pkg/enrol"
-	"strowger/pkg/rest"
-	"strowger/switchnode"
 )
 
-// childVar names the role that this program is to be, instead of running tests; its settings come on standard input.
-const childVar = "STROWGER_SCENARIO_ROLE"
+// TestKill repeats what it did with the seed that it prints when it fails, as far as chance is its own.
+var (
+	seedFlag   = flag.Uint64("kill.seed", 0, "seed of the rounds of TestKill; 0: another one each time")
+	roundsFlag = flag.Int("kill.rounds", 100, "how often TestKill kills something, on each ground")
+)
 
-// settings are those of a role in a process of its own.
-type settings struct {
-	Data, Cloud, Enroll, API, Fabric, SIP, SIPS, Link string
-}
-
-// child runs a role until standard input ends, which it does when the test is gone, however it ended.
-func child(role string) int {
-	in := bufio.NewReader(os.Stdin)
-	line, err := in.ReadBytes('\n')
-	if err == nil {
-		err = serve(role, line, in)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-func serve(role string, line []byte, in io.Reader) error {
-	var s settings
-	if err := json.Unmarshal(line, &s); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, in)
-		cancel()
-	}()
-	tell := func(v any) {
-		if err := json.NewEncoder(os.Stdout).Encode(v); err != nil {
-			cancel()
-		}
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if role == "cloud" {
-		return cloud.Run(ctx, cloud.Config{
-			Data: s.Data, MasterKey: filepath.Join(s.Data, "master.key"), Host: []string{"127.0.0.1"}, API: s.API, Fabric: s.Fabric,
-			Logger: log, Started: func(v cloud.Started) { tell(v) },
-		})
-	}
-	return switchnode.Run(ctx, switchnode.Config{
-		Data: s.Data, Cloud: s.Cloud, Enroll: s.Enroll, Host: "127.0.0.1", SIP: s.SIP, SIPS: s.SIPS, Link: s.Link, RTP: "0",
-		Logger: log, Started: func(v switchnode.Started) { tell(v) },
-	})
-}
-
-// process is a role in a process of its own.
-type process struct {
-	role string
-	settings
-	cmd *exec.Cmd
-	in  io.Closer
-}
-
-// start runs the role and reads where it is reached.
-func (p *process) start(t *testing.T, log io.Writer, started any) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.cmd = exec.Command(self)
-	p.cmd.Env = append(os.Environ(), childVar+"="+p.role)
-	p.cmd.Stderr = log
-	in, errIn := p.cmd.StdinPipe()
-	out, errOut := p.cmd.StdoutPipe()
-	if err := errors.Join(errIn, errOut, p.cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	p.in = in
-	if err := json.NewEncoder(in).Encode(p.settings); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(out).Decode(started); err != nil {
-		t.Fatalf("%s does not start: %v", p.role, err)
-	}
-}
-
-// kill ends the role as the kernel does when it is out of memory: without a word.
-func (p *process) kill(t *testing.T) {
-	t.Helper()
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = p.cmd.Wait() // says that it was killed
-	_ = p.in.Close() // nobody reads it any more
-}
-
-// deployment is a cloud and two switches, each a process.
-type deployment struct {
-	*world
-	cloud    process
-	switches [2]process
-	log      *logs
-}
-
-// deploy sets two offices up as an admin does.
-func deploy(t *testing.T) *deployment {
-	t.Helper()
-	dir, ctx := t.TempDir(), soon(t)
-	d := &deployment{log: &logs{}}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the roles logged:\n%s", d.log.since(0))
-		}
-	})
-	d.cloud = process{role: "cloud", settings: settings{Data: filepath.Join(dir, "cloud"), API: port(t), Fabric: port(t)}}
-	client := d.startCloud(t)
-	t.Cleanup(func() { d.cloud.kill(t) })
-	org, err := client.Organizations().Create(ctx, rest.NewOrganization("Scenario"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client.Organization = org.ID
-	d.world = newWorld(dir, &stack.Stack{Client: client, Offices: make([]stack.Office, 2)})
-	for i, code := range []string{"20", "30"} {
-		site, err := client.Sites().Create(ctx, rest.Site{Name: "Office " + code, Code: code})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sw, err := client.Switches().Create(ctx, rest.Switch{Name: "switch-" + code, Site: site.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := client.EnrolmentCode(ctx, sw.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Offices[i].Site, d.Offices[i].Switch = site, sw
-		d.switches[i] = process{role: sw.Name, settings: settings{
-			Data: filepath.Join(dir, sw.Name), Cloud: client.BaseURL, Enroll: c.Code, SIP: port(t), SIPS: port(t), Link: port(t),
-		}}
-		d.startSwitch(t, i)
-		t.Cleanup(func() { d.switches[i].kill(t) })
-	}
-	return d
-}
-
-// port is an address that is free for UDP and TCP.
-func port(t *testing.T) string {
-	t.Helper()
-	first := ports.take()
-	for n := first; n < first+portsEach; n++ {
-		at := fmt.Sprint("127.0.0.1:", n)
-		tcp, err := net.Listen("tcp", at)
-		if err != nil {
-			continue
-		}
-		udp, err := net.ListenPacket("udp", at)
-		if err == nil {
-			err = udp.Close()
-		}
-		if errors.Join(err, tcp.Close()) == nil {
-			return at
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-// startCloud starts the cloud; what it returns at first start is the admin's way to it.
-func (d *deployment) startCloud(t *testing.T) rest.Client {
-	t.Helper()
-	var s cloud.Started
-	d.cloud.start(t, d.log, &s)
-	if s.APIKey == "" {
-		return rest.Client{}
-	}
-	_, pin, err := enrol.ParseAPIKey(s.APIKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rest.Client{BaseURL: s.API, Key: s.APIKey, HTTP: enrol.Trust{Pin: pin}.Client()}
-}
-
-func (d *deployment) startSwitch(t *testing.T, office int) {
-	t.Helper()
-	var s switchnode.Started
-	d.switches[office].start(t, d.log, &s)
-	d.Offices[office].Started = s
-}
-
-// crash kills one of the three and starts it again.
-func (d *deployment) crash(t *testing.T, victim int) {
-	t.Helper()
-	if victim == len(d.switches) {
-		d.cloud.kill(t)
-		d.startCloud(t)
-		return
-	}
-	d.switches[victim].kill(t)
-	d.startSwitch(t, victim)
-}
-
-// crashes is how often something is killed.
-const crashes = 10
-
-// TestKill kills the cloud or a switch at random moments of calls. Afterwards every phone is still registered, every event
-// that reached a disk is in the cloud once, and every call that is known is over, for a reason.
+// TestKill kills the cloud, switches, the NATS server and PostgreSQL at random moments while calls run, on two grounds.
+// After each round every number can be called, without its phone having registered again. At the end every call is over
+// at the phones and at the switches, every event that reached a disk is in the cloud once, and every call on record ended
+// for a reason.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	d := deploy(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	ann, from := d.person(t, 0, "Ann", nil)
-	answers := func(c *phone.Config) { c.Policy, c.After = phone.Answer, 100*time.Millisecond }
-	near, nearPhone := d.person(t, 0, "Bob", answers)
-	far, farPhone := d.person(t, 1, "Cleo", answers)
-	for _, s := range []subscriber{ann, near, far} {
-		d.registered(t, s, true) // the API knows what is on the switch's disk
-	}
-	numbers := []string{near.number.Digits, far.number.Dial}
-	for range crashes {
-		out := dial(t, from, numbers[random.IntN(len(numbers))])
-		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
-		if random.IntN(2) == 0 {
-			out.HangUp()
-		}
-		d.crash(t, random.IntN(len(d.switches)+1))
-		out.HangUp()
-		// Without a REGISTER since, the phones are known to their switches.
-		for _, number := range numbers {
-			until(t, func() string {
-				again := dial(t, from, number)
-				if _, err := again.Wait(soon(t), phone.Answered); err != nil {
-					return err.Error()
+	for _, on := range []struct{ store, fabric string }{{sqlite, embedded}, {postgres, server}} {
+		t.Run(on.store, func(t *testing.T) {
+			t.Parallel()
+			seed := cmp.Or(*seedFlag, rand.Uint64())
+			s := brew(t, deploy(t, on.store, on.fabric), rand.New(rand.NewPCG(seed, 0)))
+			rounds := 0
+			defer func() {
+				if t.Failed() {
+					t.Logf("round %d of %d; repeat with -kill.seed %d", rounds, *roundsFlag, seed)
 				}
-				again.HangUp()
-				over(t, again)
-				return ""
-			})
-		}
-		drain(nearPhone)
-		drain(farPhone)
+			}()
+			for ; rounds < *roundsFlag; rounds++ {
+				s.round(t)
+			}
+			s.settled(t)
+		})
 	}
-	d.checkLedger(t)
 }
 
-// drain forgets the calls that came in.
-func drain(p *phone.Phone) {
-	for {
-		select {
-		case <-p.Incoming():
-		default:
-			return
+// storm is a deployment in which things are killed.
+type storm struct {
+	*deployment
+	random  *rand.Rand
+	victims []victim
+	callers []*party // they only call
+	callees []*party // they answer by themselves
+	mover   *party   // answers too, and changes its phone
+}
+
+// victim is something to kill; those that others need to start come first.
+type victim struct {
+	name                  string
+	kill, launch, started func(t *testing.T)
+	office                int // whose switch it is; -1
+}
+
+func brew(t *testing.T, d *deployment, random *rand.Rand) *storm {
+	t.Helper()
+	s := &storm{deployment: d, random: random}
+	for i, name := range []string{"Ann", "Bob"} {
+		s.callers = append(s.callers, s.party(t, d.subscriber(t, i, name)))
+	}
+	for i, name := range []string{"Cleo", "Dora"} {
+		s.callees = append(s.callees, s.party(t, d.subscriber(t, i, name)))
+	}
+	s.mover = s.party(t, d.subscriber(t, 0, "Mona"))
+	d.peerDocuments(t)
+	add := func(name string, office int, kill, launch, started func(*testing.T)) {
+		s.victims = append(s.victims, victim{name, kill, launch, started, office})
+	}
+	at := func(*testing.T) {} // those that wait for it when they are launched
+	if d.postgres != nil {
+		add("PostgreSQL", -1, must(d.postgres.Kill), must(d.postgres.Start), at)
+	}
+	for _, m := range d.ground.nats {
+		add("NATS", -1, must(m.kill), must(func() error { return m.start(t.Context()) }), at)
+	}
+	add("the cloud", -1, d.cloud.kill, func(t *testing.T) { d.cloud.launch(t, d.dir, d.log) },
+		func(t *testing.T) { d.cloud.started(t, &struct{}{}) })
+	for i, o := range d.Offices {
+		add(o.Switch.Name, i, d.switches[i].kill, func(t *testing.T) { d.switches[i].launch(t, d.dir, d.log) },
+			func(t *testing.T) { d.switchStarted(t, i) })
+	}
+	return s
+}
+
+func must(f func() error) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		if err := f(); err != nil {
+			t.Fatal(err)
 		}
 	}
+}
+
+// party is a subscriber at a phone that answers, and what rang there.
+type party struct {
+	subscriber
+	phone   *phone.Phone
+	quit    func() // ends the phone
+	dialled []*phone.Call
+
+	mu    sync.Mutex
+	rang  []*phone.Call
+	alone map[*phone.Call]bool // their switch was killed: nobody will end them
+}
+
+func (s *storm) party(t *testing.T, u subscriber) *party {
+	t.Helper()
+	p := &party{subscriber: u, alone: map[*phone.Call]bool{}}
+	s.pickUp(t, p)
+	t.Cleanup(func() { p.quit() })
+	register(t, p.phone)
+	return p
+}
+
+// pickUp gives a party a new phone, which does not register again during the test.
+func (s *storm) pickUp(t *testing.T, p *party) {
+	t.Helper()
+	next, err := phone.New(s.account(p.subscriber, func(c *phone.Config) {
+		c.Policy, c.After, c.Expires = phone.Answer, 50*time.Millisecond, time.Hour
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := next.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	running.Go(func() {
+		for {
+			select {
+			case c := <-next.Incoming():
+				p.mu.Lock()
+				p.rang = append(p.rang, c)
+				p.mu.Unlock()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	p.phone, p.quit = next, func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (p *party) dial(t *testing.T, number string) *phone.Call {
+	t.Helper()
+	c := dial(t, p.phone, number)
+	p.dialled = append(p.dialled, c)
+	return c
+}
+
+// abandon notes that the switch of a party's office is killed: the calls that it has are nobody's.
+func (p *party) abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.rang {
+		select {
+		case <-c.Done():
+		default:
+			p.alone[c] = true
+		}
+	}
+}
+
+// step is something that happens in a round.
+type step struct {
+	at time.Duration // since the round's beginning
+	do func(t *testing.T)
+}
+
+// span is how long a round's calls and kills may begin.
+const span = 250 * time.Millisecond
+
+// round makes calls, kills one or two victims among them, starts them again, and waits until everybody can be called.
+func (s *storm) round(t *testing.T) {
+	t.Helper()
+	some := func(d time.Duration) time.Duration { return time.Duration(s.random.Int64N(int64(d))) }
+	var steps []step
+	for range 3 {
+		from, to := s.callers[s.random.IntN(len(s.callers))], s.callees[s.random.IntN(len(s.callees))]
+		number, at, hangUp := to.number.Dial, some(span), some(span)
+		var c *phone.Call
+		steps = append(steps, step{at, func(t *testing.T) {
+			c = from.dial(t, number)
+		}}, step{at + hangUp, func(*testing.T) { c.HangUp() }})
+	}
+	victims := s.random.Perm(len(s.victims))[:1+s.random.IntN(10)/9]
+	at := some(span)
+	if s.random.IntN(4) == 0 { // a phone is replaced, and its switch is killed just after it said yes to that
+		steps = append(steps, step{at, s.move})
+		victims = []int{len(s.victims) - len(s.Offices) + s.mover.office}
+	}
+	slices.Sort(victims)
+	for _, v := range victims {
+		steps = append(steps, step{at, s.strike(s.victims[v])})
+		at += some(20 * time.Millisecond)
+	}
+	for _, v := range victims {
+		steps = append(steps, step{at, s.victims[v].launch})
+		at += some(20 * time.Millisecond)
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	begin := time.Now()
+	for _, step := range steps {
+		<-time.After(time.Until(begin.Add(step.at)))
+		step.do(t)
+	}
+	for _, v := range victims {
+		s.victims[v].started(t)
+	}
+	for _, p := range append(s.callees, s.mover) {
+		s.reaches(t, p)
+	}
+}
+
+// strike kills.
+func (s *storm) strike(v victim) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		v.kill(t)
+		for _, p := range append(s.callees, s.mover) {
+			if p.office == v.office {
+				p.abandon()
+			}
+		}
+	}
+}
+
+// move has the mover take another phone. Nothing is away now, so both REGISTERs succeed.
+func (s *storm) move(t *testing.T) {
+	t.Helper()
+	if err := s.mover.phone.Unregister(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.mover.quit()
+	s.pickUp(t, s.mover)
+	if err := s.mover.phone.Register(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reaches calls a party until it answers: what was killed may still be on its way.
+func (s *storm) reaches(t *testing.T, p *party) {
+	t.Helper()
+	from := s.callers[1-p.office]
+	until(t, func() string {
+		c := from.dial(t, p.number.Dial)
+		_, err := c.Wait(soon(t), phone.Answered)
+		if c.HangUp(); err != nil {
+			return fmt.Sprintf("%s cannot be called: %v", p.user.Name, err)
+		}
+		over(t, c)
+		return ""
+	})
+}
+
+// settled checks what must be so after all.
+func (s *storm) settled(t *testing.T) {
+	t.Helper()
+	for _, p := range s.callers {
+		for _, c := range p.dialled {
+			c.HangUp()
+		}
+	}
+	for _, p := range s.callers {
+		for _, c := range p.dialled {
+			over(t, c)
+		}
+	}
+	for _, p := range append(s.callees, s.mover) {
+		s.registered(t, p.subscriber, true)
+		p.mu.Lock()
+		for _, c := range p.rang {
+			if p.alone[c] {
+				c.HangUp()
+			}
+			over(t, c) // else its switch ended it
+		}
+		p.mu.Unlock()
+	}
+	for office := range s.Offices {
+		until(t, func() string {
+			if n := s.figure(t, office, "calls"); n > 0 {
+				return fmt.Sprintf("the switch of office %d has %v calls that nobody owns", office, n)
+			}
+			return ""
+		})
+	}
+	s.checkLedger(t)
 }
 
 // checkLedger waits until every call is over and every spool is in the cloud without a gap, each event once.

@@ -48,14 +48,12 @@ type ground struct {
 	told    []string // addresses of those that the world is to use
 }
 
-// lay makes a ground for an installation with its data in dir, and starts its servers; clear must follow. The PostgreSQL is
-// the one of this process, with a database for this installation.
-func lay(ctx context.Context, dir, store, fabric string) (g *ground, err error) {
+// lay makes a ground for an installation with its data in dir, and starts its NATS servers; clear must follow. Without a
+// PostgreSQL the database is SQLite.
+func lay(ctx context.Context, dir string, database *postgrestest.Server, fabric string) (g *ground, err error) {
 	g = &ground{key: filepath.Join(dir, "master.key")}
-	switch store {
-	case sqlite:
-	case postgres:
-		if g.db, err = sharedPostgres.database(); err != nil {
+	if database != nil {
+		if g.db, err = database.Create(); err != nil {
 			return nil, err
 		}
 		secret := make([]byte, 32)
@@ -64,8 +62,6 @@ func lay(ctx context.Context, dir, store, fabric string) (g *ground, err error) 
 		if err := os.WriteFile(g.key, []byte(line), 0o600); err != nil {
 			return nil, err
 		}
-	default:
-		return nil, fmt.Errorf("-store %q: want %s or %s", store, sqlite, postgres)
 	}
 	servers, ok := map[string]int{embedded: 0, server: 1, cluster: 3, front: 3}[fabric]
 	if !ok {
@@ -126,35 +122,22 @@ func (g *ground) clear() error {
 }
 
 // sharedPostgres is the PostgreSQL of this process; TestMain ends it.
-var sharedPostgres postgresOnce
-
-type postgresOnce struct {
+var sharedPostgres struct {
 	once   sync.Once
 	server *postgrestest.Server
 	err    error
-
-	mu   sync.Mutex
-	last int // database
 }
 
-// database makes a new one and returns its address.
-func (p *postgresOnce) database() (dsn string, err error) {
-	p.once.Do(func() { p.server, p.err = postgrestest.New() })
-	if p.err != nil {
-		return "", p.err
+// database returns the server of a kind of database, nil for SQLite.
+func database(store string) (*postgrestest.Server, error) {
+	switch store {
+	case sqlite:
+		return nil, nil
+	case postgres:
+		sharedPostgres.once.Do(func() { sharedPostgres.server, sharedPostgres.err = postgrestest.New() })
+		return sharedPostgres.server, sharedPostgres.err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.last++
-	name := fmt.Sprint("installation", p.last)
-	return p.server.DSN(name), p.server.Create(name)
-}
-
-func (p *postgresOnce) stop() error {
-	if p.server == nil {
-		return nil
-	}
-	return p.server.Stop()
+	return nil, fmt.Errorf("-store %q: want %s or %s", store, sqlite, postgres)
 }
 
 // installed fails a test that could not begin, or skips it for lack of PostgreSQL.

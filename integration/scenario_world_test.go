@@ -45,28 +45,32 @@ var shared struct {
 	err   error
 }
 
-// tests runs the tests, or the role that a test started this program for.
+// tests runs the tests.
 type tests struct{ m *testing.M }
 
 func (t tests) Run() int {
-	if role := os.Getenv(childVar); role != "" {
-		return child(role)
-	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil { // they wait more than they work
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	code := t.m.Run()
-	var err error
-	if shared.world != nil {
-		err = shared.world.end()
-	}
-	if err = errors.Join(err, os.RemoveAll(shared.dir), sharedPostgres.stop()); err != nil {
+	if err := clearShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "what the tests shared:", err)
 		code = 1
 	}
 	return code
+}
+
+// clearShared ends and removes what tests have in common.
+func clearShared() (err error) {
+	if shared.world != nil {
+		err = shared.world.end()
+	}
+	if sharedPostgres.server != nil {
+		err = errors.Join(err, sharedPostgres.server.Stop())
+	}
+	return errors.Join(err, os.RemoveAll(shared.dir), os.RemoveAll(programs.dir))
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
@@ -133,7 +137,11 @@ var ports lot
 
 // begin lays a ground in dir and starts two offices on it.
 func begin(ctx context.Context, dir, store, fabric string) (*world, error) {
-	g, err := lay(ctx, dir, store, fabric)
+	db, err := database(store)
+	if err != nil {
+		return nil, err
+	}
+	g, err := lay(ctx, dir, db, fabric)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,6 +24,7 @@ var ErrMissing = errors.New("PostgreSQL is not installed: no /usr/lib/postgresql
 type Server struct {
 	bin, dir string
 	as       *syscall.Credential // nil: ourselves
+	last     atomic.Int64        // database that was made
 }
 
 // New makes a server's data and starts it. Stop must follow. The error is ErrMissing where PostgreSQL is not installed.
@@ -49,17 +51,17 @@ func New() (s *Server, err error) {
 	return s, nil
 }
 
-// DSN is the address of a database; "" is the one that is there from the beginning.
-func (s *Server) DSN(database string) string {
-	if database == "" {
-		database = "postgres"
-	}
+// DSN is the address of the database that is there from the beginning.
+func (s *Server) DSN() string { return s.dsn("postgres") }
+
+func (s *Server) dsn(database string) string {
 	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
 }
 
-// Create makes an empty database.
-func (s *Server) Create(database string) error {
-	return s.run("createdb", "-h", s.dir, "-U", "postgres", database)
+// Create makes an empty database and returns its address.
+func (s *Server) Create() (dsn string, err error) {
+	name := fmt.Sprint("test", s.last.Add(1))
+	return s.dsn(name), s.run("createdb", "-h", s.dir, "-U", "postgres", name)
 }
 
 // Start starts a server that was killed.

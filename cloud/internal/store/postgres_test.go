@@ -55,7 +55,7 @@ func dsns(t *testing.T) map[string]func(t *testing.T) string {
 				}
 				return -1
 			}, t.Name()))
-			e, err := openEngine(testPostgres.server.DSN(""))
+			e, err := openEngine(testPostgres.server.DSN())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func dsns(t *testing.T) map[string]func(t *testing.T) string {
 			if err := errors.Join(err, e.close()); err != nil {
 				t.Fatal(err)
 			}
-			return testPostgres.server.DSN("") + "&search_path=" + schema
+			return testPostgres.server.DSN() + "&search_path=" + schema
 		},
 	}
 }

@@ -60,7 +60,7 @@ func open(path string, log *slog.Logger) (*file, map[string][]Binding, error) {
 	}
 }
 
-// save makes the bindings of the changed devices durable; all returns those of every device.
+// save writes the bindings of the changed devices; all returns those of every device. sync makes them durable.
 func (f *file) save(changed map[string][]Binding, all func() map[string][]Binding) error {
 	if f.f == nil || f.size > 2*f.compact+slack {
 		return f.rewrite(all())
@@ -69,12 +69,20 @@ func (f *file) save(changed map[string][]Binding, all func() map[string][]Bindin
 	if err != nil {
 		return err
 	}
-	if _, err = f.f.Write(b); err == nil {
-		err = f.f.Sync()
-	}
 	f.size += int64(len(b))
-	if err != nil {
+	if _, err = f.f.Write(b); err != nil {
 		return errors.Join(err, f.close()) // part of b may be there: next time, anew
+	}
+	return nil
+}
+
+// sync makes durable what was saved.
+func (f *file) sync() error {
+	if f.f == nil {
+		return nil // there is nothing, or it was told when it was saved
+	}
+	if err := f.f.Sync(); err != nil {
+		return errors.Join(err, f.close()) // what the disk has is not known: next time, anew
 	}
 	return nil
 }

@@ -2,7 +2,8 @@
 //
 // It speaks neutral types; the SIP side checks the password, hands the request in and writes the answer. Bindings
 // remember where the REGISTER came from, because that is where a phone behind a NAT can be reached, and they survive a
-// restart: changes are on disk within SaveInterval.
+// restart: a change is written before its REGISTER is answered, so that a switch that is killed forgets nothing that it
+// said yes to, and is forced to the disk within SyncInterval, which is what a power cut may cost.
 package registrar
 
 import (
@@ -16,9 +17,12 @@ import (
 
 // Intervals of Run.
 const (
-	SaveInterval  = 100 * time.Millisecond
+	SyncInterval  = 100 * time.Millisecond
 	sweepInterval = time.Second
 )
+
+// maxWaiting is how many REGISTERs may wait for the disk; one more is refused.
+const maxWaiting = 4096
 
 // DefaultMaxExpires is the longest life of a binding, in seconds.
 const DefaultMaxExpires = 3600
@@ -42,7 +46,8 @@ type Registrar struct {
 
 	mu      sync.RWMutex
 	devices map[string][]Binding // slices are never changed, only replaced
-	dirty   map[string]bool      // devices whose bindings are not on disk yet
+	dirty   map[string]bool      // devices whose bindings are not written yet
+	waiting []func()             // answers to REGISTERs that made them dirty
 	wake    chan struct{}        // capacity 1: there are dirty ones
 }
 
@@ -67,16 +72,28 @@ func New(cfg Config) (*Registrar, error) {
 	return r, nil
 }
 
-// Register processes a REGISTER of an authenticated device.
-func (r *Registrar) Register(q Register) Result {
+// Register processes a REGISTER of an authenticated device. It calls answer once: here, or from Run when what has changed
+// is written. A disk that takes nothing refuses nobody: the switch then knows its phones for as long as it runs.
+func (r *Registrar) Register(q Register, answer func(Result)) {
+	if result, ok := r.register(q, answer); ok {
+		answer(result)
+	}
+}
+
+// register processes a REGISTER; ok says that its result waits for nothing.
+func (r *Registrar) register(q Register, answer func(Result)) (result Result, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	have := r.devices[q.Device]
-	next, result := process(r.cfg.Now(), r.cfg.MaxExpires, have, q)
-	if result.Code == 200 && (q.All || len(q.Contacts) > 0) {
-		r.set(q.Device, next)
+	if len(r.waiting) >= maxWaiting {
+		return failed(503, "Too Many Registrations At Once"), true
 	}
-	return result
+	next, result := process(r.cfg.Now(), r.cfg.MaxExpires, r.devices[q.Device], q)
+	if result.Code != 200 || !q.All && len(q.Contacts) == 0 {
+		return result, true
+	}
+	r.waiting = append(r.waiting, func() { answer(result) })
+	r.set(q.Device, next)
+	return result, false
 }
 
 // set replaces the bindings of a device. The caller holds mu.
@@ -123,22 +140,25 @@ func (r *Registrar) Run(ctx context.Context) error {
 	var told []string
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
+	var sync <-chan time.Time // nil when everything is on the disk
 	for {
-		r.save()
-		if now := r.Registered(); !slices.Equal(now, told) {
+		if r.save() && sync == nil {
+			sync = time.After(SyncInterval)
+		}
+		if now := r.Registered(); sync == nil && !slices.Equal(now, told) {
 			told = now
 			r.cfg.OnChange(slices.Clone(now))
 		}
 		select {
 		case <-r.wake:
-			select {
-			case <-time.After(SaveInterval): // others may change meanwhile
-			case <-ctx.Done():
-			}
+		case <-sync:
+			sync = nil
+			r.outcome(r.saved.sync())
 		case <-sweep.C:
 			r.sweep()
 		case <-ctx.Done():
 			r.save()
+			r.outcome(r.saved.sync())
 			return r.saved.close()
 		}
 	}
@@ -157,34 +177,44 @@ func (r *Registrar) sweep() {
 	}
 }
 
-// save writes what has changed since the last time; what cannot be written stays dirty.
-func (r *Registrar) save() {
+// save writes what has changed since the last time, and answers who waits for it. What cannot be written stays dirty;
+// what is not sure to be there is written anew. It says whether there is something new to sync.
+func (r *Registrar) save() bool {
 	r.mu.Lock()
 	changed := make(map[string][]Binding, len(r.dirty))
 	for device := range r.dirty {
 		changed[device] = r.devices[device]
 	}
 	clear(r.dirty)
+	waiting := r.waiting
+	r.waiting = nil
 	r.mu.Unlock()
-	if len(changed) == 0 {
-		return
+	if len(changed) == 0 && !r.unsure {
+		return false
 	}
 	err := r.saved.save(changed, func() map[string][]Binding {
 		r.mu.RLock()
 		defer r.mu.RUnlock()
 		return maps.Clone(r.devices)
 	})
+	if r.outcome(err); err != nil {
+		r.mu.Lock()
+		for device := range changed {
+			r.dirty[device] = true // tried again with the next change or sweep
+		}
+		r.mu.Unlock()
+	}
+	for _, answer := range waiting {
+		answer()
+	}
+	return true
+}
+
+// outcome tells when the disk begins to fail.
+func (r *Registrar) outcome(err error) {
 	was := r.unsure
 	r.unsure = err != nil
-	if err == nil {
-		return
-	}
-	if !was {
+	if err != nil && !was {
 		r.cfg.Logger.Error("registrations cannot be saved; they would not survive a restart", "file", r.cfg.Path, "error", err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for device := range changed {
-		r.dirty[device] = true // tried again with the next change or sweep
 	}
 }

@@ -42,9 +42,16 @@ func of(device string, q Register) Register { q.Device = device; return q }
 
 func ok(t *testing.T, r *Registrar, q Register) {
 	t.Helper()
-	if got := r.Register(q); got.Code != 200 {
+	if got := answered(r, q); got.Code != 200 {
 		t.Fatalf("%+v", got)
 	}
+}
+
+// answered registers and waits for the answer.
+func answered(r *Registrar, q Register) Result {
+	got := make(chan Result, 1)
+	r.Register(q, func(a Result) { got <- a })
+	return <-got
 }
 
 func TestBindingsLiveAndExpire(t *testing.T) {
@@ -95,7 +102,7 @@ func TestRestart(t *testing.T) {
 		if len(got) != 1 || got[0].CSeq != 7 || got[0].CallID != "1" || got[0].Source.Addr != q.Source.Addr || got[0].Source.Connection != "" {
 			t.Errorf("%+v", got)
 		}
-		if late := r.Register(of("dv_1", register("1", 7, contact(a)))); late.Code != 500 {
+		if late := answered(r, of("dv_1", register("1", 7, contact(a)))); late.Code != 500 {
 			t.Errorf("a repeated REGISTER was taken after the restart: %+v", late)
 		}
 		synctest.Wait()
@@ -103,6 +110,44 @@ func TestRestart(t *testing.T) {
 			t.Errorf("told %v", told)
 		}
 	})
+}
+
+// A switch that is killed just after it answered a REGISTER finds that registration at its next start.
+func TestAnsweredIsWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registrations")
+	r, stop := runs(t, path)
+	defer stop()
+	for i := range 50 {
+		ok(t, r, of(fmt.Sprint("dv_", i), register("1", 1, contact(a))))
+		if i > 0 {
+			ok(t, r, of(fmt.Sprint("dv_", i-1), expires(register("1", 2, contact(a)), 0)))
+		}
+		next, err := New(Config{Path: path, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := next.Registered(); !slices.Equal(got, []string{fmt.Sprint("dv_", i)}) {
+			t.Fatalf("after registration %d the next run would know %v", i, got)
+		}
+	}
+}
+
+func TestTooManyWait(t *testing.T) {
+	r, err := New(Config{Path: filepath.Join(t.TempDir(), "registrations"), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := range maxWaiting + 1 { // nobody writes
+		r.Register(of(fmt.Sprint("dv_", i), register("1", 1, contact(a))), func(a Result) {
+			if refused++; a.Code != 503 {
+				t.Errorf("answered %+v before it was written", a)
+			}
+		})
+	}
+	if refused != 1 || len(r.Registered()) != maxWaiting {
+		t.Errorf("%d refused, %d registered", refused, len(r.Registered()))
+	}
 }
 
 func TestRetain(t *testing.T) {
@@ -227,11 +272,10 @@ func TestForeignFileIsRefused(t *testing.T) {
 
 // A registered phone costs less than 2 kB.
 func TestMemory(t *testing.T) {
-	const phones = 5000
-	r, err := New(Config{Path: filepath.Join(t.TempDir(), "registrations"), Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	const phones = 4000 // fewer than may wait
+	r, stop := runs(t, filepath.Join(t.TempDir(), "registrations"))
+	defer stop()
+	var answers sync.WaitGroup
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -239,8 +283,10 @@ func TestMemory(t *testing.T) {
 		q := register(fmt.Sprintf("0123456789abcdef%d@192.0.2.1", i), 1,
 			instance(fmt.Sprintf("sip:%d@192.0.2.1:5060;transport=tls;line=abcdef", i), "<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>", 1))
 		q.UserAgent = "Yealink SIP-T46U 108.86.0.75"
-		ok(t, r, of(fmt.Sprintf("dv_%026d", i), q))
+		answers.Add(1)
+		r.Register(of(fmt.Sprintf("dv_%026d", i), q), func(Result) { answers.Done() })
 	}
+	answers.Wait()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if each := (after.HeapAlloc - before.HeapAlloc) / phones; each > 2000 {

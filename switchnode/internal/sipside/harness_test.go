@@ -79,6 +79,7 @@ func newOffice(t *testing.T) *office {
 	if o.tls, err = o.phones.ListenTLS(netip.AddrPortFrom(loopback, 0), o.certificate()); err != nil {
 		t.Fatal(err)
 	}
+	run(t, o.registrar.Run)
 	run(t, o.phones.Run)
 	return o
 }

@@ -28,7 +28,11 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		respond(400, "Malformed Contact")
 		return
 	}
-	r := p.cfg.Registrar.Register(q)
+	p.cfg.Registrar.Register(q, func(r registrar.Result) { respondTo(respond, r) })
+}
+
+// respondTo writes the answer to a REGISTER.
+func respondTo(respond sip.Respond, r registrar.Result) {
 	headers := make([]sip.Header, 0, len(r.Contacts)+1)
 	for _, c := range r.Contacts {
 		headers = append(headers, sip.NewHeader("Contact", contactValue(c)))

@@ -1,0 +1,236 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"strowger/cloud"
+	"strowger/integration/stack"
+	"strowger/pkg/enrol"
+	"strowger/pkg/postgrestest"
+	"strowger/pkg/rest"
+	"strowger/switchnode"
+)
+
+// programs is the programs of the roles, built once for this process; TestMain removes them.
+var programs struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// program returns the path of a role's program.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	programs.once.Do(func() {
+		if programs.dir, programs.err = os.MkdirTemp("", "strowger-programs-"); programs.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-o", programs.dir, "./cloud/cmd/cloud", "./switchnode/cmd/switchnode")
+		build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			programs.err = fmt.Errorf("build the programs: %w\n%s", err, out)
+		}
+	})
+	if programs.err != nil {
+		t.Fatal(programs.err)
+	}
+	return filepath.Join(programs.dir, name)
+}
+
+// process is a role in a process of its own, which dies with this one.
+type process struct {
+	name string // of its program
+	args []string
+	cmd  *exec.Cmd
+	out  io.ReadCloser
+}
+
+// launch runs the role without waiting for it.
+func (p *process) launch(t *testing.T, dir string, log io.Writer, args ...string) {
+	t.Helper()
+	p.cmd = exec.Command(program(t, p.name), append(args, p.args...)...)
+	p.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir) // no configuration of this machine
+	p.cmd.Stderr = log
+	p.cmd.SysProcAttr = withUs()
+	var err error
+	if p.out, err = p.cmd.StdoutPipe(); err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// started reads where the role is reached, when it serves.
+func (p *process) started(t *testing.T, v any) {
+	t.Helper()
+	if err := json.NewDecoder(p.out).Decode(v); err != nil {
+		t.Fatalf("%s does not start: %v", p.name, err)
+	}
+}
+
+// kill ends the role as the kernel does when it is out of memory: without a word.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	_ = p.cmd.Wait() // says that it was killed
+}
+
+// deployment is a cloud and two switches, each a process, and what they stand on.
+type deployment struct {
+	*world
+	cloud    process
+	switches [2]process
+	metrics  [2]string            // addresses of the switches' figures
+	postgres *postgrestest.Server // nil with SQLite
+}
+
+// deploy sets two offices up as an admin does. A PostgreSQL is one of its own.
+func deploy(t *testing.T, store, fabric string) *deployment {
+	t.Helper()
+	program(t, "cloud") // is built before the clock runs
+	dir, ctx := t.TempDir(), soon(t)
+	d := &deployment{}
+	if store == postgres {
+		server, err := postgrestest.New()
+		installed(t, err)
+		t.Cleanup(func() {
+			if err := server.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		d.postgres = server
+	}
+	g, err := lay(ctx, dir, d.postgres, fabric)
+	installed(t, err)
+	t.Cleanup(func() {
+		if err := g.clear(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.world = newWorld(dir, &stack.Stack{Offices: make([]stack.Office, 2)})
+	d.ground = g
+	tell(t, d.world)
+	d.cloud = process{name: "cloud", args: []string{
+		"--data", filepath.Join(dir, "cloud"), "--master-key-file", g.key, "--host", "127.0.0.1", "--api", port(t), "--fabric", port(t),
+		"--metrics", "", "--json",
+	}}
+	if g.db != "" {
+		d.cloud.args = append(d.cloud.args, "--db", g.db)
+	}
+	if len(g.told) > 0 {
+		d.cloud.args = append(d.cloud.args, "--nats", strings.Join(g.told, ","))
+	}
+	d.cloud.launch(t, dir, d.log)
+	t.Cleanup(func() { d.cloud.kill(t) })
+	var s cloud.Started
+	d.cloud.started(t, &s)
+	_, pin, err := enrol.ParseAPIKey(s.APIKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Client = rest.Client{BaseURL: s.API, Key: s.APIKey, HTTP: enrol.Trust{Pin: pin}.Client()}
+	org, err := d.Client.Organizations().Create(ctx, rest.NewOrganization("Scenario"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Client.Organization = org.ID
+	for i, code := range []string{"20", "30"} {
+		d.equip(t, i, code)
+	}
+	return d
+}
+
+// equip makes an office and starts its switch.
+func (d *deployment) equip(t *testing.T, office int, code string) {
+	t.Helper()
+	ctx := soon(t)
+	site, err := d.Client.Sites().Create(ctx, rest.Site{Name: "Office " + code, Code: code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sw, err := d.Client.Switches().Create(ctx, rest.Switch{Name: "switch-" + code, Site: site.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := d.Client.EnrolmentCode(ctx, sw.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Offices[office].Site, d.Offices[office].Switch, d.metrics[office] = site, sw, port(t)
+	d.switches[office] = process{name: "switchnode", args: []string{
+		"--data", d.folder(office), "--host", "127.0.0.1", "--sip", port(t), "--sips", port(t), "--link", port(t), "--rtp", "0",
+		"--metrics", d.metrics[office], "--json",
+	}}
+	d.switches[office].launch(t, d.dir, d.log, "--cloud", d.Client.BaseURL, "--enroll", c.Code)
+	t.Cleanup(func() { d.switches[office].kill(t) })
+	d.switchStarted(t, office)
+}
+
+func (d *deployment) switchStarted(t *testing.T, office int) {
+	t.Helper()
+	var s switchnode.Started
+	d.switches[office].started(t, &s)
+	d.Offices[office].Started = s
+}
+
+// figure reads one of a switch's own figures.
+func (d *deployment) figure(t *testing.T, office int, name string) float64 {
+	t.Helper()
+	resp, err := http.Get("http://" + d.metrics[office] + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "strowger_"+name+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("the switch of office %d has no figure %q", office, name)
+	return 0
+}
+
+// port is an address that is free for UDP and TCP.
+func port(t *testing.T) string {
+	t.Helper()
+	first := ports.take()
+	for n := first; n < first+portsEach; n++ {
+		at := fmt.Sprint("127.0.0.1:", n)
+		tcp, err := net.Listen("tcp", at)
+		if err != nil {
+			continue
+		}
+		udp, err := net.ListenPacket("udp", at)
+		if err == nil {
+			err = udp.Close()
+		}
+		if errors.Join(err, tcp.Close()) == nil {
+			return at
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
