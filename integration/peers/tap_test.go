@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"strowger/pkg/rtp"
 	"strowger/pkg/rtp/g711"
@@ -18,6 +19,8 @@ import (
 type tap struct {
 	mu      sync.Mutex
 	samples []int16
+	last    time.Time     // of the last packet
+	gap     time.Duration // the longest between two
 }
 
 // listen taps a machine until the test ends.
@@ -78,7 +81,19 @@ func (w *tap) take(frame []byte, h host) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
+	if !w.last.IsZero() {
+		w.gap = max(w.gap, now.Sub(w.last))
+	}
+	w.last = now
 	w.samples = g711.Mu.Decode(w.samples, payload)
+}
+
+// longest is the longest time between two packets since the tap began.
+func (w *tap) longest() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gap.Round(time.Millisecond)
 }
 
 // forget drops what was heard.
