@@ -22,6 +22,8 @@ import (
 	"strowger/pkg/life"
 	"strowger/pkg/link"
 	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+	"strowger/pkg/sip/locate"
 	"strowger/pkg/trust"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/linkside"
@@ -155,9 +157,11 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
 		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,
 	})
+	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
 		Begin: n.calls.begin, Now: time.Now, Logger: n.log,
+		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})
 	if err := n.listen(); err != nil {
 		return err

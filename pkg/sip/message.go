@@ -60,6 +60,26 @@ func ParseAddress(s string) (name string, u URI, params map[string]string, err e
 	return a.display, a.uri, a.params.Items(), nil
 }
 
+// SplitAddresses cuts a list of addresses at the commas between them (RFC 3261, 7.3.1): those within quotes or <> are none.
+func SplitAddresses(list string) []string {
+	var all []string
+	start, quoted, bracketed := 0, false, false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"' && !bracketed:
+			quoted = !quoted
+		case !quoted && (c == '<' || c == '>'):
+			bracketed = c == '<'
+		case c == ',' && !quoted && !bracketed:
+			all = append(all, strings.TrimSpace(list[start:i]))
+			start = i + 1
+		}
+	}
+	return append(all, strings.TrimSpace(list[start:]))
+}
+
 // The transports of a Peer, as in Via.
 const (
 	UDP = "UDP"

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,18 @@ func TestCause(t *testing.T) {
 	c.Text = "no \"thanks\" \\  Via: evil"
 	if got := causeOf(res); got != c {
 		t.Errorf("read back %+v, want %+v", got, c)
+	}
+}
+
+func TestSplitAddresses(t *testing.T) {
+	for list, want := range map[string][]string{
+		"<sip:a@b>": {"<sip:a@b>"},
+		`"A, \"B," <sip:a,b@c>;x=y , sip:d@e,<sip:f@g;lr>`: {`"A, \"B," <sip:a,b@c>;x=y`, "sip:d@e", "<sip:f@g;lr>"},
+		"": {""},
+	} {
+		if got := SplitAddresses(list); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", list, got, want)
+		}
 	}
 }
 

@@ -19,7 +19,8 @@ type InviteParams struct {
 	To          URI   // the Request-URI, and To unless ToParty says otherwise
 	ToParty     Party // what To shows; empty: as in To
 	From        Party
-	Peer        Peer // where the INVITE and all later requests go
+	Routes      []URI // the route set of the INVITE (RFC 3261, 8.1.2), of a Path above all
+	Peer        Peer  // where the INVITE and all later requests go
 	CallID      string
 	Hops        int      // Max-Forwards, 0: 70
 	Headers     []Header // Authorization, Max-Breadth, ...
@@ -61,7 +62,7 @@ func newOutgoing(net sender, desk keeper, host string, p InviteParams) *Dialog {
 		net: net, desk: desk, owner: p.Owner, owned: owned, uac: true, callID: p.CallID,
 		local:   side{name: escaped(p.From.Name), uri: URI{Scheme: "sip", User: p.From.User, Host: p.From.Host}, tag: sip.GenerateTagN(16)},
 		remote:  side{name: escaped(p.ToParty.Name), uri: plain(p.To)},
-		path:    path{peer: p.Peer, target: p.To, user: p.From.User},
+		path:    path{peer: p.Peer, target: p.To, routes: p.Routes, user: p.From.User},
 		session: p.SessionID,
 		extra:   invitation{headers: p.Headers, hops: p.Hops, creds: p.Credentials},
 	}

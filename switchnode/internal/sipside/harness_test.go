@@ -50,6 +50,7 @@ type office struct {
 	roots     *x509.CertPool
 	late      atomic.Int64 // how far the clock is ahead
 	begin     atomic.Pointer[func(call.Incoming) error]
+	locate    atomic.Pointer[func(context.Context, sip.URI) ([]sip.Peer, error)]
 }
 
 func newOffice(t *testing.T) *office {
@@ -71,7 +72,8 @@ func newOffice(t *testing.T) *office {
 	}
 	o.phones = New(Config{
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
-		Begin: func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
+		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
+		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)
@@ -86,6 +88,9 @@ func newOffice(t *testing.T) *office {
 
 // begins sets what becomes of the calls that phones make.
 func (o *office) begins(f func(call.Incoming) error) { o.begin.Store(&f) }
+
+// finds sets what DNS has.
+func (o *office) finds(f func(context.Context, sip.URI) ([]sip.Peer, error)) { o.locate.Store(&f) }
 
 // account has each user's name in all that is his.
 func account(user string) (Account, bool) {

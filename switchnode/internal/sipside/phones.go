@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"strowger/pkg/designation"
@@ -36,7 +37,8 @@ type Config struct {
 	Accounts  func(username string) (Account, bool)
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
-	Begin     func(call.Incoming) error // starts the call, or says why not
+	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
+	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
 	SourceRate float64
 	Now        func() time.Time
@@ -50,11 +52,14 @@ type Phones struct {
 	digest   *digest.Server
 	refusals *refusals
 	guesses  guesses
+	ready    chan struct{}   // closed when ctx is set
+	ctx      context.Context // of Run
+	work     sync.WaitGroup  // what runs beside the sessions
 }
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now)}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{})}
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
@@ -82,6 +87,9 @@ func (p *Phones) Run(ctx context.Context) error {
 			p.sip.Trust(peerOf(b.Source))
 		}
 	}
+	p.ctx = ctx
+	close(p.ready)
+	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }
 

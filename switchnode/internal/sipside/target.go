@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
 	"strowger/switchnode/internal/sipleg"
 )
@@ -16,7 +17,8 @@ import (
 func (p *Phones) Targets(b designation.Branch) []call.Target {
 	var targets []call.Target
 	for _, binding := range p.cfg.Registrar.Lookup(b.Device) {
-		if t := (target{p, b, binding}); p.sip.Connected(t.peer()) {
+		t := target{p, b, binding}
+		if _, ok := t.name(); ok || p.sip.Connected(t.peer()) {
 			targets = append(targets, t)
 		}
 	}
@@ -37,27 +39,63 @@ func peerOf(s registrar.Source) sip.Peer {
 	return sip.Peer{Transport: strings.ToUpper(s.Transport), Addr: s.Addr}
 }
 
+// path is the proxies between the switch and the contact, the nearest first (RFC 3327, 5.2).
+func (t target) path() []sip.URI {
+	var all []sip.URI
+	for _, p := range t.binding.Path {
+		for _, address := range sip.SplitAddresses(p) {
+			if _, u, _, err := sip.ParseAddress(address); err == nil {
+				all = append(all, u)
+			}
+		}
+	}
+	return all
+}
+
+// name returns what DNS is asked for if the contact cannot be reached, if there is anything to ask for.
+func (t target) name() (sip.URI, bool) {
+	uri, err := sip.ParseURI(t.binding.URI)
+	if err != nil || t.phones.cfg.Locate == nil {
+		return sip.URI{}, false
+	}
+	return named(uri, t.path())
+}
+
 // Dial makes the leg. Its requests go to where the REGISTER came from: behind a NAT no other address leads to the phone.
 func (t target) Dial(s call.Setup) (call.Leg, error) {
-	p := t.phones
-	uri, err := sip.ParseURI(t.binding.URI)
-	if err != nil {
+	if _, err := sip.ParseURI(t.binding.URI); err != nil {
 		return nil, errs.New(errs.Offline, "the phone registered the contact %q: %w", t.binding.URI, err)
 	}
-	port, err := p.cfg.Relay.Open()
+	port, err := t.phones.cfg.Relay.Open()
 	if err != nil {
 		return nil, err
 	}
+	name, ok := t.name()
+	if !ok {
+		return t.leg(s, port, t.peer()), nil
+	}
+	o := &outgoing{target: t, name: name, setup: s, port: port}
+	if t.phones.sip.Connected(t.peer()) {
+		o.Leg = t.leg(s, port, t.peer())
+	}
+	return o, nil
+}
+
+// leg makes the leg to one server of the contact, which parses.
+func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
+	p := t.phones
+	uri, _ := sip.ParseURI(t.binding.URI) // Dial has looked
 	d := p.sip.NewDialog(sip.InviteParams{
 		To:        uri,
 		ToParty:   sip.Party{Name: s.To.Name, User: s.To.Number, Host: p.cfg.Host},
 		From:      sip.Party{Name: s.From.Name, User: s.From.Number, Host: p.cfg.Host},
-		Peer:      t.peer(),
+		Peer:      to,
+		Routes:    t.path(),
 		Hops:      s.Hops,
 		Headers:   []sip.Header{sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))}, // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
-	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost}), nil
+	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost})
 }
