@@ -74,7 +74,7 @@ func TestStatistics(t *testing.T) {
 	for _, us := range []int{300, 100, 200} {
 		d := time.Duration(us) * time.Microsecond
 		r.ours(sample{main: 2 * d, side: d, outcome: outcome{lost: 1}, others: float64(us) / 1000}, 2)
-		r.theirs(sample{main: d / 2, outcome: outcome{repeated: 1}}, 1)
+		r.theirs(sample{main: d / 2, outcome: outcome{repeated: map[string]int{"BYE": 1}}}, 1)
 	}
 	if got := spread(r.Ours, r.Unit); got != "200 µs (100 to 300)" {
 		t.Errorf("spread %q", got)
@@ -258,7 +258,7 @@ func TestLoad(t *testing.T) {
 	}
 	phones := office{phones: []phone{phoneOf(0), phoneOf(1), phoneOf(2)}}.reachedAt(at).phones
 	got, err := l.run(t.Context(), register{phones: phones}, 3, 1000)
-	if err != nil || got.lost != 1 || got.repeated != 2 {
+	if err != nil || got.lost != 1 || got.repeated["401 REGISTER"] != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -17,6 +17,7 @@ const (
 	readBuffer = 8 << 20                 // of the socket
 	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
 	patience   = 1500 * time.Millisecond // of a load on loopback
+	quiet      = 200 * time.Millisecond   // after the last message of a run whose units are done: callees hear the end later
 	ringTime   = 50 * time.Millisecond   // of a callee
 )
 
@@ -73,11 +74,12 @@ func (l *load) close() { _ = l.conn.Close() } // a UDP socket holds nothing back
 // run begins n units at a rate and returns when all are done or nothing more happens.
 func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcome, error) {
 	l.answers = nil
-	l.units, l.done, l.asked, l.got = make([]state, n), 0, map[string]bool{}, outcome{units: n, refused: map[string]int{}}
+	l.units, l.done, l.asked = make([]state, n), 0, map[string]bool{}
+	l.got = outcome{units: n, repeated: map[string]int{}, refused: map[string]int{}}
 	buffer := make([]byte, 64<<10)
 	began, next := time.Now(), 0
-	last, lastDone := began, 0
-	for l.done < n && l.err == nil {
+	last, lastDone, heard := began, 0, began
+	for l.err == nil {
 		now := time.Now()
 		for due := min(n, 1+int(now.Sub(began).Seconds()*rate)); next < due; next++ {
 			l.units[next] = sent
@@ -90,7 +92,7 @@ func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcom
 		if ctx.Err() != nil {
 			return outcome{}, ctx.Err()
 		}
-		if next == n && now.Sub(last) > l.patience {
+		if next == n && (now.Sub(last) > l.patience || l.done == n && now.Sub(heard) > quiet) {
 			break
 		}
 		l.answer(now)
@@ -103,6 +105,7 @@ func (l *load) run(ctx context.Context, s scenario, n int, rate float64) (outcom
 		case err != nil:
 			return outcome{}, err
 		default:
+			heard = now
 			l.handle(s, message(buffer[:size]), from)
 		}
 	}
@@ -136,7 +139,7 @@ func (l *load) finish(i int) {
 func (l *load) refused(m message) { l.got.refused[string(m.firstLine())]++ }
 
 // repeated counts a message that a server sent again.
-func (l *load) repeated() { l.got.repeated++ }
+func (l *load) repeated(m message) { l.got.repeated[m.kind()]++ }
 
 // send sends one message to an address.
 func (l *load) send(to netip.AddrPort, format string, args ...any) {

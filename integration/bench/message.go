@@ -22,6 +22,15 @@ func (m message) firstLine() []byte {
 // code is the status of a response.
 func (m message) code() string { return string(m[len("SIP/2.0 "):][:3]) }
 
+// kind is the method of a request, or the code and the method of a response.
+func (m message) kind() string {
+	_, method, _ := bytes.Cut(m.header("CSeq"), []byte(" "))
+	if m.response() {
+		return m.code() + " " + string(method)
+	}
+	return string(method)
+}
+
 // lines is the header lines.
 func (m message) lines() iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {

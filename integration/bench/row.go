@@ -35,7 +35,7 @@ func (r *row) ours(one sample, hops int) {
 	r.Ours = append(r.Ours, one.microseconds(hops))
 	r.Cloud = append(r.Cloud, float64(one.side.Nanoseconds())/1000)
 	r.Lost += one.lost
-	r.Again += one.repeated
+	r.Again += total(one.repeated)
 	r.Others = max(r.Others, one.others)
 }
 
@@ -43,8 +43,16 @@ func (r *row) ours(one sample, hops int) {
 func (r *row) theirs(one sample, hops int) {
 	r.Their = append(r.Their, one.microseconds(hops))
 	r.TheirLost += one.lost
-	r.TheirAgain += one.repeated
+	r.TheirAgain += total(one.repeated)
 	r.Others = max(r.Others, one.others)
+}
+
+// total of all kinds.
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // ratio of the medians; 0 without a peer.

@@ -41,7 +41,7 @@ func (r register) send(l *load, i, try int, authorization string) {
 func (r register) response(l *load, i int, m message) {
 	switch code := m.code(); {
 	case l.units[i] == done, code == "401" && l.units[i] != sent:
-		l.repeated()
+		l.repeated(m)
 	case code == "401":
 		l.units[i] = authorized
 		p := r.phones[i%len(r.phones)]
@@ -103,7 +103,7 @@ func (c call) response(l *load, i int, m message) {
 		}
 	case code[0] == '1':
 	case now == done, now == ending && invite, (code == "401" || code == "407") && now != sent:
-		l.repeated()
+		l.repeated(m)
 	case code == "401" || code == "407":
 		l.units[i] = authorized
 		c.request(l, i, "ACK", c.target(i), 1, string(m.header("To")), empty)
@@ -155,7 +155,7 @@ func (l *load) callee(m message, from netip.AddrPort) {
 	again := l.asked[id]
 	l.asked[id] = true
 	if again {
-		l.repeated()
+		l.repeated(m)
 	}
 	if !bytes.HasPrefix(m, []byte("INVITE ")) {
 		l.send(from, "SIP/2.0 200 OK\r\n%s%s", m.echo(), empty)

@@ -36,8 +36,9 @@ func (s server) programs() []program { return append(s.main[:len(s.main):len(s.m
 
 // outcome is what became of the units of a load.
 type outcome struct {
-	units, lost, repeated int
-	refused               map[string]int // final answers that nobody wants, by their first line
+	units, lost int
+	repeated    map[string]int // messages that a server sent again, by kind
+	refused     map[string]int // final answers that nobody wants, by their first line
 }
 
 // sample is one run.

@@ -132,7 +132,7 @@ func (b *bench) each(ctx context.Context, s server, works []work, note func(i in
 
 // told says how a run went.
 func told(s server, what string, one sample) {
-	progress("%s: %s: %d, %d lost %v, %d sent again, %v each, beside it %v, others used %.0f %% of the machine", s.name, what,
+	progress("%s: %s: %d, %d lost %v, sent again %v, %v each, beside it %v, others used %.0f %% of the machine", s.name, what,
 		one.units, one.lost, one.refused, one.repeated, one.main, one.side, 100*one.others)
 }
 
