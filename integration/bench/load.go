@@ -17,7 +17,7 @@ const (
 	readBuffer = 8 << 20                 // of the socket
 	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
 	patience   = 1500 * time.Millisecond // of a load on loopback
-	quiet      = 200 * time.Millisecond   // after the last message of a run whose units are done: callees hear the end later
+	quiet      = 200 * time.Millisecond  // after the last message of a run whose units are done: callees hear the end later
 	ringTime   = 50 * time.Millisecond   // of a callee
 )
 
