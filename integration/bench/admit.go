@@ -25,8 +25,8 @@ func buildBroker(ctx context.Context, dir string) error {
 	return nil
 }
 
-// admissionLine is one line of its output: devices in the registry, and nanoseconds.
-var admissionLine = regexp.MustCompile(`^BenchmarkAdmit/devices=(\d+)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
+// admissionLine is one line of its output: devices in the registry, and nanoseconds of CPU.
+var admissionLine = regexp.MustCompile(`^BenchmarkAdmit/devices=(\d+)(?:-\d+)?\s.*\s([0-9.]+) cpu-ns/op`)
 
 // admission is a benchmark's result.
 type admission struct {

@@ -201,7 +201,7 @@ func TestParse(t *testing.T) {
 	if _, err := parseLive("# Stack = 50 / 90\n"); err == nil {
 		t.Error("half of the figures were taken")
 	}
-	if a, ok := parseAdmission("BenchmarkAdmit/devices=1000000 \t  1234\t     40000.5 ns/op\t 9000 B/op"); !ok || a.devices != 1_000_000 || a.nanoseconds != 40000.5 {
+	if a, ok := parseAdmission("BenchmarkAdmit/devices=1000000 \t  1234\t     50000 ns/op\t     40000.5 cpu-ns/op\t 9000 B/op"); !ok || a.devices != 1_000_000 || a.nanoseconds != 40000.5 {
 		t.Errorf("%+v, %v", a, ok)
 	}
 	if _, ok := parseAdmission("PASS"); ok {

@@ -7,7 +7,8 @@ type plan struct {
 	phones        int       // registered in all, in as many parts as there are runs
 	registerRates []float64 // a second; the first is that of the first REGISTER of each phone
 	talkers       int       // phones that call one another: half of them call the others
-	callRates     []float64 // a second
+	callRates     []float64 // a second, through one switch
+	betweenRates  []float64 // a second, through two
 	audio         []audioLoad
 	held          int           // calls that are up
 	soak          time.Duration // how long calls come and go
@@ -19,12 +20,12 @@ type plan struct {
 // newPlan is what a whole run does, or a quick one.
 func newPlan(quick bool) plan {
 	if quick {
-		return plan{phones: 90, registerRates: []float64{200}, talkers: 20, callRates: []float64{50},
+		return plan{phones: 90, registerRates: []float64{200}, talkers: 20, callRates: []float64{50}, betweenRates: []float64{50},
 			audio: []audioLoad{{calls: 5, packet: 50}},
 			held:  20, soak: 2 * time.Second, benchtime: "200ms", look: 200 * time.Millisecond, each: time.Second / 2}
 	}
 	return plan{
-		phones: 1200, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400},
+		phones: 1200, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400}, betweenRates: []float64{100, 200},
 		audio: []audioLoad{{calls: 50, packet: 50}, {calls: 200, packet: 50}, {calls: 200, packet: 250}},
 		held:  500, soak: 100 * time.Second, benchtime: "2s", look: time.Second, each: 5 * time.Second,
 	}

@@ -44,12 +44,12 @@ func (b *bench) registrations(ctx context.Context) error {
 
 // calls measures calls through one switch.
 func (b *bench) calls(ctx context.Context) error {
-	return b.compare(ctx, "call", 1, b.plan.talkers, 0, b.callWorks("call through one switch"))
+	return b.compare(ctx, "call", 1, b.plan.talkers, 0, b.callWorks("call through one switch", b.plan.callRates))
 }
 
 // callsBetween measures calls through two switches and the link between them, for each of the two.
 func (b *bench) callsBetween(ctx context.Context) error {
-	return b.compare(ctx, "call2", 2, b.plan.talkers/2, 0, b.callWorks("call through two switches, for each"))
+	return b.compare(ctx, "call2", 2, b.plan.talkers/2, 0, b.callWorks("call through two switches, for each", b.plan.betweenRates))
 }
 
 // parties has the talkers of the first office call those of the second, or one half of them the other.
@@ -65,8 +65,8 @@ func parties(s server) (from, to []phone) {
 	return s.offices[0].talkers, to
 }
 
-func (b *bench) callWorks(name string) (works []work) {
-	for _, rate := range b.plan.callRates {
+func (b *bench) callWorks(name string, rates []float64) (works []work) {
+	for _, rate := range rates {
 		works = append(works, work{name: name, rate: rate, each: int(rate * b.plan.each.Seconds()), make: func(s server, run int) scenario {
 			from, to := parties(s)
 			return call{callers: from, callees: to, token: fmt.Sprintf("call%.0f.%d", rate, run)}
