@@ -12,7 +12,8 @@ type plan struct {
 	audio         []audioLoad
 	held          int           // calls that are up
 	soak          time.Duration // how long calls come and go
-	benchtime     string        // of the benchmark of admissions
+	devices       string        // in the registry of the benchmark of admissions, "few|many"
+	benchtime     string        // of it
 	look          time.Duration // how long servers must do little before a run is over
 	each          time.Duration // how long a run is
 }
@@ -22,11 +23,11 @@ func newPlan(quick bool) plan {
 	if quick {
 		return plan{phones: 90, registerRates: []float64{200}, talkers: 20, callRates: []float64{50}, betweenRates: []float64{50},
 			audio: []audioLoad{{calls: 5, packet: 50}},
-			held:  20, soak: 2 * time.Second, benchtime: "200ms", look: 200 * time.Millisecond, each: time.Second / 2}
+			held:  20, soak: 2 * time.Second, devices: "1000|100000", benchtime: "200ms", look: 200 * time.Millisecond, each: time.Second / 2}
 	}
 	return plan{
-		phones: 1200, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400}, betweenRates: []float64{100, 200},
+		phones: 6000, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400}, betweenRates: []float64{100, 200},
 		audio: []audioLoad{{calls: 50, packet: 50}, {calls: 200, packet: 50}, {calls: 200, packet: 250}},
-		held:  500, soak: 100 * time.Second, benchtime: "2s", look: time.Second, each: 5 * time.Second,
+		held:  500, soak: 100 * time.Second, devices: "1000|1000000", benchtime: "2s", look: time.Second, each: 5 * time.Second,
 	}
 }

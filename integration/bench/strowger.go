@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"strowger/cloud"
 	"strowger/pkg/enrol"
@@ -46,7 +45,7 @@ func (l *launcher) directory(ctx context.Context) (d *directory, err error) {
 // place is an office without its switch yet.
 type place struct {
 	office
-	site, node string // ids
+	node string // id
 }
 
 // place makes an office with phones, talkers of them with numbers.
@@ -63,7 +62,7 @@ func (d *directory) place(ctx context.Context, talkers, others int) (p place, er
 	if err != nil {
 		return p, err
 	}
-	p.site, p.node = site.ID, node.ID
+	p.node = node.ID
 	all, err := d.fill(ctx, p, first, talkers, others)
 	if err != nil {
 		return p, err
@@ -72,40 +71,30 @@ func (d *directory) place(ctx context.Context, talkers, others int) (p place, er
 	return p, nil
 }
 
-// fill makes phones, each of a person of its own, in a few requests at a time.
+// fill makes phones, each of a person of its own.
 func (d *directory) fill(ctx context.Context, at place, first, talkers, others int) ([]phone, error) {
-	const workers = 4
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	phones := make([]phone, talkers+others)
-	var working sync.WaitGroup
-	for w := range workers {
-		working.Go(func() {
-			for i := w; i < len(phones) && ctx.Err() == nil; i += workers {
-				phones[i] = phoneOf(first + i)
-				if err := d.add(ctx, at, phones[i], i < talkers); err != nil {
-					cancel(fmt.Errorf("add phone %d: %w", i, err))
-				}
+	var phones []phone
+	var lines []rest.ImportLine
+	for i := range talkers + others {
+		p := phoneOf(first + i)
+		line := rest.ImportLine{Name: p.user, Switch: at.node, Username: p.user, Password: p.password}
+		if i < talkers {
+			line.Number = p.number
+		}
+		phones, lines = append(phones, p), append(lines, line)
+	}
+	for some := range slices.Chunk(lines, rest.MaxImport) {
+		done, err := d.client.Import(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		for i, line := range done.Lines {
+			if line.Error != nil {
+				return nil, fmt.Errorf("add phone %s: %w", some[i].Username, line.Error)
 			}
-		})
+		}
 	}
-	working.Wait()
-	return phones, context.Cause(ctx)
-}
-
-// add makes a person with a phone, and with a number if somebody is to call it.
-func (d *directory) add(ctx context.Context, at place, p phone, numbered bool) error {
-	user, err := d.client.Users().Create(ctx, rest.NewUser(p.user))
-	if err != nil {
-		return err
-	}
-	device := rest.NewDevice(user.ID, p.user)
-	device.Switch, device.Username, device.Password = at.node, p.user, p.password
-	if _, err := d.client.Devices().Create(ctx, device); err != nil || !numbered {
-		return err
-	}
-	_, err = d.client.Numbers().Create(ctx, rest.Number{Site: at.site, Digits: p.number, User: user.ID})
-	return err
+	return phones, nil
 }
 
 // edge starts the switch of a place; flags come after, and win over, those of every switch here.
