@@ -46,6 +46,7 @@ type Registrar struct {
 
 	mu      sync.RWMutex
 	devices map[string][]Binding // slices are never changed, only replaced
+	members bool                 // devices came or went since Run told
 	dirty   map[string]bool      // devices whose bindings are not written yet
 	waiting []func()             // answers to REGISTERs that made them dirty
 	wake    chan struct{}        // capacity 1: there are dirty ones
@@ -69,6 +70,7 @@ func New(cfg Config) (*Registrar, error) {
 			delete(r.devices, device)
 		}
 	}
+	r.members = len(r.devices) > 0
 	return r, nil
 }
 
@@ -98,9 +100,11 @@ func (r *Registrar) register(q Register, answer func(Result)) (result Result, ok
 
 // set replaces the bindings of a device. The caller holds mu.
 func (r *Registrar) set(device string, bindings []Binding) {
+	known := len(r.devices[device]) > 0
 	if r.devices[device] = bindings; len(bindings) == 0 {
 		delete(r.devices, device)
 	}
+	r.members = r.members || known != (len(bindings) > 0)
 	r.dirty[device] = true
 	select {
 	case r.wake <- struct{}{}:
@@ -137,7 +141,6 @@ func (r *Registrar) Retain(keep func(device string) bool) {
 
 // Run saves, ends and reports bindings until ctx ends.
 func (r *Registrar) Run(ctx context.Context) error {
-	var told []string
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	var sync <-chan time.Time // nil when everything is on the disk
@@ -145,9 +148,8 @@ func (r *Registrar) Run(ctx context.Context) error {
 		if r.save() && sync == nil {
 			sync = time.After(SyncInterval)
 		}
-		if now := r.Registered(); sync == nil && !slices.Equal(now, told) {
-			told = now
-			r.cfg.OnChange(slices.Clone(now))
+		if sync == nil && r.tookMembers() {
+			r.cfg.OnChange(r.Registered())
 		}
 		select {
 		case <-r.wake:
@@ -162,6 +164,15 @@ func (r *Registrar) Run(ctx context.Context) error {
 			return r.saved.close()
 		}
 	}
+}
+
+// tookMembers says whether devices came or went since the last time.
+func (r *Registrar) tookMembers() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := r.members
+	r.members = false
+	return changed
 }
 
 // sweep removes what has expired.
