@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
@@ -155,7 +156,7 @@ func TestCalls(t *testing.T) {
 	for i, id := range []string{"ca_1", "ca_2"} {
 		call := rest.Call{ID: id, Organization: o.org.ID, State: "ended", Dialled: "1001", StartedAt: start.Add(time.Duration(i) * time.Hour)}
 		call.From.Number = "20100" + id[3:]
-		if err := s.store.PutCall(t.Context(), call, 1); err != nil {
+		if err := s.store.PutCalls(t.Context(), []store.CallRecord{{Call: call, Events: 1}}); err != nil {
 			t.Fatal(err)
 		}
 	}

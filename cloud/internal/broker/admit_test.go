@@ -196,10 +196,10 @@ func TestPartiesAreWrittenBehind(t *testing.T) {
 	stop() // even when it is stopped at once, Run writes what was admitted
 	must(t, w.broker.Run(ctx))
 	for _, call := range calls {
-		nodes, err := w.store.PartiesOf(t.Context(), w.org, call)
+		parties, err := w.store.PartiesOf(t.Context(), w.org, []string{call})
 		must(t, err)
 		want := slices.Sorted(slices.Values(w.switches[:]))
-		if !slices.Equal(nodes, want) {
+		if nodes := parties[call]; !slices.Equal(nodes, want) {
 			t.Errorf("parties %v, want %v", nodes, want)
 		}
 	}

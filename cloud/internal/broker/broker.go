@@ -31,6 +31,7 @@ const (
 	replyLife    = 10 * time.Second // longer than any request's deadline
 	underwayLife = 5 * time.Minute  // the longest ring
 	writeTimeout = 5 * time.Second
+	gatherFor    = 20 * time.Millisecond // parties are written together; switches gather events for longer
 )
 
 // Signer signs session keys.
@@ -115,6 +116,10 @@ func (b *Broker) Run(ctx context.Context) error {
 	for {
 		select {
 		case p := <-b.parties:
+			select {
+			case <-ctx.Done():
+			case <-time.After(gatherFor):
+			}
 			b.writeParties(ctx, p)
 			continue
 		case <-ctx.Done():

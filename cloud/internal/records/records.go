@@ -71,16 +71,21 @@ func (r *Records) Append(ctx context.Context, org, node string, q fabric.Ledger)
 	if gap > 0 {
 		r.cfg.Logger.Warn("ledger events never arrived", "org", org, "node", node, "spool", q.Spool, "before", q.First, "events", gap)
 	}
-	calls := make(map[string]bool)
-	for _, e := range b.Events {
-		calls[e.Call] = true
-	}
-	for _, call := range slices.Sorted(maps.Keys(calls)) {
-		if err := r.refresh(ctx, org, call); err != nil {
-			return fabric.LedgerReply{}, err // the node sends the events again
-		}
+	if err := r.refresh(ctx, org, callsOf(b.Events)); err != nil {
+		return fabric.LedgerReply{}, err // the node sends the events again
 	}
 	return reply, nil
+}
+
+// callsOf is the calls of events, each once, but for ids that can be none.
+func callsOf(events []ledger.Event) []string {
+	calls := make(map[string]bool)
+	for _, e := range events {
+		if ident.KindOf(e.Call) == ident.Call {
+			calls[e.Call] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(calls))
 }
 
 // check refuses a delivery whose events cannot even be numbered.
@@ -104,7 +109,15 @@ func check(q fabric.Ledger) error {
 // sift divides the events of a delivery into good and bad ones. It stops at one that is too early.
 func (r *Records) sift(ctx context.Context, org, node string, q fabric.Ledger) (store.Batch, error) {
 	b := store.Batch{Node: node, Spool: q.Spool, First: q.First, Through: q.First - 1}
-	party := make(map[string]verdict)
+	party, calls := make(map[string]verdict), callsOf(q.Events)
+	used, err := r.cfg.Store.CallEvents(ctx, org, calls)
+	if err != nil {
+		return b, err
+	}
+	parties, err := r.cfg.Store.PartiesOf(ctx, org, calls)
+	if err != nil {
+		return b, err
+	}
 	for _, e := range q.Events {
 		seq := b.Through + 1
 		raw, why := faults(e, seq)
@@ -115,7 +128,7 @@ func (r *Records) sift(ctx context.Context, org, node string, q fabric.Ledger) (
 			v, known := party[e.Call]
 			var err error
 			if !known {
-				if v, err = r.judge(ctx, org, node, e.Call); err != nil {
+				if v, err = r.judge(ctx, org, node, e.Call, verdict{used: used[e.Call], nodes: parties[e.Call]}); err != nil {
 					return b, err
 				}
 			}
@@ -194,20 +207,11 @@ func (v *verdict) take(e ledger.Event) (why string) {
 
 // judge decides whether a node is a party of a call: the broker admitted the call for it; or nobody announced the call
 // and the node is the first to report it (without the cloud); or what a party reported makes it one.
-func (r *Records) judge(ctx context.Context, org, node, call string) (verdict, error) {
-	used, err := r.cfg.Store.CallEvents(ctx, org, call)
-	if err != nil {
-		return verdict{}, err
-	}
-	nodes, err := r.cfg.Store.PartiesOf(ctx, org, call)
-	if err != nil {
-		return verdict{}, err
-	}
-	v := verdict{used: used, nodes: nodes}
-	if slices.Contains(nodes, node) {
+func (r *Records) judge(ctx context.Context, org, node, call string, v verdict) (verdict, error) {
+	if slices.Contains(v.nodes, node) {
 		return v, nil
 	}
-	if len(nodes) > 0 {
+	if len(v.nodes) > 0 {
 		invited, err := r.invited(ctx, org, node, call)
 		if err != nil {
 			return verdict{}, err
@@ -249,11 +253,11 @@ func (r *Records) invited(ctx context.Context, org, node, call string) (bool, er
 	if err != nil {
 		return false, err
 	}
-	events, err := r.cfg.Store.Events(ctx, org, call)
+	events, err := r.cfg.Store.Events(ctx, org, []string{call})
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(events, func(e ledger.NodeEvent) bool {
+	return slices.ContainsFunc(events[call], func(e ledger.NodeEvent) bool {
 		return e.Kind == ledger.Admitted && e.Anchor == node ||
 			(e.Kind == ledger.Admitted || e.Kind == ledger.Refused) && e.From != nil && s.HomeOf(e.From.Device) == node
 	}), nil
@@ -264,29 +268,40 @@ func (r *Records) isEarly(e ledger.Event) bool {
 	return r.cfg.Now().Sub(time.UnixMicro(e.At)).Abs() < early
 }
 
-// refresh makes the record of a call anew.
-func (r *Records) refresh(ctx context.Context, org, call string) error {
-	events, err := r.cfg.Store.Events(ctx, org, call)
+// refresh makes the records of calls anew, after their events are committed: of two deliveries at once the later sees the
+// events of both.
+func (r *Records) refresh(ctx context.Context, org string, calls []string) error {
+	events, err := r.cfg.Store.Events(ctx, org, calls)
 	if err != nil {
 		return err
 	}
-	c := Record(events)
-	c.Organization = org
-	if err := r.cfg.Store.PutCall(ctx, c, len(events)); err != nil {
+	made := make([]store.CallRecord, 0, len(calls))
+	for _, call := range calls {
+		c := Record(events[call])
+		c.Organization = org
+		made = append(made, store.CallRecord{Call: c, Events: len(events[call])})
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if err := r.cfg.Store.PutCalls(ctx, made); err != nil {
 		return err
 	}
-	if r.cfg.Settled != nil && (c.State == "answered" || c.State == "ended") {
-		r.cfg.Settled(org, call)
+	for _, c := range made {
+		if r.cfg.Settled != nil && (c.State == "answered" || c.State == "ended") {
+			r.cfg.Settled(org, c.ID)
+		}
 	}
 	return nil
 }
 
 // Get returns the record of a call with its legs and its ladder, or errs.NotFound.
 func (r *Records) Get(ctx context.Context, org, id string) (rest.Call, error) {
-	events, err := r.cfg.Store.Events(ctx, org, id)
+	all, err := r.cfg.Store.Events(ctx, org, []string{id})
 	if err != nil {
 		return rest.Call{}, err
 	}
+	events := all[id]
 	if len(events) == 0 {
 		return rest.Call{}, errs.New(errs.NotFound, "there is no call %q", id)
 	}

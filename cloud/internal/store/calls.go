@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,14 +24,18 @@ type Parties struct {
 // only from one that it has: nobody joins a call by naming its id.
 func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
 	return inTx(ctx, s.write, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, `INSERT INTO call_parties (org, call, node, admitted)
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5
+			WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
+			OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
+			ON CONFLICT (org, call, node) DO UPDATE SET admitted = $5`)
+		if err != nil {
+			return fmt.Errorf("add parties of calls: %w", err)
+		}
+		defer func() { _ = st.Close() }() // the transaction's end closes it as well
 		for _, p := range ps {
 			for _, n := range p.Nodes {
-				_, err := tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node, admitted)
-					SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5
-					WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
-					OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
-					ON CONFLICT (org, call, node) DO UPDATE SET admitted = $5`, p.Org, p.Call, n, p.Nodes[0], true)
-				if err != nil {
+				if _, err := st.ExecContext(ctx, p.Org, p.Call, n, p.Nodes[0], true); err != nil {
 					return fmt.Errorf("add parties of call %s: %w", p.Call, err)
 				}
 			}
@@ -50,42 +54,70 @@ func (s *Store) ClaimCall(ctx context.Context, org, call, node string) error {
 	return nil
 }
 
-// PartiesOf returns the nodes that may report events of a call; none is a call that nobody announced.
-func (s *Store) PartiesOf(ctx context.Context, org, call string) ([]string, error) {
-	var nodes []string
-	err := rows(ctx, s.read, func(r *sql.Rows) error {
-		var n string
-		err := r.Scan(&n)
-		nodes = append(nodes, n)
+// PartiesOf returns, by call, the nodes that may report its events; none is a call that nobody announced.
+func (s *Store) PartiesOf(ctx context.Context, org string, calls []string) (map[string][]string, error) {
+	nodes := make(map[string][]string, len(calls))
+	err := s.ofCalls(ctx, org, calls, `SELECT call, node FROM call_parties WHERE org = $1 AND call IN (%s) ORDER BY call, node`, func(r *sql.Rows) error {
+		var call, n string
+		err := r.Scan(&call, &n)
+		nodes[call] = append(nodes[call], n)
 		return err
-	}, `SELECT node FROM call_parties WHERE org = $1 AND call = $2 ORDER BY node`, org, call)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read parties of call %s: %w", call, err)
+		return nil, fmt.Errorf("read parties of calls: %w", err)
 	}
 	return nodes, nil
 }
 
-// PutCall stores the record of a call that was made of so many events, unless the stored one was made of more. Legs and
-// ladder are not kept: they are made from the events when asked for.
-func (s *Store) PutCall(ctx context.Context, c rest.Call, events int) error {
-	c.Legs, c.Ladder = nil, nil
-	body, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("record of call %s: %w", c.ID, err)
-	}
-	_, err = s.write.ExecContext(ctx, `INSERT INTO calls
-		(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
-		from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
-		to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record
-		WHERE calls.events <= excluded.events`,
-		c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User, c.From.Number, c.To.Number,
-		c.Dialled, int64(events), string(body))
-	if err != nil {
-		return fmt.Errorf("store record of call %s: %w", c.ID, err)
+// ofCalls runs a query on an organization and some of its calls.
+func (s *Store) ofCalls(ctx context.Context, org string, calls []string, query string, scan func(*sql.Rows) error) error {
+	for part := range slices.Chunk(calls, maxArgs) {
+		args, marks := []any{org}, make([]string, len(part))
+		for i, call := range part {
+			args = append(args, call)
+			marks[i] = "$" + strconv.Itoa(len(args))
+		}
+		if err := rows(ctx, s.read, scan, fmt.Sprintf(query, strings.Join(marks, ", ")), args...); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// CallRecord is the record of a call and how many events it was made of.
+type CallRecord struct {
+	rest.Call
+	Events int
+}
+
+// PutCalls stores records in one transaction, unless the stored one was made of more events. Legs and ladder are not kept:
+// they are made from the events when asked for.
+func (s *Store) PutCalls(ctx context.Context, calls []CallRecord) error {
+	return inTx(ctx, s.write, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, `INSERT INTO calls
+			(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
+			from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
+			to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record
+			WHERE calls.events <= excluded.events`)
+		if err != nil {
+			return fmt.Errorf("store records of calls: %w", err)
+		}
+		defer func() { _ = st.Close() }() // the transaction's end closes it as well
+		for _, c := range calls {
+			c.Legs, c.Ladder = nil, nil
+			body, err := json.Marshal(c.Call)
+			if err != nil {
+				return fmt.Errorf("record of call %s: %w", c.ID, err)
+			}
+			if _, err := st.ExecContext(ctx, c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User,
+				c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body)); err != nil {
+				return fmt.Errorf("store record of call %s: %w", c.ID, err)
+			}
+		}
+		return nil
+	})
 }
 
 // CallQuery chooses call records. Empty fields choose nothing.
@@ -184,12 +216,18 @@ func decodeCallCursor(c string) (at int64, id string, err error) {
 	return at, id, nil
 }
 
-// CallEvents returns how many events the stored record of a call was made of, 0 for none.
-func (s *Store) CallEvents(ctx context.Context, org, call string) (int, error) {
-	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT events FROM calls WHERE org = $1 AND id = $2`, org, call).Scan(&n)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("count events of call %s: %w", call, err)
+// CallEvents returns, by call, how many events its stored record was made of; without a record, none.
+func (s *Store) CallEvents(ctx context.Context, org string, calls []string) (map[string]int, error) {
+	counts := make(map[string]int, len(calls))
+	err := s.ofCalls(ctx, org, calls, `SELECT id, events FROM calls WHERE org = $1 AND id IN (%s)`, func(r *sql.Rows) error {
+		var call string
+		var n int
+		err := r.Scan(&call, &n)
+		counts[call] = n
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count events of calls: %w", err)
 	}
-	return n, nil
+	return counts, nil
 }

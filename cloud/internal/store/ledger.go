@@ -99,23 +99,24 @@ func (s *Store) BadEvents(ctx context.Context, org, node, spool string) ([]BadEv
 	return bad, nil
 }
 
-// Events returns the events of a call, each spool's in the order of its seq.
-func (s *Store) Events(ctx context.Context, org, call string) ([]ledger.NodeEvent, error) {
-	var events []ledger.NodeEvent
-	err := rows(ctx, s.read, func(r *sql.Rows) error {
+// Events returns, by call, the events of calls, each spool's in the order of its seq.
+func (s *Store) Events(ctx context.Context, org string, calls []string) (map[string][]ledger.NodeEvent, error) {
+	events := make(map[string][]ledger.NodeEvent, len(calls))
+	err := s.ofCalls(ctx, org, calls, `SELECT call, node, spool, event FROM events WHERE org = $1 AND call IN (%s) ORDER BY call, node, spool, seq`, func(r *sql.Rows) error {
 		var e ledger.NodeEvent
-		var body string
-		if err := r.Scan(&e.Node, &e.Spool, &body); err != nil {
+		var call string
+		var body sql.RawBytes
+		if err := r.Scan(&call, &e.Node, &e.Spool, &body); err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(body), &e.Event); err != nil {
+		if err := json.Unmarshal(body, &e.Event); err != nil {
 			return err
 		}
-		events = append(events, e)
+		events[call] = append(events[call], e)
 		return nil
-	}, `SELECT node, spool, event FROM events WHERE org = $1 AND call = $2 ORDER BY node, spool, seq`, org, call)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read events of call %s: %w", call, err)
+		return nil, fmt.Errorf("read events of calls: %w", err)
 	}
 	return events, nil
 }

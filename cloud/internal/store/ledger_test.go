@@ -37,8 +37,9 @@ func TestEventsAreStoredExactlyOnce(t *testing.T) {
 		appended(bad, 0)
 		appended(batch(10, ledger.Ended), 0)
 
-		events, err := s.Events(ctx, "org_1", "ca_1")
+		all, err := s.Events(ctx, "org_1", []string{"ca_1"})
 		must(t, err)
+		events := all["ca_1"]
 		var got []string
 		for _, e := range events {
 			got = append(got, fmt.Sprint(e.Seq, " ", e.Kind))
@@ -55,7 +56,7 @@ func TestEventsAreStoredExactlyOnce(t *testing.T) {
 		if len(refusedEvents) != 2 || refusedEvents[0].Why != "3 events, 5 to 7, never arrived" || refusedEvents[1].Why != "not a party" {
 			t.Errorf("bad events %+v", refusedEvents)
 		}
-		if other, err := s.Events(ctx, "org_2", "ca_1"); err != nil || len(other) != 0 {
+		if other, err := s.Events(ctx, "org_2", []string{"ca_1"}); err != nil || len(other) != 0 {
 			t.Errorf("another organization sees %v, %v", other, err)
 		}
 	})
@@ -69,12 +70,12 @@ func TestPartiesOfCalls(t *testing.T) {
 			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1", "sw_2"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_1"}},
 			{Org: "org_1", Call: "ca_1", Nodes: []string{"sw_intruder", "sw_1"}}, {Org: "org_1", Call: "ca_1", Nodes: []string{"sw_2", "sw_3"}},
 		}))
-		got, err := s.PartiesOf(ctx, "org_1", "ca_1")
+		got, err := s.PartiesOf(ctx, "org_1", []string{"ca_1"})
 		must(t, err)
-		if !slices.Equal(got, []string{"sw_1", "sw_2", "sw_3"}) {
+		if !slices.Equal(got["ca_1"], []string{"sw_1", "sw_2", "sw_3"}) {
 			t.Errorf("parties %v", got)
 		}
-		if got, err = s.PartiesOf(ctx, "org_2", "ca_1"); err != nil || len(got) != 0 {
+		if got, err = s.PartiesOf(ctx, "org_2", []string{"ca_1"}); err != nil || len(got) != 0 {
 			t.Errorf("parties in another organization: %v, %v", got, err)
 		}
 	})
@@ -91,18 +92,15 @@ func TestCallsAreListed(t *testing.T) {
 			}
 		}
 		for i := range 6 {
-			must(t, s.PutCall(ctx, call(i), 3))
+			must(t, s.PutCalls(ctx, []CallRecord{{call(i), 3}}))
 		}
 		late := call(5)
 		late.State = "setup"
-		must(t, s.PutCall(ctx, late, 2)) // made of fewer events: the stored one stays
+		must(t, s.PutCalls(ctx, []CallRecord{{late, 2}})) // made of fewer events: the stored one stays
 		late.State = "ringing"
-		must(t, s.PutCall(ctx, late, 4))
-		if n, err := s.CallEvents(ctx, "org_1", "ca_5"); err != nil || n != 4 {
-			t.Errorf("%d events, %v", n, err)
-		}
-		if n, err := s.CallEvents(ctx, "org_1", "ca_x"); err != nil || n != 0 {
-			t.Errorf("%d events of an unknown call, %v", n, err)
+		must(t, s.PutCalls(ctx, []CallRecord{{late, 4}}))
+		if n, err := s.CallEvents(ctx, "org_1", []string{"ca_5", "ca_x"}); err != nil || n["ca_5"] != 4 || n["ca_x"] != 0 {
+			t.Errorf("%v events of a known and an unknown call, %v", n, err)
 		}
 
 		list := func(q CallQuery) (ids []string) {
