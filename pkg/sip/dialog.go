@@ -58,7 +58,8 @@ type keeper interface {
 // replier answers one incoming request.
 type replier interface {
 	respond(res *Response) error
-	drop() // ends the transaction without an answer
+	drop()           // ends the transaction without an answer
+	redirect(p Peer) // a 2xx that is repeated goes here from now on
 }
 
 // side is one end of a dialog as From and To show it.
@@ -171,8 +172,21 @@ func (d *Dialog) SetTrace(t Trace) {
 	}
 }
 
-// Redirect sends later requests to another peer: a stream was replaced, a phone registered anew.
-func (d *Dialog) Redirect(p Peer) { d.path.peer = p }
+// Redirect sends later requests to another peer: a stream was replaced, a phone registered anew. What is repeated until the
+// peer has it, a 2xx or its ACK, goes with it to another stream.
+func (d *Dialog) Redirect(p Peer) {
+	d.path.peer = p
+	if !p.reliable() {
+		return
+	}
+	if d.in != nil {
+		d.in.tx.redirect(p)
+	}
+	if ack := d.terms.acked; ack != nil {
+		ack.SetTransport(p.Transport)
+		ack.SetDestination(p.Addr.String())
+	}
+}
 
 // Handle takes one input and returns what it means to the owner, in order.
 func (d *Dialog) Handle(in Input) []Event {

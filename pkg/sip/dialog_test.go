@@ -135,7 +135,8 @@ func (x *transaction) respond(res *Response) error {
 	x.codes, x.last = append(x.codes, res.StatusCode), res
 	return nil
 }
-func (x *transaction) drop() { x.dropped = true }
+func (x *transaction) drop()         { x.dropped = true }
+func (x *transaction) redirect(Peer) {}
 
 func (x *transaction) want(codes ...int) {
 	x.b.t.Helper()

@@ -180,6 +180,16 @@ func (t *txn) respond(res *Response) error {
 	return t.endpoint.send(t.peer, b)
 }
 
+// redirect moves an answered transaction to another peer. One that is not answered ends with its peer.
+func (t *txn) redirect(p Peer) {
+	x := t.endpoint.transactions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !t.listed {
+		t.peer = p
+	}
+}
+
 // drop ends the transaction without a word.
 func (t *txn) drop() { t.endpoint.transactions.end(t) }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ type office struct {
 	verifier *sessionkey.Verifier
 	streams  chan net.Conn // SIP streams that the other side opened
 	gate     sync.Mutex
+	ignores  atomic.Bool   // nothing that comes on these streams is heard
 	begun    chan *session // calls that came in
 	// stopLinks closes every link, as a switch does when it stops.
 	stopLinks func()
@@ -103,7 +105,7 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 			o.streams <- s
 			o.gate.Lock() // a test may let streams wait
 			defer o.gate.Unlock()
-			o.links.TakeSIP(c, s)
+			o.links.TakeSIP(c, deaf{s, &o.ignores})
 		},
 		Logger: log,
 		Times:  link.Times{Ping: 50 * time.Millisecond, Dead: 500 * time.Millisecond, Dial: time.Second},
@@ -113,6 +115,21 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 	}
 	o.run()
 	return o
+}
+
+// deaf is a stream whose reader hears nothing while it is told so.
+type deaf struct {
+	net.Conn
+	ignores *atomic.Bool
+}
+
+func (d deaf) Read(b []byte) (int, error) {
+	for {
+		n, err := d.Conn.Read(b)
+		if err != nil || !d.ignores.Load() {
+			return n, err
+		}
+	}
 }
 
 func (o *office) run() {

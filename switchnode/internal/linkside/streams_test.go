@@ -3,6 +3,7 @@ package linkside
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +129,29 @@ func TestDrainingLinkOpensAnotherStream(t *testing.T) {
 		return err == nil && !c.Dialled()
 	})
 	w.ended(<-w.y.streams)
+	y.party.hangUp()
+	hears[call.HangUp](x.party)
+	if c := x.end("link"); c.Code != "normal" {
+		t.Errorf("ended with %+v", c)
+	}
+	y.end(y.in.Leg)
+}
+
+// An ACK that was lost with its stream comes on the next one: the 200 is repeated there, and acknowledged there.
+func TestAckLostWithItsStream(t *testing.T) {
+	w := newWorld(t)
+	x := w.call(w.way(w.sign(w.claims())))
+	y := w.y.rings()
+	y.party.say(call.Ringing{Leg: 1})
+	hears[call.Ring](x.party)
+	w.y.ignores.Store(true)
+	y.party.say(call.Answered{Leg: 1, Description: speech, SessionID: strings.Repeat("cd", 16)})
+	hears[call.Accept](x.party)
+	if err := (<-w.y.streams).Close(); err != nil {
+		t.Error(err)
+	}
+	w.y.ignores.Store(false)
+	eventually(t, "ACK", func() bool { return len(y.arrows("ACK")) > 0 })
 	y.party.hangUp()
 	hears[call.HangUp](x.party)
 	if c := x.end("link"); c.Code != "normal" {
