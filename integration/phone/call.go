@@ -2,6 +2,7 @@ package phone
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -171,6 +172,9 @@ func (c *Call) Codec() string { return c.media.codec() }
 
 // Quality returns what the call's RTCP and its own counters say.
 func (c *Call) Quality() Quality { return c.media.quality() }
+
+// Remote returns where the phone sends its audio, the zero value before it knows.
+func (c *Call) Remote() netip.AddrPort { return c.media.remote() }
 
 func (c *Call) description(codecs []sdp.Codec) sdp.Description {
 	d := sdp.Description{Codecs: codecs, Direction: sdp.SendRecv, Ptime: 20}

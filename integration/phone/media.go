@@ -127,6 +127,12 @@ func (m *media) heard() []int16 {
 	return append([]int16(nil), m.in.audio...)
 }
 
+func (m *media) remote() netip.AddrPort {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.out.to
+}
+
 func (m *media) quality() Quality {
 	m.mu.Lock()
 	defer m.mu.Unlock()
