@@ -137,7 +137,8 @@ func (c *instance) serve(ctx context.Context) error {
 	c.store.OnChange(c.tellInstances)
 	server := &http.Server{
 		Handler: rest.Handler(), TLSConfig: tlsConfig.Clone(), ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, // of a handshake as well, and of who does not read
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	return c.run(ctx, server, listener)
 }
