@@ -55,6 +55,22 @@ func TestSeveralContacts(t *testing.T) {
 	hangUp(t, out, inHall)
 }
 
+// TestPhoneThatIsGone calls a phone that went without a word: the network says so, and nobody waits for it. Another phone of
+// the same account rings all the same.
+func TestPhoneThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob := w.subscriber(t, 0, "Bob")
+	gone, pull := plugged(t, w.account(bob, nil))
+	register(t, gone)
+	pull()
+	w.fails(t, ann, dial(t, from, bob.number.Dial), failure{480, errs.Offline, 20, "nobody is there", "system"})
+	there := w.phone(t, bob, nil)
+	out, in := connect(t, from, bob.number.Dial, there)
+	hangUp(t, out, in)
+}
+
 // TestRefreshAndUnregister registers twice, which is one contact, and then not at all.
 func TestRefreshAndUnregister(t *testing.T) {
 	t.Parallel()

@@ -297,6 +297,13 @@ func (w *world) person(t *testing.T, office int, name string, change func(*phone
 // run runs a phone until the test ends.
 func run(t *testing.T, cfg phone.Config) *phone.Phone {
 	t.Helper()
+	p, _ := plugged(t, cfg)
+	return p
+}
+
+// plugged runs a phone until the test ends or its cable is pulled.
+func plugged(t *testing.T, cfg phone.Config) (p *phone.Phone, pull func()) {
+	t.Helper()
 	p, err := phone.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -308,11 +315,12 @@ func run(t *testing.T, cfg phone.Config) *phone.Phone {
 			t.Errorf("phone %s: %v", cfg.User, err)
 		}
 	})
-	t.Cleanup(func() {
+	pull = func() {
 		cancel()
 		running.Wait()
-	})
-	return p
+	}
+	t.Cleanup(pull)
+	return p, pull
 }
 
 // register registers a phone whose account may still be on its way to the switch.

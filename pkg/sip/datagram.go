@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -79,5 +80,6 @@ func (e *Endpoint) unreachable() (any bool) {
 // lost ends what waits for a peer that the network says is not there (RFC 3261, 18.4). Anyone can send ICMP: only a request
 // that nothing has come back for is believed to be lost.
 func (e *Endpoint) lost(to netip.AddrPort, err error) {
+	err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	e.transactions.lose(Peer{UDP, to}, err, func(m *machine) bool { return m.client && m.stage == trying })
 }

@@ -182,6 +182,9 @@ func TestInviteCopiesMergesAndCancel(t *testing.T) {
 		t.Errorf("RFC 3261, 8.2.2.2: a merged request was answered %d", code)
 	}
 	cancel := strings.NewReplacer("INVITE", "CANCEL").Replace(invite)
+	if code, _ := udp.ask(strings.Replace(cancel, "z9hG4bKone", "z9hG4bKthree", 1)); code != 481 {
+		t.Errorf("RFC 3261, 9.2: the CANCEL of another transaction was answered %d", code)
+	}
 	seen := map[string]string{}
 	code, text := udp.ask(cancel)
 	seen[strconv.Itoa(code)] = text

@@ -46,6 +46,10 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 		e.cfg.Handler.Register(req, peerOf(req), func(code int, reason string, headers ...Header) {
 			e.answer(req, r, code, reason, headers...)
 		})
+	case method == sip.CANCEL && e.transactions.find(serverSlot(req, sip.INVITE)) == nil: // RFC 3261, 9.2
+		e.answer(req, r, 481, "Call/Transaction Does Not Exist")
+	case method == sip.CANCEL && d == nil: // its INVITE has had its final response
+		e.answer(req, r, 200, "OK")
 	case method == sip.INVITE && begins:
 		e.invited(req, r, d, now)
 	case d == nil:

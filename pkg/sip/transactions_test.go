@@ -118,7 +118,7 @@ func TestLostPeerEndsWhatWaits(t *testing.T) {
 // The ACK of a refusal ends in its transaction; of a branch that is not unique (RFC 2543), the call tells.
 func TestAckOfRefusal(t *testing.T) {
 	refuse := func(d *Dialog) {
-		d.SetOwner(func(*Dialog, Input) bool { return true })
+		d.SetOwner(func(d *Dialog, in Input) bool { d.Handle(in); return true })
 		d.Refuse(486, "Busy Here", Cause{})
 	}
 	e, udp, _ := entry(t, handler{invite: refuse})
@@ -127,6 +127,10 @@ func TestAckOfRefusal(t *testing.T) {
 		code, text := udp.ask(message("INVITE", "sip:x@h", own...))
 		if code != 486 || !strings.Contains(text, own[1]) {
 			t.Fatalf("%s: answered %q", via, text)
+		}
+		own[2] = "CSeq: 1 CANCEL"
+		if code, text := udp.ask(message("CANCEL", "sip:x@h", own...)); code != 200 || !strings.Contains(text, "CANCEL") {
+			t.Errorf("RFC 3261, 9.2: a CANCEL after the final response was answered %q", text)
 		}
 		own[2] = "CSeq: 1 ACK"
 		if _, err := udp.Write([]byte(message("ACK", "sip:x@h", own...))); err != nil {

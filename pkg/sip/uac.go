@@ -12,6 +12,8 @@ import (
 var (
 	ErrTimeout = errors.New("no answer within 64*T1")
 	ErrGone    = errors.New("the peer no longer knows the dialog")
+
+	ErrUnreachable = errors.New("the network says that nobody is there") // before any answer to our INVITE
 )
 
 // InviteParams says whom to call and how.

@@ -4,6 +4,7 @@
 package sipleg
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -198,7 +199,11 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.DTMF:
 		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
 	case sip.Lost:
-		return call.Lost{Leg: l.id, Cause: call.CauseOf(l.lost, ev.Err.Error())}
+		code := l.lost
+		if errors.Is(ev.Err, sip.ErrUnreachable) { // it is as gone as one that has not registered
+			code = errs.Offline
+		}
+		return call.Lost{Leg: l.id, Cause: call.CauseOf(code, ev.Err.Error())}
 	case sip.Closed:
 		return call.Closed{Leg: l.id}
 	}
