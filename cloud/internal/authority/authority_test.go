@@ -192,6 +192,50 @@ func TestMasterKeyIsNotMadeUnasked(t *testing.T) {
 	}
 }
 
+// A data folder that was emptied, or is not mounted, must not become a new installation beside the key of the old one.
+func TestEmptyDatabaseBesideItsKeyIsRefused(t *testing.T) {
+	i := install(t)
+	cfg := i.cfg
+	cfg.Store = openStore(t, filepath.Join(t.TempDir(), "cloud.db"))
+	defer func() {
+		if err := cfg.Store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err := Open(t.Context(), cfg)
+	wantCode(t, err, errs.Invalid, "the database is empty")
+	wantCode(t, err, errs.Invalid, cfg.MasterKeyFile)
+	cfg.CreateMasterKey = false // with PostgreSQL the key is there first
+	must[*Authority](t)(Open(t.Context(), cfg))
+}
+
+// TestFirstStartThatIsCutOff kills a first start before and after the database knows the key.
+func TestFirstStartThatIsCutOff(t *testing.T) {
+	i := install(t)
+	key := i.cfg.MasterKeyFile
+	if err := os.Rename(key, key+unfinished); err != nil {
+		t.Fatal(err)
+	}
+	again := must[*Authority](t)(Open(t.Context(), i.cfg))
+	if !again.Root().Equal(i.Root()) {
+		t.Error("there is another root")
+	}
+	must[[]byte](t)(os.ReadFile(key))
+
+	cfg := i.cfg
+	cfg.MasterKeyFile = filepath.Join(t.TempDir(), "master.key")
+	if err := os.WriteFile(cfg.MasterKeyFile+unfinished, []byte("cut o"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Store = openStore(t, filepath.Join(t.TempDir(), "cloud.db"))
+	defer func() {
+		if err := cfg.Store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	must[*Authority](t)(Open(t.Context(), cfg))
+}
+
 func TestWrappedSecretsAreBoundToTheirNames(t *testing.T) {
 	i := install(t)
 	ctx := t.Context()

@@ -21,6 +21,7 @@ const (
 	masterKeyPrefix = "strowger-master-key-1 "
 	wrapVersion     = 1                  // first byte of a wrapped secret
 	secretCheck     = "master-key-check" // tells whether the master key is the right one
+	unfinished      = ".new"             // ends the name of a key file that no database was used with yet
 )
 
 // custody keeps secrets in the database, wrapped.
@@ -33,8 +34,12 @@ type custody struct {
 // the key of this database.
 func openCustody(ctx context.Context, s *store.Store, path string, create bool) (custody, error) {
 	key, err := readMasterKey(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	fresh := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case fresh:
 		key, err = newMasterKey(ctx, s, path, create)
+	case err == nil && create:
+		err = usedBefore(ctx, s, path)
 	}
 	if err != nil {
 		return custody{}, err
@@ -51,7 +56,22 @@ func openCustody(ctx context.Context, s *store.Store, path string, create bool) 
 	if _, err := c.once(ctx, secretCheck, func() ([]byte, error) { return []byte(secretCheck), nil }); err != nil {
 		return custody{}, fmt.Errorf("master key file %s: %w", path, err)
 	}
+	if fresh { // from here on the key and the database belong together
+		if err := os.Rename(path+unfinished, path); err != nil {
+			return custody{}, fmt.Errorf("master key file: %w", err)
+		}
+	}
 	return c, nil
+}
+
+// usedBefore refuses a database that was never used with a master key although there is one: what the key wrapped is lost
+// or elsewhere, and a new root would cut off every node that trusts the old one.
+func usedBefore(ctx context.Context, s *store.Store, path string) error {
+	_, err := s.Secret(ctx, secretCheck)
+	if errs.CodeOf(err) == errs.NotFound {
+		return errs.New(errs.Invalid, "there is a master key file %s, but the database is empty: restore the database that belongs to it (is the data folder mounted?); for a new installation name another file with --master-key-file", path)
+	}
+	return err
 }
 
 func readMasterKey(path string) ([]byte, error) {
@@ -81,9 +101,13 @@ func readMasterKey(path string) ([]byte, error) {
 	return key, nil
 }
 
+// newMasterKey makes a master key in an unfinished file, or finds it there if it was used but not renamed.
 func newMasterKey(ctx context.Context, s *store.Store, path string, create bool) ([]byte, error) {
 	switch _, err := s.Secret(ctx, secretCheck); {
 	case err == nil:
+		if key, err := readMasterKey(path + unfinished); !errors.Is(err, fs.ErrNotExist) {
+			return key, err
+		}
 		return nil, errs.New(errs.Invalid, "there is no master key file %s, but the database was made with one: restore the file", path)
 	case errs.CodeOf(err) != errs.NotFound:
 		return nil, err
@@ -93,7 +117,8 @@ func newMasterKey(ctx context.Context, s *store.Store, path string, create bool)
 	}
 	key := make([]byte, masterKeySize)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	path += unfinished
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("master key file: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -280,6 +282,31 @@ func TestDatabaseOfANewerReleaseIsRefused(t *testing.T) {
 				t.Errorf("opening the database of a newer release: %v", err)
 			}
 		})
+	}
+}
+
+func TestDamagedFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cloud.db")
+	s, err := Open(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
+	must(t, err)
+	newOffice(t.Context(), t, s)
+	must(t, s.Close())
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	const page = 4096
+	for n := range len(whole) / page {
+		damaged := bytes.Clone(whole)
+		for i := range page {
+			damaged[n*page+i] ^= 0xff
+		}
+		must(t, os.WriteFile(path, damaged, 0o600))
+		again, err := Open(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
+		if err == nil {
+			err = errors.Join(errors.New("opened"), again.Close())
+		}
+		if !strings.Contains(err.Error(), "restore a backup") {
+			t.Errorf("page %d of the file is damaged: %v", n, err)
+		}
 	}
 }
 

@@ -38,11 +38,14 @@ type Store struct {
 }
 
 // Open opens the database that dsn names, "sqlite:PATH" or "postgres://...", and brings its schema up to date. A database
-// that a newer release has already changed is refused.
+// that a newer release has already changed is refused, and a SQLite file whose structure is damaged.
 func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	e, err := openEngine(dsn)
 	if err != nil {
 		return nil, err
+	}
+	if err := e.check(ctx); err != nil {
+		return nil, errors.Join(err, e.close())
 	}
 	if err := migrate(ctx, e, log); err != nil {
 		return nil, errors.Join(err, e.close())
