@@ -105,6 +105,60 @@ func TestDamagedEventsAreLostAlone(t *testing.T) {
 	})
 }
 
+// A file whose head is damaged is kept for people, and one with a damaged event goes aside when the rest is delivered.
+func TestDamagedFilesAreSetAside(t *testing.T) {
+	dir := t.TempDir()
+	path := written(t, dir, 3)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{12, len(whole) - 3} { // in the head, in the last event
+		damaged := slices.Clone(whole)
+		damaged[at] ^= 1
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := &cloud{}
+		s, stop := runs(t, Config{Dir: dir}, c)
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if kept, err := os.ReadFile(path + aside); err != nil || !slices.Equal(kept, damaged) {
+			t.Errorf("byte %d is damaged: the file is not set aside: %v", at, err)
+		}
+		if all := files(t, dir); len(all) != 0 {
+			t.Errorf("byte %d is damaged: %v stay", at, all)
+		}
+		if want := texts(1, 2); at > 12 && !slices.Equal(c.order, want) {
+			t.Errorf("stored %v, want %v", c.order, want)
+		}
+	}
+}
+
+// A process that is killed has written what it took, but for the last milliseconds, though none of it is durable yet.
+func TestWrittenBeforeItIsDurable(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, stop := runs(t, Config{Dir: dir}, never())
+		defer stop()
+		appendAll(t, s, texts(1, 1))
+		time.Sleep(2 * SyncInterval)
+		for i := range 5 {
+			appendAll(t, s, texts(i+2, i+2))
+			time.Sleep(2 * WriteInterval)
+			next, err := New(Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := next.Counts().Recovered; n != uint64(i+2) || s.Counts().Stored != 1 {
+				t.Fatalf("the next run finds %d events of %d; %d are durable", n, i+2, s.Counts().Stored)
+			}
+		}
+	})
+}
+
 // frail is a file on a disk that is full at times: it then takes half of what is written, or cannot sync it.
 type frail struct {
 	file

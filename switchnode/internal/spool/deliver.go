@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"strowger/pkg/fabric"
@@ -83,7 +82,7 @@ func (s *Spool) oldest() (seg *segment, last uint64, end int64) {
 		case !sealed:
 			return nil, 0, 0
 		}
-		if err := os.Remove(seg.path); err != nil {
+		if err := seg.discard(); err != nil {
 			s.cfg.Logger.Warn("delivered spool stays; its events will be sent again after a restart", "file", seg.path, "error", err)
 		}
 	}
@@ -97,7 +96,7 @@ func (s *Spool) deliver(ctx context.Context, seg *segment, last uint64, end int6
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		stored = last - seg.done
-		seg.done, seg.next = last, end
+		seg.done, seg.next, seg.damaged = last, end, true
 		s.counts.Lost += stored
 		s.settle(stored)
 		return stored, 0, nil

@@ -14,7 +14,11 @@ import (
 	"strowger/switchnode/internal/journal"
 )
 
-const suffix = ".spool"
+// Ends of the names of files: of spools, and of those that are of no use any more but to people.
+const (
+	suffix = ".spool"
+	aside  = ".damaged"
+)
 
 // segment is one file and its id on the fabric.
 type segment struct {
@@ -27,6 +31,8 @@ type segment struct {
 	file   file   // nil in an earlier run's segment
 	sealed bool   // it is not written any more
 	before bool   // it is an earlier run's, perhaps of another release
+
+	damaged bool // something in it could not be read
 }
 
 // head is the first record of a file.
@@ -67,11 +73,12 @@ func (s *Spool) recover() error {
 		if err != nil {
 			return fmt.Errorf("open spool %s: %w", s.path(serial), err)
 		}
-		if torn > 0 {
-			s.cfg.Logger.Warn("the end of a spool was cut off", "file", seg.path, "spool", seg.id, "events", seg.last, "bytes", torn)
+		if seg.damaged = torn > 0; seg.damaged {
+			s.cfg.Logger.Error("a file of the call ledger is damaged or was cut off; what can be read is delivered, and the file is kept",
+				"file", seg.path, "kept", seg.path+aside, "spool", seg.id, "events", seg.last, "unreadable_bytes", torn)
 		}
 		if seg.last == 0 {
-			if err := os.Remove(seg.path); err != nil {
+			if err := seg.discard(); err != nil {
 				return err
 			}
 			continue
@@ -82,6 +89,14 @@ func (s *Spool) recover() error {
 	}
 	s.outstanding.Store(int64(s.counts.Recovered))
 	return nil
+}
+
+// discard removes a file that has served, or sets it aside for people when there was something in it that could not be read.
+func (seg *segment) discard() error {
+	if seg.damaged {
+		return os.Rename(seg.path, seg.path+aside)
+	}
+	return os.Remove(seg.path)
 }
 
 // scan reads a file to the last whole event, notes the calls in it and says how many bytes follow.

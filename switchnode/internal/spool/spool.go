@@ -26,7 +26,8 @@ const (
 	DefaultQueue       = 4096
 	DefaultSegmentSize = 1 << 20
 	DefaultLimit       = 1 << 30
-	SyncInterval       = 100 * time.Millisecond
+	SyncInterval       = 100 * time.Millisecond // an event is durable after it: what a power cut may cost
+	WriteInterval      = 5 * time.Millisecond   // an event is written after it: what a kill of the process may cost
 )
 
 // Config says where events are kept and how they leave.

@@ -3,7 +3,6 @@ package spool
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"strowger/pkg/ledger"
@@ -24,10 +23,12 @@ type batch struct {
 	records []byte
 	events  uint64
 	calls   []opening // that may begin or end with it
+	ahead   int       // bytes of records that are written already, but not durable
+	placed  bool      // some were: the batch belongs to the active file
 }
 
 // reset empties a batch, whose memory serves the next.
-func (b *batch) reset() { b.records, b.events, b.calls = b.records[:0], 0, b.calls[:0] }
+func (b *batch) reset() { *b = batch{records: b.records[:0], calls: b.calls[:0]} }
 
 func (b *batch) add(e event) {
 	b.records = journal.Append(b.records, e.json)
@@ -44,6 +45,7 @@ func (s *Spool) writeAll(ctx context.Context) {
 			return
 		}
 		for s.write(b) != nil {
+			b.ahead = 0 // what the disk has is not known
 			select {
 			case <-ctx.Done():
 				s.count(func(c *Counts) { c.Lost += b.events + uint64(len(s.queue)) })
@@ -54,8 +56,8 @@ func (s *Spool) writeAll(ctx context.Context) {
 	}
 }
 
-// gather waits for an event and takes those that follow within SyncInterval. The batch stays empty when ctx has ended and
-// nothing is left.
+// gather waits for an event and takes those that follow within SyncInterval; on the way it writes them ahead. The batch
+// stays empty when ctx has ended and nothing is left.
 func (s *Spool) gather(ctx context.Context, b *batch) {
 	select {
 	case e := <-s.queue:
@@ -64,10 +66,17 @@ func (s *Spool) gather(ctx context.Context, b *batch) {
 	}
 	sync := time.NewTimer(SyncInterval)
 	defer sync.Stop()
-	for ctx.Err() == nil && len(b.records) < ledger.MaxBatch {
+	ahead := time.NewTimer(WriteInterval)
+	defer ahead.Stop()
+	for ctx.Err() == nil && len(b.records) < ledger.MaxBatch && s.active != nil {
 		select {
 		case e := <-s.queue:
+			if b.ahead == len(b.records) {
+				ahead.Reset(WriteInterval)
+			}
 			b.add(e)
+		case <-ahead.C:
+			s.writeAhead(b)
 		case <-sync.C:
 			return
 		case <-ctx.Done():
@@ -81,6 +90,24 @@ func (s *Spool) gather(ctx context.Context, b *batch) {
 			return
 		}
 	}
+}
+
+// writeAhead writes what a batch has so far, so that this process may be killed. What goes wrong here goes wrong again, and
+// is told, when the batch is made durable.
+func (s *Spool) writeAhead(b *batch) {
+	if s.turns(*b) || s.full(len(b.records)) {
+		return
+	}
+	b.placed = true
+	if _, err := s.active.file.WriteAt(b.records[b.ahead:], s.active.end+int64(b.ahead)); err == nil {
+		b.ahead = len(b.records)
+	}
+}
+
+// turns says whether a batch begins a new file.
+func (s *Spool) turns(b batch) bool {
+	seg := s.active
+	return seg == nil || !b.placed && seg.end+int64(len(b.records)) > s.cfg.SegmentSize && seg.last > 0
 }
 
 // write makes a batch durable. After an error the same batch is written again to the same place: whatever part of it
@@ -117,7 +144,7 @@ func (s *Spool) wake() {
 
 func (s *Spool) store(b batch) error {
 	seg := s.active
-	if seg == nil || seg.end+int64(len(b.records)) > s.cfg.SegmentSize && seg.last > 0 {
+	if s.turns(b) {
 		next, err := s.begin()
 		if err != nil {
 			return err
@@ -130,7 +157,7 @@ func (s *Spool) store(b batch) error {
 	if s.full(len(b.records)) {
 		return fmt.Errorf("undelivered events take %d bytes, which is the limit", s.cfg.Limit)
 	}
-	if _, err := seg.file.WriteAt(b.records, seg.end); err != nil {
+	if _, err := seg.file.WriteAt(b.records[b.ahead:], seg.end+int64(b.ahead)); err != nil {
 		return err
 	}
 	if err := seg.file.Sync(); err != nil {
@@ -174,5 +201,5 @@ func (s *Spool) close() error {
 	if seg.done < seg.last || len(s.open.calls) > 0 {
 		return nil
 	}
-	return os.Remove(seg.path)
+	return seg.discard()
 }
