@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"strowger/integration/phone"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 // TestKill repeats what it did with the seed that it prints when it fails, as far as chance is its own.
@@ -301,6 +303,32 @@ func (s *storm) settled(t *testing.T) {
 		})
 	}
 	s.checkLedger(t)
+	for _, p := range s.callers {
+		s.onRecord(t, p)
+	}
+}
+
+// onRecord checks that no call that was answered is lost: its record says that it was answered, or that it was cut off
+// before that was known.
+func (s *storm) onRecord(t *testing.T, p *party) {
+	t.Helper()
+	answered, recorded := 0, 0
+	for _, c := range p.dialled {
+		if slices.ContainsFunc(c.Events(), func(e phone.Event) bool { return e.Kind == phone.Answered }) {
+			answered++
+		}
+	}
+	for c, err := range s.Client.Calls().All(soon(t), rest.Filter{"user": p.user.ID}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.AnsweredAt != nil || c.Cause.Code == string(errs.NodeStopped) || c.Cause.Code == string(errs.LinkLost) {
+			recorded++
+		}
+	}
+	if answered > recorded {
+		t.Errorf("%s had %d calls answered; %d are on record", p.user.Name, answered, recorded)
+	}
 }
 
 // checkLedger waits until every call is over and every spool is in the cloud without a gap, each event once.

@@ -62,6 +62,9 @@ type node struct {
 // drainTime is how long the calls that are ended, and their records, may take when the switch is told to stop.
 const drainTime = 5 * time.Second
 
+// flushTime is how long of it the cloud may take for events that it has not stored yet; what it leaves is for the next run.
+const flushTime = 2 * time.Second
+
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	s, err := cfg.validate()
@@ -252,18 +255,27 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 		Drain: func(ctx context.Context) {
 			n.calls.refuse()
 			endCalls() // each call tells both sides that the switch stops
-			n.calls.wait(ctx)
-			if !n.fabric.Status().Connected {
-				return // the call ledger is on disk, and nobody is there to take it
+			connected := n.fabric.Status().Connected // else the call ledger is on disk, and nobody is there to take it
+			if connected {
+				n.leave(ctx) // while they do
 			}
-			n.leave(ctx)
-			if err := n.spool.Flush(ctx); err != nil {
-				n.log.Info("call ledger stays on disk for the next run", "error", err)
+			n.calls.wait(ctx)
+			if connected {
+				n.flush(ctx)
 			}
 		},
 		Deadline: drainTime,
 		Close:    n.relay.Close,
 	})
+}
+
+// flush hands the cloud what is left of the call ledger.
+func (n *node) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	if err := n.spool.Flush(ctx); err != nil {
+		n.log.Info("call ledger stays on disk for the next run", "events", n.spool.Outstanding(), "error", err)
+	}
 }
 
 func (n *node) roots() *x509.CertPool {
