@@ -254,7 +254,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 		},
 		Drain: func(ctx context.Context) {
 			n.calls.refuse()
-			endCalls() // each call tells both sides that the switch stops
+			endCalls()                               // each call tells both sides that the switch stops
 			connected := n.fabric.Status().Connected // else the call ledger is on disk, and nobody is there to take it
 			if connected {
 				n.leave(ctx) // while they do
