@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -29,11 +30,11 @@ const underWay = 1 << 10
 type delayer struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
-	open    []interface{ Close() error }
+	open    []io.Closer
 }
 
 // keep has something closed in the end.
-func (d *delayer) keep(c interface{ Close() error }) {
+func (d *delayer) keep(c io.Closer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open = append(d.open, c)

@@ -14,11 +14,11 @@ import (
 
 // Bounds of a run.
 const (
-	readBuffer = 8 << 20                 // of the socket
-	turn       = 2 * time.Millisecond    // how long the load reads before it looks whether something is due
-	patience   = 1500 * time.Millisecond // of a load on loopback
-	quiet      = 200 * time.Millisecond  // after the last message of a run whose units are done: callees hear the end later
-	ringTime   = 50 * time.Millisecond   // of a callee
+	readBuffer = 8 << 20                // of the socket
+	turn       = 2 * time.Millisecond   // how long the load reads before it looks whether something is due
+	patience   = 3 * time.Second        // of a load on loopback
+	quiet      = 200 * time.Millisecond // after the last message of a run whose units are done: callees hear the end later
+	ringTime   = 50 * time.Millisecond  // of a callee
 )
 
 // state is how far a unit is.

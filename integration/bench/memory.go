@@ -63,17 +63,15 @@ func parseLive(text string) (int64, error) {
 }
 
 // memoryNames are the rows of the part, in the order in which they are measured.
-var memoryNames = [...]string{"a registered phone", "a call that is up", "left by a call, after %v of calls"}
+var memoryNames = [...]string{"a registered phone", "a call that is up", "left by a call that came and went"}
 
 // memories measures what phones and calls hold.
 func (b *bench) memories(ctx context.Context) error {
 	var live, process [len(memoryNames)]row
 	for i, name := range memoryNames {
-		if strings.Contains(name, "%v") {
-			name = fmt.Sprintf(name, b.plan.soak)
-		}
-		live[i] = row{Part: "memory", Name: name + ": heap and stacks", Unit: "kB"}
-		process[i] = row{Part: "memory", Name: name + ": process", Unit: "kB", Peer: "Kamailio"}
+		load := fmt.Sprint([...]int{b.plan.phones, b.plan.held, b.come()}[i])
+		live[i] = row{Part: "memory", Name: name + ": heap and stacks", Load: load, Unit: "kB"}
+		process[i] = row{Part: "memory", Name: name + ": process", Load: load, Unit: "kB", Peer: "Kamailio"}
 	}
 	s, err := b.strowger(ctx, 1, b.plan.talkers, b.plan.phones)
 	if err != nil {
@@ -104,6 +102,9 @@ func (b *bench) memories(ctx context.Context) error {
 
 func kB(bytes int64, units int) float64 { return float64(bytes) / 1000 / float64(units) }
 
+// come is how many calls come and go.
+func (b *bench) come() int { return int(b.plan.soak.Seconds() * b.plan.callRates[0]) }
+
 // grows has phones register, holds calls and then has many calls come and go, and tells what each unit added.
 func (b *bench) grows(ctx context.Context, s server, grown func(i, units int, by held)) error {
 	l, err := newLoad()
@@ -123,7 +124,6 @@ func (b *bench) grows(ctx context.Context, s server, grown func(i, units int, by
 	}
 	from, to := parties(s)
 	phones, rate := s.offices[0].phones, b.plan.callRates[0]
-	come := int(b.plan.soak.Seconds() * rate)
 	for i, step := range []struct {
 		units int
 		rate  float64
@@ -132,7 +132,7 @@ func (b *bench) grows(ctx context.Context, s server, grown func(i, units int, by
 	}{
 		{len(phones), b.plan.registerRates[0], register{phones: phones}, true},
 		{b.plan.held, rate, call{callers: from, callees: to, token: "held", hold: true}, true},
-		{come, rate, call{callers: from, callees: to, token: "come"}, false},
+		{b.come(), rate, call{callers: from, callees: to, token: "come"}, false},
 	} {
 		got, err := l.run(ctx, step.scenario, step.units, step.rate)
 		if err != nil {

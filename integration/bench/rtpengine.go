@@ -112,7 +112,7 @@ func (e *engine) connect(a *audio) error {
 	return nil
 }
 
-// at is where a side of the calls is to send.
+// destinations are where the sides of so many calls are to send.
 func (a *audio) destinations(calls int) (sides [2][]netip.AddrPort, err error) {
 	for side := range sides {
 		if len(a.at[side]) < calls {
