@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// A small run of everything that needs no peer: real programs, real registrations, calls, audio, delays.
+// A small run of what needs no peer: real programs, real registrations, calls, audio, delays.
 func TestQuickRun(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("measures by /proc")
@@ -30,12 +30,12 @@ func TestQuickRun(t *testing.T) {
 	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"} {
 		t.Setenv(name, dir)
 	}
-	if err := build(t.Context(), dir); err != nil {
+	if err := buildPrograms(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{launcher: newLauncher(dir, false), plan: newPlan(true)}
 	b.alone, b.profiles, b.json, b.plots = true, filepath.Join(dir, "profiles"), filepath.Join(dir, "figures.json"), filepath.Join(dir, "plots")
-	parts, err := chosen([]string{"register", "call2", "rtp", "memory", "admit", "trips"}) // call2 is call, twice
+	parts, err := chosen([]string{"register", "call2", "rtp", "memory", "trips"}) // call2 is call, twice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestStatistics(t *testing.T) {
 	r := row{Unit: "µs", Peer: "Kamailio"}
 	for _, us := range []int{300, 100, 200} {
 		d := time.Duration(us) * time.Microsecond
-		r.ours(sample{main: 2 * d, side: d, outcome: outcome{lost: 1}, others: float64(us) / 1000}, 2)
+		r.ours(sample{main: 2 * d, side: d, outcome: outcome{units: 100, lost: 1}, others: float64(us) / 1000}, 2)
 		r.theirs(sample{main: d / 2, outcome: outcome{repeated: map[string]int{"BYE": 1}}}, 1)
 	}
 	if got := spread(r.Ours, r.Unit); got != "200 µs (100 to 300)" {
@@ -95,6 +95,12 @@ func TestStatistics(t *testing.T) {
 	}
 	if got, want := markdown([]row{{Name: "x", Unit: "kB", Ours: []float64{12.34}}}), "| what | Strowger |\n| --- | --- |\n| x | 12.3 kB |\n"; got != want {
 		t.Errorf("table %q, want %q", got, want)
+	}
+	lossy := row{Name: "x", Unit: "µs", Peer: "P"}
+	lossy.ours(sample{main: time.Second, outcome: outcome{units: 100, lost: 6}}, 1)
+	lossy.theirs(sample{main: time.Second, outcome: outcome{units: 100, lost: 6}}, 1)
+	if got := lossy.cells(); got[2] != "overloaded" || got[4] != "P overloaded" || got[5] != "" || lossy.Lost != 6 {
+		t.Errorf("a server that lost much: %q", got)
 	}
 	if median(nil) != 0 || (row{}).ratio() != 0 {
 		t.Error("nothing is not zero")

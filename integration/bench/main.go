@@ -110,7 +110,10 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(dir) }() // in the temporary folder, where the system finds it in the end
-		if err := build(ctx, dir); err != nil {
+		if err := buildPrograms(ctx, dir); err != nil {
+			return err
+		}
+		if err := buildBroker(ctx, dir); err != nil {
 			return err
 		}
 		if os.Geteuid() == 0 {

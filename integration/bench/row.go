@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,10 +31,15 @@ func (one sample) microseconds(hops int) float64 {
 	return float64(one.main.Nanoseconds()) / 1000 / float64(hops)
 }
 
+// overloaded says that too much was lost, more than one in twenty, for the rest to tell what a unit costs.
+func (one sample) overloaded() bool { return 20*one.lost > one.units }
+
 // ours notes a run of ours; CPU is that of all switches on the way, and the row says it for each.
 func (r *row) ours(one sample, hops int) {
-	r.Ours = append(r.Ours, one.microseconds(hops))
-	r.Cloud = append(r.Cloud, float64(one.side.Nanoseconds())/1000)
+	if !one.overloaded() {
+		r.Ours = append(r.Ours, one.microseconds(hops))
+		r.Cloud = append(r.Cloud, float64(one.side.Nanoseconds())/1000)
+	}
 	r.Lost += one.lost
 	r.Again += total(one.repeated)
 	r.Others = max(r.Others, one.others)
@@ -41,7 +47,9 @@ func (r *row) ours(one sample, hops int) {
 
 // theirs notes a run of the peer.
 func (r *row) theirs(one sample, hops int) {
-	r.Their = append(r.Their, one.microseconds(hops))
+	if !one.overloaded() {
+		r.Their = append(r.Their, one.microseconds(hops))
+	}
 	r.TheirLost += one.lost
 	r.TheirAgain += total(one.repeated)
 	r.Others = max(r.Others, one.others)
@@ -55,15 +63,15 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
-// ratio of the medians; 0 without a peer.
+// ratio of the medians; 0 without a peer, or when one of them was overloaded.
 func (r row) ratio() float64 {
-	if len(r.Their) == 0 || median(r.Their) == 0 {
+	if len(r.Ours) == 0 || len(r.Their) == 0 {
 		return 0
 	}
 	return median(r.Ours) / median(r.Their)
 }
 
-// median of an odd number of values; 0 of none.
+// median, of an even number of values the greater one in the middle; 0 of none.
 func median(of []float64) float64 {
 	if len(of) == 0 {
 		return 0
@@ -104,10 +112,10 @@ func (r row) cells() []string {
 		cloud = number(median(r.Cloud)) + " " + r.Unit
 	}
 	peer := ""
-	if len(r.Their) > 0 {
-		peer = r.Peer + " " + spread(r.Their, r.Unit)
+	if len(r.Their) > 0 || r.TheirLost > 0 {
+		peer = r.Peer + " " + cmp.Or(spread(r.Their, r.Unit), "overloaded")
 	}
-	return []string{r.Name, r.Load, spread(r.Ours, r.Unit), cloud, peer, ratio, r.flaws()}
+	return []string{r.Name, r.Load, cmp.Or(spread(r.Ours, r.Unit), "overloaded"), cloud, peer, ratio, r.flaws()}
 }
 
 // flaws says what went wrong while it was measured.
