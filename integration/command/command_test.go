@@ -154,6 +154,17 @@ func TestCallsAndDoctor(t *testing.T) {
 	}
 }
 
+// TestClocks is what the doctor finds of a clock that is off, in either direction.
+func TestClocks(t *testing.T) {
+	for apart, words := range map[time.Duration]string{
+		2 * time.Second: "agree", -2 * time.Second: "agree", 3 * time.Minute: "3m0s apart", -3 * time.Minute: "3m0s apart",
+	} {
+		if f := clockFinding(apart); !strings.Contains(f.Found, words) || f.OK != (words == "agree") || !f.OK && !strings.Contains(f.Advice, "NTP") {
+			t.Errorf("%v: %+v", apart, f)
+		}
+	}
+}
+
 // TestSilentSwitch is what the doctor finds of a switch that the cloud still counts as live.
 func TestSilentSwitch(t *testing.T) {
 	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)

@@ -31,7 +31,7 @@ func (f *Folder) Touch() error {
 // their ledgers alike. The lock goes with the process, however it ends. A folder that another role has used is refused.
 func Open(dir, role string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+		return nil, fmt.Errorf("make the data folder %s: %w; name another with --data", dir, err)
 	}
 	path := filepath.Join(dir, "lock")
 	var last time.Time
@@ -40,7 +40,7 @@ func Open(dir, role string) (*Folder, error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("write to the data folder %s: %w; let this user write there, or name another with --data", dir, err)
 	}
 	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK):

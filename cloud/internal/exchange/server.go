@@ -79,7 +79,7 @@ func (x *Exchange) startServer() error {
 	x.server.Shutdown()
 	select {
 	case err := <-x.fatal:
-		return fmt.Errorf("start the fabric's server on %s: %w", x.cfg.Listen, err)
+		return fmt.Errorf("start the fabric's server on %s: %w; choose another address with --fabric", x.cfg.Listen, err)
 	default:
 		return fmt.Errorf("start the fabric's server on %s: it does not listen", x.cfg.Listen)
 	}
