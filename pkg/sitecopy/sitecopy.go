@@ -17,7 +17,7 @@
 // HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305), info "strowger site-copy secrets 1", additional data "org|site|switch",
 // unpadded base64url of the encapsulated key and the ciphertext.
 //
-// Capability 1 (2026-11).
+// Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains.
 package sitecopy
 
 import (
@@ -133,4 +133,6 @@ type Revocation struct {
 	Node   string `json:"node,omitempty"`
 	Device string `json:"device,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Previous is the number of the statement before, 0 before the first; absent, numbers follow each other.
+	Previous *uint64 `json:"previous,omitempty"`
 }

@@ -57,19 +57,31 @@ func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
 func TestRevocationsAreNumbered(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		o := newOffice(ctx, t, s)
+		now := time.Unix(1_800_000_000, 0)
+		s.now = func() time.Time { return now }
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				if _, err := s.AddRevocation(ctx, o.org.ID, func(n uint64) (string, error) { return fmt.Sprint("statement ", n), nil }); err != nil {
+				if _, err := s.AddRevocation(ctx, o.org.ID, func(n, before uint64) (string, error) { return fmt.Sprint(n, " after ", before), nil }); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		got, err := s.Revocations(ctx, o.org.ID, 2)
+		got, err := s.Revocations(ctx, o.org.ID, 1_800_000_002)
 		must(t, err)
-		if want := []string{"statement 3", "statement 4", "statement 5"}; !slices.Equal(got, want) {
-			t.Errorf("revocations after 2: %v", got)
+		if want := []string{"1800000003 after 1800000002", "1800000004 after 1800000003"}; !slices.Equal(got, want) {
+			t.Errorf("revocations after 1800000002: %v", got)
+		}
+		first, err := s.Revocations(ctx, o.org.ID, 0)
+		must(t, err)
+		if len(first) != 5 || first[0] != "1800000000 after 0" {
+			t.Errorf("all revocations: %v", first)
+		}
+		now = now.Add(time.Hour)
+		n, err := s.AddRevocation(ctx, o.org.ID, func(_, before uint64) (string, error) { return fmt.Sprint(before), nil })
+		if err != nil || n != 1_800_003_600 {
+			t.Errorf("an hour later it is number %d, %v", n, err)
 		}
 	})
 }

@@ -118,14 +118,17 @@ func switchKeys(ctx context.Context, q querier, org string) (map[string]string, 
 	return keys, nil
 }
 
-// AddRevocation gives the next number of the organization to sign and stores the statement that it returns. sign must not
-// call the store.
-func (s *Store) AddRevocation(ctx context.Context, org string, sign func(number uint64) (string, error)) (number uint64, err error) {
+// AddRevocation gives the next number of the organization, and the one before, to sign and stores the statement that it
+// returns. Numbers are at least the Unix time, so that a restored backup, which may have forgotten some, gives none that nodes
+// hold already. sign must not call the store.
+func (s *Store) AddRevocation(ctx context.Context, org string, sign func(number, previous uint64) (string, error)) (number uint64, err error) {
 	err = s.registryTx(ctx, &Change{Org: org}, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM revocations WHERE org = $1`, org).Scan(&number); err != nil {
+		var previous uint64
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) FROM revocations WHERE org = $1`, org).Scan(&previous); err != nil {
 			return fmt.Errorf("number a revocation: %w", err)
 		}
-		statement, err := sign(number)
+		number = max(previous+1, uint64(s.now().Unix()))
+		statement, err := sign(number, previous)
 		if err != nil {
 			return err
 		}

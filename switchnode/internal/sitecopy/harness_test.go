@@ -225,10 +225,13 @@ func (c cloud) Revocations(_ context.Context, after uint64) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := c.answer("", 0, 0)
-	if err != nil || after >= uint64(len(c.revoked)) {
+	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(c.revoked[after:]), nil
+	return slices.DeleteFunc(slices.Clone(c.revoked), func(doc string) bool {
+		r, err := sitecopy.OpenRevocation(doc, c.org, c.copyKeys())
+		return err == nil && r.Version <= after
+	}), nil
 }
 
 // open starts a holder of a switch on a folder, without running it.

@@ -188,7 +188,8 @@ type documents struct {
 // through is the number up to which no revocation is missing.
 func (d *documents) through() (n uint64) {
 	for _, r := range d.revoked {
-		if r.Version != n+1 {
+		// A restored backup of the cloud may not know the last ones held here: then previous is smaller.
+		if r.Version != n+1 && (r.Previous == nil || *r.Previous > n) {
 			break
 		}
 		n = r.Version

@@ -198,6 +198,27 @@ func TestMissingRevocationIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// TestRevocationOfARestoredCloud has a cloud that forgot the last statements, which counts on by the clock.
+func TestRevocationOfARestoredCloud(t *testing.T) {
+	w := newWorld(t)
+	h := w.fetched(w.x)
+	for n := range uint64(3) {
+		w.revoke(n+1, sitecopy.Revocation{Device: "dv_ada"})
+	}
+	w.fetch(h)
+	at := func(n uint64) *uint64 { return &n }
+	w.revoked = w.revoked[:1] // of three
+	w.revoke(1_800_000_000, sitecopy.Revocation{Device: "dv_bob", Previous: at(1)})
+	last := w.revoke(1_800_000_500, sitecopy.Revocation{Device: "dv_dan", Previous: at(1_800_000_000)})
+	if err := h.takeRevocation(last); err != nil || h.docs.through() != 3 {
+		t.Errorf("%v, through %d with one missing", err, h.docs.through())
+	}
+	w.fetch(h)
+	if s := h.Snapshot(); h.docs.through() != 1_800_000_500 || !s.Revoked("dv_ada") || !s.Revoked("dv_bob") || !s.Revoked("dv_dan") {
+		t.Errorf("through %d of %d", h.docs.through(), len(h.docs.revoked))
+	}
+}
+
 func TestRemovedSiteIsForgotten(t *testing.T) {
 	w := newWorld(t)
 	h := w.fetched(w.x)
