@@ -148,6 +148,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	group := life.NewGroup(ctx, c.log)
 	group.Go("directory", c.directory.Run)
 	group.Go("broker", c.broker.Run)
+	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
 	group.Go("fabric", func(ctx context.Context) error {
 		if err := c.handle(ctx); err != nil {
@@ -186,6 +187,32 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 		return errors.Join(err, group.Run(failed, stop))
 	}
 	return group.Run(ctx, stop)
+}
+
+// forgetEvery is how often old events are looked for.
+const forgetEvery = time.Hour
+
+// forget deletes the events of calls that are older than they are kept, until ctx ends.
+func (c *instance) forget(ctx context.Context) error {
+	if c.cfg.KeepEvents == 0 {
+		return nil
+	}
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		n, err := c.store.ForgetEvents(ctx, time.Now().Add(-c.cfg.KeepEvents))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			c.log.Error("old events of calls cannot be deleted", "error", err)
+		case n > 0:
+			c.log.Info("deleted old events of calls", "events", n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // newExchange prepares the fabric, on an embedded server or external ones.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config configures one cloud instance.
@@ -26,6 +27,8 @@ type Config struct {
 	Public    []string `help:"Where switches reach the servers of --nats, if elsewhere than the cloud does." name:"nats-public" placeholder:"HOST:PORT"`
 	Metrics   string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9464" placeholder:"ADDR"`
 	Pprof     bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
+
+	KeepEvents time.Duration `help:"Keep the events of calls this long; their records are kept for good. Default: ${default}, 90 days; 0: for good." default:"2160h" placeholder:"DURATION"`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the cloud serves; may be nil
@@ -65,6 +68,9 @@ func (c Config) validate() (Config, error) {
 	}
 	if !strings.HasPrefix(c.DB, "sqlite:") && !strings.HasPrefix(c.DB, "postgres://") {
 		errAll = append(errAll, errors.New("--db: want sqlite:PATH or postgres://user@host/name")) // not quoted: it may hold a password
+	}
+	if c.KeepEvents < 0 {
+		errAll = append(errAll, fmt.Errorf("--keep-events %v: want a time, or 0 to keep events for good", c.KeepEvents))
 	}
 	if c.MasterKey == "" {
 		dir, err := os.UserConfigDir()

@@ -295,14 +295,22 @@ func (r *Records) refresh(ctx context.Context, org string, calls []string) error
 	return nil
 }
 
-// Get returns the record of a call with its legs and its ladder, or errs.NotFound.
+// Get returns the record of a call with its legs and its ladder, or errs.NotFound. Of a call whose events are no longer kept
+// it is the record as it was stored, with what is left of the ladder.
 func (r *Records) Get(ctx context.Context, org, id string) (rest.Call, error) {
-	all, err := r.cfg.Store.Events(ctx, org, []string{id})
-	if err != nil {
+	stored, err := r.cfg.Store.Call(ctx, org, id)
+	if err != nil && errs.CodeOf(err) != errs.NotFound {
 		return rest.Call{}, err
 	}
+	all, readErr := r.cfg.Store.Events(ctx, org, []string{id})
 	events := all[id]
-	if len(events) == 0 {
+	switch {
+	case readErr != nil:
+		return rest.Call{}, readErr
+	case len(events) < stored.Events:
+		stored.Ladder = ordered(events)
+		return stored.Call, nil
+	case len(events) == 0:
 		return rest.Call{}, errs.New(errs.NotFound, "there is no call %q", id)
 	}
 	c := Record(events)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,6 +119,22 @@ func (s *Store) PutCalls(ctx context.Context, calls []CallRecord) error {
 		}
 		return nil
 	})
+}
+
+// Call returns the stored record of a call, or errs.NotFound.
+func (s *Store) Call(ctx context.Context, org, id string) (c CallRecord, err error) {
+	var body []byte
+	err = s.read.QueryRowContext(ctx, `SELECT record, events FROM calls WHERE org = $1 AND id = $2`, org, id).Scan(&body, &c.Events)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, errs.New(errs.NotFound, "there is no call %q", id)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &c.Call)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read record of call %s: %w", id, err)
+	}
+	return c, nil
 }
 
 // CallQuery chooses call records. Empty fields choose nothing.

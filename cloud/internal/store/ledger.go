@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"strowger/pkg/ledger"
 )
@@ -43,7 +44,7 @@ func (s *Store) AppendEvents(ctx context.Context, org string, b Batch) (gap uint
 		if err := putEvents(ctx, tx, org, b); err != nil {
 			return err
 		}
-		return putBad(ctx, tx, org, b)
+		return putBad(ctx, tx, org, b, s.now())
 	})
 	if err != nil {
 		return 0, fmt.Errorf("append events %d to %d of spool %s of %s: %w", b.First, b.Through, b.Spool, b.Node, err)
@@ -73,10 +74,10 @@ func putEvents(ctx context.Context, tx *sql.Tx, org string, b Batch) error {
 	return nil
 }
 
-func putBad(ctx context.Context, tx *sql.Tx, org string, b Batch) error {
+func putBad(ctx context.Context, tx *sql.Tx, org string, b Batch, now time.Time) error {
 	for _, e := range b.Bad {
-		_, err := tx.ExecContext(ctx, `INSERT INTO ledger_bad (org, node, spool, seq, why, raw) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (node, spool, seq) DO NOTHING`, org, b.Node, b.Spool, int64(e.Seq), e.Why, append([]byte{}, e.Raw...))
+		_, err := tx.ExecContext(ctx, `INSERT INTO ledger_bad (org, node, spool, seq, why, raw, stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (node, spool, seq) DO NOTHING`, org, b.Node, b.Spool, int64(e.Seq), e.Why, append([]byte{}, e.Raw...), now.UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -143,3 +143,44 @@ func TestCallsAreListed(t *testing.T) {
 		}
 	})
 }
+
+func TestOldEventsAreForgotten(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		day := int64(24 * time.Hour / time.Microsecond)
+		b := Batch{Node: "sw_1", Spool: "sp_1", First: 1, Through: 2 * forgetAtOnce}
+		for seq := range b.Through {
+			b.Events = append(b.Events, ledger.Event{Seq: seq + 1, Call: "ca_1", Kind: ledger.Attempt, At: day})
+		}
+		_, err := s.AppendEvents(ctx, "org_1", b)
+		must(t, err)
+		s.now = func() time.Time { return time.UnixMicro(day) }
+		next := Batch{Node: "sw_1", Spool: "sp_1", First: b.Through + 1, Through: b.Through + 3,
+			Events: []ledger.Event{{Seq: b.Through + 3, Call: "ca_2", Kind: ledger.Attempt, At: 3 * day}},
+			Bad:    []BadEvent{{Seq: b.Through + 1, Why: "bad", Raw: []byte("1")}, {Seq: b.Through + 2, Why: "bad", Raw: []byte("2")}}}
+		_, err = s.AppendEvents(ctx, "org_1", next)
+		must(t, err)
+		must(t, s.PutCalls(ctx, []CallRecord{{rest.Call{ID: "ca_1", Organization: "org_1", State: "ended"}, int(b.Through)}}))
+
+		if n, err := s.ForgetEvents(ctx, time.UnixMicro(day)); err != nil || n != 0 {
+			t.Errorf("%d events were forgotten too early, %v", n, err)
+		}
+		// The last refused one stays, as the last event does.
+		if n, err := s.ForgetEvents(ctx, time.UnixMicro(2*day)); err != nil || n != int64(b.Through)+1 {
+			t.Errorf("%d events were forgotten, want %d: %v", n, b.Through+1, err)
+		}
+		left, err := s.Events(ctx, "org_1", []string{"ca_1", "ca_2"})
+		must(t, err)
+		if len(left["ca_1"]) != 0 || len(left["ca_2"]) != 1 {
+			t.Errorf("left are %v", left)
+		}
+		if c, err := s.Call(ctx, "org_1", "ca_1"); err != nil || c.State != "ended" || c.Events != int(b.Through) {
+			t.Errorf("record %+v, %v", c, err)
+		}
+		if n, err := s.ForgetEvents(ctx, time.UnixMicro(9*day)); err != nil || n != 0 {
+			t.Errorf("%d ends of spools were forgotten, %v", n, err)
+		}
+		if gap, err := s.AppendEvents(ctx, "org_1", Batch{Node: "sw_1", Spool: "sp_1", First: b.Through + 4, Through: b.Through + 4}); err != nil || gap != 0 {
+			t.Errorf("a gap of %d events after forgetting, %v", gap, err)
+		}
+	})
+}
