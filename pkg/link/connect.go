@@ -85,7 +85,9 @@ func (e *Endpoint) join(ctx context.Context, node designation.Node) (*dial, erro
 		defer cancel()
 		c, err := e.dialHelped(ctx, node, d.done)
 		e.mu.Lock()
-		delete(e.dials, key)
+		if e.dials[key] == d {
+			delete(e.dials, key)
+		}
 		e.mu.Unlock()
 		d.end(c, err)
 	})

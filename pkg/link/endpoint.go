@@ -32,7 +32,6 @@ const (
 	streamWindow     = 512 << 10 // bytes that a peer may send on a stream ahead of who reads it
 	maxFlows         = 16384     // on one connection
 	maxPerPeer       = 4         // connections of one peer: the preferred, the draining
-	maxHandshakes    = 64        // unfinished; beyond this the source address must be proven first
 )
 
 // Times are the intervals of a link. A zero one takes its default, which nodes in service use; tests shorten them.
@@ -78,7 +77,7 @@ type Endpoint struct {
 	transport  *quic.Transport
 	counters   counters
 	streams    atomic.Uint64 // SIP streams so far; makes their addresses unique
-	handshakes atomic.Int64  // incoming, unfinished
+	handshakes handshakes
 	started    chan struct{} // closed by Run
 	running    sync.WaitGroup
 
@@ -129,7 +128,7 @@ func newEndpoint(cfg Config, socket net.PacketConn, open func() (net.PacketConn,
 		Conn:                socket,
 		StatelessResetKey:   resetKey(cfg.Certificate()),
 		ConnContext:         e.countHandshake,
-		VerifySourceAddress: func(net.Addr) bool { return e.handshakes.Load() > maxHandshakes },
+		VerifySourceAddress: e.handshakes.busy,
 	}
 	e.paths = []*quic.Transport{e.transport}
 	return e
@@ -167,16 +166,6 @@ func resetKey(c tls.Certificate) *quic.StatelessResetKey {
 		return nil
 	}
 	return (*quic.StatelessResetKey)(b)
-}
-
-// handshakeKey finds in a connection's context the function that counts its handshake as finished.
-type handshakeKey struct{}
-
-func (e *Endpoint) countHandshake(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	e.handshakes.Add(1)
-	finished := sync.OnceFunc(func() { e.handshakes.Add(-1) })
-	context.AfterFunc(ctx, finished)
-	return context.WithValue(ctx, handshakeKey{}, finished), nil
 }
 
 func (e *Endpoint) quicConfig() *quic.Config {
@@ -301,8 +290,9 @@ func (e *Endpoint) insert(c *Conn) error {
 		conns = slices.Insert(conns, 0, c)
 	}
 	e.links[c.peer.ID] = conns
-	if d := e.dials[dialKey{c.peer.ID, c.peer.keyHash}]; d != nil && !c.dialled {
-		d.end(conns[0], nil) // one's own dial goes on; which of two connections stays is decided as for any two
+	if key := (dialKey{c.peer.ID, c.peer.keyHash}); e.dials[key] != nil && !c.dialled {
+		e.dials[key].end(conns[0], nil) // it goes on; which of two connections stays is decided as for any two
+		delete(e.dials, key)
 	}
 	e.running.Go(c.run)
 	e.mu.Unlock()

@@ -172,7 +172,14 @@ func TestRenewalKeepsTheKey(t *testing.T) {
 		URIs: first.Leaf.URIs, ExtKeyUsage: first.Leaf.ExtKeyUsage, NotBefore: first.Leaf.NotBefore, NotAfter: first.Leaf.NotAfter.Add(time.Hour),
 	}, key.Public())
 	renewed := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw, o.issuer.Cert.Raw}}
+	up := x.connect(t, y)
+	y.linked(t, x)
 	current.Store(&renewed)
+	if now := x.connect(t, y); now != up || up.Err() != nil {
+		t.Errorf("renewal ended the link that was up: %v", up.Err())
+	}
+	up.close(closeIdle, "")
+	wait(t, "end of the link", up.Done())
 
 	c, err := x.Connect(t.Context(), to)
 	if err != nil {
