@@ -150,6 +150,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	group.Go("broker", c.broker.Run)
 	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
+	group.Go("database", c.watchDatabase)
 	group.Go("fabric", func(ctx context.Context) error {
 		if err := c.handle(ctx); err != nil {
 			return err
