@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"strowger/cloud"
 	"strowger/pkg/enrol"
@@ -135,13 +136,16 @@ func (s *Stack) step(text string) {
 	}
 }
 
+// keepEvents is how long the events of calls are kept, as in a cloud by itself.
+const keepEvents = 90 * 24 * time.Hour
+
 // startCloud starts the cloud for the first time in this stack.
 func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
 		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey, NATS: s.cfg.NATS, Public: s.cfg.Public,
 		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: ports.metrics("metrics of the cloud", 9464),
-		Logger: s.cfg.Logger.With("role", "cloud"),
+		Logger: s.cfg.Logger.With("role", "cloud"), KeepEvents: keepEvents,
 	}
 	if s.cfg.Host != "" {
 		cfg.Host = []string{s.cfg.Host, "localhost", "127.0.0.1"}
