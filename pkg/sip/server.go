@@ -134,6 +134,10 @@ func (e *Endpoint) invited(req *Request, r *txn, d *Dialog, now time.Time) {
 		e.answer(req, r, 482, "Merged Request") // RFC 3261, 8.2.2.2
 		return
 	}
+	if e.find(req.CallID().Value(), tag(req.From().Params)) != nil {
+		e.answer(req, r, 482, "Loop Detected") // RFC 3261, 8.2.2.2: a call of our own has come back
+		return
+	}
 	if h := req.MaxForwards(); h != nil && h.Val() == 0 {
 		e.answer(req, r, 483, "Too Many Hops") // we are about to forward it
 		return
