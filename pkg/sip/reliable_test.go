@@ -69,8 +69,9 @@ func TestPrackAfterTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, x := invited(t, NewHeader("Require", "100rel"))
 		b.d.Progress(180, "Ringing")
-		ringing := x.last
+		ringing, late := x.last, ticked{timer: b.d.rel.timer}
 		b.d.Answer([]byte("answer"))
+		b.want("", late) // the timer ran out just before
 		prack, y := b.prack(2, ringing, "")
 		b.want("", prack)
 		y.want(200)
@@ -216,6 +217,16 @@ func TestReliableResponsesOfSeveralDevices(t *testing.T) {
 		first.(arrived).req.From().Params.Add("tag", "two")
 		b.want("DTMF", first)
 		x.want(200)
+
+		b, invite = outgoingCall(t)
+		b.want("Progress", replyTo(invite, 180, "theirs", ""))
+		update, x = b.theirs(sip.UPDATE, 9, "")
+		b.want("", update)
+		b.want("Answered", replyTo(invite, 200, "theirs", "answer"))
+		older, x := b.theirs(sip.INFO, 8, "Signal=5\r\n")
+		b.want("", older)
+		x.want(500) // the early dialog goes on, with its numbers
+
 		for i := range 2 * maxEarly {
 			if i == 0 {
 				b, invite = outgoingCall(t)
