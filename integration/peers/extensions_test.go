@@ -7,17 +7,16 @@ import "testing"
 // testExtensions has SIPp call SIPp with what is more than RFC 3261 asks for. The caller plays a recording and the callee
 // sends it back, so that the descriptions must have reached both, whatever message they came in.
 func testExtensions(t *testing.T, d *deployment) {
-	reliable := "100rel"
 	for _, test := range []struct {
 		name           string
 		caller, callee string
 		scenario       scenario
 	}{
-		{"PRACK of the caller", prackScenario, answerLaterScenario, scenario{Extra: "Require: " + reliable + "\n"}},
+		{"PRACK of the caller", prackScenario, answerLaterScenario, scenario{Extra: "Require: 100rel\n"}},
 		{"PRACK of the callee", playScenario, answerReliablyScenario, scenario{}},
-		{"both", prackScenario, answerReliablyScenario, scenario{Extra: "Require: " + reliable + "\n"}},
+		{"both", prackScenario, answerReliablyScenario, scenario{Extra: "Require: 100rel\n"}},
 		{"offer in the 200", lateScenario, answerScenario, scenario{Late: true}},
-		{"offer in the 180", prackScenario, answerLaterScenario, scenario{Late: true, Extra: "Supported: " + reliable + "\n"}},
+		{"offer in the 180", prackScenario, answerLaterScenario, scenario{Late: true, Extra: "Supported: 100rel\n"}},
 		{"UPDATE and session timers", updateScenario, refreshedScenario, scenario{
 			Extra: "Supported: timer\nSession-Expires: 90;refresher=uac\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\n"}},
 	} {
