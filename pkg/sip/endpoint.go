@@ -84,6 +84,10 @@ func NewEndpoint(cfg Config) *Endpoint {
 	return e
 }
 
+// receiveBuffer is how much may wait for the one reader of a socket, in bytes: what every phone of an office sends when its
+// power comes back.
+const receiveBuffer = 4 << 20
+
 // ListenUDP binds a socket before [Endpoint.Run], at most one, and returns its address; port 0 chooses a free one.
 func (e *Endpoint) ListenUDP(addr string) (netip.AddrPort, error) {
 	at, err := net.ResolveUDPAddr("udp", addr)
@@ -97,6 +101,7 @@ func (e *Endpoint) ListenUDP(addr string) (netip.AddrPort, error) {
 	if err := watchErrors(c); err != nil {
 		return netip.AddrPort{}, errors.Join(fmt.Errorf("listen for SIP over UDP: watch for ICMP errors: %w", err), c.Close())
 	}
+	_ = c.SetReadBuffer(receiveBuffer) // less is granted where the system allows less
 	e.udp = c
 	return e.bound(c.LocalAddr(), c)
 }

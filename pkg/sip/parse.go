@@ -27,6 +27,9 @@ const (
 // is nil if there is not even a start line.
 func parse(b []byte) (sip.Message, fault) {
 	head, body, _ := bytes.Cut(b, []byte("\r\n\r\n"))
+	if bytes.IndexByte(head, 0) >= 0 { // of a quoted-pair; what is read here goes to where NUL ends strings or is refused
+		head = bytes.ReplaceAll(head, []byte{0}, []byte{' '})
+	}
 	first, rest, _ := strings.Cut(string(head), "\r\n")
 	p := parser{}
 	switch {

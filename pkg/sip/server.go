@@ -88,7 +88,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}
 	}
-	if req.IsInvite() && tooBrief(req) {
+	if tooBrief(req) {
 		return brief()
 	}
 	if req.IsInvite() && !acceptable(req) {

@@ -78,8 +78,11 @@ func knows(m sip.Message, extension string) bool {
 
 // tooBrief says whether a session interval is refused with 422: only to those who understand it (RFC 4028, 9).
 func tooBrief(req *Request) bool {
+	if !req.IsInvite() && req.Method != sip.UPDATE {
+		return false
+	}
 	interval, _ := sessionExpires(req)
-	return (req.IsInvite() || req.Method == sip.UPDATE) && interval > 0 && interval < leastInterval && knows(req, extensionTimer)
+	return interval > 0 && interval < leastInterval && knows(req, extensionTimer)
 }
 
 func intervalHeader(interval time.Duration, refresher string) Header {
