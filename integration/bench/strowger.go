@@ -25,8 +25,9 @@ type directory struct {
 // directory starts a cloud with an organization.
 func (l *launcher) directory(ctx context.Context) (d *directory, err error) {
 	d = &directory{launcher: l}
+	data := "cloud-data-" + l.unique()
 	pid, err := l.announced(func(line []byte) error { return json.Unmarshal(line, &d.up) }, "cloud", "--json",
-		"--data", "cloud-data-"+l.unique(), "--master-key-file", "master.key", "--host", "127.0.0.1", "--api", "127.0.0.1:0",
+		"--data", data, "--master-key-file", data+".key", "--host", "127.0.0.1", "--api", "127.0.0.1:0",
 		"--fabric", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--pprof")
 	if err != nil {
 		return nil, err
