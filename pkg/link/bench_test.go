@@ -12,7 +12,7 @@ func BenchmarkMedia(b *testing.B) {
 	o := newOrg(b)
 	x, y := start(b, o.config(b)), start(b, o.config(b))
 	c := x.connect(b, y)
-	const window = 100
+	const window = 500
 	free := make(chan struct{}, window)
 	for range window {
 		free <- struct{}{}

@@ -21,8 +21,8 @@ type Conn struct {
 	control  *quic.Stream
 	lines    *bufio.Reader // of control
 	peer     peerID
-	boot     string
-	dialled  bool // by this node
+	hello    hello // of the peer
+	dialled  bool  // by this node
 	opened   time.Time
 	rtt      atomic.Int64
 	pongs    atomic.Uint64 // answers to pings
@@ -46,7 +46,7 @@ func (c *Conn) Peer() trust.Name { return c.peer.Name }
 func (c *Conn) PeerKeyHash() string { return c.peer.keyHash }
 
 // PeerBoot is the id of the peer's run.
-func (c *Conn) PeerBoot() string { return c.boot }
+func (c *Conn) PeerBoot() string { return c.hello.Boot }
 
 // Dialled says whether this node dialled the link.
 func (c *Conn) Dialled() bool { return c.dialled }

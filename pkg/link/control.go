@@ -92,7 +92,7 @@ func (c *Conn) readHello(ctx context.Context) error {
 	if h.Node != c.peer.ID {
 		return errs.New(errs.WrongNode, "node %s greets as %s", c.peer.ID, h.Node)
 	}
-	c.boot = h.Boot
+	c.hello = h
 	if skew := c.endpoint.cfg.Now().Sub(h.Now); skew.Abs() > clockSkew {
 		c.endpoint.log.Warn("clocks differ", "peer", c.peer.ID, "ahead", skew)
 	}

@@ -34,8 +34,10 @@
 // # Media
 //
 // A datagram is the flow id (varint, RFC 9000, 16), then one RTP or RTCP packet (told apart by RFC 5761, 4), as in
-// draft-ietf-avtcore-rtp-over-quic. The receiver chose the id and told it in its SDP. A packet that waited 60 ms is dropped
-// by the sender; one that fits no datagram goes by stream.
+// draft-ietf-avtcore-rtp-over-quic. The receiver chose the id, from 1, and told it in its SDP. To a peer of capability 2,
+// packets that wait at the same time, of any flows, go in one datagram of at most 1150 bytes: a zero, then for each packet
+// the length (varint) of flow id and packet, and these. A busy sender looks for packets once in a millisecond, which is the
+// most that it delays one. A packet that waited 60 ms is dropped by the sender; one that fits no datagram goes by stream.
 //
 // # Paths
 //
@@ -60,4 +62,5 @@
 // node must not miss raises v.
 //
 // Capability 1 (2026-11): control, sip, packet, datagrams.
+// Capability 2 (2026-11): several packets in a datagram.
 package link

@@ -297,7 +297,7 @@ func (e *Endpoint) insert(c *Conn) error {
 	e.running.Go(c.run)
 	e.mu.Unlock()
 	for _, old := range before {
-		if old.boot != c.boot {
+		if old.hello.Boot != c.hello.Boot {
 			old.close(closeRestarted, "node "+c.peer.ID+" restarted")
 		}
 		old.poke()
@@ -307,7 +307,7 @@ func (e *Endpoint) insert(c *Conn) error {
 
 // outlives says whether old stays preferred when fresh comes up to the same peer.
 func (e *Endpoint) outlives(old, fresh *Conn) bool {
-	if old.boot != fresh.boot || old.peer != fresh.peer || old.dialled == fresh.dialled {
+	if old.hello.Boot != fresh.hello.Boot || old.peer != fresh.peer || old.dialled == fresh.dialled {
 		return false
 	}
 	if fresh.opened.Sub(old.opened) > e.cfg.Times.Dead {

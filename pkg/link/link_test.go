@@ -115,6 +115,7 @@ func TestMediaBothWays(t *testing.T) {
 	wantCode(t, xc.Send(1, make([]byte, MaxPacket+1)), errs.Invalid)
 	wantCode(t, xc.Send(1, nil), errs.Invalid)
 	wantCode(t, xc.Send(1<<62, packetOpener()), errs.Invalid)
+	wantCode(t, xc.Send(several, packetOpener()), errs.Invalid)
 }
 
 // When the peer lets large packets lie, they are dropped, not queued.
@@ -137,12 +138,12 @@ func TestMalformedDatagramIsCounted(t *testing.T) {
 	o := newOrg(t)
 	x, y := start(t, o.config(t)), start(t, o.config(t))
 	c := x.connect(t, y)
-	for _, b := range [][]byte{{}, {0x40}, {0x07}} {
+	for _, b := range [][]byte{{}, {0x40}, {0x07}, {several}, {several, 9, 0x07}} {
 		if err := c.qc.SendDatagram(b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "count", func() bool { return y.Counters().DroppedMalformed == 3 })
+	eventually(t, "count", func() bool { return y.Counters().DroppedMalformed == 5 })
 }
 
 func TestStreamsOfUnknownKindAreRefused(t *testing.T) {
@@ -250,7 +251,7 @@ func TestOutlives(t *testing.T) {
 	low.cfg.Times, high.cfg.Times = Times{}.withDefaults(), Times{}.withDefaults()
 	now := time.Now()
 	conn := func(peer string, dialled bool, at time.Time, boot string) *Conn {
-		c := &Conn{dialled: dialled, opened: at, boot: boot}
+		c := &Conn{dialled: dialled, opened: at, hello: hello{Boot: boot}}
 		c.peer.ID = peer
 		return c
 	}

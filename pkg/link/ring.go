@@ -64,23 +64,22 @@ func (r *ring) grow() {
 	r.packets, r.head = larger, 0
 }
 
-// pop takes the oldest packet that is not stale and gives spare in return, so that buffers circulate. stale is how many
-// packets were too old.
-func (r *ring) pop(now time.Time, spare []byte) (data []byte, stale int, ok bool) {
-	if cap(spare) > keepBytes {
-		spare = nil
-	}
+// gather moves the oldest packets that are not stale into b, as many as it takes. stale is how many were too old.
+func (r *ring) gather(now time.Time, b *batch) (stale int) {
+	b.reset()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.n > 0 {
 		q := &r.packets[r.head&(len(r.packets)-1)]
-		r.head, r.n = r.head+1, r.n-1
 		if now.Sub(q.at) > maxAge {
 			stale++
-			continue
+		} else if !b.add(q.data) {
+			break
 		}
-		data, q.data = q.data, spare
-		return data, stale, true
+		if cap(q.data) > keepBytes {
+			q.data = nil
+		}
+		r.head, r.n = r.head+1, r.n-1
 	}
-	return spare, stale, false
+	return stale
 }

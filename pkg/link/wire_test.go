@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -11,49 +12,85 @@ import (
 func TestRingDropsTheOldest(t *testing.T) {
 	r, now := newRing(), time.Now()
 	for i := range maxQueued + 3 {
-		if dropped := r.push(now, uint64(i), []byte{byte(i)}); dropped != (i >= maxQueued) {
+		if dropped := r.push(now, uint64(i+1), []byte{byte(i)}); dropped != (i >= maxQueued) {
 			t.Fatalf("packet %d: dropped %v", i, dropped)
 		}
 	}
+	var b batch
 	for i := range maxQueued {
-		data, stale, ok := r.pop(now.Add(maxAge), nil)
-		flow, packet, err := decodeDatagram(data)
-		if !ok || stale != 0 || err != nil || flow != uint64(i+3) || !bytes.Equal(packet, []byte{byte(i + 3)}) {
-			t.Fatalf("packet %d: flow %d, %x, stale %d, %v %v", i, flow, packet, stale, ok, err)
+		stale := r.gather(now.Add(maxAge), &b)
+		flow, packet, err := decodeDatagram(b.datagram())
+		if b.packets != 1 || stale != 0 || err != nil || flow != uint64(i+4) || !bytes.Equal(packet, []byte{byte(i + 3)}) {
+			t.Fatalf("packet %d: flow %d, %x, stale %d, %d packets, %v", i, flow, packet, stale, b.packets, err)
 		}
 	}
-	if _, _, ok := r.pop(now, nil); ok {
+	if r.gather(now, &b); b.packets > 0 {
 		t.Error("a packet more than was pushed")
 	}
 }
 
 func TestRingDropsTheStale(t *testing.T) {
 	r, now := newRing(), time.Now()
+	var b batch
 	r.push(now, 1, []byte("late"))
 	r.push(now.Add(time.Millisecond), 1, []byte("late too"))
 	r.push(now.Add(2*time.Millisecond), 1, []byte("in time"))
-	data, stale, ok := r.pop(now.Add(maxAge+2*time.Millisecond), nil)
-	if !ok || stale != 2 || string(data[1:]) != "in time" {
-		t.Errorf("%q, %d stale, %v", data, stale, ok)
+	stale := r.gather(now.Add(maxAge+2*time.Millisecond), &b)
+	if stale != 2 || b.packets != 1 || string(b.datagram()[1:]) != "in time" {
+		t.Errorf("%q, %d stale", b.datagram(), stale)
 	}
 	r.push(now, 1, []byte("late"))
-	if _, stale, ok := r.pop(now.Add(time.Second), nil); ok || stale != 1 {
-		t.Errorf("%d stale, %v", stale, ok)
+	if stale := r.gather(now.Add(time.Second), &b); b.packets > 0 || stale != 1 {
+		t.Errorf("%d stale, %d packets", stale, b.packets)
 	}
 }
 
 func TestRingReusesBuffers(t *testing.T) {
 	r, now, packet := newRing(), time.Now(), make([]byte, 172)
-	var buf []byte
-	for range 2 * len(r.packets) {
-		r.push(now, 1, packet)
-		buf, _, _ = r.pop(now, buf)
+	b := batch{many: true}
+	some := func() {
+		for range 10 {
+			r.push(now, 1, packet)
+		}
+		for r.gather(now, &b); b.packets > 0; r.gather(now, &b) {
+			continue
+		}
 	}
-	if n := testing.AllocsPerRun(100, func() {
-		r.push(now, 1, packet)
-		buf, _, _ = r.pop(now, buf)
-	}); n != 0 {
-		t.Errorf("%v allocations per packet", n)
+	for range len(r.packets) {
+		some()
+	}
+	if n := testing.AllocsPerRun(100, some); n != 0 {
+		t.Errorf("%v allocations for 10 packets", n)
+	}
+}
+
+// sent is a packet for a flow.
+type sent struct {
+	flow   uint64
+	packet string
+}
+
+// What was pushed comes out in order, each packet once, in datagrams that fit every path, if it fits one at all.
+func TestBatches(t *testing.T) {
+	now, random := time.Now(), rand.New(rand.NewPCG(1, 2))
+	for round := range 200 {
+		r, b := newRing(), batch{many: round%4 > 0}
+		var want, got []sent
+		for i := range 1 + random.IntN(40) {
+			one := sent{1 + random.Uint64N(1<<random.IntN(30)), strings.Repeat(string(rune('a'+i%26)), 1+random.IntN(1<<random.IntN(12)))}
+			want = append(want, one)
+			r.push(now, one.flow, []byte(one.packet))
+		}
+		for r.gather(now, &b); b.packets > 0; r.gather(now, &b) {
+			before := len(got)
+			err := decodeBatch(b.datagram(), func(flow uint64, packet []byte) { got = append(got, sent{flow, string(packet)}) })
+			if n := len(got) - before; err != nil || n != b.packets || n > 1 && (!b.many || len(b.datagram()) > maxBatch) {
+				t.Fatalf("%d of %d packets in %d bytes: %v", n, b.packets, len(b.datagram()), err)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("round %d: %v became %v", round, want, got)
+		}
 	}
 }
 
@@ -111,19 +148,29 @@ func FuzzDatagram(f *testing.F) {
 	f.Add([]byte{0x40, 0x07, 0x81, 0xc8})
 	f.Add([]byte{0xc0, 0, 0, 0, 0, 0, 0, 7, 0x80})
 	f.Add([]byte{0x80})
+	f.Add([]byte{several, 3, 0x07, 0x80, 0x00, 4, 0x40, 0x08, 0x81, 0xc8})
+	f.Add([]byte{several, 0x04, 0x07, 0x80})                   // ends within a packet
+	f.Add([]byte{several, 2, several, 0x80, 3, 7, 0x80, 0x00}) // within another
+	f.Add([]byte{several, 1, 7})                               // no packet
 	f.Fuzz(func(t *testing.T, b []byte) {
-		flow, packet, err := decodeDatagram(b)
-		if err != nil {
-			return
+		r, again := newRing(), batch{many: true}
+		var want, got []sent
+		_ = decodeBatch(b, func(flow uint64, packet []byte) { // what came before an error is good
+			if flow == several || len(packet) == 0 {
+				t.Errorf("flow %d, packet %x of %x", flow, packet, b)
+			}
+			want = append(want, sent{flow, string(packet)})
+			r.push(time.Time{}, flow, packet)
+		})
+		for r.gather(time.Time{}, &again); again.packets > 0; r.gather(time.Time{}, &again) {
+			if err := decodeBatch(again.datagram(), func(flow uint64, packet []byte) {
+				got = append(got, sent{flow, string(packet)})
+			}); err != nil {
+				t.Error(err)
+			}
 		}
-		if len(packet) == 0 || !bytes.HasSuffix(b, packet) {
-			t.Errorf("flow %d, packet %x of %x", flow, packet, b)
-		}
-		r := newRing()
-		r.push(time.Time{}, flow, packet)
-		data, _, _ := r.pop(time.Time{}, nil)
-		if again, same, err := decodeDatagram(data); err != nil || again != flow || !bytes.Equal(same, packet) {
-			t.Errorf("flow %d became %d, %v", flow, again, err)
+		if len(want) <= maxQueued && !slices.Equal(got, want) {
+			t.Errorf("%v became %v", want, got)
 		}
 	})
 }
@@ -134,8 +181,8 @@ func FuzzPacketStream(f *testing.F) {
 	f.Add([]byte("{\"stream\":\"sip\",\"v\":1}\n\x07\x80"))
 	f.Add([]byte(strings.Repeat(" ", maxLine) + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, packet, err := decodePacketStream(b); err == nil && (len(packet) == 0 || !bytes.HasSuffix(b, packet)) {
-			t.Errorf("packet %x of %x", packet, b)
+		if rest, err := decodePacketStream(b); err == nil && !bytes.HasSuffix(b, rest) {
+			t.Errorf("%x of %x", rest, b)
 		}
 	})
 }
