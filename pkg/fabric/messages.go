@@ -15,7 +15,8 @@ import (
 // 2 (2026-11): registry, between cloud instances.
 // 3 (2026-11): documents in pieces; CopyError in a lease; what changed in registry.
 // 4 (2026-11): reach, control with dial.
-const Capability = 4
+// 5 (2026-11): Met in an admit.
+const Capability = 5
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -58,6 +59,15 @@ type Admit struct {
 	Dialled   string   `json:"dialled"`
 	Media     []string `json:"media"`
 	Diversion []string `json:"diversion,omitempty"`
+	// Met is the run of the anchor that refused the key of the last answer as errs.Restarted: it runs before the cloud has its
+	// lease.
+	Met Run `json:"met,omitzero"`
+}
+
+// Run is one run of a node, as its hello on a link names it.
+type Run struct {
+	Node string `json:"node"`
+	Boot string `json:"boot"`
 }
 
 // Admitted answers Admit: exactly one of Designation (another node is the anchor: dial it) and Plan (you are).

@@ -62,6 +62,11 @@ func check(q fabric.Admit) error {
 	if len(q.Diversion) > maxDiversion {
 		return errs.New(errs.Loop, "the call was sent to %d numbers before, at most %d are allowed", len(q.Diversion), maxDiversion)
 	}
+	if q.Met != (fabric.Run{}) {
+		if err := ident.Check(ident.Boot, q.Met.Boot); err != nil {
+			return errs.New(errs.Invalid, "met: %w", err)
+		}
+	}
 	if !slices.Contains(q.Media, "audio") {
 		return errs.New(errs.Invalid, "media: %q lacks audio, all that desk phones have", q.Media)
 	}
@@ -82,7 +87,7 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	a := fabric.Admitted{From: route.From, To: route.To}
 	if route.Home == sw { // X = Y: the callee's branches are local legs
 		a.Plan = &plan
-	} else if a.Designation, err = b.designate(ctx, s, org, sw, plan, route); err != nil {
+	} else if a.Designation, err = b.designate(ctx, s, org, sw, plan, route, q.Met); err != nil {
 		return fabric.Admitted{}, err
 	}
 	a.Crossing = b.cross(org, q.Call, route)
@@ -106,8 +111,9 @@ func (b *Broker) plan(s *directory.Snapshot, org, call string, r directory.Route
 	}
 }
 
-// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at this run of Y.
-func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw string, plan designation.Plan, r directory.Route) (*designation.Designation, error) {
+// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at this run of Y:
+// that of its lease, or the one that X met. X cannot gain by naming another, where nobody takes the key.
+func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw string, plan designation.Plan, r directory.Route, met fabric.Run) (*designation.Designation, error) {
 	x, ok := s.Switch(sw)
 	if !ok || !x.Enrolled {
 		return nil, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
@@ -115,6 +121,9 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw s
 	y, err := b.live(s, r.Home)
 	if err != nil {
 		return nil, err
+	}
+	if met.Node == y.ID {
+		y.Boot = met.Boot
 	}
 	now := b.cfg.Now()
 	expiry := now.Add(sessionkey.Lifetime).Truncate(time.Second)

@@ -56,6 +56,40 @@ func TestCallToAnotherSiteIsDesignated(t *testing.T) {
 	}
 }
 
+// A switch that was killed and is back is met by its callers before the cloud has its lease.
+func TestKeyIsForTheRunThatWasMet(t *testing.T) {
+	w := newWorld(t)
+	for _, met := range []fabric.Run{
+		{Node: w.switches[1], Boot: ident.New(ident.Boot)},
+		{Node: w.switches[0], Boot: ident.New(ident.Boot)}, // the callee has moved since
+	} {
+		q := w.request(0, "30-1001")
+		q.Met = met
+		want := met.Boot
+		if met.Node != w.switches[1] {
+			want = w.boots[1]
+		}
+		a, err := w.admit(0, q)
+		must(t, err)
+		c, err := w.verify(t.Context(), w.org, a.Designation.Key)
+		must(t, err)
+		if y := a.Designation.Node; c.Boot != want || y.Boot != want || c.Audience != y.ID || y.ID != w.switches[1] || c.AddressHash != y.Hash() {
+			t.Errorf("met %+v, designated %+v, claims %+v", met, y, c)
+		}
+	}
+	q := w.request(0, "30-1001")
+	q.Met = fabric.Run{Node: w.switches[1], Boot: "now"}
+	if _, err := w.admit(0, q); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("a run that is none: %v", err)
+	}
+	// The next call is for the run of the lease again: nobody's word but the node's own changes that.
+	a, err := w.admit(0, w.request(0, "30-1001"))
+	must(t, err)
+	if a.Designation.Node.Boot != w.boots[1] {
+		t.Errorf("designated %+v", a.Designation.Node)
+	}
+}
+
 func TestCallWithinTheSwitchGetsThePlan(t *testing.T) {
 	w := newWorld(t)
 	for _, dialled := range []string{"1001", "201001"} {

@@ -11,6 +11,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
@@ -329,7 +330,7 @@ func TestCancelledCallIsNotTriedAgain(t *testing.T) {
 	at, cut := relay(t, w.y.endpoint.Addr())
 	way := w.way(w.sign(w.claims()))
 	way.Node.Addresses = []string{at}
-	way.Again = func(context.Context) (designation.Designation, error) {
+	way.Again = func(context.Context, fabric.Run) (designation.Designation, error) {
 		t.Error("asked again")
 		return designation.Designation{}, errs.New(errs.Unreachable, "gone")
 	}
@@ -343,7 +344,7 @@ func TestCancelledCallIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// A switch that was restarted is asked for once more, and only once.
+// A switch that was restarted is asked for once more, with the run of it that was met, and only once.
 func TestRestartedSwitch(t *testing.T) {
 	w := newWorld(t)
 	old := w.claims()
@@ -351,8 +352,11 @@ func TestRestartedSwitch(t *testing.T) {
 	asked := 0
 	way := w.way(w.sign(old))
 	next := w.claims()
-	way.Again = func(context.Context) (designation.Designation, error) {
+	way.Again = func(_ context.Context, met fabric.Run) (designation.Designation, error) {
 		asked++
+		if met != (fabric.Run{Node: w.y.name.ID, Boot: w.y.boot}) {
+			t.Errorf("met %+v", met)
+		}
 		return w.way(w.sign(next)).Designation, nil
 	}
 	x := w.call(way)

@@ -6,6 +6,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/link"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -28,14 +29,15 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 }
 
 // outgoing is a leg to another switch: nothing while it connects, then a leg like any other. If the other switch was
-// restarted since it was designated, or since the link to it came up, the leg asks once more and begins anew; the call
-// notices nothing.
+// restarted since it was designated, or since the link to it came up, the leg asks once more and begins anew, with a key for
+// the run that it met; the call notices nothing.
 type outgoing struct {
 	*leg      // nil until connected
 	links     *Links
 	way       routing.Way
 	setup     call.Setup
 	start     call.Start
+	met       fabric.Run   // of the other switch
 	rang      bool         // a phone was reached: no other attempt
 	renewed   bool         // asked again after a refusal
 	redialled bool         // asked again after a dead link
@@ -166,7 +168,7 @@ func (o *outgoing) another(ev call.Event) finder {
 	case call.Refused:
 		if ev.Cause.Code == string(errs.Restarted) && !o.renewed {
 			o.renewed = true
-			return o.way.Again
+			return o.again(o.met)
 		}
 	case call.Lost: // a switch that was killed leaves links behind that are found dead only when they are used
 		if o.rang || o.redialled {
@@ -174,11 +176,19 @@ func (o *outgoing) another(ev call.Event) finder {
 		}
 		o.redialled = true
 		if o.way.Again != nil {
-			return o.way.Again
+			return o.again(fabric.Run{})
 		}
 		return o.designated
 	}
 	return nil
+}
+
+// again has the cloud designate once more, if it did before.
+func (o *outgoing) again(met fabric.Run) finder {
+	if o.way.Again == nil {
+		return nil
+	}
+	return func(ctx context.Context) (designation.Designation, error) { return o.way.Again(ctx, met) }
 }
 
 // designated is the node of the first attempt.
@@ -219,6 +229,7 @@ func (o *outgoing) connected(c connected) []call.Event {
 	case c.err != nil:
 		return []call.Event{call.Refused{Leg: id, Cause: call.CauseOfError(c.err)}, call.Closed{Leg: id}}
 	}
+	o.met = fabric.Run{Node: c.conn.Peer().ID, Boot: c.conn.PeerBoot()}
 	o.leg = o.links.calling(o.setup, c)
 	o.leg.Do(o.start)
 	return nil

@@ -40,8 +40,9 @@ type Local struct {
 // Way leads to the anchor of a call.
 type Way struct {
 	designation.Designation
-	// Again asks once more, when the anchor says that it was restarted since. It is nil without the cloud.
-	Again func(context.Context) (designation.Designation, error)
+	// Again asks once more, when the anchor is no longer the one that the cloud knows: the key is then for the run of it that
+	// was met, if one was. It is nil without the cloud.
+	Again func(ctx context.Context, met fabric.Run) (designation.Designation, error)
 	// Sign makes the key for the run of the anchor that the link finds; nil if the cloud made it.
 	Sign func(boot string) (string, error)
 }
@@ -101,9 +102,9 @@ func (r *Router) byCopy(q fabric.Admit) call.Event {
 }
 
 // again asks the cloud once more for the same call.
-func (r *Router) again(q fabric.Admit) func(context.Context) (designation.Designation, error) {
-	return func(ctx context.Context) (designation.Designation, error) {
-		q.ID = ident.New(ident.Request) // a new question, not a repetition of the old one
+func (r *Router) again(q fabric.Admit) func(context.Context, fabric.Run) (designation.Designation, error) {
+	return func(ctx context.Context, met fabric.Run) (designation.Designation, error) {
+		q.ID, q.Met = ident.New(ident.Request), met // a new question, not a repetition of the old one
 		a, err := r.cfg.Directory.Admit(ctx, q)
 		switch {
 		case err != nil:

@@ -145,19 +145,20 @@ func TestCloudSendsACallAway(t *testing.T) {
 		t.Errorf("way %+v", to)
 	}
 	w.admitted.Designation.Key = "another"
-	again, err := to.Again(t.Context())
+	met := fabric.Run{Node: "sw_y", Boot: "bo_new"}
+	again, err := to.Again(t.Context(), met)
 	if err != nil || again.Key != "another" {
 		t.Errorf("asked again: %+v, %v", again, err)
 	}
-	if q := w.asked[1]; q.Call != "ca_1" || q.ID == "rq_1" || q.ID == "" {
+	if q := w.asked[1]; q.Call != "ca_1" || q.ID == "rq_1" || q.ID == "" || q.Met != met {
 		t.Errorf("asked again with %+v", q)
 	}
 	w.admitted.Designation = nil
-	if _, err := to.Again(t.Context()); errs.CodeOf(err) != errs.Gone {
+	if _, err := to.Again(t.Context(), fabric.Run{}); errs.CodeOf(err) != errs.Gone {
 		t.Errorf("the callee has moved here: %v", err)
 	}
 	w.err = errs.New(errs.Unreachable, "no live switch")
-	if _, err := to.Again(t.Context()); errs.CodeOf(err) != errs.Unreachable {
+	if _, err := to.Again(t.Context(), fabric.Run{}); errs.CodeOf(err) != errs.Unreachable {
 		t.Errorf("%v", err)
 	}
 }
