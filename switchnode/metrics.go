@@ -31,6 +31,8 @@ func (n *node) publish() {
 	n.health.Gauge("calls", "Calls under way.", func() float64 { return float64(n.calls.len()) })
 	n.health.Gauge("registered_devices", "Phones with a live registration.", func() float64 { return float64(len(n.registrar.Registered())) })
 	n.health.Gauge("links", "Links to other nodes.", func() float64 { return float64(n.endpoint.Counters().Links) })
+	n.health.Counts("link_events_total", "What happened to links to other nodes.", "event", n.linkEvents)
+	n.health.Counts("link_media_dropped_total", "Media packets that a link dropped, by reason.", "reason", n.linkDrops)
 	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.tally.snapshot)
 	n.health.Counts("session_keys_total", "Session keys shown, by outcome; empty is admitted.", "code", func() map[string]uint64 {
 		all := map[string]uint64{}
@@ -48,4 +50,21 @@ func (n *node) publish() {
 		}
 		return all
 	})
+}
+
+// linkEvents are by name.
+func (n *node) linkEvents() map[string]uint64 {
+	c := n.endpoint.Counters()
+	return map[string]uint64{
+		"dialled": c.Dialled, "accepted": c.Accepted, "refused": c.Refused, "migrated": c.Migrated, "asked": c.Asked,
+		"stream-refused": c.StreamsRefused,
+	}
+}
+
+// linkDrops are by reason.
+func (n *node) linkDrops() map[string]uint64 {
+	c := n.endpoint.Counters()
+	return map[string]uint64{
+		"full": c.DroppedFull, "stale": c.DroppedStale, "large": c.DroppedLarge, "unknown": c.DroppedUnknown, "malformed": c.DroppedMalformed,
+	}
 }

@@ -114,6 +114,7 @@ func (e *Endpoint) dialHelped(ctx context.Context, node designation.Node, up <-c
 		case <-ctx.Done():
 			return
 		}
+		e.counters.asked.Add(1)
 		asked = e.cfg.Unreached(ctx, node.ID)
 	})
 	c, err := e.dial(ctx, node)

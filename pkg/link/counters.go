@@ -10,6 +10,7 @@ type Counters struct {
 	Refused  uint64 // dials, handshakes and greetings that did not become a link
 
 	Migrated uint64 // moves of a link to another socket
+	Asked    uint64 // dials for which Config.Unreached was called
 
 	PacketsSent     uint64 // by datagram
 	PacketsReceived uint64 // by datagram or stream, given to a flow
@@ -25,7 +26,7 @@ type Counters struct {
 }
 
 type counters struct {
-	dialled, accepted, refused, migrated             atomic.Uint64
+	dialled, accepted, refused, migrated, asked      atomic.Uint64
 	packetsSent, packetsReceived, largeSent          atomic.Uint64
 	droppedFull, droppedStale, droppedLarge          atomic.Uint64
 	droppedUnknown, droppedMalformed, streamsRefused atomic.Uint64
@@ -38,6 +39,7 @@ func (c *counters) snapshot(links int) Counters {
 		Accepted:         c.accepted.Load(),
 		Refused:          c.refused.Load(),
 		Migrated:         c.migrated.Load(),
+		Asked:            c.asked.Load(),
 		PacketsSent:      c.packetsSent.Load(),
 		PacketsReceived:  c.packetsReceived.Load(),
 		LargeSent:        c.largeSent.Load(),

@@ -80,8 +80,8 @@ func TestNodeThatCannotBeDialledDials(t *testing.T) {
 	if first == nil || first.Dialled() || first.Peer() != y.cfg.Name {
 		t.Fatalf("the link is %+v", first)
 	}
-	if n := asked.Load(); n != 1 {
-		t.Errorf("asked %d times", n)
+	if n := asked.Load(); n != 1 || x.Counters().Asked != 1 {
+		t.Errorf("asked %d times, counted %d", n, x.Counters().Asked)
 	}
 	if _, err := first.OpenSIP(t.Context()); err != nil {
 		t.Error(err)
