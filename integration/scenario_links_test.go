@@ -3,6 +3,7 @@ package integration
 import (
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"strowger/pkg/designation"
@@ -70,6 +71,9 @@ func TestSwitchThatCannotBeDialled(t *testing.T) {
 	bob, to := w.person(t, 1, "Bob", says(2))
 	w.says(t, 1, w.designated(t, ann, bob.number.Dial), swallows.LocalAddr().String())
 	out, in := connect(t, from, bob.number.Dial, to)
+	if got := w.log.since(0); !strings.Contains(got, "the cloud tells this switch to dial one that does not reach it") {
+		t.Error("the call came through, but nobody was told to dial")
+	}
 	hears(t, in, 1)
 	hears(t, out, 2)
 	hangUp(t, out, in)

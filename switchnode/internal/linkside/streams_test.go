@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/pkg/errs"
 	"strowger/pkg/link"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -158,4 +159,26 @@ func TestAckLostWithItsStream(t *testing.T) {
 		t.Errorf("ended with %+v", c)
 	}
 	y.end(y.in.Leg)
+}
+
+// A call that rings ends with its stream, at once and at both sides: what was under way, an answer above all, may be lost.
+func TestRingingCallEndsWithItsStream(t *testing.T) {
+	w := newWorld(t)
+	x := w.call(w.way(w.sign(w.claims())))
+	y := w.y.rings()
+	y.party.say(call.Ringing{Leg: 1})
+	hears[call.Ring](x.party)
+	if err := (<-w.y.streams).Close(); err != nil {
+		t.Error(err)
+	}
+	if r := hears[call.Refuse](x.party); r.Cause.Code != string(errs.LinkLost) {
+		t.Errorf("refused with %+v", r.Cause)
+	}
+	hears[call.Cancel](y.party)
+	if c := x.end("link"); c.Code != string(errs.LinkLost) {
+		t.Errorf("at X it ended with %+v", c)
+	}
+	if c := y.end(y.in.Leg); c.Code != string(errs.LinkLost) {
+		t.Errorf("at Y it ended with %+v", c)
+	}
 }
