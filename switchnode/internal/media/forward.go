@@ -28,8 +28,8 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		return
 	}
 	r := p.route.Load()
-	passage := &r.formats[h.PT]
-	if !passage.negotiated {
+	passage := r.of(h.PT)
+	if passage == nil {
 		p.dropped.add(NotNegotiated)
 		return
 	}
@@ -51,7 +51,7 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 	case !r.peer.receives.Load():
 		p.dropped.add(OnHold)
 	default:
-		rtp.SetPayloadType(packet, passage.pt)
+		rtp.SetPayloadType(packet, passage.to)
 		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
 		if p.pass(media, r.peer, packet) {
 			r.peer.sent.Add(1)

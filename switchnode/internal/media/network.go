@@ -10,6 +10,7 @@ import (
 
 // network opens the sockets of a relay and hands what comes in to their ports.
 type network interface {
+	// listen opens a socket, on a port that the system chooses if at has none.
 	listen(at netip.AddrPort, p *Port, k kind) (socket, error)
 	// close ends what is shared by the sockets, which are closed already.
 	close()
@@ -17,6 +18,7 @@ type network interface {
 
 // socket is a UDP socket of a port.
 type socket interface {
+	local() uint16 // its port
 	send(packet []byte, to netip.AddrPort) error
 	// close returns when no packet is in work any more.
 	close()
@@ -66,6 +68,8 @@ func (s *plainSocket) send(packet []byte, to netip.AddrPort) error {
 	_, err := s.conn.WriteToUDPAddrPort(packet, to)
 	return err
 }
+
+func (s *plainSocket) local() uint16 { return addrOf(s.conn).Port() }
 
 func (s *plainSocket) close() {
 	s.conn.Close()

@@ -111,6 +111,14 @@ func (s *polledSocket) send(packet []byte, to netip.AddrPort) error {
 	return syscall.Sendto(s.fd, packet, syscall.MSG_DONTWAIT, sockaddr(to, s.six))
 }
 
+func (s *polledSocket) local() uint16 {
+	at, err := syscall.Getsockname(s.fd)
+	if err != nil {
+		return 0 // a bound socket has a name
+	}
+	return addrPort(at).Port()
+}
+
 func (s *polledSocket) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,15 +60,26 @@ type quality struct {
 
 // route is what happens to the packets of a leg. It is replaced as a whole.
 type route struct {
-	peer    *Port // nil: not bridged
-	formats [128]passage
+	peer     *Port // nil: not bridged
+	passages []passage
 }
 
 // passage is what happens to one payload type that the leg sends.
 type passage struct {
-	negotiated, passes bool
-	pt                 uint8  // on the other side
-	clock              uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+	from   uint8 // the payload type
+	passes bool
+	to     uint8  // on the other side
+	clock  uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+}
+
+// of finds what happens to a payload type, nil if it was not negotiated. There are a handful, so none is far.
+func (r *route) of(pt uint8) *passage {
+	for i := range r.passages {
+		if r.passages[i].from == pt {
+			return &r.passages[i]
+		}
+	}
+	return nil
 }
 
 // Local is where the leg has to send to, for its SDP.
@@ -161,18 +172,18 @@ func (p *Port) unbridge() {
 
 // reroute makes the route anew. It is called with relay.mu held.
 func (p *Port) reroute() {
-	r := &route{peer: p.peer}
+	r := &route{peer: p.peer, passages: make([]passage, 0, len(p.sends))}
 	for _, f := range p.sends {
-		passage := passage{negotiated: true, clock: uint32(f.Clock)}
+		passage := passage{from: f.PT, clock: uint32(f.Clock)}
 		if f.Name == sdp.TelephoneEvent {
 			passage.clock = 0 // RFC 4733, 2.2: its packets repeat the timestamp of the event's beginning
 		}
 		if p.peer != nil {
 			var other sdp.Format
 			other, passage.passes = sdp.Find(p.peer.gets, f.Codec)
-			passage.pt = other.PT
+			passage.to = other.PT
 		}
-		r.formats[f.PT&0x7f] = passage
+		r.passages = append(r.passages, passage)
 	}
 	p.route.Store(r)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -152,7 +151,7 @@ func (r *Relay) listen(p *Port) (s *sockets, port int, err error) {
 		if !ok {
 			break
 		}
-		s, err := r.bind(port, p)
+		s, err := r.bind(port, p, nil)
 		if err == nil {
 			return s, port, nil
 		}
@@ -186,26 +185,33 @@ func (r *Relay) release(port int) {
 	delete(r.used, port)
 }
 
-// listenAny lets the system choose one port of the pair, and tries the other.
+// listenAny lets the system choose one port of the pair, and takes the other.
 func (r *Relay) listenAny(p *Port) (s *sockets, port int, err error) {
 	const attempts = 32
 	for range attempts {
-		probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.cfg.Bind, 0)))
+		first, err := r.network.listen(netip.AddrPortFrom(r.cfg.Bind, 0), p, media)
 		if err != nil {
 			return nil, 0, errs.New(errs.Congested, "open a media port: %w", err)
 		}
-		port = int(addrOf(probe).Port()) &^ 1
-		probe.Close()
-		if s, err = r.bind(port, p); err == nil {
+		port = int(first.local())
+		if port%2 != 0 {
+			first.close()
+			port, first = port-1, nil
+		}
+		if s, err = r.bind(port, p, first); err == nil {
 			return s, port, nil
 		}
 	}
 	return nil, 0, errs.New(errs.Congested, "no free pair of media ports in %d attempts: %w", attempts, err)
 }
 
-func (r *Relay) bind(port int, p *Port) (*sockets, error) {
-	var s sockets
+// bind opens the sockets of a pair, of which the first may be there; if not both can be had, none stays.
+func (r *Relay) bind(port int, p *Port, first socket) (*sockets, error) {
+	s := sockets{media: first}
 	for k := range kinds {
+		if s[k] != nil {
+			continue
+		}
 		socket, err := r.network.listen(netip.AddrPortFrom(r.cfg.Bind, uint16(port)+uint16(k)), p, k)
 		if err != nil {
 			if k > 0 {
