@@ -127,7 +127,7 @@ func Publish[M any](ctx context.Context, c *Client, subject string, m M) error {
 }
 
 func encode(subject string, m any, limit int) ([]byte, error) {
-	data, err := json.Marshal(m)
+	data, err := marshal(m)
 	if err != nil {
 		return nil, errs.New(errs.Internal, "encode the message on %s: %w", subject, err)
 	}
@@ -135,6 +135,14 @@ func encode(subject string, m any, limit int) ([]byte, error) {
 		return nil, errs.New(errs.Invalid, "the message on %s has %d bytes, %d are allowed", subject, len(data), limit)
 	}
 	return data, nil
+}
+
+// marshal is json.Marshal, but for a message that knows better.
+func marshal(m any) ([]byte, error) {
+	if l, ok := m.(*LedgerJSON); ok {
+		return l.encode()
+	}
+	return json.Marshal(m)
 }
 
 // pending is the requests that wait for an answer, to end them when none can come.

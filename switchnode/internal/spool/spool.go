@@ -9,7 +9,6 @@ package spool
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"sync"
@@ -29,6 +28,9 @@ const (
 	SyncInterval       = 100 * time.Millisecond // an event is durable after it: what a power cut may cost
 	WriteInterval      = 5 * time.Millisecond   // an event is written after it: what a kill of the process may cost
 )
+
+// usualEvent is what nearly every event takes, in bytes of JSON.
+const usualEvent = 256
 
 // Config says where events are kept and how they leave.
 type Config struct {
@@ -118,7 +120,7 @@ func (s *Spool) Run(ctx context.Context) error {
 // and counted, and the call goes on.
 func (s *Spool) Append(e ledger.Event) error {
 	e.Seq = 0
-	b, err := json.Marshal(e)
+	b, err := e.AppendJSON(make([]byte, 0, usualEvent))
 	if err != nil {
 		s.count(func(c *Counts) { c.Refused++ })
 		return errs.New(errs.Invalid, "ledger event %q of call %s: %w", e.Kind, e.Call, err)
