@@ -12,7 +12,7 @@ import (
 // An event that every reader understands, and those of Go alike: AppendJSON writes what json.Marshal writes.
 func TestAppendJSON(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
-	for n := range 20_000 {
+	for n := range 2_000 {
 		v, ok := quick.Value(reflect.TypeFor[Event](), r)
 		if !ok {
 			t.Fatal("no value for an event")

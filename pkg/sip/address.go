@@ -161,9 +161,7 @@ func parseURI(s string) (u sip.Uri, err error) {
 	}
 	u.Scheme = strings.ToLower(s[:i])
 	if u.Scheme != "sip" && u.Scheme != "sips" {
-		err = sip.ParseUri("x"+s[i:], &u) // only sipgo can keep it, but it takes no scheme with a dot
-		u.Scheme = strings.ToLower(s[:i])
-		return u, err
+		return parseForeign(u.Scheme, s[i:])
 	}
 	rest := s[i+1:]
 	if user, after, ok := strings.Cut(rest, "@"); ok {
@@ -181,6 +179,13 @@ func parseURI(s string) (u sip.Uri, err error) {
 	u.UriParams = pairs(params, ';')
 	u.Headers = pairs(headers, '&')
 	return u, nil
+}
+
+// parseForeign reads what follows another scheme. Only sipgo can keep it, but it takes no scheme with a dot.
+func parseForeign(scheme, rest string) (u sip.Uri, err error) {
+	err = sip.ParseUri("x"+rest, &u)
+	u.Scheme = scheme
+	return u, err
 }
 
 // pairs reads the parameters or headers of a URI.

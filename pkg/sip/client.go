@@ -66,14 +66,20 @@ func (e *Endpoint) transact(req *Request, tell func(*Response, error)) (*txn, er
 
 // address completes a request: Via with rport (RFC 3581, 3) and User-Agent.
 func (e *Endpoint) address(req *Request) {
-	if req.Via() == nil {
+	req.AppendHeader(NewHeader("User-Agent", e.cfg.Name))
+	if !addressed(req) {
 		host, port := e.local(peerTo(req))
 		via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: req.Transport(), Host: host, Port: port}
 		via.Params.Add("branch", sip.GenerateBranch())
 		via.Params.Add("rport", "")
 		req.PrependHeader(via)
 	}
-	req.AppendHeader(NewHeader("User-Agent", e.cfg.Name))
+}
+
+// addressed says whether a request of ours has its Via, which is the first header. Those of sipgo would look for it in each.
+func addressed(req *Request) bool {
+	_, ok := req.Headers()[0].(*sip.ViaHeader)
+	return ok
 }
 
 // peerTo returns where a request goes.
@@ -84,7 +90,7 @@ func peerTo(req *Request) Peer {
 
 // write sends an ACK.
 func (e *Endpoint) write(ack *Request) error {
-	if ack.Via() == nil {
+	if !addressed(ack) {
 		e.address(ack)
 	}
 	return e.send(peerTo(ack), encode(ack))

@@ -168,7 +168,7 @@ func (d *Dialog) SetTrace(t Trace) {
 	d.trace = t
 	if !d.uac && d.in != nil {
 		d.told(false, d.request, d.in.at)
-		d.told(true, newResponse(d.request, 100, "Trying"), d.in.at)
+		t(true, d.path.peer, "100 Trying (INVITE)", d.in.at)
 	}
 }
 
@@ -265,7 +265,6 @@ func (d *Dialog) build(m sip.RequestMethod, seq uint32) *Request {
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: m})
 	req.AppendHeader(&hops)
 	req.AppendHeader(d.session.header())
-	req.SetBody(nil)
 	return req
 }
 
@@ -345,10 +344,12 @@ func reversed(all []URI) []URI {
 }
 
 func setSDP(m sip.Message, sdp []byte) {
-	if len(sdp) > 0 {
-		t := sip.ContentTypeHeader("application/sdp")
-		m.AppendHeader(&t)
+	if len(sdp) == 0 {
+		return
 	}
+	t, length := sip.ContentTypeHeader("application/sdp"), sip.ContentLengthHeader(len(sdp))
+	m.AppendHeader(&t)
+	m.AppendHeader(&length) // else SetBody looks for it
 	m.SetBody(sdp)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,9 +122,10 @@ type Trace func(sent bool, peer Peer, line string, at time.Time)
 func line(m sip.Message) string {
 	switch m := m.(type) {
 	case *Request:
-		return string(m.Method) + " " + m.Recipient.String()
+		var b [128]byte
+		return string(appendURI(append(append(b[:0], m.Method...), ' '), &m.Recipient))
 	case *Response:
-		s := fmt.Sprintf("%d %s", m.StatusCode, m.Reason)
+		s := strconv.Itoa(m.StatusCode) + " " + m.Reason
 		if cseq := m.CSeq(); cseq != nil {
 			s += " (" + string(cseq.MethodName) + ")"
 		}
@@ -170,6 +172,18 @@ func values(m sip.Message, name string) []string {
 		}
 	}
 	return all
+}
+
+// lists says whether a list has a token, in whatever case, over all headers of a name, and whether there is such a header.
+func lists(m sip.Message, name, token string) (has, said bool) {
+	for h := range Named(m, name) {
+		for v := range strings.SplitSeq(h.Value(), ",") {
+			v = strings.TrimSpace(v)
+			said = said || v != ""
+			has = has || strings.EqualFold(v, token)
+		}
+	}
+	return has, said
 }
 
 // tag returns the tag parameter of From or To.

@@ -150,7 +150,7 @@ func (d *Dialog) acknowledge(res *Response) bool {
 	}
 	rseq, err := strconv.ParseUint(value(res, "RSeq"), 10, 32)
 	switch {
-	case err != nil || rseq == 0 || !contains(values(res, "Require"), extensionReliable):
+	case err != nil || rseq == 0 || !requires(res, extensionReliable):
 		return true
 	case e.rseq != 0 && uint32(rseq) != e.rseq+1:
 		return false

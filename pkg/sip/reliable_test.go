@@ -166,8 +166,8 @@ func TestHangUpWhileTheAnswerWaits(t *testing.T) {
 func TestReliableResponsesAreAcknowledgedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, invite := outgoingCall(t)
-		if got := values(invite, "Supported"); !contains(got, "100rel") {
-			t.Fatalf("Supported: %v", got)
+		if !knows(invite, extensionReliable) {
+			t.Fatalf("Supported: %v", value(invite, "Supported"))
 		}
 		b.want("Progress", reliably(invite, 183, "theirs", 7788, "answer"))
 		prack := b.wantSent("PRACK")[0]

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,14 +34,9 @@ type terms struct {
 
 // heard notes which methods the peer takes, if a message says so.
 func (t *terms) heard(m sip.Message) {
-	if methods := values(m, "Allow"); len(methods) > 0 {
-		t.updates = contains(methods, string(sip.UPDATE))
+	if updates, said := lists(m, "Allow", string(sip.UPDATE)); said {
+		t.updates = updates
 	}
-}
-
-// contains says whether a list of tokens has one, in whatever case.
-func contains(list []string, token string) bool {
-	return slices.ContainsFunc(list, func(t string) bool { return strings.EqualFold(t, token) })
 }
 
 // sessionExpires reads Session-Expires (RFC 4028, 4): 0 without one, refresher "" if it is left open.
@@ -73,7 +67,14 @@ func minSE(m sip.Message) time.Duration {
 
 // knows says whether the sender of a message supports an extension.
 func knows(m sip.Message, extension string) bool {
-	return contains(slices.Concat(values(m, "Supported"), values(m, "Require")), extension)
+	supports, _ := lists(m, "Supported", extension)
+	return supports || requires(m, extension)
+}
+
+// requires says whether the sender of a message insists on an extension.
+func requires(m sip.Message, extension string) bool {
+	required, _ := lists(m, "Require", extension)
+	return required
 }
 
 // tooBrief says whether a session interval is refused with 422: only to those who understand it (RFC 4028, 9).

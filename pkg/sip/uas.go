@@ -48,7 +48,7 @@ func (d *Dialog) Progress(code int, reason string, extra ...Header) {
 	if d.uac || d.state != early || d.in == nil {
 		return
 	}
-	if contains(values(d.request, "Require"), extensionReliable) {
+	if requires(d.request, extensionReliable) {
 		d.progress(code, reason, nil, extra...)
 		return
 	}

@@ -88,11 +88,14 @@ type Session struct {
 	chatter  int // events recorded of those that a phone may cause at will
 }
 
+// message is an input of a leg, or an Event of none.
 type message struct {
 	leg   LegID
 	input any
-	event Event // instead of an input
 }
+
+// outside is no leg.
+const outside LegID = -1
 
 // NewSession returns the session of an incoming INVITE. Run starts it.
 func NewSession(cfg SessionConfig, call *Call, from designation.Party) *Session {
@@ -115,7 +118,7 @@ func (s *Session) PosterOf(id LegID) func(any) bool {
 }
 
 // Post tells the call an event from outside. It reports whether the call will see it.
-func (s *Session) Post(ev Event) bool { return s.post(message{event: ev}) }
+func (s *Session) Post(ev Event) bool { return s.post(message{leg: outside, input: ev}) }
 
 func (s *Session) post(m message) bool {
 	select {
@@ -217,8 +220,8 @@ func (s *Session) breadth(id LegID) int {
 }
 
 func (s *Session) handle(m message) {
-	if m.event != nil {
-		s.step(m.event)
+	if m.leg == outside {
+		s.step(m.input.(Event)) // Post takes no other
 		return
 	}
 	if int(m.leg) >= len(s.legs) || s.legs[m.leg] == nil {

@@ -109,7 +109,7 @@ func (p *Phones) SignIns() map[string]uint64 { return p.refusals.counts() }
 // authenticate says which account signed a request, or which answer it gets instead.
 func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial) {
 	var credentials []string
-	for _, h := range req.GetHeaders("Authorization") {
+	for h := range sip.Named(req, "Authorization") {
 		credentials = append(credentials, h.Value())
 	}
 	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
