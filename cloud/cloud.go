@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"strowger/cloud/internal/api"
@@ -41,6 +42,7 @@ type instance struct {
 	exchange  *exchange.Exchange
 	changes   *changes
 	health    *health.Server
+	away      atomic.Pointer[error] // why the database is away, nil when it is there
 }
 
 // drainTime is how long requests under way may take when the cloud stops.
@@ -130,6 +132,7 @@ func (c *instance) serve(ctx context.Context) error {
 	if c.health, err = health.Listen(c.cfg.Metrics, c.cfg.Pprof, c.log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	c.health.Check(c.databaseAway)
 	if err := c.exchange.Start(ctx); err != nil {
 		return errors.Join(err, listener.Close(), c.health.Close())
 	}

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -16,7 +17,6 @@ const (
 func (c *instance) watchDatabase(ctx context.Context) error {
 	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
-	away := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -27,16 +27,22 @@ func (c *instance) watchDatabase(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil || c.ctx.Err() != nil: // it stops
 			return nil
-		case err != nil && !away:
-			away = true
-			c.health.NotReady()
+		case err != nil && c.away.Load() == nil:
+			c.away.Store(&err)
 			c.log.Error("the database is away; calls are admitted from memory, nothing is stored until it is back", "error", err)
-		case err == nil && away:
-			away = false
-			c.health.Ready()
+		case err == nil && c.away.Load() != nil:
+			c.away.Store(nil)
 			c.log.Info("the database is back")
 		}
 	}
+}
+
+// databaseAway is why the database is away, nil when it is there.
+func (c *instance) databaseAway() error {
+	if err := c.away.Load(); err != nil {
+		return fmt.Errorf("the database is away: %w", *err)
+	}
+	return nil
 }
 
 func (c *instance) ping(ctx context.Context) error {

@@ -96,6 +96,7 @@ type deployment struct {
 	cloud    process
 	switches [2]process
 	metrics  [2]string            // addresses of the switches' figures
+	watch    string               // address of the cloud's
 	postgres *postgrestest.Server // nil with SQLite
 }
 
@@ -104,7 +105,7 @@ func deploy(t *testing.T, store, fabric string) *deployment {
 	t.Helper()
 	program(t, "cloud") // is built before the clock runs
 	dir, ctx := t.TempDir(), soon(t)
-	d := &deployment{}
+	d := &deployment{watch: port(t)}
 	if store == postgres {
 		server, err := postgrestest.New()
 		installed(t, err)
@@ -127,7 +128,7 @@ func deploy(t *testing.T, store, fabric string) *deployment {
 	tell(t, d.world)
 	d.cloud = process{name: "cloud", args: []string{
 		"--data", filepath.Join(dir, "cloud"), "--master-key-file", g.key, "--host", "127.0.0.1", "--api", port(t), "--fabric", port(t),
-		"--metrics", "", "--json",
+		"--metrics", d.watch, "--json",
 	}}
 	if g.db != "" {
 		d.cloud.args = append(d.cloud.args, "--db", g.db)

@@ -1,7 +1,9 @@
 package switchnode
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -120,11 +122,25 @@ func (n *node) deliver(ctx context.Context, q fabric.LedgerJSON) (fabric.LedgerR
 	return fabric.Request[fabric.LedgerJSON, fabric.LedgerReply](ctx, n.fabric, fabric.SubjectLedger(n.fabric.Org(), n.fabric.Node()), q)
 }
 
-// record puts an event into the spool. One that finds no room is counted there; the call goes on.
+// record puts an event into the spool. One that finds no room is counted and told of there; the call goes on.
 func (n *node) record(e ledger.Event) {
-	if err := n.spool.Append(e); err != nil {
+	if err := n.spool.Append(e); err != nil && errs.CodeOf(err) != errs.Congested {
 		n.log.Warn("call ledger event lost", "call", e.Call, "kind", e.Kind, "error", err)
 	}
+}
+
+// diskTrouble is why call events or registrations cannot be kept at present, nil when they can. Calls go on all the same.
+func (n *node) diskTrouble() error {
+	if err := n.spool.Ready(); err != nil {
+		return fmt.Errorf("the call ledger cannot be written: %w", err)
+	}
+	if err := n.registrar.Ready(); err != nil {
+		return fmt.Errorf("registrations cannot be saved: %w", err)
+	}
+	if err := n.copy.Ready(); err != nil {
+		return fmt.Errorf("documents for going on without the cloud cannot be kept: %w", err)
+	}
+	return nil
 }
 
 // askToDial asks the cloud to have a node dial this one, which does not reach it.
@@ -269,6 +285,9 @@ func (n *node) sendLease(ctx context.Context, l fabric.Lease) error {
 	l.Node, l.SIP, l.Version = n.self(), n.started.phonesAt(), config.Version()
 	l.Load = fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}
 	l.Copy, l.Peers, l.CopyError = s.Version(), s.Peers(), n.copy.Trouble()
+	if err := n.diskTrouble(); err != nil {
+		l.DiskError = err.Error()
+	}
 	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, n.fabric, fabric.SubjectLease(n.fabric.Org(), n.fabric.Node()), l)
 	return err
 }
@@ -289,7 +308,7 @@ func (n *node) leaseFailed(ctx context.Context, err error, failures *int) {
 	case !away:
 		n.log.Warn("the cloud refused the lease", "error", err)
 	case *failures == 2:
-		n.log.Warn("the cloud cannot be reached, or refuses this switch; tried again for ever", "error", n.fabric.Status().Reason)
+		n.log.Warn("the cloud cannot be reached, or refuses this switch; tried again for ever", "error", cmp.Or(n.fabric.Status().Reason, err))
 	}
 }
 

@@ -33,6 +33,12 @@ func (n *node) publish() {
 	n.health.Gauge("links", "Links to other nodes.", func() float64 { return float64(n.endpoint.Counters().Links) })
 	n.health.Counts("link_events_total", "What happened to links to other nodes.", "event", n.linkEvents)
 	n.health.Counts("link_media_dropped_total", "Media packets that a link dropped, by reason.", "reason", n.linkDrops)
+	n.health.Check(n.diskTrouble)
+	n.health.Gauge("ledger_undelivered", "Call events that the cloud has not stored yet.", func() float64 { return float64(n.spool.Outstanding()) })
+	n.health.Counts("ledger_failures_total", "Call events that were not kept, by reason, and writes that failed.", "reason", func() map[string]uint64 {
+		c := n.spool.Counts()
+		return map[string]uint64{"dropped": c.Dropped, "refused": c.Refused, "lost": c.Lost, "write": c.WriteErrors}
+	})
 	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.tally.snapshot)
 	n.health.Counts("session_keys_total", "Session keys shown, by outcome; empty is admitted.", "code", func() map[string]uint64 {
 		all := map[string]uint64{}

@@ -195,6 +195,9 @@ func switchFinding(sw rest.Switch, phones count, now time.Time) finding {
 	case sw.NotAfter != nil && sw.NotAfter.Sub(now) < renewal:
 		f.Found = "has a certificate until " + clock(sw.NotAfter) + ", and renewal does not work"
 		f.Advice = "look at its log for \"renew\""
+	case sw.DiskError != "":
+		f.Found = "is live, but cannot write to its disk: " + sw.DiskError
+		f.Advice = "make room there, or mend the disk; until then a restart loses registrations and records of calls"
 	case sw.CopyError != "":
 		f.Found = "is live, but cannot take the newest of what it must know of its site: " + sw.CopyError
 		f.Advice = "until that is mended new phones and changes have no effect there; its log and the cloud's say more"

@@ -16,7 +16,7 @@ import (
 // 2 (2026-11): registry, between cloud instances.
 // 3 (2026-11): documents in pieces; CopyError in a lease; what changed in registry.
 // 4 (2026-11): reach, control with dial.
-// 5 (2026-11): Met in an admit.
+// 5 (2026-11): Met in an admit; DiskError in a lease.
 const Capability = 5
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
@@ -117,6 +117,8 @@ type Lease struct {
 	Peers map[string]uint64 `json:"peers,omitempty"`
 	// CopyError is why the newest documents could not be fetched or taken, for people.
 	CopyError string `json:"copy_error,omitempty"`
+	// DiskError is why the node cannot write to its disk, for people.
+	DiskError string `json:"disk_error,omitempty"`
 }
 
 // Times of a lease.

@@ -23,6 +23,7 @@ type Server struct {
 	listener net.Listener // nil: nowhere
 	registry *prometheus.Registry
 	ready    atomic.Bool
+	checks   []func() error
 	profiles bool
 	log      *slog.Logger
 }
@@ -63,6 +64,22 @@ func (s *Server) Counts(name, help, label string, values func() map[string]uint6
 	s.registry.MustRegister(&counts{prometheus.NewDesc("strowger_"+name, help, []string{label}, nil), values})
 }
 
+// Check has /readyz ask for what keeps the node from taking work at present, nil for nothing. It is called before Run.
+func (s *Server) Check(trouble func() error) { s.checks = append(s.checks, trouble) }
+
+// fit is nil when the node takes work.
+func (s *Server) fit() error {
+	if !s.ready.Load() {
+		return errors.New("not ready")
+	}
+	for _, trouble := range s.checks {
+		if err := trouble(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Ready says that the node takes work.
 func (s *Server) Ready() { s.ready.Store(true) }
 
@@ -78,8 +95,8 @@ func (s *Server) Run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		if err := s.fit(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))

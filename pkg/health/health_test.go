@@ -2,10 +2,12 @@ package health
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +61,13 @@ func get(t *testing.T, s *Server, path string) (code int, body string) {
 func TestHealth(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
 	calls := 3.0
+	var full atomic.Bool
+	s.Check(func() error {
+		if full.Load() {
+			return errors.New("the disk is full")
+		}
+		return nil
+	})
 	s.Gauge("calls", "Calls under way.", func() float64 { return calls })
 	s.Counts("drops_total", "Drops, by reason.", "reason", func() map[string]uint64 { return map[string]uint64{"size": 2, "late": 5} })
 	run(t, s)
@@ -71,6 +80,12 @@ func TestHealth(t *testing.T) {
 	want("/healthz", 200) // lives before it is ready
 	want("/readyz", 503)
 	s.Ready()
+	want("/readyz", 200)
+	full.Store(true)
+	if code, words := get(t, s, "/readyz"); code != 503 || !strings.Contains(words, "the disk is full") {
+		t.Errorf("in trouble it answers %d %q", code, words)
+	}
+	full.Store(false)
 	want("/readyz", 200)
 	s.NotReady()
 	want("/readyz", 503)

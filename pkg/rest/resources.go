@@ -52,6 +52,8 @@ type Switch struct {
 	// Copy is the version of the site copy that the switch holds, CopyError why it could not take the newest documents.
 	Copy      uint64 `json:"copy,omitempty" readOnly:"true"`
 	CopyError string `json:"copy_error,omitempty" readOnly:"true"`
+	// DiskError is why the switch cannot keep call events and registrations on its disk.
+	DiskError string `json:"disk_error,omitempty" readOnly:"true"`
 }
 
 // User is a person or a service that numbers point to.

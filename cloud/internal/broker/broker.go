@@ -16,6 +16,7 @@ import (
 
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
+	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/sessionkey"
 )
@@ -138,7 +139,11 @@ func (b *Broker) writeParties(ctx context.Context, first store.Parties) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	if err := b.cfg.Store.AddParties(ctx, batch); err != nil {
+	err := b.cfg.Store.AddParties(ctx, batch)
+	switch {
+	case errs.CodeOf(err) == errs.CloudAway: // which is told once
+		b.cfg.Logger.Debug("parties of calls cannot be written", "calls", len(batch), "error", err)
+	case err != nil:
 		b.cfg.Logger.Error("parties of calls cannot be written; records will judge by what nodes report", "calls", len(batch), "error", err)
 	}
 }

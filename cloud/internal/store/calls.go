@@ -24,7 +24,7 @@ type Parties struct {
 // AddParties lets nodes report events of calls, in one transaction. A call that was admitted before gets more parties
 // only from one that it has: nobody joins a call by naming its id.
 func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
-	return inTx(ctx, s.write, func(tx *sql.Tx) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO call_parties (org, call, node, admitted)
 			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5
 			WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
@@ -94,7 +94,7 @@ type CallRecord struct {
 // PutCalls stores records in one transaction, unless the stored one was made of more events. Legs and ladder are not kept:
 // they are made from the events when asked for.
 func (s *Store) PutCalls(ctx context.Context, calls []CallRecord) error {
-	return inTx(ctx, s.write, func(tx *sql.Tx) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO calls
 			(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

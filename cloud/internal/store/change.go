@@ -55,7 +55,7 @@ func bump(ctx context.Context, tx *sql.Tx, c *Change) error {
 
 // registryTx runs f under the lock of the organization's registry and tells the change after the commit; f may add to it.
 func (s *Store) registryTx(ctx context.Context, c *Change, f func(tx *sql.Tx) error) error {
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		if err := bump(ctx, tx, c); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // PutDocument stores the pieces of a version of a signed document, unless another cloud instance made that version first:
 // then stored is false. Of older versions the last is kept, for who is fetching it.
 func (s *Store) PutDocument(ctx context.Context, org, name string, version uint64, pieces []string) (stored bool, err error) {
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO document_pieces (org, name, version, no, pieces, text)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org, name, version, no) DO NOTHING`)
 		if err != nil {

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // driver "sqlite"
+	"modernc.org/sqlite" // driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // SQLite reads in parallel with its one writer (WAL); more readers than this only wait for the disk.
@@ -25,6 +27,7 @@ const postgresConns = 16
 type engine struct {
 	write, read *sql.DB
 	dialect     goose.Dialect
+	folder      string // of SQLite's files
 }
 
 func openEngine(dsn string) (engine, error) {
@@ -67,7 +70,7 @@ func openSQLite(path string) (engine, error) {
 	}
 	read.SetMaxOpenConns(sqliteReaders)
 	read.SetMaxIdleConns(sqliteReaders)
-	return engine{write: write, read: read, dialect: goose.DialectSQLite3}, nil
+	return engine{write: write, read: read, dialect: goose.DialectSQLite3, folder: filepath.Dir(path)}, nil
 }
 
 // check looks for damage in a SQLite file: a page that was overwritten would else be found when its rows are needed, or
@@ -94,6 +97,43 @@ func openPostgres(dsn string) (engine, error) {
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresConns)
 	return engine{write: db, read: db, dialect: goose.DialectPostgres}, nil
+}
+
+// takesNoWrites says whether an error is about the place where the database is kept: full, read-only, or failing.
+func takesNoWrites(err error) bool {
+	var s *sqlite.Error
+	if errors.As(err, &s) {
+		switch s.Code() & 0xff { // the primary code
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+			return true
+		}
+	}
+	var p *pgconn.PgError
+	if errors.As(err, &p) { // disk_full, read_only_sql_transaction, io_error
+		return p.Code == "53100" || p.Code == "25006" || p.Code == "58030"
+	}
+	return false
+}
+
+// probeSize is how much room a full disk must have again before it counts as one that takes writes, in bytes.
+const probeSize = 256 << 10
+
+// probe says whether the database has room for writes again: a small one may find its place in what SQLite holds already.
+func (e engine) probe(ctx context.Context) error {
+	if e.dialect == goose.DialectSQLite3 {
+		f, err := os.CreateTemp(e.folder, "probe-*")
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(make([]byte, probeSize))
+		if err := errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+			return err
+		}
+	}
+	return transact(ctx, e.write, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE goose_db_version SET is_applied = is_applied`)
+		return err
+	})
 }
 
 func (e engine) close() error {

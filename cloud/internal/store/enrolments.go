@@ -19,7 +19,7 @@ type Enrolment struct {
 
 // CreateEnrolment stores an enrolment; earlier ones of the same node are void.
 func (s *Store) CreateEnrolment(ctx context.Context, e Enrolment) error {
-	return inTx(ctx, s.write, func(tx *sql.Tx) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := switchState(ctx, tx, e.Org, e.Node); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (s *Store) CreateEnrolment(ctx context.Context, e Enrolment) error {
 // errs.NotFound, errs.Used (with another key) or errs.Expired.
 func (s *Store) UseEnrolment(ctx context.Context, hash []byte, keyHash string, now time.Time) (Enrolment, error) {
 	e := Enrolment{Hash: hash}
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		// The update comes first: it locks the row, so that of two keys only one wins.
 		var usedBy string
 		err := tx.QueryRowContext(ctx, `UPDATE enrolments SET used_by = CASE WHEN used_by = '' AND expires_at > $1 THEN $2 ELSE used_by END

@@ -30,7 +30,7 @@ func (l Lease) Live(now time.Time) bool {
 // carry addresses.
 func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now time.Time) error {
 	moved, change := true, Change{Org: org, Base: true}
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := switchState(ctx, tx, org, l.Node.ID); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (s *Store) fillSwitches(ctx context.Context, q querier, items []rest.Switch
 		}
 		v.Live = v.State == stateEnrolled && l.Live(s.now())
 		v.SeenAt, v.Addresses, v.SIP, v.Software = &l.SeenAt, l.Node.Addresses, l.SIP, l.Version
-		v.Copy, v.CopyError = l.Copy, l.CopyError
+		v.Copy, v.CopyError, v.DiskError = l.Copy, l.CopyError, l.DiskError
 	}
 	return nil
 }

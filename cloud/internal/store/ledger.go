@@ -28,7 +28,7 @@ type BadEvent struct {
 // AppendEvents stores a batch in one transaction; what is stored already is left as it is. If events before First never
 // arrived, gap is their number, and a bad event stands for them.
 func (s *Store) AppendEvents(ctx context.Context, org string, b Batch) (gap uint64, err error) {
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var last int64
 		err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM (
 			SELECT MAX(seq) AS seq FROM events WHERE node = $1 AND spool = $2 UNION ALL

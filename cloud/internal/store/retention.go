@@ -21,7 +21,7 @@ func (s *Store) ForgetEvents(ctx context.Context, before time.Time) (n int64, er
 	} {
 		for {
 			var some int64
-			err := inTx(ctx, s.write, func(tx *sql.Tx) (err error) {
+			err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
 				some, err = affected(tx.ExecContext(ctx, query, before.UnixMicro(), forgetAtOnce))
 				return err
 			})

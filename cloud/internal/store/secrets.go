@@ -24,7 +24,7 @@ func (s *Store) PutSecret(ctx context.Context, name string, wrapped []byte) erro
 // PutSecretOnce stores opaque bytes under a name unless something is there, and returns what is there then: of several
 // instances that make the same secret at once, the first wins.
 func (s *Store) PutSecretOnce(ctx context.Context, name string, wrapped []byte) (stored []byte, err error) {
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, wrapped); err != nil {
 			return err
 		}

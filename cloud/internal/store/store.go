@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
 
@@ -29,9 +31,10 @@ type Store struct {
 	Numbers       *Table[rest.Number]
 	APIKeys       *Table[rest.APIKey]
 
-	write, read *sql.DB
-	now         func() time.Time
-	known       known
+	engine
+	now   func() time.Time
+	known known
+	stuck atomic.Bool // a write failed because the database takes none
 
 	mu      sync.Mutex
 	changed []func(Change)
@@ -50,7 +53,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	if err := migrate(ctx, e, log); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
-	s := &Store{write: e.write, read: e.read, now: time.Now, known: known{leases: make(map[string]Lease)}}
+	s := &Store{engine: e, now: time.Now, known: known{leases: make(map[string]Lease)}}
 	s.Organizations = organizations(s)
 	s.Sites = sites(s)
 	s.Switches = switches(s)
@@ -62,18 +65,35 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return engine{write: s.write, read: s.read}.close() }
+func (s *Store) Close() error { return s.close() }
 
-// Ping says whether the database answers.
+// Ping says whether the database answers, and takes writes as far as is known: after one that it did not take, it tries.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.read.PingContext(ctx); err != nil {
 		return fmt.Errorf("database does not answer: %w", err)
 	}
+	if !s.stuck.Load() {
+		return nil
+	}
+	if err := s.probe(ctx); err != nil {
+		return fmt.Errorf("database takes no writes: %w", err)
+	}
+	s.stuck.Store(false)
 	return nil
 }
 
-// inTx runs f in a transaction and commits unless f returns an error.
-func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+// inTx runs f in a transaction for writing and commits unless f returns an error. That the database takes no writes at
+// present is errs.CloudAway.
+func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	err := transact(ctx, s.write, f)
+	if takesNoWrites(err) {
+		s.stuck.Store(true)
+		return errs.New(errs.CloudAway, "the database takes no writes: %w; nothing was changed, try again when there is room on its disk", err)
+	}
+	return err
+}
+
+func transact(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)

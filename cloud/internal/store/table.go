@@ -149,7 +149,7 @@ func (t *Table[T]) inTx(ctx context.Context, owner, id string, f func(tx *sql.Tx
 	if owner != "" {
 		return t.s.registryTx(ctx, c, func(tx *sql.Tx) error { return f(tx, c) })
 	}
-	err := inTx(ctx, t.s.write, func(tx *sql.Tx) error { return f(tx, c) })
+	err := t.s.inTx(ctx, func(tx *sql.Tx) error { return f(tx, c) })
 	if err == nil && t.org == nil {
 		t.s.tellChanged(Change{Org: id, All: true})
 	}

@@ -40,11 +40,11 @@ type Config struct {
 
 // Registrar is safe for concurrent use.
 type Registrar struct {
-	cfg    Config
-	saved  *file // of Run's goroutine
-	unsure bool  // the last save went wrong; of Run's goroutine
+	cfg   Config
+	saved *file // of Run's goroutine
 
 	mu      sync.RWMutex
+	broken  error                // why the last save went wrong, nil when it did not; of Run's goroutine, which alone writes it
 	devices map[string][]Binding // slices are never changed, only replaced
 	members bool                 // devices came or went since Run told
 	dirty   map[string]bool      // devices whose bindings are not written yet
@@ -139,6 +139,13 @@ func (r *Registrar) Retain(keep func(device string) bool) {
 	}
 }
 
+// Ready says why registrations cannot be saved at present, nil when they can.
+func (r *Registrar) Ready() error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.broken
+}
+
 // Run saves, ends and reports bindings until ctx ends.
 func (r *Registrar) Run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepInterval)
@@ -155,12 +162,12 @@ func (r *Registrar) Run(ctx context.Context) error {
 		case <-r.wake:
 		case <-sync:
 			sync = nil
-			r.outcome(r.saved.sync())
+			r.sync()
 		case <-sweep.C:
 			r.sweep()
 		case <-ctx.Done():
 			r.save()
-			r.outcome(r.saved.sync())
+			r.sync()
 			return r.saved.close()
 		}
 	}
@@ -200,7 +207,7 @@ func (r *Registrar) save() bool {
 	waiting := r.waiting
 	r.waiting = nil
 	r.mu.Unlock()
-	if len(changed) == 0 && !r.unsure {
+	if len(changed) == 0 && r.broken == nil {
 		return false
 	}
 	err := r.saved.save(changed, func() map[string][]Binding {
@@ -218,14 +225,26 @@ func (r *Registrar) save() bool {
 	for _, answer := range waiting {
 		answer()
 	}
-	return true
+	return err == nil
 }
 
-// outcome tells when the disk begins to fail.
+// sync makes durable what was saved. That there is nothing to sync, as after a save that failed, is no good news.
+func (r *Registrar) sync() {
+	if err := r.saved.sync(); err != nil {
+		r.outcome(err)
+	}
+}
+
+// outcome tells when the disk begins to fail, and when it works again.
 func (r *Registrar) outcome(err error) {
-	was := r.unsure
-	r.unsure = err != nil
-	if err != nil && !was {
+	was := r.broken
+	r.mu.Lock()
+	r.broken = err
+	r.mu.Unlock()
+	switch {
+	case err != nil && was == nil:
 		r.cfg.Logger.Error("registrations cannot be saved; they would not survive a restart", "file", r.cfg.Path, "error", err)
+	case err == nil && was != nil:
+		r.cfg.Logger.Info("registrations are saved again", "file", r.cfg.Path)
 	}
 }

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -245,12 +247,22 @@ func TestSavesAgainAfterAnError(t *testing.T) {
 	path := filepath.Join(dir, "registrations")
 	synctest.Test(t, func(t *testing.T) {
 		r, stop := runs(t, path) // the folder is not there
+		var said bytes.Buffer
+		r.cfg.Logger = slog.New(slog.NewTextHandler(&said, nil)) // of Run's goroutine, which waits
 		ok(t, r, of("dv_1", register("1", 1, contact(a))))
-		time.Sleep(time.Second)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := strings.Count(said.String(), "cannot be saved"); n != 1 || r.Ready() == nil {
+			t.Errorf("it says so %d times in a minute, and of itself %v", n, r.Ready())
+		}
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if err := r.Ready(); err != nil || !strings.Contains(said.String(), "saved again") {
+			t.Errorf("when the disk works again: %v\n%s", err, said.String())
+		}
 		stop()
 		r, stop = runs(t, path)
 		defer stop()

@@ -34,7 +34,39 @@ func (h *Holder) peerPath(site string) string {
 	return filepath.Join(h.cfg.Dir, peersFolder, site+peerSuffix)
 }
 
-// takeCopy verifies, writes and holds a copy, and forgets the sites that it lists no more.
+// unkept is a file that the disk has not taken yet.
+type unkept struct {
+	path    string
+	content []byte
+}
+
+// keep writes files, in this order. What the disk does not take is in force all the same, and is written when the disk
+// takes it again.
+func (h *Holder) keep(files ...unkept) {
+	for _, f := range files {
+		h.unkept = append(slices.DeleteFunc(h.unkept, func(u unkept) bool { return u.path == f.path }), f)
+	}
+	h.keepRest()
+}
+
+// keepRest writes what is not on the disk yet, and tells when that begins to fail and when it works again.
+func (h *Holder) keepRest() {
+	for len(h.unkept) > 0 {
+		if err := journal.Replace(h.unkept[0].path, h.unkept[0].content); err != nil {
+			if h.diskError.Swap(&err) == nil {
+				h.cfg.Logger.Error("documents cannot be kept on disk; they hold until a restart", "error", err)
+			}
+			return
+		}
+		h.unkept = h.unkept[1:]
+	}
+	h.unkept = nil
+	if h.diskError.Swap(nil) != nil {
+		h.cfg.Logger.Info("documents are kept on disk again")
+	}
+}
+
+// takeCopy verifies, holds and writes a copy, and forgets the sites that it lists no more.
 func (h *Holder) takeCopy(doc string) error {
 	c, credentials, err := h.openCopy(doc)
 	if err != nil {
@@ -48,15 +80,11 @@ func (h *Holder) takeCopy(doc string) error {
 		return err
 	}
 	// Keys first: they are published long before they sign, so the new ones check the old copy as well.
-	if err := journal.Replace(h.path(keysFile), keys); err != nil {
-		return err
-	}
-	if err := journal.Replace(h.path(copyFile), []byte(doc)); err != nil {
-		return err
-	}
+	h.keep(unkept{h.path(keysFile), keys}, unkept{h.path(copyFile), []byte(doc)})
 	h.docs.keys, h.docs.copy, h.docs.credentials = c.CopyKeys, c, credentials
 	h.cfg.Logger.Info("site copy taken", "version", c.Version, "devices", len(c.Devices), "numbers", len(c.Numbers))
-	return h.forgetSites()
+	h.forgetSites()
+	return nil
 }
 
 // openCopy checks a copy and opens the credentials in it. One whose credentials cannot be opened is refused: no phone
@@ -80,17 +108,18 @@ func (h *Holder) openCopy(doc string) (sitecopy.Copy, []sitecopy.Credential, err
 	return c, credentials, err
 }
 
-func (h *Holder) forgetSites() error {
+func (h *Holder) forgetSites() {
 	for site := range h.docs.peers {
 		if slices.ContainsFunc(h.docs.copy.Sites, func(s sitecopy.SiteCode) bool { return s.Site == site }) {
 			continue
 		}
 		delete(h.docs.peers, site)
-		if err := os.Remove(h.peerPath(site)); err != nil {
-			return err
+		path := h.peerPath(site)
+		h.unkept = slices.DeleteFunc(h.unkept, func(u unkept) bool { return u.path == path })
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			h.cfg.Logger.Warn("the document of a site that is no more stays on disk", "site", site, "error", err)
 		}
 	}
-	return nil
 }
 
 func (h *Holder) takePeer(site, doc string) error {
@@ -101,9 +130,7 @@ func (h *Holder) takePeer(site, doc string) error {
 	if have := h.docs.peers[site]; p.Version < have.Version {
 		return errs.New(errs.Conflict, "peer document %d of site %s is older than the one held, %d", p.Version, site, have.Version)
 	}
-	if err := journal.Replace(h.peerPath(site), []byte(doc)); err != nil {
-		return err
-	}
+	h.keep(unkept{h.peerPath(site), []byte(doc)})
 	h.docs.peers[site] = p
 	return nil
 }
@@ -119,7 +146,7 @@ func (h *Holder) openPeer(site, doc string) (sitecopy.Peer, error) {
 	return p, err
 }
 
-// takeRevocation holds a statement from now on, even if the disk does not take it.
+// takeRevocation holds a statement from now on.
 func (h *Holder) takeRevocation(doc string) error {
 	r, err := sitecopy.OpenRevocation(doc, h.cfg.Identity.Org, h.docs.keys)
 	if err != nil {
@@ -132,12 +159,10 @@ func (h *Holder) takeRevocation(doc string) error {
 	h.docs.revoked = slices.Insert(slices.Clone(h.docs.revoked), at, r) // snapshots have the old slice
 	h.cfg.Logger.Warn("trust was taken back", "number", r.Version, "node", r.Node, "device", r.Device, "reason", r.Reason)
 	b, err := json.Marshal(h.docs.revoked)
-	if err == nil {
-		err = journal.Replace(h.path(revocationsFile), b)
-	}
 	if err != nil {
-		h.cfg.Logger.Error("revocation cannot be kept on disk", "number", r.Version, "error", err)
+		return err
 	}
+	h.keep(unkept{h.path(revocationsFile), b})
 	return nil
 }
 

@@ -48,11 +48,13 @@ const MaxPieces = 2 * sitecopy.MaxSize / fabric.PieceSize
 
 // Holder keeps the documents. Run is their one writer; Snapshot and Refresh may be called from any goroutine.
 type Holder struct {
-	cfg      Config
-	snapshot atomic.Pointer[Snapshot]
-	trouble  atomic.Pointer[string]
-	wake     chan struct{} // capacity 1: ask the cloud now
-	docs     documents
+	cfg       Config
+	snapshot  atomic.Pointer[Snapshot]
+	trouble   atomic.Pointer[string]
+	diskError atomic.Pointer[error] // why the first of unkept is not on the disk
+	wake      chan struct{}         // capacity 1: ask the cloud now
+	docs      documents
+	unkept    []unkept // each path once
 }
 
 // Open reads what earlier runs left in cfg.Dir. A document there that cannot be opened is fetched anew.
@@ -79,6 +81,14 @@ func (h *Holder) Trouble() string {
 	return ""
 }
 
+// Ready is why documents cannot be kept on disk at present, nil when they can.
+func (h *Holder) Ready() error {
+	if err := h.diskError.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Refresh has Run ask the cloud for what changed.
 func (h *Holder) Refresh() {
 	select {
@@ -91,7 +101,8 @@ func (h *Holder) Refresh() {
 func (h *Holder) Run(ctx context.Context) error {
 	for {
 		wait := refreshInterval
-		if err := h.fetch(ctx); err != nil {
+		h.keepRest()
+		if err := h.fetch(ctx); err != nil || len(h.unkept) > 0 {
 			wait = retryInterval
 		}
 		select {

@@ -258,6 +258,32 @@ func TestDamagedDisk(t *testing.T) {
 	}
 }
 
+// What the disk does not take is in force, and is written when it takes it again.
+func TestDiskThatTakesNothing(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	h := w.open(w.x, dir)
+	peers := filepath.Join(dir, peersFolder)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	w.fetch(h)
+	if s := h.Snapshot(); s.Version() != 10 || len(s.Peers()) != 1 || h.Ready() == nil || h.Trouble() != "" {
+		t.Errorf("without a disk: %v, %v, %q", versions(s), h.Ready(), h.Trouble())
+	}
+	w.change(func() { w.copies[w.paris].Version = 11 })
+	w.fetch(h)
+	if err := os.MkdirAll(peers, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.keepRest()
+	if err := h.Ready(); err != nil {
+		t.Errorf("with a disk: %v", err)
+	}
+	if s := w.open(w.x, dir).Snapshot(); s.Version() != 11 || len(s.Peers()) != 1 {
+		t.Errorf("on the disk: %v", versions(s))
+	}
+}
+
 func TestRunFetchesAgain(t *testing.T) {
 	w, dir := newWorld(t), t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -63,6 +63,7 @@ type Spool struct {
 
 	queue       chan event
 	outstanding atomic.Int64  // taken or recovered, not yet delivered
+	dropping    atomic.Bool   // the queue was full since events were last written
 	stored      chan struct{} // capacity 1: there is something to deliver
 	retry       chan struct{} // capacity 1: the cloud is back
 
@@ -137,6 +138,9 @@ func (s *Spool) Append(e ledger.Event) error {
 	}
 	s.outstanding.Add(-1)
 	s.count(func(c *Counts) { c.Dropped++ })
+	if !s.dropping.Swap(true) {
+		s.cfg.Logger.Error("call ledger events are dropped: the disk is too slow, or takes none", "folder", s.cfg.Dir, "waiting", s.cfg.Queue)
+	}
 	return errs.New(errs.Congested, "ledger event %q of call %s dropped: %d events wait for the disk", e.Kind, e.Call, s.cfg.Queue)
 }
 

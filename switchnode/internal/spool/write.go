@@ -48,7 +48,9 @@ func (s *Spool) writeAll(ctx context.Context) {
 			b.ahead = 0 // what the disk has is not known
 			select {
 			case <-ctx.Done():
-				s.count(func(c *Counts) { c.Lost += b.events + uint64(len(s.queue)) })
+				lost := b.events + uint64(len(s.queue))
+				s.count(func(c *Counts) { c.Lost += lost })
+				s.cfg.Logger.Error("call ledger events are lost: they could not be written before the end", "folder", s.cfg.Dir, "events", lost)
 				return
 			case <-time.After(writeRetry):
 			}
@@ -129,6 +131,7 @@ func (s *Spool) write(b batch) error {
 		s.cfg.Logger.Info("call ledger is written again", "folder", s.cfg.Dir, "dropped", dropped)
 	}
 	if err == nil {
+		s.dropping.Store(false)
 		s.wake()
 	}
 	return err
