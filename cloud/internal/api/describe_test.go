@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"strowger/pkg/enrol"
 	"strowger/pkg/rest"
 )
 
@@ -112,12 +114,30 @@ func TestFiltersAreTheStores(t *testing.T) {
 	}
 }
 
-func FuzzCreate(f *testing.F) {
-	for _, seed := range []string{
-		`{"name":"Anna"}`, `{"name":"Anna","enabled":false,"calling":"none","home_switch":"sw_x"}`, `{"name":null}`, `[]`, `{`,
-		`{"name":"a","id":"x"}`, `{"NAME":"a"}`, `{"name":{"a":[1,2]}}`, `{"name":"\ud800"}`, `{"name":1e999}`, `{"a":1,"a":2}`,
+// FuzzBodies gives the editor of every kind of object bodies that clients may send: what it makes of one is as the schema
+// says, nothing read-only is set, an empty change changes nothing, and a refusal is a 400 with words.
+func FuzzBodies(f *testing.F) {
+	kinds := []func(testing.TB, *API) func(*testing.T, []byte){
+		bodies("Organization", rest.NewOrganization("")), bodies("Site", rest.Site{}), bodies("Switch", rest.Switch{}),
+		bodies("User", rest.NewUser("")), bodies("Number", rest.Number{}), bodies("Device", rest.NewDevice("", "")),
+		bodies("APIKey", rest.APIKey{}), bodies("Revoke", rest.Revoke{}), bodies("Password", rest.Password{}),
+		bodies("EnrolmentRequest", enrol.Request{}), bodies("Import", rest.Import{}),
+	}
+	for kind := range kinds {
+		for _, seed := range []string{
+			`{"name":"Anna"}`, `{"name":null}`, `[]`, `{`, `{"name":"a","id":"x"}`, `{"NAME":"a"}`, `{"name":{"a":[1,2]}}`, `{"name":"\ud800"}`,
+			`{"name":1e999}`, `{"a":1,"a":2}`,
+		} {
+			f.Add(uint8(kind), []byte(seed))
+		}
+	}
+	for kind, seed := range []string{
+		`{"name":"Acme","ring_seconds":30}`, `{"name":"Berlin","code":"20"}`, `{"name":"berlin","site":"st_x","pool":true}`,
+		`{"name":"Anna","enabled":false,"calling":"none","home_switch":"sw_x"}`, `{"digits":"1001","site":"st_x","user":"us_x"}`,
+		`{"user":"us_x","name":"hall","kind":"deskphone","switch":"sw_x","username":"201001","delay":5}`, `{"name":"wallboard","role":"reader"}`,
+		`{"reason":"stolen"}`, `{"password":"x"}`, `{"code":"x","csr":"AAAA"}`, `{"switch":"sw_x","phones":[{"name":"Anna","number":"1001"},{}]}`,
 	} {
-		f.Add([]byte(seed))
+		f.Add(uint8(kind), []byte(seed))
 	}
 	db := openStore(f)
 	fk := &fake{store: db}
@@ -125,27 +145,48 @@ func FuzzCreate(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	edit, err := newEditor(a.huma.OpenAPI().Components.Schemas, "User", rest.NewUser(""))
-	if err != nil {
-		f.Fatal(err)
+	var try []func(*testing.T, []byte)
+	for _, kind := range kinds {
+		try = append(try, kind(f, a))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		v, err := edit.create(body)
+	f.Fuzz(func(t *testing.T, kind uint8, body []byte) { try[int(kind)%len(try)](t, body) })
+}
+
+// bodies tries the bodies of one kind of object.
+func bodies[T any](name string, defaults T) func(testing.TB, *API) func(*testing.T, []byte) {
+	return func(tb testing.TB, a *API) func(*testing.T, []byte) {
+		edit, err := newEditor(a.huma.OpenAPI().Components.Schemas, name, defaults)
 		if err != nil {
-			if p := a.problemOf(t.Context(), err); p.Status != http.StatusBadRequest || p.Detail == "" {
-				t.Errorf("%q: %+v", body, p)
+			tb.Fatal(err)
+		}
+		return func(t *testing.T, body []byte) {
+			v, err := edit.create(body)
+			if err != nil {
+				if p := a.problemOf(t.Context(), err); p.Status != http.StatusBadRequest || p.Detail == "" {
+					t.Errorf("%s %q: %+v", name, body, p)
+				}
+				return
 			}
-			return
+			set, err := members(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range edit.readOnly {
+				if !reflect.DeepEqual(set[field], edit.defaults[field]) {
+					t.Errorf("%s %q set %s to %v", name, body, field, set[field])
+				}
+			}
+			for _, field := range edit.required {
+				if have := set[field]; have == nil || have == "" {
+					t.Errorf("%s %q made one without %s", name, body, field)
+				}
+			}
+			if same, err := edit.update(v, []byte(`{}`)); err != nil || !reflect.DeepEqual(same, v) {
+				t.Errorf("%s: an empty change made %+v of %+v: %v", name, same, v, err)
+			}
+			if _, err := edit.update(v, body); err != nil {
+				t.Errorf("%s: %q creates but does not change: %v", name, body, err)
+			}
 		}
-		if v.Name == "" || v.ID != "" || v.Version != 0 || v.Calling != "internal" && v.Calling != "none" {
-			t.Errorf("%q made %+v", body, v)
-		}
-		same, err := edit.update(v, []byte(`{}`))
-		if err != nil || same != v {
-			t.Errorf("an empty change made %+v of %+v: %v", same, v, err)
-		}
-		if _, err := edit.update(v, body); err != nil {
-			t.Errorf("%q creates but does not change: %v", body, err)
-		}
-	})
+	}
 }

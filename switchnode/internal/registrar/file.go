@@ -31,30 +31,38 @@ type record struct {
 
 // open reads the file. What comes after damage is lost: phones register again within the hour.
 func open(path string, log *slog.Logger) (*file, map[string][]Binding, error) {
-	all := map[string][]Binding{}
-	f := &file{path: path}
 	in, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, all, nil
+		return &file{path: path}, map[string][]Binding{}, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	defer in.Close()
+	all, err := read(in, path, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &file{path: path}, all, nil
+}
+
+// read reads what a file of that path holds.
+func read(in io.Reader, path string, log *slog.Logger) (map[string][]Binding, error) {
+	all := map[string][]Binding{}
 	for r := journal.NewReader(in); ; {
 		payload, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return f, all, nil
+			return all, nil
 		case errors.Is(err, journal.ErrTorn):
 			log.Warn("the end of the saved registrations is damaged", "file", path, "read", r.End(), "devices", len(all))
-			return f, all, nil
+			return all, nil
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		}
 		var rec record
 		if err := json.Unmarshal(payload, &rec); err != nil {
-			return nil, nil, fmt.Errorf("registrations in %s: %w; move the file away", path, err)
+			return nil, fmt.Errorf("registrations in %s: %w; move the file away", path, err)
 		}
 		all[rec.Device] = rec.Bindings
 	}
