@@ -30,12 +30,13 @@ func (s *Stack) ports() *ports {
 	if !p.usual {
 		return p
 	}
-	b, err := os.ReadFile(filepath.Join(s.cfg.Data, portsFile))
+	path := filepath.Join(s.cfg.Data, portsFile)
+	b, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(b, &p.kept)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		p.err = fmt.Errorf("the ports of this office: %w", err)
+		p.err = fmt.Errorf("the ports of this office, %s: %w; restore the file, or remove it to have others chosen", path, err)
 	}
 	return p
 }

@@ -1,0 +1,129 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"strowger/pkg/config"
+)
+
+// TestUp starts an office twice: it serves figures, and keeps its ports.
+func TestUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var first reached
+	for start := range 2 {
+		ctx, stop := context.WithCancel(t.Context())
+		out, in := io.Pipe()
+		var said bytes.Buffer
+		ended := make(chan int, 1)
+		go func() {
+			code := Main(ctx, upIn(dir), in, &said)
+			_ = in.Close() // never fails
+			ended <- code
+		}()
+		var at reached
+		if err := json.NewDecoder(out).Decode(&at); err != nil {
+			t.Fatalf("it does not start: %v, %d\n%s", err, <-ended, said.String())
+		}
+		for _, address := range at.Metrics {
+			resp, err := http.Get("http://" + address + "/readyz")
+			if err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+				t.Errorf("%s: %v %v", address, resp, err)
+			}
+		}
+		if len(at.Metrics) != 2 || (start == 0) != (at.APIKey != "") {
+			t.Errorf("start %d: metrics at %q, API key %q", start, at.Metrics, at.APIKey)
+		}
+		if at.APIKey = ""; start == 0 {
+			first = at
+		} else if fmt.Sprint(at) != fmt.Sprint(first) {
+			t.Errorf("it is at %+v, and was at %+v", at, first)
+		}
+		stop()
+		if code := <-ended; code != config.OK {
+			t.Errorf("it ended with %d: %s", code, said.String())
+		}
+	}
+	busy, err := net.ListenPacket("udp", first.SIP.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusesUp(t, upIn(dir), fmt.Sprint(first.SIP.Port()), "address already in use", "end what has taken it")
+	if err := busy.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// upIn is the command line of an office that keeps everything in a folder.
+func upIn(dir string, more ...string) []string {
+	return append([]string{"--json", "--data", filepath.Join(dir, "data"), "up", "--host", "127.0.0.1",
+		"--master-key-file", filepath.Join(dir, "master.key")}, more...)
+}
+
+// refusesUp runs a command line that must fail, with words.
+func refusesUp(t *testing.T, args []string, words ...string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code := Main(t.Context(), args, &out, &err)
+	for _, w := range words {
+		if code == config.OK || !strings.Contains(err.String(), w) {
+			t.Errorf("strowger %s: exit code %d, it says %s, not %q", strings.Join(args, " "), code, err.String(), w)
+		}
+	}
+}
+
+// TestUpThatCannotStart gives up and demo what they cannot work with.
+func TestUpThatCannotStart(t *testing.T) {
+	t.Parallel()
+	write := func(text string, mode os.FileMode, parts ...string) string {
+		path := filepath.Join(parts...)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Run("folder in a file", func(t *testing.T) {
+		dir := t.TempDir()
+		write("", 0o600, dir, "data")
+		refusesUp(t, upIn(dir), filepath.Join(dir, "data"), "not a directory")
+	})
+	t.Run("folder of a switch", func(t *testing.T) {
+		dir := t.TempDir()
+		write("switch\n", 0o600, dir, "data", "cloud", "lock")
+		refusesUp(t, upIn(dir), "of a switch, this is a cloud", filepath.Join(dir, "data", "cloud"))
+	})
+	t.Run("master key for all to read", func(t *testing.T) {
+		dir := t.TempDir()
+		refused := write("strowger-master-key-1 AAAA\n", 0o600, dir, "master.key")
+		if err := os.Chmod(refused, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refusesUp(t, upIn(dir), refused, "has mode 0644")
+	})
+	t.Run("damaged ports", func(t *testing.T) {
+		dir := t.TempDir()
+		write("{", 0o600, dir, "data", "ports.json")
+		refusesUp(t, upIn(dir), "the ports of this office", "ports.json")
+	})
+	t.Run("unknown flag", func(t *testing.T) {
+		refusesUp(t, upIn(t.TempDir(), "--speed", "9"), "--speed")
+		refusesUp(t, []string{"demo", "--speed", "9"}, "--speed")
+	})
+	t.Run("address of another machine", func(t *testing.T) {
+		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
+		refusesUp(t, []string{"demo", "--host", "192.0.2.1"}, "192.0.2.1", "no such address")
+	})
+}
