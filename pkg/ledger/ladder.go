@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -18,16 +19,24 @@ const (
 
 // Ladder writes a call as a ladder: participants side by side in the order in which messages name them, messages between them
 // as arrows, what a node noted at its line, and in front the milliseconds since the first event. Times are those of the
-// node that wrote the event. Names maps ids of nodes and devices to what people call them; an id without a name is
-// shown. Up to five participants fit in 100 columns.
+// node that wrote the event. A message that both ends recorded is one arrow. Names maps ids of nodes and devices to what
+// people call them; a node without one has the name by which it wrote, and any other id is shown. Up to five participants
+// fit in 100 columns.
 func Ladder(w io.Writer, events []NodeEvent, names map[string]string) error {
+	nodes := participants(events)
+	own := map[string]string{} // by node
+	for n, node := range nodes {
+		if n != node {
+			own[node] = n
+		}
+	}
 	name := func(id string) string {
-		if n := names[id]; n != "" {
+		if n := names[id]; n != "" && n != id {
 			return printable(n)
 		}
-		return printable(id)
+		return printable(cmp.Or(own[id], id))
 	}
-	rows := arrange(events, name)
+	rows := arrange(inOrder(events, nodes), name)
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "no events")
 		return err
@@ -45,6 +54,29 @@ func Ladder(w io.Writer, events []NodeEvent, names map[string]string) error {
 	return err
 }
 
+// row is one line of a ladder: a message, or what a node noted.
+type row struct {
+	event    NodeEvent
+	node     string // name of who wrote it
+	from, to string // names of the ends of a message, "" for a note
+}
+
+// arrange makes rows of events in their order. The receiver's record of a message goes: the sender's stands above it.
+func arrange(ordered []*line, name func(string) string) []row {
+	var rows []row
+	for _, l := range ordered {
+		if l.send != nil {
+			continue
+		}
+		r := row{event: l.event, node: name(l.event.Node)}
+		if from, to := name(l.from), name(l.to); from != to {
+			r.from, r.to = from, to
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
 // canvas draws line by line.
 type canvas struct {
 	names  []string
@@ -56,7 +88,7 @@ type canvas struct {
 	text   strings.Builder
 }
 
-func newCanvas(rows []*row) *canvas {
+func newCanvas(rows []row) *canvas {
 	c := &canvas{column: map[string]int{}, begin: rows[0].event.At}
 	var noters []string
 	for _, r := range rows {
@@ -119,7 +151,7 @@ func (c *canvas) end() {
 }
 
 // arrow draws "--INVITE 1001-->" from one line to another.
-func (c *canvas) arrow(r *row) {
+func (c *canvas) arrow(r row) {
 	c.start(r.event.At)
 	left, right := c.column[r.from], c.column[r.to]
 	toRight := left < right
@@ -140,7 +172,7 @@ func (c *canvas) arrow(r *row) {
 }
 
 // note writes a text beside the line of who noted it, on the side that has more room.
-func (c *canvas) note(r *row, text string) {
+func (c *canvas) note(r row, text string) {
 	c.start(r.event.At)
 	x := c.column[r.node]
 	c.line[x] = '*'

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -134,10 +135,13 @@ func TestOrderOfStorageDoesNotMatter(t *testing.T) {
 	}
 }
 
+func arranged(events []NodeEvent) []row {
+	return arrange(inOrder(events, participants(events)), func(id string) string { return id })
+}
+
 func TestCausality(t *testing.T) {
-	name := func(id string) string { return id }
 	for skew := int64(-3000); skew <= 3000; skew += 100 {
-		rows := arrange(twoOffices(skew), name)
+		rows := arranged(twoOffices(skew))
 		if len(rows) != 23 { // four of the 27 events are receipts of what the other switch has recorded
 			t.Fatalf("%d rows", len(rows))
 		}
@@ -153,7 +157,7 @@ func TestCausality(t *testing.T) {
 			}
 		}
 		index := func(node string, kind Kind, text string) int {
-			return slices.IndexFunc(rows, func(r *row) bool {
+			return slices.IndexFunc(rows, func(r row) bool {
 				return r.event.Node == node && r.event.Kind == kind && strings.Contains(r.event.Text, text)
 			})
 		}
@@ -166,6 +170,69 @@ func TestCausality(t *testing.T) {
 	}
 }
 
+// Nodes write names, and a peer's id as long as they do not know its name: the ends are found all the same.
+func TestNamesInMessages(t *testing.T) {
+	want := draw(t, twoOffices(500), nil)
+	want = strings.NewReplacer("sw_x", "rome", "sw_y", "bari").Replace(want)
+	events := twoOffices(500)
+	for i, e := range events {
+		alias := map[string]string{"sw_x": "rome", "sw_y": "bari"}
+		if e.Node == "sw_x" {
+			delete(alias, "sw_y")
+		}
+		events[i].Sender, events[i].Receiver = cmp.Or(alias[e.Sender], e.Sender), cmp.Or(alias[e.Receiver], e.Receiver)
+	}
+	if got := draw(t, events, nil); got != want {
+		t.Errorf("by names:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A switch that refused at once has nothing but messages of one link: its name is the one that the other has not.
+func TestOnlyTheLink(t *testing.T) {
+	x, y := &teller{node: "sw_x"}, &teller{node: "sw_y", skew: -500}
+	events := []NodeEvent{
+		y.arrow(1, "bari", "rome", "INVITE"), y.arrow(2, "rome", "bari", "480"),
+		x.arrow(-1, "phone", "bari", "INVITE"), x.arrow(0, "bari", "rome", "INVITE"), x.arrow(3, "rome", "bari", "480"),
+	}
+	sorted := Order(events)
+	var seen []string
+	for _, e := range sorted {
+		seen = append(seen, e.Node+" "+e.Text)
+	}
+	if want := []string{"sw_x INVITE", "sw_x INVITE", "sw_y INVITE", "sw_y 480", "sw_x 480"}; !slices.Equal(seen, want) {
+		t.Errorf("in order %v, want %v", seen, want)
+	}
+	if rows := arranged(events); len(rows) != 3 {
+		t.Errorf("%d rows, want 3", len(rows))
+	}
+}
+
+// Two nodes of one name, and events that lack things, are sorted all the same: each once.
+func TestOrderKeepsAll(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	some := func(of ...string) string { return of[r.IntN(len(of))] }
+	for range 500 {
+		var events []NodeEvent
+		for i := range 12 {
+			events = append(events, NodeEvent{Node: some("sw_1", "sw_2", "sw_3", ""), Spool: some("a", "b"), Event: Event{
+				Seq: uint64(i), At: r.Int64N(5), Kind: Message, Sender: some("n", "m", "sw_1", "phone"), Receiver: some("n", "m", "phone", ""), Text: some("1", "2"),
+			}})
+		}
+		want := Order(events)
+		seen := map[uint64]bool{}
+		for _, e := range want {
+			seen[e.Seq] = true
+		}
+		if len(seen) != len(events) {
+			t.Fatalf("%d of %d events are left", len(seen), len(events))
+		}
+		r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+		if got := Order(events); !slices.EqualFunc(got, want, func(a, b NodeEvent) bool { return a.Seq == b.Seq }) {
+			t.Fatalf("the order depends on how they came:\n%v\n%v", got, want)
+		}
+	}
+}
+
 // Records that contradict each other are all shown, and the end is reached.
 func TestContradiction(t *testing.T) {
 	x, y := &teller{node: "sw_x"}, &teller{node: "sw_y"}
@@ -173,7 +240,7 @@ func TestContradiction(t *testing.T) {
 		x.arrow(1, "sw_y", "sw_x", "b"), x.arrow(2, "sw_x", "sw_y", "a"),
 		y.arrow(1, "sw_x", "sw_y", "a"), y.arrow(2, "sw_y", "sw_x", "b"),
 	}
-	if rows := arrange(events, func(id string) string { return id }); len(rows) != 2 {
+	if rows := arranged(events); len(rows) != 2 {
 		t.Errorf("%d rows, want 2", len(rows))
 	}
 }

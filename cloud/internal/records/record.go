@@ -21,7 +21,7 @@ const (
 // by the anchor's event. The other nodes' count where the anchor has not reported that state, unless it has reported the
 // end: then what it left out did not happen.
 func Record(events []ledger.NodeEvent) rest.Call {
-	events = ordered(events)
+	events = ledger.Order(events)
 	c := rest.Call{ID: events[0].Call, State: "setup", StartedAt: at(events[0])}
 	begin(&c, events)
 	deciding := byNode(events, c.Anchor, true)
@@ -169,34 +169,6 @@ func answeredBy(e ledger.NodeEvent, legs []rest.CallLeg) (codec, device string) 
 		}
 	}
 	return codec, device
-}
-
-// ordered sorts events by time, but keeps those of one spool as they were written, whatever its clock did.
-func ordered(events []ledger.NodeEvent) []ledger.NodeEvent {
-	type timed struct {
-		ledger.NodeEvent
-		key int64 // the latest time up to here in the spool
-	}
-	type spool struct{ node, id string }
-	all := make([]timed, len(events))
-	for i, e := range events {
-		all[i] = timed{NodeEvent: e}
-	}
-	slices.SortFunc(all, func(a, b timed) int {
-		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Spool, b.Spool), cmp.Compare(a.Seq, b.Seq))
-	})
-	latest := make(map[spool]int64)
-	for i, e := range all {
-		s := spool{e.Node, e.Spool}
-		latest[s] = max(latest[s], e.At)
-		all[i].key = latest[s]
-	}
-	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(a.key, b.key) })
-	sorted := make([]ledger.NodeEvent, len(all))
-	for i, e := range all {
-		sorted[i] = e.NodeEvent
-	}
-	return sorted
 }
 
 // byNode is the events of a node, or those of all others.

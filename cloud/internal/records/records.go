@@ -308,13 +308,13 @@ func (r *Records) Get(ctx context.Context, org, id string) (rest.Call, error) {
 	case readErr != nil:
 		return rest.Call{}, readErr
 	case len(events) < stored.Events:
-		stored.Ladder = ordered(events)
+		stored.Ladder = ledger.Order(events)
 		return stored.Call, nil
 	case len(events) == 0:
 		return rest.Call{}, errs.New(errs.NotFound, "there is no call %q", id)
 	}
 	c := Record(events)
-	c.Organization, c.Ladder = org, ordered(events)
+	c.Organization, c.Ladder = org, ledger.Order(events)
 	return c, nil
 }
 
