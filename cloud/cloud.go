@@ -103,7 +103,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 	}
 	c.records = records.New(records.Config{Store: c.store, Snapshot: c.directory.Snapshot, Settled: c.settled, Now: time.Now, Logger: c.log})
 	c.broker = broker.New(broker.Config{
-		Snapshot: c.directory.Snapshot, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Control: c.control,
+		Snapshot: c.directory.Snapshot, Later: c.directory.Later, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Control: c.control,
 		Now: time.Now, Logger: c.log,
 	})
 	return c.broker.Load(ctx, c.directory.Organizations())

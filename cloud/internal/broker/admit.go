@@ -79,6 +79,10 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 		return fabric.Admitted{}, err
 	}
 	route, err := s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	if err != nil { // what another instance has just changed may not be here yet
+		s = b.cfg.Later(ctx, org, s)
+		route, err = s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	}
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
@@ -177,6 +181,10 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 		return fabric.PlanReply{}, err
 	}
 	r, err := s.Confirm(c.Subject, c.From, c.To)
+	if err != nil {
+		s = b.cfg.Later(ctx, org, s)
+		r, err = s.Confirm(c.Subject, c.From, c.To)
+	}
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/rest"
 	"strowger/pkg/sessionkey"
 )
 
@@ -265,5 +266,27 @@ func TestRecentForgets(t *testing.T) {
 	r.put(4, "x", start.Add(time.Second))
 	if len(r.items) != 1 || len(r.order) != 1 {
 		t.Errorf("%d items, %d births", len(r.items), len(r.order))
+	}
+}
+
+// A number that another instance adds just now can be called.
+func TestRefusalIsByTheLatestRegistry(t *testing.T) {
+	w := newWorld(t)
+	added := 0
+	w.grown = func() {
+		if added++; added == 1 {
+			must(t, w.store.Numbers.Create(t.Context(), w.org, &rest.Number{Site: w.sites[1].ID, Digits: "1002", User: w.users[1]}))
+		}
+	}
+	a, err := w.admit(0, w.request(0, "30-1002"))
+	must(t, err)
+	if a.To.Number != "301002" {
+		t.Errorf("admitted %+v", a)
+	}
+	if _, err = w.admit(0, w.request(0, "30-1003")); errs.CodeOf(err) != errs.Unknown || added != 2 {
+		t.Errorf("a number that nobody has: %v", err)
+	}
+	if _, err = w.admit(0, w.request(0, "30-1001")); err != nil || added != 2 {
+		t.Errorf("%v; an admission looked %d times for a later registry, want never", err, added-2)
 	}
 }

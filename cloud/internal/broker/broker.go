@@ -1,7 +1,7 @@
 // Package broker admits calls (step C): it introduces a caller's switch to the callee's, and is then out of the call.
 //
-// An admission is answered from memory, by the directory's snapshot and the leases of the switches; the database is
-// never waited for. What must outlive this process, which nodes are parties of a call, is written behind by Run.
+// An admission is answered from memory, by the directory's snapshot and the leases of the switches; for a call that it
+// admits the database is never waited for. A refusal is checked against what other instances have just changed. What must outlive this process, which nodes are parties of a call, is written behind by Run.
 //
 // Several cloud instances each have a broker. All know every lease. Each remembers only the requests that it answered
 // itself: a request that is repeated at another instance gets a designation of its own, and two users who call each other
@@ -43,8 +43,10 @@ type Signer interface {
 // Config is what a Broker works with.
 type Config struct {
 	Snapshot func(org string) (*directory.Snapshot, error)
-	Store    *store.Store
-	Signer   Signer
+	// Later returns the snapshot that followed s, after a short wait if it is on its way; s if there is none.
+	Later  func(ctx context.Context, org string, s *directory.Snapshot) *directory.Snapshot
+	Store  *store.Store
+	Signer Signer
 	// Verify opens a session key that the organization, or one of its switches, signed; nothing but form and signature.
 	Verify func(ctx context.Context, org, key string) (sessionkey.Claims, error)
 	// Offer sends a plan to an anchor and must not block.

@@ -36,6 +36,7 @@ type world struct {
 	users    [2]string
 	devices  [2]string
 	boots    [2]string
+	grown    func() // what another instance does before a refusal
 
 	mu     sync.Mutex
 	now    time.Time
@@ -66,7 +67,7 @@ func newWorld(t testing.TB) *world {
 	must(t, w.store.Organizations.Create(ctx, "", &org))
 	w.org = org.ID
 	w.broker = New(Config{
-		Snapshot: w.snapshot, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
+		Snapshot: w.snapshot, Later: w.later, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	for i, code := range []string{"20", "30"} {
 		w.sites[i] = rest.Site{Name: "Site " + code, Code: code}
@@ -94,6 +95,17 @@ func (w *world) snapshot(org string) (*directory.Snapshot, error) {
 		return nil, err
 	}
 	return directory.NewSnapshot(g), nil
+}
+
+// later is a snapshot after grown.
+func (w *world) later(_ context.Context, org string, s *directory.Snapshot) *directory.Snapshot {
+	if w.grown == nil {
+		return s
+	}
+	w.grown()
+	now, err := w.snapshot(org)
+	must(w.t, err)
+	return now
 }
 
 func (w *world) SignSession(_ context.Context, org string, c sessionkey.Claims) (string, error) {

@@ -4,7 +4,7 @@
 //
 // Changes are applied in the order of their revisions. Of those that another cloud instance made it learns by Changed, which
 // the instances tell each other. It also looks at the revisions now and then, for when they cannot, and reads an organization
-// whole when one is missing. What is to be signed and kept elsewhere is read from the store when it is asked for.
+// whole when one is missing. Who would refuse something asks Later first. What is to be signed and kept elsewhere is read from the store when it is asked for.
 package directory
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/sitecopy"
 )
 
@@ -44,7 +45,9 @@ type Directory struct {
 
 	mu    sync.Mutex // of writers of snapshots too
 	dirty map[string]*pending
+	moved chan struct{} // closed, and replaced, when a snapshot is
 	wake  chan struct{}
+	looks *limit.Buckets[string] // by organization
 }
 
 // pending is the changes of an organization that are not in its snapshot.
@@ -56,7 +59,7 @@ type pending struct {
 
 // New returns a directory that knows nobody until Load.
 func New(cfg Config) *Directory {
-	d := &Directory{cfg: cfg, dirty: make(map[string]*pending), wake: make(chan struct{}, 1)}
+	d := &Directory{cfg: cfg, dirty: make(map[string]*pending), moved: make(chan struct{}), wake: make(chan struct{}, 1), looks: newLooks()}
 	d.snapshots.Store(&map[string]*Snapshot{})
 	return d
 }
@@ -295,6 +298,8 @@ func (d *Directory) put(org string, s *Snapshot) {
 		next[org] = s
 	}
 	d.snapshots.Store(&next)
+	close(d.moved)
+	d.moved = make(chan struct{})
 }
 
 // Snapshot returns an organization as it was last read, or errs.NotFound.
