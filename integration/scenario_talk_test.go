@@ -47,7 +47,7 @@ func (w *world) over(t *testing.T, office int, transport string, seed uint64) fu
 		t.Fatal("phones.crt has no certificate")
 	}
 	return func(c *phone.Config) {
-		c.Transport, c.Say = transport, babble(seed)
+		c.Transport, c.Say = transport, speech(seed)
 		if transport != sip.TLS {
 			return
 		}

@@ -4,20 +4,34 @@ import "math"
 
 // Similarity is how much of one recording is in another.
 type Similarity struct {
-	Score float64 // 0 to 1: the normalized correlation at the best alignment; above 0.95 for speech through G.711
-	Delay int     // samples from the beginning of what was received to that of what was sent
+	Score   float64 // 0 to 1: the normalized correlation of what arrived, at the best alignment; above 0.95 for speech through G.711
+	Missing int     // samples of what was sent, other than silence, that did not arrive
+	Delay   int     // samples from the beginning of what was received to that of what was sent
 }
 
-// probe is how much of a recording is looked for, in samples: a quarter of a second.
-const probe = rate / 4
+const (
+	probe = rate / 4 // of a recording is looked for, in samples: a quarter of a second
+	found = 0.9      // a score above which no other alignment is tried
+)
 
-// Compare finds what was sent in what was received. Parts that are missing count as silence.
+// Compare finds what was sent in what was received. A packet or more of nothing but zeros is one that did not arrive: that is
+// counted, but is no difference.
 func Compare(sent, received []int16) Similarity {
 	n := min(probe, len(sent), len(received))
 	if n == 0 {
-		return Similarity{}
+		return Similarity{Missing: loud(sent)}
 	}
-	at := loudest(sent, n)
+	best := align(sent, received, loudest(sent, n), n)
+	for at := 0; at+n <= len(sent) && best.Score < found; at += n { // the loudest may be what did not arrive
+		if s := align(sent, received, at, n); s.Score > best.Score {
+			best = s
+		}
+	}
+	return best
+}
+
+// align compares where n samples of what was sent, from at on, are found best.
+func align(sent, received []int16, at, n int) Similarity {
 	key := sent[at : at+n]
 	best, where := math.Inf(-1), 0
 	for i := 0; i+n <= len(received); i++ {
@@ -28,16 +42,35 @@ func Compare(sent, received []int16) Similarity {
 			}
 		}
 	}
-	delay := where - at
-	from, to := max(0, -delay), min(len(sent), len(received)-delay)
-	if from >= to {
-		return Similarity{Delay: delay}
+	s := Similarity{Delay: where - at, Missing: loud(sent)}
+	var product, here, there float64
+	for i := max(0, -s.Delay); i < len(sent) && i+s.Delay < len(received); {
+		run := 0
+		for i+run < len(sent) && i+s.Delay+run < len(received) && received[i+s.Delay+run] == 0 {
+			run++
+		}
+		if run < samples {
+			run = max(run, 1)
+			a, b := sent[i:i+run], received[i+s.Delay:i+s.Delay+run]
+			product, here, there = product+dot(a, b), here+power(a), there+power(b)
+			s.Missing -= loud(a)
+		}
+		i += run
 	}
-	norm := math.Sqrt(power(sent) * power(received[from+delay:to+delay]))
-	if norm == 0 {
-		return Similarity{Delay: delay}
+	if here > 0 && there > 0 {
+		s.Score = max(0, product/math.Sqrt(here*there))
 	}
-	return Similarity{Score: max(0, dot(sent[from:to], received[from+delay:to+delay])/norm), Delay: delay}
+	return s
+}
+
+// loud is how many samples are not zero.
+func loud(samples []int16) (n int) {
+	for _, s := range samples {
+		if s != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // loudest returns where the n samples with the most power begin.

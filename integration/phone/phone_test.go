@@ -327,14 +327,23 @@ func TestCompare(t *testing.T) {
 	for i := rate; i < rate+rate/2; i++ {
 		heard[i] = 0
 	}
-	if s := Compare(said, heard); s.Score < 0.7 || s.Score > 0.95 || s.Delay != 700 {
+	if s := Compare(said, heard); s.Score < 0.9999 || s.Missing < rate/2-20 || s.Missing > rate/2+20 || s.Delay != 700 {
 		t.Errorf("a quarter lost: %+v", s)
+	}
+	if s := Compare(said, heard[rate+rate/2:]); s.Score < 0.9999 || s.Missing < rate || s.Delay != 700-rate-rate/2 {
+		t.Errorf("only the end came: %+v", s)
+	}
+	copy(heard[rate:rate+rate/2], babble(4, 1))
+	if s := Compare(said, heard); s.Score > 0.85 {
+		t.Errorf("something else for a quarter: %+v", s)
 	}
 	if s := Compare(said, babble(4, 3)); s.Score > 0.3 {
 		t.Errorf("something else: %+v", s)
 	}
-	if s := Compare(said, nil); s != (Similarity{}) {
-		t.Errorf("nothing: %+v", s)
+	for name, nothing := range map[string][]int16{"nothing": nil, "silence": make([]int16, 3*rate)} {
+		if s := Compare(said, nothing); s.Score != 0 || s.Missing < len(said)-50 {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }
 
