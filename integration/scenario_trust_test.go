@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/integration/stack"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
@@ -73,13 +74,16 @@ func (w *world) code(t *testing.T, name string) string {
 }
 
 // TestRevocation takes trust from a switch in the middle of a call: its link and its connection to the cloud are cut, it
-// does not come back, and who calls its phones is told.
+// does not come back, and who calls its phones is told. A call to a third office notices nothing.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
-	w := alone(t)
+	w := alone(t, stack.Site{Name: "Office 40", Code: "40"})
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, to := w.person(t, 1, "Bob", nil)
+	dan, another := w.person(t, 0, "Dan", says(4))
+	cid, third := w.person(t, 2, "Cid", says(5))
 	out, _ := connect(t, from, bob.number.Dial, to)
+	stays, there := connect(t, another, cid.number.Dial, third)
 	gone := w.Offices[1].Switch
 	if _, err := w.Client.RevokeSwitch(soon(t), gone.ID, "stolen"); err != nil {
 		t.Fatal(err)
@@ -100,6 +104,13 @@ func TestRevocation(t *testing.T) {
 	r := w.record(t, ann.user, 1)
 	if r.Cause == nil || r.Cause.Code != string(errs.LinkLost) || r.Cause.Q850 != 38 || r.EndedBy != "system" {
 		t.Errorf("the call that was cut: by %q, cause %+v", r.EndedBy, r.Cause)
+	}
+
+	hears(t, there, 4)
+	hears(t, stays, 5)
+	hangUp(t, stays, there)
+	if r := w.record(t, dan.user, 2); r.EndedBy != "caller" {
+		t.Errorf("the call to a third office: by %q, cause %+v", r.EndedBy, r.Cause)
 	}
 
 	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 502 || !strings.Contains(e.Words, "revoked") {

@@ -88,16 +88,16 @@ func together(t *testing.T) *world {
 	return shared.world
 }
 
-// alone starts a world for one test, which may stop and start its roles.
-func alone(t *testing.T) *world {
+// alone starts a world for one test, which may stop and start its roles, with more offices than two if asked.
+func alone(t *testing.T, more ...stack.Site) *world {
 	t.Helper()
-	return on(t, *storeFlag, *fabricFlag)
+	return on(t, *storeFlag, *fabricFlag, more...)
 }
 
 // on starts a world for one test on a ground of its choice.
-func on(t *testing.T, store, fabric string) *world {
+func on(t *testing.T, store, fabric string, more ...stack.Site) *world {
 	t.Helper()
-	w, err := begin(context.Background(), t.TempDir(), store, fabric)
+	w, err := begin(context.Background(), t.TempDir(), store, fabric, more...)
 	installed(t, err)
 	tell(t, w)
 	t.Cleanup(func() {
@@ -115,7 +115,7 @@ type lot struct {
 	next int
 }
 
-// portsEach is more than two offices need.
+// portsEach is more than three offices need.
 const portsEach = 40
 
 // take returns the first port of those that one may use. They are below the ports of outgoing connections.
@@ -135,8 +135,8 @@ func (l *lot) take() int {
 
 var ports lot
 
-// begin lays a ground in dir and starts two offices on it.
-func begin(ctx context.Context, dir, store, fabric string) (*world, error) {
+// begin lays a ground in dir and starts two offices on it, or more.
+func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (*world, error) {
 	db, err := database(store)
 	if err != nil {
 		return nil, err
@@ -149,11 +149,11 @@ func begin(ctx context.Context, dir, store, fabric string) (*world, error) {
 	s, err := stack.Start(ctx, stack.Config{
 		FirstPort: ports.take(),
 		Data:      dir, MasterKey: g.key, Host: "127.0.0.1", Organization: "Scenario", DB: g.db, NATS: g.told,
-		Sites:  []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
+		Sites:  append([]stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}}, more...),
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start two offices: %w\n%s", err, roles.since(0)), g.clear())
+		return nil, errors.Join(fmt.Errorf("start offices: %w\n%s", err, roles.since(0)), g.clear())
 	}
 	w := newWorld(dir, s)
 	w.log, w.ground = roles, g

@@ -2,6 +2,9 @@ package link
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"os"
@@ -308,5 +311,71 @@ func TestRestartedNodeDials(t *testing.T) {
 	}
 	if _, err := x.Connect(t.Context(), designation.Node{ID: y.cfg.Name.ID, KeyHash: y.designated().KeyHash}); err != nil {
 		t.Error(err)
+	}
+}
+
+// renewed is a node's certificate with another serial number and the same key.
+func (o *org) renewed(t *testing.T, c tls.Certificate) tls.Certificate {
+	t.Helper()
+	key, ok := c.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatalf("key of type %T", c.PrivateKey)
+	}
+	leaf := o.issuer.Sign(t, &x509.Certificate{
+		Subject: c.Leaf.Subject, URIs: c.Leaf.URIs, KeyUsage: c.Leaf.KeyUsage, ExtKeyUsage: c.Leaf.ExtKeyUsage,
+	}, key.Public())
+	return tls.Certificate{Certificate: [][]byte{leaf.Raw, o.issuer.Cert.Raw}, PrivateKey: key, Leaf: leaf}
+}
+
+// Both nodes renew their certificates in mid-call: the link goes on, and the next one shows the new certificates, under the
+// key that is pinned.
+func TestRenewalInMidCall(t *testing.T) {
+	o := newOrg(t)
+	var renew [2]func()
+	var nodes [2]*node
+	for i := range nodes {
+		cfg := o.config(t)
+		old := cfg.Certificate()
+		fresh := o.renewed(t, old)
+		var current atomic.Pointer[tls.Certificate]
+		current.Store(&old)
+		cfg.Certificate = func() tls.Certificate { return *current.Load() }
+		renew[i] = func() { current.Store(&fresh) }
+		nodes[i] = start(t, cfg)
+	}
+	x, y := nodes[0], nodes[1]
+	c := x.connect(t, y)
+	defer c.Hold()()
+	got := make(chan []byte, 1)
+	there := y.linked(t, x)
+	flow, err := there.NewFlow(func(p []byte) { got <- p })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := x.designated()
+	for _, r := range renew {
+		r()
+	}
+	if err := c.Send(flow.ID(), []byte("media")); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "media", got)
+	if x.connect(t, y) != c {
+		t.Error("the link was dialled again")
+	}
+	c.close(closeStopped, "")
+	wait(t, "end", there.Done())
+	wait(t, "end", c.Done())
+	c, err = y.Connect(t.Context(), before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, side := range []struct {
+		conn *Conn
+		peer *node
+	}{{c, x}, {x.linked(t, y), y}} {
+		if shown := side.conn.qc.ConnectionState().TLS.PeerCertificates[0]; !shown.Equal(side.peer.cfg.Certificate().Leaf) {
+			t.Errorf("%s shows the certificate with serial number %v", side.peer.cfg.Name, shown.SerialNumber)
+		}
 	}
 }
