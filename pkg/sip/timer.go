@@ -198,10 +198,18 @@ func (d *Dialog) Refresh() {
 	if d.terms.ours {
 		d.later()
 	}
-	if d.out == nil && d.in == nil && len(d.terms.local) > 0 {
-		d.out = &outgoing{sdp: d.terms.local, refresh: true, update: d.terms.updates, limit: 1, abandon: func() {}}
-		d.offerNext()
+	if d.idle() {
+		d.again(d.terms.updates)
 	}
+}
+
+// idle says that no offer is under way, and that there is one to repeat.
+func (d *Dialog) idle() bool { return d.out == nil && d.in == nil && len(d.terms.local) > 0 }
+
+// again offers what both have agreed on, by an UPDATE or a re-INVITE.
+func (d *Dialog) again(update bool) {
+	d.out = &outgoing{sdp: d.terms.local, refresh: true, update: update, limit: 1, abandon: func() {}}
+	d.offerNext()
 }
 
 // later sets the session timer for another try, well before the session expires. A success will set it anew.

@@ -272,12 +272,22 @@ func (d *Dialog) stray(res *Response, seq uint32) {
 	if tag(res.To().Params) == d.remote.tag {
 		if d.terms.acked != nil && d.terms.acked.CSeq().SeqNo == seq {
 			d.sendAck(d.terms.acked)
+		} else if d.state == up && d.idle() && (d.terms.acked == nil || d.terms.acked.CSeq().SeqNo < seq) {
+			d.undo(seq)
 		}
 		return
 	}
 	fork := d.fork(res)
 	fork.sendAck(fork.build(sip.ACK, seq))
 	fork.send(fork.next(sip.BYE))
+}
+
+// undo follows a re-INVITE that failed here, as its stream ended say, and that the peer has accepted: the session that we
+// still have is offered anew. While another offer is under way it can wait for the next copy of the 2xx.
+func (d *Dialog) undo(seq uint32) {
+	d.terms.acked = d.build(sip.ACK, seq)
+	d.sendAck(d.terms.acked)
+	d.again(false)
 }
 
 func (d *Dialog) sendAck(ack *Request) {

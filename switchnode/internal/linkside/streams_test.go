@@ -9,6 +9,7 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/link"
+	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 )
@@ -181,4 +182,37 @@ func TestRingingCallEndsWithItsStream(t *testing.T) {
 	if c := y.end(y.in.Leg); c.Code != string(errs.LinkLost) {
 		t.Errorf("at Y it ended with %+v", c)
 	}
+}
+
+// The answer to a new offer is lost with its stream: at the side that made the offer it counts as refused, the other took it.
+// A copy of the 2xx on the next stream tells, and both go back to the session before.
+func TestAcceptedOfferLostWithItsStream(t *testing.T) {
+	w := newWorld(t)
+	w.opened(w.y)
+	x, y := w.up()
+	held := speech
+	held.Direction = sdp.Inactive
+	x.party.say(call.Offered{Leg: 0, Description: held})
+	hears[call.Offer](y.party)
+	w.x.ignores.Store(true)
+	y.party.say(call.OfferAccepted{Leg: 1, Description: held})
+	eventually(t, "200", func() bool { return len(y.arrows("200 OK (INVITE)")) == 2 })
+	if err := (<-w.x.streams).Close(); err != nil {
+		t.Error(err)
+	}
+	w.x.ignores.Store(false)
+	if r := hears[call.RefuseOffer](x.party); r.Status != 503 {
+		t.Errorf("the offer was refused with %+v", r)
+	}
+	if o := hears[call.Offer](y.party); o.Description.Direction != sdp.SendRecv {
+		t.Errorf("offered to Y's phone: %+v", o.Description)
+	}
+	y.party.say(call.OfferAccepted{Leg: 1, Description: speech})
+	eventually(t, "ACK", func() bool { return len(y.arrows("ACK")) == 3 })
+	y.party.hangUp()
+	hears[call.HangUp](x.party)
+	if c := x.end("link"); c.Code != "normal" {
+		t.Errorf("ended with %+v", c)
+	}
+	y.end(y.in.Leg)
 }
