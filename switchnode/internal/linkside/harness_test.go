@@ -108,7 +108,7 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 			o.links.TakeSIP(c, deaf{s, &o.ignores})
 		},
 		Logger: log,
-		Times:  link.Times{Ping: 50 * time.Millisecond, Dead: 500 * time.Millisecond, Dial: time.Second},
+		Times:  link.Times{Ping: 50 * time.Millisecond, Dead: 2 * time.Second, Dial: time.Second},
 	}
 	if o.endpoint, err = link.Listen(o.link); err != nil {
 		w.t.Fatal(err)
