@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 // encode writes a message, with a Content-Length whether it has one or not. sipgo's own writer puts quotes around
 // parameters that have theirs.
 func encode(m sip.Message) []byte {
-	b := make([]byte, 0, 640+len(m.Body()))
+	var scratch [1024]byte // what is kept for copies of the message is no longer than it
+	b := scratch[:0]
 	var headers []Header
 	switch m := m.(type) {
 	case *Request:
@@ -30,7 +32,7 @@ func encode(m sip.Message) []byte {
 		b = appendValue(b, h)
 	}
 	b = strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(m.Body())), 10)
-	return append(append(b, "\r\n\r\n"...), m.Body()...)
+	return bytes.Clone(append(append(b, "\r\n\r\n"...), m.Body()...))
 }
 
 func appendValue(b []byte, h Header) []byte {

@@ -40,9 +40,12 @@ func sum(length, payload []byte) uint32 {
 
 // Reader reads records one after the other.
 type Reader struct {
-	r   *bufio.Reader
-	end int64
+	r    *bufio.Reader
+	end  int64
+	free []byte // for the next payloads, which most readers keep together
 }
+
+const chunk = 4 << 10 // bytes of payloads that are one allocation
 
 // NewReader returns a Reader of the records in r.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReader(r)} }
@@ -60,7 +63,11 @@ func (r *Reader) Next() ([]byte, error) {
 	if n == 0 || n > MaxRecord {
 		return nil, ErrTorn
 	}
-	payload := make([]byte, n)
+	if len(r.free) < int(n) {
+		r.free = make([]byte, max(n, chunk))
+	}
+	payload := r.free[:n:n]
+	r.free = r.free[n:]
 	switch _, err := io.ReadFull(r.r, payload); {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, ErrTorn

@@ -61,7 +61,7 @@ func (l *Links) answering(s *call.Session, c *link.Conn, d *sip.Dialog, offer sd
 
 // bearer returns the session key of an INVITE: Authorization: Bearer (RFC 8898).
 func bearer(d *sip.Dialog) string {
-	for _, h := range d.Request().GetHeaders("Authorization") {
+	for h := range sip.Named(d.Request(), "Authorization") {
 		scheme, key, ok := strings.Cut(h.Value(), " ")
 		if ok && strings.EqualFold(scheme, "Bearer") {
 			return strings.TrimSpace(key)

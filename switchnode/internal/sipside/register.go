@@ -68,27 +68,36 @@ func read(req *sip.Request, device string, from sip.Peer) (registrar.Register, e
 	if h := req.CSeq(); h != nil {
 		q.CSeq = h.SeqNo
 	}
-	if h := req.GetHeader("Expires"); h != nil {
-		q.Expires = seconds(h.Value())
+	if v, ok := first(req, "Expires"); ok {
+		q.Expires = seconds(v)
 	}
-	if h := req.GetHeader("User-Agent"); h != nil {
-		q.UserAgent = strings.Clone(h.Value())
+	if v, ok := first(req, "User-Agent"); ok {
+		q.UserAgent = strings.Clone(v)
 	}
-	for _, h := range req.GetHeaders("Path") {
+	for h := range sip.Named(req, "Path") {
 		q.Path = append(q.Path, strings.Clone(h.Value()))
 	}
-	for _, h := range req.GetHeaders("Contact") {
-		if strings.TrimSpace(h.Value()) == "*" {
+	for h := range sip.Named(req, "Contact") {
+		value := h.Value() // written anew
+		if strings.TrimSpace(value) == "*" {
 			q.All = true
 			continue
 		}
-		c, err := readContact(h.Value())
+		c, err := readContact(value)
 		if err != nil {
 			return q, err
 		}
 		q.Contacts = append(q.Contacts, c)
 	}
 	return q, nil
+}
+
+// first returns the value of the first header of a name.
+func first(req *sip.Request, name string) (value string, ok bool) {
+	for h := range sip.Named(req, name) {
+		return h.Value(), true
+	}
+	return "", false
 }
 
 // connection names the stream of a peer within this run.
