@@ -16,7 +16,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"strings"
 	"sync"
@@ -155,18 +154,17 @@ func (s *Server) pick(authorization []string) (credentials, error) {
 
 // expected is the response of who knows the password (RFC 7616, 3.4.1: qop=auth).
 func (c credentials) expected(ha1, method string) string {
-	h := md5.New
-	if c.algorithm == SHA256 {
-		h = sha256.New
-	}
-	ha2 := sum(h, method+":"+c.uri)
-	return sum(h, strings.Join([]string{ha1, c.nonce, c.nc, c.cnonce, "auth", ha2}, ":"))
+	ha2 := sum(c.algorithm, method+":"+c.uri)
+	return sum(c.algorithm, strings.Join([]string{ha1, c.nonce, c.nc, c.cnonce, "auth", ha2}, ":"))
 }
 
-func sum(h func() hash.Hash, text string) string {
-	d := h()
-	d.Write([]byte(text))
-	return hex.EncodeToString(d.Sum(nil))
+func sum(algorithm, text string) string {
+	if algorithm == SHA256 {
+		d := sha256.Sum256([]byte(text))
+		return hex.EncodeToString(d[:])
+	}
+	d := md5.Sum([]byte(text))
+	return hex.EncodeToString(d[:])
 }
 
 // sameTarget compares SIP URIs without their parameters: phones differ in which they sign.
