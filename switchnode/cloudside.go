@@ -336,12 +336,13 @@ func (n *node) self() designation.Node {
 // Renewal: node certificates live 90 days and are renewed when 30 are left (3-protocols, Trust).
 const (
 	renewBefore = 30 * 24 * time.Hour
+	renewFirst  = time.Minute // by then the fabric is there, as a rule
 	renewCheck  = time.Hour
 )
 
-// renewCertificate keeps the certificate fresh until ctx ends.
+// renewCertificate keeps the certificate fresh until ctx ends, also of a switch that never runs for an hour.
 func (n *node) renewCertificate(ctx context.Context) error {
-	for sleep(ctx, renewCheck, nil) {
+	for wait := renewFirst; sleep(ctx, wait, nil); wait = renewCheck {
 		id := n.identity.Load()
 		if n.now().Before(id.Chain[0].NotAfter.Add(-renewBefore)) {
 			continue
