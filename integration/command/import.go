@@ -69,6 +69,9 @@ func (i *importer) read(in io.Reader) error {
 	r := csv.NewReader(in)
 	r.TrimLeadingSpace = true
 	head, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return errs.New(errs.Invalid, "the file is empty: its first line is the heading, such as name,number")
+	}
 	if err != nil {
 		return fmt.Errorf("heading: %w", err)
 	}
@@ -115,7 +118,7 @@ func checkHeading(head []string) error {
 	for k, name := range head {
 		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))) // spreadsheets begin with it
 		if importColumns[name] == nil || seen[name] {
-			return errs.New(errs.Invalid, "column %d is %q, want each of name, number, switch, username, password, device at most once", k+1, name)
+			return errs.New(errs.Invalid, "column %d is %q, want each of name, number, switch, username, password, device at most once, with commas between", k+1, name)
 		}
 		head[k], seen[name] = name, true
 	}

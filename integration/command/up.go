@@ -78,6 +78,11 @@ func (c *upCommand) check() error {
 	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 100 {
 		return errs.New(errs.Invalid, "--name %q: want 1 to 100 characters", c.Name)
 	}
+	for _, name := range c.Digest {
+		if name != "SHA-256" && name != "MD5" {
+			return errs.New(errs.Invalid, "--digest %q: want SHA-256 or MD5", name)
+		}
+	}
 	return ownAddress(c.Host)
 }
 
@@ -106,6 +111,9 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
 			Metrics: []string{s.Cloud.Metrics, o.Metrics},
 		})
+	}
+	if c.Host == "" && o.SIP.Addr().IsLoopback() {
+		e.say("note: this machine has no default route, so only this machine reaches the office; name its address with --host\n")
 	}
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)

@@ -89,7 +89,7 @@ func (p *ports) choose(what string, free func(int) error, wanted []int) string {
 	}
 	if port := p.kept[what]; p.usual && port != 0 {
 		if err := free(port); err != nil {
-			p.err = fmt.Errorf("port %d, which this office uses for %s: %w; end what has taken it", port, what, err)
+			p.err = fmt.Errorf("port %d, which this office uses for %s: %w; end what has taken it, or does the office run already?", port, what, err)
 		}
 		return ":" + strconv.Itoa(port)
 	}

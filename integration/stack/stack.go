@@ -120,7 +120,6 @@ func (s *Stack) start() error {
 	}
 	s.Client.Organization = org.ID
 	for i, site := range s.cfg.Sites {
-		s.step(fmt.Sprintf("starting the switch of %s", site.Name))
 		o, err := s.startOffice(i, site)
 		if err != nil {
 			return fmt.Errorf("office %s: %w", site.Name, err)
@@ -173,6 +172,7 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 	if err != nil {
 		return o, err
 	}
+	s.step(fmt.Sprintf("starting the switch of %s", o.Site.Name)) // which may have another name since the first start
 	o.Switch, err = ensure(s.ctx, s.Client.Switches(), rest.Switch{Name: "switch-" + site.Code, Site: o.Site.ID},
 		func(v rest.Switch) bool { return v.Site == o.Site.ID })
 	if err != nil {

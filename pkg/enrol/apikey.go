@@ -30,7 +30,7 @@ func ParseAPIKey(key string) (hash, pin []byte, err error) {
 	s, ok := strings.CutPrefix(strings.TrimSpace(key), keyPrefix)
 	b, decodeErr := keyEncoding().DecodeString(s)
 	if !ok || decodeErr != nil || len(b) != keySecretSize+PinSize || keyEncoding().EncodeToString(b) != s {
-		return nil, nil, errs.New(errs.Unauthenticated, "not an API key: want %q and %d letters and digits", keyPrefix,
+		return nil, nil, errs.New(errs.Unauthenticated, "not an API key: want %q and %d letters and digits, just as it was printed", keyPrefix,
 			keyEncoding().EncodedLen(keySecretSize+PinSize))
 	}
 	return HashSecret(b[:keySecretSize]), b[keySecretSize:], nil

@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // note says in words what an event that is no arrow tells; name turns ids into names.
 func note(e Event, name func(id string) string) string {
@@ -21,7 +24,7 @@ func note(e Event, name func(id string) string) string {
 		}
 	case Admitted:
 		if e.To != nil {
-			return fmt.Sprintf("admitted to %s %s%s", e.To.Name, e.To.Number, offline)
+			return "admitted to " + strings.TrimSpace(e.To.Name+" "+e.To.Number) + offline
 		}
 	case Trying:
 		return "tries" + device

@@ -105,7 +105,7 @@ func (a *API) organization(ctx context.Context) (string, error) {
 	case len(all) == 0:
 		return "", errs.New(errs.NotFound, "there is no organization yet: create one first (\"strowger org add NAME\")")
 	case len(all) > 1:
-		return "", invalid(rest.FieldWord{Field: "organization", Words: "there are several organizations: name one with ?organization=ID"})
+		return "", invalid(rest.FieldWord{Field: "organization", Words: "there are several organizations: name one (--organization; in the API ?organization=ID)"})
 	}
 	return all[0].ID, nil
 }
