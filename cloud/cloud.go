@@ -101,10 +101,12 @@ func (c *instance) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	c.records = records.New(records.Config{Store: c.store, Snapshot: c.directory.Snapshot, Settled: c.settled, Now: time.Now, Logger: c.log})
 	c.broker = broker.New(broker.Config{
 		Snapshot: c.directory.Snapshot, Later: c.directory.Later, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Control: c.control,
 		Now: time.Now, Logger: c.log,
+	})
+	c.records = records.New(records.Config{
+		Store: c.store, Snapshot: c.directory.Snapshot, Parties: c.broker.Parties(), Settled: c.settled, Now: time.Now, Logger: c.log,
 	})
 	return c.broker.Load(ctx, c.directory.Organizations())
 }
@@ -150,7 +152,7 @@ func (c *instance) serve(ctx context.Context) error {
 func (c *instance) run(ctx context.Context, server *http.Server, listener net.Listener) error {
 	group := life.NewGroup(ctx, c.log)
 	group.Go("directory", c.directory.Run)
-	group.Go("broker", c.broker.Run)
+	group.Go("records", c.records.Run)
 	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
 	group.Go("database", c.watchDatabase)

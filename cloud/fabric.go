@@ -16,7 +16,7 @@ import (
 // Workers of each kind of request.
 const (
 	admitWorkers    = 8
-	ledgerWorkers   = 4
+	ledgerWorkers   = 32 // they only wait for the one that writes
 	documentWorkers = 2
 )
 
@@ -43,7 +43,7 @@ func (c *instance) handle(ctx context.Context) error {
 		})
 	})
 	_, e4 := fabric.Handle(ctx, f, fabric.SubjectLedger(fabric.Any, fabric.Any), group, ledgerWorkers,
-		func(ctx context.Context, s fabric.Subject, q fabric.Ledger) (fabric.LedgerReply, error) {
+		func(ctx context.Context, s fabric.Subject, q fabric.LedgerJSON) (fabric.LedgerReply, error) {
 			return c.records.Append(ctx, s.Org, s.ID, q)
 		})
 	_, e5 := fabric.Handle(ctx, f, fabric.SubjectCopy(fabric.Any, fabric.Any), group, documentWorkers, c.document(authority.Copies))

@@ -156,7 +156,9 @@ func TestCalls(t *testing.T) {
 	for i, id := range []string{"ca_1", "ca_2"} {
 		call := rest.Call{ID: id, Organization: o.org.ID, State: "ended", Dialled: "1001", StartedAt: start.Add(time.Duration(i) * time.Hour)}
 		call.From.Number = "20100" + id[3:]
-		if err := s.store.PutCalls(t.Context(), []store.CallRecord{{Call: call, Events: 1}}); err != nil {
+		if err := s.store.WriteLedger(t.Context(), []string{o.org.ID}, func(l store.LedgerTx) error {
+			return l.PutCalls(t.Context(), []store.CallRecord{{Call: call, Events: 1}})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

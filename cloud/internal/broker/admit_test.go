@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -218,27 +217,15 @@ func TestAnchorAsksForThePlan(t *testing.T) {
 	w.refused(err, errs.KeyExpired, "31s ago")
 }
 
-func TestPartiesAreWrittenBehind(t *testing.T) {
+func TestPartiesAreTold(t *testing.T) {
 	w := newWorld(t)
-	ctx, stop := context.WithCancel(t.Context())
-	var calls []string
-	for range 3 {
-		q := w.request(0, "301001")
-		_, err := w.admit(0, q)
-		must(t, err)
-		calls = append(calls, q.Call)
+	q := w.request(0, "301001")
+	_, err := w.admit(0, q)
+	must(t, err)
+	if p := <-w.broker.Parties(); p.Org != w.org || p.Call != q.Call || !slices.Equal(p.Nodes, w.switches[:]) {
+		t.Errorf("parties %+v", p)
 	}
-	stop() // even when it is stopped at once, Run writes what was admitted
-	must(t, w.broker.Run(ctx))
-	for _, call := range calls {
-		parties, err := w.store.PartiesOf(t.Context(), w.org, []string{call})
-		must(t, err)
-		want := slices.Sorted(slices.Values(w.switches[:]))
-		if nodes := parties[call]; !slices.Equal(nodes, want) {
-			t.Errorf("parties %v, want %v", nodes, want)
-		}
-	}
-	for range maxParties + 1 { // nobody writes: more are dropped, none waits
+	for range maxParties + 1 { // nobody takes them: more are dropped, none waits
 		w.broker.announce(store.Parties{Org: w.org, Call: "ca_1", Nodes: []string{"sw_1"}})
 	}
 }

@@ -41,7 +41,7 @@ func BenchmarkAdmit(b *testing.B) {
 				if _, err := br.Admit(b.Context(), "org_1", "sw_0", q); err != nil {
 					b.Fatal(err)
 				}
-				<-br.parties // in place of Run
+				<-br.parties // in place of who writes them
 			}
 			b.ReportMetric(float64(processorTime(b)-began)/float64(b.N), "cpu-ns/op")
 		})

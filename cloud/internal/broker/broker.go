@@ -1,7 +1,8 @@
 // Package broker admits calls (step C): it introduces a caller's switch to the callee's, and is then out of the call.
 //
 // An admission is answered from memory, by the directory's snapshot and the leases of the switches; for a call that it
-// admits the database is never waited for. A refusal is checked against what other instances have just changed. What must outlive this process, which nodes are parties of a call, is written behind by Run.
+// admits the database is never waited for. A refusal is checked against what other instances have just changed. What must
+// outlive this process, which nodes are parties of a call, goes to Parties.
 //
 // Several cloud instances each have a broker. All know every lease. Each remembers only the requests that it answered
 // itself: a request that is repeated at another instance gets a designation of its own, and two users who call each other
@@ -16,7 +17,6 @@ import (
 
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
-	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/sessionkey"
 )
@@ -31,8 +31,6 @@ const (
 const (
 	replyLife    = 10 * time.Second // longer than any request's deadline
 	underwayLife = 5 * time.Minute  // the longest ring
-	writeTimeout = 5 * time.Second
-	gatherFor    = 20 * time.Millisecond // parties are written together; switches gather events for longer
 )
 
 // Signer signs session keys.
@@ -114,41 +112,8 @@ func (b *Broker) Load(ctx context.Context, orgs []string) error {
 	return nil
 }
 
-// Run writes the parties of admitted calls until ctx ends and nothing is left to write.
-func (b *Broker) Run(ctx context.Context) error {
-	for {
-		select {
-		case p := <-b.parties:
-			select {
-			case <-ctx.Done():
-			case <-time.After(gatherFor):
-			}
-			b.writeParties(ctx, p)
-			continue
-		case <-ctx.Done():
-		}
-		if len(b.parties) == 0 {
-			return nil
-		}
-	}
-}
-
-// writeParties writes first and all that waits behind it, even if ctx ends: the events of these calls are still to come.
-func (b *Broker) writeParties(ctx context.Context, first store.Parties) {
-	batch := append(make([]store.Parties, 0, 1+len(b.parties)), first)
-	for range len(b.parties) { // this goroutine is the only receiver
-		batch = append(batch, <-b.parties)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	err := b.cfg.Store.AddParties(ctx, batch)
-	switch {
-	case errs.CodeOf(err) == errs.CloudAway: // which is told once
-		b.cfg.Logger.Debug("parties of calls cannot be written", "calls", len(batch), "error", err)
-	case err != nil:
-		b.cfg.Logger.Error("parties of calls cannot be written; records will judge by what nodes report", "calls", len(batch), "error", err)
-	}
-}
+// Parties is the nodes of admitted calls, for whoever writes them.
+func (b *Broker) Parties() <-chan store.Parties { return b.parties }
 
 func (b *Broker) announce(p store.Parties) {
 	select {

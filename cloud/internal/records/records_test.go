@@ -1,14 +1,18 @@
 package records
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -32,6 +36,8 @@ type bench struct {
 	now     time.Time
 	settled []string
 	spool   string
+	parties chan store.Parties
+	stop    func() // Run
 }
 
 func newBench(t *testing.T) *bench {
@@ -45,7 +51,7 @@ func newBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	b := &bench{t: t, store: s, now: time.UnixMicro(t0), spool: ident.New(ident.Spool)}
+	b := &bench{t: t, store: s, now: time.UnixMicro(t0), spool: ident.New(ident.Spool), parties: make(chan store.Parties, 10)}
 	g := store.Registry{
 		Sites:    []rest.Site{{Meta: rest.Meta{ID: "st_20"}}},
 		Switches: []rest.Switch{{Meta: rest.Meta{ID: x}, Site: "st_20"}, {Meta: rest.Meta{ID: y}, Site: "st_20"}},
@@ -59,8 +65,18 @@ func newBench(t *testing.T) *bench {
 	b.Records = New(Config{
 		Store: s, Snapshot: func(string) (*directory.Snapshot, error) { return directory.NewSnapshot(g), nil },
 		Settled: func(_, call string) { b.settled = append(b.settled, call) },
-		Now:     func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler),
+		Now:     func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler), Parties: b.parties,
 	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- b.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(b.stop)
 	return b
 }
 
@@ -74,10 +90,19 @@ func events(call string, of []ledger.NodeEvent) []ledger.Event {
 	return es
 }
 
+// batchOf is events as a node sends them.
+func batchOf(spool string, first uint64, es ...ledger.Event) fabric.LedgerJSON {
+	q := fabric.LedgerJSON{Spool: spool, First: first}
+	for _, e := range es {
+		q.Events = append(q.Events, must(json.Marshal(e)))
+	}
+	return q
+}
+
 // deliver appends events of a node and wants them stored through a seq.
 func (b *bench) deliver(node string, first, through uint64, es []ledger.Event) fabric.LedgerReply {
 	b.t.Helper()
-	r, err := b.Append(b.t.Context(), "org_1", node, fabric.Ledger{Spool: b.spool, First: first, Events: es})
+	r, err := b.Append(b.t.Context(), "org_1", node, batchOf(b.spool, first, es...))
 	if err != nil || r.StoredThrough != through {
 		b.t.Fatalf("stored through %d, %v; want %d", r.StoredThrough, err, through)
 	}
@@ -86,9 +111,7 @@ func (b *bench) deliver(node string, first, through uint64, es []ledger.Event) f
 
 func (b *bench) admit(call string, nodes ...string) {
 	b.t.Helper()
-	if err := b.store.AddParties(b.t.Context(), []store.Parties{{Org: "org_1", Call: call, Nodes: nodes}}); err != nil {
-		b.t.Fatal(err)
-	}
+	b.parties <- store.Parties{Org: "org_1", Call: call, Nodes: nodes}
 }
 
 // bad is what was put aside of a node's events, as "seq why".
@@ -358,12 +381,12 @@ func TestDeliveriesThatCannotBeNumberedAreRefused(t *testing.T) {
 	good := events(ident.New(ident.Call), ofX()[:1])
 	long := good[0]
 	long.Text = strings.Repeat("x", 7<<10)
-	for words, q := range map[string]fabric.Ledger{
-		"spool:":    {Spool: "x", First: 1, Events: good},
-		"first: 0":  {Spool: b.spool, Events: good},
-		"first: 18": {Spool: b.spool, First: 1<<64 - 1, Events: good},
-		"events: 0": {Spool: b.spool, First: 1},
-		"bytes":     {Spool: b.spool, First: 1, Events: slices.Repeat([]ledger.Event{long}, 40)},
+	for words, q := range map[string]fabric.LedgerJSON{
+		"spool:":    batchOf("x", 1, good...),
+		"first: 0":  batchOf(b.spool, 0, good...),
+		"first: 18": batchOf(b.spool, 1<<64-1, good...),
+		"events: 0": batchOf(b.spool, 1),
+		"bytes":     batchOf(b.spool, 1, slices.Repeat([]ledger.Event{long}, 40)...),
 	} {
 		_, err := b.Append(t.Context(), "org_1", x, q)
 		if errs.CodeOf(err) != errs.Invalid || !strings.Contains(err.Error(), words) {
@@ -373,22 +396,124 @@ func TestDeliveriesThatCannotBeNumberedAreRefused(t *testing.T) {
 }
 
 // No event from a node, however odd, stops the ledger: it is stored or put aside.
-func FuzzFaults(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	for _, e := range append(ofX(), ofY()...) {
 		f.Add(must(json.Marshal(e.Event)))
 	}
 	f.Add([]byte(`{"at":9e18,"call":"ca_1","kind":"ended","cause":{"q850":-1}}`))
+	f.Add([]byte("{\n\"at\":1,\"text\":\"\xff\"}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var e ledger.Event
-		if json.Unmarshal(data, &e) != nil {
+		c := read(data, 7, time.UnixMicro(t0))
+		if c.Seq != 7 || bytes.ContainsAny(c.JSON, "\n\r") && c.why == "" {
+			t.Fatalf("%s is read as %+v", data, c)
+		}
+		if c.why != "" {
 			return
 		}
-		if _, why := faults(e, e.Seq); why != "" {
-			return
+		var again ledger.Event
+		if err := json.Unmarshal(c.JSON, &again); err != nil || !utf8.Valid(c.JSON) {
+			t.Fatalf("%s is stored as %q: %v", data, c.JSON, err)
 		}
-		c := Record([]ledger.NodeEvent{{Node: x, Spool: "sp", Event: e}})
-		if _, err := json.Marshal(c); err != nil {
+		made := Record([]ledger.NodeEvent{{Node: x, Spool: "sp", Event: c.Event.Event}})
+		if _, err := json.Marshal(made); err != nil {
 			t.Errorf("record of %s: %v", data, err)
 		}
 	})
+}
+
+// A node sends again what it does not know to be stored, and perhaps more: each event is stored once.
+func TestWhatIsDeliveredAgainIsStoredOnce(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x)
+	es := events(call, ofX())
+	b.deliver(x, 1, 3, es[:3])
+	b.deliver(x, 2, 5, es[1:5])
+	b.deliver(x, 1, 3, es[:3]) // late
+	b.deliver(x, 1, uint64(len(es)), es)
+	c, err := b.Get(t.Context(), "org_1", call)
+	if err != nil || len(c.Ladder) != len(es) || len(b.bad(x)) != 0 {
+		t.Fatalf("%d events, bad %v, %v", len(c.Ladder), b.bad(x), err)
+	}
+	for i, e := range c.Ladder {
+		if e.Seq != uint64(i+1) || e.Kind != es[i].Kind {
+			t.Errorf("event %d is %d %s, want %s", i+1, e.Seq, e.Kind, es[i].Kind)
+		}
+	}
+}
+
+// Deliveries of many nodes at once share transactions, and none is mixed up with another.
+func TestDeliveriesAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(time.Hour)
+	var all sync.WaitGroup
+	calls := make([]string, 40)
+	for i := range calls {
+		calls[i] = ident.New(ident.Call)
+		all.Go(func() {
+			spool, es := ident.New(ident.Spool), events(calls[i], ofX())
+			for first := 0; first < len(es); first += 3 {
+				rest := es[first:min(first+3, len(es))]
+				r, err := b.Append(t.Context(), "org_1", x, batchOf(spool, uint64(first+1), rest...))
+				if err != nil || r.StoredThrough != uint64(first+len(rest)) {
+					t.Errorf("stored through %d, %v", r.StoredThrough, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, call := range calls {
+		if c, err := b.Get(t.Context(), "org_1", call); err != nil || c.State != "ended" || len(c.Ladder) != len(ofX()) {
+			t.Errorf("call %s has %d events: %v", c.State, len(c.Ladder), err)
+		}
+	}
+}
+
+// What is admitted is known to the database before any event comes, and when the cloud stops at once.
+func TestPartiesAreWritten(t *testing.T) {
+	b := newBench(t)
+	known := func(call string) (nodes []string) {
+		err := b.store.WriteLedger(t.Context(), nil, func(l store.LedgerTx) error {
+			of, err := l.PartiesOf(t.Context(), "org_1", []string{call})
+			nodes = of[call]
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return nodes
+	}
+	call := ident.New(ident.Call)
+	b.admit(call, x, y)
+	for deadline := time.After(10 * time.Second); len(known(call)) == 0; {
+		select {
+		case <-deadline:
+			t.Fatal("the parties are not written")
+		case <-time.After(partiesWithin / 10):
+		}
+	}
+	call = ident.New(ident.Call)
+	b.admit(call, x, y)
+	b.stop()
+	if nodes := known(call); !slices.Equal(nodes, []string{x, y}) {
+		t.Errorf("parties %v", nodes)
+	}
+}
+
+// A call whose parties are forgotten is over: nobody takes it by naming its id.
+func TestOldCallsTakeNoEvents(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(time.Hour)
+	call := ident.New(ident.Call)
+	b.deliver(x, 1, uint64(len(ofX())), events(call, ofX()))
+	if _, err := b.store.ForgetEvents(t.Context(), b.now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver(y, 1, uint64(len(ofY())), events(call, ofY()))
+	if bad := b.bad(y); len(bad) != len(ofY()) || !strings.Contains(bad[0], "so old") {
+		t.Errorf("bad events %q", bad)
+	}
+	if c, err := b.Get(t.Context(), "org_1", call); err != nil || c.State != "ended" || len(c.Ladder) != 0 {
+		t.Errorf("record %+v, %v", c, err)
+	}
 }

@@ -21,34 +21,36 @@ type Parties struct {
 	Nodes     []string
 }
 
-// AddParties lets nodes report events of calls, in one transaction. A call that was admitted before gets more parties
-// only from one that it has: nobody joins a call by naming its id.
-func (s *Store) AddParties(ctx context.Context, ps []Parties) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO call_parties (org, call, node, admitted)
-			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5
-			WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
-			OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
-			ON CONFLICT (org, call, node) DO UPDATE SET admitted = $5`)
-		if err != nil {
-			return fmt.Errorf("add parties of calls: %w", err)
-		}
-		defer func() { _ = st.Close() }() // the transaction's end closes it as well
-		for _, p := range ps {
-			for _, n := range p.Nodes {
-				if _, err := st.ExecContext(ctx, p.Org, p.Call, n, p.Nodes[0], true); err != nil {
-					return fmt.Errorf("add parties of call %s: %w", p.Call, err)
-				}
+// AddParties lets nodes report events of calls. A call that was admitted before gets more parties only from one that it
+// has: nobody joins a call by naming its id.
+func (l LedgerTx) AddParties(ctx context.Context, ps []Parties) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	st, err := l.tx.PrepareContext(ctx, `INSERT INTO call_parties (org, call, node, admitted, stored_at)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), $5, CAST($6 AS BIGINT)
+		WHERE NOT EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND admitted = $5)
+		OR EXISTS (SELECT 1 FROM call_parties WHERE org = $1 AND call = $2 AND node = $4)
+		ON CONFLICT (org, call, node) DO UPDATE SET admitted = $5`)
+	if err != nil {
+		return fmt.Errorf("add parties of calls: %w", err)
+	}
+	defer func() { _ = st.Close() }() // the transaction's end closes it as well
+	now := l.s.now().UnixMicro()
+	for _, p := range ps {
+		for _, n := range p.Nodes {
+			if _, err := st.ExecContext(ctx, p.Org, p.Call, n, p.Nodes[0], true, now); err != nil {
+				return fmt.Errorf("add parties of call %s: %w", p.Call, err)
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // ClaimCall lets a node report events of a call that was not admitted for it.
-func (s *Store) ClaimCall(ctx context.Context, org, call, node string) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO call_parties (org, call, node, admitted) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (org, call, node) DO NOTHING`, org, call, node, false)
+func (l LedgerTx) ClaimCall(ctx context.Context, org, call, node string) error {
+	_, err := l.tx.ExecContext(ctx, `INSERT INTO call_parties (org, call, node, admitted, stored_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (org, call, node) DO NOTHING`, org, call, node, false, l.s.now().UnixMicro())
 	if err != nil {
 		return fmt.Errorf("claim call %s for %s: %w", call, node, err)
 	}
@@ -56,9 +58,9 @@ func (s *Store) ClaimCall(ctx context.Context, org, call, node string) error {
 }
 
 // PartiesOf returns, by call, the nodes that may report its events; none is a call that nobody announced.
-func (s *Store) PartiesOf(ctx context.Context, org string, calls []string) (map[string][]string, error) {
+func (l LedgerTx) PartiesOf(ctx context.Context, org string, calls []string) (map[string][]string, error) {
 	nodes := make(map[string][]string, len(calls))
-	err := s.ofCalls(ctx, org, calls, `SELECT call, node FROM call_parties WHERE org = $1 AND call IN (%s) ORDER BY call, node`, func(r *sql.Rows) error {
+	err := ofCalls(ctx, l.tx, org, calls, `SELECT call, node FROM call_parties WHERE org = $1 AND call IN (%s) ORDER BY call, node`, func(r *sql.Rows) error {
 		var call, n string
 		err := r.Scan(&call, &n)
 		nodes[call] = append(nodes[call], n)
@@ -71,14 +73,14 @@ func (s *Store) PartiesOf(ctx context.Context, org string, calls []string) (map[
 }
 
 // ofCalls runs a query on an organization and some of its calls.
-func (s *Store) ofCalls(ctx context.Context, org string, calls []string, query string, scan func(*sql.Rows) error) error {
+func ofCalls(ctx context.Context, q querier, org string, calls []string, query string, scan func(*sql.Rows) error) error {
 	for part := range slices.Chunk(calls, maxArgs) {
 		args, marks := []any{org}, make([]string, len(part))
 		for i, call := range part {
 			args = append(args, call)
 			marks[i] = "$" + strconv.Itoa(len(args))
 		}
-		if err := rows(ctx, s.read, scan, fmt.Sprintf(query, strings.Join(marks, ", ")), args...); err != nil {
+		if err := rows(ctx, q, scan, fmt.Sprintf(query, strings.Join(marks, ", ")), args...); err != nil {
 			return err
 		}
 	}
@@ -91,34 +93,33 @@ type CallRecord struct {
 	Events int
 }
 
-// PutCalls stores records in one transaction, unless the stored one was made of more events. Legs and ladder are not kept:
-// they are made from the events when asked for.
-func (s *Store) PutCalls(ctx context.Context, calls []CallRecord) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO calls
-			(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-			ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
-			from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
-			to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record
-			WHERE calls.events <= excluded.events`)
-		if err != nil {
-			return fmt.Errorf("store records of calls: %w", err)
-		}
-		defer func() { _ = st.Close() }() // the transaction's end closes it as well
-		for _, c := range calls {
-			c.Legs, c.Ladder = nil, nil
-			body, err := json.Marshal(c.Call)
-			if err != nil {
-				return fmt.Errorf("record of call %s: %w", c.ID, err)
-			}
-			if _, err := st.ExecContext(ctx, c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User,
-				c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body)); err != nil {
-				return fmt.Errorf("store record of call %s: %w", c.ID, err)
-			}
-		}
+// PutCalls stores records. Legs and ladder are not kept: they are made from the events when asked for.
+func (l LedgerTx) PutCalls(ctx context.Context, calls []CallRecord) error {
+	if len(calls) == 0 {
 		return nil
-	})
+	}
+	st, err := l.tx.PrepareContext(ctx, `INSERT INTO calls
+		(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
+		from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
+		to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record`)
+	if err != nil {
+		return fmt.Errorf("store records of calls: %w", err)
+	}
+	defer func() { _ = st.Close() }() // the transaction's end closes it as well
+	for _, c := range calls {
+		c.Legs, c.Ladder = nil, nil
+		body, err := json.Marshal(c.Call)
+		if err != nil {
+			return fmt.Errorf("record of call %s: %w", c.ID, err)
+		}
+		if _, err := st.ExecContext(ctx, c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User,
+			c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body)); err != nil {
+			return fmt.Errorf("store record of call %s: %w", c.ID, err)
+		}
+	}
+	return nil
 }
 
 // Call returns the stored record of a call, or errs.NotFound.
@@ -234,9 +235,9 @@ func decodeCallCursor(c string) (at int64, id string, err error) {
 }
 
 // CallEvents returns, by call, how many events its stored record was made of; without a record, none.
-func (s *Store) CallEvents(ctx context.Context, org string, calls []string) (map[string]int, error) {
+func (l LedgerTx) CallEvents(ctx context.Context, org string, calls []string) (map[string]int, error) {
 	counts := make(map[string]int, len(calls))
-	err := s.ofCalls(ctx, org, calls, `SELECT id, events FROM calls WHERE org = $1 AND id IN (%s)`, func(r *sql.Rows) error {
+	err := ofCalls(ctx, l.tx, org, calls, `SELECT id, events FROM calls WHERE org = $1 AND id IN (%s)`, func(r *sql.Rows) error {
 		var call string
 		var n int
 		err := r.Scan(&call, &n)

@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// forgetAtOnce is how many events one transaction deletes: calls wait for it.
+// forgetAtOnce is how many rows one transaction deletes: calls wait for it.
 const forgetAtOnce = 500
 
-// ForgetEvents deletes events of the call ledger, and refused ones, from before a time, and says how many; the records of the
-// calls stay. The last event of each spool stays too: it tells what of the spool was delivered.
+// ForgetEvents deletes from before a time events of the call ledger, refused ones, and which nodes were parties of calls,
+// and says how many; the records of the calls stay, and how far each spool was delivered.
 func (s *Store) ForgetEvents(ctx context.Context, before time.Time) (n int64, err error) {
 	for _, query := range [...]string{
-		`DELETE FROM events WHERE (node, spool, seq) IN (SELECT e.node, e.spool, e.seq FROM events e WHERE e.at < $1
-			AND e.seq < (SELECT MAX(seq) FROM events l WHERE l.node = e.node AND l.spool = e.spool) LIMIT $2)`,
-		`DELETE FROM ledger_bad WHERE (node, spool, seq) IN (SELECT b.node, b.spool, b.seq FROM ledger_bad b WHERE b.stored_at < $1
-			AND b.stored_at > 0 AND b.seq < (SELECT MAX(seq) FROM ledger_bad l WHERE l.node = b.node AND l.spool = b.spool) LIMIT $2)`,
+		`DELETE FROM events WHERE (node, spool, seq) IN (SELECT e.node, e.spool, e.seq FROM events e WHERE e.at < $1 LIMIT $2)`,
+		`DELETE FROM ledger_bad WHERE (node, spool, seq) IN (SELECT b.node, b.spool, b.seq FROM ledger_bad b
+			WHERE b.stored_at < $1 AND b.stored_at > 0 LIMIT $2)`,
+		`DELETE FROM call_parties WHERE (org, call, node) IN (SELECT p.org, p.call, p.node FROM call_parties p
+			WHERE p.stored_at < $1 AND p.stored_at > 0 LIMIT $2)`,
 	} {
 		for {
 			var some int64

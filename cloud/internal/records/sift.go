@@ -1,0 +1,223 @@
+package records
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
+)
+
+// Limits of what nodes report.
+const (
+	maxCallEvents = 4096             // of one call
+	maxChatter    = 3584             // of these when an event is one that a party may cause at will
+	maxKind       = 32               // bytes
+	early         = 30 * time.Second // how long an event may be too early
+	maxAhead      = 24 * time.Hour   // of our clock: a call from the far future would head every list for good
+)
+
+// candidate is an event as it was delivered.
+type candidate struct {
+	store.Event        // with its Seq
+	why         string // it cannot be stored, "" if it can
+}
+
+// read takes an event apart. It is stored as the node wrote it, unless that would not fit into a line of text.
+func read(raw []byte, seq uint64, now time.Time) (c candidate) {
+	if len(raw) > ledger.MaxEvent {
+		return candidate{badly(raw[:ledger.MaxEvent], seq), fmt.Sprintf("has %d bytes, at most %d are allowed", len(raw), ledger.MaxEvent)}
+	}
+	err := json.Unmarshal(raw, &c.Event.Event)
+	if err != nil {
+		return candidate{badly(raw, seq), err.Error()}
+	}
+	c.JSON = raw
+	if !utf8.Valid(raw) || bytes.ContainsAny(raw, "\n\r") {
+		if c.JSON, err = json.Marshal(c.Event.Event); err != nil {
+			return candidate{badly(raw, seq), err.Error()}
+		}
+	}
+	c.why = faults(c.Event, seq, now)
+	c.Seq = seq
+	return c
+}
+
+// badly is an event that cannot be read.
+func badly(raw []byte, seq uint64) store.Event {
+	return store.Event{Event: ledger.Event{Seq: seq}, JSON: raw}
+}
+
+// faults says what is wrong with an event by itself, "" if nothing.
+func faults(e store.Event, seq uint64, now time.Time) (why string) {
+	at := time.UnixMicro(e.At)
+	switch {
+	case e.Seq != 0 && e.Seq != seq:
+		return fmt.Sprintf("says seq %d in the place of seq %d", e.Seq, seq)
+	case e.Kind == "" || len(e.Kind) > maxKind:
+		return fmt.Sprintf("kind has %d bytes, not 1 to %d", len(e.Kind), maxKind)
+	case e.At <= 0 || at.Year() > 9999: // what JSON can say, RFC 3339
+		return fmt.Sprintf("time %d is not of this age", e.At)
+	case bytes.Contains(e.JSON, []byte(`\u0000`)):
+		return "contains a NUL character"
+	}
+	if err := ident.Check(ident.Call, e.Call); err != nil {
+		return "call: " + err.Error()
+	}
+	if at.Sub(now) > maxAhead {
+		return fmt.Sprintf("time %s is yet to come", at.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// sifter divides the events of a delivery into good and bad ones.
+type sifter struct {
+	*Records
+	tx        store.LedgerTx
+	org, node string
+	of        map[string]verdict // by call
+}
+
+// sift stops at an event that is too early.
+func (s *sifter) sift(ctx context.Context, b *store.Batch, events []candidate) error {
+	for _, c := range events {
+		if c.why == "" {
+			why, wait, err := s.weigh(ctx, c.Event.Event)
+			if err != nil || wait {
+				return err
+			}
+			c.why = why
+		}
+		if c.why == "" {
+			b.Events = append(b.Events, c.Event)
+		} else {
+			b.Bad = append(b.Bad, store.BadEvent{Seq: c.Seq, Why: c.why, Raw: c.JSON})
+		}
+		b.Through = c.Seq
+	}
+	return nil
+}
+
+// weigh says why a node may not report an event of a call, "" if it may, or that this is to be asked again later.
+func (s *sifter) weigh(ctx context.Context, e ledger.Event) (why string, wait bool, err error) {
+	v := s.of[e.Call]
+	if !v.judged {
+		if v, err = s.judge(ctx, e.Call, v); err != nil {
+			return "", false, err
+		}
+		s.of[e.Call] = v
+	}
+	why, stranger := v.why, v.stranger
+	if why == "" {
+		if why, err = s.falseCaller(s.org, s.node, v.nodes, e); err != nil {
+			return "", false, err
+		}
+		stranger = why != ""
+	}
+	if stranger && s.isEarly(e) {
+		return "", true, nil
+	}
+	if why == "" {
+		why = v.take(e)
+	}
+	if why == "" && v.claim {
+		v.claim = false
+		err = s.tx.ClaimCall(ctx, s.org, e.Call, s.node)
+	}
+	s.of[e.Call] = v
+	return why, false, err
+}
+
+// verdict says whether a node may report events of a call.
+type verdict struct {
+	judged   bool
+	why      string   // "": it may
+	stranger bool     // it is no party, as far as is known now
+	claim    bool     // it becomes one by its first good event
+	nodes    []string // the parties so far
+	had      int      // events that its record was made of, before this delivery
+	used     int      // events that the call has
+}
+
+// take finds room for an event, or says why there is none.
+func (v *verdict) take(e ledger.Event) (why string) {
+	if v.used >= maxCallEvents || v.used >= maxChatter && e.Kind.Chatter() {
+		return fmt.Sprintf("call %s has %d events already", e.Call, v.used)
+	}
+	v.used++
+	return ""
+}
+
+// judge decides whether the node is a party of a call: the broker admitted the call for it; or nobody announced the call
+// and the node is the first to report it (without the cloud); or what a party reported makes it one.
+func (s *sifter) judge(ctx context.Context, call string, v verdict) (verdict, error) {
+	v.judged = true
+	switch {
+	case slices.Contains(v.nodes, s.node):
+		return v, nil
+	case len(v.nodes) == 0 && v.used > 0:
+		v.why = fmt.Sprintf("call %s is so old that its parties are forgotten", call)
+		return v, nil
+	case len(v.nodes) > 0:
+		invited, err := s.invited(ctx, call)
+		if err != nil {
+			return v, err
+		}
+		if !invited {
+			v.why, v.stranger = fmt.Sprintf("node %s is no party of call %s", s.node, call), true
+			return v, nil
+		}
+	}
+	v.claim = true
+	return v, nil
+}
+
+// falseCaller says what is wrong with the caller that an event names, "" if nothing: a switch speaks for its own phones, or
+// repeats what the caller's switch, a party as well, may say. Of a call that came without the cloud it may be the first to
+// report; then it is the anchor, and one of its own phones is called.
+func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event) (why string, err error) {
+	if e.From == nil || e.Kind == ledger.Refused { // that makes no record, and names whom the anchor refused
+		return "", nil
+	}
+	s, err := r.cfg.Snapshot(org)
+	if err != nil {
+		return "", err
+	}
+	if lives, known := s.LivesAt(*e.From, append([]string{node}, parties...)...); lives || !known {
+		return "", nil
+	}
+	if e.Kind == ledger.Admitted && e.Anchor == node && e.To != nil {
+		if lives, _ := s.LivesAt(*e.To, node); lives {
+			return "", nil
+		}
+	}
+	return fmt.Sprintf("node %s names the caller %s %s of another switch", node, e.From.Number, e.From.Device), nil
+}
+
+// invited says whether what a party reported names the node: an admission as anchor, or a caller whose home it is. A call
+// that the anchor refused has no admission there, but a caller.
+func (s *sifter) invited(ctx context.Context, call string) (bool, error) {
+	snapshot, err := s.cfg.Snapshot(s.org)
+	if err != nil {
+		return false, err
+	}
+	events, err := s.tx.Events(ctx, s.org, []string{call})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(events[call], func(e ledger.NodeEvent) bool {
+		return e.Kind == ledger.Admitted && e.Anchor == s.node ||
+			(e.Kind == ledger.Admitted || e.Kind == ledger.Refused) && e.From != nil && snapshot.HomeOf(e.From.Device) == s.node
+	}), nil
+}
+
+// isEarly says whether what makes a node a party may still be on its way from another node.
+func (r *Records) isEarly(e ledger.Event) bool {
+	return r.cfg.Now().Sub(time.UnixMicro(e.At)).Abs() < early
+}
