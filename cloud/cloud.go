@@ -234,7 +234,7 @@ func (c *instance) newExchange(ctx context.Context, server *tls.Config) (*exchan
 	return exchange.New(exchange.Config{
 		Listen: c.cfg.Fabric, TLS: server, Servers: c.cfg.NATS, ClientTLS: client,
 		Root: c.authority.Root(), Keys: keys, Instance: ident.New(ident.Cloud), Logger: c.log,
-		Intermediate: c.authority.Intermediate, Check: c.checkNode,
+		Intermediate: c.authority.Intermediate, Check: c.checkNode, MayAsk: c.mayAsk,
 	})
 }
 

@@ -103,6 +103,17 @@ func (c *instance) document(kind string) func(context.Context, fabric.Subject, f
 	}
 }
 
+// mayAsk says whether a node may fetch the documents that it asks for: the answer goes to whom the request names.
+func (c *instance) mayAsk(s fabric.Subject, node string) bool {
+	own, ok := s.Documents()
+	snapshot, err := c.directory.Snapshot(s.Org)
+	if !ok || err != nil {
+		return false
+	}
+	sw, ok := snapshot.Switch(node)
+	return ok && (!own || sw.Site == s.ID)
+}
+
 func (c *instance) renew(ctx context.Context, s fabric.Subject, q fabric.Renew) (fabric.RenewReply, error) {
 	chain, err := c.authority.Renew(ctx, s.Org, s.ID, q.CSR)
 	return fabric.RenewReply{Chain: chain}, err

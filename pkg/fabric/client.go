@@ -31,6 +31,9 @@ type Config struct {
 	InProcess nats.InProcessConnProvider // the embedded server, for the cloud instance around it
 	Key       nkeys.KeyPair              // proves the cloud instance to the server
 	Cloud     bool                       // a cloud instance: its answers carry the time that nodes follow
+	// MayAsk says whether a node may ask on a subject that does not name it, as documents are fetched: it gets the answer.
+	// Nil: any may.
+	MayAsk func(s Subject, node string) bool
 }
 
 func (c Config) validate() error {

@@ -416,6 +416,21 @@ func TestInstanceDoesNotHearItself(t *testing.T) {
 	}
 }
 
+// raw connects as a node past the client.
+func (n *network) raw(t *testing.T, node string) *nats.Conn {
+	t.Helper()
+	public, err := n.keys[node].PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect("", nats.InProcessServer(n.server), nats.Nkey(public, n.keys[node].Sign), nats.CustomInboxPrefix(fabric.Inbox(node)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
 // TestHostileMessages sends what no client of ours sends, past it.
 func TestHostileMessages(t *testing.T) {
 	n := newNetwork(t)
@@ -424,16 +439,7 @@ func TestHostileMessages(t *testing.T) {
 		t.Error("a malformed request was handled")
 		return fabric.Admitted{}, nil
 	})
-	public, err := n.keys[sw].PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := nats.Connect("", nats.InProcessServer(n.server), nats.Nkey(public, n.keys[sw].Sign),
-		nats.CustomInboxPrefix(fabric.Inbox(sw)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := n.raw(t, sw)
 	for name, data := range map[string][]byte{
 		"no JSON":   []byte("INVITE sip:1001@example.com SIP/2.0\r\n\r\n"),
 		"empty":     nil,
@@ -452,4 +458,31 @@ func TestHostileMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the confused deputy is counted", func() bool { return cloud.Counts().Malformed == before+1 })
+}
+
+// TestAnswersReachWhoMayAsk has a switch ask in the name of another for what does not name who asks.
+func TestAnswersReachWhoMayAsk(t *testing.T) {
+	n := newNetwork(t)
+	cloud := n.connect(t, "cloud", func(c *fabric.Config) {
+		c.MayAsk = func(s fabric.Subject, node string) bool { return s.ID == "st_1" && node == sw }
+	})
+	stop, err := fabric.Handle(t.Context(), cloud, fabric.SubjectCopy(fabric.Any, fabric.Any), fabric.Workers, 1,
+		func(context.Context, fabric.Subject, fabric.CopyRequest) (fabric.CopyReply, error) {
+			return fabric.CopyReply{}, errors.New("password of the database: secret")
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	client := n.connect(t, sw, nil)
+	_, err = fabric.Request[fabric.CopyRequest, fabric.CopyReply](t.Context(), client, fabric.SubjectCopy(org, "st_1"), fabric.CopyRequest{})
+	if errs.CodeOf(err) != errs.Internal || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "rq_") {
+		t.Errorf("an error of the inside is told as %v", err)
+	}
+	conn := n.raw(t, sw)
+	before := cloud.Counts().Malformed
+	if err := conn.PublishRequest(fabric.SubjectCopy(org, "st_1"), fabric.Inbox("sw_2")+".x", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "who may not ask is counted", func() bool { return cloud.Counts().Malformed == before+1 })
 }

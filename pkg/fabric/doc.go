@@ -26,7 +26,8 @@
 //
 // A client may subscribe only to its own node.<node>.>, to revoke, and to _INBOX_<node>.>, where the answers to its
 // requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an
-// inbox other than its sender's is refused, so that nobody makes the cloud write where he may not write himself.
+// inbox other than its sender's, or one that could be of its sender, is dropped, so that nobody makes the cloud write where
+// he may not write himself.
 //
 // Payloads are JSON of the structs of this package: a request embeds Header, an answer embeds Reply. Unknown fields are
 // ignored. A request is at most MaxRequest bytes, an answer at most MaxReply. Every request carries its deadline by the

@@ -3,12 +3,14 @@ package fabric
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/nats-io/nats.go"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/ident"
 )
 
 const (
@@ -19,8 +21,8 @@ const (
 // Handle answers the requests on a subject (a pattern with Any) by f, on the given number of workers. With a queue, the
 // clients that handle the subject share the requests. A request without an answer address is handled all the same.
 //
-// The context of f ends with ctx and at the request's deadline. An error of f is sent as the answer: its code and its
-// words, or Internal. Requests past their deadline are dropped unanswered. The returned function, or Close, ends the
+// The context of f ends with ctx and at the request's deadline. An error of f is sent as the answer, its code and its words;
+// what carries no code may tell of the inside, and is logged under the id that is sent as Internal. Requests past their deadline are dropped unanswered. The returned function, or Close, ends the
 // handler and waits for its workers. Without a connection the handler is in effect from the next one on.
 func Handle[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *Client, subject, queue string, workers int,
 	f func(context.Context, Subject, Q) (R, error)) (stop func(), err error) {
@@ -41,11 +43,22 @@ func Handle[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *
 		}
 		r, err := f(ctx, s, q)
 		if err != nil {
-			c.refuse(m, err)
+			c.refuse(m, c.coded(ctx, s, err))
 			return
 		}
 		c.answer(m, PR(&r))
 	})
+}
+
+// coded is err as it may be told.
+func (c *Client) coded(ctx context.Context, s Subject, err error) error {
+	var known *errs.Error
+	if errors.As(err, &known) || ctx.Err() != nil { // nobody waits any more
+		return err
+	}
+	id := ident.New(ident.Request)
+	c.log.Error("a request cannot be answered", "id", id, "subject", s.String(), "error", err)
+	return errs.New(errs.Internal, "something failed inside; the log of who was asked says what under %s", id)
 }
 
 // Subscribe passes the announcements on a subject to f, one after the other; requests that others answer may be listened
@@ -103,7 +116,7 @@ func (c *Client) receive(subject, queue string, workers, waiting int, full, hand
 // open reads a request; what is wrong with it is told to the sender.
 func (c *Client) open(m *nats.Msg, q question) (Subject, bool) {
 	s, err := decode(m.Subject, m.Data, MaxRequest, q)
-	if err == nil && m.Reply != "" && !s.mayAnswerTo(m.Reply) {
+	if err == nil && m.Reply != "" && !s.mayAnswerTo(m.Reply, c.cfg.MayAsk) {
 		c.malformed.Add(1)
 		c.log.Warn("dropped a request whose answer was to go to another node", "subject", m.Subject, "inbox", m.Reply)
 		return s, false

@@ -115,13 +115,24 @@ const inboxPrefix = "_INBOX_"
 // Inbox is the prefix, without the last dot, of the subjects on which answers reach a node.
 func Inbox(node string) string { return inboxPrefix + node }
 
-// mayAnswerTo says whether the answer to a request on s may go to inbox: to the sender where the subject names it.
-func (s Subject) mayAnswerTo(inbox string) bool {
+// Documents says whether s is where documents of a site are fetched: own: its copy, else what its peers may know.
+func (s Subject) Documents() (own, ok bool) {
+	return s.Family == familyCopy, s.Family == familyCopy || s.Family == familyPeer
+}
+
+// mayAnswerTo says whether the answer to a request on s may go to inbox: to the sender where the subject names it, else to
+// a node that may ask.
+func (s Subject) mayAnswerTo(inbox string, mayAsk func(s Subject, node string) bool) bool {
+	rest, ok := strings.CutPrefix(inbox, inboxPrefix)
+	node, _, whole := strings.Cut(rest, ".")
+	if !ok || !whole || node == "" {
+		return false
+	}
 	switch s.Family {
 	case familySwitch, familyLease, familyLedger:
-		return strings.HasPrefix(inbox, Inbox(s.ID)+".")
+		return node == s.ID
 	}
-	return strings.HasPrefix(inbox, inboxPrefix)
+	return mayAsk == nil || mayAsk(s, node)
 }
 
 // Permissions are what a client may do on the fabric, in NATS subjects.

@@ -43,6 +43,7 @@ func TestParseSubjectRefuses(t *testing.T) {
 }
 
 func TestMayAnswerTo(t *testing.T) {
+	mayAsk := func(s Subject, node string) bool { return s.Org == "org_a" && node == "sw_1" }
 	for _, c := range []struct {
 		subject, inbox string
 		want           bool
@@ -55,15 +56,21 @@ func TestMayAnswerTo(t *testing.T) {
 		{SubjectLedger("org_a", "sw_1"), "_INBOX_sw_1.x.y", true},
 		{SubjectCopy("org_a", "st_1"), "_INBOX_sw_1.x.y", true}, // the subject does not name its sender
 		{SubjectCopy("org_a", "st_1"), SubjectControl("org_a", "sw_2"), false},
-		{SubjectOffer("org_a", "sw_1"), "_INBOX_cl_1.x.y", true},
+		{SubjectCopy("org_a", "st_1"), "_INBOX_sw_2.x.y", false},
+		{SubjectPeer("org_a", "st_1"), "_INBOX_sw_1.x", true},
+		{SubjectPeer("org_b", "st_1"), "_INBOX_sw_1.x", false},
+		{SubjectPeer("org_a", "st_1"), "_INBOX_.x", false},
 	} {
 		s, err := ParseSubject(c.subject)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.mayAnswerTo(c.inbox); got != c.want {
+		if got := s.mayAnswerTo(c.inbox, mayAsk); got != c.want {
 			t.Errorf("the answer on %s may go to %s: %v, want %v", c.subject, c.inbox, got, c.want)
 		}
+	}
+	if s := (Subject{Org: "org_a", Family: familyNode, ID: "sw_1"}); !s.mayAnswerTo("_INBOX_cl_1.x", nil) {
+		t.Error("a node does not answer the cloud")
 	}
 }
 

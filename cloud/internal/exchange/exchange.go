@@ -71,6 +71,8 @@ type Config struct {
 	Logger   *slog.Logger
 	Now      func() time.Time // to judge certificates; default time.Now
 
+	// MayAsk says whether a node may ask on a subject that does not name it.
+	MayAsk func(s fabric.Subject, node string) bool
 	// Intermediate returns the CA of an organization. An error without a code of package errs means "cannot decide".
 	Intermediate func(ctx context.Context, org string) (*x509.Certificate, error)
 	// Check says whether a node is enrolled with the key of that hash and not revoked, and at which site it is. An
@@ -163,7 +165,7 @@ func (x *Exchange) Start(ctx context.Context) (err error) {
 }
 
 func (x *Exchange) clientConfig() fabric.Config {
-	c := fabric.Config{Node: x.cfg.Instance, Name: x.cfg.Instance, Logger: x.log, Key: x.keys.cloud.pair, Cloud: true}
+	c := fabric.Config{Node: x.cfg.Instance, Name: x.cfg.Instance, Logger: x.log, Key: x.keys.cloud.pair, Cloud: true, MayAsk: x.cfg.MayAsk}
 	if x.server != nil {
 		c.InProcess = x.server
 	} else {
