@@ -206,6 +206,9 @@ func (c *instance) forget(ctx context.Context) error {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()
 	for {
+		if err := c.store.ForgetReplies(ctx, time.Now().Add(-api.ReplyLifetime)); err != nil && ctx.Err() == nil {
+			c.log.Error("old replies cannot be deleted", "error", err)
+		}
 		n, err := c.store.ForgetEvents(ctx, time.Now().Add(-c.cfg.KeepEvents))
 		switch {
 		case err != nil && ctx.Err() == nil:

@@ -336,6 +336,7 @@ func (w *world) checkLedger(t *testing.T) {
 	t.Helper()
 	ctx := soon(t)
 	type spool struct{ node, id string }
+	missing := "nothing yet"
 	until(t, func() string {
 		spools := map[spool]map[uint64]bool{}
 		for c, err := range w.Client.Calls().All(ctx, nil) {
@@ -343,10 +344,11 @@ func (w *world) checkLedger(t *testing.T) {
 				c, err = w.Client.Calls().Get(ctx, c.ID)
 			}
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%v; missing before: %s", err, missing)
 			}
 			if c.State != "ended" || c.Cause == nil || c.Cause.Q850 == 0 || c.Cause.Code == "" || c.EndedBy == "" {
-				return fmt.Sprintf("call %s is %s, by %q, cause %+v", c.ID, c.State, c.EndedBy, c.Cause)
+				missing = fmt.Sprintf("call %s is %s, by %q, cause %+v", c.ID, c.State, c.EndedBy, c.Cause)
+				return missing
 			}
 			for _, e := range c.Ladder {
 				s := spool{e.Node, e.Spool}
@@ -362,7 +364,8 @@ func (w *world) checkLedger(t *testing.T) {
 		for s, seen := range spools {
 			for seq := range uint64(len(seen)) {
 				if !seen[seq+1] {
-					return fmt.Sprintf("event %d of spool %s of node %s is missing, of %d", seq+1, s.id, s.node, len(seen))
+					missing = fmt.Sprintf("event %d of spool %s of node %s is missing, of %d", seq+1, s.id, s.node, len(seen))
+					return missing
 				}
 			}
 		}

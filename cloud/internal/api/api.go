@@ -33,6 +33,13 @@ type Keys interface {
 	Authenticate(ctx context.Context, secret string) (rest.APIKey, error)
 	// IssueAPIKey makes the secret of a stored key and sets k.Secret.
 	IssueAPIKey(ctx context.Context, k *rest.APIKey) error
+	Wrapper
+}
+
+// Wrapper encrypts what the database keeps, bound to a name.
+type Wrapper interface {
+	Wrap(name string, plain []byte) []byte
+	Unwrap(name string, wrapped []byte) ([]byte, error)
 }
 
 // Nodes enrols switches and takes their trust away.
@@ -79,7 +86,8 @@ type API struct {
 
 	mux      *http.ServeMux
 	huma     huma.API
-	replies  *replies
+	underway underway
+	now      func() time.Time
 	enrolled *limit.Buckets[netip.Prefix]
 	json     []byte // the OpenAPI description
 }
@@ -89,7 +97,8 @@ func New(cfg Config) (*API, error) {
 	a := &API{
 		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
 		mux:      http.NewServeMux(),
-		replies:  newReplies(cfg.Now),
+		underway: underway{keys: make(map[[32]byte]bool)},
+		now:      cfg.Now,
 		enrolled: newEnrolLimit(cfg.Now),
 	}
 	a.huma = humago.New(a.mux, description(cfg.Version))

@@ -99,6 +99,23 @@ func (f *fake) IssueAPIKey(_ context.Context, k *rest.APIKey) error {
 	return nil
 }
 
+// Wrap turns the bits of what may not be read.
+func (f *fake) Wrap(name string, plain []byte) []byte {
+	wrapped := []byte(name)
+	for _, b := range plain {
+		wrapped = append(wrapped, ^b)
+	}
+	return wrapped
+}
+
+func (f *fake) Unwrap(name string, wrapped []byte) ([]byte, error) {
+	plain, ok := bytes.CutPrefix(wrapped, []byte(name))
+	if !ok {
+		return nil, errs.New(errs.Invalid, "wrapped under another name than %s", name)
+	}
+	return f.Wrap("", plain), nil
+}
+
 func (f *fake) IssueEnrolment(ctx context.Context, org, switchID string) (rest.EnrolmentCode, error) {
 	if sw, err := f.store.Switches.Get(ctx, org, switchID); err != nil || sw.State == "revoked" {
 		return rest.EnrolmentCode{}, errs.New(errs.Revoked, "switch %s was revoked: %v", switchID, err)
@@ -171,6 +188,14 @@ func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{t: t, store: openStore(t), log: &bytes.Buffer{}}
 	s.fake = &fake{store: s.store, ids: map[string]string{}, passwords: map[string]string{}}
+	s.restart(t)
+	s.client = rest.Client{BaseURL: s.server.URL, Key: s.key(rest.APIKey{Name: "root", Role: "admin"}), HTTP: s.server.Client()}
+	return s
+}
+
+// restart serves by a new API, which knows what the database knows.
+func (s *service) restart(t *testing.T) {
+	t.Helper()
 	var err error
 	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Passwords: s.fake, Calls: records{s.store},
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
@@ -179,8 +204,6 @@ func newService(t *testing.T) *service {
 	}
 	s.server = httptest.NewTLSServer(s.api.Handler())
 	t.Cleanup(s.server.Close)
-	s.client = rest.Client{BaseURL: s.server.URL, Key: s.key(rest.APIKey{Name: "root", Role: "admin"}), HTTP: s.server.Client()}
-	return s
 }
 
 // key makes an API key behind the API's back and returns its secret.

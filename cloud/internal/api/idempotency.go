@@ -2,8 +2,10 @@ package api
 
 import (
 	"bytes"
-	"container/list"
+	"context"
 	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -13,87 +15,91 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
 )
 
-// Replies to POSTs with an Idempotency-Key are kept in the memory of the cloud instance that gave them: a restart forgets
-// them, and before several instances a load balancer must lead a client that repeats a POST to the same one. When there
-// are too many the oldest go first. Only successes are kept; what was refused did nothing and is tried afresh.
+// A POST with an Idempotency-Key is noted in the transaction of what it changes, and its reply is kept in the database,
+// wrapped, as it may hold secrets: neither a crash nor another cloud instance lets it happen twice. When the cloud is killed
+// between the two, the change is there and its reply is not, and the client is told so. Only successes are kept; what was
+// refused did nothing and is tried afresh.
+// ReplyLifetime is how long a repeated POST gets the same reply.
+const ReplyLifetime = 24 * time.Hour
+
 const (
-	replyLifetime = 24 * time.Hour
-	maxReplies    = 1024
-	maxReplyKey   = 255
-	maxReplyBody  = 256 << 10 // a longer one is not kept
+	maxReplyKey  = 255
+	maxReplyBody = 256 << 10 // a longer one is not kept
+	keepTime     = 5 * time.Second
 )
 
-// replies remembers replies by who asked what with which key.
-type replies struct {
-	now func() time.Time
-
-	mu     sync.Mutex
-	byKey  map[[32]byte]*reply
-	oldest *list.List // of [32]byte
+// underway is the requests with an Idempotency-Key that this instance is answering.
+type underway struct {
+	mu   sync.Mutex
+	keys map[[32]byte]bool
 }
 
-// reply is a kept reply; one without a status is under way.
-type reply struct {
-	request [32]byte // hash of the body
-	at      time.Time
-	status  int
-	header  http.Header
-	body    []byte
-	place   *list.Element
-}
-
-func newReplies(now func() time.Time) *replies {
-	return &replies{now: now, byKey: map[[32]byte]*reply{}, oldest: list.New()}
-}
-
-// begin returns the kept reply to a request, or nil after noting that the caller is about to make it.
-func (rs *replies) begin(key, request [32]byte) (*reply, error) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	now := rs.now()
-	for e := rs.oldest.Front(); e != nil; e = rs.oldest.Front() {
-		k := e.Value.([32]byte)
-		if rs.oldest.Len() < maxReplies && now.Sub(rs.byKey[k].at) < replyLifetime {
-			break
-		}
-		rs.remove(k)
+func (u *underway) begin(key [32]byte) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.keys[key] {
+		return false
 	}
-	r, ok := rs.byKey[key]
+	u.keys[key] = true
+	return true
+}
+
+func (u *underway) end(key [32]byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.keys, key)
+}
+
+// kept is a reply as it is kept.
+type kept struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// keptReply returns the reply to a request that was made before, nil if it was not.
+func (a *API) keptReply(ctx context.Context, o store.Once) (*kept, error) {
+	request, wrapped, ok, err := a.store.Reply(ctx, o.Key, a.now().Add(-ReplyLifetime))
 	switch {
-	case !ok:
-		rs.byKey[key] = &reply{request: request, at: now, place: rs.oldest.PushBack(key)}
-		return nil, nil
-	case r.request != request:
+	case err != nil || !ok:
+		return nil, err
+	case request != o.Request:
 		return nil, errs.New(errs.Conflict, "this Idempotency-Key was used for another body; take a new one")
-	case r.status == 0:
-		return nil, errs.New(errs.Conflict, "the first request with this Idempotency-Key is still under way; try again")
+	case len(wrapped) == 0:
+		return nil, errs.New(errs.Conflict, "the request with this Idempotency-Key was carried out, or is about to be at another cloud instance, and its reply is not kept; look at what it made")
 	}
-	kept := *r
-	return &kept, nil
+	plain, err := a.keys.Unwrap(replyName(o.Key), wrapped)
+	if err != nil {
+		return nil, err
+	}
+	r := new(kept)
+	return r, json.Unmarshal(plain, r)
 }
 
-// end keeps the reply of a request that begin noted, or forgets the request.
-func (rs *replies) end(key [32]byte, r *recorder) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	kept, ok := rs.byKey[key]
-	if !ok {
-		return // pushed out by newer ones
+// keepReply keeps the reply of a request that is done, even if its client has gone away.
+func (a *API) keepReply(ctx context.Context, o *store.Once, rec *recorder) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	var err error
+	switch {
+	case rec.status/100 != 2:
+		err = a.store.ForgetReply(ctx, o)
+	case rec.body.Len() <= maxReplyBody:
+		var plain []byte
+		if plain, err = json.Marshal(kept{rec.status, rec.Header(), rec.body.Bytes()}); err == nil {
+			err = a.store.PutReply(ctx, o, a.keys.Wrap(replyName(o.Key), plain))
+		}
 	}
-	if r.status/100 != 2 || r.body.Len() > maxReplyBody {
-		rs.remove(key)
-		return
+	if err != nil {
+		a.log.ErrorContext(ctx, "the reply to a request is not kept", "error", err)
 	}
-	kept.status, kept.header, kept.body = r.status, r.Header().Clone(), r.body.Bytes()
 }
 
-func (rs *replies) remove(key [32]byte) {
-	rs.oldest.Remove(rs.byKey[key].place)
-	delete(rs.byKey, key)
-}
+func replyName(key [32]byte) string { return "reply/" + hex.EncodeToString(key[:]) }
 
 // repeatable lets a POST with an Idempotency-Key happen once and repeats its reply. Requests without an API key have
 // nobody to keep a reply for.
@@ -115,20 +121,26 @@ func (a *API) repeatable(ctx huma.Context, next func(huma.Context)) {
 	}
 	// Who asks is part of the key: nobody gets another's reply.
 	scope := sha256.Sum256([]byte(callerOf(ctx.Context()).key.ID + "\n" + r.URL.RequestURI() + "\n" + key))
-	kept, err := a.replies.begin(scope, sha256.Sum256(body))
+	once := store.Once{Key: scope, Request: sha256.Sum256(body)}
+	if !a.underway.begin(scope) {
+		a.refuse(ctx, errs.New(errs.Conflict, "the first request with this Idempotency-Key is still under way; try again"))
+		return
+	}
+	defer a.underway.end(scope)
+	again, err := a.keptReply(ctx.Context(), once)
 	switch {
 	case err != nil:
 		a.refuse(ctx, err)
-	case kept != nil:
-		maps.Copy(w.Header(), kept.header)
-		w.WriteHeader(kept.status)
-		_, _ = w.Write(kept.body) // a client that went away may ask again
+	case again != nil:
+		maps.Copy(w.Header(), again.Header)
+		w.WriteHeader(again.Status)
+		_, _ = w.Write(again.Body) // a client that went away may ask again
 	default:
 		rec := &recorder{ResponseWriter: w}
-		defer a.replies.end(scope, rec)
-		r = r.WithContext(ctx.Context())
+		r = r.WithContext(store.WithOnce(ctx.Context(), &once))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next(humago.NewContext(ctx.Operation(), r, rec))
+		a.keepReply(ctx.Context(), &once, rec)
 	}
 }
 

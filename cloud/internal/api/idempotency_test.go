@@ -2,13 +2,12 @@ package api
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -51,32 +50,41 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestRepliesAreBounded(t *testing.T) {
-	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	rs := newReplies(func() time.Time { return now })
-	key := func(i int) [32]byte { return sha256.Sum256(fmt.Append(nil, i)) }
-	put := func(i int) {
-		if _, err := rs.begin(key(i), key(0)); err != nil {
-			t.Fatal(err)
-		}
-		rec := &recorder{ResponseWriter: httptest.NewRecorder()}
-		rec.WriteHeader(http.StatusCreated)
-		rs.end(key(i), rec)
+// The cloud is killed at different moments of a POST: what it asks for is there once, whatever the client repeats.
+func TestRepeatedAfterACrash(t *testing.T) {
+	s := newService(t)
+	s.office("acme", "20")
+	const body = `{"name":"Bert"}`
+	post := func() answer { return s.send("POST", "/api/v1/users", body, "Idempotency-Key", "k1") }
+	berts := func() (n int) {
+		return strings.Count(s.send("GET", "/api/v1/users", "").body, `"Bert"`)
 	}
-	for i := range 2 * maxReplies {
-		put(i)
+	before := berts()
+	first := post()
+	s.restart(t)
+	if again := post(); again.status != http.StatusCreated || again.body != first.body || again.header.Get("Location") != first.header.Get("Location") {
+		t.Errorf("after the reply: %+v, want %+v", again, first)
 	}
-	if len(rs.byKey) != maxReplies || rs.oldest.Len() != maxReplies {
-		t.Errorf("%d replies are kept, want %d", len(rs.byKey), maxReplies)
+	admin, _, _ := strings.Cut(strings.TrimPrefix(s.client.Key, "sk_"), " ") // of the fake: the id of the key
+	once := store.Once{Key: sha256.Sum256([]byte(admin + "\n/api/v1/users\nk1")), Request: sha256.Sum256([]byte(body))}
+	_, wrapped, ok, err := s.store.Reply(t.Context(), once.Key, time.Time{})
+	if err != nil || !ok || strings.Contains(string(wrapped), "Bert") {
+		t.Errorf("kept is %q, %t, %v", wrapped, ok, err)
 	}
-	if kept, _ := rs.begin(key(2*maxReplies-1), key(0)); kept == nil || kept.status != http.StatusCreated {
-		t.Error("the newest is gone")
+	if err := s.store.PutReply(t.Context(), &once, nil); err != nil { // as if killed between commit and reply
+		t.Fatal(err)
 	}
-	now = now.Add(replyLifetime)
-	if kept, err := rs.begin(key(2*maxReplies-1), key(0)); kept != nil || err != nil {
-		t.Errorf("a reply outlived its time: %+v %v", kept, err)
+	s.restart(t)
+	if p := post().problem(t); p.Code != errs.Conflict || !strings.Contains(p.Detail, "look at what it made") {
+		t.Errorf("between commit and reply: %+v", p)
 	}
-	if _, err := rs.begin(key(2*maxReplies-1), key(0)); errs.CodeOf(err) != errs.Conflict {
-		t.Errorf("a second request while the first is under way: %v", err)
+	if n := berts() - before; n != 1 {
+		t.Errorf("there are %d of what was asked for once", n)
+	}
+	if err := s.store.ForgetReplies(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if a := post(); a.status != http.StatusCreated || a.body == first.body {
+		t.Errorf("the key is not free after its time: %+v", a)
 	}
 }

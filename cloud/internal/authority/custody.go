@@ -173,3 +173,11 @@ func (c custody) once(ctx context.Context, name string, fresh func() ([]byte, er
 	}
 	return c.unwrap(name, stored)
 }
+
+// Wrap encrypts what the database keeps by the master key, bound to a name.
+func (a *Authority) Wrap(name string, plain []byte) []byte { return a.custody.wrap(name, plain) }
+
+// Unwrap opens what Wrap made under the same name.
+func (a *Authority) Unwrap(name string, wrapped []byte) ([]byte, error) {
+	return a.custody.unwrap(name, wrapped)
+}

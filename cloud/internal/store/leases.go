@@ -34,18 +34,19 @@ func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now ti
 		if _, err := switchState(ctx, tx, org, l.Node.ID); err != nil {
 			return err
 		}
-		old, err := leases(ctx, tx, `SELECT seen_at, lease FROM leases WHERE node = $1`, l.Node.ID)
+		known, err := s.leasesWhere(ctx, tx, "node = $1", l.Node.ID)
 		if err != nil {
 			return err
 		}
-		if !l.Changed && len(old) > 0 && old[0].Node.Boot == l.Node.Boot {
-			l.Registered = old[0].Registered
+		old, ok := known[l.Node.ID]
+		if ok && !l.Changed && old.Node.Boot == l.Node.Boot {
+			l.Registered = old.Registered
 		}
 		body, err := json.Marshal(l)
 		if err != nil {
 			return fmt.Errorf("lease of %s: %w", l.Node.ID, err)
 		}
-		moved = len(old) == 0 || !slices.Equal(old[0].Node.Addresses, l.Node.Addresses) || old[0].Node.DTLS != l.Node.DTLS
+		moved = !ok || !slices.Equal(old.Node.Addresses, l.Node.Addresses) || old.Node.DTLS != l.Node.DTLS
 		if moved {
 			if err := bump(ctx, tx, &change); err != nil {
 				return err

@@ -82,13 +82,22 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// inTx runs f in a transaction for writing and commits unless f returns an error. That the database takes no writes at
-// present is errs.CloudAway.
+// inTx runs f in a transaction for writing and commits unless f returns an error. It notes what ctx says must happen once.
+// That the database takes no writes at present is errs.CloudAway.
 func (s *Store) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	err := transact(ctx, s.write, f)
+	var once *Once
+	err := transact(ctx, s.write, func(tx *sql.Tx) (err error) {
+		if once, err = noteOnce(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 	if takesNoWrites(err) {
 		s.stuck.Store(true)
 		return errs.New(errs.CloudAway, "the database takes no writes: %w; nothing was changed, try again when there is room on its disk", err)
+	}
+	if err == nil && once != nil {
+		once.noted = true
 	}
 	return err
 }
