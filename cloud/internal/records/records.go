@@ -12,6 +12,7 @@ import (
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
 )
 
