@@ -19,6 +19,8 @@ const (
 const (
 	unreachable4 = 3
 	unreachable6 = 1
+
+	tooLarge4 = 4 // a code of "destination unreachable": the path takes no packet of that size (RFC 1191, 4)
 )
 
 // watchErrors asks for the ICMP errors of a socket, which one that is not connected is not told of otherwise (ip(7)).
@@ -77,6 +79,7 @@ func failureOf(control []byte) error {
 			continue
 		}
 		switch origin, kind := m.Data[4], m.Data[5]; {
+		case origin == originICMP && kind == unreachable4 && m.Data[6] == tooLarge4: // the next copy is sent in fragments
 		case origin == originICMP && kind == unreachable4, origin == originICMP6 && kind == unreachable6:
 			return syscall.Errno(binary.NativeEndian.Uint32(m.Data))
 		}

@@ -1,11 +1,13 @@
 package sip
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
 	"syscall"
 	"testing"
+	"unsafe"
 )
 
 // gone returns an address that nobody listens at.
@@ -75,5 +77,21 @@ func TestUnreachableIsNotBelievedOfWhoAnswered(t *testing.T) {
 	ringing.machine.stage = trying
 	if e.lost(p.Addr, syscall.ECONNREFUSED); !errors.Is(told, syscall.ECONNREFUSED) {
 		t.Errorf("told %v", told)
+	}
+}
+
+// A path that takes no packet of that size (RFC 1191) is no loss: the kernel remembers, and sends the next copy in fragments.
+func TestTooLargeIsNoLoss(t *testing.T) {
+	for code, want := range map[byte]error{1: syscall.EHOSTUNREACH, 3: syscall.EHOSTUNREACH, tooLarge4: nil} {
+		b := make([]byte, syscall.CmsgSpace(extendedErr))
+		h := (*syscall.Cmsghdr)(unsafe.Pointer(&b[0]))
+		h.Level, h.Type = syscall.IPPROTO_IP, syscall.IP_RECVERR
+		h.SetLen(syscall.CmsgLen(extendedErr))
+		data := b[syscall.CmsgLen(0):]
+		binary.NativeEndian.PutUint32(data, uint32(syscall.EHOSTUNREACH))
+		data[4], data[5], data[6] = originICMP, unreachable4, code
+		if got := failureOf(b); got != want {
+			t.Errorf("code %d is %v", code, got)
+		}
 	}
 }
