@@ -58,6 +58,10 @@ func (m *machine) begin(now time.Time) {
 	m.retransmit(now)
 }
 
+// await says that the request of a server came. Its client gives up after as long (timers B and F), but an INVITE that has a
+// provisional response: what its user leaves unanswered ends then.
+func (m *machine) await(now time.Time) { m.end = now.Add(giveUp) }
+
 // retransmit starts timer A, E or G.
 func (m *machine) retransmit(now time.Time) {
 	if !m.reliable {
@@ -131,6 +135,9 @@ func (m *machine) respond(now time.Time, code int) action {
 		return 0
 	case code < 200:
 		m.stage = proceeding
+		if m.invite {
+			m.end = time.Time{}
+		}
 	case m.invite && code < 300:
 		m.enter(accepted, now, giveUp) // timer L
 	case m.invite:

@@ -36,6 +36,8 @@ func play(m *machine, all ...happening) []string {
 	}
 	if m.client {
 		m.begin(epoch)
+	} else {
+		m.await(epoch)
 	}
 	for _, h := range all {
 		now := epoch.Add(h.at)
@@ -82,7 +84,9 @@ func TestTimers(t *testing.T) {
 		"E after a 1xx":           {client, []happening{{200 * ms, "<100"}}, "200ms pass,500ms repeat,4.5s repeat,8.5s repeat,12.5s repeat,16.5s repeat,20.5s repeat,24.5s repeat,28.5s repeat,32s lapse,ends"},
 		"F, reliable":             {reliable(client), []happening{{200 * ms, "<100"}}, "200ms pass,32s lapse,ends"},
 		"final":                   {client, []happening{{s, "<486"}, {2 * s, "<486"}}, "500ms repeat,1s pass,ends"},
-		"before any response":     {invite(server), []happening{{s, "copy"}}, "stays"},
+		"before any response":     {invite(server), []happening{{s, "copy"}}, "ends"},
+		"no response at all":      {server, []happening{{s, "copy"}, {31 * s, "200>"}, {33 * s, "copy"}}, "31s repeat,33s repeat,ends"},
+		"response to nobody":      {server, []happening{{33 * s, "200>"}}, "ends"},
 		"copy, 17.2.1":            {invite(server), []happening{{s, "180>"}, {2 * s, "copy"}, {3 * s, "183>"}, {4 * s, "copy"}}, "1s repeat,2s repeat,3s repeat,4s repeat,stays"},
 		"G and H, 17.2.1":         {invite(server), []happening{{0, "486>"}}, "0s repeat,500ms repeat,1.5s repeat,3.5s repeat,7.5s repeat,11.5s repeat,15.5s repeat,19.5s repeat,23.5s repeat,27.5s repeat,31.5s repeat,ends"},
 		"H, reliable":             {reliable(invite(server)), []happening{{0, "486>"}, {31 * s, "copy"}, {33 * s, "copy"}}, "0s repeat,31s repeat,ends"},

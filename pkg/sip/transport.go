@@ -99,6 +99,7 @@ func (e *Endpoint) requested(req *Request, from Peer) {
 		endpoint: e, slot: serverSlot(req, req.Method), peer: returnPath(req.Via(), from),
 		machine: machine{invite: req.IsInvite(), reliable: from.reliable()},
 	}
+	t.machine.await(time.Now())
 	had, ok := x.enter(t)
 	switch {
 	case ok:
