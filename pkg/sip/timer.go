@@ -164,6 +164,13 @@ func (d *Dialog) agree(local, remote []byte) {
 	d.renew()
 }
 
+// asks says whether we refresh the session: in our turn, or because the peer has an interval so long (RFC 4028 has no upper
+// bound) that the call of a phone that vanished would not end.
+func (t *terms) asks() bool { return t.ours || t.interval > usualInterval }
+
+// pace is the interval by which we refresh.
+func (t *terms) pace() time.Duration { return min(t.interval, usualInterval) }
+
 // renew starts the session timer again.
 func (d *Dialog) renew() {
 	t := &d.terms
@@ -171,8 +178,8 @@ func (d *Dialog) renew() {
 		return
 	}
 	t.until = time.Now().Add(t.interval)
-	wait := t.interval / 2 // RFC 4028, 10: when to refresh, and when to give up on the one who should
-	if !t.ours {
+	wait := t.pace() / 2 // RFC 4028, 10: when to refresh, and when to give up on the one who should
+	if !t.asks() {
 		wait = t.interval - min(giveUp, t.interval/3)
 	}
 	t.timer = d.after(wait)
@@ -181,7 +188,7 @@ func (d *Dialog) renew() {
 // due handles the session timer.
 func (d *Dialog) due() {
 	d.terms.timer = nil
-	if d.terms.ours && time.Now().Before(d.terms.until) {
+	if d.terms.asks() && time.Now().Before(d.terms.until) {
 		d.Refresh()
 		return
 	}
@@ -195,7 +202,7 @@ func (d *Dialog) Refresh() {
 	if d.state != up {
 		return
 	}
-	if d.terms.ours {
+	if d.terms.asks() {
 		d.later()
 	}
 	if d.idle() {
@@ -215,7 +222,7 @@ func (d *Dialog) again(update bool) {
 // later sets the session timer for another try, well before the session expires. A success will set it anew.
 func (d *Dialog) later() {
 	d.terms.timer.stop()
-	d.terms.timer = d.after(d.terms.interval / 4)
+	d.terms.timer = d.after(d.terms.pace() / 4)
 }
 
 // refreshed handles the 2xx of a refresh. A description that says something new is the owner's to look at.

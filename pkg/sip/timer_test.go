@@ -91,6 +91,35 @@ func TestRefusedRefreshEndsNothing(t *testing.T) {
 	})
 }
 
+// A peer may say an interval of a hundred years, and vanish: the call is watched as any other.
+func TestLongIntervalsAreWatched(t *testing.T) {
+	const years = "4294967295"
+	synctest.Test(t, func(t *testing.T) {
+		for _, refresher := range []string{"uac", "uas"} {
+			b, invite := outgoingCall(t)
+			extra := []Header{NewHeader("Session-Expires", years+";refresher="+refresher), NewHeader("Require", "timer")}
+			b.want("Answered", replyTo(invite, 200, "theirs", "answer", extra...))
+			b.wantSent("ACK")
+			for range 2 {
+				b.ticksOf(time.Second, usualInterval/2+time.Second)
+				b.want("", replyTo(b.wantSent("INVITE")[0], 200, "theirs", "answer", extra...))
+				b.wantSent("ACK")
+			}
+			b.ticksOf(time.Second, usualInterval/2+time.Second)
+			b.want("", replyTo(b.wantSent("INVITE")[0], 488, "theirs", ""))
+			b.ticksOf(time.Second, usualInterval/4+time.Second)
+			b.want("Lost", failed{req: b.wantSent("INVITE")[0], err: ErrTimeout})
+		}
+
+		b, _ := invited(t, NewHeader("Supported", "timer"), NewHeader("Session-Expires", years+";refresher=uac"), NewHeader("Min-SE", years))
+		b.d.Answer([]byte("answer"))
+		ack, _ := b.theirs(sip.ACK, 1, "")
+		b.want("Acked", ack)
+		b.ticksOf(time.Second, usualInterval/2+time.Second)
+		b.want("Lost", failed{req: b.wantSent("INVITE")[0], err: ErrTimeout})
+	})
+}
+
 func TestPeerRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, x := invited(t, NewHeader("Supported", "replaces, timer"), NewHeader("Session-Expires", "90;refresher=uac"))
