@@ -96,6 +96,7 @@ type Dialog struct {
 	extra   invitation
 	underway
 	terms  terms
+	last   *timer // of a dialog that is ending
 	events []Event
 }
 
@@ -223,6 +224,17 @@ func (d *Dialog) told(sent bool, m sip.Message, at time.Time) {
 // Abandon ends a dialog whose peer is known to be gone: nothing more is sent. Closed follows.
 func (d *Dialog) Abandon() { d.finish() }
 
+// lastWait is how long a dialog may take to end: for the ACK or the answer that its BYE waits for, and for that of the BYE. A
+// callee that is slow at each step, to the CANCEL, in its 200 and to the BYE, would take longer than its owner stays.
+const lastWait = 2 * giveUp
+
+// end begins to end the dialog for its owner's part.
+func (d *Dialog) end() {
+	if d.state != ending {
+		d.state, d.last = ending, d.after(lastWait)
+	}
+}
+
 // finish ends the dialog. Closed follows as an input of its own, so that commands may end a dialog too.
 func (d *Dialog) finish() {
 	if d.state == over {
@@ -230,6 +242,7 @@ func (d *Dialog) finish() {
 	}
 	d.state = over
 	d.terms.timer.stop()
+	d.last.stop()
 	d.rel.stop()
 	if d.in != nil {
 		d.in.timer.stop()

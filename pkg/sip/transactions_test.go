@@ -150,3 +150,22 @@ func TestAckOfRefusal(t *testing.T) {
 		}
 	}
 }
+
+// A callee that is slow at each step, to the CANCEL, in its 200 and to the BYE, keeps no dialog for longer than its owner
+// stays (call.Session, lastClose).
+func TestSlowCalleeKeepsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, invite := outgoingCall(t)
+		start := time.Now()
+		b.d.Cancel(Cause{})
+		b.ticks(giveUp - 2*time.Second)
+		b.want("", replyTo(invite, 180, "theirs", ""))
+		b.wantSent("CANCEL")
+		b.ticks(giveUp - 2*time.Second)
+		b.want("", replyTo(invite, 200, "theirs", "answer"))
+		b.wantSent("ACK BYE")
+		if got := b.ticks(5 * time.Second); got != "Closed" || time.Since(start) > 70*time.Second {
+			t.Errorf("events %q after %v", got, time.Since(start))
+		}
+	})
+}

@@ -140,7 +140,7 @@ func (d *Dialog) Cancel(c Cause) {
 	case d.uac && d.state == fresh:
 		d.finish()
 	case d.uac && d.state == early:
-		d.state = ending
+		d.end()
 		d.out.cancel = &c
 		d.cancel()
 	case d.uac && d.state == up:
@@ -333,7 +333,7 @@ func (d *Dialog) Bye(c Cause) {
 	case d.state != up:
 	case !d.uac && d.in != nil && d.in.req == d.request:
 		// RFC 3261, 15: the callee sends no BYE before the ACK of its first 2xx has come or can no longer come.
-		d.state = ending
+		d.end()
 		d.in.bye = &c
 	default:
 		d.bye(c)
@@ -342,7 +342,7 @@ func (d *Dialog) Bye(c Cause) {
 
 // bye sends the BYE.
 func (d *Dialog) bye(c Cause) {
-	d.state = ending
+	d.end()
 	d.terms.timer.stop()
 	if in := d.in; in != nil {
 		in.timer.stop()
@@ -367,6 +367,8 @@ func (d *Dialog) bye(c Cause) {
 func (d *Dialog) ticked(tm *timer) {
 	switch {
 	case d.state == over:
+	case d.last == tm:
+		d.finish()
 	case d.state == up && d.terms.timer == tm:
 		d.due()
 	case d.rel.res != nil && d.rel.timer == tm:
