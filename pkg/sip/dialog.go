@@ -106,6 +106,8 @@ type underway struct {
 	out    *outgoing
 	rel    reliable
 	digits []digit
+	burst  burst
+	forks  int // of our INVITE that were hung up
 }
 
 // CallID returns the Call-ID.

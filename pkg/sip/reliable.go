@@ -116,12 +116,17 @@ func acknowledges(prack *Request, r *reliable) bool {
 type earlyDialog struct {
 	tag    string
 	rseq   uint32 // of the last reliable response in order, 0 before the first
+	pracks int    // sent
 	remote uint32 // CSeq of the callee's last request
 	answer []byte // to the INVITE's offer, if it came early
 }
 
 // maxEarly bounds the early dialogs of an INVITE. Responses of more devices are not acknowledged, and time out there.
 const maxEarly = 16
+
+// maxPracks bounds the reliable responses of one early dialog: nobody rings that often, and each PRACK is kept until it is
+// answered.
+const maxPracks = 128
 
 // earlyOf returns the early dialog of a tag, nil if there is none.
 func (out *outgoing) earlyOf(tag string) *earlyDialog {
@@ -152,10 +157,11 @@ func (d *Dialog) acknowledge(res *Response) bool {
 	switch {
 	case err != nil || rseq == 0 || !requires(res, extensionReliable):
 		return true
-	case e.rseq != 0 && uint32(rseq) != e.rseq+1:
+	case e.rseq != 0 && uint32(rseq) != e.rseq+1, e.pracks == maxPracks:
 		return false
 	}
 	e.rseq = uint32(rseq)
+	e.pracks++
 	if e.answer == nil && len(d.out.sdp) > 0 && len(res.Body()) > 0 {
 		e.answer = res.Body() // RFC 3261, 13.2.1: the first in a reliable response is the answer
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // A request that nobody answers is given up after 64*T1, and nothing of it is left.
@@ -167,5 +169,53 @@ func TestSlowCalleeKeepsNothing(t *testing.T) {
 		if got := b.ticks(5 * time.Second); got != "Closed" || time.Since(start) > 70*time.Second {
 			t.Errorf("events %q after %v", got, time.Since(start))
 		}
+	})
+}
+
+// Whoever is in a call cannot have us keep answers, PRACKs or BYEs without end.
+func TestFloodsWithinADialog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := connected(t)
+		kept := 0
+		for seq := range uint32(2 * maxBurst) {
+			update, x := b.theirs(sip.UPDATE, seq+1, "")
+			if b.want("", update); !x.dropped {
+				kept++
+				x.want(200)
+			} else {
+				x.want(503)
+			}
+		}
+		if kept != maxBurst {
+			t.Errorf("the answers to %d requests are kept", kept)
+		}
+		b.ticks(giveUp + time.Second)
+		update, x := b.theirs(sip.UPDATE, 2*maxBurst+1, "")
+		b.want("", update)
+		x.want(200)
+		for range 2 * maxBurst {
+			update, _ = b.theirs(sip.UPDATE, 1, "")
+			b.take(update)
+		}
+		bye, x := b.theirs(sip.BYE, 2*maxBurst+2, "")
+		b.want("HungUp Closed", bye)
+		x.want(200)
+
+		b, invite := outgoingCall(t)
+		for rseq := range 2 * maxPracks {
+			b.take(reliably(invite, 180, "theirs", rseq+1, ""))
+		}
+		if len(b.sent) != maxPracks {
+			t.Errorf("%d PRACKs", len(b.sent))
+		}
+		b.sent = nil
+		b.want("Answered", replyTo(invite, 200, "theirs", "answer"))
+		for i := range 100 {
+			b.take(replyTo(invite, 200, fmt.Sprint("other", i), "answer"))
+		}
+		if len(b.sent) != 1+2*maxEarly {
+			t.Errorf("%d ACKs and BYEs", len(b.sent))
+		}
+		b.d.Abandon()
 	})
 }

@@ -277,6 +277,9 @@ func (d *Dialog) stray(res *Response, seq uint32) {
 		}
 		return
 	}
+	if d.forks++; d.forks > maxEarly {
+		return // no proxy forks that wide; each BYE is kept until it is answered
+	}
 	fork := d.fork(res)
 	fork.sendAck(fork.build(sip.ACK, seq))
 	fork.send(fork.next(sip.BYE))

@@ -93,9 +93,33 @@ func (d *Dialog) Refuse(code int, reason string, c Cause, extra ...Header) {
 	d.finish()
 }
 
+// maxBurst bounds the requests of a peer in a dialog for which answers are kept, in the time that they are kept: 15 a second
+// for half a minute. More are no conversation.
+const maxBurst = 500
+
+// burst counts the requests of the peer.
+type burst struct {
+	since time.Time
+	n     int
+}
+
+// over says whether there were too many.
+func (b *burst) over(now time.Time) bool {
+	if now.Sub(b.since) > giveUp {
+		*b = burst{since: now}
+	}
+	b.n++
+	return b.n > maxBurst
+}
+
 // arrived handles a request of the peer.
 func (d *Dialog) arrived(in arrived) {
 	method := in.req.CSeq().MethodName
+	if in.tx != nil && d.burst.over(time.Now()) && (method != sip.BYE || d.state != up) {
+		d.deny(in, 503, "Service Unavailable", retryAfter(int(giveUp/time.Second)))
+		in.tx.drop() // without state, as Endpoint.answer does
+		return
+	}
 	if d.state == over || tag(in.req.From().Params) != d.remote.tag && d.remote.tag != "" {
 		d.deny(in, 481, "Call/Transaction Does Not Exist")
 		return
