@@ -128,7 +128,9 @@ func (o *office) registerOnce(t *testing.T, user string) error {
 				return 0, nil, err
 			}
 			h, err = textproto.NewReader(bufio.NewReader(strings.NewReader(rest))).ReadMIMEHeader()
-			return code, h, err
+			if err != nil || h.Get("CSeq") == fmt.Sprintf("%d REGISTER", seq) { // else it answers a copy of the request before
+				return code, h, err
+			}
 		}
 		return 0, nil, fmt.Errorf("%s: no answer", user)
 	}
