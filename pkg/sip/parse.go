@@ -58,12 +58,17 @@ func parse(b []byte) (sip.Message, fault) {
 // unfolded returns the next header line, with the lines that continue it (RFC 3261, 7.3.1), and the rest.
 func unfolded(s string) (line, rest string) {
 	line, rest, _ = strings.Cut(s, "\r\n")
-	for rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
-		var more string
-		more, rest, _ = strings.Cut(rest, "\r\n")
-		line = strings.TrimRight(line, " \t") + " " + strings.Trim(more, " \t")
+	if rest == "" || rest[0] != ' ' && rest[0] != '\t' {
+		return line, rest
 	}
-	return line, rest
+	var whole strings.Builder // a line may be continued by thousands
+	whole.WriteString(strings.TrimRight(line, " \t"))
+	for rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
+		line, rest, _ = strings.Cut(rest, "\r\n")
+		whole.WriteByte(' ')
+		whole.WriteString(strings.Trim(line, " \t"))
+	}
+	return whole.String(), rest
 }
 
 // parser is a message in the making.

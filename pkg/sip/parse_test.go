@@ -50,3 +50,15 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// A header line in thousands of pieces costs no more than a long one: anybody may send it.
+func TestFoldingIsCheap(t *testing.T) {
+	m := []byte(strings.TrimSuffix(message("OPTIONS", "sip:x@h"), "\r\n") + "Subject: a" + strings.Repeat("\r\n b", 3900) + "\r\n\r\n")
+	read, wrong := parse(m)
+	if wrong != "" || value(read, "Subject") != "a"+strings.Repeat(" b", 3900) {
+		t.Errorf("read %q, %q", wrong, value(read, "Subject"))
+	}
+	if n := testing.AllocsPerRun(10, func() { parse(m) }); n > 200 {
+		t.Errorf("%v allocations", n)
+	}
+}
