@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -19,7 +20,7 @@ import (
 // TestKill repeats what it did with the seed that it prints when it fails, as far as chance is its own.
 var (
 	seedFlag   = flag.Uint64("kill.seed", 0, "seed of the rounds of TestKill; 0: another one each time")
-	roundsFlag = flag.Int("kill.rounds", 100, "how often TestKill kills something, on each ground")
+	roundsFlag = flag.Int("kill.rounds", 20, "how often TestKill kills something, on each ground")
 )
 
 // TestKill kills the cloud, switches, the NATS server and PostgreSQL at random moments while calls run, on two grounds.
@@ -111,8 +112,9 @@ type party struct {
 	dialled []*phone.Call
 
 	mu    sync.Mutex
+	away  bool // its switch is killed
 	rang  []*phone.Call
-	alone map[*phone.Call]bool // their switch was killed: nobody will end them
+	alone map[*phone.Call]bool // their switch was killed: nobody may end them but their phone's timers, in half a minute
 }
 
 func (s *storm) party(t *testing.T, u subscriber) *party {
@@ -161,7 +163,10 @@ func (s *storm) pickUp(t *testing.T, p *party) {
 func (p *party) dial(t *testing.T, number string) *phone.Call {
 	t.Helper()
 	c := dial(t, p.phone, number)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.dialled = append(p.dialled, c)
+	p.alone[c] = p.away
 	return c
 }
 
@@ -169,13 +174,21 @@ func (p *party) dial(t *testing.T, number string) *phone.Call {
 func (p *party) abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.rang {
+	p.away = true
+	for _, c := range slices.Concat(p.rang, p.dialled) {
 		select {
 		case <-c.Done():
 		default:
 			p.alone[c] = true
 		}
 	}
+}
+
+// back notes that the switch is back.
+func (p *party) back() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = false
 }
 
 // step is something that happens in a round.
@@ -223,6 +236,9 @@ func (s *storm) round(t *testing.T) {
 	}
 	for _, v := range victims {
 		s.victims[v].started(t)
+		for p := range s.parties(s.victims[v].office) {
+			p.back()
+		}
 	}
 	for _, p := range append(s.callees, s.mover) {
 		s.reaches(t, p)
@@ -234,9 +250,18 @@ func (s *storm) strike(v victim) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Helper()
 		v.kill(t)
-		for _, p := range append(s.callees, s.mover) {
-			if p.office == v.office {
-				p.abandon()
+		for p := range s.parties(v.office) {
+			p.abandon()
+		}
+	}
+}
+
+// parties is those of an office.
+func (s *storm) parties(office int) iter.Seq[*party] {
+	return func(yield func(*party) bool) {
+		for _, p := range slices.Concat(s.callers, s.callees, []*party{s.mover}) {
+			if p.office == office && !yield(p) {
+				return
 			}
 		}
 	}
@@ -280,7 +305,9 @@ func (s *storm) settled(t *testing.T) {
 	}
 	for _, p := range s.callers {
 		for _, c := range p.dialled {
-			over(t, c)
+			if !p.alone[c] {
+				over(t, c)
+			}
 		}
 	}
 	for _, p := range append(s.callees, s.mover) {
@@ -289,8 +316,9 @@ func (s *storm) settled(t *testing.T) {
 		for _, c := range p.rang {
 			if p.alone[c] {
 				c.HangUp()
+			} else {
+				over(t, c)
 			}
-			over(t, c) // else its switch ended it
 		}
 		p.mu.Unlock()
 	}
@@ -302,33 +330,38 @@ func (s *storm) settled(t *testing.T) {
 			return ""
 		})
 	}
-	s.checkLedger(t)
 	for _, p := range s.callers {
 		s.onRecord(t, p)
 	}
+	s.checkLedger(t)
 }
 
-// onRecord checks that no call that was answered is lost: its record says that it was answered, or that it was cut off
+// onRecord waits until no call that was answered is missing: its record says that it was answered, or that it was cut off
 // before that was known.
 func (s *storm) onRecord(t *testing.T, p *party) {
 	t.Helper()
-	answered, recorded := 0, 0
+	answered := 0
 	for _, c := range p.dialled {
 		if slices.ContainsFunc(c.Events(), func(e phone.Event) bool { return e.Kind == phone.Answered }) {
 			answered++
 		}
 	}
-	for c, err := range s.Client.Calls().All(soon(t), rest.Filter{"user": p.user.ID}) {
-		if err != nil {
-			t.Fatal(err)
+	ctx := soon(t)
+	until(t, func() string {
+		recorded := 0
+		for c, err := range s.Client.Calls().All(ctx, rest.Filter{"user": p.user.ID}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.AnsweredAt != nil || c.Cause != nil && (c.Cause.Code == string(errs.NodeStopped) || c.Cause.Code == string(errs.LinkLost)) {
+				recorded++
+			}
 		}
-		if c.AnsweredAt != nil || c.Cause.Code == string(errs.NodeStopped) || c.Cause.Code == string(errs.LinkLost) {
-			recorded++
+		if recorded < answered { // a switch may still be on its way back to the cloud
+			return fmt.Sprintf("%s had %d calls answered; %d are on record", p.user.Name, answered, recorded)
 		}
-	}
-	if answered > recorded {
-		t.Errorf("%s had %d calls answered; %d are on record", p.user.Name, answered, recorded)
-	}
+		return ""
+	})
 }
 
 // checkLedger waits until every call is over and every spool is in the cloud without a gap, each event once.
