@@ -13,7 +13,6 @@ import (
 
 // path is a way that packets take, and how long they take in one direction.
 type path struct {
-	name   string
 	oneWay atomic.Int64 // time.Duration
 }
 

@@ -10,19 +10,21 @@ type Similarity struct {
 }
 
 const (
-	probe = rate / 4 // of a recording is looked for, in samples: a quarter of a second
-	found = 0.9      // a score above which no other alignment is tried
+	probe  = rate / 4 // of a recording is looked for, in samples: a quarter of a second
+	probes = 5        // of a recording are looked for at most, and the loudest
+	sparse = 4        // of so many samples one is compared when an alignment is sought
+	found  = 0.9      // a score above which no other is
 )
 
 // Compare finds what was sent in what was received. A packet or more of nothing but zeros is one that did not arrive: that is
 // counted, but is no difference.
 func Compare(sent, received []int16) Similarity {
 	n := min(probe, len(sent), len(received))
-	if n == 0 {
+	if n == 0 || loud(sent) == 0 {
 		return Similarity{Missing: loud(sent)}
 	}
 	best := align(sent, received, loudest(sent, n), n)
-	for at := 0; at+n <= len(sent) && best.Score < found; at += n { // the loudest may be what did not arrive
+	for at := 0; at+n <= len(sent) && best.Score < found; at += max(n, len(sent)/probes) { // the loudest may not have arrived
 		if s := align(sent, received, at, n); s.Score > best.Score {
 			best = s
 		}
@@ -34,13 +36,21 @@ func Compare(sent, received []int16) Similarity {
 func align(sent, received []int16, at, n int) Similarity {
 	key := sent[at : at+n]
 	best, where := math.Inf(-1), 0
-	for i := 0; i+n <= len(received); i++ {
-		window := received[i : i+n]
-		if p := power(window); p > 0 {
-			if c := dot(key, window) / math.Sqrt(p); c > best {
+	for i, p := 0, power(received[:n]); ; i++ {
+		if p > 0 {
+			sum := 0.0
+			for k := 0; k < n; k += sparse {
+				sum += float64(key[k]) * float64(received[i+k])
+			}
+			if c := sum / math.Sqrt(p); c > best {
 				best, where = c, i
 			}
 		}
+		if i+n == len(received) {
+			break
+		}
+		out, in := float64(received[i]), float64(received[i+n])
+		p += in*in - out*out
 	}
 	s := Similarity{Delay: where - at, Missing: loud(sent)}
 	var product, here, there float64

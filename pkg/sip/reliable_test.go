@@ -220,7 +220,7 @@ func TestReliableResponsesOfSeveralDevices(t *testing.T) {
 
 		b, invite = outgoingCall(t)
 		b.want("Progress", replyTo(invite, 180, "theirs", ""))
-		update, x = b.theirs(sip.UPDATE, 9, "")
+		update, _ = b.theirs(sip.UPDATE, 9, "")
 		b.want("", update)
 		b.want("Answered", replyTo(invite, 200, "theirs", "answer"))
 		older, x := b.theirs(sip.INFO, 8, "Signal=5\r\n")
