@@ -129,10 +129,14 @@ func (r *Resolver) named(ctx context.Context, usable []service, domain string, a
 // byNAPTR follows the records of a domain that lead to a usable service. That they cannot be asked for is as if there were
 // none: SRV is asked next (RFC 3263, 4.1).
 func (r *Resolver) byNAPTR(ctx context.Context, usable []service, domain string) (all []sip.Peer) {
+	followed := 0
 	for _, n := range r.naptr(ctx, domain) {
 		i := slices.IndexFunc(usable, func(s service) bool { return strings.EqualFold(s.naptr, n.service) })
 		if i >= 0 && strings.EqualFold(n.flags, "s") && n.regexp == "" { // RFC 3263, 4.1: no other kind
 			all = append(all, r.bySRV(ctx, usable[i], n.replacement)...)
+			if followed++; followed == MaxServers || len(all) >= MaxServers { // an answer has room for a thousand
+				break
+			}
 		}
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -238,6 +239,21 @@ func TestLocateWithoutNAPTR(t *testing.T) {
 		if peers, err := r.Locate(t.Context(), u, sip.UDP); err != nil || len(peers) != 3 {
 			t.Errorf("%s: %v, %v", name, peers, err)
 		}
+	}
+}
+
+// A domain whose records lead nowhere has us ask no more than a sound one.
+func TestManyRecords(t *testing.T) {
+	z := zone{}
+	for i := range uint16(40) {
+		z.add("many.example", record(i, 0, "s", "SIP+D2U", "", fmt.Sprintf("n%d.example", i)))
+	}
+	z.add("n39.example", srv(0, 0, 5062, "far.example"))
+	z.add("far.example", a(9))
+	z.add("many.example", a(1))
+	peers, err := z.resolver(t).Locate(t.Context(), sip.URI{Scheme: "sip", Host: "many.example"}, sip.UDP)
+	if err != nil || len(peers) != 1 || peers[0].Addr.String() != "192.0.2.1:5060" {
+		t.Errorf("%v, %v", peers, err)
 	}
 }
 
