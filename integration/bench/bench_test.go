@@ -159,6 +159,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("d12:error-reason15:Unknown call-id6:result5:errore"))
 	f.Add([]byte("d6:result4:ponge"))
 	f.Add([]byte("ld1:ai1eei-2ee"))
+	f.Add([]byte("0:000"))
+	f.Add([]byte("d1:ae"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		v, err := decode(text)
 		if (v == nil) == (err == nil) {

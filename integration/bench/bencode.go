@@ -34,7 +34,10 @@ func decode(text []byte) (any, error) {
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%w: %d bytes after the value", errBencode, len(rest))
 	}
-	return value, err
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
 }
 
 func decodeNext(text []byte, depth int) (value any, rest []byte, err error) {
