@@ -5,6 +5,7 @@ package peers
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,6 +80,20 @@ func (l line) run(t *testing.T, text string, s scenario, args ...string) *sipp {
 	}, args...)
 	p := &sipp{process: start(t, l.host, "sipp", args...), dir: dir}
 	p.screen = true
+	// Who calls it before it listens is told that nobody is there.
+	table := fmt.Sprintf("/proc/%d/net/udp", p.cmd.Process.Pid)
+	eventually(t, "SIPp listens", func() error {
+		select {
+		case <-p.done: // good tells how
+			return nil
+		default:
+		}
+		sockets, err := os.ReadFile(table)
+		if err == nil && !bytes.Contains(sockets, fmt.Appendf(nil, ":%04X ", 5060)) {
+			err = errors.New("nobody is at port 5060")
+		}
+		return err
+	})
 	t.Cleanup(func() {
 		if !t.Failed() {
 			return
