@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/trust"
@@ -259,6 +260,17 @@ func TestSystemRootsNeedAName(t *testing.T) {
 	if err := tr.verify(tls.ConnectionState{PeerCertificates: []*x509.Certificate{c.Certificate()}}); err != nil {
 		t.Errorf("the pinned key: %v", err)
 	}
+}
+
+// TestSystemRootsNameTheClock holds that a machine whose clock is wrong is told so, rather than of a foreign cloud.
+func TestSystemRootsNameTheClock(t *testing.T) {
+	begin := time.Now().Add(time.Hour)
+	cert := trusttest.NewRoot(t).Sign(t, &x509.Certificate{DNSNames: []string{"example.com"}, NotBefore: begin, NotAfter: begin.Add(time.Hour)}, trusttest.NewKey(t).Public())
+	tr := Trust{Pin: PinOf([]byte("other")), SystemRoots: true}
+	state := tls.ConnectionState{ServerName: "example.com", PeerCertificates: []*x509.Certificate{cert}}
+	wantCode(t, tr.verify(state), errs.ClockSkew, "the clock of this machine")
+	tr.SystemRoots = false // the pin alone decides, whatever the time
+	wantCode(t, tr.verify(state), errs.Unauthenticated, "not the cloud")
 }
 
 func FuzzDecodeReply(f *testing.F) {

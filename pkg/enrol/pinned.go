@@ -4,11 +4,12 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"net/http"
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/trust"
 )
 
 // requestTimeout bounds one exchange with the cloud, reading included.
@@ -53,15 +54,20 @@ func (t Trust) verify(cs tls.ConnectionState) error {
 	if subtle.ConstantTimeCompare(pin, t.Pin) == 1 {
 		return nil
 	}
+	why := errs.New(errs.Unauthenticated, "this is not the cloud that gave out the code or API key")
 	if t.SystemRoots && cs.ServerName != "" { // without a name x509 would check none
 		inter := x509.NewCertPool()
 		for _, c := range cs.PeerCertificates[1:] {
 			inter.AddCert(c)
 		}
-		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: cs.ServerName, Intermediates: inter}); err == nil {
+		now := time.Now()
+		_, err := leaf.Verify(x509.VerifyOptions{DNSName: cs.ServerName, Intermediates: inter, CurrentTime: now})
+		if err == nil {
 			return nil
 		}
+		if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+			why = errs.From(trust.Validity(err, now))
+		}
 	}
-	return errs.New(errs.Unauthenticated, "the server has the key %s, want %s: this is not the cloud that gave out the code or API key",
-		fmt.Sprintf("%x", pin[:4]), fmt.Sprintf("%x", t.Pin[:min(4, len(t.Pin))]))
+	return errs.New(why.Code, "the server has the key %x, want %x: %w", pin[:4], t.Pin[:min(4, len(t.Pin))], why)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/trust"
 )
 
 // Times of the connection. A cloud that stopped answering is noticed after three pings.
@@ -182,7 +183,7 @@ func (s *state) failed(err error) {
 	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
 		err = errs.New(errs.Unauthenticated, "the cloud refuses this node (its log says why): %w", err)
 	}
-	s.current.Reason = err
+	s.current.Reason = trust.Validity(err, time.Now())
 }
 
 // failedBefore keeps why the last attempt failed where nats.go has no callback for it: TLS and the server's greeting.

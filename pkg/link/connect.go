@@ -41,8 +41,8 @@ func (d *dial) end(c *Conn, err error) {
 
 // Connect returns the link to a node: the one that is up, or a new one, dialled at the addresses of its designation. The
 // errors: errs.WrongNode (another node or key answers there), errs.Unreachable (nobody does), errs.Revoked, errs.Forbidden
-// (the peer refuses this node), errs.WrongOrganization, errs.Unauthenticated. A link that nobody holds may be closed at any
-// time: take Hold first, and connect again if OpenSIP finds it closed.
+// (the peer refuses this node), errs.WrongOrganization, errs.Unauthenticated, errs.ClockSkew. A link that
+// nobody holds may be closed at any time: take Hold first, and connect again if OpenSIP finds it closed.
 func (e *Endpoint) Connect(ctx context.Context, node designation.Node) (*Conn, error) {
 	select {
 	case <-e.started:

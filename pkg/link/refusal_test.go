@@ -37,6 +37,7 @@ func TestRefusals(t *testing.T) {
 		name              string
 		dialler, listener func(*Config)
 		code              errs.Code
+		words             string
 	}{
 		// It finds first that the listener was issued by another intermediate than itself.
 		{name: "dialler of an unknown CA", dialler: with(newOrg(t).issuer.Node(t, o.name(), nil)), code: errs.WrongOrganization},
@@ -53,7 +54,10 @@ func TestRefusals(t *testing.T) {
 		})), code: errs.Unauthenticated},
 		{name: "not yet valid", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
-		})), code: errs.Unauthenticated},
+		})), code: errs.ClockSkew, words: "before: the clock of this machine"},
+		{name: "not yet valid by the listener's clock", listener: func(c *Config) {
+			c.Now = func() time.Time { return time.Now().Add(-49 * time.Hour) }
+		}, code: errs.ClockSkew, words: "set the clocks of both"},
 		{name: "issued by the root", listener: with(o.root.Node(t, self, nil)), code: errs.WrongOrganization},
 		{name: "listener revoked", dialler: revoke(errs.Revoked), code: errs.Revoked},
 		{name: "dialler revoked", listener: revoke(errs.Revoked), code: errs.Revoked},
@@ -70,6 +74,9 @@ func TestRefusals(t *testing.T) {
 			x, y := start(t, xc), start(t, yc)
 			_, err := x.Connect(t.Context(), y.designated())
 			wantCode(t, err, row.code)
+			if !strings.Contains(err.Error(), row.words) {
+				t.Errorf("%q does not say %q", err, row.words)
+			}
 			if x.Counters().Refused == 0 {
 				t.Error("the refusal is not counted")
 			}

@@ -97,6 +97,9 @@ func (e *Endpoint) verify(shown []*x509.Certificate, usage x509.ExtKeyUsage) (pe
 		at = leaf.NotAfter // Authorize decides whether an expired node still belongs
 	}
 	chains, err := leaf.Verify(x509.VerifyOptions{Roots: e.cfg.Roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
+	if err = trust.Validity(err, at); errs.CodeOf(err) == errs.ClockSkew {
+		return peerID{}, err
+	}
 	if err != nil {
 		return peerID{}, errs.New(errs.Unauthenticated, "certificate of %s: %w", peer.Name, err)
 	}
@@ -150,6 +153,7 @@ func (e *Endpoint) checkIssuer(peer trust.Name, chains [][]*x509.Certificate) er
 const (
 	alertBadCertificate     tls.AlertError = 42
 	alertCertificateRevoked tls.AlertError = 44
+	alertCertificateExpired tls.AlertError = 45 // "or is not currently valid"
 	alertUnknownCA          tls.AlertError = 48
 	alertAccessDenied       tls.AlertError = 49
 )
@@ -164,6 +168,8 @@ func alert(err error) error {
 		a = alertBadCertificate
 	case errs.Revoked:
 		a = alertCertificateRevoked
+	case errs.ClockSkew:
+		a = alertCertificateExpired
 	}
 	return fmt.Errorf("%w%.0w", err, a)
 }
@@ -174,8 +180,11 @@ func fromAlert(err error) error {
 	if !errors.As(err, &t) || !t.Remote || !t.ErrorCode.IsCryptoError() {
 		return nil
 	}
-	if tls.AlertError(t.ErrorCode-0x100) == alertCertificateRevoked { // RFC 9001, 4.8
+	switch tls.AlertError(t.ErrorCode - 0x100) { // RFC 9001, 4.8
+	case alertCertificateRevoked:
 		return errs.New(errs.Revoked, "the peer refuses this node: it is revoked")
+	case alertCertificateExpired:
+		return errs.New(errs.ClockSkew, "the peer refuses this node: by its clock the certificate is not valid yet; set the clocks of both (NTP)")
 	}
 	return errs.New(errs.Forbidden, "the peer refuses this node: %w", err)
 }
