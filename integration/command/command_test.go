@@ -154,6 +154,16 @@ func TestCallsAndDoctor(t *testing.T) {
 	}
 }
 
+// TestAnotherCloud has the doctor find a cloud that did not make the API key.
+func TestAnotherCloud(t *testing.T) {
+	t.Parallel()
+	s, other := start(t), start(t)
+	out, _, code := s.run("doctor", "--cloud", other.cloud.API, "--key", s.cloud.APIKey)
+	if code != config.Failed || !strings.Contains(out, "this is not the cloud that gave out") || !strings.Contains(out, "log in at the cloud that answers there") {
+		t.Errorf("the doctor said %d\n%s", code, out)
+	}
+}
+
 // TestClocks is what the doctor finds of a clock that is off, in either direction.
 func TestClocks(t *testing.T) {
 	for apart, words := range map[time.Duration]string{

@@ -71,8 +71,11 @@ func (e *env) examine() []finding {
 	all := []finding{{Check: "account", OK: true, Found: a.Cloud}}
 	cloud, date, err := e.ping()
 	if err != nil {
-		return append(all, finding{Check: "cloud", Found: err.Error(),
-			Advice: "is it running, and does the address lead to it? For the one of this machine: strowger up"})
+		advice := "is it running, and does the address lead to it? For the one of this machine: strowger up"
+		if errs.CodeOf(err) == errs.Unauthenticated { // it answers, with another key
+			advice = "log in at the cloud that answers there, with a key of its own: strowger login URL KEY"
+		}
+		return append(all, finding{Check: "cloud", Found: err.Error(), Advice: advice})
 	}
 	apart := e.now().Sub(date)
 	all = append(all, finding{Check: "cloud", OK: true, Found: cloud}, clockFinding(apart))

@@ -17,36 +17,6 @@ const (
 	Over                   // ended; some leg is not closed yet
 )
 
-type legState uint8
-
-const (
-	waiting    legState = iota // planned, its delay runs
-	trying                     // INVITE sent or received
-	ringing                    // alerting
-	up                         // answered
-	cancelling                 // CANCEL asked for: a final response is due
-	ending                     // refused, or BYE sent or received: only Closed is due
-	closed
-)
-
-// live says that the leg can still become or is part of a conversation.
-func (s legState) live() bool { return s <= up }
-
-type leg struct {
-	id     string
-	device string
-	target Target
-	state  legState
-	held   bool         // this leg put the other on hold
-	cause  ledger.Cause // why it ended
-
-	agreed     sdp.Description // its side of the session
-	unfollowed bool            // the other leg has not been offered that yet
-}
-
-// nobody is the LegID of no leg.
-const nobody LegID = -1
-
 // Call is the state of one call at one node. The zero value is of no use; see New.
 type Call struct {
 	state    State
@@ -113,34 +83,6 @@ func (c *Call) Step(ev Event) []Action {
 		return c.pressed(ev)
 	}
 	return []Action{Count{"unknown event"}}
-}
-
-func legOf(ev Event) (LegID, bool) {
-	switch ev := ev.(type) {
-	case Ringing:
-		return ev.Leg, true
-	case Answered:
-		return ev.Leg, true
-	case Refused:
-		return ev.Leg, true
-	case HungUp:
-		return ev.Leg, true
-	case Lost:
-		return ev.Leg, true
-	case Closed:
-		return ev.Leg, true
-	case Offered:
-		return ev.Leg, true
-	case OfferAccepted:
-		return ev.Leg, true
-	case OfferRefused:
-		return ev.Leg, true
-	case OfferWithdrawn:
-		return ev.Leg, true
-	case Pressed:
-		return ev.Leg, true
-	}
-	return nobody, false
 }
 
 func (c *Call) planned(p Planned) []Action {
