@@ -201,24 +201,39 @@ func (m *member) kill() error {
 	return err
 }
 
+// reserved are UDP ports of the same numbers as the TCP ports that freeServerAddress gave out: they keep other tests that
+// run at the same time, in processes of their own, from being given them too.
+var reserved struct {
+	sync.Mutex
+	ports []net.PacketConn
+}
+
 // freeServerAddress is a free port for clients, whose port for other servers, 2,000 above, is free too. It is below those
 // that systems give to outgoing connections, for the server to find it free again after it was killed.
 func freeServerAddress() (string, error) {
+	reserved.Lock()
+	defer reserved.Unlock()
 	var why error
 	for range 50 {
 		port := 20000 + mathrand.IntN(10000)
-		clients, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			why = err
-			continue
-		}
-		routes, err := net.Listen("tcp", fmt.Sprintf(":%d", port+2000))
-		if err == nil {
-			err = routes.Close()
-		}
-		if why = cmp.Or(err, clients.Close()); why == nil {
-			return clients.Addr().String(), nil
+		if why = cmp.Or(reserve(port), reserve(port+2000)); why == nil {
+			return fmt.Sprintf("127.0.0.1:%d", port), nil
 		}
 	}
 	return "", fmt.Errorf("no free ports for a NATS server: %w", why)
+}
+
+// reserve takes a TCP port that is free. What was reserved stays so until the process ends. reserved is locked.
+func reserve(port int) error {
+	address := fmt.Sprintf(":%d", port)
+	held, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	reserved.ports = append(reserved.ports, held)
+	free, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return free.Close()
 }
