@@ -160,7 +160,35 @@ func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (
 	if _, err := s.Client.Organizations().Update(ctx, s.Client.Organization, 0, map[string]any{"ring_seconds": 5}); err != nil {
 		return nil, errors.Join(err, w.end())
 	}
+	if err := w.awaitLeases(ctx); err != nil {
+		return nil, errors.Join(err, w.end())
+	}
 	return w, nil
+}
+
+// awaitLeases waits until the cloud has heard of every switch: before that nobody is led to it.
+func (w *world) awaitLeases(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for _, o := range w.Offices {
+		for {
+			sw, err := w.Client.Switches().Get(ctx, o.Switch.ID)
+			if err != nil {
+				return err
+			}
+			if sw.Live {
+				break
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return fmt.Errorf("the cloud does not hear of switch %s", sw.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // end stops everything.

@@ -256,8 +256,12 @@ func (l *leases) putBack() {
 // leasePause is the least time between two leases that list registrations: with thousands of phones each is long.
 const leasePause = time.Second
 
-// leaseRetry is after what a lease that was not answered is sent again.
-const leaseRetry = 2 * time.Second
+// A lease that was not answered is sent again after this, and then each time so much later, until leaseRetry: at the start
+// of a fabric of several servers the first may find nobody yet who answers.
+const (
+	leaseFirstRetry = 250 * time.Millisecond
+	leaseRetry      = 2 * time.Second
+)
 
 // lease says that this switch is alive, at once when something changed, until ctx ends.
 func (n *node) lease(ctx context.Context) error {
@@ -266,11 +270,11 @@ func (n *node) lease(ctx context.Context) error {
 		wait := fabric.LeaseInterval
 		devices, changed := n.leases.take()
 		if err := n.sendLease(ctx, fabric.Lease{Since: since, Registered: devices, Changed: changed}); err != nil {
-			wait = leaseRetry
 			if changed {
 				n.leases.putBack()
 			}
 			n.leaseFailed(ctx, err, &failures)
+			wait = min(leaseRetry, time.Duration(failures)*leaseFirstRetry)
 		}
 		if changed && !sleep(ctx, leasePause, nil) || !sleep(ctx, wait, n.leases.wake) {
 			return nil
@@ -307,7 +311,7 @@ func (n *node) leaseFailed(ctx context.Context, err error, failures *int) {
 	case ctx.Err() != nil || n.stopping.Load():
 	case !away:
 		n.log.Warn("the cloud refused the lease", "error", err)
-	case *failures == 2:
+	case *failures == 4:
 		n.log.Warn("the cloud cannot be reached, or refuses this switch; tried again for ever", "error", cmp.Or(n.fabric.Status().Reason, err))
 	}
 }
