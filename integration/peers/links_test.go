@@ -106,14 +106,18 @@ func testLoss(t *testing.T, d *deployment, from ...*office) {
 	for _, o := range from {
 		d.net.ip(t, "%s", hole("del", o))
 	}
-	c := d.record(t, a.account, outcome{"link-lost", 503, "system"})
-	nodes := map[string]bool{}
-	for _, e := range c.Ladder {
-		if e.Kind == "ended" && e.Cause != nil && e.Cause.Code == "link-lost" {
-			nodes[e.Node] = true
+	id := d.record(t, a.account, outcome{"link-lost", 503, "system"}).ID
+	eventually(t, "words of both switches", func() error {
+		c, err := d.api.Calls().Get(t.Context(), id)
+		nodes := map[string]bool{}
+		for _, e := range c.Ladder {
+			if e.Kind == "ended" && e.Cause != nil && e.Cause.Code == "link-lost" {
+				nodes[e.Node] = true
+			}
 		}
-	}
-	if len(nodes) != 2 {
-		t.Errorf("%d switches recorded that the link was lost:\n%s", len(nodes), ladder(c))
-	}
+		if err == nil && len(nodes) != 2 {
+			err = fmt.Errorf("%d switches recorded that the link was lost:\n%s", len(nodes), ladder(c))
+		}
+		return err
+	})
 }
