@@ -71,7 +71,7 @@ func FuzzReadContact(f *testing.F) {
 	for _, seed := range []string{
 		"<sip:1001@192.168.1.20:5060;line=x9>;expires=3600",
 		`"Ann" <sip:ann@192.0.2.1;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";reg-id=1;q=0.7`,
-		"sip:ann@[2001:db8::1]:5062;expires=60", "<sips:a@b?x=y>", `<sip:a@b>;+sip.instance="a\"b"`, "*", "<sip:a@b>;q=.5;expires=4294967296",
+		"sip:ann@[2001:db8::1]:5062;expires=60", "<sips:a@b?x=y>", `<sip:a@b>;+sip.instance="a\"b"`, `<sip:a@b>;+sip.instance=a"b`, `<sip:a@b>;+sip.instance="a\""`, "*", "<sip:a@b>;q=.5;expires=4294967296",
 	} {
 		f.Add(seed)
 	}

@@ -127,7 +127,9 @@ func readContact(value string) (registrar.Contact, error) {
 				c.Q = q
 			}
 		case "+sip.instance":
-			c.Instance = strings.Clone(strings.Trim(v, `"`))
+			if id := strings.Trim(v, `"`); !strings.ContainsAny(id, `"\`) { // a URN (RFC 5626, 4.1) has neither
+				c.Instance = strings.Clone(id)
+			}
 		case "reg-id":
 			if n, err := strconv.Atoi(v); err == nil && n > 0 {
 				c.RegID = n
