@@ -69,6 +69,7 @@ func TestSwitchThatCannotBeDialled(t *testing.T) {
 	defer swallows.Close()
 	ann, from := w.person(t, 0, "Ann", says(1))
 	bob, to := w.person(t, 1, "Bob", says(2))
+	w.registered(t, bob, true) // its switch has nothing new to say now, which would take this back
 	w.says(t, 1, w.designated(t, ann, bob.number.Dial), swallows.LocalAddr().String())
 	out, in := connect(t, from, bob.number.Dial, to)
 	if got := w.log.since(0); !strings.Contains(got, "the cloud tells this switch to dial one that does not reach it") {
