@@ -108,7 +108,7 @@ func (o *office) registerOnce(t *testing.T, user string) error {
 	defer c.Close()
 	uri := "sip:" + o.udp.String()
 	ask := func(seq int, extra string) (code int, h textproto.MIMEHeader, err error) {
-		request := fmt.Sprintf("REGISTER %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%[4]d;rport\r\nMax-Forwards: 70\r\n"+
+		request := fmt.Sprintf("REGISTER %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%[3]s%[4]d;rport\r\nMax-Forwards: 70\r\n"+
 			"From: <sip:%[3]s@office>;tag=1\r\nTo: <sip:%[3]s@office>\r\nCall-ID: %[3]s\r\nCSeq: %[4]d REGISTER\r\n"+
 			"Contact: <sip:%[3]s@%[2]s>\r\n%[5]sContent-Length: 0\r\n\r\n", uri, c.LocalAddr(), user, seq, extra)
 		for wait := 500 * time.Millisecond; wait < 10*time.Second; wait *= 2 {
