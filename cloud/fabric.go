@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"time"
 
 	"strowger/cloud/internal/authority"
 	"strowger/cloud/internal/store"
@@ -159,6 +160,17 @@ func (c *instance) control(org, node string, q fabric.Control) {
 	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectControl(org, node), q); err != nil {
 		c.log.Warn("a node was not told to dial another", "node", node, "error", err)
 	}
+}
+
+// renewTime is how long a switch may take to renew its certificate: it asks the cloud in turn.
+const renewTime = 10 * time.Second
+
+// orderRenewal has a switch renew its certificate, and returns when it has done so.
+func (c *instance) orderRenewal(ctx context.Context, org, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
+	_, err := fabric.Request[fabric.Control, fabric.Reply](ctx, c.exchange.Client(), fabric.SubjectControl(org, node), fabric.Control{Renew: true})
+	return err
 }
 
 // settled hears from the ledger that a call rings no more.

@@ -149,20 +149,28 @@ func (n *node) askToDial(ctx context.Context, node string) error {
 	return err
 }
 
-// dialWorkers bounds the nodes that this one dials at the cloud's word at once; whoever waits is dialled later.
-const dialWorkers = 4
+// controlWorkers bounds what this node does at the cloud's word at once, dialling above all; what waits is done later.
+const controlWorkers = 4
 
-// controlled does what the cloud tells. Nobody waits for the answer; who cannot reach this switch gets the link.
+// controlled does what the cloud tells.
 func (n *node) controlled(ctx context.Context, _ fabric.Subject, q fabric.Control) (fabric.Reply, error) {
-	if q.Dial == nil {
-		return fabric.Reply{}, errs.New(errs.Upgrade, "this release knows no such order")
+	switch {
+	case q.Dial != nil:
+		return fabric.Reply{}, n.dial(ctx, *q.Dial)
+	case q.Renew:
+		return fabric.Reply{}, n.identity.order(ctx)
 	}
-	n.log.Info("the cloud tells this switch to dial one that does not reach it", "peer", q.Dial.Name)
-	_, err := n.endpoint.Connect(ctx, *q.Dial)
+	return fabric.Reply{}, errs.New(errs.Upgrade, "this release knows no such order")
+}
+
+// dial makes the link to a node that cannot. Nobody waits for the outcome; who cannot reach this switch gets the link.
+func (n *node) dial(ctx context.Context, peer designation.Node) error {
+	n.log.Info("the cloud tells this switch to dial one that does not reach it", "peer", peer.Name)
+	_, err := n.endpoint.Connect(ctx, peer)
 	if err != nil {
-		n.log.Warn("nor is that switch reached from here", "peer", q.Dial.Name, "error", err)
+		n.log.Warn("nor is that switch reached from here", "peer", peer.Name, "error", err)
 	}
-	return fabric.Reply{}, err
+	return err
 }
 
 // offerWorkers take offers side by side; each is a map write.
@@ -179,7 +187,7 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectControl(org, id), "", dialWorkers, n.controlled); err != nil {
+	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectControl(org, id), "", controlWorkers, n.controlled); err != nil {
 		return err
 	}
 	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectChanged(org, id), func(fabric.Subject, fabric.Changed) { n.copy.Refresh() }); err != nil {
@@ -335,46 +343,6 @@ func (n *node) self() designation.Node {
 	return designation.Node{
 		ID: id.Node, Name: id.NodeName, Addresses: n.addresses(), KeyHash: n.keyHash(), Boot: n.boot,
 	}
-}
-
-// Renewal: node certificates live 90 days and are renewed when 30 are left (3-protocols, Trust).
-const (
-	renewBefore = 30 * 24 * time.Hour
-	renewFirst  = time.Minute // by then the fabric is there, as a rule
-	renewCheck  = time.Hour
-)
-
-// renewCertificate keeps the certificate fresh until ctx ends, also of a switch that never runs for an hour.
-func (n *node) renewCertificate(ctx context.Context) error {
-	for wait := renewFirst; sleep(ctx, wait, nil); wait = renewCheck {
-		id := n.identity.Load()
-		if n.now().Before(id.Chain[0].NotAfter.Add(-renewBefore)) {
-			continue
-		}
-		if err := n.renewNow(ctx); err != nil {
-			n.log.Warn("certificate not renewed, tried again in an hour", "expires", id.Chain[0].NotAfter, "error", err)
-		}
-	}
-	return nil
-}
-
-func (n *node) renewNow(ctx context.Context) error {
-	id := n.identity.Load()
-	csr, err := id.CSR()
-	if err != nil {
-		return err
-	}
-	r, err := fabric.Request[fabric.Renew, fabric.RenewReply](ctx, n.fabric, fabric.SubjectRenew(id.Org, id.Node), fabric.Renew{CSR: csr})
-	if err != nil {
-		return err
-	}
-	next, err := id.Renewed(r.Chain)
-	if err != nil {
-		return err
-	}
-	n.identity.Store(next)
-	n.log.Info("certificate renewed", "expires", next.Chain[0].NotAfter)
-	return nil
 }
 
 // copyChanged applies what the documents newly say: phones that were taken away lose their registration, nodes that were

@@ -40,7 +40,7 @@ type node struct {
 	settings
 	log       *slog.Logger
 	boot      string
-	identity  atomic.Pointer[enrol.Identity] // renewal replaces it
+	identity  identity
 	fabric    *fabric.Client
 	copy      *sitecopy.Holder
 	spool     *spool.Spool
@@ -71,7 +71,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot)}
+	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot), identity: identity{orders: make(chan chan<- error)}}
 	folder, err := datafolder.Open(n.Data, "switch")
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type grammar struct {
 	Doctor doctorCommand `cmd:"" help:"Check that everything works, and say what to do where it does not."`
 	Org    orgCommands   `cmd:"" help:"Organizations (tenants)." aliases:"organization"`
 	Site   siteCommands  `cmd:"" help:"Sites (offices) and their dialling codes."`
-	Switch switchCmds    `cmd:"" help:"Edge switches: add, enrol, revoke."`
+	Switch switchCmds    `cmd:"" help:"Edge switches: add, enrol, renew, revoke."`
 	User   userCommands  `cmd:"" help:"Users: people and services."`
 	Device deviceCmds    `cmd:"" help:"Phones and their SIP accounts."`
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`

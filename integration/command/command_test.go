@@ -71,6 +71,7 @@ func TestChanges(t *testing.T) {
 		"site remove 20",
 		"user remove Anna",
 		"user remove --all Anna",
+		"switch renew berlin",
 		"switch revoke berlin --reason stolen",
 		"switch code berlin",
 		"switch remove berlin",

@@ -197,7 +197,7 @@ func switchFinding(sw rest.Switch, phones count, now time.Time) finding {
 		f.Advice = "look whether it runs, and at its network: calls to it fail"
 	case sw.NotAfter != nil && sw.NotAfter.Sub(now) < renewal:
 		f.Found = "has a certificate until " + clock(sw.NotAfter) + ", and renewal does not work"
-		f.Advice = "look at its log for \"renew\""
+		f.Advice = "strowger switch renew " + sw.Name + " says why"
 	case sw.DiskError != "":
 		f.Found = "is live, but cannot write to its disk: " + sw.DiskError
 		f.Advice = "make room there, or mend the disk; until then a restart loses registrations and records of calls"

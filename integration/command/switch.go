@@ -46,6 +46,7 @@ type switchCmds struct {
 	List   switchList   `cmd:"" help:"List switches."`
 	Show   switchShow   `cmd:"" help:"Show one switch."`
 	Set    switchSet    `cmd:"" help:"Change a switch."`
+	Renew  switchRenew  `cmd:"" help:"Have a switch renew its certificate now; calls go on."`
 	Revoke switchRevoke `cmd:"" help:"Take trust from a switch for good: it is cut off at once."`
 	Remove switchRemove `cmd:"" help:"Remove switches; an enrolled one is revoked."`
 }
@@ -144,6 +145,24 @@ func (c *switchSet) Run(e *env) error {
 		return err
 	}
 	return switches().set(e, c.Switch, change)
+}
+
+type switchRenew struct {
+	Switch string `arg:"" help:"Name or id."`
+}
+
+// Run has a switch renew its certificate.
+func (c *switchRenew) Run(e *env) error {
+	v, err := switches().find(e, c.Switch)
+	if err != nil {
+		return err
+	}
+	if v, err = e.client.RenewSwitch(e.ctx, v.ID); err != nil {
+		return err
+	}
+	return e.show(v, func() {
+		e.say("Switch %s renewed its certificate, which is now valid until %s.\n", v.Name, clock(v.NotAfter))
+	})
 }
 
 type switchRevoke struct {

@@ -15,7 +15,7 @@
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
 //	peer.<site>           request  any switch                      CopyRequest: the signed peer document of another site
 //	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting
-//	node.<node>.control   request  cloud                           Control: dial another node; published without waiting
+//	node.<node>.control   request  cloud                           Control: dial another node, published without waiting; renew
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
 //	registry                       cloud instances                 RegistryChanged, to each other

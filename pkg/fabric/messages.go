@@ -17,7 +17,8 @@ import (
 // 3 (2026-11): documents in pieces; CopyError in a lease; what changed in registry.
 // 4 (2026-11): reach, control with dial.
 // 5 (2026-11): Met in an admit; DiskError in a lease.
-const Capability = 5
+// 6 (2026-11): control with renew.
+const Capability = 6
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -252,9 +253,10 @@ type Reach struct {
 	Node string `json:"node"` // id of the node to be reached
 }
 
-// Control tells a node to do something. Subject o.<org>.node.<node>.control, from the cloud. What the node does not know it
-// leaves.
+// Control tells a node to do one thing. Subject o.<org>.node.<node>.control, from the cloud. The answer, a Reply, comes when
+// it is done; an order that the node does not know is errs.Upgrade.
 type Control struct {
 	Header
-	Dial *designation.Node `json:"dial,omitempty"` // dial this node, which cannot dial you
+	Dial  *designation.Node `json:"dial,omitempty"`  // dial this node, which cannot dial you; nobody waits
+	Renew bool              `json:"renew,omitempty"` // renew your certificate now, whenever it ends
 }

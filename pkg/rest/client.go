@@ -70,6 +70,13 @@ func (c Client) RevokeSwitch(ctx context.Context, switchID, reason string) (Swit
 	return sw, err
 }
 
+// RenewSwitch has a switch renew its certificate now, and returns when it has; errs.Unreachable if the switch is away.
+func (c Client) RenewSwitch(ctx context.Context, switchID string) (Switch, error) {
+	var sw Switch
+	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/renew"}, &sw)
+	return sw, err
+}
+
 // SetPassword gives a desk phone a new password, made by the cloud if password is empty; the reply is the only one that
 // shows it.
 func (c Client) SetPassword(ctx context.Context, deviceID, password string) (Device, error) {

@@ -49,6 +49,9 @@ func TestReaderOnlyReads(t *testing.T) {
 	if _, err := reader.EnrolmentCode(t.Context(), o.sw.ID); errs.CodeOf(err) != errs.Forbidden {
 		t.Errorf("enrolment code: %v", err)
 	}
+	if _, err := reader.RenewSwitch(t.Context(), o.sw.ID); errs.CodeOf(err) != errs.Forbidden {
+		t.Errorf("renewal: %v", err)
+	}
 }
 
 func TestOrganizationsAreApart(t *testing.T) {
@@ -82,6 +85,7 @@ func TestOrganizationsAreApart(t *testing.T) {
 		{"POST", "/api/v1/api-keys", `{"name":"x","organization":"` + theirs.org.ID + `"}`, errs.Forbidden},
 		{"POST", "/api/v1/switches/" + theirs.sw.ID + "/revoke", ``, errs.NotFound},
 		{"POST", "/api/v1/switches/" + theirs.sw.ID + "/enrolment-code", ``, errs.NotFound},
+		{"POST", "/api/v1/switches/" + theirs.sw.ID + "/renew", ``, errs.NotFound},
 		{"POST", "/api/v1/devices/" + theirs.device.ID + "/password", ``, errs.NotFound},
 		{"POST", "/api/v1/devices", `{"name":"x","user":"` + theirs.user.ID + `","switch":"` + mine.sw.ID + `"}`, errs.Invalid},
 		{"PATCH", "/api/v1/numbers/" + mine.number.ID, `{"user":"` + theirs.user.ID + `"}`, errs.Invalid},

@@ -59,6 +59,7 @@ func (a *API) actions() error {
 	}
 
 	handle(a, action("switches", "enrolment-code", "Make a code that enrols the switch once, within the hour"), a.enrolmentCode)
+	handle(a, action("switches", "renew", "Have the switch renew its certificate now, for the same key; calls go on"), a.renew)
 
 	op := action("switches", "revoke", "Take trust from the switch for good")
 	op.RequestBody = &huma.RequestBody{}
@@ -122,6 +123,34 @@ func (a *API) enrolmentCode(ctx context.Context, in *onlyID) (*result[rest.Enrol
 	}
 	code, err := a.nodes.IssueEnrolment(ctx, org, sw.ID)
 	return &result[rest.EnrolmentCode]{Body: code}, err
+}
+
+// renew has a switch renew its certificate, whenever it ends.
+func (a *API) renew(ctx context.Context, in *onlyID) (*result[rest.Switch], error) {
+	org, sw, err := a.switchOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if sw.State != "enrolled" {
+		return nil, errs.New(errs.Conflict, "switch %s is %s, not enrolled: it has no certificate to renew", sw.Name, sw.State)
+	}
+	err = a.renewal(ctx, org, sw.ID)
+	switch errs.CodeOf(err) {
+	case errs.CloudAway:
+		return nil, errs.New(errs.Unreachable, "switch %s did not renew its certificate; %s. Start it or mend its network, then try again: %w", sw.Name, lastSeen(sw), err)
+	case errs.Upgrade:
+		return nil, errs.New(errs.Conflict, "switch %s cannot be told to renew its certificate: upgrade it first (%w)", sw.Name, err)
+	case "":
+		sw, err = a.store.Switches.Get(ctx, org, sw.ID)
+	}
+	return &result[rest.Switch]{Body: sw}, err
+}
+
+func lastSeen(sw rest.Switch) string {
+	if sw.SeenAt == nil {
+		return "it was never heard of"
+	}
+	return "it was last heard of at " + sw.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func (a *API) revoke(ctx context.Context, id, reason string) (*result[rest.Switch], error) {

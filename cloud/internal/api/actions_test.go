@@ -105,6 +105,38 @@ func TestEnrolmentCodeAndRevocation(t *testing.T) {
 	}
 }
 
+// TestRenewal has a switch renew its certificate, and says why where none can.
+func TestRenewal(t *testing.T) {
+	s := newService(t)
+	o := s.office("acme", "20")
+	refused := func(want errs.Code, words string) {
+		t.Helper()
+		if _, err := s.client.RenewSwitch(t.Context(), o.sw.ID); errs.CodeOf(err) != want || !strings.Contains(err.Error(), words) {
+			t.Errorf("got %s %v, want %s ... %s", errs.CodeOf(err), err, want, words)
+		}
+	}
+	refused(errs.Conflict, "switch edge is new, not enrolled")
+	if err := s.store.SetSwitchEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash", "key", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if sw := must(s.client.RenewSwitch(t.Context(), o.sw.ID))(t); sw.NotAfter == nil || !sw.NotAfter.Equal(renewedUntil) {
+		t.Errorf("renewed: %+v", sw)
+	}
+	for answer, want := range map[errs.Code]struct {
+		code  errs.Code
+		words string
+	}{
+		errs.CloudAway: {errs.Unreachable, "switch edge did not renew its certificate; it was never heard of. Start it"},
+		errs.Upgrade:   {errs.Conflict, "upgrade it first"},
+		errs.Congested: {errs.Congested, "the switch says congested"},
+	} {
+		s.fake.renewal = answer
+		refused(want.code, want.words)
+	}
+	must(s.client.RevokeSwitch(t.Context(), o.sw.ID, "stolen"))(t)
+	refused(errs.Conflict, "switch edge is revoked")
+}
+
 func TestDeletingAnEnrolledSwitchRevokesIt(t *testing.T) {
 	s := newService(t)
 	o := s.office("acme", "20")

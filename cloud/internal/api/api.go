@@ -65,9 +65,12 @@ type Calls interface {
 
 // Config is what the API works with. All of it is needed.
 type Config struct {
-	Store     *store.Store
-	Keys      Keys
-	Nodes     Nodes
+	Store *store.Store
+	Keys  Keys
+	Nodes Nodes
+	// Renew has a switch renew its certificate. The error is errs.CloudAway if the switch does not answer, errs.Upgrade if its
+	// release knows no such order.
+	Renew     func(ctx context.Context, org, node string) error
 	Passwords Passwords
 	Calls     Calls
 	Version   string // of the software
@@ -80,6 +83,7 @@ type API struct {
 	store     *store.Store
 	keys      Keys
 	nodes     Nodes
+	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
 	calls     Calls
 	log       *slog.Logger
@@ -95,7 +99,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

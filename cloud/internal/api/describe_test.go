@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write docs/openapi.json")
 
 func TestOpenAPIIsCheckedIn(t *testing.T) {
 	s := newService(t)
-	a, err := New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Passwords: s.fake, Calls: records{s.store},
+	a, err := New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store},
 		Version: "1", Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

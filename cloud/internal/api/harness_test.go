@@ -79,6 +79,7 @@ type fake struct {
 	ids       map[string]string // of keys, by secret
 	passwords map[string]string // by device
 	failing   bool
+	renewal   errs.Code
 }
 
 func (f *fake) Authenticate(ctx context.Context, secret string) (rest.APIKey, error) {
@@ -133,6 +134,17 @@ func (f *fake) Enrol(_ context.Context, q enrol.Request) (enrol.Response, error)
 func (f *fake) Revoke(ctx context.Context, org, node, _ string) error {
 	return f.store.RevokeSwitch(ctx, org, node)
 }
+
+// Renew is a switch that renews, or answers as f.renewal says.
+func (f *fake) Renew(ctx context.Context, org, node string) error {
+	if f.renewal != "" {
+		return errs.New(f.renewal, "the switch says %s", f.renewal)
+	}
+	return f.store.SetSwitchEnrolled(ctx, org, node, "hash", "key", renewedUntil)
+}
+
+// renewedUntil is how long a certificate is valid that was renewed.
+var renewedUntil = time.Date(2027, 2, 20, 9, 0, 0, 0, time.UTC)
 
 func (f *fake) GeneratePassword() string { return "made-up" }
 
@@ -197,7 +209,7 @@ func newService(t *testing.T) *service {
 func (s *service) restart(t *testing.T) {
 	t.Helper()
 	var err error
-	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Passwords: s.fake, Calls: records{s.store},
+	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store},
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)
