@@ -45,6 +45,9 @@ type instance struct {
 	away      atomic.Pointer[error] // why the database is away, nil when it is there
 }
 
+// usualFiles is enough for hundreds of switches and as many clients.
+const usualFiles = 1024
+
 // drainTime is how long requests under way may take when the cloud stops.
 const drainTime = 3 * time.Second
 
@@ -67,6 +70,10 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	}
 	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger}
+	if limit := life.OpenFiles(); limit > 0 && limit < usualFiles {
+		c.log.Warn("the limit of open files is low, and each switch and each client of the API takes one: "+
+			"raise it with LimitNOFILE= in the systemd unit, or ulimit -n in a shell", "limit", limit, "recommended", usualFiles)
+	}
 	c.changes = newChanges(time.Now, c.phones)
 	if c.store, err = c.openStore(ctx); err != nil {
 		return err

@@ -154,17 +154,6 @@ func readyAgain(t *testing.T, at string) {
 	})
 }
 
-// logged waits until a role has said something.
-func (d *deployment) logged(t *testing.T, words string) {
-	t.Helper()
-	until(t, func() string {
-		if !strings.Contains(d.log.since(0), words) {
-			return "nobody says " + words
-		}
-		return ""
-	})
-}
-
 // TestFullDisk fills the disk of a switch, then that of the cloud, under calls: all go on, those who look are told, and
 // when there is room again nothing is missing.
 func TestFullDisk(t *testing.T) {

@@ -51,16 +51,20 @@ func program(t *testing.T, name string) string {
 
 // process is a role in a process of its own, which dies with this one.
 type process struct {
-	name string // of its program
-	args []string
-	cmd  *exec.Cmd
-	out  io.ReadCloser
+	name  string // of its program
+	args  []string
+	files int // that it may have open; 0: as many as we may
+	cmd   *exec.Cmd
+	out   io.ReadCloser
 }
 
 // launch runs the role without waiting for it.
 func (p *process) launch(t *testing.T, dir string, log io.Writer, args ...string) {
 	t.Helper()
 	p.cmd = exec.Command(program(t, p.name), append(args, p.args...)...)
+	if p.files > 0 {
+		p.cmd = exec.Command("sh", append([]string{"-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(p.files)}, p.cmd.Args...)...)
+	}
 	p.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir) // no configuration of this machine
 	p.cmd.Stderr = log
 	p.cmd.SysProcAttr = withUs()
@@ -212,6 +216,17 @@ func (d *deployment) figure(t *testing.T, office int, name string) float64 {
 	}
 	t.Fatalf("the switch of office %d has no figure %q", office, name)
 	return 0
+}
+
+// logged waits until a role has said something.
+func (d *deployment) logged(t *testing.T, words string) {
+	t.Helper()
+	until(t, func() string {
+		if !strings.Contains(d.log.since(0), words) {
+			return "nobody says " + words
+		}
+		return ""
+	})
 }
 
 // port is an address that is free for UDP and TCP.

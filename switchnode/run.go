@@ -135,7 +135,7 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.relay, err = media.NewRelay(media.Config{
-		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, Logger: n.log, Now: time.Now,
+		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
 	return err
 }

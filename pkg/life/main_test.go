@@ -93,3 +93,14 @@ func signal(t *testing.T, cmd *exec.Cmd, s syscall.Signal) {
 		t.Fatal(err)
 	}
 }
+
+// TestOpenFiles holds that the process uses what its hard limit allows: the Go runtime sees to that.
+func TestOpenFiles(t *testing.T) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		t.Fatal(err)
+	}
+	if have, hard := life.OpenFiles(), uint64(l.Max); have < int(min(hard, 1<<30))-1 {
+		t.Errorf("%d files may be open, the hard limit is %d", have, hard)
+	}
+}

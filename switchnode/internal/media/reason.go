@@ -33,8 +33,9 @@ func (d *drops) add(r Reason) { d[r].Add(1) }
 
 // Counters is what a relay did since it was made.
 type Counters struct {
-	Ports    int    // open now
-	Received uint64 // packets that were the legs' own
+	Ports    int               // open now
+	Refused  map[string]uint64 // legs that got no port: "files" (no socket), "ports" (none free), "system"
+	Received uint64            // packets that were the legs' own
 	Sent     uint64
 	Dropped  map[Reason]uint64
 }

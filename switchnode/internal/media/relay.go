@@ -20,8 +20,10 @@ type Config struct {
 	Advertise netip.Addr // what SDP says; the zero value means Bind
 	// MinPort and MaxPort bound the UDP ports of the legs, two for each. 0 and 0 let the system choose.
 	MinPort, MaxPort uint16
-	Logger           *slog.Logger
-	Now              func() time.Time
+	// MaxSockets bounds the sockets of all legs, two for each, so that some are left for what else the process does. 0: no bound.
+	MaxSockets int
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 func (c *Config) validate() error {
@@ -51,11 +53,13 @@ type Relay struct {
 	cfg     Config
 	network network
 
-	mu     sync.Mutex // guards what follows and the settings of all ports
-	ports  map[*Port]struct{}
-	used   map[int]bool // RTP ports of the range
-	next   int          // pair to try next: a port rests as long as possible, so that late packets meet nobody
-	closed Counters     // of closed ports
+	mu      sync.Mutex // guards what follows and the settings of all ports
+	ports   map[*Port]struct{}
+	sockets int          // of those that are reached by UDP
+	used    map[int]bool // RTP ports of the range
+	next    int          // pair to try next: a port rests as long as possible, so that late packets meet nobody
+	closed  Counters     // of closed ports
+	refused map[string]uint64
 }
 
 // NewRelay returns a relay without any port open.
@@ -65,15 +69,21 @@ func NewRelay(cfg Config) (*Relay, error) {
 	}
 	return &Relay{
 		cfg: cfg, network: newNetwork(cfg.Logger), ports: map[*Port]struct{}{}, used: map[int]bool{}, closed: Counters{Dropped: map[Reason]uint64{}},
+		refused: map[string]uint64{},
 	}, nil
 }
 
-// Open opens the ports of a leg that is reached by UDP and begins to receive. Without a free pair it is errs.Congested.
+// Open opens the ports of a leg that is reached by UDP and begins to receive. Without a free pair, or without a socket, it is
+// errs.Congested, and counted.
 func (r *Relay) Open() (*Port, error) {
+	if !r.take() {
+		return nil, r.refuse(syscall.EMFILE) // as the system would say a little later
+	}
 	p := r.newPort()
 	s, port, err := r.listen(p)
 	if err != nil {
-		return nil, err
+		r.giveBack()
+		return nil, r.refuse(err)
 	}
 	p.carrier = s
 	p.local.Addr = netip.AddrPortFrom(r.cfg.Advertise, uint16(port))
@@ -95,6 +105,42 @@ func (r *Relay) OpenFlow(link Link) (*Port, error) {
 	return p, nil
 }
 
+// perLeg is the sockets of a leg: RTP and RTCP.
+const perLeg = int(kinds)
+
+// take takes the sockets of a leg from those that there may be.
+func (r *Relay) take() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cfg.MaxSockets > 0 && r.sockets+perLeg > r.cfg.MaxSockets {
+		return false
+	}
+	r.sockets += perLeg
+	return true
+}
+
+func (r *Relay) giveBack() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sockets -= perLeg
+}
+
+// refuse counts a leg that gets no port by the reason, and returns it in words.
+func (r *Relay) refuse(err error) error {
+	reason := "system"
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		reason = "files"
+		err = errs.New(errs.Congested, "no socket is left for the audio of one more call; the limit of open files of this switch must be raised: %w", err)
+	case errors.Is(err, errAllTaken), errors.Is(err, syscall.EADDRINUSE):
+		reason = "ports"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused[reason]++
+	return err
+}
+
 func (r *Relay) newPort() *Port {
 	p := &Port{relay: r}
 	p.route.Store(&route{})
@@ -112,7 +158,8 @@ func (r *Relay) remove(p *Port) {
 	defer r.mu.Unlock()
 	delete(r.ports, p)
 	r.closed.add(p)
-	if p.local.Addr.IsValid() {
+	if !p.trusted {
+		r.sockets -= perLeg
 		delete(r.used, int(p.local.Addr.Port()))
 	}
 }
@@ -133,7 +180,7 @@ func (r *Relay) Counters() Counters {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.closed
-	c.Ports, c.Dropped = len(r.ports), maps.Clone(r.closed.Dropped)
+	c.Ports, c.Dropped, c.Refused = len(r.ports), maps.Clone(r.closed.Dropped), maps.Clone(r.refused)
 	for p := range r.ports {
 		c.add(p)
 	}
@@ -160,9 +207,12 @@ func (r *Relay) listen(p *Port) (s *sockets, port int, err error) {
 			return nil, 0, errs.New(errs.Congested, "open media ports %d and %d: %w", port, port+1, err)
 		}
 	}
-	return nil, 0, errs.New(errs.Congested, "all %d pairs of media ports in %d-%d are in use; widen the range",
-		n, r.cfg.MinPort, r.cfg.MaxPort)
+	return nil, 0, errs.New(errs.Congested, "all %d pairs of media ports in %d-%d are %w; widen the range",
+		n, r.cfg.MinPort, r.cfg.MaxPort, errAllTaken)
 }
+
+// errAllTaken is of a range without a free pair.
+var errAllTaken = errors.New("in use")
 
 // reserve takes the next pair of n that this relay does not use.
 func (r *Relay) reserve(n int) (port int, ok bool) {

@@ -5,6 +5,9 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,6 +261,45 @@ func TestPortsOfARange(t *testing.T) {
 	if _, err := r.Open(); errs.CodeOf(err) != errs.Congested {
 		t.Errorf("a pair whose second port is somebody else's: %v", err)
 	}
+	if got := r.Counters().Refused; got["ports"] != 2 || len(got) != 1 {
+		t.Errorf("refused %v, want 2 for lack of ports", got)
+	}
+}
+
+// Without a socket for one more leg, by the bound that is set or by the system's, a leg is refused and counted; the others go
+// on, and when one ends there is room again.
+func TestNoSocketIsLeft(t *testing.T) {
+	r, _ := newRelay(t)
+	r.cfg.MaxSockets = 5
+	c := newCallOn(t, r)
+	for range 2 {
+		if _, err := r.Open(); errs.CodeOf(err) != errs.Congested || !strings.Contains(err.Error(), "limit of open files") {
+			t.Errorf("a third leg: %v", err)
+		}
+	}
+	c.a.say(0, "hello")
+	c.b.hears(0, "hello")
+	c.pa.Close()
+	open(t, r).Close()
+	open(t, r)
+	r.cfg.MaxSockets = 0
+	r.network = exhausted{r.network}
+	if _, err := r.Open(); errs.CodeOf(err) != errs.Congested || !strings.Contains(err.Error(), "limit of open files") {
+		t.Errorf("without a file: %v", err)
+	}
+	if got := r.Counters().Refused; got["files"] != 3 || len(got) != 1 {
+		t.Errorf("refused %v, want 3 for lack of files", got)
+	}
+	if r.sockets != 4 {
+		t.Errorf("%d sockets of two legs", r.sockets)
+	}
+}
+
+// exhausted is a network of a process that has no file left.
+type exhausted struct{ network }
+
+func (exhausted) listen(netip.AddrPort, *Port, kind) (socket, error) {
+	return nil, os.NewSyscallError("socket", syscall.EMFILE)
 }
 
 // rangeOf finds n free pairs of ports for a relay of its own.
