@@ -65,6 +65,9 @@ const drainTime = 5 * time.Second
 // flushTime is how long of it the cloud may take for events that it has not stored yet; what it leaves is for the next run.
 const flushTime = 2 * time.Second
 
+// clocksApart is how far the clocks of the switch and of the cloud may be apart before it is told: as session keys bear.
+const clocksApart = 30 * time.Second
+
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	s, err := cfg.validate()
@@ -109,6 +112,9 @@ func (n *node) enrol(ctx context.Context) error {
 			return fmt.Errorf("enrol at %s: %w", n.Cloud, err)
 		}
 		n.log.Info("enrolled", "switch", id.NodeName, "id", id.Node, "site", id.SiteName)
+		if now := time.Now(); id.Apart.Abs() > clocksApart {
+			n.log.Warn("the clocks of this machine and of the cloud are apart; set the wrong one (NTP)", "here", now, "cloud", now.Add(id.Apart), "apart", id.Apart.Abs())
+		}
 	}
 	n.identity.Store(id)
 	return nil

@@ -3,6 +3,7 @@ package enrol
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +12,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/trust"
 )
 
 // maxReply bounds what is read of the cloud's answer, in bytes.
 const maxReply = 1 << 20
 
 // Enrol gets the identity that code stands for from the cloud at address (a URL, or a host with an optional port) and
-// keeps it in dir. A dir that holds an identity already is refused. A cut-off exchange can be repeated.
+// keeps it in dir. A dir that holds an identity already is refused. A cut-off exchange can be repeated, and so can one that
+// failed with errs.ClockSkew: the clocks are so far apart that the certificate does not count here now.
 func Enrol(ctx context.Context, address, code, dir string) (*Identity, error) {
 	c, err := Parse(code)
 	if err != nil {
@@ -43,16 +47,40 @@ func Enrol(ctx context.Context, address, code, dir string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := post(ctx, target, Trust{Pin: c.Pin}.Client(), Request{Secret: c.Secret, CSR: csr, SigningKey: id.signingPublic()})
+	r, date, err := post(ctx, target, Trust{Pin: c.Pin}.Client(), Request{Secret: c.Secret, CSR: csr, SigningKey: id.signingPublic()})
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	id.Info = r.Info
 	if err := id.accept(r.Chain, r.Root); err != nil {
 		return nil, fmt.Errorf("the identity that %s gave out: %w", target, err)
 	}
+	if err := id.validAt(now, date); err != nil {
+		return nil, err
+	}
+	if !date.IsZero() {
+		id.Apart = date.Sub(now)
+	}
 	return id, id.save(r)
 }
+
+// validAt refuses a certificate that this machine, or all who are right about the time, would find not valid. The clock of
+// the cloud says date, zero if it did not tell. The pin alone says who the cloud is, so that nothing before this looks at a
+// clock.
+func (id *Identity) validAt(now, date time.Time) error {
+	leaf := id.Chain[0]
+	switch {
+	case !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter):
+		return nil
+	case date.IsZero():
+		return trust.Validity(x509.CertificateInvalidError{Cert: leaf, Reason: x509.Expired}, now)
+	}
+	return errs.New(errs.ClockSkew, "the clock of the cloud says %s, the clock here %s: they are %s apart, and no certificate of the one counts by the other; "+
+		"set the wrong clock (NTP), then start again with the same code", stamp(date), stamp(now), date.Sub(now).Abs().Round(time.Second))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // endpoint returns the URL of the enrolments of a cloud.
 func endpoint(address string) (string, error) {
@@ -66,31 +94,36 @@ func endpoint(address string) (string, error) {
 	return u.JoinPath(Path).String(), nil
 }
 
-func post(ctx context.Context, target string, client *http.Client, r Request) (Response, error) {
+// post returns the answer, and the cloud's time if it tells that.
+func post(ctx context.Context, target string, client *http.Client, r Request) (answer Response, date time.Time, err error) {
 	defer client.CloseIdleConnections()
 	body, err := json.Marshal(r)
 	if err != nil {
-		return Response{}, err
+		return answer, date, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
-		return Response{}, errs.New(errs.Invalid, "cloud address: %w", err)
+		return answer, date, errs.New(errs.Invalid, "cloud address: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	if err != nil {
 		var known *errs.Error
 		if errors.As(err, &known) { // the pin does not match
-			return Response{}, fmt.Errorf("enrol: %w", err)
+			return answer, date, fmt.Errorf("enrol: %w", err)
 		}
-		return Response{}, errs.New(errs.CloudAway, "enrol: %w", err)
+		return answer, date, errs.New(errs.CloudAway, "enrol: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read from
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		return Response{}, errs.New(errs.CloudAway, "enrol: read the answer of %s: %w", target, err)
+		return answer, date, errs.New(errs.CloudAway, "enrol: read the answer of %s: %w", target, err)
 	}
-	return decodeReply(resp.StatusCode, reply)
+	if date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
+		date = time.Time{} // RFC 9110, 6.6.1: a server without a clock sends none
+	}
+	answer, err = decodeReply(resp.StatusCode, reply)
+	return answer, date, err
 }
 
 // decodeReply reads an identity, or the problem that says why there is none.

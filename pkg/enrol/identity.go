@@ -36,6 +36,8 @@ type Identity struct {
 	SigningKey ed25519.PrivateKey
 	Chain      []*x509.Certificate // the node's own, its intermediate
 	Root       *x509.Certificate
+	// Apart is how far the cloud's clock was ahead of the one here when the node enrolled, to about a second; 0 if loaded.
+	Apart time.Duration
 
 	dir string
 }

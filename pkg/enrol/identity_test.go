@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ type cloud struct {
 	answer      func(*Response)                // nil: as it should be
 	refuse      func(http.ResponseWriter) bool // nil: never
 	requests    []Request
+	ahead       time.Duration // of its clock
 }
 
 func newCloud(t testing.TB) *cloud {
@@ -48,6 +50,7 @@ func newCloud(t testing.TB) *cloud {
 		}
 		c.requests = append(c.requests, q)
 		resp := c.identity(t, q)
+		w.Header().Set("Date", time.Now().Add(c.ahead).UTC().Format(http.TimeFormat))
 		if c.answer != nil {
 			c.answer(&resp)
 		}
@@ -71,7 +74,11 @@ func (c *cloud) identity(t testing.TB, q Request) Response {
 }
 
 func (c *cloud) chain(t testing.TB, pub any) string {
-	leaf := c.inter.Sign(t, &x509.Certificate{URIs: []*url.URL{c.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, pub)
+	now := time.Now().Add(c.ahead)
+	leaf := c.inter.Sign(t, &x509.Certificate{
+		URIs: []*url.URL{c.name.URI()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(90 * 24 * time.Hour),
+	}, pub)
 	return string(pemOf(leaf)) + string(pemOf(c.inter.Cert))
 }
 
@@ -246,6 +253,75 @@ func TestLoadSaysWhichFileIsBad(t *testing.T) {
 			t.Errorf("temporary files are left: %v, %v", left, err)
 		}
 	}
+}
+
+// TestClocksApart enrols at a cloud whose clock is another: minutes are borne and told, and what would make every certificate
+// worthless is refused with both times, until a clock is set.
+func TestClocksApart(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, tt := range map[string]struct {
+		ahead  time.Duration
+		refuse bool
+	}{
+		"seconds": {2 * time.Second, false}, "minutes ahead": {10 * time.Minute, false}, "minutes behind": {-10 * time.Minute, false},
+		"hours ahead": {3 * time.Hour, true}, "hours behind": {-3 * time.Hour, false}, "months behind": {-100 * day, true},
+		"years ahead": {3 * 365 * day, true}, "years behind": {-3 * 365 * day, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, dir := newCloud(t), t.TempDir()
+			c.root = authority(t, nil)
+			c.inter = authority(t, c.root)
+			c.ahead = tt.ahead
+			id, err := Enrol(t.Context(), c.URL, c.code(), dir)
+			if tt.refuse {
+				wantCode(t, err, errs.ClockSkew, "set the wrong clock (NTP)")
+				if off := clocksIn(t, err) - tt.ahead; off.Abs() > time.Minute {
+					t.Errorf("the clocks are %v apart, it says %v", tt.ahead, err)
+				}
+				if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("it was kept: %v", err)
+				}
+				c.ahead = 0 // somebody sets a clock
+				if id, err = Enrol(t.Context(), c.URL, c.code(), dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if off := id.Apart - c.ahead; off.Abs() > time.Minute {
+				t.Errorf("the clocks are %v apart, it says %v", c.ahead, id.Apart)
+			}
+		})
+	}
+}
+
+// clocksIn is how far the clock of the cloud is ahead of the one here by an error's words.
+func clocksIn(t *testing.T, err error) time.Duration {
+	t.Helper()
+	said := regexp.MustCompile(`the clock of the cloud says (\S+), the clock here (\S+):`).FindStringSubmatch(err.Error())
+	if said == nil {
+		t.Fatalf("%v does not tell two times", err)
+	}
+	theirs, err1 := time.Parse(time.RFC3339, said[1])
+	here, err2 := time.Parse(time.RFC3339, said[2])
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return theirs.Sub(here)
+}
+
+// authority is one for all times, below another or, without one, a root.
+func authority(t *testing.T, above *trusttest.Authority) *trusttest.Authority {
+	t.Helper()
+	a := &trusttest.Authority{Key: trusttest.NewKey(t), Cert: &x509.Certificate{
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(100, 0, 0),
+	}}
+	if above == nil {
+		above = a
+	}
+	a.Cert = above.Sign(t, a.Cert, a.Key.Public())
+	return a
 }
 
 // TestSystemRootsNeedAName makes sure that a pinned client never takes a certificate for a server without a name.
