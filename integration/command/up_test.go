@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -126,4 +128,53 @@ func TestUpThatCannotStart(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
 		refusesUp(t, []string{"demo", "--host", "192.0.2.1"}, "192.0.2.1", "no such address")
 	})
+}
+
+// TestUpWithTakenPorts starts an office where every usual port is somebody else's: it takes free ones, and says which. No
+// other test may begin an office meanwhile, so it does not run beside them.
+func TestUpWithTakenPorts(t *testing.T) {
+	take := func(c io.Closer, err error) {
+		if err == nil { // else somebody has it already, or only root may
+			t.Cleanup(func() { _ = c.Close() })
+		}
+	}
+	tcp := map[int]string{443: "API", 8443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch"}
+	udp := map[int]string{5060: "phones", 7443: "other switches"}
+	for port := range tcp {
+		take(net.Listen("tcp", fmt.Sprint(":", port)))
+	}
+	for port := range udp {
+		take(net.ListenPacket("udp", fmt.Sprint(":", port)))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	var said, logged bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		code := Main(ctx, upIn(t.TempDir())[1:], in, &logged) // for people
+		_ = in.Close()                                        // never fails
+		ended <- code
+	}()
+	lines := bufio.NewScanner(io.TeeReader(out, &said))
+	for lines.Scan() && !strings.Contains(lines.Text(), "user add") {
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // until it ends
+	metrics := regexp.MustCompile(`http://[0-9.:]+/metrics`).FindAllString(said.String(), -1)
+	for _, url := range metrics {
+		resp, err := http.Get(url)
+		if err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+			t.Errorf("%s: %v %v", url, resp, err)
+		}
+	}
+	if stop(); <-ended != config.OK || len(metrics) != 2 {
+		t.Errorf("it says %s\n%s", said.String(), logged.String())
+	}
+	_, reached, _ := strings.Cut(said.String(), "is up.")
+	for _, ports := range []map[int]string{tcp, udp} {
+		for port, what := range ports {
+			if !strings.Contains(said.String(), fmt.Sprintf("note: port %d for %s ", port, what)) || strings.Contains(reached, fmt.Sprintf(":%d ", port)) {
+				t.Errorf("port %d for %s: it says %s", port, what, said.String())
+			}
+		}
+	}
 }
