@@ -5,6 +5,7 @@
 // MaxAddresses, in the order in which to try them. Fields are only ever added; a reader ignores what it does not know.
 //
 // Capability 1 (2026-11): desk phones, links.
+// Capability 2 (2026-11): apps: Node.Web, Branch.App, Plan.Node.
 package designation
 
 import (
@@ -32,14 +33,22 @@ type Node struct {
 	ID        string   `json:"id"`
 	Name      string   `json:"name,omitempty"` // for people: ladders and records
 	Addresses []string `json:"addresses"`
-	KeyHash   string   `json:"key_hash"` // unpadded base64url SHA-256 of the node key's SubjectPublicKeyInfo
-	DTLS      string   `json:"dtls,omitempty"`
+	KeyHash   string   `json:"key_hash"`       // unpadded base64url SHA-256 of the node key's SubjectPublicKeyInfo
+	DTLS      string   `json:"dtls,omitempty"` // fingerprint of the certificate of its WebRTC, "sha-256 AB:CD:..." (RFC 8122, 5)
 	Boot      string   `json:"boot,omitempty"`
+	// Web is the certificates of its WebTransport, the present one and the next: unpadded base64url SHA-256 of the DER. Apps
+	// accept no other (W3C WebTransport, 6.2: serverCertificateHashes). A node without it takes no apps.
+	Web []string `json:"web,omitempty"`
 }
 
-// Hash is the `ah` claim: SHA-256 over the JSON of {addresses, key hash, DTLS fingerprint}, unpadded base64url.
+// Hash is the `ah` claim: SHA-256 over the JSON of [addresses, key hash, DTLS fingerprint], and after them the
+// certificates of its WebTransport if it has any; unpadded base64url.
 func (n Node) Hash() string {
-	b, err := json.Marshal([]any{n.Addresses, n.KeyHash, n.DTLS})
+	known := []any{n.Addresses, n.KeyHash, n.DTLS}
+	if len(n.Web) > 0 {
+		known = append(known, n.Web)
+	}
+	b, err := json.Marshal(known)
 	if err != nil {
 		panic(err) // strings always marshal
 	}
@@ -65,7 +74,16 @@ const (
 	Web       Kind = "web"
 )
 
-// Branch is one device to try. A desk phone is rung by SIP at its registration; it must be homed on the anchor.
+// App is what an anchor needs to wake a device that sleeps, and to know it when it comes.
+type App struct {
+	Leg    string `json:"leg"`    // id of the leg: the jti of the key
+	Key    string `json:"key"`    // session key for the device to show at the anchor, to the end of the ring
+	Seal   string `json:"seal"`   // public key that pushes to the device are sealed to (package pushseal)
+	Ticket string `json:"ticket"` // permission to wake it (package waketicket)
+}
+
+// Branch is one device to try. A desk phone is rung by SIP at its registration; it must be homed on the anchor. An app has
+// App: it is woken, and comes to the anchor.
 type Branch struct {
 	Device string        `json:"device"`
 	User   string        `json:"user"`
@@ -73,6 +91,7 @@ type Branch struct {
 	Name   string        `json:"name,omitempty"`
 	Number string        `json:"number,omitempty"`
 	Delay  time.Duration `json:"delay,omitempty"` // after the call reaches the anchor
+	App    *App          `json:"app,omitempty"`
 }
 
 // Plan is all that an anchor needs to own a call: who calls, who is called, and every device to ring.
@@ -87,6 +106,7 @@ type Plan struct {
 	Ring         time.Duration `json:"ring"`                // ring lifetime, default 60 s
 	Diversion    []string      `json:"diversion,omitempty"` // numbers that this call was already sent to
 	Expiry       time.Time     `json:"expiry"`
+	Node         *Node         `json:"node,omitempty"` // with apps: the anchor as their session keys name it
 }
 
 // Clone returns a copy that shares nothing with p.

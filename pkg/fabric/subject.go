@@ -11,6 +11,9 @@ const Any = "*"
 // Workers is the queue group of the cloud's instances: one of them gets each request.
 const Workers = "cloud"
 
+// Bridges is the queue group of the bridges of an organization: one of them gets each Wake.
+const Bridges = "bridges"
+
 // Subjects that a switch sends to the cloud.
 
 // SubjectAdmit is where a switch asks for a call: Admit.
@@ -40,6 +43,15 @@ func SubjectCopy(org, site string) string { return subject(org, familyCopy, site
 // SubjectPeer is where a switch fetches the peer document of another site: CopyRequest.
 func SubjectPeer(org, site string) string { return subject(org, familyPeer, site) }
 
+// SubjectTargets is where a bridge asks where the pushes of a device go: Targets.
+func SubjectTargets(org, bridge string) string { return subject(org, familyBridge, bridge, "targets") }
+
+// SubjectPruned is where a bridge says that a push token is dead: Pruned.
+func SubjectPruned(org, bridge string) string { return subject(org, familyBridge, bridge, "pruned") }
+
+// SubjectWake is where an anchor has a device woken: Wake, which one of the Bridges takes.
+func SubjectWake(org, anchor string) string { return subject(org, familyPush, anchor, "wake") }
+
 // Subjects that the cloud sends to nodes.
 
 // SubjectOffer is where a node takes the plans of calls on their way: Offer.
@@ -66,6 +78,8 @@ const (
 	familyCopy   = "copy"
 	familyPeer   = "peer"
 	familyRevoke = "revoke"
+	familyBridge = "br"
+	familyPush   = "push"
 
 	familyRegistry = "registry"
 )
@@ -78,7 +92,7 @@ func subject(org string, tokens ...string) string {
 // Subject is a subject taken apart: o.<Org>.<Family>.<ID>.<Verb>.
 type Subject struct {
 	Org    string
-	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke", "registry"
+	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke", "registry", "br", "push"
 	ID     string // of the node or the site; empty for revoke and registry
 	Verb   string // "admit", "offer"; empty where the family says it all
 }
@@ -129,7 +143,7 @@ func (s Subject) mayAnswerTo(inbox string, mayAsk func(s Subject, node string) b
 		return false
 	}
 	switch s.Family {
-	case familySwitch, familyLease, familyLedger:
+	case familySwitch, familyLease, familyLedger, familyBridge, familyPush:
 		return node == s.ID
 	}
 	return mayAsk == nil || mayAsk(s, node)
@@ -149,11 +163,28 @@ func SwitchPermissions(org, sw, site string) Permissions {
 			SubjectLedger(org, sw),
 			SubjectCopy(org, site),
 			SubjectPeer(org, Any),
+			subject(org, familyPush, sw, ">"),
 		},
 		Subscribe: []string{
 			subject(org, familyNode, sw, ">"),
 			SubjectRevoke(org),
 			Inbox(sw) + ".>",
+		},
+	}
+}
+
+// BridgePermissions are those of a bridge.
+func BridgePermissions(org, bridge string) Permissions {
+	return Permissions{
+		Publish: []string{
+			subject(org, familyBridge, bridge, ">"),
+			SubjectLease(org, bridge),
+		},
+		Subscribe: []string{
+			subject(org, familyPush, Any, ">"),
+			subject(org, familyNode, bridge, ">"),
+			SubjectRevoke(org),
+			Inbox(bridge) + ".>",
 		},
 	}
 }

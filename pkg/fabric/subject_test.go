@@ -54,6 +54,9 @@ func TestMayAnswerTo(t *testing.T) {
 		{SubjectAdmit("org_a", "sw_1"), "_INBOX_sw_11.x", false},
 		{SubjectLease("org_a", "sw_1"), SubjectControl("org_a", "sw_2"), false},
 		{SubjectLedger("org_a", "sw_1"), "_INBOX_sw_1.x.y", true},
+		{SubjectWake("org_a", "sw_1"), "_INBOX_sw_1.x.y", true},
+		{SubjectWake("org_a", "sw_1"), "_INBOX_sw_2.x.y", false},
+		{SubjectTargets("org_a", "br_1"), "_INBOX_br_2.x.y", false},
 		{SubjectCopy("org_a", "st_1"), "_INBOX_sw_1.x.y", true}, // the subject does not name its sender
 		{SubjectCopy("org_a", "st_1"), SubjectControl("org_a", "sw_2"), false},
 		{SubjectCopy("org_a", "st_1"), "_INBOX_sw_2.x.y", false},
@@ -76,11 +79,23 @@ func TestMayAnswerTo(t *testing.T) {
 
 func TestSwitchPermissions(t *testing.T) {
 	p := SwitchPermissions("org_a", "sw_1", "st_1")
-	publish := []string{"o.org_a.sw.sw_1.>", "o.org_a.lease.sw_1", "o.org_a.ledger.sw_1", "o.org_a.copy.st_1", "o.org_a.peer.*"}
+	publish := []string{"o.org_a.sw.sw_1.>", "o.org_a.lease.sw_1", "o.org_a.ledger.sw_1", "o.org_a.copy.st_1", "o.org_a.peer.*", "o.org_a.push.sw_1.>"}
 	if !slices.Equal(p.Publish, publish) {
 		t.Errorf("publish %q, want %q", p.Publish, publish)
 	}
 	subscribe := []string{"o.org_a.node.sw_1.>", "o.org_a.revoke", "_INBOX_sw_1.>"}
+	if !slices.Equal(p.Subscribe, subscribe) {
+		t.Errorf("subscribe %q, want %q", p.Subscribe, subscribe)
+	}
+}
+
+func TestBridgePermissions(t *testing.T) {
+	p := BridgePermissions("org_a", "br_1")
+	publish := []string{"o.org_a.br.br_1.>", "o.org_a.lease.br_1"}
+	if !slices.Equal(p.Publish, publish) {
+		t.Errorf("publish %q, want %q", p.Publish, publish)
+	}
+	subscribe := []string{"o.org_a.push.*.>", "o.org_a.node.br_1.>", "o.org_a.revoke", "_INBOX_br_1.>"}
 	if !slices.Equal(p.Subscribe, subscribe) {
 		t.Errorf("subscribe %q, want %q", p.Subscribe, subscribe)
 	}

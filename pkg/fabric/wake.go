@@ -1,0 +1,81 @@
+package fabric
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Wake has a bridge wake a device. Subject o.<org>.push.<anchor>.wake; one of the Bridges takes it. The same wake may be
+// asked for again.
+type Wake struct {
+	Header
+	Ticket string    `json:"ticket"` // package waketicket: which device, for which call
+	Sealed []byte    `json:"sealed"` // package pushseal
+	Epoch  int       `json:"epoch"`
+	Until  time.Time `json:"until"` // end of the ring, by the cloud's time: a push that comes later is for nobody
+}
+
+// LogValue keeps the ticket out of logs.
+func (w Wake) LogValue() slog.Value { return slog.StringValue("(wake)") }
+
+// WakeReply answers Wake when every provider that knows the device has answered, or at the deadline. A device without any
+// push token is errs.Offline.
+type WakeReply struct {
+	Reply
+	Bridge string       `json:"bridge"` // id
+	Pushes []PushResult `json:"pushes"`
+}
+
+// PushResult is what one provider said of one push.
+type PushResult struct {
+	Provider Provider `json:"provider"`
+	Accepted bool     `json:"accepted"`
+	Reason   string   `json:"reason,omitempty"` // the provider's own word if refused, or what went wrong on the way
+	Dead     bool     `json:"dead,omitempty"`   // the token is no longer valid, and was pruned
+	Tries    int      `json:"tries"`            // from 1: transport errors are tried again
+}
+
+// Provider is who delivers pushes.
+type Provider string
+
+// The providers.
+const (
+	APNs    Provider = "apns"
+	FCM     Provider = "fcm"
+	WebPush Provider = "webpush"
+)
+
+// Target is where pushes for one app on one device go.
+type Target struct {
+	Provider Provider `json:"provider"`
+	App      string   `json:"app"`   // APNs: bundle id, whose topic for calls is App + ".voip"; FCM: project; Web Push: the bridge's origin
+	Token    string   `json:"token"` // APNs: hex; FCM: registration token; Web Push: the subscription as JSON
+	// Sandbox is for apps that were installed by their developer: APNs has another server for them.
+	Sandbox bool `json:"sandbox,omitempty"`
+}
+
+// LogValue keeps the token out of logs.
+func (t Target) LogValue() slog.Value { return slog.StringValue(string(t.Provider) + " " + t.App) }
+
+// Targets asks where the pushes of a device go. Subject o.<org>.br.<bridge>.targets. The cloud answers a bridge that shows the
+// ticket of a wake, and no other.
+type Targets struct {
+	Header
+	Anchor string `json:"anchor"` // that showed the ticket
+	Ticket string `json:"ticket"`
+}
+
+// TargetsReply answers Targets.
+type TargetsReply struct {
+	Reply
+	Targets []Target `json:"targets"`
+}
+
+// Pruned tells that a provider no longer knows a token. Subject o.<org>.br.<bridge>.pruned. One that the device has replaced
+// in the meantime stays.
+type Pruned struct {
+	Header
+	Device string `json:"device"`
+	Target Target `json:"target"`
+	Reason string `json:"reason"` // the provider's own word
+}
