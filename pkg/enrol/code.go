@@ -11,7 +11,10 @@
 // the same code with the same node key gets the same certificate, with another key errs.Used. Errors are problem+json
 // (RFC 9457) with an errs code.
 //
+// An app enrols with a code of the same kind, which it is handed in a Link: see DeviceRequest.
+//
 // Capability 1 (2026-11).
+// Capability 2 (2026-11): apps.
 package enrol
 
 import (

@@ -3,6 +3,8 @@ package fabric
 import (
 	"log/slog"
 	"time"
+
+	"strowger/pkg/pushtarget"
 )
 
 // Wake has a bridge wake a device. Subject o.<org>.push.<anchor>.wake; one of the Bridges takes it. The same wake may be
@@ -36,26 +38,17 @@ type PushResult struct {
 }
 
 // Provider is who delivers pushes.
-type Provider string
+type Provider = pushtarget.Provider
 
 // The providers.
 const (
-	APNs    Provider = "apns"
-	FCM     Provider = "fcm"
-	WebPush Provider = "webpush"
+	APNs    = pushtarget.APNs
+	FCM     = pushtarget.FCM
+	WebPush = pushtarget.WebPush
 )
 
 // Target is where pushes for one app on one device go.
-type Target struct {
-	Provider Provider `json:"provider"`
-	App      string   `json:"app"`   // APNs: bundle id, whose topic for calls is App + ".voip"; FCM: project; Web Push: the bridge's origin
-	Token    string   `json:"token"` // APNs: hex; FCM: registration token; Web Push: the subscription as JSON
-	// Sandbox is for apps that were installed by their developer: APNs has another server for them.
-	Sandbox bool `json:"sandbox,omitempty"`
-}
-
-// LogValue keeps the token out of logs.
-func (t Target) LogValue() slog.Value { return slog.StringValue(string(t.Provider) + " " + t.App) }
+type Target = pushtarget.Target
 
 // Targets asks where the pushes of a device go. Subject o.<org>.br.<bridge>.targets. The cloud answers a bridge that shows the
 // ticket of a wake, and no other.

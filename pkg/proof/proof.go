@@ -5,8 +5,10 @@
 // has alg "ES256", a typ that says what it is for, and the public key as jwk. The thumbprint (RFC 7638) of that key is what
 // session keys and the registry know the device by. There is no kid, no crit and no other algorithm.
 //
-//	typ               claims
-//	call-proof+jwt    Call: opens a connection to a node
+//	typ                claims
+//	call-proof+jwt     Call: opens a connection to a node
+//	enrol-proof+jwt    Request: the body of an enrolment
+//	push-proof+jwt     Request: the body of a change of push tokens
 //
 // A proof is valid for MaxAge from iat, give or take sessionkey.Leeway.
 //
@@ -29,8 +31,15 @@ import (
 	"strowger/pkg/sessionkey"
 )
 
-// TypeCall is the typ of a Call.
-const TypeCall = "call-proof+jwt"
+// The types of proofs: of a Call, and of Requests to the cloud.
+const (
+	TypeCall  = "call-proof+jwt"
+	TypeEnrol = "enrol-proof+jwt"
+	TypePush  = "push-proof+jwt"
+)
+
+// Header is the header of a request to the cloud that has the proof of its body.
+const Header = "Strowger-Proof"
 
 // Limits.
 const (
@@ -48,10 +57,24 @@ type Call struct {
 	IssuedAt int64  `json:"iat"`            // Unix seconds
 }
 
+// Request is the proof of a request to the cloud, in its Header. That of an enrolment needs not be Fresh: its one-time secret
+// is, and a device whose clock is wrong learns the time from the answer.
+type Request struct {
+	Device   string `json:"sub,omitempty"` // id; a device that enrols does not know it yet
+	Body     string `json:"bh"`            // HashBody of the request's body
+	ID       string `json:"jti"`           // unique
+	IssuedAt int64  `json:"iat"`           // Unix seconds, by the cloud's time where the device knows it
+}
+
+// HashBody is the hash of a request's body that its proof is bound to: unpadded base64url SHA-256.
+func HashBody(body []byte) string {
+	sum := sha256.Sum256(body)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // HashKey is the hash of a session key that a proof is bound to (RFC 9449, 4.2: ath).
 func HashKey(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return HashBody([]byte(key))
 }
 
 // JWK is a public key as a header or a request has it (RFC 7517, RFC 7518, 6.2.1).
