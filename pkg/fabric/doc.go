@@ -19,12 +19,17 @@
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
 //	registry                       cloud instances                 RegistryChanged, to each other
+//	push.<anchor>.wake    request  that anchor, with a ticket      Wake: one of the bridges wakes a device
+//	br.<bridge>.targets   request  that bridge                     Targets: where the pushes of a device go
+//	br.<bridge>.pruned    request  that bridge                     Pruned: a push token is dead
+//	br.<bridge>.keys      request  that bridge                     KeysRequest: the keys that sign tickets
+//	br.<bridge>.renew     request  that bridge                     Renew: a new certificate for the same key
 //	br.<bridge>.admit     request  that bridge                     reserved: an app's admission
 //	node.<node>.dev                the bridge with the channel     reserved: what a device reports
-//	push.wake, push.cancel  "      switches, cloud, with a ticket  reserved: wake a device
+//	push.<anchor>.cancel  request  that anchor, with a ticket      reserved: the call is over
 //	br.<bridge>.down               cloud, switches with a ticket   reserved: to a device with a channel
 //
-// A client may subscribe only to its own node.<node>.>, to revoke, and to _INBOX_<node>.>, where the answers to its
+// A client may subscribe only to its own node.<node>.>, to revoke, a bridge to push.*.>, and to _INBOX_<node>.>, where the answers to its
 // requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an
 // inbox other than its sender's, or one that could be of its sender, is dropped, so that nobody makes the cloud write where
 // he may not write himself.

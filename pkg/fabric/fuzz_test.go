@@ -39,6 +39,10 @@ func FuzzDecode(f *testing.F) {
 		SubjectOffer("org_a", "sw_1"):       Offer{Header: h, Plan: designation.Plan{Call: "ca_1", Ring: time.Minute}},
 		SubjectControl("org_a", "sw_1"):     Control{Header: h, Dial: &designation.Node{ID: "sw_2", Addresses: []string{"192.0.2.1:7443"}, KeyHash: "k"}},
 		SubjectReach("org_a", "sw_1"):       Reach{Header: h, Node: "sw_2"},
+		SubjectWake("org_a", "sw_1"):        Wake{Header: h, Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln", Sealed: []byte{1}, Epoch: 1, Until: h.Deadline},
+		SubjectTargets("org_a", "br_1"):     Targets{Header: h, Anchor: "sw_1", Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
+		SubjectPruned("org_a", "br_1"):      Pruned{Header: h, Device: "dv_1", Target: Target{Provider: APNs, App: "a", Token: "00"}, Reason: "BadDeviceToken"},
+		SubjectKeys("org_a", "br_1"):        KeysRequest{Header: h},
 	} {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -49,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
-			&Offer{}, &Control{}, &Reach{}} {
+			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}} {
 			if _, err := decode(subject, data, MaxRequest, q); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))
@@ -75,6 +79,9 @@ func FuzzDecodeReply(f *testing.F) {
 		SubjectRenew("org_a", "sw_1"):       RenewReply{Reply: r, Chain: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
 		SubjectRevocations("org_a", "sw_1"): Revocations{Reply: r, Statements: []string{"eyJhbGciOiJFZERTQSJ9.e30.c2ln"}},
 		SubjectChanged("org_a", "sw_1"):     Changed{Copy: true, Sites: []string{"st_2"}},
+		SubjectWake("org_a", "sw_1"):        WakeReply{Reply: r, Bridge: "br_1", Pushes: []PushResult{{Provider: FCM, Reason: "UNREGISTERED", Dead: true, Tries: 1}}},
+		SubjectTargets("org_a", "br_1"):     TargetsReply{Reply: r, Targets: []Target{{Provider: APNs, App: "a", Token: "00"}}},
+		SubjectKeys("org_a", "br_1"):        KeysReply{Reply: r, SessionKeys: map[string]string{"s-1": "k"}},
 	} {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -84,7 +91,8 @@ func FuzzDecodeReply(f *testing.F) {
 	}
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"error":{"code":"","words":"\u0000"},"now":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
-		for _, a := range []any{&Admitted{}, &PlanReply{}, &LedgerReply{}, &CopyReply{}, &RenewReply{}, &Revocations{}, &Changed{}} {
+		for _, a := range []any{&Admitted{}, &PlanReply{}, &LedgerReply{}, &CopyReply{}, &RenewReply{}, &Revocations{}, &Changed{}, &WakeReply{},
+			&TargetsReply{}, &KeysReply{}} {
 			if _, err := decode(subject, data, MaxReply, a); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", a, err, errs.CodeOf(err))

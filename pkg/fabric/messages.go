@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
+	"strowger/pkg/sitecopy"
 )
 
 // Capability is the newest capability number that this release speaks; every request carries it.
@@ -18,7 +19,8 @@ import (
 // 4 (2026-11): reach, control with dial.
 // 5 (2026-11): Met in an admit; DiskError in a lease.
 // 6 (2026-11): control with renew.
-const Capability = 6
+// 7 (2026-11): bridges: wake, targets, pruned, keys, renew.
+const Capability = 7
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -221,7 +223,7 @@ type LedgerReply struct {
 	RetryAfter    time.Duration `json:"retry_after,omitempty"`
 }
 
-// Renew asks for a new certificate for the same key. Subject o.<org>.sw.<switch>.renew.
+// Renew asks for a new certificate for the same key. Subjects o.<org>.sw.<switch>.renew and o.<org>.br.<bridge>.renew.
 type Renew struct {
 	Header
 	CSR []byte `json:"csr"` // DER
@@ -231,6 +233,16 @@ type Renew struct {
 type RenewReply struct {
 	Reply
 	Chain string `json:"chain"`
+}
+
+// KeysRequest asks for the keys that sign an organization's session keys and wake tickets: those that an enrolment told may be
+// old. Subject o.<org>.br.<bridge>.keys.
+type KeysRequest struct{ Header }
+
+// KeysReply answers KeysRequest.
+type KeysReply struct {
+	Reply
+	SessionKeys sitecopy.KeySet `json:"session_keys"`
 }
 
 // RevokeRequest asks for the revocations after a number. Subject o.<org>.sw.<switch>.revocations. New ones are

@@ -49,6 +49,14 @@ func SubjectTargets(org, bridge string) string { return subject(org, familyBridg
 // SubjectPruned is where a bridge says that a push token is dead: Pruned.
 func SubjectPruned(org, bridge string) string { return subject(org, familyBridge, bridge, "pruned") }
 
+// SubjectBridgeRenew is where a bridge renews its certificate: Renew.
+func SubjectBridgeRenew(org, bridge string) string {
+	return subject(org, familyBridge, bridge, "renew")
+}
+
+// SubjectKeys is where a bridge asks for the keys that sign tickets: KeysRequest.
+func SubjectKeys(org, bridge string) string { return subject(org, familyBridge, bridge, "keys") }
+
 // SubjectWake is where an anchor has a device woken: Wake, which one of the Bridges takes.
 func SubjectWake(org, anchor string) string { return subject(org, familyPush, anchor, "wake") }
 

@@ -19,6 +19,8 @@ func TestSubjects(t *testing.T) {
 		"o.org_a.node.sw_1.control":   SubjectControl("org_a", "sw_1"),
 		"o.org_a.node.sw_1.changed":   SubjectChanged("org_a", "sw_1"),
 		"o.org_a.revoke":              SubjectRevoke("org_a"),
+		"o.org_a.br.br_1.renew":       SubjectBridgeRenew("org_a", "br_1"),
+		"o.org_a.br.br_1.keys":        SubjectKeys("org_a", "br_1"),
 	} {
 		if got != want {
 			t.Errorf("subject %q, want %q", got, want)
