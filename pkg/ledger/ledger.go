@@ -6,6 +6,7 @@
 // append-only; a reader keeps what it does not know.
 //
 // Capability 1 (2026-11).
+// Capability 2 (2026-11): wake.
 package ledger
 
 import (
@@ -33,6 +34,7 @@ const (
 	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
+	Wake     Kind = "wake"     // a step of waking a device: Leg, Device, Text: "requested", "accepted by apns", ...; Cause if it failed
 	Answered Kind = "answered" // Leg: the branch that won; Codec
 	LegEnded Kind = "leg-ended"
 	Held     Kind = "held"    // Leg put the other side on hold

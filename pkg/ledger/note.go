@@ -30,6 +30,8 @@ func note(e Event, name func(id string) string) string {
 		return "tries" + device
 	case Ringing:
 		return "rings" + device
+	case Wake:
+		return "wake" + device + ": " + e.Text + e.Cause.text()
 	case Answered:
 		return "answered" + device + codec(" with ", e.Codec)
 	case Refused, LegEnded:

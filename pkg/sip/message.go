@@ -29,6 +29,9 @@ const (
 	HeaderRefusal = "Strowger-Refusal" // on final responses: the errs code
 )
 
+// StateWaking is the value of HeaderState while a device of the callee's is being woken: it does not ring yet.
+const StateWaking = "waking"
+
 // NewHeader returns a header of any name. Line ends and NUL in the value become spaces, so that words from anywhere can
 // be passed on.
 func NewHeader(name, value string) Header { return sip.NewHeader(name, oneLine(value)) }

@@ -29,6 +29,9 @@ type Ring struct {
 	SessionID string // of the callee
 }
 
+// Wake tells the caller that a device of the callee's is being woken: 183 without SDP. It is not ringing yet.
+type Wake struct{ Leg LegID }
+
 // Accept answers the caller.
 type Accept struct {
 	Leg         LegID
@@ -103,6 +106,7 @@ type Finish struct{}
 
 func (Start) action()       {}
 func (Ring) action()        {}
+func (Wake) action()        {}
 func (Accept) action()      {}
 func (Refuse) action()      {}
 func (Cancel) action()      {}
@@ -120,6 +124,7 @@ func (Finish) action()      {}
 
 func (a Start) leg() LegID       { return a.Leg }
 func (a Ring) leg() LegID        { return a.Leg }
+func (a Wake) leg() LegID        { return a.Leg }
 func (a Accept) leg() LegID      { return a.Leg }
 func (a Refuse) leg() LegID      { return a.Leg }
 func (a Cancel) leg() LegID      { return a.Leg }

@@ -24,6 +24,7 @@ type Call struct {
 	legs     []leg
 	winner   LegID
 	rung     bool // the caller was told Ring
+	woke     bool // the caller was told Wake
 	exchange exchange
 	codec    string       // that the answer chose
 	best     ledger.Cause // of the branches that failed
@@ -57,6 +58,8 @@ func (c *Call) Step(ev Event) []Action {
 		return c.fired(ev.Timer)
 	case Ringing:
 		return c.alerting(ev)
+	case Waking:
+		return c.waking(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:
@@ -147,6 +150,23 @@ func (c *Call) alerting(r Ringing) []Action {
 	if !c.rung {
 		c.rung = true
 		acts = append(acts, Ring{Caller, r.SessionID})
+	}
+	return acts
+}
+
+// waking notes a step, and tells the caller once, unless a phone rings already.
+func (c *Call) waking(w Waking) []Action {
+	l := &c.legs[w.Leg]
+	if w.Leg == Caller || l.state == waiting || l.state > up {
+		return []Action{Count{"wake of a leg that is over"}} // a provider may be slower than everybody else
+	}
+	var acts []Action
+	if w.Step != "" {
+		acts = append(acts, note(ledger.Event{Kind: ledger.Wake, Leg: l.id, Device: l.device, Text: w.Step, Cause: w.Cause}))
+	}
+	if c.state == Trying && !c.rung && !c.woke {
+		c.woke = true
+		acts = append(acts, Wake{Caller})
 	}
 	return acts
 }

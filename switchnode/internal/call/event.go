@@ -43,6 +43,14 @@ type Ringing struct {
 	SessionID string // of the callee (RFC 7989), "" if it sent none
 }
 
+// Waking is a step on the way to a device that sleeps (2-call-flows, "Wake ledger"). A Step of "" tells that the switch at the
+// other end of a link is at it: what it does, it writes itself.
+type Waking struct {
+	Leg   LegID
+	Step  string        // as the ledger has it: "requested", "accepted by apns", ...
+	Cause *ledger.Cause // of a step that failed
+}
+
 // Answered says that a branch accepted the offer.
 type Answered struct {
 	Leg         LegID
@@ -112,6 +120,7 @@ type Stop struct{ Cause ledger.Cause }
 func (Planned) event()        {}
 func (Refusal) event()        {}
 func (Ringing) event()        {}
+func (Waking) event()         {}
 func (Answered) event()       {}
 func (Refused) event()        {}
 func (Cancelled) event()      {}

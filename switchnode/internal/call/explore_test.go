@@ -37,6 +37,7 @@ type budget struct {
 	offers  int // re-INVITEs
 	settles int // changes without asking
 	digits  int
+	wakes   int // steps of its wake
 }
 
 // maxOffers is more than what all legs together may ask for and settle can cause, each with the way back.
@@ -68,10 +69,13 @@ type world struct {
 	armed    map[Timer]bool
 	branches []Branch
 	sent     int // offers
+	rung     int // the caller was told Ring
+	woke     int // the caller was told Wake
 	finals   int // final responses to the caller
 	endings  int // Ended notes
 	answers  int // Answered notes
 	finished bool
+	kind     bool // nobody is lost, answers with foreign codecs or ends before the plan: that is explored with one branch
 }
 
 func newWorld(caller, callee budget, delays ...time.Duration) *world {
@@ -112,7 +116,7 @@ func (w *world) clone() *world {
 }
 
 func (w *world) key() string {
-	return fmt.Sprint(*w.call, w.peers, w.asking, w.stopped, w.armed, w.finals, w.endings, w.answers, w.finished)
+	return fmt.Sprint(*w.call, w.peers, w.asking, w.stopped, w.armed, w.rung, w.woke, w.finals, w.endings, w.answers, w.finished)
 }
 
 // possible lists every event that the world can produce now.
@@ -130,6 +134,14 @@ func (w *world) possible() []Event {
 	for i, p := range w.peers {
 		evs = append(evs, p.possible(LegID(i))...)
 	}
+	if w.kind {
+		evs = slices.DeleteFunc(evs, func(ev Event) bool {
+			_, gone := ev.(Lost)
+			a, answered := ev.(Answered)
+			_, asked := ev.(Planned)
+			return gone || answered && sameCodecs(a.Description, foreign) || w.asking && !asked
+		})
+	}
 	return evs
 }
 
@@ -144,6 +156,7 @@ func (p peer) possible(id LegID) []Event {
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
 		}
+		evs = append(evs, p.wake(id)...)
 		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
@@ -165,18 +178,29 @@ func (p peer) possible(id LegID) []Event {
 		if p.digits > 0 {
 			evs = append(evs, Pressed{id, '5', 0})
 		}
+		evs = append(evs, p.wake(id)...)
 	case takingBack: // a provisional may still arrive, and the final may be the 487, a refusal that crossed or nothing
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
 		}
 		evs = append(evs, Refused{id, CauseOf(errs.CallerLeft, "")}, Lost{id, lost}, Closed{id})
+		evs = append(evs, p.wake(id)...)
 	case leaving:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost}, Closed{id})
 		if id != Caller && !p.rang {
 			evs = append(evs, Ringing{Leg: id})
 		}
+		evs = append(evs, p.wake(id)...)
 	}
 	return evs
+}
+
+// wake is a word of a provider, which may come at any time.
+func (p peer) wake(id LegID) []Event {
+	if p.wakes == 0 {
+		return nil
+	}
+	return []Event{Waking{Leg: id, Step: "requested"}}
 }
 
 // deliver runs an event through the machine and the model, and returns what broke, if anything did.
@@ -237,6 +261,8 @@ func (w *world) spend(ev Event) {
 		w.finals++ // 487
 	case Ringing:
 		w.peers[ev.Leg].rang = true
+	case Waking:
+		w.peers[ev.Leg].wakes--
 	case Answered:
 		p := &w.peers[ev.Leg]
 		p.phase, p.codecs, p.says, p.hears = talking, codecs(speech), string(sdp.SendRecv), string(sdp.SendRecv)
@@ -284,6 +310,12 @@ func (w *world) perform(a Action, over bool) error {
 		if over || w.peers[Caller].phase != inviting {
 			return fmt.Errorf("rang a caller in phase %v, over %t", w.peers[Caller].phase, over)
 		}
+		w.rung++
+	case Wake:
+		if over || w.peers[Caller].phase != inviting || w.rung > 0 {
+			return fmt.Errorf("told of a wake a caller in phase %v, over %t, rung %d", w.peers[Caller].phase, over, w.rung)
+		}
+		w.woke++
 	case Accept:
 		if over || w.peers[Caller].phase != inviting {
 			return fmt.Errorf("accepted a caller in phase %v, over %t", w.peers[Caller].phase, over)
@@ -405,6 +437,8 @@ func (w *world) check() error {
 	switch {
 	case talkers > 1:
 		return fmt.Errorf("%d branches are answered", talkers)
+	case w.rung > 1 || w.woke > 1:
+		return fmt.Errorf("the caller was told %d times of ringing, %d times of waking", w.rung, w.woke)
 	case w.finals > 1 || w.answers > 1 || w.endings > 1:
 		return fmt.Errorf("%d final responses, %d answers, %d ends", w.finals, w.answers, w.endings)
 	case over != (w.endings == 1):
@@ -474,6 +508,7 @@ func TestExploreOneCallee(t *testing.T) {
 		{"the caller settles", 0, budget{offers: 1, settles: 1}, budget{offers: 1}},
 		{"the callee settles", 0, budget{offers: 1}, budget{offers: 1, settles: 1}},
 		{"both settle", 0, budget{settles: 1}, budget{settles: 1}},
+		{"a device that sleeps", 0, budget{offers: 1}, budget{offers: 1, wakes: 2}},
 	} {
 		w := newWorld(c.caller, c.callee, c.delay)
 		states, transitions, finished := explore(t, w)
@@ -484,12 +519,23 @@ func TestExploreOneCallee(t *testing.T) {
 	}
 }
 
+// Two devices that sleep: each wakes early, late or never, rings, answers, declines, is cancelled, in any order.
+func TestExploreTwoSleepers(t *testing.T) {
+	w := newWorld(budget{}, budget{wakes: 1}, 0, 5*time.Second)
+	w.kind = true
+	states, transitions, finished := explore(t, w)
+	t.Logf("%d states, %d transitions, %d ways to finish", states, transitions, finished)
+	if finished == 0 || states < 1000 {
+		t.Fatalf("explored %d states with %d finished: the model is not driving the machine", states, finished)
+	}
+}
+
 func TestRandomThreeBranches(t *testing.T) {
 	const seed, rounds = 1, 100_000
 	rng := rand.New(rand.NewPCG(seed, 2))
 	finished := 0
 	for range rounds {
-		w := newWorld(budget{2, 2, 1}, budget{2, 2, 1}, 0, 0, 3*time.Second)
+		w := newWorld(budget{2, 2, 1, 0}, budget{2, 2, 1, 2}, 0, 0, 3*time.Second)
 		var way *step
 		for range 200 {
 			evs := w.possible()

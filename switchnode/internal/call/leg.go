@@ -40,6 +40,8 @@ func legOf(ev Event) (LegID, bool) {
 	switch ev := ev.(type) {
 	case Ringing:
 		return ev.Leg, true
+	case Waking:
+		return ev.Leg, true
 	case Answered:
 		return ev.Leg, true
 	case Refused:

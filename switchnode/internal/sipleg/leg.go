@@ -80,6 +80,8 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.Ring:
 		l.dialog.SetSessionID(a.SessionID)
 		l.ring()
+	case call.Wake: // 2-call-flows, "Honest ring-back"
+		l.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
 		if l.late.stage != inTime {
@@ -171,8 +173,11 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	switch ev := ev.(type) {
 	case sip.Progress:
 		// 2-call-flows, "Honest ring-back": only a real 180 rings. Its SDP is not passed on: the anchor plays no media.
-		if ev.Code == 180 {
+		switch {
+		case ev.Code == 180:
 			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
+		case ev.State == sip.StateWaking:
+			return call.Waking{Leg: l.id}
 		}
 	case sip.Answered:
 		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}

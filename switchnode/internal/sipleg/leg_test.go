@@ -68,6 +68,24 @@ func TestCallToAPhone(t *testing.T) {
 	expect[call.Closed](r.events)
 }
 
+// What waits for a device to wake hears so in a 183 without SDP, and over a link it is passed on; what it is not is ringing.
+func TestWaking(t *testing.T) {
+	r := newRig(t)
+	r.called(body("3", "sendrecv", "8"))
+	r.do(call.Wake{Leg: 0})
+	if p := expect[sip.Progress](r.calls); p.Code != 183 || p.State != "waking" || len(p.SDP) > 0 {
+		t.Errorf("progress %+v", p)
+	}
+	r = newRig(t)
+	r.calling(pcma)
+	r.says(func(d *sip.Dialog) {
+		d.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
+	})
+	if w := expect[call.Waking](r.events); w.Leg != 1 || w.Step != "" {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestCancelSaysWhy(t *testing.T) {
 	r := newRig(t)
 	r.calling(pcma)
