@@ -10,6 +10,8 @@
 //	enrol-proof+jwt    Request: the body of an enrolment
 //	push-proof+jwt     Request: the body of a change of push tokens
 //
+// A device opens its connection to a node with one line, an Entry, and gets one back, a Verdict.
+//
 // A proof is valid for MaxAge from iat, give or take sessionkey.Leeway.
 //
 // Capability 1 (2026-11).
