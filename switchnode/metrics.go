@@ -32,7 +32,7 @@ func (n *node) publish() {
 	n.health.Gauge("registered_devices", "Phones with a live registration.", func() float64 { return float64(len(n.registrar.Registered())) })
 	n.health.Gauge("links", "Links to other nodes.", func() float64 { return float64(n.endpoint.Counters().Links) })
 	n.health.Counts("link_events_total", "What happened to links to other nodes.", "event", n.linkEvents)
-	n.health.Counts("link_media_dropped_total", "Media packets that a link dropped, by reason.", "reason", n.linkDrops)
+	n.health.Counts("link_media_dropped_total", "Media packets that a link dropped or lost, by reason.", "reason", n.linkDrops)
 	n.health.Check(n.diskTrouble)
 	n.health.Gauge("ledger_undelivered", "Call events that the cloud has not stored yet.", func() float64 { return float64(n.spool.Outstanding()) })
 	n.health.Counts("ledger_failures_total", "Call events that were not kept, by reason, and writes that failed.", "reason", func() map[string]uint64 {
@@ -75,5 +75,6 @@ func (n *node) linkDrops() map[string]uint64 {
 	c := n.endpoint.Counters()
 	return map[string]uint64{
 		"full": c.DroppedFull, "stale": c.DroppedStale, "large": c.DroppedLarge, "unknown": c.DroppedUnknown, "malformed": c.DroppedMalformed,
+		"lost": c.Lost,
 	}
 }

@@ -114,7 +114,7 @@ func (b *bench) audio(ctx context.Context, s server, t *talk, a *audio, load aud
 		return err
 	}
 	for range runs {
-		one, err := b.take(ctx, s, func() (outcome, error) { return run(b.plan.each) })
+		one, err := b.take(ctx, s, func() (outcome, error) { return counted(ctx, s, func() (outcome, error) { return run(b.plan.each) }) })
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (s server) programs() []program { return append(s.main[:len(s.main):len(s.m
 type outcome struct {
 	units, lost int
 	repeated    map[string]int // messages that a server sent again, by kind
-	refused     map[string]int // final answers that nobody wants, by their first line
+	refused     map[string]int // why units were lost, as far as a server says it: final answers, counters of dropped packets
 }
 
 // sample is one run.

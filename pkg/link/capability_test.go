@@ -57,11 +57,11 @@ func (o *org) release(t *testing.T, capability int) (designation.Node, <-chan *q
 	}, greeted
 }
 
-// Twenty packets wait for a path that is doubted. An old peer gets each by itself, a new one four datagrams: six of them fit
-// in one.
+// Twenty packets wait for a path that is doubted. An old peer gets each by itself, a newer one four datagrams: six of them fit
+// in one. The newest learns how many packets were sent before.
 func TestPeersOfEachCapability(t *testing.T) {
 	const packets = 20
-	for capability, datagrams := range map[int]int{1: packets, 2: 4, 3: 4} {
+	for capability, datagrams := range map[int]int{1: packets, 2: 4, 3: 4, 4: 4} {
 		t.Run(fmt.Sprint(capability), func(t *testing.T) {
 			o := newOrg(t)
 			x := start(t, o.config(t))
@@ -85,7 +85,10 @@ func TestPeersOfEachCapability(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := decodeBatch(b, func(flow uint64, packet []byte) {
+				if before, ok := number(b); ok != (capability >= 3) || ok && before != uint32(got) {
+					t.Errorf("datagram with packets from %d says %d, %t", got, before, ok)
+				}
+				if _, err := decodeBatch(b, func(flow uint64, packet []byte) {
 					if flow != uint64(100+got) || len(packet) != 172 {
 						t.Errorf("flow %d, %d bytes", flow, len(packet))
 					}

@@ -21,6 +21,7 @@ type Counters struct {
 	DroppedLarge     uint64 // sending: fits no datagram, and no stream could take it at once
 	DroppedUnknown   uint64 // receiving: no such flow
 	DroppedMalformed uint64 // receiving: no flow id, or no packet
+	Lost             uint64 // receiving: the peer sent them by datagram and they did not come
 
 	StreamsRefused uint64 // opened by a peer with an opener that is late, malformed or of an unknown kind
 }
@@ -30,6 +31,7 @@ type counters struct {
 	packetsSent, packetsReceived, largeSent          atomic.Uint64
 	droppedFull, droppedStale, droppedLarge          atomic.Uint64
 	droppedUnknown, droppedMalformed, streamsRefused atomic.Uint64
+	lost                                             atomic.Uint64
 }
 
 func (c *counters) snapshot(links int) Counters {
@@ -48,6 +50,7 @@ func (c *counters) snapshot(links int) Counters {
 		DroppedLarge:     c.droppedLarge.Load(),
 		DroppedUnknown:   c.droppedUnknown.Load(),
 		DroppedMalformed: c.droppedMalformed.Load(),
+		Lost:             c.lost.Load(),
 		StreamsRefused:   c.streamsRefused.Load(),
 	}
 }

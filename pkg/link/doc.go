@@ -36,8 +36,10 @@
 // A datagram is the flow id (varint, RFC 9000, 16), then one RTP or RTCP packet (told apart by RFC 5761, 4), as in
 // draft-ietf-avtcore-rtp-over-quic. The receiver chose the id, from 1, and told it in its SDP. To a peer of capability 2,
 // packets that wait at the same time, of any flows, go in one datagram of at most 1150 bytes: a zero, then for each packet
-// the length (varint) of flow id and packet, and these. A busy sender looks for packets once in a millisecond, which is the
-// most that it delays one. A packet that waited 60 ms is dropped by the sender; one that fits no datagram goes by stream.
+// the length (varint) of flow id and packet, and these. To a peer of capability 3, every datagram is of that form, with a
+// number after the first zero: another zero and four bytes, how many packets went in earlier datagrams, modulo 2^32. By it
+// the receiver counts those that do not come. A busy sender looks for packets once in a millisecond, which is the most that
+// it delays one. A packet that waited 60 ms is dropped by the sender; one that fits no datagram goes by stream.
 //
 // # Paths
 //
@@ -63,4 +65,5 @@
 //
 // Capability 1 (2026-11): control, sip, packet, datagrams.
 // Capability 2 (2026-11): several packets in a datagram.
+// Capability 3 (2026-11): numbers of datagrams.
 package link

@@ -101,13 +101,16 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for links: %w", err)
 	}
-	return newEndpoint(cfg, lossy{socket}, anySocket), nil
+	return newEndpoint(cfg, newLossy(socket), anySocket), nil
 }
 
 // anySocket is a socket on any address of the machine.
 func anySocket() (net.PacketConn, error) {
 	socket, err := net.ListenUDP("udp", nil)
-	return lossy{socket}, err
+	if err != nil {
+		return nil, err
+	}
+	return newLossy(socket), nil
 }
 
 func newEndpoint(cfg Config, socket net.PacketConn, open func() (net.PacketConn, error)) *Endpoint {

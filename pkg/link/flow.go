@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"time"
 
@@ -97,7 +96,7 @@ const rest = time.Millisecond
 func (c *Conn) sendPackets(ctx context.Context) {
 	timer := time.NewTimer(rest)
 	defer timer.Stop()
-	b := batch{many: c.hello.Capability >= capabilityMany}
+	b := batch{many: c.hello.Capability >= capabilityMany, numbered: c.hello.Capability >= capabilityNumber}
 	var last time.Time // something was sent
 	for {
 		began := time.Now()
@@ -138,11 +137,12 @@ func (c *Conn) sendQueued(b *batch) (packets int, err error) {
 		var tooLarge *quic.DatagramTooLargeError
 		switch {
 		case err == nil:
+			b.sent += uint32(b.packets)
 			count.packetsSent.Add(uint64(b.packets))
 		case !errors.As(err, &tooLarge):
 			return packets, err
-		case c.sendLarge(b.datagram()):
-			count.largeSent.Add(uint64(b.packets))
+		case b.packets == 1 && c.sendLarge(b.single()): // several fit every path
+			count.largeSent.Add(1)
 		default:
 			count.droppedLarge.Add(uint64(b.packets))
 		}
@@ -161,67 +161,4 @@ func (c *Conn) sendLarge(data []byte) bool {
 		return false
 	}
 	return true
-}
-
-// receivePackets takes the peer's datagrams.
-func (c *Conn) receivePackets(ctx context.Context) {
-	for {
-		b, err := c.qc.ReceiveDatagram(ctx)
-		if err != nil {
-			return // the link ended
-		}
-		if decodeBatch(b, c.deliver) != nil {
-			c.endpoint.counters.droppedMalformed.Add(1)
-		}
-	}
-}
-
-// acceptPackets takes the peer's unidirectional streams. Each has a goroutine; MaxIncomingUniStreams bounds them.
-func (c *Conn) acceptPackets(ctx context.Context, parts *sync.WaitGroup) {
-	for {
-		s, err := c.qc.AcceptUniStream(ctx)
-		if err != nil {
-			return // the link ended
-		}
-		parts.Go(func() { c.receiveLarge(s) })
-	}
-}
-
-func (c *Conn) receiveLarge(s *quic.ReceiveStream) {
-	b, err := c.readLarge(s)
-	if err == nil {
-		err = decodeBatch(b, c.deliver)
-	}
-	if err != nil {
-		s.CancelRead(streamRefused)
-		c.refuseStream(err)
-	}
-}
-
-// readLarge returns what a packet stream carries after its opener.
-func (c *Conn) readLarge(s *quic.ReceiveStream) ([]byte, error) {
-	if err := s.SetReadDeadline(time.Now().Add(c.endpoint.cfg.Times.Opener)); err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(s, maxPacketStream+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxPacketStream {
-		return nil, errs.New(errs.Invalid, "packet stream is longer than %d bytes", maxPacketStream)
-	}
-	return decodePacketStream(b)
-}
-
-func (c *Conn) deliver(flow uint64, packet []byte) {
-	c.arrived.Add(1)
-	f := c.flows.get(flow)
-	if f == nil {
-		c.endpoint.counters.droppedUnknown.Add(1)
-		return
-	}
-	c.endpoint.counters.packetsReceived.Add(1)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.recv(packet)
 }

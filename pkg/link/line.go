@@ -10,12 +10,15 @@ import (
 
 const (
 	version    = 1       // of openers and hello; another one needs an upgrade
-	capability = 2       // newest dated capability of the package doc
+	capability = 3       // newest dated capability of the package doc
 	maxLine    = 4 << 10 // bytes of an opener or control line with its line feed
 )
 
-// capabilityMany is the first with several packets in a datagram.
-const capabilityMany = 2
+// The first with several packets in a datagram, and the first with numbers of datagrams.
+const (
+	capabilityMany   = 2
+	capabilityNumber = 3
+)
 
 // What a stream can be.
 const (

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/quic-go/quic-go/quicvarint"
 
@@ -18,12 +19,17 @@ const several = 0
 // bytes), without the headers, the longest connection id and the tag of the QUIC packet.
 const maxBatch = 1150
 
+// numberLength is the number of a datagram: a zero, where else the length of a packet is, and four bytes.
+const numberLength = 1 + 4
+
 // batch is the payload of a datagram: a packet, or several for a peer that understands them.
 type batch struct {
-	many    bool   // the peer understands several
-	bytes   []byte // as several
-	first   int    // offset of the first packet without its length
-	packets int
+	many     bool   // the peer understands several
+	numbered bool   // and how many were sent before
+	sent     uint32 // packets in earlier datagrams, modulo 2^32
+	bytes    []byte // as several
+	first    int    // offset of the first packet without its length
+	packets  int
 }
 
 func (b *batch) reset() { b.bytes, b.first, b.packets = b.bytes[:0], 0, 0 }
@@ -33,6 +39,9 @@ func (b *batch) add(data []byte) bool {
 	length := quicvarint.Len(uint64(len(data)))
 	if b.packets == 0 {
 		b.bytes = append(b.bytes, several)
+		if b.numbered {
+			b.bytes = binary.BigEndian.AppendUint32(append(b.bytes, 0), b.sent)
+		}
 		b.first = len(b.bytes) + length
 	} else if !b.many || len(b.bytes)+length+len(data) > maxBatch {
 		return false
@@ -42,41 +51,57 @@ func (b *batch) add(data []byte) bool {
 	return true
 }
 
-// datagram is what to send. One packet has the form that every peer understands.
+// datagram is what to send. One packet without a number has the form that every peer understands.
 func (b *batch) datagram() []byte {
-	if b.packets == 1 {
-		return b.bytes[b.first:]
+	if b.packets == 1 && !b.numbered {
+		return b.single()
 	}
 	return b.bytes
 }
 
-// decodeBatch calls take with each packet of a datagram or packet stream. They share b. An error ends it: what came before is
-// good.
-func decodeBatch(b []byte, take func(flow uint64, packet []byte)) error {
+// single is the only packet, as every peer understands it.
+func (b *batch) single() []byte { return b.bytes[b.first:] }
+
+// number is how many packets the sender of a datagram sent in earlier ones, modulo 2^32. A node below capability 3 does not
+// say.
+func number(b []byte) (before uint32, ok bool) {
+	if len(b) <= numberLength || b[0] != several || b[1] != 0 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b[2:]), true
+}
+
+// decodeBatch calls take with each packet of a datagram or packet stream and counts them. They share b. An error ends it:
+// what came before is good.
+func decodeBatch(b []byte, take func(flow uint64, packet []byte)) (packets int, err error) {
 	flow, packet, err := decodeDatagram(b)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if flow != several {
 		take(flow, packet)
-		return nil
+		return 1, nil
 	}
-	for rest := packet; len(rest) > 0; {
+	rest := packet
+	if _, ok := number(b); ok {
+		rest = packet[numberLength:]
+	}
+	for ; len(rest) > 0; packets++ {
 		length, n, err := quicvarint.Parse(rest)
 		if err != nil || length > uint64(len(rest)-n) {
-			return errs.New(errs.Invalid, "datagram of %d bytes ends within one of its packets", len(b))
+			return packets, errs.New(errs.Invalid, "datagram of %d bytes ends within one of its packets", len(b))
 		}
 		end := n + int(length)
 		if flow, packet, err = decodeDatagram(rest[n:end:end]); err != nil {
-			return err
+			return packets, err
 		}
 		if flow == several {
-			return errs.New(errs.Invalid, "datagram of several packets within another")
+			return packets, errs.New(errs.Invalid, "datagram of several packets within another")
 		}
 		take(flow, packet)
 		rest = rest[end:]
 	}
-	return nil
+	return packets, nil
 }
 
 // decodeDatagram splits flow id (RFC 9000, 16), or several, and what follows, which shares b.

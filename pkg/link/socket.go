@@ -3,13 +3,31 @@ package link
 import (
 	"errors"
 	"net"
+	"runtime"
 	"syscall"
+
+	"golang.org/x/net/ipv4"
 )
 
 // lossy is a UDP socket on which a packet that the system does not let out is lost, as it may be anywhere on the way: a
 // firewall rule, a full queue or a route that comes back in a second must not end the links, which their pings judge. Nor
 // must an address that the machine lost: the links move to another socket.
-type lossy struct{ *net.UDPConn }
+type lossy struct {
+	*net.UDPConn
+	batches *ipv4.PacketConn // the same socket, of either family
+}
+
+func newLossy(c *net.UDPConn) lossy { return lossy{c, ipv4.NewPacketConn(c)} }
+
+// ReadBatch reads packets for quic-go, which drops those that are 256 ahead of their connection, or 128 ahead of who takes what
+// is in them. When there are more than it asks for, the others go first: the system's buffer holds thousands.
+func (s lossy) ReadBatch(packets []ipv4.Message, flags int) (int, error) {
+	n, err := s.batches.ReadBatch(packets, flags)
+	if n == len(packets) {
+		runtime.Gosched()
+	}
+	return n, err
+}
 
 // WriteTo sends a packet.
 func (s lossy) WriteTo(b []byte, to net.Addr) (int, error) {

@@ -34,10 +34,10 @@ func TestUnreachableIsNoError(t *testing.T) {
 	if _, err := c.WriteTo([]byte("x"), to); !passes(err) {
 		t.Skipf("this system lets a broadcast out, or refuses it otherwise: %v", err)
 	}
-	if n, err := (lossy{c}).WriteTo([]byte("x"), to); n != 1 || err != nil {
+	if n, err := newLossy(c).WriteTo([]byte("x"), to); n != 1 || err != nil {
 		t.Errorf("sent %d, %v", n, err)
 	}
-	if n, _, err := (lossy{c}).WriteMsgUDP([]byte("xy"), nil, to); n != 2 || err != nil {
+	if n, _, err := newLossy(c).WriteMsgUDP([]byte("xy"), nil, to); n != 2 || err != nil {
 		t.Errorf("sent %d, %v", n, err)
 	}
 }

@@ -74,7 +74,7 @@ type sent struct {
 func TestBatches(t *testing.T) {
 	now, random := time.Now(), rand.New(rand.NewPCG(1, 2))
 	for round := range 200 {
-		r, b := newRing(), batch{many: round%4 > 0}
+		r, b := newRing(), batch{many: round%4 > 0, numbered: round%4 > 1, sent: uint32(round) << 25}
 		var want, got []sent
 		for i := range 1 + random.IntN(40) {
 			one := sent{1 + random.Uint64N(1<<random.IntN(30)), strings.Repeat(string(rune('a'+i%26)), 1+random.IntN(1<<random.IntN(12)))}
@@ -83,8 +83,12 @@ func TestBatches(t *testing.T) {
 		}
 		for r.gather(now, &b); b.packets > 0; r.gather(now, &b) {
 			before := len(got)
-			err := decodeBatch(b.datagram(), func(flow uint64, packet []byte) { got = append(got, sent{flow, string(packet)}) })
-			if n := len(got) - before; err != nil || n != b.packets || n > 1 && (!b.many || len(b.datagram()) > maxBatch) {
+			count, err := decodeBatch(b.datagram(), func(flow uint64, packet []byte) { got = append(got, sent{flow, string(packet)}) })
+			if said, ok := number(b.datagram()); ok != b.numbered || ok && said != b.sent {
+				t.Fatalf("number %d, %t, want %d, %t", said, ok, b.sent, b.numbered)
+			}
+			b.sent += uint32(count)
+			if n := len(got) - before; err != nil || n != b.packets || n != count || n > 1 && (!b.many || len(b.datagram()) > maxBatch) {
 				t.Fatalf("%d of %d packets in %d bytes: %v", n, b.packets, len(b.datagram()), err)
 			}
 		}
@@ -149,21 +153,26 @@ func FuzzDatagram(f *testing.F) {
 	f.Add([]byte{0xc0, 0, 0, 0, 0, 0, 0, 7, 0x80})
 	f.Add([]byte{0x80})
 	f.Add([]byte{several, 3, 0x07, 0x80, 0x00, 4, 0x40, 0x08, 0x81, 0xc8})
+	f.Add([]byte{several, 0, 0xff, 0xff, 0xff, 0xfe, 3, 0x07, 0x80, 0x00, 4, 0x40, 0x08, 0x81, 0xc8})
+	f.Add([]byte{several, 0, 0, 0, 1})                         // ends within the number
 	f.Add([]byte{several, 0x04, 0x07, 0x80})                   // ends within a packet
 	f.Add([]byte{several, 2, several, 0x80, 3, 7, 0x80, 0x00}) // within another
 	f.Add([]byte{several, 1, 7})                               // no packet
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, again := newRing(), batch{many: true}
 		var want, got []sent
-		_ = decodeBatch(b, func(flow uint64, packet []byte) { // what came before an error is good
+		count, _ := decodeBatch(b, func(flow uint64, packet []byte) { // what came before an error is good
 			if flow == several || len(packet) == 0 {
 				t.Errorf("flow %d, packet %x of %x", flow, packet, b)
 			}
 			want = append(want, sent{flow, string(packet)})
 			r.push(time.Time{}, flow, packet)
 		})
+		if count != len(want) {
+			t.Errorf("%d packets of %x count as %d", len(want), b, count)
+		}
 		for r.gather(time.Time{}, &again); again.packets > 0; r.gather(time.Time{}, &again) {
-			if err := decodeBatch(again.datagram(), func(flow uint64, packet []byte) {
+			if _, err := decodeBatch(again.datagram(), func(flow uint64, packet []byte) {
 				got = append(got, sent{flow, string(packet)})
 			}); err != nil {
 				t.Error(err)
