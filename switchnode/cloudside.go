@@ -14,6 +14,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/identity"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sessionkey"
 	"strowger/switchnode/internal/routing"
@@ -158,9 +159,17 @@ func (n *node) controlled(ctx context.Context, _ fabric.Subject, q fabric.Contro
 	case q.Dial != nil:
 		return fabric.Reply{}, n.dial(ctx, *q.Dial)
 	case q.Renew:
-		return fabric.Reply{}, n.identity.order(ctx)
+		return fabric.Reply{}, n.identity.Order(ctx)
 	}
 	return fabric.Reply{}, errs.New(errs.Upgrade, "this release knows no such order")
+}
+
+// keepCertificate keeps the certificate fresh until ctx ends.
+func (n *node) keepCertificate(ctx context.Context) error {
+	return n.identity.Keep(ctx, identity.Renewal{Now: n.now, Logger: n.log, Ask: func(ctx context.Context, csr []byte) (string, error) {
+		r, err := fabric.Request[fabric.Renew, fabric.RenewReply](ctx, n.fabric, fabric.SubjectRenew(n.fabric.Org(), n.fabric.Node()), fabric.Renew{CSR: csr})
+		return r.Chain, err
+	}})
 }
 
 // dial makes the link to a node that cannot. Nobody waits for the outcome; who cannot reach this switch gets the link.

@@ -3,10 +3,8 @@ package switchnode
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -15,10 +13,10 @@ import (
 
 	"strowger/pkg/datafolder"
 	"strowger/pkg/designation"
-	"strowger/pkg/enrol"
 	"strowger/pkg/fabric"
 	"strowger/pkg/health"
 	"strowger/pkg/ident"
+	"strowger/pkg/identity"
 	"strowger/pkg/life"
 	"strowger/pkg/link"
 	"strowger/pkg/sessionkey"
@@ -40,7 +38,7 @@ type node struct {
 	settings
 	log       *slog.Logger
 	boot      string
-	identity  identity
+	identity  *identity.Holder
 	fabric    *fabric.Client
 	copy      *sitecopy.Holder
 	spool     *spool.Spool
@@ -65,23 +63,21 @@ const drainTime = 5 * time.Second
 // flushTime is how long of it the cloud may take for events that it has not stored yet; what it leaves is for the next run.
 const flushTime = 2 * time.Second
 
-// clocksApart is how far the clocks of the switch and of the cloud may be apart before it is told: as session keys bear.
-const clocksApart = 30 * time.Second
-
 // Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
 func Run(ctx context.Context, cfg Config) (err error) {
 	s, err := cfg.validate()
 	if err != nil {
 		return err
 	}
-	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot), identity: identity{orders: make(chan chan<- error)}}
+	n := &node{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot)}
 	folder, err := datafolder.Open(n.Data, "switch")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
 	n.folder = folder
-	if err := n.enrol(ctx); err != nil {
+	n.identity, err = identity.Open(ctx, identity.Config{Kind: trust.Switch, Data: n.Data, Code: n.Enroll, Cloud: n.Cloud, Logger: n.log})
+	if err != nil {
 		return err
 	}
 	id := n.identity.Load()
@@ -90,34 +86,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	return n.serve(ctx)
-}
-
-// enrol finds the identity of this switch, or gets one.
-func (n *node) enrol(ctx context.Context) error {
-	dir := filepath.Join(n.Data, "identity")
-	id, err := enrol.Load(dir)
-	switch {
-	case err == nil:
-		if n.Enroll != "" {
-			n.log.Warn("enrolled already, the code is not used; to enrol anew, move the identity away", "switch", id.NodeName, "identity", dir)
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	case n.Enroll == "":
-		return fmt.Errorf("this switch is not enrolled (no identity in %s): make a code with 'strowger switch add' or 'strowger switch code', then start with --enroll CODE --cloud ADDR", dir)
-	case n.Cloud == "":
-		return errors.New("--enroll needs --cloud: where the cloud's API is, such as cloud.example.com or https://192.0.2.1:443")
-	default:
-		if id, err = enrol.Enrol(ctx, n.Cloud, n.Enroll, dir); err != nil {
-			return fmt.Errorf("enrol at %s: %w", n.Cloud, err)
-		}
-		n.log.Info("enrolled", "switch", id.NodeName, "id", id.Node, "site", id.SiteName)
-		if now := time.Now(); id.Apart.Abs() > clocksApart {
-			n.log.Warn("the clocks of this machine and of the cloud are apart; set the wrong one (NTP)", "here", now, "cloud", now.Add(id.Apart), "apart", id.Apart.Abs())
-		}
-	}
-	n.identity.Store(id)
-	return nil
 }
 
 // open brings up what needs no network.
@@ -181,7 +149,7 @@ func (n *node) serve(ctx context.Context) error {
 		servers = n.Fabric
 	}
 	n.fabric, err = fabric.Connect(fabric.Config{
-		Servers: servers, TLS: n.clientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: n.log, OnStatus: n.fabricStatus,
+		Servers: servers, TLS: n.identity.ClientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: n.log, OnStatus: n.fabricStatus,
 	})
 	if err != nil {
 		return err
@@ -212,7 +180,7 @@ func (n *node) listen() error {
 	}
 	n.endpoint, err = link.Listen(link.Config{
 		Addr: n.Link, Name: trust.Name{Org: id.Org, Kind: trust.Switch, ID: id.Node}, Boot: n.boot,
-		Certificate: func() tls.Certificate { return n.identity.Load().Certificate() }, Roots: n.roots(),
+		Certificate: func() tls.Certificate { return n.identity.Load().Certificate() }, Roots: n.identity.Roots(),
 		Authorize: func(peer trust.Name, keyHash string, expired bool) error {
 			return n.copy.Snapshot().Authorize(peer, keyHash, expired)
 		},
@@ -247,7 +215,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("health", n.health.Run)
 	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })
 	group.Go("lease", n.lease)
-	group.Go("certificate", n.renewCertificate)
+	group.Go("certificate", n.keepCertificate)
 	n.health.Ready()
 	n.log.Info("switch serves", "sip", n.started.SIP, "sips", n.started.SIPS, "link", n.started.Link)
 	if n.Started != nil {
@@ -281,23 +249,6 @@ func (n *node) flush(ctx context.Context) {
 	defer cancel()
 	if err := n.spool.Flush(ctx); err != nil {
 		n.log.Info("call ledger stays on disk for the next run", "events", n.spool.Outstanding(), "error", err)
-	}
-}
-
-func (n *node) roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(n.identity.Load().Root)
-	return pool
-}
-
-// clientTLS is how the switch shows itself to the fabric. The fabric is known by the installation root.
-func (n *node) clientTLS() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, RootCAs: n.roots(),
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			c := n.identity.Load().Certificate()
-			return &c, nil
-		},
 	}
 }
 
