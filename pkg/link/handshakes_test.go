@@ -29,6 +29,15 @@ func (m *mute) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
+func loopback(t *testing.T) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // flood begins handshakes at a node that it never finishes, each from a socket of its own, until the test ends. Those that
 // hear one packet prove their address when they are asked to.
 func flood(t *testing.T, x, y *node, dials, hear int) {

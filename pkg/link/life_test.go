@@ -28,7 +28,7 @@ type network struct {
 	lost map[string]bool // packets from these addresses vanish
 }
 
-var errNoOther = errors.New("a simulated node has one socket")
+var errNoOther = errors.New("a simulated node has no other socket")
 
 const latency = 10 * time.Millisecond
 
@@ -48,20 +48,35 @@ func (n *network) silence(a *node) {
 	n.lost[a.Addr().String()] = true
 }
 
-// newNetwork runs two nodes of an organization at 192.0.2.1 and 192.0.2.2.
+// newNetwork runs two nodes in a network where packets may vanish.
 func newNetwork(t *testing.T) (n *network, x, y *node) {
 	t.Helper()
 	n = &network{lost: map[string]bool{}}
-	sim := &simnet.Simnet{Router: n}
+	x, y = nodesOn(t, n, func() (net.PacketConn, error) { return nil, errNoOther })
+	return n, x, y
+}
+
+// nodesOn runs two nodes of an organization at 192.0.2.1 and 192.0.2.2.
+func nodesOn(t *testing.T, r simnet.Router, open func() (net.PacketConn, error)) (x, y *node) {
+	t.Helper()
 	o := newOrg(t)
 	var nodes []*node
 	for i := range byte(2) {
 		cfg := o.config(t)
 		a := prepare(&cfg)
-		conn := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, i+1).To4(), Port: 7443}, simnet.NodeBiDiLinkSettings{Latency: latency})
-		a.Endpoint = newEndpoint(a.cfg, conn, func() (net.PacketConn, error) { return nil, errNoOther })
-		nodes = append(nodes, a)
+		nodes = append(nodes, a.run(t, newEndpoint(a.cfg, plug(t, r, address(i+1)), open)))
 	}
+	return nodes[0], nodes[1]
+}
+
+// address is that of a node.
+func address(i byte) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, i).To4(), Port: 7443} }
+
+// plug is a socket in an in-memory network.
+func plug(t *testing.T, r simnet.Router, at *net.UDPAddr) net.PacketConn {
+	t.Helper()
+	sim := &simnet.Simnet{Router: r}
+	socket := sim.NewEndpoint(at, simnet.NodeBiDiLinkSettings{Latency: latency})
 	if err := sim.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +85,7 @@ func newNetwork(t *testing.T) (n *network, x, y *node) {
 			t.Error(err)
 		}
 	})
-	return n, nodes[0].run(t, nodes[0].Endpoint), nodes[1].run(t, nodes[1].Endpoint)
+	return socket
 }
 
 // A path that loses everything in one direction shows in nobody's sent packets; QUIC alone takes a minute to notice.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"strowger/pkg/errs"
@@ -147,11 +148,13 @@ func TestMalformedDatagramIsCounted(t *testing.T) {
 }
 
 func TestStreamsOfUnknownKindAreRefused(t *testing.T) {
-	o := newOrg(t)
-	cfg := o.config(t)
-	cfg.Times.Opener = 100 * time.Millisecond
-	x, y := start(t, o.config(t)), start(t, cfg)
+	synctest.Test(t, streamsOfUnknownKind)
+}
+
+func streamsOfUnknownKind(t *testing.T) {
+	_, x, y := newNetwork(t)
 	c := x.connect(t, y)
+	defer c.Hold()()
 	lines := []string{"{\"stream\":\"telex\",\"v\":1}\n", "{\"stream\":\"sip\",\"v\":2}\n", "INVITE sip:x SIP/2.0\n", "{", string(bytes.Repeat([]byte("x"), maxLine+1))}
 	for _, line := range lines {
 		s, err := c.qc.OpenStreamSync(t.Context())
@@ -221,8 +224,17 @@ func TestSimultaneousDialsSettleOnOne(t *testing.T) {
 		x, y = y, x
 	}
 	go func() { _, _ = y.Connect(t.Context(), x.designated()) }()
-	held := x.connect(t, y)
-	release := held.Hold()
+	var held *Conn
+	var release func()
+	eventually(t, "link to hold", func() bool { // one that nobody held yet may be gone
+		held = x.connect(t, y)
+		release = held.Hold()
+		_, err := held.OpenSIP(t.Context())
+		if err != nil {
+			release()
+		}
+		return err == nil
+	})
 	eventually(t, "settling", func() bool {
 		one, other := x.preferred(y.cfg.Name.ID, nil), y.preferred(x.cfg.Name.ID, nil)
 		return one != nil && other != nil && one.dialled != other.dialled && count(x, y) == count(y, x) &&

@@ -3,111 +3,62 @@ package link
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
 )
 
-// nat is a router in front of a node: each address that sends to it is seen by the node under a port of its own.
+// nat is an in-memory network in a synctest bubble, with a router in front of X: Y sees each of X's sockets under a port of
+// the router's.
 type nat struct {
-	t     *testing.T
-	front *net.UDPConn
-	to    netip.AddrPort
-	work  sync.WaitGroup
-
-	mu       sync.Mutex
-	closed   bool
-	mappings map[netip.AddrPort]*net.UDPConn
-	blocked  map[netip.AddrPort]bool // nothing passes from or to these
+	simnet.PerfectRouter
+	mu      sync.Mutex
+	ports   int
+	outside map[string]net.Addr // by address of X's socket
+	inside  map[string]net.Addr // by address at the router
+	blocked map[string]bool     // sockets of X for which nothing passes
 }
 
-func newNAT(t *testing.T, to netip.AddrPort) *nat {
-	t.Helper()
-	n := &nat{t: t, front: loopback(t), to: to, mappings: map[netip.AddrPort]*net.UDPConn{}, blocked: map[netip.AddrPort]bool{}}
-	n.work.Go(n.outward)
-	t.Cleanup(func() {
-		n.mu.Lock()
-		n.closed = true
-		n.mu.Unlock()
-		n.rebind()
-		n.front.Close()
-		n.work.Wait()
-	})
-	return n
-}
-
-func loopback(t *testing.T) *net.UDPConn {
-	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
+func (n *nat) SendPacket(p simnet.Packet) error {
+	if p, ok := n.translate(p); ok {
+		return n.PerfectRouter.SendPacket(p)
 	}
-	return c
+	return nil // what is lost is lost
 }
 
-// outward passes packets to the node.
-func (n *nat) outward() {
-	buf := make([]byte, 2048)
-	for {
-		size, from, err := n.front.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			return
-		}
-		if c := n.mapping(from); c != nil {
-			_, _ = c.WriteToUDPAddrPort(buf[:size], n.to) // what is lost is lost
-		}
-	}
-}
-
-// mapping returns the socket of an address, nil for none.
-func (n *nat) mapping(from netip.AddrPort) *net.UDPConn {
+func (n *nat) translate(p simnet.Packet) (_ simnet.Packet, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.blocked[from] || n.closed {
-		return nil
-	}
-	c := n.mappings[from]
-	if c == nil {
-		c = loopback(n.t)
-		n.mappings[from] = c
-		n.work.Go(func() { n.inward(c, from) })
-	}
-	return c
-}
-
-// inward passes the node's packets to an address.
-func (n *nat) inward(c *net.UDPConn, to netip.AddrPort) {
-	buf := make([]byte, 2048)
-	for {
-		size, err := c.Read(buf)
-		if err != nil {
-			return
+	if p.From.(*net.UDPAddr).IP.Equal(address(1).IP) {
+		from := p.From.String()
+		if n.outside[from] == nil {
+			n.ports++
+			seen := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 254).To4(), Port: n.ports}
+			n.outside[from], n.inside[seen.String()] = seen, p.From
 		}
-		n.mu.Lock()
-		blocked := n.blocked[to]
-		n.mu.Unlock()
-		if !blocked {
-			_, _ = n.front.WriteToUDPAddrPort(buf[:size], to)
-		}
+		p.From = n.outside[from]
+		return p, !n.blocked[from]
 	}
+	p.To = n.inside[p.To.String()]
+	return p, p.To != nil && !n.blocked[p.To.String()]
 }
 
 // rebind forgets all mappings, as a router does that restarts: what comes next is seen under other ports.
 func (n *nat) rebind() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, c := range n.mappings {
-		c.Close()
-	}
-	clear(n.mappings)
+	clear(n.outside)
+	clear(n.inside)
 }
 
-// block lets nothing pass for the addresses that are in use now.
+// block lets nothing pass for the sockets that are in use now.
 func (n *nat) block() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for from := range n.mappings {
+	for from := range n.outside {
 		n.blocked[from] = true
 	}
 }
@@ -191,18 +142,25 @@ func (k *talk) resumes(t *testing.T) (there, back time.Duration) {
 	return k.gap[0], k.gap[1]
 }
 
-// behindNAT links X, behind a router, with Y, and has them talk.
+// behindNAT links X, behind a router, with Y, and has them talk. X has as many sockets more as it may move to.
 func behindNAT(t *testing.T, calls int) (n *nat, x, y *Conn, k *talk) {
 	t.Helper()
-	o := newOrg(t)
-	a, b := start(t, o.config(t)), start(t, o.config(t))
-	n = newNAT(t, b.Addr())
-	to := b.designated()
-	to.Addresses = []string{n.front.LocalAddr().String()}
-	x, err := a.Connect(t.Context(), to)
-	if err != nil {
-		t.Fatal(err)
+	n = &nat{outside: map[string]net.Addr{}, inside: map[string]net.Addr{}, blocked: map[string]bool{}}
+	spare := make(chan net.PacketConn, maxMoves)
+	for i := range maxMoves {
+		at := address(1)
+		at.Port += 1 + i
+		spare <- plug(t, n, at)
 	}
+	a, b := nodesOn(t, n, func() (net.PacketConn, error) {
+		select {
+		case socket := <-spare:
+			return socket, nil
+		default:
+			return nil, errNoOther
+		}
+	})
+	x = a.connect(t, b)
 	y = b.linked(t, a)
 	t.Cleanup(x.Hold())
 	t.Cleanup(y.Hold())
@@ -212,40 +170,42 @@ func behindNAT(t *testing.T, calls int) (n *nat, x, y *Conn, k *talk) {
 // A router that forgets its mappings changes the address under which Y sees X (RFC 9000, 9.3): the link goes on without
 // X's knowing.
 func TestRebindingNAT(t *testing.T) {
-	n, x, y, k := behindNAT(t, 20)
-	for range maxMoves {
-		before := y.RemoteAddr().String()
-		n.rebind()
-		there, back := k.resumes(t)
-		t.Logf("longest gap so far: %v there, %v back", there.Round(time.Millisecond), back.Round(time.Millisecond))
-		if y.RemoteAddr().String() == before {
-			t.Error("Y did not notice")
+	synctest.Test(t, func(t *testing.T) {
+		n, x, y, k := behindNAT(t, 20)
+		for range maxMoves {
+			before := y.RemoteAddr().String()
+			n.rebind()
+			there, back := k.resumes(t)
+			t.Logf("longest gap so far: %v there, %v back", there.Round(time.Millisecond), back.Round(time.Millisecond))
+			if y.RemoteAddr().String() == before {
+				t.Error("Y did not notice")
+			}
 		}
-	}
-	if x.Err() != nil || y.Err() != nil {
-		t.Errorf("the link ended: %v, %v", x.Err(), y.Err())
-	}
+		if x.Err() != nil || y.Err() != nil {
+			t.Errorf("the link ended: %v, %v", x.Err(), y.Err())
+		}
+	})
 }
 
-// When the path of X's socket is dead, X moves the link to another one, with the calls that it carries. When it cannot move
-// any more, the link is lost like any other, and X dials anew.
+// When the path of X's socket is dead, X moves the link to another one, with the calls that it carries.
 func TestLinkMovesToAnotherSocket(t *testing.T) {
 	for _, calls := range []int{1, 20} {
 		t.Run(fmt.Sprint(calls, " calls"), func(t *testing.T) {
-			t.Parallel()
-			n, x, y, k := behindNAT(t, calls)
-			for i := range uint64(maxMoves) {
-				before := y.RemoteAddr().String()
-				n.block()
-				there, back := k.resumes(t)
-				t.Logf("move %d, longest gap so far: %v there, %v back", i+1, there.Round(time.Millisecond), back.Round(time.Millisecond))
-				if moved := x.endpoint.Counters().Migrated; moved != i+1 || y.RemoteAddr().String() == before {
-					t.Fatalf("moved %d times; Y sends to %v", moved, y.RemoteAddr())
+			synctest.Test(t, func(t *testing.T) {
+				n, x, y, k := behindNAT(t, calls)
+				for i := range uint64(maxMoves) {
+					before := y.RemoteAddr().String()
+					n.block()
+					there, back := k.resumes(t)
+					t.Logf("move %d, longest gap so far: %v there, %v back", i+1, there.Round(time.Millisecond), back.Round(time.Millisecond))
+					if moved := x.endpoint.Counters().Migrated; moved != i+1 || y.RemoteAddr().String() == before {
+						t.Fatalf("moved %d times; Y sends to %v", moved, y.RemoteAddr())
+					}
 				}
-			}
-			if x.Err() != nil || y.Err() != nil {
-				t.Errorf("the link ended: %v, %v", x.Err(), y.Err())
-			}
+				if x.Err() != nil || y.Err() != nil {
+					t.Errorf("the link ended: %v, %v", x.Err(), y.Err())
+				}
+			})
 		})
 	}
 }

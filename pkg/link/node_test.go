@@ -145,7 +145,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-poll.C:
@@ -160,7 +160,7 @@ func wait[T any](t testing.TB, what string, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("no %s in time", what)
 		panic("unreachable")
 	}
