@@ -54,7 +54,7 @@ type account struct {
 }
 
 // ringSeconds is how long an unanswered call rings here: short for the test that waits for it, long for all others.
-const ringSeconds = 8
+const ringSeconds = 15
 
 // accountsPerOffice is as many phones as the tests of one deployment need in one office.
 const accountsPerOffice = 40

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait: far more than anything takes, and far less than a person would wait for a stuck test.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // eventually waits until done returns nil, and fails with its last error when that takes too long.
 func eventually(t *testing.T, what string, done func() error) {

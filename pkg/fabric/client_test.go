@@ -27,7 +27,7 @@ const (
 )
 
 // wait bounds what must happen; no test asserts how long it takes.
-const wait = 10 * time.Second
+const wait = time.Minute
 
 // network is an embedded server with one cloud instance and one switch, which has the permissions of its kind.
 type network struct {
@@ -269,9 +269,11 @@ func TestLateRequestsAreDropped(t *testing.T) {
 		}
 		return fabric.Admitted{}, nil
 	})
+	asked := time.Now()
 	if _, err := admit(t.Context(), node, fabric.SubjectAdmit(org, sw), fabric.Admit{Call: "learns the time"}); err != nil {
 		t.Fatal(err)
 	}
+	trip := time.Since(asked)
 	first := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
@@ -280,12 +282,12 @@ func TestLateRequestsAreDropped(t *testing.T) {
 		first <- err
 	}()
 	<-busy
-	short, cancelShort := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	short, cancelShort := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancelShort()
 	if _, err := admit(short, node, fabric.SubjectAdmit(org, sw), fabric.Admit{Call: "late"}); errs.CodeOf(err) != errs.CloudAway {
 		t.Errorf("a request that nobody answered in time: %v, want cloud-away", err)
 	}
-	past := cloud.Now().Add(50 * time.Millisecond) // the node's idea of the cloud's time is better than that
+	past := cloud.Now().Add(trip) // the node's idea of the cloud's time is better than that
 	eventually(t, "the late request is past its deadline", func() bool { return cloud.Now().After(past) })
 	close(release)
 	if err := <-first; err != nil {

@@ -45,7 +45,7 @@ func run(t *testing.T, s *Server) {
 
 func get(t *testing.T, s *Server, path string) (code int, body string) {
 	t.Helper()
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Get("http://" + s.Addr() + path)
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ func (p *party) expect(want Event) Event {
 			p.t.Fatalf("event %T%+v, want %T%+v", got, got, want, want)
 		}
 		return got
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		p.t.Fatalf("no event, want %T%+v", want, want)
 		return nil
 	}
@@ -216,7 +216,7 @@ func call(t *testing.T, way func(*testing.T, Handler) (*Endpoint, *Endpoint, Pee
 	caller.do(func(d *Dialog) { d.Invite([]byte(offer)) })
 	select {
 	case <-invited:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no INVITE came")
 	}
 	return caller, callee

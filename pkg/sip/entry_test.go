@@ -67,7 +67,7 @@ func (r raw) first(b string) (code int, text string) {
 func (r raw) next(b string) (code int, text string) {
 	r.t.Helper()
 	buf := make([]byte, 64<<10)
-	if err := r.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		r.t.Fatal(err)
 	}
 	n, err := r.Read(buf)
@@ -229,7 +229,7 @@ func TestRefusalsLeaveNoState(t *testing.T) {
 			udp.t = t
 			handled.Store(0)
 			m := message(c.method, "sip:x@h", "Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK"+name, c.header)
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			for copies := 0; copies < 3 || c.anew && handled.Load() < 2; copies++ {
 				if time.Now().After(deadline) {
 					t.Fatal("copies of a refused request are answered from memory")

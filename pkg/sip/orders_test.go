@@ -34,7 +34,7 @@ func (p *peer) send(method string, seq int, branch, body string) {
 // await returns the next message that begins with want and whose CSeq is cseq; copies and others are passed over.
 func (p *peer) await(want, cseq string) string {
 	p.t.Helper()
-	if err := p.c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := p.c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		p.t.Fatal(err)
 	}
 	b := make([]byte, 64<<10)

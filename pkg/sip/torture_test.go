@@ -157,7 +157,7 @@ func exchange(t *testing.T, c net.Conn, packets bool, b []byte) string {
 		_, _ = c.Write([]byte(probe))
 	}()
 	defer func() { _ = c.Close(); <-written }()
-	patient := 10 * time.Second
+	patient := time.Minute
 	if strings.Contains(string(b), "clerr.") && !packets { // see TestSlowSenders
 		patient = 200 * time.Millisecond
 	}

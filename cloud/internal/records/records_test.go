@@ -485,7 +485,7 @@ func TestPartiesAreWritten(t *testing.T) {
 	}
 	call := ident.New(ident.Call)
 	b.admit(call, x, y)
-	for deadline := time.After(10 * time.Second); len(known(call)) == 0; {
+	for deadline := time.After(time.Minute); len(known(call)) == 0; {
 		select {
 		case <-deadline:
 			t.Fatal("the parties are not written")

@@ -62,6 +62,15 @@ type office struct {
 }
 
 func newWorld(t *testing.T) *world {
+	return newWorldOf(t, link.Times{Ping: 50 * time.Millisecond, Dead: time.Minute, Dial: time.Minute})
+}
+
+// hasty is a world whose links soon give up.
+func hasty(t *testing.T) *world {
+	return newWorldOf(t, link.Times{Ping: 50 * time.Millisecond, Dead: 2 * time.Second, Dial: time.Second})
+}
+
+func newWorldOf(t *testing.T, times link.Times) *world {
 	t.Helper()
 	root := trusttest.NewRoot(t)
 	org := root.Intermediate(t, orgID)
@@ -70,11 +79,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, key: key}
-	w.x, w.y = w.office(root, org), w.office(root, org)
+	w.x, w.y = w.office(root, org, times), w.office(root, org, times)
 	return w
 }
 
-func (w *world) office(root, org *trusttest.Authority) *office {
+func (w *world) office(root, org *trusttest.Authority, times link.Times) *office {
 	w.t.Helper()
 	o := &office{
 		t: w.t, name: trust.Name{Org: orgID, Kind: trust.Switch, ID: ident.New(ident.Switch)}, boot: ident.New(ident.Boot),
@@ -108,7 +117,7 @@ func (w *world) office(root, org *trusttest.Authority) *office {
 			o.links.TakeSIP(c, deaf{s, &o.ignores})
 		},
 		Logger: log,
-		Times:  link.Times{Ping: 50 * time.Millisecond, Dead: 2 * time.Second, Dial: time.Second},
+		Times:  times,
 	}
 	if o.endpoint, err = link.Listen(o.link); err != nil {
 		w.t.Fatal(err)
@@ -226,7 +235,7 @@ func (s *session) end(leg string) ledger.Cause {
 	s.t.Helper()
 	select {
 	case <-s.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("the call does not end")
 	}
 	s.mu.Lock()
@@ -292,7 +301,7 @@ func hears[A call.LegAction](p *party) A {
 			p.t.Fatalf("leg %d was told %T%+v, want %T", p.id, a, a, want)
 		}
 		return want
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		var want A
 		p.t.Fatalf("leg %d was not told %T", p.id, want)
 		return want
@@ -358,7 +367,7 @@ func (o *office) rings() *session {
 	case s := <-o.begun:
 		hears[call.Start](s.party)
 		return s
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		o.t.Fatal("no call came in")
 		return nil
 	}

@@ -115,7 +115,8 @@ func (o *office) twin() *link.Endpoint {
 
 // The calls of a link that another connection replaced live on it to their end, and over a stream that ends.
 func TestDrainingLinkOpensAnotherStream(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := hasty(t)
 	x, y := w.up()
 	up := time.Now()
 	eventually(t, "age: a connection from the other side is no crossing any more", func() bool {

@@ -135,7 +135,7 @@ func (p *phone) say(pt uint8, words string) {
 func (p *phone) read(k kind) []byte {
 	p.t.Helper()
 	b := make([]byte, 2048)
-	if err := p.conns[k].SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := p.conns[k].SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		p.t.Fatal(err)
 	}
 	n, _, err := p.conns[k].ReadFromUDPAddrPort(b)
@@ -158,7 +158,7 @@ func (p *phone) hears(pt uint8, words string) rtp.Header {
 // eventually waits for what another goroutine is about to do.
 func eventually(t testing.TB, done func() bool, what string, args ...any) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); !done(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf(what, args...)
 		}

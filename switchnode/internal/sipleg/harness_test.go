@@ -85,7 +85,7 @@ func expect[W any, E any](o *owner[E]) W {
 				continue
 			}
 			o.t.Fatalf("event %T%+v, want a %v", e, e, reflect.TypeFor[W]())
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			o.t.Fatalf("no event, want a %v", reflect.TypeFor[W]())
 		}
 	}
@@ -231,7 +231,7 @@ func (r *rig) called(offer string) {
 	r.dial(offer)
 	select {
 	case <-r.invited:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		r.t.Fatal("no call")
 	}
 }
@@ -255,7 +255,7 @@ func (r *rig) calling(codecs ...sdp.Codec) {
 	r.do(call.Start{Leg: 1, Offer: sdp.Description{Codecs: codecs, Direction: sdp.SendRecv}})
 	select {
 	case <-r.invited:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		r.t.Fatal("no call")
 	}
 }
@@ -345,7 +345,7 @@ func (p *rawPhone) send(method string, seq int, headers, body string) {
 // await returns the next response that begins so; others are passed over.
 func (p *rawPhone) await(want string) reply {
 	p.t.Helper()
-	if err := p.c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := p.c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		p.t.Fatal(err)
 	}
 	for {

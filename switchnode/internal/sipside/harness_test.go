@@ -210,7 +210,7 @@ func (p *phone) register(aor string, headers ...string) *sip.Response {
 		name, v, _ := strings.Cut(h, ": ")
 		r.Headers = append(r.Headers, sip.NewHeader(name, v))
 	}
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	res, err := p.sip.Request(ctx, r)
 	if err != nil {
@@ -272,7 +272,7 @@ func expect[W sip.Event](l *line) W {
 			if w, ok := ev.(W); ok {
 				return w
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			var w W
 			l.t.Fatalf("no %T", w)
 		}

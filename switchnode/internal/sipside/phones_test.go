@@ -233,7 +233,7 @@ func TestTargets(t *testing.T) {
 	if err := streamed.stream.Close(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for len(o.phones.Targets(branch)) != 1 {
 		select {
 		case <-time.After(time.Millisecond):
