@@ -232,8 +232,11 @@ func (d *deployment) logged(t *testing.T, words string) {
 // port is an address that is free for UDP and TCP.
 func port(t *testing.T) string {
 	t.Helper()
-	first := ports.take()
-	for n := first; n < first+portsEach; n++ {
+	for range portsEach {
+		n, err := ports.take(1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		at := fmt.Sprint("127.0.0.1:", n)
 		tcp, err := net.Listen("tcp", at)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,7 +27,7 @@ import (
 )
 
 // patience is how long anything in a scenario may take on a busy machine.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // world is a running installation of two offices, 20 and 30, with what scenarios need to people it.
 type world struct {
@@ -108,35 +109,59 @@ func on(t *testing.T, store, fabric string, more ...stack.Site) *world {
 	return w
 }
 
-// lot is the ports of this process: each world and deployment takes some, so that none finds a port free that another is
-// about to use.
+// lot is the ports of this process: each world takes some, and each role of a deployment one, so that none finds a port free
+// that another is about to use, or that a role had which was killed.
 type lot struct {
-	mu   sync.Mutex
-	next int
+	mu        sync.Mutex
+	held      []net.Listener
+	next, end int
 }
 
-// portsEach is more than three offices need.
-const portsEach = 40
+// Numbers of ports. Those of the lots are below those that NATS servers have here and those of outgoing connections.
+const (
+	portsEach  = 40 // more than three offices need
+	portsBlock = 500
+	firstBlock = 10000
+	blocks     = 20
+)
 
-// take returns the first port of those that one may use. They are below the ports of outgoing connections.
-func (l *lot) take() int {
+// take returns the first of n ports that one may use.
+func (l *lot) take(n int) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.next == 0:
-		l.next = 10000 + rand.IntN(9000)
-	case l.next > 19000:
-		l.next = 10000
+	if l.next+n > l.end {
+		if err := l.more(); err != nil {
+			return 0, err
+		}
 	}
 	first := l.next
-	l.next += portsEach
-	return first
+	l.next += n
+	return first, nil
+}
+
+// more takes a block of ports. Its first one is held until the process ends: other processes of tests find it taken.
+func (l *lot) more() error {
+	var why error
+	for _, i := range rand.Perm(blocks) {
+		first := firstBlock + i*portsBlock
+		held, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first))
+		if err == nil {
+			l.held, l.next, l.end = append(l.held, held), first+1, first+portsBlock
+			return nil
+		}
+		why = err
+	}
+	return fmt.Errorf("other tests use all ports: %w", why)
 }
 
 var ports lot
 
 // begin lays a ground in dir and starts two offices on it, or more.
 func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (*world, error) {
+	first, err := ports.take(portsEach)
+	if err != nil {
+		return nil, err
+	}
 	db, err := database(store)
 	if err != nil {
 		return nil, err
@@ -147,7 +172,7 @@ func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (
 	}
 	roles := &logs{}
 	s, err := stack.Start(ctx, stack.Config{
-		FirstPort: ports.take(),
+		FirstPort: first,
 		Data:      dir, MasterKey: g.key, Host: "127.0.0.1", Organization: "Scenario", DB: g.db, NATS: g.told,
 		Sites:  append([]stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}}, more...),
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
@@ -157,9 +182,6 @@ func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (
 	}
 	w := newWorld(dir, s)
 	w.log, w.ground = roles, g
-	if _, err := s.Client.Organizations().Update(ctx, s.Client.Organization, 0, map[string]any{"ring_seconds": 5}); err != nil {
-		return nil, errors.Join(err, w.end())
-	}
 	if err := w.awaitLeases(ctx); err != nil {
 		return nil, errors.Join(err, w.end())
 	}
