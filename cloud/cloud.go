@@ -26,7 +26,6 @@ import (
 	"strowger/pkg/health"
 	"strowger/pkg/ident"
 	"strowger/pkg/life"
-	"strowger/pkg/rest"
 )
 
 // instance is one running cloud.
@@ -176,7 +175,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 		}
 		return nil
 	})
-	key, err := c.firstKey(ctx)
+	key, err := c.authority.FirstAPIKey(ctx)
 	if err == nil {
 		c.started(listener, key)
 	}
@@ -268,20 +267,6 @@ func (c *instance) started(listener net.Listener, key string) {
 	if c.cfg.Started != nil {
 		c.cfg.Started(s)
 	}
-}
-
-// firstKey makes the API key of the first admin when there is no key at all.
-func (c *instance) firstKey(ctx context.Context) (string, error) {
-	have, _, err := c.store.APIKeys.List(ctx, "", store.Query{Limit: 1})
-	if err != nil || len(have) > 0 {
-		return "", err
-	}
-	k := rest.APIKey{Name: "first admin", Role: "admin"}
-	if err := c.store.APIKeys.Create(ctx, "", &k); err != nil {
-		return "", err
-	}
-	err = c.authority.IssueAPIKey(ctx, &k)
-	return k.Secret, err
 }
 
 // fabricAddresses is where nodes find the fabric.

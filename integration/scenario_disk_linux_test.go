@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,15 +20,12 @@ import (
 )
 
 // disk is a small file system of its own, on which a role of a deployment has its data.
-type disk struct {
-	role          *process
-	folder, image string
-}
+type disk struct{ folder, image string }
 
 // onDisk stops a role that is running and moves its data to a disk of 8 MiB; the role is then to be launched again.
 func (d *deployment) onDisk(t *testing.T, role *process, folder string) *disk {
 	t.Helper()
-	k := &disk{role: role, folder: folder, image: filepath.Join(t.TempDir(), "disk")}
+	k := &disk{folder: folder, image: filepath.Join(t.TempDir(), "disk")}
 	role.kill(t)
 	before := filepath.Join(t.TempDir(), "before")
 	if err := errors.Join(os.Rename(folder, before), os.Mkdir(folder, 0o700), os.WriteFile(k.image, nil, 0o600), os.Truncate(k.image, 8<<20)); err != nil {
@@ -113,6 +112,24 @@ func (k *disk) mend(t *testing.T) {
 	k.unmount(t)
 	_ = exec.Command("e2fsck", "-p", "-f", k.image).Run() // says 1 when it corrected something
 	k.mount(t)
+}
+
+// stored is what is on the disk: the content of each file by its path. SQLite may make its index of the log (-shm) anew.
+func (k *disk) stored(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(k.folder, func(path string, f fs.DirEntry, err error) error {
+		if err != nil || !f.Type().IsRegular() || strings.HasSuffix(path, "-shm") || path == k.filler() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all[path] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // ready asks a role whether it takes work: the status of the answer, and its words.
@@ -235,12 +252,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("a phone is refused: %v", err)
 	}
 	d.switches[0].kill(t)
-	var said strings.Builder
-	d.switches[0].launch(t, d.dir, &said)
-	_, _ = io.Copy(io.Discard, d.switches[0].out) // until it ends
-	if d.switches[0].kill(t); !strings.Contains(said.String(), failed) || !strings.Contains(said.String(), "--data") {
-		t.Errorf("on the read-only disk it says %s", said.String())
-	}
+	d.switches[0].fails(t, d.dir, failed, "--data")
 	k.mend(t)
 	d.switches[0].launch(t, d.dir, d.log)
 	d.switchStarted(t, 0)
@@ -253,6 +265,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	k.fail(t)
 	unready(t, d.watch, "takes no writes", from, to, bob.number.Dial)
 	d.cloud.kill(t)
+	d.cloud.fails(t, d.dir, failed, "--data")
 	k.mend(t)
 	d.cloud.launch(t, d.dir, d.log)
 	d.cloud.started(t, &struct{}{})
@@ -260,4 +273,54 @@ func TestReadOnlyDisk(t *testing.T) {
 	out, in := connect(t, from, bob.number.Dial, to)
 	hangUp(t, out, in)
 	d.record(t, ann.user, 2)
+}
+
+// TestStartOnBadDisk starts the switch, then the cloud, on a disk that is read-only, and on one that is full. A switch goes on
+// with what it has where that is full; what cannot work says why and ends, and nothing that is stored is changed.
+func TestStartOnBadDisk(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, sqlite, embedded)
+	ann, from := d.person(t, 0, "Ann", nil)
+	bob, to := d.person(t, 1, "Bob", nil)
+	call := func() {
+		t.Helper()
+		d.settle(t)
+		out, in := connect(t, from, bob.number.Dial, to)
+		hangUp(t, out, in)
+	}
+	full := syscall.ENOSPC.Error()
+
+	sw := &d.switches[0]
+	k := d.onDisk(t, sw, d.folder(0))
+	k.refuses(t, d, sw, "ro", syscall.EROFS.Error(), "--data")
+	k.fill(t)
+	sw.launch(t, d.dir, d.log)
+	d.switchStarted(t, 0)
+	call()
+	k.free(t)
+	readyAgain(t, d.metrics[0])
+	d.record(t, ann.user, 2)
+
+	k = d.onDisk(t, &d.cloud, filepath.Join(d.dir, "cloud"))
+	k.refuses(t, d, &d.cloud, "ro", syscall.EROFS.Error(), "--data")
+	k.fill(t)
+	k.refuses(t, d, &d.cloud, "rw", full, "make room")
+	k.free(t)
+	d.cloud.launch(t, d.dir, d.log)
+	d.cloud.started(t, &struct{}{})
+	call()
+	d.record(t, ann.user, 2)
+	d.checkLedger(t)
+}
+
+// refuses starts a role on the disk in a mode, "ro" or "rw", in which it must not start, nor change what is stored.
+func (k *disk) refuses(t *testing.T, d *deployment, role *process, mode string, words ...string) {
+	t.Helper()
+	before := k.stored(t)
+	k.run(t, "mount", "-o", "remount,"+mode, k.folder)
+	role.fails(t, d.dir, words...)
+	k.run(t, "mount", "-o", "remount,rw", k.folder)
+	if !maps.Equal(before, k.stored(t)) {
+		t.Errorf("the %s that did not start changed something", role.name)
+	}
 }

@@ -85,6 +85,23 @@ func (p *process) started(t *testing.T, v any) {
 	}
 }
 
+// fails runs a role that cannot start: it ends with exit code 1 and says why.
+func (p *process) fails(t *testing.T, dir string, words ...string) {
+	t.Helper()
+	said := &logs{}
+	p.launch(t, dir, said)
+	_, _ = io.Copy(io.Discard, p.out) // until it ends
+	_ = p.cmd.Wait()                  // says its exit code
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("%s ended with exit code %d, want 1", p.name, code)
+	}
+	for _, w := range words {
+		if !strings.Contains(said.since(0), w) {
+			t.Errorf("%s says %s, not %q", p.name, said.since(0), w)
+		}
+	}
+}
+
 // kill ends the role as the kernel does when it is out of memory: without a word.
 func (p *process) kill(t *testing.T) {
 	t.Helper()

@@ -13,9 +13,10 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
+
+	"strowger/pkg/datafolder"
 )
 
 // Files of the certificate that phones see when the operator gives none.
@@ -45,14 +46,16 @@ func (n *node) phoneTLS() (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}}, nil
 }
 
-// ensurePhoneCert makes a self-signed certificate for this switch's address, unless the one on disk is for it.
+// ensurePhoneCert makes a self-signed certificate for this switch's address, unless the one on disk is for it. What is there
+// but is no certificate and its key is replaced as well: a full disk or a crash may have left the one without the other.
 func (n *node) ensurePhoneCert(cert, key string) error {
 	ip := net.IP(n.host.AsSlice())
 	pair, err := tls.LoadX509KeyPair(cert, key)
+	var unread *fs.PathError
 	switch {
 	case err == nil && pair.Leaf.VerifyHostname(ip.String()) == nil && time.Now().Before(pair.Leaf.NotAfter):
 		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -74,9 +77,12 @@ func (n *node) ensurePhoneCert(cert, key string) error {
 	if err != nil {
 		return err
 	}
+	if err := datafolder.Replace(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600); err != nil {
+		return err
+	}
+	if err := datafolder.Replace(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+		return err
+	}
 	n.log.Info("made a certificate for phones over TLS; phones that verify need it as a trusted root", "file", cert, "address", ip)
-	return errors.Join(
-		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600),
-		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644),
-	)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"strowger/pkg/datafolder"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
@@ -41,18 +42,7 @@ func (a account) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, accountFile+".*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, accountFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return datafolder.Replace(filepath.Join(dir, accountFile), append(b, '\n'), 0o600)
 }
 
 func loadAccount(dir string) (a account, err error) {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"strowger/pkg/datafolder"
 )
 
 // ports chooses addresses to listen on: usual ports where they are free, else whatever is. With usual ports, what was
@@ -53,7 +55,7 @@ func (s *Stack) keep(p *ports) error {
 	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.cfg.Data, portsFile), b, 0o600)
+	return datafolder.Replace(filepath.Join(s.cfg.Data, portsFile), b, 0o600)
 }
 
 func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, tcpFree, wanted) }

@@ -1,4 +1,5 @@
-// Package datafolder is a role's folder on disk: private to its owner, and used by one process at a time.
+// Package datafolder is a role's folder on disk: private to its owner, used by one process at a time, and
+// with files that are replaced whole or not at all.
 package datafolder
 
 import (

@@ -54,3 +54,25 @@ func TestFolderOfAnotherRole(t *testing.T) {
 		t.Errorf("opened with %v", err)
 	}
 }
+
+func TestReplace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	for _, text := range []string{"first", "second"} {
+		if err := datafolder.Replace(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != text {
+			t.Errorf("%q, %v", b, err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := datafolder.Replace(filepath.Join(path, "below a file"), nil, 0o600); err == nil {
+		t.Error("wrote below a file")
+	}
+}

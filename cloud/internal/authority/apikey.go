@@ -23,6 +23,16 @@ func (a *Authority) IssueAPIKey(ctx context.Context, k *rest.APIKey) error {
 	return nil
 }
 
+// FirstAPIKey makes the key of the first admin and returns its secret; "" when there is a key already.
+func (a *Authority) FirstAPIKey(ctx context.Context) (string, error) {
+	secret, hash := enrol.NewAPIKey(a.spki)
+	made, err := a.cfg.Store.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, hash)
+	if err != nil || !made {
+		return "", err
+	}
+	return secret, nil
+}
+
 // Authenticate returns the API key that a secret belongs to, or errs.Unauthenticated.
 func (a *Authority) Authenticate(ctx context.Context, secret string) (rest.APIKey, error) {
 	hash, _, err := enrol.ParseAPIKey(secret)

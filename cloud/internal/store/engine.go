@@ -118,15 +118,32 @@ func takesNoWrites(err error) bool {
 // probeSize is how much room a full disk must have again before it counts as one that takes writes, in bytes.
 const probeSize = 256 << 10
 
+// explain is what is wrong with the disk if that is why the database cannot be opened: SQLite gives many names to it, which
+// look like damage.
+func (e engine) explain(err error) error {
+	if !takesNoWrites(err) || e.dialect != goose.DialectSQLite3 {
+		return err
+	}
+	if full := e.room(); full != nil {
+		return fmt.Errorf("the disk of the database takes no writes: %w; make room there, or mend it, then start again: nothing is lost (%w)", full, err)
+	}
+	return err
+}
+
+// room says whether a file of some size can be written beside SQLite's.
+func (e engine) room() error {
+	f, err := os.CreateTemp(e.folder, "probe-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, probeSize))
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+}
+
 // probe says whether the database has room for writes again: a small one may find its place in what SQLite holds already.
 func (e engine) probe(ctx context.Context) error {
 	if e.dialect == goose.DialectSQLite3 {
-		f, err := os.CreateTemp(e.folder, "probe-*")
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(make([]byte, probeSize))
-		if err := errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+		if err := e.room(); err != nil {
 			return err
 		}
 	}

@@ -273,6 +273,24 @@ func TestListPagesAndFilters(t *testing.T) {
 	})
 }
 
+// The first key is made once, also where a first start that was cut off has left one that nobody has.
+func TestFirstAPIKey(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		nobodys := rest.APIKey{Name: "first admin", Role: "admin"}
+		must(t, s.APIKeys.Create(ctx, "", &nobodys))
+		for _, want := range []bool{true, false} {
+			made, err := s.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, []byte("hash"))
+			if err != nil || made != want {
+				t.Errorf("made %v, want %v: %v", made, want, err)
+			}
+		}
+		k, err := s.APIKeyByHash(ctx, []byte("hash"))
+		if err != nil || k.ID == nobodys.ID || k.Version != 1 || k.CreatedAt.IsZero() || k.Name != "first admin" || k.Role != "admin" || k.Organization != "" {
+			t.Errorf("found %+v, %v", k, err)
+		}
+	})
+}
+
 func TestAPIKeysOfTheInstallation(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		o := newOffice(ctx, t, s)

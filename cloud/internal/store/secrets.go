@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
 
@@ -96,6 +97,26 @@ func (s *Store) SetAPIKeyHash(ctx context.Context, id string, hash []byte) error
 		return errs.New(errs.NotFound, "there is no API key %q", id)
 	}
 	return nil
+}
+
+// CreateFirstAPIKey stores a key of the whole installation with its hash, unless there is one already that somebody may have;
+// made says which. It is one step: a first start that is cut off leaves no key that nobody has.
+func (s *Store) CreateFirstAPIKey(ctx context.Context, k rest.APIKey, hash []byte) (made bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		var have string
+		err := tx.QueryRowContext(ctx, `SELECT id FROM api_keys WHERE hash IS NOT NULL LIMIT 1`).Scan(&have)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO api_keys (id, version, created_at, updated_at, name, role, hash) VALUES ($1, 1, $2, $2, $3, $4, $5)`,
+			ident.New(ident.APIKey), s.now().UnixMicro(), k.Name, k.Role, hash)
+		made = err == nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("make the first API key: %w", err)
+	}
+	return made, nil
 }
 
 // APIKeyByHash returns the key with that hash, or errs.NotFound.

@@ -47,11 +47,12 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.check(ctx); err != nil {
-		return nil, errors.Join(err, e.close())
+	err = e.check(ctx)
+	if err == nil {
+		err = migrate(ctx, e, log)
 	}
-	if err := migrate(ctx, e, log); err != nil {
-		return nil, errors.Join(err, e.close())
+	if err != nil {
+		return nil, errors.Join(e.explain(err), e.close())
 	}
 	s := &Store{engine: e, now: time.Now, known: known{leases: make(map[string]Lease)}}
 	s.Organizations = organizations(s)

@@ -1,5 +1,4 @@
-// Package journal is the records of an append-only file that may end anywhere, as after a crash, and the atomic
-// replacement of a whole file.
+// Package journal is the records of an append-only file that may end anywhere, as after a crash.
 //
 // A record is its length (4 bytes, big endian), the CRC-32C of length and payload (4 bytes, big endian), and the payload
 // of 1 to MaxRecord bytes. Reading ends at the first record that is cut short or does not match its sum.
@@ -9,11 +8,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
-	"path/filepath"
 )
 
 // MaxRecord is the largest payload of a record, in bytes.
@@ -83,40 +79,3 @@ func (r *Reader) Next() ([]byte, error) {
 
 // End is the number of bytes of the records that Next returned.
 func (r *Reader) End() int64 { return r.end }
-
-// Replace writes a file so that, whatever happens, either the old or the new content is at path, readable only by its
-// owner.
-func Replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // mode 0600
-	if err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error is the one to tell
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	return SyncDir(filepath.Dir(path))
-}
-
-// SyncDir makes creations, removals and renames in a folder durable.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
-	}
-	return nil
-}

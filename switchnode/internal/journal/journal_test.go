@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -57,28 +55,6 @@ func TestEveryChangedBitIsFound(t *testing.T) {
 func TestZerosAreNoRecord(t *testing.T) {
 	if records, _, err := read(make([]byte, 64)); len(records) != 0 || !errors.Is(err, ErrTorn) {
 		t.Errorf("%q, %v", records, err)
-	}
-}
-
-func TestReplace(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a")
-	for _, text := range []string{"first", "second"} {
-		if err := Replace(path, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := os.ReadFile(path); err != nil || string(b) != text {
-			t.Errorf("%q, %v", b, err)
-		}
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
-	}
-	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("left behind: %v", left)
-	}
-	if err := Replace(filepath.Join(path, "below a file"), nil); err == nil {
-		t.Error("wrote below a file")
 	}
 }
 

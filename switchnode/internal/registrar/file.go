@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 
+	"strowger/pkg/datafolder"
 	"strowger/switchnode/internal/journal"
 )
 
@@ -103,7 +104,7 @@ func (f *file) rewrite(all map[string][]Binding) error {
 	if err := f.close(); err != nil {
 		return err
 	}
-	if err := journal.Replace(f.path, b); err != nil {
+	if err := datafolder.Replace(f.path, b, 0o600); err != nil {
 		return err
 	}
 	f.size, f.compact = int64(len(b)), int64(len(b))

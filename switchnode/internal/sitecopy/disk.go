@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
+	"strowger/pkg/datafolder"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/sitecopy"
-	"strowger/switchnode/internal/journal"
 )
 
 // Files. Copy and peer documents are as the cloud signed them, and are checked again when they are read. The keys that
@@ -52,7 +52,7 @@ func (h *Holder) keep(files ...unkept) {
 // keepRest writes what is not on the disk yet, and tells when that begins to fail and when it works again.
 func (h *Holder) keepRest() {
 	for len(h.unkept) > 0 {
-		if err := journal.Replace(h.unkept[0].path, h.unkept[0].content); err != nil {
+		if err := datafolder.Replace(h.unkept[0].path, h.unkept[0].content, 0o600); err != nil {
 			if h.diskError.Swap(&err) == nil {
 				h.cfg.Logger.Error("documents cannot be kept on disk; they hold until a restart", "error", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"strowger/pkg/datafolder"
 	"strowger/pkg/ident"
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/journal"
@@ -152,7 +153,7 @@ func (s *Spool) begin() (*segment, error) {
 		err = seg.file.Sync()
 	}
 	if err == nil {
-		err = journal.SyncDir(s.cfg.Dir)
+		err = datafolder.SyncDir(s.cfg.Dir)
 	}
 	if err != nil {
 		_ = seg.file.Close()    // the first error is the one to tell
