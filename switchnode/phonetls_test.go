@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"strowger/pkg/enrol"
+	"strowger/pkg/identity"
 )
 
 // TestPhoneCertificate keeps a certificate that is good, and makes another in place of what a full disk or a crash has left.
 func TestPhoneCertificate(t *testing.T) {
-	n := &node{log: slog.New(slog.DiscardHandler)}
+	n := &node{log: slog.New(slog.DiscardHandler), identity: &identity.Holder{}}
 	n.host = netip.MustParseAddr("192.0.2.10")
 	n.Data = t.TempDir()
 	n.identity.Store(&enrol.Identity{})

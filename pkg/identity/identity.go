@@ -22,6 +22,7 @@ const (
 	renewBefore = 30 * 24 * time.Hour
 	renewFirst  = time.Minute // by then the fabric is there, as a rule
 	renewCheck  = time.Hour
+	renewTime   = 8 * time.Second // that the cloud may take; whoever orders it waits a little longer
 )
 
 // clocksApart is how far the clocks of the node and of the cloud may be apart before it is told: as session keys bear.
@@ -154,6 +155,8 @@ func (h *Holder) renewIfDue(ctx context.Context, r Renewal) {
 // renew gets a new certificate for the same key. Connections that are up keep the one that they began with; the next ones
 // show the new one.
 func (h *Holder) renew(ctx context.Context, r Renewal) error {
+	ctx, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
 	id := h.Load()
 	csr, err := id.CSR()
 	if err != nil {
