@@ -42,6 +42,12 @@ var confined = map[string][]string{
 	"modernc.org/sqlite":         {"cloud/internal/store"},
 	"github.com/jackc/pgx":       {"cloud/internal/store"},
 	"github.com/pressly/goose":   {"cloud/internal/store"},
+
+	"github.com/sideshow/apns2":             {"mobile-bridge/internal/push/apns"},
+	"firebase.google.com/go":                {"mobile-bridge/internal/push/fcm"},
+	"google.golang.org/api":                 {"mobile-bridge/internal/push/fcm"},
+	"golang.org/x/oauth2":                   {"mobile-bridge/internal/push/fcm"},
+	"github.com/SherClockHolmes/webpush-go": {"mobile-bridge/internal/push/webpush"},
 }
 
 func each(check func(source) []string) func([]source) []string {

@@ -61,7 +61,16 @@ func (s *Server) Gauge(name, help string, value func() float64) {
 
 // Counts publishes counters by reason that are read when they are asked for. Their names need not be known before.
 func (s *Server) Counts(name, help, label string, values func() map[string]uint64) {
-	s.registry.MustRegister(&counts{prometheus.NewDesc("strowger_"+name, help, []string{label}, nil), values})
+	s.Table(name, help, []string{label}, func(row func(n uint64, labels ...string)) {
+		for reason, n := range values() {
+			row(n, reason)
+		}
+	})
+}
+
+// Table publishes counters by several labels that are read when they are asked for: rows calls row for each.
+func (s *Server) Table(name, help string, labels []string, rows func(row func(n uint64, labels ...string))) {
+	s.registry.MustRegister(&table{prometheus.NewDesc("strowger_"+name, help, labels, nil), rows})
 }
 
 // Check has /readyz ask for what keeps the node from taking work at present, nil for nothing. It is called before Run.
@@ -126,16 +135,16 @@ func (s *Server) Close() error {
 	return s.listener.Close()
 }
 
-// counts is a counter vector that is computed when it is read.
-type counts struct {
-	desc   *prometheus.Desc
-	values func() map[string]uint64
+// table is a counter vector that is computed when it is read.
+type table struct {
+	desc *prometheus.Desc
+	rows func(row func(n uint64, labels ...string))
 }
 
-func (c *counts) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+func (t *table) Describe(ch chan<- *prometheus.Desc) { ch <- t.desc }
 
-func (c *counts) Collect(ch chan<- prometheus.Metric) {
-	for reason, n := range c.values() {
-		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), reason)
-	}
+func (t *table) Collect(ch chan<- prometheus.Metric) {
+	t.rows(func(n uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue, float64(n), labels...)
+	})
 }

@@ -1,0 +1,122 @@
+// Package mobilebridge is everything between the system and phones that sleep: it hands sealed wakes to the push services of
+// Apple, Google and browsers, and tells the anchor of a call what came of each. It reads none of them, and decides nothing
+// about who may call whom.
+package mobilebridge
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Config configures one bridge.
+type Config struct {
+	Data    string   `help:"Folder for the keys of this bridge. Default: ${default}." default:"${state}/bridge" type:"path" placeholder:"DIR"`
+	Enroll  string   `help:"One-time code from 'strowger bridge add'. Enrols this bridge at first start; ignored once it is enrolled." placeholder:"CODE"`
+	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
+	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this bridge enrolled." placeholder:"ADDR"`
+	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9466" placeholder:"ADDR"`
+	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
+
+	APNsKey    string `help:"Key of Apple's push service, the .p8 file from developer.apple.com. Without it no iPhone is woken." name:"apns-key" type:"existingfile" placeholder:"FILE"`
+	APNsKeyID  string `help:"Key id of --apns-key: 10 characters." name:"apns-key-id" placeholder:"ID"`
+	APNsTeam   string `help:"Team id of the Apple developer account: 10 characters." name:"apns-team" placeholder:"ID"`
+	APNsServer string `help:"Another server in place of Apple's, https://host:port; for tests." name:"apns-server" placeholder:"URL"`
+	APNsCA     string `help:"PEM certificate that --apns-server is known by. Default: the system's." name:"apns-ca" type:"existingfile" placeholder:"FILE"`
+
+	FCM       []string `help:"Service account files of Firebase projects, from console.firebase.google.com. Without one no Android phone is woken." name:"fcm" type:"existingfile" placeholder:"FILE"`
+	FCMServer string   `help:"Another server in place of Google's, with the version: https://host:port/v1; for tests." name:"fcm-server" placeholder:"URL"`
+
+	VAPIDKey  string `help:"PEM key that Web Push services know this bridge by; bridges of one organization share it. Default: one of its own, made at first start." name:"vapid-key" type:"existingfile" placeholder:"FILE"`
+	Contact   string `help:"Who runs this bridge, for operators of Web Push services: mailto:ADDRESS or an https:// URL. Without it no browser is woken." placeholder:"URI"`
+	LocalPush bool   `help:"Also push to Web Push services without TLS and on private addresses, such as 'strowger phone' on this machine. Whoever enrols a device can then make this bridge send requests inside this network." name:"local-push"`
+
+	Logger  *slog.Logger  `kong:"-"`
+	Started func(Started) `kong:"-"` // called once when the bridge takes wakes; may be nil
+}
+
+// Started is what a running bridge says of itself.
+type Started struct {
+	Node    string   `json:"node"` // id
+	Name    string   `json:"name"`
+	Push    []string `json:"push"`            // providers that are configured
+	VAPID   string   `json:"vapid,omitempty"` // public key that browsers subscribe for
+	Metrics string   `json:"metrics,omitempty"`
+}
+
+// Print tells people, or as JSON programs, what the bridge does.
+func (s Started) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	wakes := "nobody: no push service is configured"
+	if len(s.Push) > 0 {
+		wakes = "phones by " + strings.Join(s.Push, ", ")
+	}
+	_, err := fmt.Fprintf(w, "bridge %s wakes %s\n", s.Name, wakes)
+	return err
+}
+
+// settings is a Config that has been read and found good.
+type settings struct {
+	Config
+	apnsTLS *tls.Config // nil: the system's roots
+}
+
+func (c Config) validate() (settings, error) {
+	s := settings{Config: c}
+	var errAll []error
+	check := func(bad bool, format string, args ...any) {
+		if bad {
+			errAll = append(errAll, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Logger == nil, "logger is missing")
+	check(c.Data == "", "--data is empty: name the folder where this bridge keeps its keys")
+	check((c.APNsKey == "") != (c.APNsKeyID == "") || (c.APNsKey == "") != (c.APNsTeam == ""),
+		"--apns-key, --apns-key-id and --apns-team go together")
+	check(c.APNsServer != "" && !baseURL(c.APNsServer, "https"), "--apns-server %q: want https://host:port", c.APNsServer)
+	check(c.FCMServer != "" && !baseURL(c.FCMServer, "https", "http"), "--fcm-server %q: want a URL with the version, such as https://host:port/v1", c.FCMServer)
+	mail, isMail := strings.CutPrefix(c.Contact, "mailto:")
+	check(c.Contact != "" && !baseURL(c.Contact, "https") && (!isMail || !strings.Contains(mail, "@")),
+		"--contact %q: want mailto:ADDRESS or an https:// URL", c.Contact)
+	if c.APNsCA != "" {
+		var err error
+		s.apnsTLS, err = trusting(c.APNsCA)
+		check(err != nil, "--apns-ca: %w", err)
+	}
+	return s, errors.Join(errAll...)
+}
+
+func baseURL(s string, schemes ...string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	for _, scheme := range schemes {
+		if u.Scheme == scheme {
+			return true
+		}
+	}
+	return false
+}
+
+// trusting is TLS to a server that a certificate file vouches for.
+func trusting(file string) (*tls.Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+}

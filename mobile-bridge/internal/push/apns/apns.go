@@ -1,0 +1,117 @@
+// Package apns sends wakes as VoIP pushes of the Apple Push Notification service, by token authentication.
+//
+// What an app gets is {"strowger": "<sealed wake, base64>"}. The app of a target is a bundle id; the topic of its calls is
+// that with ".voip".
+package apns
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/sideshow/apns2"
+	"github.com/sideshow/apns2/token"
+
+	"strowger/mobile-bridge/internal/outbound"
+	"strowger/mobile-bridge/internal/push"
+	"strowger/pkg/fabric"
+)
+
+// maxPayload is what Apple takes of a VoIP push, in bytes.
+const maxPayload = 5120
+
+// Config is an account with Apple.
+type Config struct {
+	KeyFile string // .p8: the signing key for provider tokens
+	KeyID   string
+	Team    string
+	Server  string      // base URL in place of Apple's two; empty: those
+	TLS     *tls.Config // for Server; nil: the system's roots
+}
+
+// Sender sends to APNs.
+type Sender struct {
+	transport  *outbound.Transport
+	production *apns2.Client
+	sandbox    *apns2.Client
+}
+
+// New reads the key. It connects nowhere before the first push.
+func New(cfg Config) (*Sender, error) {
+	key, err := token.AuthKeyFromFile(cfg.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("APNs key %s: %w; want the .p8 file from Apple", cfg.KeyFile, err)
+	}
+	if cfg.KeyID == "" || cfg.Team == "" {
+		return nil, errors.New("an APNs key needs its key id and the team id")
+	}
+	// Package token makes one when the last is 50 minutes old: Apple refuses those over 60, and more than one in 20 minutes.
+	tokens := &token.Token{AuthKey: key, KeyID: cfg.KeyID, TeamID: cfg.Team}
+	s := &Sender{transport: outbound.New(outbound.Config{TLS: cfg.TLS})}
+	client := func(host string) *apns2.Client {
+		if cfg.Server != "" {
+			host = cfg.Server
+		}
+		return &apns2.Client{Host: host, Token: tokens, HTTPClient: &http.Client{Transport: s.transport}}
+	}
+	s.production, s.sandbox = client(apns2.HostProduction), client(apns2.HostDevelopment)
+	return s, nil
+}
+
+// Close ends the connections.
+func (s *Sender) Close() { s.transport.Close() }
+
+// Lane is the app, apart for each of Apple's two servers.
+func (s *Sender) Lane(t fabric.Target) (string, bool) {
+	if t.Sandbox {
+		return t.App + " sandbox", true
+	}
+	return t.App, true
+}
+
+// Send tries once.
+func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
+	if !hexadecimal(p.Target.Token) { // it becomes part of a URL
+		return push.Outcome{Reason: push.Malformed, Dead: true}
+	}
+	payload := fmt.Appendf(nil, `{"strowger":%q}`, p.Payload)
+	if len(payload) > maxPayload {
+		return push.Outcome{Reason: apns2.ReasonPayloadTooLarge}
+	}
+	client := s.production
+	if p.Target.Sandbox {
+		client = s.sandbox
+	}
+	r, err := client.PushWithContext(ctx, &apns2.Notification{
+		DeviceToken: p.Target.Token, Topic: p.Target.App + ".voip", PushType: apns2.PushTypeVOIP, Priority: apns2.PriorityHigh,
+		Expiration: p.Until, CollapseID: p.Call, Payload: payload,
+	})
+	if err != nil {
+		return push.Failed(err)
+	}
+	return outcome(r)
+}
+
+func outcome(r *apns2.Response) push.Outcome {
+	if r.Sent() {
+		return push.Outcome{Accepted: true}
+	}
+	o := push.Answered(r.StatusCode, http.Header{}, r.Reason)
+	if o.Reason == "" {
+		o.Reason = http.StatusText(r.StatusCode)
+	}
+	// 410 is Unregistered or ExpiredToken.
+	o.Dead = r.StatusCode == http.StatusGone || r.Reason == apns2.ReasonBadDeviceToken
+	return o
+}
+
+func hexadecimal(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,156 @@
+// Package fcm sends wakes as high priority data messages of Firebase Cloud Messaging, HTTP v1.
+//
+// What an app gets is the data {"strowger": "<sealed wake, base64>"}. The app of a target is a Firebase project.
+package fcm
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	firebase "firebase.google.com/go/v4"
+	"firebase.google.com/go/v4/errorutils"
+	"firebase.google.com/go/v4/messaging"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
+	"google.golang.org/api/option"
+
+	"strowger/mobile-bridge/internal/outbound"
+	"strowger/mobile-bridge/internal/push"
+	"strowger/pkg/fabric"
+)
+
+const scope = "https://www.googleapis.com/auth/firebase.messaging"
+
+// tokenTimeout bounds how long a new OAuth token may take.
+const tokenTimeout = 3 * time.Second
+
+// Config is the projects that this bridge may send for.
+type Config struct {
+	Accounts []string // service account files, one for each project
+	Server   string   // base URL in place of Google's, with the version: "https://fcm.googleapis.com/v1"; empty: Google's
+}
+
+// Sender sends to FCM.
+type Sender struct {
+	transport *outbound.Transport
+	projects  map[string]*messaging.Client
+}
+
+// New reads the service accounts. It connects nowhere before the first push; ctx is that of the whole run.
+func New(ctx context.Context, cfg Config) (*Sender, error) {
+	s := &Sender{transport: outbound.New(outbound.Config{}), projects: map[string]*messaging.Client{}}
+	for _, file := range cfg.Accounts {
+		project, client, err := s.open(ctx, file, cfg.Server)
+		if err != nil {
+			return nil, fmt.Errorf("FCM service account %s: %w", file, err)
+		}
+		if s.projects[project] != nil {
+			return nil, fmt.Errorf("FCM service account %s: a second one for the project %s", file, project)
+		}
+		s.projects[project] = client
+	}
+	return s, nil
+}
+
+func (s *Sender) open(ctx context.Context, file, server string) (project string, client *messaging.Client, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", nil, err
+	}
+	var account struct {
+		Project string `json:"project_id"`
+	}
+	if err := json.Unmarshal(text, &account); err != nil {
+		return "", nil, err
+	}
+	if account.Project == "" {
+		return "", nil, errors.New("no project_id in it; want the JSON file from the Firebase console")
+	}
+	jwt, err := google.JWTConfigFromJSON(text, scope)
+	if err != nil {
+		return "", nil, err
+	}
+	tokens := jwt.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: s.transport, Timeout: tokenTimeout}))
+	options := []option.ClientOption{
+		option.WithHTTPClient(&http.Client{Transport: once{&oauth2.Transport{Source: tokens, Base: s.transport}}}),
+	}
+	if server != "" {
+		options = append(options, option.WithEndpoint(server))
+	}
+	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, options...)
+	if err != nil {
+		return "", nil, err
+	}
+	client, err = app.Messaging(ctx)
+	return account.Project, client, err
+}
+
+// Close ends the connections.
+func (s *Sender) Close() { s.transport.Close() }
+
+// Lane is the project.
+func (s *Sender) Lane(t fabric.Target) (string, bool) {
+	return t.App, s.projects[t.App] != nil
+}
+
+// Send tries once.
+func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
+	ttl := p.Left
+	ctx, only := single(ctx)
+	defer only.end()
+	_, err := s.projects[p.Target.App].Send(ctx, &messaging.Message{
+		Token:   p.Target.Token,
+		Data:    map[string]string{"strowger": p.Payload},
+		Android: &messaging.AndroidConfig{Priority: "high", TTL: &ttl, CollapseKey: p.Call},
+	})
+	switch {
+	case err == nil:
+		return push.Outcome{Accepted: true}
+	case only.err != nil:
+		return push.Failed(only.err)
+	case only.status != 0:
+		return push.Answered(only.status, only.header, "UNAVAILABLE")
+	}
+	return outcome(err)
+}
+
+// outcome is that of an error of the library.
+func outcome(err error) push.Outcome {
+	r := errorutils.HTTPResponse(err)
+	if r == nil {
+		return push.Outcome{Reason: push.Malformed, Err: err} // refused before it was sent
+	}
+	o := push.Answered(r.StatusCode, r.Header, reason(err, r.StatusCode))
+	o.Err, o.Dead = err, messaging.IsUnregistered(err)
+	return o
+}
+
+// reason is the word of FCM for an error.
+func reason(err error, status int) string {
+	for _, known := range []struct {
+		is   func(error) bool
+		word string
+	}{
+		{messaging.IsUnregistered, "UNREGISTERED"},
+		{messaging.IsInvalidArgument, "INVALID_ARGUMENT"},
+		{messaging.IsSenderIDMismatch, "SENDER_ID_MISMATCH"},
+		{messaging.IsQuotaExceeded, "QUOTA_EXCEEDED"},
+		{messaging.IsUnavailable, "UNAVAILABLE"},
+		{messaging.IsInternal, "INTERNAL"},
+		{messaging.IsThirdPartyAuthError, "THIRD_PARTY_AUTH_ERROR"},
+		{errorutils.IsUnauthenticated, "UNAUTHENTICATED"},
+		{errorutils.IsPermissionDenied, "PERMISSION_DENIED"},
+		{errorutils.IsInvalidArgument, "INVALID_ARGUMENT"},
+	} {
+		if known.is(err) {
+			return known.word
+		}
+	}
+	return cmp.Or(http.StatusText(status), "refused")
+}

@@ -1,0 +1,42 @@
+package mobilebridge
+
+import (
+	"maps"
+	"sync"
+
+	"strowger/mobile-bridge/internal/push"
+)
+
+// tally counts what came of pushes.
+type tally struct {
+	mu sync.Mutex
+	n  map[push.Tried]uint64
+}
+
+func (t *tally) pushed(p push.Tried) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == nil {
+		t.n = map[push.Tried]uint64{}
+	}
+	t.n[p]++
+}
+
+func (t *tally) snapshot() map[push.Tried]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.n)
+}
+
+// publish makes the figures of this bridge readable at /metrics.
+func (b *bridge) publish() {
+	b.health.Gauge("wakes", "Wakes under way.", func() float64 { return float64(b.wakes.Len()) })
+	b.health.Gauge("pushes", "Pushes under way, those that are to be tried again included.", func() float64 { return float64(b.pusher.Len()) })
+	b.health.Counts("wakes_total", "Wakes that anchors asked for, by outcome; empty is taken.", "code", b.wakes.Counts)
+	b.health.Table("push_tries_total", "Tries to hand a push to a push service: accepted, again (tried once more) or refused, and why.",
+		[]string{"provider", "outcome", "reason"}, func(row func(n uint64, labels ...string)) {
+			for t, n := range b.tally.snapshot() {
+				row(n, string(t.Provider), t.Outcome, t.Reason)
+			}
+		})
+}

@@ -1,0 +1,191 @@
+package mobilebridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"strowger/mobile-bridge/internal/push"
+	"strowger/mobile-bridge/internal/push/apns"
+	"strowger/mobile-bridge/internal/push/fcm"
+	"strowger/mobile-bridge/internal/push/webpush"
+	"strowger/mobile-bridge/internal/wake"
+	"strowger/pkg/datafolder"
+	"strowger/pkg/fabric"
+	"strowger/pkg/health"
+	"strowger/pkg/ident"
+	"strowger/pkg/identity"
+	"strowger/pkg/life"
+	"strowger/pkg/trust"
+)
+
+// bridge is one running bridge.
+type bridge struct {
+	settings
+	log      *slog.Logger
+	boot     string
+	identity *identity.Holder
+	fabric   *fabric.Client
+	senders  map[fabric.Provider]push.Sender
+	closers  []interface{ Close() } // of senders
+	pusher   *push.Pusher
+	wakes    *wake.Wakes
+	keys     *keys
+	tally    tally
+	health   *health.Server
+	leases   chan struct{} // capacity 1: a lease is due now
+	started  Started
+	stopping atomic.Bool
+}
+
+// drainTime is how long pushes that are under way may take when the bridge is told to stop.
+const drainTime = 5 * time.Second
+
+// Run serves until ctx ends or something that it cannot do without fails. It is done with everything when it returns.
+func Run(ctx context.Context, cfg Config) (err error) {
+	s, err := cfg.validate()
+	if err != nil {
+		return err
+	}
+	b := &bridge{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot), leases: make(chan struct{}, 1)}
+	folder, err := datafolder.Open(b.Data, "bridge")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	b.identity, err = identity.Open(ctx, identity.Config{Kind: trust.Bridge, Data: b.Data, Code: b.Enroll, Cloud: b.Cloud, Logger: b.log})
+	if err != nil {
+		return err
+	}
+	b.log = b.log.With("bridge", b.identity.Load().NodeName)
+	// Pushes go on while the bridge drains.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if err := b.openSenders(working); err != nil {
+		return err
+	}
+	defer b.closeSenders()
+	return b.serve(ctx, working)
+}
+
+// openSenders makes a sender for each provider that is configured.
+func (b *bridge) openSenders(ctx context.Context) error {
+	b.senders = map[fabric.Provider]push.Sender{}
+	if b.APNsKey != "" {
+		s, err := apns.New(apns.Config{KeyFile: b.APNsKey, KeyID: b.APNsKeyID, Team: b.APNsTeam, Server: b.APNsServer, TLS: b.apnsTLS})
+		if err != nil {
+			return err
+		}
+		b.senders[fabric.APNs], b.closers = s, append(b.closers, s)
+	}
+	if len(b.FCM) > 0 {
+		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer})
+		if err != nil {
+			return err
+		}
+		b.senders[fabric.FCM], b.closers = s, append(b.closers, s)
+	}
+	if b.Contact == "" {
+		return nil
+	}
+	file := b.VAPIDKey
+	if file == "" {
+		file = filepath.Join(b.Data, "vapid.key")
+	}
+	key, err := webpush.OpenKey(file)
+	if err != nil {
+		return err
+	}
+	s := webpush.New(webpush.Config{Key: key, Contact: b.Contact, Local: b.LocalPush})
+	b.senders[fabric.WebPush], b.closers = s, append(b.closers, s)
+	b.started.VAPID = key.Public()
+	return nil
+}
+
+func (b *bridge) closeSenders() {
+	for _, s := range b.closers {
+		s.Close()
+	}
+}
+
+// serve brings up the network side and runs until ctx ends. Pushes end with working.
+func (b *bridge) serve(ctx, working context.Context) (err error) {
+	id := b.identity.Load()
+	b.keys = newKeys(id.SessionKeys)
+	b.pusher = push.New(push.Config{Senders: b.senders, Now: b.now, Count: b.tally.pushed, Logger: b.log})
+	b.wakes = wake.New(working, wake.Config{
+		Org: id.Org, Bridge: id.Node, Keys: b.keyOf, Renew: b.renewKeys, Targets: b.targets, Push: b.pusher.Send, Pruned: b.pruned,
+		Now: b.now, Logger: b.log,
+	})
+	defer b.wakes.Close()
+	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
+		return err
+	}
+	b.publish()
+	servers := id.Fabric
+	if len(b.Fabric) > 0 {
+		servers = b.Fabric
+	}
+	b.fabric, err = fabric.Connect(fabric.Config{
+		Servers: servers, TLS: b.identity.ClientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: b.log, OnStatus: b.fabricStatus,
+	})
+	if err != nil {
+		return errors.Join(err, b.health.Close())
+	}
+	defer b.fabric.Close()
+	return b.run(ctx)
+}
+
+// run starts the parts and ends them: other bridges get new wakes, those under way may end, then all is closed.
+func (b *bridge) run(ctx context.Context) error {
+	leave, err := b.takeWakes(ctx)
+	if err != nil {
+		return errors.Join(err, b.health.Close())
+	}
+	group := life.NewGroup(ctx, b.log)
+	group.Go("health", b.health.Run)
+	group.Go("orders", b.takeOrders)
+	group.Go("lease", b.lease)
+	group.Go("certificate", b.keepCertificate)
+	b.health.Ready()
+	b.tellStarted()
+	return group.Run(ctx, life.Shutdown{
+		NotReady: func() {
+			b.stopping.Store(true)
+			b.health.NotReady()
+		},
+		Drain: func(ctx context.Context) {
+			if b.fabric.Status().Connected {
+				b.sayBye(ctx)
+			}
+			leave(ctx)
+		},
+		Deadline: drainTime,
+		Close:    b.wakes.Close,
+	})
+}
+
+func (b *bridge) tellStarted() {
+	id := b.identity.Load()
+	b.started.Node, b.started.Name, b.started.Metrics = id.Node, id.NodeName, b.health.Addr()
+	for _, p := range []fabric.Provider{fabric.APNs, fabric.FCM, fabric.WebPush} {
+		if b.senders[p] != nil {
+			b.started.Push = append(b.started.Push, string(p))
+		}
+	}
+	b.log.Info("bridge takes wakes", "push", b.started.Push)
+	if b.Started != nil {
+		b.Started(b.started)
+	}
+}
+
+// now is the cloud's time as far as it is known.
+func (b *bridge) now() time.Time {
+	if b.fabric == nil {
+		return time.Now()
+	}
+	return b.fabric.Now()
+}
