@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,7 +30,7 @@ func Enrol(ctx context.Context, address, code, dir string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := endpoint(address)
+	target, err := endpoint(address, Path)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +83,8 @@ func (id *Identity) validAt(now, date time.Time) error {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// endpoint returns the URL of the enrolments of a cloud.
-func endpoint(address string) (string, error) {
+// endpoint returns the URL of a path of a cloud.
+func endpoint(address, path string) (string, error) {
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
 	}
@@ -91,56 +92,61 @@ func endpoint(address string) (string, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" {
 		return "", errs.New(errs.Invalid, "cloud address %q: want https://HOST[:PORT]", address)
 	}
-	return u.JoinPath(Path).String(), nil
+	return u.JoinPath(path).String(), nil
 }
 
 // post returns the answer, and the cloud's time if it tells that.
 func post(ctx context.Context, target string, client *http.Client, r Request) (answer Response, date time.Time, err error) {
-	defer client.CloseIdleConnections()
 	body, err := json.Marshal(r)
 	if err != nil {
 		return answer, date, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	date, err = exchange(ctx, client, http.MethodPost, target, body, nil, &answer)
+	return answer, date, err
+}
+
+// exchange sends a body of JSON and reads the answer to it, and the cloud's time if it tells that.
+func exchange(ctx context.Context, client *http.Client, method, target string, body []byte, header http.Header, answer any) (date time.Time, err error) {
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return answer, date, errs.New(errs.Invalid, "cloud address: %w", err)
+		return date, errs.New(errs.Invalid, "cloud address: %w", err)
 	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	if err != nil {
 		var known *errs.Error
 		if errors.As(err, &known) { // the pin does not match
-			return answer, date, fmt.Errorf("enrol: %w", err)
+			return date, fmt.Errorf("enrol: %w", err)
 		}
-		return answer, date, errs.New(errs.CloudAway, "enrol: %w", err)
+		return date, errs.New(errs.CloudAway, "enrol: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read from
 	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		return answer, date, errs.New(errs.CloudAway, "enrol: read the answer of %s: %w", target, err)
+		return date, errs.New(errs.CloudAway, "enrol: read the answer of %s: %w", target, err)
 	}
 	if date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
 		date = time.Time{} // RFC 9110, 6.6.1: a server without a clock sends none
 	}
-	answer, err = decodeReply(resp.StatusCode, reply)
-	return answer, date, err
+	return date, decodeReply(resp.StatusCode, reply, answer)
 }
 
-// decodeReply reads an identity, or the problem that says why there is none.
-func decodeReply(status int, reply []byte) (Response, error) {
+// decodeReply reads an answer, or the problem that says why there is none.
+func decodeReply(status int, reply []byte, answer any) error {
 	if status < 200 || status > 299 {
 		var p struct {
 			Code   errs.Code `json:"code"`
 			Detail string    `json:"detail"`
 		}
 		if err := json.Unmarshal(reply, &p); err != nil || p.Code == "" {
-			return Response{}, errs.New(errs.Internal, "enrol: the server answered %d without saying why; is this the address of the cloud?", status)
+			return errs.New(errs.Internal, "enrol: the server answered %d without saying why; is this the address of the cloud?", status)
 		}
-		return Response{}, errs.New(p.Code, "%s", p.Detail)
+		return errs.New(p.Code, "%s", p.Detail)
 	}
-	var r Response
-	if err := json.Unmarshal(reply, &r); err != nil {
-		return Response{}, errs.New(errs.Internal, "enrol: the server's answer is no identity: %w", err)
+	if err := json.Unmarshal(reply, answer); err != nil {
+		return errs.New(errs.Internal, "enrol: the server's answer is no identity: %w", err)
 	}
-	return r, nil
+	return nil
 }

@@ -1,7 +1,12 @@
 package enrol
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -9,6 +14,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushtarget"
+	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
 )
 
@@ -17,7 +23,7 @@ import (
 const DevicePath = "/api/v1/device-enrolments"
 
 // PushPath is where a device replaces its push tokens, below the base URL of the cloud.
-func PushPath(device string) string { return DevicePath + "/" + url.PathEscape(device) + "/push" }
+func PushPath(device string) string { return DevicePath + "/" + device + "/push" }
 
 // DeviceRequest enrols an app: the keys that it made, and where its pushes go. The same code with the same signing key may
 // come again, with another it is errs.Used.
@@ -54,6 +60,62 @@ type PushUpdate struct {
 	Push []pushtarget.Target `json:"push"`
 }
 
+// Device is an enrolled app as the cloud knows it.
+type Device struct {
+	Cloud string // address
+	Trust Trust
+	ID    string
+	Key   *ecdsa.PrivateKey // its signing key
+}
+
+// EnrolDevice enrols an app with what it was handed. The signing key goes into the request and signs it. Who is far off the
+// cloud's time is refused with errs.ClockSkew, and may repeat that with the same link once the clock is right.
+func EnrolDevice(ctx context.Context, link string, key *ecdsa.PrivateKey, r DeviceRequest) (DeviceInfo, Device, error) {
+	code, cloud, err := ParseLink(link)
+	if err != nil {
+		return DeviceInfo{}, Device{}, err
+	}
+	c, err := Parse(code)
+	if err != nil {
+		return DeviceInfo{}, Device{}, err
+	}
+	r.Secret, r.SigningKey = c.Secret, proof.JWKOf(&key.PublicKey)
+	d := Device{Cloud: cloud, Trust: Trust{Pin: c.Pin}, Key: key}
+	info, err := d.ask(ctx, http.MethodPost, DevicePath, proof.TypeEnrol, r)
+	if err != nil {
+		return DeviceInfo{}, Device{}, err
+	}
+	if now := time.Now(); !info.Now.IsZero() && info.Now.Sub(now).Abs() > sessionkey.Leeway {
+		return DeviceInfo{}, Device{}, errs.New(errs.ClockSkew, "the clock of the cloud says %s, the clock here %s: set the clock, then enrol again with the same link",
+			stamp(info.Now), stamp(now))
+	}
+	d.ID = info.Device
+	return info, d, nil
+}
+
+// SetPush replaces the push tokens of the device. Set to what they are, it only asks what the cloud knows now.
+func (d Device) SetPush(ctx context.Context, targets []pushtarget.Target) (DeviceInfo, error) {
+	return d.ask(ctx, http.MethodPut, PushPath(d.ID), proof.TypePush, PushUpdate{Push: targets})
+}
+
+// ask sends a request with its proof.
+func (d Device) ask(ctx context.Context, method, path, typ string, r any) (info DeviceInfo, err error) {
+	target, err := endpoint(d.Cloud, path)
+	if err != nil {
+		return info, err
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return info, err
+	}
+	signed, err := proof.Sign(typ, d.Key, proof.Request{Device: d.ID, Body: proof.HashBody(body), ID: rand.Text(), IssuedAt: time.Now().Unix()})
+	if err != nil {
+		return info, err
+	}
+	_, err = exchange(ctx, d.Trust.Client(), method, target, body, http.Header{proof.Header: {signed}}, &info)
+	return info, err
+}
+
 // linkScheme is that of the links which enrol an app.
 const linkScheme = "strowger"
 
@@ -77,7 +139,7 @@ func ParseLink(link string) (code, cloud string, err error) {
 	if _, err := Parse(code); err != nil {
 		return "", "", err
 	}
-	if _, err := endpoint(cloud); err != nil {
+	if _, err := endpoint(cloud, DevicePath); err != nil {
 		return "", "", err
 	}
 	return code, cloud, nil

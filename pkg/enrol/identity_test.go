@@ -355,7 +355,8 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add(502, []byte("<html>"))
 	id := &Identity{Key: trusttest.NewKey(f)}
 	f.Fuzz(func(t *testing.T, status int, reply []byte) {
-		r, err := decodeReply(status, reply)
+		var r Response
+		err := decodeReply(status, reply, &r)
 		if err == nil && (status < 200 || status > 299) {
 			t.Errorf("status %d gave an identity", status)
 		}
