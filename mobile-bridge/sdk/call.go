@@ -1,0 +1,223 @@
+package sdk
+
+import (
+	"sync"
+
+	"github.com/pion/webrtc/v4"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/pushseal"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+)
+
+// Call is one call.
+type Call struct {
+	phone  *Phone
+	wake   pushseal.Wake
+	claims sessionkey.Claims
+	cert   webrtc.Certificate // of this call's media
+	mail   chan any           // what happens, and what the user wants, for run
+	quit   chan struct{}      // closed when run takes no more mail
+	done   chan struct{}      // closed when nothing of the call runs any more
+	work   sync.WaitGroup     // what run started
+	speech speech
+
+	progress // belongs to run
+}
+
+// progress is how far a call has come.
+type progress struct {
+	stage     stage
+	tries     int // to connect, since the last connection
+	conn      *connection
+	dialog    *sip.Dialog
+	media     *media
+	audio     Audio
+	rang      bool // it rang, or was answered before
+	unwanted  bool // declined before the node asked: its INVITE will be refused
+	told      bool // the last event
+	byes      bool // we sent a BYE
+	acked     bool // the node has our 200
+	flowing   bool // the media path is there
+	connected bool // both, and Connected was told
+	held      bool // what we asked for last
+}
+
+// stage is how far a call has come for its user.
+type stage int
+
+const (
+	waking   stage = iota // on the way to the node, or waiting for its INVITE
+	ringing               // 180 sent
+	answered              // by the user
+	up                    // our 200 is sent
+	leaving               // the node is told, or has told us
+)
+
+// Inputs of a call besides the commands of its user.
+type (
+	command func()
+	attempt struct { // the outcome of an attempt to connect
+		conn *connection
+		err  error
+	}
+	retry   struct{}
+	invited struct { // on a connection
+		conn   *connection
+		dialog *sip.Dialog
+	}
+	sipInput struct {
+		dialog *sip.Dialog
+		input  sip.Input
+	}
+	lost     struct{ conn *connection }
+	gathered struct { // our answer is ready
+		media *media
+		sdp   []byte
+		err   error
+	}
+	path struct { // of the media
+		media *media
+		ok    bool
+	}
+	pressedKey struct{ key byte }
+)
+
+func newCall(p *Phone, w pushseal.Wake, claims sessionkey.Claims) (*Call, error) {
+	cert, err := newCertificate()
+	if err != nil {
+		return nil, err
+	}
+	return &Call{
+		phone: p, wake: w, claims: claims, cert: cert, mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}),
+	}, nil
+}
+
+// ID is the id of the call, by which its record is found.
+func (c *Call) ID() string { return c.claims.Call }
+
+// FromName is who calls, as the organization's registry has it; perhaps empty.
+func (c *Call) FromName() string { return c.claims.From.Name }
+
+// FromNumber is the number of who calls.
+func (c *Call) FromNumber() string { return c.claims.From.Number }
+
+// ToNumber is the number that was dialled.
+func (c *Call) ToNumber() string { return c.claims.To.Number }
+
+// Answer takes the call; audio is heard and spoken by a. Before it rings, it is answered as soon as it does.
+func (c *Call) Answer(a Audio) {
+	c.do(func() {
+		if c.stage < answered && !c.unwanted {
+			c.audio, c.stage = a, answered
+			c.accept()
+		}
+	})
+}
+
+// Decline refuses the call, and the caller is told; once it is answered it hangs up.
+func (c *Call) Decline() { c.Hangup() }
+
+// Hangup ends the call; one that is not answered is declined.
+func (c *Call) Hangup() {
+	c.do(func() {
+		switch {
+		case c.stage == up:
+			c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+			c.finish(end{words: "hung up"})
+		case c.dialog != nil:
+			c.dialog.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
+			c.stage = answered // by a no
+			c.finish(end{errs.Declined, "declined"})
+		case !c.unwanted:
+			c.unwanted, c.stage = true, answered
+			c.last(end{errs.Declined, "declined"})
+		}
+	})
+}
+
+// Hold stops the audio of both sides. Held follows when the other side knows.
+func (c *Call) Hold() { c.do(func() { c.hold(true) }) }
+
+// Resume ends a hold. Resumed follows.
+func (c *Call) Resume() { c.do(func() { c.hold(false) }) }
+
+func (c *Call) hold(on bool) {
+	if c.connected && c.held != on {
+		c.held = on
+		c.speech.hold(on)
+		c.dialog.Reoffer(c.media.reoffer(on))
+	}
+}
+
+// SendDTMF presses keys one after the other: 0 to 9, *, #, A to D. Others are errs.Invalid, and then none is pressed.
+func (c *Call) SendDTMF(keys string) error {
+	if err := checkKeys(keys); err != nil {
+		return err
+	}
+	c.do(func() {
+		for _, key := range []byte(keys) {
+			if c.connected && !c.media.press(key) {
+				c.dialog.SendDTMF(key, toneLength)
+			}
+		}
+	})
+	return nil
+}
+
+// do has run carry out a command. A call whose mailbox is full reacts to nothing, and the command is dropped.
+func (c *Call) do(f command) {
+	select {
+	case c.mail <- f:
+	default:
+		c.phone.logger().Warn("a call is too busy for a command", "call", c.ID())
+	}
+}
+
+// post gives run an input of what it started.
+func (c *Call) post(in any) bool {
+	select {
+	case c.mail <- in:
+		return true
+	case <-c.quit:
+		return false
+	}
+}
+
+func (c *Call) isOver() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *Call) tell(kind string, e end) {
+	c.phone.listener.Happened(&Event{Kind: kind, Call: c, Code: string(e.code), Words: e.words})
+}
+
+// last tells the one last event, unless it was told.
+func (c *Call) last(e end) {
+	if c.told {
+		return
+	}
+	c.told = true
+	switch {
+	case c.stage >= answered:
+		c.tell(Ended, e)
+	case c.rang:
+		c.tell(Cancelled, e)
+	default:
+		c.tell(Missed, e)
+	}
+}
+
+// finish ends the call.
+func (c *Call) finish(e end) {
+	if c.stage != leaving {
+		c.last(e)
+		c.stage = leaving
+	}
+}

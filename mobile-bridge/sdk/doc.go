@@ -1,0 +1,21 @@
+// Package sdk is the phone in an app: it enrols, takes pushes, rings, and talks.
+//
+// Its exported names have simple types only, so that gomobile binds them for Android and iOS (what cannot be bound, such as a
+// logger, is for Go alone):
+//
+//	store, err := sdk.NewFolder(path)           // or a Store that keeps the keys as the phone's own key store does
+//	phone, err := sdk.NewPhone(store, listener)
+//	err = phone.Enrol(link, platform, targets)  // once: the link or QR code that the admin hands over, and the push tokens
+//	call, err := phone.Push(payload)            // each push: returns the call to show, or why there is none
+//	call.Answer(audio)                          // or Decline
+//	phone.Close()
+//
+// A push is believed only as far as the session key in it goes (pushseal.Wake.Check). While the app shows the call, the phone
+// dials the node that the key names, which is known by the hash of its certificate, opens one stream, shows the key with a
+// proof of the device's own, and is a SIP user agent on that stream. A connection that is lost while it rings is dialled again;
+// one that is lost in a call ends it. Media are WebRTC, whose far end must have the certificate that the session key covers.
+// Audio is G.711, which the app gives and takes as frames of linear samples (see Audio).
+//
+// What happens to a call is told as Events, in order: Woken, Ringing, Connected, and in the end one of Missed, Cancelled and
+// Ended. Nothing rings before the node that anchors the call asked for it on the connection: no payload rings by itself.
+package sdk

@@ -1,0 +1,38 @@
+package sdk
+
+import "strowger/pkg/errs"
+
+// The kinds of events of a call, in the order in which they come. The last one is Missed, Cancelled or Ended, and each call has
+// exactly one of these.
+const (
+	Woken     = "woken"     // a push announced the call; it does not ring yet
+	Ringing   = "ringing"   // ring now
+	Connected = "connected" // answered, and audio flows
+	Held      = "held"      // the other side knows that we hold
+	Resumed   = "resumed"   // and that we no longer do
+	Digit     = "digit"     // Words: the key that the other side pressed
+	Missed    = "missed"    // it never rang here; Words: why
+	Cancelled = "cancelled" // it stopped ringing before we answered; Words: why
+	Ended     = "ended"     // it was answered or declined here; Words: why it is over
+)
+
+// Event is something that happened to a call.
+type Event struct {
+	Kind  string
+	Call  *Call
+	Code  string // of an end: a code of package errs, "" for an ordinary one
+	Words string // for people
+}
+
+// Listener is told events, one at a time for each call. Happened must return soon, and may call methods of the call.
+type Listener interface {
+	Happened(e *Event)
+}
+
+// end is why a call is over.
+type end struct {
+	code  errs.Code
+	words string
+}
+
+func endOf(err error) end { return end{errs.CodeOf(err), err.Error()} }

@@ -1,0 +1,271 @@
+package sdk
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rtp/g711"
+)
+
+// gatherWithin is how long our answer waits for addresses of this phone: 3-protocols, "Apps".
+const gatherWithin = 500 * time.Millisecond
+
+// media is the WebRTC of one dialog.
+type media struct {
+	call    *Call
+	pc      *webrtc.PeerConnection
+	offer   offer
+	track   *track
+	sender  *webrtc.RTPSender
+	local   []byte // our answer
+	version int    // of it
+	audio   Audio  // set before started
+
+	started chan struct{} // closed when audio may be played
+	stopped chan struct{} // closed when the media ends
+	loops   sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	tones  []byte // keys that wait, the one that is sent first
+}
+
+// newCertificate makes the certificate of the media of one call.
+func newCertificate() (webrtc.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webrtc.Certificate{}, err
+	}
+	c, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return webrtc.Certificate{}, err
+	}
+	return *c, nil
+}
+
+// fingerprintOf is how a certificate is named: "sha-256 AB:CD:..." (RFC 8122, 5).
+func fingerprintOf(c webrtc.Certificate) (string, error) {
+	all, err := c.GetFingerprints()
+	if err != nil {
+		return "", err
+	}
+	for _, f := range all {
+		if f.Algorithm == "sha-256" {
+			return f.Algorithm + " " + strings.ToUpper(f.Value), nil
+		}
+	}
+	return "", errs.New(errs.Internal, "the certificate of the media has no SHA-256 fingerprint")
+}
+
+// newMedia takes the offer of the call's node.
+func newMedia(c *Call, sdp []byte) (*media, error) {
+	o, err := parseOffer(sdp)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.from(c.wake.Node.DTLS); err != nil {
+		return nil, err
+	}
+	m := &media{call: c, offer: o, track: newTrack(o), version: 1, started: make(chan struct{}), stopped: make(chan struct{})}
+	api, err := m.api(c.conn.remote.Addr().IsLoopback())
+	if err != nil {
+		return nil, err
+	}
+	if m.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{c.cert}}); err != nil {
+		return nil, err
+	}
+	m.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		m.loop(func() { m.listen(t) })
+		m.loop(func() { drain(r.Read) })
+	})
+	m.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected || s == webrtc.PeerConnectionStateFailed {
+			c.post(path{m, s == webrtc.PeerConnectionStateConnected})
+		}
+	})
+	m.sender, err = m.pc.AddTrack(m.track)
+	if err == nil {
+		m.loop(func() { drain(m.sender.Read) })
+		err = m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(sdp)})
+	}
+	if err != nil {
+		m.close(nil)
+		return nil, errs.New(errs.Invalid, "the offer of the node: %w", err)
+	}
+	return m, nil
+}
+
+// api is pion with the formats of the offer that we speak, and no others. Loopback is for a node on this machine.
+func (m *media) api(loopback bool) (*webrtc.API, error) {
+	engine := new(webrtc.MediaEngine)
+	for _, f := range []struct {
+		mime, parameters string
+		pt               uint8
+	}{
+		{map[g711.Law]string{g711.Mu: webrtc.MimeTypePCMU, g711.A: webrtc.MimeTypePCMA}[m.offer.law], "", m.offer.speech},
+		{"audio/telephone-event", "0-15", m.offer.events},
+	} {
+		if f.pt == 0 && f.mime != webrtc.MimeTypePCMU {
+			continue // no events
+		}
+		if err := engine.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: f.mime, ClockRate: rate, SDPFmtpLine: f.parameters},
+			PayloadType:        webrtc.PayloadType(f.pt),
+		}, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, err
+		}
+	}
+	reports := new(interceptor.Registry)
+	if err := webrtc.ConfigureRTCPReports(reports); err != nil {
+		return nil, err
+	}
+	settings := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
+	settings.SetIncludeLoopbackCandidate(loopback)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings)), nil
+}
+
+// answer describes this phone. It waits for its addresses.
+func (m *media) answer() ([]byte, error) {
+	a, err := m.pc.CreateAnswer(nil)
+	if err != nil {
+		return nil, err
+	}
+	complete := webrtc.GatheringCompletePromise(m.pc)
+	if err := m.pc.SetLocalDescription(a); err != nil {
+		return nil, err
+	}
+	late := time.NewTimer(gatherWithin)
+	defer late.Stop()
+	select {
+	case <-complete:
+	case <-late.C:
+	case <-m.call.quit:
+	}
+	return []byte(m.pc.LocalDescription().SDP), nil
+}
+
+// reoffer is an offer of what there is already, to hold the call or to resume it.
+func (m *media) reoffer(hold bool) []byte {
+	m.version++
+	return redescribe(m.local, m.version, direction(true, !hold), true)
+}
+
+// reanswer answers an offer of the node's within the call, which may change nothing but the direction.
+func (m *media) reanswer(sdp []byte, hold bool) ([]byte, error) {
+	o, err := parseOffer(sdp)
+	if err == nil {
+		err = o.from(m.call.wake.Node.DTLS)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.version++
+	return redescribe(m.local, m.version, direction(o.receives, o.sends && !hold), false), nil
+}
+
+// direction is that of who sends and receives.
+func direction(sends, receives bool) string {
+	switch {
+	case sends && receives:
+		return "sendrecv"
+	case sends:
+		return "sendonly"
+	case receives:
+		return "recvonly"
+	}
+	return "inactive"
+}
+
+// loop runs f in a goroutine that close waits for.
+func (m *media) loop(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.loops.Go(f)
+	}
+}
+
+// close ends the media, and then the audio if there is one.
+func (m *media) close(a Audio) {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	close(m.stopped)
+	m.call.speech.shut(m)
+	_ = m.pc.GracefulClose() // nothing is left to do about it
+	m.loops.Wait()
+	if a != nil {
+		a.Stop()
+	}
+}
+
+// drain reads RTCP, so that pion's reports are made.
+func drain(read func([]byte) (int, interceptor.Attributes, error)) {
+	for b := make([]byte, 1500); ; {
+		if _, _, err := read(b); err != nil {
+			return
+		}
+	}
+}
+
+// maxTones is how many keys may wait; more are dropped.
+const maxTones = 32
+
+// press sends a key as a telephone event, beside run, if the node takes these.
+func (m *media) press(key byte) bool {
+	if m.offer.events == 0 {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || len(m.tones) == maxTones {
+		return true
+	}
+	if m.tones = append(m.tones, key); len(m.tones) == 1 {
+		m.loops.Go(m.dial)
+	}
+	return true
+}
+
+// dial sends the keys that wait, one after the other.
+func (m *media) dial() {
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	for rest := true; rest; {
+		m.mu.Lock()
+		key := m.tones[0]
+		m.mu.Unlock()
+		n := m.track.press(key)
+		for over := false; !over; {
+			select {
+			case <-ticker.C:
+				over = m.track.step(n)
+			case <-m.stopped:
+				return
+			}
+		}
+		for range pause / frame {
+			select {
+			case <-ticker.C:
+			case <-m.stopped:
+				return
+			}
+		}
+		m.mu.Lock()
+		m.tones = m.tones[1:]
+		rest = len(m.tones) > 0
+		m.mu.Unlock()
+	}
+}

@@ -1,0 +1,87 @@
+package sdk
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"strowger/pkg/errs"
+)
+
+// Phone is one device: an app on one phone.
+type Phone struct {
+	store    Store
+	listener Listener
+	keys     keys
+	life     life
+	work     sync.WaitGroup // calls
+	updating sync.Mutex     // one exchange with the cloud at a time
+
+	mu     sync.Mutex // guards what follows
+	log    *slog.Logger
+	id     *identity        // nil until enrolled; never changed, only replaced
+	calls  map[string]*Call // by leg, for as long as its wake may come again
+	asked  time.Time        // when the keys of the organization were last asked for because of a push
+	closed bool
+}
+
+// NewPhone returns the phone that a store keeps, or a new one.
+func NewPhone(store Store, listener Listener) (*Phone, error) {
+	keys, err := loadKeys(store)
+	if err != nil {
+		return nil, err
+	}
+	id, err := loadIdentity(store)
+	if err != nil {
+		return nil, err
+	}
+	return &Phone{
+		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), id: id, calls: map[string]*Call{},
+	}, nil
+}
+
+// SetLogger has the phone log. It is called before anything else.
+func (p *Phone) SetLogger(log *slog.Logger) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = log
+}
+
+// Enrolled says whether the phone is a device of an organization.
+func (p *Phone) Enrolled() bool {
+	_, err := p.enrolled()
+	return err == nil
+}
+
+// Name is what the cloud calls the device, and its user: "Anna's phone (Anna)"; empty before it is enrolled.
+func (p *Phone) Name() string {
+	id, err := p.enrolled()
+	if err != nil {
+		return ""
+	}
+	return id.Info.DeviceName + " (" + id.Info.UserName + ")"
+}
+
+func (p *Phone) enrolled() (*identity, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.id == nil {
+		return nil, errs.New(errs.Unauthenticated, "this phone is not enrolled")
+	}
+	return p.id, nil
+}
+
+// Close hangs up every call, and returns when nothing of the phone runs any more.
+func (p *Phone) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.life.end()
+	p.work.Wait()
+}
+
+func (p *Phone) logger() *slog.Logger {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log
+}

@@ -1,0 +1,280 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/proof"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+)
+
+const (
+	mailbox   = 64                     // inputs and commands that wait for a call
+	firstWait = 500 * time.Millisecond // from one attempt to connect to the next, then twice as long each time
+	lastWait  = 4 * time.Second
+	lastWords = 2 * time.Second // that the node has to take the last message and close the connection
+)
+
+// run is the call from its push to its end.
+func (c *Call) run() {
+	ctx, cancel := context.WithCancel(c.phone.life)
+	defer close(c.done)
+	defer c.empty()
+	defer c.work.Wait()
+	defer close(c.quit)
+	defer cancel()
+	deadline := time.NewTimer(time.Until(time.Unix(c.claims.Expires, 0).Add(sessionkey.Leeway)))
+	defer deadline.Stop()
+	c.tell(Woken, end{})
+	c.connect(ctx)
+	for c.stage != leaving {
+		select {
+		case in := <-c.mail:
+			c.take(ctx, in)
+		case <-deadline.C:
+			if c.dialog == nil {
+				c.finish(end{errs.Unreachable, "the switch of the call was not reached in time"})
+			}
+		case <-ctx.Done():
+			if c.dialog != nil {
+				c.bye(sip.Cause{SIP: 480, Text: "The phone was switched off"})
+			}
+			c.finish(end{errs.NodeStopped, "the phone was closed"})
+		}
+	}
+	c.part()
+}
+
+// part lets the node take our last words, and closes what is open.
+func (c *Call) part() {
+	c.dropMedia()
+	if c.conn == nil {
+		return
+	}
+	late := time.NewTimer(lastWords)
+	defer late.Stop()
+	for c.conn != nil {
+		select {
+		case in := <-c.mail:
+			switch in := in.(type) {
+			case sipInput:
+				if in.dialog == c.dialog && c.parted(c.dialog.Handle(in.input)) {
+					c.disconnect()
+				}
+			case lost:
+				if in.conn == c.conn {
+					c.disconnect()
+				}
+			case attempt:
+				in.conn.close()
+			}
+		case <-late.C:
+			c.disconnect()
+		}
+	}
+}
+
+// bye ends the dialog.
+func (c *Call) bye(why sip.Cause) {
+	c.byes = c.stage == up
+	c.dialog.Bye(why)
+}
+
+// parted says whether the events of a dialog end with that of a BYE of ours which the node has answered. After anything else
+// our words were the last ones, and it is the node that closes.
+func (c *Call) parted(events []sip.Event) bool {
+	for _, e := range events {
+		if _, closed := e.(sip.Closed); closed {
+			return c.byes
+		}
+	}
+	return false
+}
+
+// empty closes what came too late for run.
+func (c *Call) empty() {
+	for {
+		select {
+		case in := <-c.mail:
+			if a, ok := in.(attempt); ok {
+				a.conn.close()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// disconnect ends the connection.
+func (c *Call) disconnect() {
+	c.conn.stop()
+	c.conn.close()
+	c.conn = nil
+}
+
+func (c *Call) dropMedia() {
+	if m := c.media; m != nil {
+		c.media = nil
+		audio := c.audio
+		if !c.connected {
+			audio = nil // it was not started
+		}
+		c.work.Go(func() { m.close(audio) })
+	}
+}
+
+// connect dials the node beside run, and shows it the key with a fresh proof.
+func (c *Call) connect(ctx context.Context) {
+	c.tries++
+	c.work.Go(func() {
+		conn, err := c.enter(ctx)
+		if !c.post(attempt{conn, err}) {
+			conn.close()
+		}
+	})
+}
+
+func (c *Call) enter(ctx context.Context) (*connection, error) {
+	fingerprint, err := fingerprintOf(c.cert)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := proof.Sign(proof.TypeCall, c.phone.keys.signing, proof.Call{
+		Node: c.wake.Node.ID, KeyHash: proof.HashKey(c.wake.Key), DTLS: fingerprint, Epoch: c.wake.Epoch, ID: rand.Text(), IssuedAt: time.Now().Unix(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, entry{c.wake.Node, proof.Entry{Key: c.wake.Key, Proof: signed}})
+}
+
+// take carries out an input.
+func (c *Call) take(ctx context.Context, in any) {
+	switch in := in.(type) {
+	case command:
+		in()
+	case attempt:
+		c.attempted(ctx, in)
+	case retry:
+		c.connect(ctx)
+	case invited:
+		c.invited(in)
+	case lost:
+		if in.conn == c.conn {
+			c.lost(ctx)
+		}
+	case sipInput:
+		if in.dialog == c.dialog {
+			for _, e := range c.dialog.Handle(in.input) {
+				c.happened(e)
+			}
+		}
+	case gathered:
+		if in.media == c.media {
+			c.gathered(in)
+		}
+	case path:
+		if in.media == c.media {
+			c.pathChanged(in.ok)
+		}
+	case pressedKey:
+		c.tell(Digit, end{words: string(in.key)})
+	}
+}
+
+// attempted takes a connection into use, or goes on trying until the ring is over. What the node refused stays refused.
+func (c *Call) attempted(ctx context.Context, a attempt) {
+	var no *refusal
+	switch {
+	case a.err == nil:
+		c.tries, c.conn = 0, a.conn
+		c.serve(ctx, a.conn)
+	case errors.As(a.err, &no):
+		c.finish(endOf(no))
+	case ctx.Err() != nil:
+	default:
+		c.phone.logger().Info("no connection to the node of a call", "call", c.ID(), "node", c.wake.Node.ID, "try", c.tries, "error", a.err)
+		if time.Now().After(time.Unix(c.claims.Expires, 0)) {
+			c.finish(endOf(a.err))
+			return
+		}
+		c.again(ctx)
+	}
+}
+
+// again tries later.
+func (c *Call) again(ctx context.Context) {
+	wait := min(firstWait<<min(c.tries, 8), lastWait)
+	c.work.Go(func() {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			c.post(retry{})
+		case <-ctx.Done():
+		}
+	})
+}
+
+// serve begins SIP on a connection.
+func (c *Call) serve(ctx context.Context, conn *connection) {
+	ctx, conn.stop = context.WithCancel(context.WithoutCancel(ctx)) // what is said at the end must still go out
+	e := sip.NewEndpoint(sip.Config{Name: "Strowger app", AdvertiseHost: c.claims.Org, Handler: desk{c, conn}, Logger: c.phone.logger()})
+	c.work.Go(func() { _ = e.Run(ctx) }) // it returns nil
+	served, err := e.ServeStream(ctx, conn.stream)
+	if err != nil { // only if ctx ends
+		_ = conn.stream.Close()
+		return
+	}
+	conn.served = served
+	c.work.Go(func() {
+		<-served.Done()
+		c.post(lost{conn})
+	})
+}
+
+// lost is the end of the connection. Until the node has our 200 it takes another for the same key.
+func (c *Call) lost(ctx context.Context) {
+	c.disconnect()
+	if c.acked {
+		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
+		return
+	}
+	c.stage = min(c.stage, answered)
+	c.dropMedia()
+	c.dialog, c.flowing = nil, false
+	c.again(ctx)
+}
+
+// desk is what takes requests on a connection.
+type desk struct {
+	call *Call
+	conn *connection
+}
+
+// Invite takes the call that the node brings.
+func (k desk) Invite(d *sip.Dialog) {
+	c := k.call
+	select {
+	case c.mail <- invited{k.conn, d}:
+		d.SetOwner(func(d *sip.Dialog, in sip.Input) bool {
+			select {
+			case c.mail <- sipInput{d, in}:
+				return true
+			default:
+				return false
+			}
+		})
+	default:
+		d.Refuse(503, "Service Unavailable", sip.Cause{})
+	}
+}
+
+// Register refuses: a phone is no registrar.
+func (k desk) Register(_ *sip.Request, _ sip.Peer, respond sip.Respond) {
+	respond(405, "Method Not Allowed", sip.NewHeader("Allow", "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS"))
+}

@@ -1,0 +1,129 @@
+package sdk
+
+import (
+	"cmp"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sip"
+)
+
+// invited rings, or answers at once if the user has answered already.
+func (c *Call) invited(in invited) {
+	d := in.dialog
+	switch {
+	case in.conn != c.conn || c.dialog != nil: // one connection is for one call
+		d.Refuse(486, "Busy Here", sip.Cause{})
+		return
+	case c.unwanted:
+		c.dialog = d
+		d.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
+		c.finish(end{})
+		return
+	}
+	c.dialog = d
+	m, err := newMedia(c, d.SDP())
+	if err != nil {
+		d.Refuse(488, "Not Acceptable Here", sip.Cause{SIP: 488, Text: err.Error()}, sip.NewHeader(sip.HeaderRefusal, string(errs.CodeOf(err))))
+		c.finish(endOf(err))
+		return
+	}
+	c.media = m
+	d.Progress(180, "Ringing")
+	if !c.rang && c.stage == waking {
+		c.stage = ringing
+		c.tell(Ringing, end{})
+	}
+	c.rang = true
+	c.accept()
+}
+
+// accept makes our answer beside run, once the user answered and the node asked.
+func (c *Call) accept() {
+	if m := c.media; m != nil && c.stage == answered {
+		c.work.Go(func() {
+			sdp, err := m.answer()
+			c.post(gathered{m, sdp, err})
+		})
+	}
+}
+
+func (c *Call) gathered(in gathered) {
+	if in.err != nil {
+		c.dialog.Refuse(500, "Server Internal Error", sip.Cause{SIP: 500, Text: "No media"})
+		c.finish(endOf(in.err))
+		return
+	}
+	c.stage, c.media.local = up, in.sdp
+	c.dialog.Answer(in.sdp)
+}
+
+// happened is an event of the dialog.
+func (c *Call) happened(e sip.Event) {
+	switch e := e.(type) {
+	case sip.Acked:
+		c.acked = true
+		c.begin()
+	case sip.Cancelled:
+		c.finish(cancelled(e.Cause))
+	case sip.HungUp:
+		c.finish(end{words: cmp.Or(e.Cause.Text, "the other side hung up")})
+	case sip.Offered:
+		c.offered(e.SDP)
+	case sip.OfferAccepted:
+		c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{})
+	case sip.OfferRefused:
+		c.phone.logger().Warn("the node refused to hold or to resume", "call", c.ID(), "code", e.Code)
+	case sip.DTMF:
+		c.tell(Digit, end{words: string(e.Digit)})
+	case sip.Lost:
+		select {
+		case <-c.conn.served.Done(): // lost will come, and say what becomes of the call
+		default:
+			c.finish(end{errs.LegLost, e.Err.Error()})
+		}
+	}
+}
+
+// cancelled is why an INVITE was taken back (RFC 3326).
+func cancelled(why sip.Cause) end {
+	switch {
+	case why.SIP == 200: // RFC 3326, 2: "Call completed elsewhere"
+		return end{errs.Elsewhere, cmp.Or(why.Text, "answered on another device")}
+	case why.SIP == 603:
+		return end{errs.Elsewhere, cmp.Or(why.Text, "declined on another device")}
+	case why.SIP == 408 || why.SIP == 480 || why.Q850 == 19:
+		return end{errs.NoAnswer, cmp.Or(why.Text, "not answered in time")}
+	}
+	return end{errs.CallerLeft, cmp.Or(why.Text, "the caller hung up")}
+}
+
+// offered answers an offer within the call. The codec and the path stay as they are; the direction follows.
+func (c *Call) offered(sdp []byte) {
+	answer, err := c.media.reanswer(sdp, c.held)
+	if err != nil {
+		c.dialog.RefuseOffer(488, "Not Acceptable Here")
+		return
+	}
+	c.dialog.AcceptOffer(answer)
+}
+
+func (c *Call) pathChanged(ok bool) {
+	c.flowing = ok
+	if ok {
+		c.begin()
+		return
+	}
+	c.bye(sip.Cause{SIP: 500, Text: "No media path"})
+	c.finish(end{errs.MediaLost, "no audio reaches the switch"})
+}
+
+// begin talks, once the node knows that we answered and the path is there.
+func (c *Call) begin() {
+	if c.acked && c.flowing && !c.connected {
+		c.connected = true
+		c.speech.open(c.media)
+		c.audio.Start(c)
+		c.media.begin(c.audio)
+		c.tell(Connected, end{})
+	}
+}
