@@ -39,8 +39,8 @@ var cases = []archCase{
 	{"confined", "sipgo at home", imported("pkg/sip", "github.com/emiago/sipgo/sip"), ""},
 	{"confined", "pion/rtp", imported("integration/phone", "github.com/pion/rtp"), "only pkg/rtp may"},
 	{"confined", "pion/sdp v3", imported("integration/phone", "github.com/pion/sdp/v3"), "only pkg/sdp may"},
-	{"confined", "quic-go", imported("cloud", "github.com/quic-go/quic-go"), "only pkg/link may"},
 	{"confined", "push library", imported("mobile-bridge", "firebase.google.com/go/v4/messaging"), "only mobile-bridge/internal/push/fcm may"},
+	{"confined", "quic-go", imported("cloud", "github.com/quic-go/quic-go"), "only pkg/link and"},
 	{"confined", "SQL", imported("cloud/internal/api", "database/sql"), "only cloud/internal/store may"},
 	{"confined", "SQL at home", imported("cloud/internal/store", "database/sql"), ""},
 

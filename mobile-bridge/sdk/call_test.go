@@ -2,7 +2,10 @@ package sdk
 
 import (
 	"bytes"
+	"strings"
 	"testing"
+
+	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/rtp"
@@ -97,5 +100,197 @@ func TestDecline(t *testing.T) {
 	}
 	if e := w.seen.want(Woken, Ringing, Ended); e.Code != string(errs.Declined) {
 		t.Errorf("ended with %+v", e)
+	}
+}
+
+// TestTheOfferMustBeTheNodes: who offers media by another certificate than the one that the session key covers gets none.
+func TestTheOfferMustBeTheNodes(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.phone.Push(w.wake(w.claims("leg_1"))); err != nil {
+		t.Fatal(err)
+	}
+	in := w.next()
+	other, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.invite(newPeerMedia(t, other, webrtcOffer).offer())
+	if e := want[sip.Refused](in); e.Code != 488 || e.Refusal != string(errs.WrongNode) {
+		t.Errorf("the anchor was told %+v", e)
+	}
+	in.leave()
+	if e := w.seen.want(Woken, Missed); e.Code != string(errs.WrongNode) {
+		t.Errorf("missed with %+v", e)
+	}
+}
+
+// TestNoCommonCodec: a caller that no phone could understand is told so, and nothing rings.
+func TestNoCommonCodec(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.phone.Push(w.wake(w.claims("leg_1"))); err != nil {
+		t.Fatal(err)
+	}
+	in := w.next()
+	in.media = newPeerMedia(t, w.cert, engineOf(codec(webrtc.MimeTypePCMA, "", 8)))
+	in.invite(strings.Replace(in.media.offer(), "PCMA/8000", "G729/8000", 1))
+	if e := want[sip.Refused](in); e.Code != 488 || e.Refusal != string(errs.NoCommonCodec) {
+		t.Errorf("the anchor was told %+v", e)
+	}
+	in.leave()
+	if e := w.seen.want(Woken, Missed); !strings.Contains(e.Words, "no codec") {
+		t.Errorf("missed with %+v", e)
+	}
+}
+
+// TestDTMF: keys go out as telephone events, and come in as events of the call.
+func TestDTMF(t *testing.T) {
+	w := newWorld(t)
+	c, in := w.ring("leg_1")
+	c.Answer(NewEcho())
+	in.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	if err := c.SendDTMF("1x"); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("a key that there is none of: %v", err)
+	}
+	if err := c.SendDTMF("5#"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []byte("5#") {
+		var stamp uint32
+		for ends := 0; ends < 3; {
+			h, payload := in.media.hear(func(h rtp.Header, _ []byte) bool { return h.PT == 101 })
+			e, err := rtp.ParseEvent(payload)
+			if digit, _ := e.Digit(); err != nil || digit != key {
+				t.Fatalf("heard %c %+v, %v, want %c", digit, e, err, key)
+			}
+			if stamp == 0 {
+				stamp = h.Timestamp
+				if !h.Marker {
+					t.Error("the first packet of a key has no marker")
+				}
+			}
+			if h.Timestamp != stamp {
+				t.Errorf("the packets of one key are of %d and %d", stamp, h.Timestamp)
+			}
+			if e.End {
+				ends++
+				if e.Duration != 1280 {
+					t.Errorf("a key of %d samples, want 160 ms", e.Duration)
+				}
+			}
+		}
+	}
+	in.do(func() { in.dialog.SendDTMF('7', toneLength) })
+	if e := w.seen.want(Woken, Ringing, Connected, Digit); e.Words != "7" {
+		t.Errorf("told %+v", e)
+	}
+	in.leave()
+	w.seen.want(Woken, Ringing, Connected, Digit, Ended)
+}
+
+// TestHold: the other side is told, and what either says is not heard meanwhile.
+func TestHold(t *testing.T) {
+	w := newWorld(t)
+	c, in := w.ring("leg_1")
+	c.Answer(NewEcho())
+	in.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	local := in.media.pc.LocalDescription().SDP
+	c.Hold()
+	if o := want[sip.Offered](in); !strings.Contains(string(o.SDP), "a=sendonly") || !strings.Contains(string(o.SDP), "a=setup:actpass") {
+		t.Errorf("the anchor was offered\n%s", o.SDP)
+	}
+	in.do(func() { in.dialog.AcceptOffer([]byte(strings.Replace(local, "a=sendrecv", "a=recvonly", 1))) })
+	want[sip.Acked](in)
+	w.seen.want(Woken, Ringing, Connected, Held)
+	in.media.say(speechFrame(1), 0) // not heard, so that there is no echo
+	eventually(t, func() bool { return c.Statistics().Received == 1 })
+	c.Resume()
+	if o := want[sip.Offered](in); !strings.Contains(string(o.SDP), "a=sendrecv") {
+		t.Errorf("the anchor was offered\n%s", o.SDP)
+	}
+	in.do(func() { in.dialog.AcceptOffer([]byte(local)) })
+	want[sip.Acked](in)
+	w.seen.want(Woken, Ringing, Connected, Held, Resumed)
+	in.media.say(speechFrame(2), 0)
+	if _, echo := in.media.hear(func(rtp.Header, []byte) bool { return true }); !bytes.Equal(echo, speechFrame(2)) {
+		t.Error("what was said during the hold came back")
+	}
+
+	in.do(func() { in.dialog.Reoffer([]byte(strings.Replace(local, "a=sendrecv", "a=sendonly", 1))) })
+	if e := want[sip.OfferAccepted](in); !strings.Contains(string(e.SDP), "a=recvonly") {
+		t.Errorf("to a hold the phone answered\n%s", e.SDP)
+	}
+	other, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := newPeerMedia(t, other, webrtcOffer).offer()
+	in.do(func() { in.dialog.PassOffer([]byte(foreign)) })
+	if e := want[sip.OfferRefused](in); e.Code != 488 {
+		t.Errorf("to media of another the phone answered %+v", e)
+	}
+	in.do(func() { in.dialog.Bye(sip.Cause{SIP: 200, Text: "The caller hung up"}) })
+	if e := w.seen.want(Woken, Ringing, Connected, Held, Resumed, Ended); e.Words != "The caller hung up" {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
+// TestALostConnectionRingsOn: the phone comes back with the same key and a fresh proof, and the call is answered there.
+func TestALostConnectionRingsOn(t *testing.T) {
+	w := newWorld(t)
+	c, first := w.ring("leg_1")
+	first.leave()
+	second := w.next()
+	if second.key != first.key || second.proof.ID == first.proof.ID {
+		t.Errorf("the phone came back with the same key: %v, the same proof: %v", second.key == first.key, second.proof.ID == first.proof.ID)
+	}
+	c.Answer(NewEcho()) // before the node asks again
+	second.offer(webrtcOffer)
+	want[progressed](second)
+	second.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	second.leave()
+	if e := w.seen.want(Woken, Ringing, Connected, Ended); e.Code != string(errs.LinkLost) {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
+// TestDeclinedBeforeItRings: the node is told as soon as it asks.
+func TestDeclinedBeforeItRings(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.phone.Push(w.wake(w.claims("leg_1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Decline()
+	w.seen.want(Woken, Ended)
+	in := w.next()
+	in.offer(webrtcOffer)
+	if e := want[sip.Refused](in); e.Code != 603 {
+		t.Errorf("the anchor was told %+v", e)
+	}
+	in.leave()
+	<-c.done
+	w.seen.want(Woken, Ended)
+}
+
+// TestCloseHangsUp: the other side is not left to talk alone.
+func TestCloseHangsUp(t *testing.T) {
+	w := newWorld(t)
+	c, in := w.ring("leg_1")
+	c.Answer(NewRecording(make([]byte, 1600)))
+	in.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	in.media.hear(func(h rtp.Header, payload []byte) bool { return h.PT == 8 && len(payload) == 160 })
+	w.phone.Close()
+	if e := want[sip.HungUp](in); e.Cause.SIP != 480 {
+		t.Errorf("the anchor was told %+v", e)
+	}
+	if e := w.seen.want(Woken, Ringing, Connected, Ended); e.Code != string(errs.NodeStopped) {
+		t.Errorf("ended with %+v", e)
+	}
+	if _, err := w.phone.Push(w.wake(w.claims("leg_2"))); errs.CodeOf(err) != errs.NodeStopped {
+		t.Errorf("a push to a closed phone: %v", err)
 	}
 }

@@ -121,7 +121,7 @@ func redescribe(sdp []byte, version int, direction string, offers bool) []byte {
 		case l == "a=sendrecv", l == "a=sendonly", l == "a=recvonly", l == "a=inactive":
 			l = "a=" + direction
 		case strings.HasPrefix(l, "a=setup:") && offers:
-			l = "a=setup:actpass" // RFC 8842, 5.2
+			l = "a=setup:actpass" // RFC 8842, 5.5
 		}
 		b.WriteString(l + "\r\n")
 	}

@@ -203,3 +203,16 @@ func (r *recorder) want(kinds ...string) Event {
 		}
 	}
 }
+
+// eventually waits until something is so.
+func eventually(t testing.TB, is func() bool) {
+	t.Helper()
+	late := time.After(patience)
+	for tick := time.NewTicker(5 * time.Millisecond); !is(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("it did not come about")
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"strowger/pkg/datafolder"
 )
 
 // Store keeps what a phone must not forget, its keys among it. Apps give one that lets the system's key store wrap what is
@@ -37,27 +39,7 @@ func (f *Folder) Load(name string) ([]byte, error) {
 	return b, err
 }
 
-// Save replaces a file so that after a crash it holds either the old or the new content.
-func (f *Folder) Save(name string, data []byte) (err error) {
-	t, err := os.CreateTemp(f.dir, "."+name+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(t.Name()))
-		}
-	}()
-	_, err = t.Write(data)
-	if err = errors.Join(err, t.Sync(), t.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(t.Name(), filepath.Join(f.dir, name)); err != nil {
-		return err
-	}
-	d, err := os.Open(f.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close()) // the rename is durable
+// Save replaces a file.
+func (f *Folder) Save(name string, data []byte) error {
+	return datafolder.Replace(filepath.Join(f.dir, name), data, 0o600)
 }

@@ -87,7 +87,7 @@ func (c *Call) happened(e sip.Event) {
 // cancelled is why an INVITE was taken back (RFC 3326).
 func cancelled(why sip.Cause) end {
 	switch {
-	case why.SIP == 200: // RFC 3326, 2: "Call completed elsewhere"
+	case why.SIP == 200: // RFC 3326, 3.1: "Call completed elsewhere"
 		return end{errs.Elsewhere, cmp.Or(why.Text, "answered on another device")}
 	case why.SIP == 603:
 		return end{errs.Elsewhere, cmp.Or(why.Text, "declined on another device")}

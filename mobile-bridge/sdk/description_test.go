@@ -1,0 +1,83 @@
+package sdk
+
+import (
+	"strings"
+	"testing"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rtp/g711"
+)
+
+const written = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 ab:cd\r\n" +
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 110 126\r\nc=IN IP4 0.0.0.0\r\na=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000/1\r\n" +
+	"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\na=inactive\r\n"
+
+func TestParseOffer(t *testing.T) {
+	o, err := parseOffer([]byte(written))
+	if err != nil || o.law != g711.Mu || o.speech != 0 || o.events != 126 || !o.sends || !o.receives || o.from("sha-256 AB:CD") != nil {
+		t.Errorf("read %+v, %v", o, err)
+	}
+	for _, direction := range []string{"sendonly", "recvonly", "inactive"} {
+		o, err := parseOffer([]byte(strings.Replace(written, "sendrecv", direction, 1)))
+		if err != nil || o.sends != (direction == "sendonly") || o.receives != (direction == "recvonly") {
+			t.Errorf("%s is read as %+v, %v", direction, o, err)
+		}
+	}
+	o, err = parseOffer([]byte(strings.ReplaceAll(strings.Replace(written, " 0 8", " 8 0", 1), "\r\n", "\n")))
+	if err != nil || o.law != g711.A || o.speech != 8 {
+		t.Errorf("read %+v, %v", o, err)
+	}
+	for change, want := range map[*strings.Replacer]errs.Code{
+		strings.NewReplacer(" 0 8", ""):                            errs.NoCommonCodec,
+		strings.NewReplacer("m=audio", "m=text"):                   errs.NoCommonCodec,
+		strings.NewReplacer("PCMU", "G729", " 8 ", " "):            errs.NoCommonCodec,
+		strings.NewReplacer("t=0", strings.Repeat("\n", maxLines)): errs.Invalid,
+	} {
+		if _, err := parseOffer([]byte(change.Replace(written))); errs.CodeOf(err) != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestFingerprintsOfAnOffer(t *testing.T) {
+	for name, c := range map[string]struct {
+		offered []string
+		known   string
+		ok      bool
+	}{
+		"the node's":           {[]string{"sha-256 AB:CD"}, "sha-256 AB:CD", true},
+		"in lower case, twice": {[]string{"sha-256 ab:cd", "SHA-256 AB:CD\r"}, "sha-256 AB:CD", true},
+		"another's":            {[]string{"sha-256 AB:CE"}, "sha-256 AB:CD", false},
+		"another's beside it":  {[]string{"sha-256 AB:CD", "sha-256 AB:CE"}, "sha-256 AB:CD", false},
+		"by another hash":      {[]string{"sha-1 AB:CD"}, "sha-256 AB:CD", false},
+		"none":                 {nil, "sha-256 AB:CD", false},
+		"none is known":        {[]string{""}, "", false},
+	} {
+		if err := (offer{fingerprints: c.offered}).from(c.known); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRedescribe(t *testing.T) {
+	got := string(redescribe([]byte(written), 7, "sendonly", true))
+	want := strings.NewReplacer("o=- 1 1", "o=- 1 7", "sendrecv", "sendonly", "a=inactive", "a=sendonly").Replace(written)
+	if got != want {
+		t.Errorf("wrote\n%s", got)
+	}
+	if again := string(redescribe([]byte(strings.Replace(got, "actpass", "active", 1)), 8, "sendrecv", true)); !strings.Contains(again, "a=setup:actpass") {
+		t.Errorf("wrote\n%s", again)
+	}
+}
+
+func FuzzParseOffer(f *testing.F) {
+	f.Add([]byte(written), false)
+	f.Add([]byte("m=audio 9 RTP/AVP 0\na=rtpmap:999 PCMU/8000\n"), true)
+	f.Fuzz(func(t *testing.T, sdp []byte, hold bool) {
+		o, err := parseOffer(sdp)
+		if err == nil && o.speech > 127 {
+			t.Errorf("read %+v", o)
+		}
+		redescribe(sdp, 2, direction(o.sends, hold), hold)
+	})
+}
