@@ -1,7 +1,9 @@
 package api
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -221,5 +223,32 @@ func TestCalls(t *testing.T) {
 	}
 	if p := s.send("GET", "/api/v1/calls/ca_3", "").problem(t); p.Code != errs.NotFound {
 		t.Errorf("unknown call: %+v", p)
+	}
+}
+
+// timed is a connection that notes the deadline for what the client sends.
+type timed struct {
+	*httptest.ResponseRecorder
+	until time.Time
+	set   int
+}
+
+func (w *timed) SetReadDeadline(until time.Time) error {
+	w.until = until
+	w.set++
+	return nil
+}
+
+// TestOnlyBodiesHaveADeadline sends requests whose work may take longer than their bodies: no deadline is left for it.
+func TestOnlyBodiesHaveADeadline(t *testing.T) {
+	s := newService(t)
+	for method, body := range map[string]io.Reader{"GET": http.NoBody, "POST": strings.NewReader(`{"name":"Acme"}`)} {
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1/organizations", body)
+		r.Header.Set("Authorization", "Bearer "+s.client.Key)
+		s.api.Handler().ServeHTTP(w, r)
+		if w.Code/100 != 2 || !w.until.IsZero() || method == "POST" && w.set < 2 {
+			t.Errorf("%s: %d %s; the deadline was set %d times, to %v in the end", method, w.Code, w.Body, w.set, w.until)
+		}
 	}
 }

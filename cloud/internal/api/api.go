@@ -5,6 +5,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -130,11 +131,29 @@ func (a *API) Handler() http.Handler {
 		if r.URL.Path == importPath {
 			limit = maxImportBody
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		// The deadline only matters on a real connection; recorders of tests have none.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		connection := http.NewResponseController(w)
+		if r.Body != http.NoBody {
+			_ = connection.SetReadDeadline(time.Now().Add(bodyTime))
+		}
+		r.Body = &body{http.MaxBytesReader(w, r.Body, limit), connection}
 		a.mux.ServeHTTP(w, r)
 	})
+}
+
+// body takes the deadline away when it was read. Over HTTP/1.1 the server goes on reading, to find out whether the client
+// leaves: at the deadline it would end the request, which may take longer than its body.
+type body struct {
+	io.ReadCloser
+	connection *http.ResponseController
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		_ = b.connection.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // noRoute answers what the mux would: not found, or the wrong method with Allow.
