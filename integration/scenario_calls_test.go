@@ -139,8 +139,11 @@ func checkLegs(t *testing.T, c rest.Call, want map[string]int) {
 		if l.Cause == nil || l.Cause.SIP != 200 || l.Cause.Q850 != 16 {
 			t.Errorf("leg %s at %s: cause %+v", l.Leg, l.Node, l.Cause)
 		}
-		// 50 packets are a second. Some may be lost when the machine has other work.
-		if q := l.Quality; q == nil || q.PacketsReceived < 40 || q.PacketsSent < 40 || q.LostReceived > 10+int64(q.PacketsReceived/5) || q.PacketsDropped != 0 {
+		// 50 packets are a second. Some may be lost when the machine has other work, or many.
+		lost := func(q *ledger.QualityFigures) bool {
+			return q.PacketsReceived < 40 || q.PacketsSent < 40 || q.LostReceived > 10+int64(q.PacketsReceived/5)
+		}
+		if q := l.Quality; q == nil || q.PacketsDropped != 0 || q.PacketsReceived == 0 || q.PacketsSent == 0 || lost(q) && !late.busy(c.StartedAt) {
 			t.Errorf("leg %s at %s: quality %+v", l.Leg, l.Node, q)
 		}
 	}

@@ -235,7 +235,8 @@ func TestStrangersAtTheAudioPorts(t *testing.T) {
 	hears(t, out, 2)
 	hangUp(t, out, in)
 	for name, q := range map[string]phone.Quality{"caller": out.Quality(), "callee": in.Quality()} {
-		if q.Received == 0 || int(q.Lost) > 1+q.Received/4 { // a link drops what a busy machine lets grow old
+		// A link drops what a busy machine lets grow old.
+		if q.Received == 0 || int(q.Lost) > 1+q.Received/4 && !late.busy(out.Events()[0].At) {
 			t.Errorf("the %s received %d packets, %d are lost", name, q.Received, q.Lost)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,10 @@ func (t tests) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
+	late.done.Go(late.watch)
 	code := t.m.Run()
+	close(late.stop)
+	late.done.Wait()
 	if err := clearShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "what the tests shared:", err)
 		code = 1
@@ -496,7 +500,8 @@ func says(seed uint64) func(*phone.Config) {
 }
 
 // hears waits until one end of a call has heard a second of what the other said. It takes a second that came whole but for
-// a tenth: a machine that has other work loses packets, a switch that has none does not.
+// a tenth: a machine that has other work loses packets, a switch that has none does not. Where a machine is too busy for any
+// such second, what came must be what was said.
 func hears(t *testing.T, c *phone.Call, seed uint64) {
 	t.Helper()
 	said := speech(seed)
@@ -514,6 +519,11 @@ func hears(t *testing.T, c *phone.Call, seed uint64) {
 		if seen = append(seen, s); s.Score >= 0.95 && s.Missing <= rate/10 {
 			return
 		}
+	}
+	known := func(s phone.Similarity) bool { return s.Score >= 0.95 }
+	if late.busy(c.Events()[0].At) && slices.ContainsFunc(seen, known) {
+		t.Logf("the machine is too busy to judge the audio: %+v", seen)
+		return
 	}
 	t.Errorf("what %s heard of %s is not what was said: %+v", c.To, c.From, seen)
 }
