@@ -41,6 +41,7 @@ type instance struct {
 	exchange  *exchange.Exchange
 	changes   *changes
 	health    *health.Server
+	address   string                // of the API, as others reach it
 	away      atomic.Pointer[error] // why the database is away, nil when it is there
 }
 
@@ -151,6 +152,7 @@ func (c *instance) serve(ctx context.Context) error {
 		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, // of a handshake as well, and of who does not read
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+	c.address = "https://" + hostPort(c.cfg.Host[0], listener.Addr())
 	return c.run(ctx, server, listener)
 }
 
@@ -177,7 +179,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	})
 	key, err := c.authority.FirstAPIKey(ctx)
 	if err == nil {
-		c.started(listener, key)
+		c.started(key)
 	}
 	stop := life.Shutdown{
 		NotReady: c.health.NotReady,
@@ -257,9 +259,9 @@ func (c *instance) phones(org string) int {
 }
 
 // started tells that the cloud serves.
-func (c *instance) started(listener net.Listener, key string) {
+func (c *instance) started(key string) {
 	s := Started{
-		API: "https://" + hostPort(c.cfg.Host[0], listener.Addr()), Fabric: c.fabricAddresses()[0],
+		API: c.address, Fabric: c.fabricAddresses()[0],
 		Metrics: c.health.Addr(), APIKey: key,
 	}
 	c.health.Ready()

@@ -36,7 +36,9 @@ func (c *instance) handle(ctx context.Context) error {
 	_, e3 := fabric.Handle(ctx, f, fabric.SubjectLease(fabric.Any, fabric.Any), group, documentWorkers,
 		c.lease)
 	_, observed := fabric.Subscribe(f, fabric.SubjectLease(fabric.Any, fabric.Any), func(s fabric.Subject, l fabric.Lease) {
-		_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
+		if kindOf(s.ID) == trust.Switch {
+			_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
+		}
 	})
 	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, m fabric.RegistryChanged) {
 		c.directory.Changed(store.Change{
@@ -55,15 +57,19 @@ func (c *instance) handle(ctx context.Context) error {
 		func(ctx context.Context, s fabric.Subject, q fabric.Reach) (fabric.Reply, error) {
 			return c.broker.Reach(ctx, s.Org, s.ID, q)
 		})
-	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, observed, told)
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, observed, told, c.handleBridges(ctx))
 }
 
 // lease takes a node's sign of life. One that was revoked and is still connected, because the instance that revoked it
 // was killed before it could cut it, is cut now.
-func (c *instance) lease(ctx context.Context, s fabric.Subject, q fabric.Lease) (fabric.Reply, error) {
-	r, err := c.broker.Lease(ctx, s.Org, s.ID, q)
+func (c *instance) lease(ctx context.Context, s fabric.Subject, q fabric.Lease) (r fabric.Reply, err error) {
+	if kindOf(s.ID) == trust.Bridge {
+		err = c.bridgeLease(ctx, s.Org, s.ID, q)
+	} else {
+		r, err = c.broker.Lease(ctx, s.Org, s.ID, q)
+	}
 	if errs.CodeOf(err) == errs.Revoked {
-		c.exchange.Kick(trust.Name{Org: s.Org, Kind: trust.Switch, ID: s.ID})
+		c.exchange.Kick(nameOf(s.Org, s.ID))
 	}
 	return r, err
 }
@@ -125,23 +131,34 @@ func (c *instance) revocations(ctx context.Context, s fabric.Subject, q fabric.R
 	return fabric.Revocations{Statements: all}, err
 }
 
-// checkNode says for the fabric's door whether a node may come in, and which site it is of.
+// checkNode says for the fabric's door whether a node may come in, and which site it is of: "" for a bridge.
 func (c *instance) checkNode(ctx context.Context, name trust.Name, keyHash string) (site string, err error) {
-	if name.Kind != trust.Switch {
-		return "", errs.New(errs.Forbidden, "%s: only switches use this fabric", name)
+	var state, enrolled string
+	switch name.Kind {
+	case trust.Switch:
+		sw, err := c.store.Switches.Get(ctx, name.Org, name.ID)
+		if err != nil {
+			return "", err
+		}
+		site, state, enrolled = sw.Site, sw.State, sw.KeyHash
+	case trust.Bridge:
+		b, err := c.store.Bridges.Get(ctx, name.Org, name.ID)
+		if err != nil {
+			return "", err
+		}
+		state, enrolled = b.State, b.KeyHash
+	default:
+		return "", errs.New(errs.Forbidden, "%s: only switches and bridges use this fabric", name)
 	}
-	sw, err := c.store.Switches.Get(ctx, name.Org, name.ID)
 	switch {
-	case err != nil:
-		return "", err
-	case sw.State == "revoked":
-		return "", errs.New(errs.Revoked, "switch %s is revoked", name.ID)
-	case sw.State != "enrolled":
-		return "", errs.New(errs.Forbidden, "switch %s is not enrolled", name.ID)
-	case sw.KeyHash != keyHash:
-		return "", errs.New(errs.WrongPresenter, "switch %s enrolled with another key", name.ID)
+	case state == "revoked":
+		return "", errs.New(errs.Revoked, "%s %s is revoked", name.Kind, name.ID)
+	case state != "enrolled":
+		return "", errs.New(errs.Forbidden, "%s %s is not enrolled", name.Kind, name.ID)
+	case enrolled != keyHash:
+		return "", errs.New(errs.WrongPresenter, "%s %s enrolled with another key", name.Kind, name.ID)
 	}
-	return sw.Site, nil
+	return site, nil
 }
 
 // offer sends a plan to an anchor; nobody waits for it (2-call-flows, C2).
@@ -179,9 +196,13 @@ func (c *instance) settled(org, call string) { c.broker.Settled(org, call) }
 // nodes is what the API may do to nodes.
 type nodes struct{ c *instance }
 
-// IssueEnrolment makes a one-time code.
-func (n nodes) IssueEnrolment(ctx context.Context, org, sw string) (rest.EnrolmentCode, error) {
-	return n.c.authority.IssueEnrolment(ctx, org, sw)
+// IssueEnrolment makes a one-time code; for an app, also the link that has it.
+func (n nodes) IssueEnrolment(ctx context.Context, org, id string) (rest.EnrolmentCode, error) {
+	code, err := n.c.authority.IssueEnrolment(ctx, org, id)
+	if code.Device != "" {
+		code.Link = enrol.Link(code.Code, n.c.address)
+	}
+	return code, err
 }
 
 // Enrol gives a node its identity.
@@ -189,12 +210,12 @@ func (n nodes) Enrol(ctx context.Context, q enrol.Request) (enrol.Response, erro
 	return n.c.authority.Enrol(ctx, q)
 }
 
-// Revoke takes trust from a switch: on record first, then its connection, then its peers are told.
+// Revoke takes trust from a node: on record first, then its connection, then its peers are told.
 func (n nodes) Revoke(ctx context.Context, org, node, reason string) error {
 	if err := n.c.authority.Revoke(ctx, org, node, reason); err != nil {
 		return err
 	}
-	n.c.exchange.Kick(trust.Name{Org: org, Kind: trust.Switch, ID: node})
+	n.c.exchange.Kick(nameOf(org, node))
 	all, err := n.c.store.Revocations(ctx, org, 0)
 	if err != nil {
 		return err

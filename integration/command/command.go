@@ -26,6 +26,7 @@ type grammar struct {
 	Org    orgCommands   `cmd:"" help:"Organizations (tenants)." aliases:"organization"`
 	Site   siteCommands  `cmd:"" help:"Sites (offices) and their dialling codes."`
 	Switch switchCmds    `cmd:"" help:"Edge switches: add, enrol, renew, revoke."`
+	Bridge bridgeCmds    `cmd:"" help:"Bridges, which wake apps: add, enrol, revoke."`
 	User   userCommands  `cmd:"" help:"Users: people and services."`
 	Device deviceCmds    `cmd:"" help:"Phones and their SIP accounts."`
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`

@@ -86,7 +86,8 @@ func (e *env) examine() []finding {
 		return append(all, finding{Check: "API key", Found: err.Error(), Advice: "log in with a key that works: strowger login URL KEY"})
 	}
 	all = append(all, finding{Check: "API key", OK: true, Found: "works"})
-	return append(all, e.examineSwitches(e.now().Add(-apart))...)
+	all = append(all, e.examineSwitches(e.now().Add(-apart))...)
+	return append(all, e.examineBridges()...)
 }
 
 // ping asks the cloud for something that needs no key, and for its clock.
@@ -159,6 +160,42 @@ func (e *env) examineSwitches(now time.Time) []finding {
 		all = append(all, finding{Check: "switches", Found: "there is none", Advice: "strowger switch add NAME --site SITE"})
 	}
 	return all
+}
+
+// examineBridges checks every bridge that was not revoked, and that there is one if there are apps.
+func (e *env) examineBridges() []finding {
+	var all []finding
+	for b, err := range e.client.Bridges().All(e.ctx, nil) {
+		if err != nil {
+			return append(all, finding{Check: "bridges", Found: err.Error()})
+		}
+		f := finding{Check: "bridge " + b.Name, OK: true, Found: "is live"}
+		switch {
+		case b.State == "revoked":
+			continue
+		case b.State == "new":
+			f = finding{Check: f.Check, Found: "was never enrolled", Advice: "strowger bridge code " + b.Name}
+		case !b.Live && b.SeenAt == nil:
+			f = finding{Check: f.Check, Found: "is enrolled and was never heard of",
+				Advice: "start mobile-bridge on its machine and look at its log: it must reach the cloud's fabric port (4222/tcp)"}
+		case !b.Live:
+			f = finding{Check: f.Check, Found: "was last heard of at " + clock(b.SeenAt),
+				Advice: "look at its log and its network: it must reach the cloud's fabric port (4222/tcp)"}
+		}
+		all = append(all, f)
+	}
+	if all != nil {
+		return all
+	}
+	for d, err := range e.client.Devices().All(e.ctx, nil) {
+		switch {
+		case err != nil:
+			return []finding{{Check: "bridges", Found: err.Error()}}
+		case d.EnrolledAt != nil:
+			return []finding{{Check: "bridges", Found: "there is none, and nobody can wake the app " + d.Name, Advice: "strowger bridge add"}}
+		}
+	}
+	return nil
 }
 
 // count is how many of the phones of a switch are registered.

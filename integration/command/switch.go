@@ -79,13 +79,14 @@ func (c *switchAdd) Run(e *env) error {
 	}
 	return e.show(added{v, code}, func() {
 		e.say("Added switch %s of site %s (%s).\n\n", v.Name, siteLabel(site), v.ID)
-		e.sayCode(code)
+		e.sayCode("switchnode", "switch", code)
 	})
 }
 
-func (e *env) sayCode(code rest.EnrolmentCode) {
-	e.say("On its machine, before %s:\n\n    switchnode --cloud %s --enroll %s\n\n"+
-		"The code works once. Once enrolled, the switch starts without it.\n", code.ExpiresAt.Local().Format("15:04"), e.client.BaseURL, code.Code)
+// sayCode says how the program of a node enrols.
+func (e *env) sayCode(program, node string, code rest.EnrolmentCode) {
+	e.say("On its machine, before %s:\n\n    %s --cloud %s --enroll %s\n\nThe code works once. Once enrolled, the %s starts without it.\n",
+		code.ExpiresAt.Local().Format("15:04"), program, e.client.BaseURL, code.Code, node)
 }
 
 type switchCode struct {
@@ -102,7 +103,7 @@ func (c *switchCode) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.show(code, func() { e.sayCode(code) })
+	return e.show(code, func() { e.sayCode("switchnode", "switch", code) })
 }
 
 type switchList struct {

@@ -40,6 +40,9 @@ func (c Client) Sites() Collection[Site] { return collection[Site](c, "sites") }
 // Switches is the collection of edge nodes.
 func (c Client) Switches() Collection[Switch] { return collection[Switch](c, "switches") }
 
+// Bridges is the collection of nodes that wake apps.
+func (c Client) Bridges() Collection[Bridge] { return collection[Bridge](c, "bridges") }
+
 // Users is the collection of people and services.
 func (c Client) Users() Collection[User] { return collection[User](c, "users") }
 
@@ -57,33 +60,45 @@ func (c Client) Calls() Reader[Call] { return collection[Call](c, "calls").Reade
 
 // EnrolmentCode makes a code that enrols a switch once, within the hour.
 func (c Client) EnrolmentCode(ctx context.Context, switchID string) (EnrolmentCode, error) {
-	var code EnrolmentCode
-	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/enrolment-code"}, &code)
-	return code, err
+	return act[EnrolmentCode](ctx, c, "switches", switchID, "enrolment-code", nil)
+}
+
+// BridgeCode makes a code that enrols a bridge once, within the hour.
+func (c Client) BridgeCode(ctx context.Context, bridgeID string) (EnrolmentCode, error) {
+	return act[EnrolmentCode](ctx, c, "bridges", bridgeID, "enrolment-code", nil)
+}
+
+// DeviceCode makes a code, and a link with it, that enrols an app once, within the hour.
+func (c Client) DeviceCode(ctx context.Context, deviceID string) (EnrolmentCode, error) {
+	return act[EnrolmentCode](ctx, c, "devices", deviceID, "enrolment-code", nil)
 }
 
 // RevokeSwitch takes trust from a switch for good: its connections are cut and it is kept out.
 func (c Client) RevokeSwitch(ctx context.Context, switchID, reason string) (Switch, error) {
-	var sw Switch
-	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/revoke",
-		body: Revoke{Reason: reason}}, &sw)
-	return sw, err
+	return act[Switch](ctx, c, "switches", switchID, "revoke", Revoke{Reason: reason})
+}
+
+// RevokeBridge takes trust from a bridge for good: its connection is cut and it is kept out.
+func (c Client) RevokeBridge(ctx context.Context, bridgeID, reason string) (Bridge, error) {
+	return act[Bridge](ctx, c, "bridges", bridgeID, "revoke", Revoke{Reason: reason})
 }
 
 // RenewSwitch has a switch renew its certificate now, and returns when it has; errs.Unreachable if the switch is away.
 func (c Client) RenewSwitch(ctx context.Context, switchID string) (Switch, error) {
-	var sw Switch
-	err := c.do(ctx, request{method: http.MethodPost, path: "switches/" + url.PathEscape(switchID) + "/renew"}, &sw)
-	return sw, err
+	return act[Switch](ctx, c, "switches", switchID, "renew", nil)
 }
 
 // SetPassword gives a desk phone a new password, made by the cloud if password is empty; the reply is the only one that
 // shows it.
 func (c Client) SetPassword(ctx context.Context, deviceID, password string) (Device, error) {
-	var d Device
-	err := c.do(ctx, request{method: http.MethodPost, path: "devices/" + url.PathEscape(deviceID) + "/password",
-		body: Password{Password: password}}, &d)
-	return d, err
+	return act[Device](ctx, c, "devices", deviceID, "password", Password{Password: password})
+}
+
+// act does what is more than an edit with an object.
+func act[T any](ctx context.Context, c Client, path, id, name string, body any) (T, error) {
+	var done T
+	err := c.do(ctx, request{method: http.MethodPost, path: path + "/" + url.PathEscape(id) + "/" + name, body: body}, &done)
+	return done, err
 }
 
 // request is one call of the API.

@@ -5,6 +5,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/ledger"
+	"strowger/pkg/pushtarget"
 )
 
 // Meta is what every registry object has. Version counts edits and is the object's ETag.
@@ -56,6 +57,21 @@ type Switch struct {
 	DiskError string `json:"disk_error,omitempty" readOnly:"true"`
 }
 
+// Bridge is a node that wakes apps.
+type Bridge struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	// State is "new" (not enrolled), "enrolled" or "revoked".
+	State     string     `json:"state" readOnly:"true"`
+	KeyHash   string     `json:"key_hash,omitempty" readOnly:"true"`
+	NotAfter  *time.Time `json:"certificate_expires_at,omitempty" readOnly:"true"`
+	Live      bool       `json:"live" readOnly:"true"`
+	SeenAt    *time.Time `json:"seen_at,omitempty" readOnly:"true"`
+	LiveUntil *time.Time `json:"live_until,omitempty" readOnly:"true"` // unless it reports again
+	Software  string     `json:"software,omitempty" readOnly:"true"`
+}
+
 // User is a person or a service that numbers point to.
 type User struct {
 	Meta
@@ -86,6 +102,23 @@ type Device struct {
 	// on change. Only digests are stored.
 	Password   string `json:"password,omitempty"`
 	Registered bool   `json:"registered" readOnly:"true"`
+	// Reachable: a desk phone that is registered, or an app that has enrolled and to which pushes go. Unreachable is why they
+	// go nowhere.
+	Reachable   bool   `json:"reachable" readOnly:"true"`
+	Unreachable string `json:"unreachable,omitempty" readOnly:"true"`
+	// EnrolledAt is when an app enrolled last, with the key of that thumbprint (RFC 7638).
+	EnrolledAt *time.Time   `json:"enrolled_at,omitempty" readOnly:"true"`
+	Thumbprint string       `json:"key_thumbprint,omitempty" readOnly:"true"`
+	Platform   string       `json:"platform,omitempty" readOnly:"true"` // in the words of the app
+	Push       []PushTarget `json:"push,omitempty" readOnly:"true"`
+	SealKey    string       `json:"-"` // public, and too long to be of use to people
+}
+
+// PushTarget is where pushes to an app go, without the token.
+type PushTarget struct {
+	Provider  pushtarget.Provider `json:"provider"`
+	App       string              `json:"app"`
+	UpdatedAt time.Time           `json:"updated_at"`
 }
 
 // Number is what can be dialled. With a site it is an extension of that site (dialled as it is within the site, and
@@ -112,10 +145,13 @@ type APIKey struct {
 	Secret string     `json:"secret,omitempty" readOnly:"true"`
 }
 
-// EnrolmentCode lets one node enrol once. Code is shown only here.
+// EnrolmentCode lets one switch, bridge or app enrol once. Code is shown only here.
 type EnrolmentCode struct {
-	Switch    string    `json:"switch"`
+	Switch    string    `json:"switch,omitempty"` // id: one of the three
+	Bridge    string    `json:"bridge,omitempty"`
+	Device    string    `json:"device,omitempty"`
 	Code      string    `json:"code"`
+	Link      string    `json:"link,omitempty"` // for an app: has the code, and where the cloud is
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

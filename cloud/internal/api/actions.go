@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
@@ -58,21 +59,15 @@ func (a *API) actions() error {
 		return err
 	}
 
-	handle(a, action("switches", "enrolment-code", "Make a code that enrols the switch once, within the hour"), a.enrolmentCode)
+	handle(a, action("switches", "enrolment-code", "Make a code that enrols the switch once, within the hour"), codeFor(a, a.store.Switches))
+	handle(a, action("bridges", "enrolment-code", "Make a code that enrols the bridge once, within the hour"), codeFor(a, a.store.Bridges))
+	handle(a, action("devices", "enrolment-code", "Make a code, and a link with it, that enrols the app once, within the hour"), codeFor(a, a.store.Devices))
 	handle(a, action("switches", "renew", "Have the switch renew its certificate now, for the same key; calls go on"), a.renew)
 
-	op := action("switches", "revoke", "Take trust from the switch for good")
-	op.RequestBody = &huma.RequestBody{}
-	handle(a, op, func(ctx context.Context, in *actionInput) (*result[rest.Switch], error) {
-		q, err := optional(revokes, in.RawBody)
-		if err != nil {
-			return nil, err
-		}
-		return a.revoke(ctx, in.ID, q.Reason)
-	})
-	takes(op.RequestBody, false, "RevokeInput", "application/json")
+	revocation(a, revokes, "switches", a.store.Switches, func(v rest.Switch) string { return v.State })
+	revocation(a, revokes, "bridges", a.store.Bridges, func(v rest.Bridge) string { return v.State })
 
-	op = action("devices", "password", "Give the desk phone a new password; the reply shows it once")
+	op := action("devices", "password", "Give the desk phone a new password; the reply shows it once")
 	op.RequestBody = &huma.RequestBody{}
 	handle(a, op, func(ctx context.Context, in *actionInput) (*result[rest.Device], error) {
 		q, err := optional(passwords, in.RawBody)
@@ -116,13 +111,19 @@ func optional[T any](e *editor[T], body []byte) (T, error) {
 	return e.create(body)
 }
 
-func (a *API) enrolmentCode(ctx context.Context, in *onlyID) (*result[rest.EnrolmentCode], error) {
-	org, sw, err := a.switchOf(ctx, in.ID)
-	if err != nil {
-		return nil, err
+// codeFor makes the enrolment code of an object of a kind.
+func codeFor[T any](a *API, table *store.Table[T]) func(context.Context, *onlyID) (*result[rest.EnrolmentCode], error) {
+	return func(ctx context.Context, in *onlyID) (*result[rest.EnrolmentCode], error) {
+		org, err := a.organization(ctx)
+		if err == nil {
+			_, err = table.Get(ctx, org, in.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		code, err := a.nodes.IssueEnrolment(ctx, org, in.ID)
+		return &result[rest.EnrolmentCode]{Body: code}, err
 	}
-	code, err := a.nodes.IssueEnrolment(ctx, org, sw.ID)
-	return &result[rest.EnrolmentCode]{Body: code}, err
 }
 
 // renew has a switch renew its certificate, whenever it ends.
@@ -153,20 +154,28 @@ func lastSeen(sw rest.Switch) string {
 	return "it was last heard of at " + sw.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-func (a *API) revoke(ctx context.Context, id, reason string) (*result[rest.Switch], error) {
-	org, sw, err := a.switchOf(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if sw.State != "revoked" {
-		if err := a.nodes.Revoke(ctx, org, id, reason); err != nil {
+// revocation takes trust from nodes of a kind; a second time does nothing.
+func revocation[T any](a *API, takesBody *editor[rest.Revoke], path string, table *store.Table[T], state func(T) string) {
+	op := action(path, "revoke", "Take trust from it for good")
+	op.RequestBody = &huma.RequestBody{}
+	handle(a, op, func(ctx context.Context, in *actionInput) (*result[T], error) {
+		q, err := optional(takesBody, in.RawBody)
+		if err != nil {
 			return nil, err
 		}
-		if sw, err = a.store.Switches.Get(ctx, org, id); err != nil {
+		org, err := a.organization(ctx)
+		if err != nil {
 			return nil, err
 		}
-	}
-	return &result[rest.Switch]{Body: sw}, nil
+		v, err := table.Get(ctx, org, in.ID)
+		if err == nil && state(v) != "revoked" {
+			if err = a.nodes.Revoke(ctx, org, in.ID, q.Reason); err == nil {
+				v, err = table.Get(ctx, org, in.ID)
+			}
+		}
+		return &result[T]{Body: v}, err
+	})
+	takes(op.RequestBody, false, "RevokeInput", "application/json")
 }
 
 func (a *API) switchOf(ctx context.Context, id string) (org string, sw rest.Switch, err error) {

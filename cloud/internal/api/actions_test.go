@@ -118,7 +118,7 @@ func TestRenewal(t *testing.T) {
 		}
 	}
 	refused(errs.Conflict, "switch edge is new, not enrolled")
-	if err := s.store.SetSwitchEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash", "key", time.Now()); err != nil {
+	if err := s.store.SetEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash", "key", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if sw := must(s.client.RenewSwitch(t.Context(), o.sw.ID))(t); sw.NotAfter == nil || !sw.NotAfter.Equal(renewedUntil) {
@@ -143,14 +143,14 @@ func TestDeletingAnEnrolledSwitchRevokesIt(t *testing.T) {
 	s := newService(t)
 	o := s.office("acme", "20")
 	sw := must(s.client.Switches().Create(t.Context(), rest.Switch{Name: "second", Site: o.site.ID}))(t)
-	if err := s.store.SetSwitchEnrolled(t.Context(), o.org.ID, sw.ID, "hash", "key", time.Now().Add(time.Hour)); err != nil {
+	if err := s.store.SetEnrolled(t.Context(), o.org.ID, sw.ID, "hash", "key", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.client.Switches().Delete(t.Context(), sw.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	// One that cannot be deleted is revoked all the same: trust goes first.
-	if err := s.store.SetSwitchEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash2", "key", time.Now().Add(time.Hour)); err != nil {
+	if err := s.store.SetEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash2", "key", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.client.Switches().Delete(t.Context(), o.sw.ID, 0); errs.CodeOf(err) != errs.Conflict {

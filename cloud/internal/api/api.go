@@ -43,9 +43,9 @@ type Wrapper interface {
 	Unwrap(name string, wrapped []byte) ([]byte, error)
 }
 
-// Nodes enrols switches and takes their trust away.
+// Nodes enrols switches and bridges and takes their trust away; it makes the codes of apps as well.
 type Nodes interface {
-	IssueEnrolment(ctx context.Context, org, switchID string) (rest.EnrolmentCode, error)
+	IssueEnrolment(ctx context.Context, org, id string) (rest.EnrolmentCode, error)
 	Enrol(ctx context.Context, q enrol.Request) (enrol.Response, error)
 	Revoke(ctx context.Context, org, node, reason string) error
 }

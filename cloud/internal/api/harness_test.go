@@ -132,7 +132,7 @@ func (f *fake) Enrol(_ context.Context, q enrol.Request) (enrol.Response, error)
 }
 
 func (f *fake) Revoke(ctx context.Context, org, node, _ string) error {
-	return f.store.RevokeSwitch(ctx, org, node)
+	return f.store.RevokeNode(ctx, org, node)
 }
 
 // Renew is a switch that renews, or answers as f.renewal says.
@@ -140,7 +140,7 @@ func (f *fake) Renew(ctx context.Context, org, node string) error {
 	if f.renewal != "" {
 		return errs.New(f.renewal, "the switch says %s", f.renewal)
 	}
-	return f.store.SetSwitchEnrolled(ctx, org, node, "hash", "key", renewedUntil)
+	return f.store.SetEnrolled(ctx, org, node, "hash", "key", renewedUntil)
 }
 
 // renewedUntil is how long a certificate is valid that was renewed.

@@ -17,7 +17,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.users, a.devices, a.numbers, a.apiKeys, a.actions, a.imports,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.apiKeys, a.actions, a.imports,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -70,6 +70,20 @@ func (a *API) switches() error {
 				return nil
 			}
 			return a.nodes.Revoke(ctx, org, sw.ID, "deleted") // it holds a certificate: the others must know
+		},
+	})
+}
+
+func (a *API) bridges() error {
+	return register(a, resource[rest.Bridge]{
+		path: "bridges", noun: "bridge", schema: "Bridge",
+		table: a.store.Bridges, meta: func(v *rest.Bridge) *rest.Meta { return &v.Meta },
+		filters: []string{"name", "state"},
+		removing: func(ctx context.Context, org string, b rest.Bridge) error {
+			if b.State != "enrolled" {
+				return nil
+			}
+			return a.nodes.Revoke(ctx, org, b.ID, "deleted") // it holds a certificate: its connection must be cut
 		},
 	})
 }

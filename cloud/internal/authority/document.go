@@ -14,6 +14,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/trust"
 )
 
 // refreshAfter is the age at which a document gets a new version though nothing changed, so that what nodes hold is
@@ -255,7 +256,7 @@ func secretsOf(c sitecopy.Copy, all map[string]credential) map[string][]sitecopy
 func (a *Authority) seal(ctx context.Context, org, site string, secrets map[string][]sitecopy.Credential) (map[string]string, error) {
 	sealed := make(map[string]string, len(secrets))
 	for sw, creds := range secrets {
-		leaf, _, err := a.certificate(ctx, org, sw)
+		leaf, _, err := a.certificate(ctx, trust.Name{Org: org, Kind: trust.Switch, ID: sw})
 		if errs.CodeOf(err) == errs.NotFound {
 			continue
 		}

@@ -187,7 +187,7 @@ func TestCSRNamesAreIgnored(t *testing.T) {
 	q := requestFor(t, i.code(t), key)
 	q.CSR = must[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"cloud.example.net"}}, key))
 	resp := must[enrol.Response](t)(i.Enrol(t.Context(), q))
-	leaf, _, err := i.certificate(t.Context(), i.org.ID, i.sw.ID)
+	leaf, _, err := i.certificate(t.Context(), trust.Name{Org: i.org.ID, ID: i.sw.ID})
 	if err != nil || len(leaf.DNSNames) != 0 || resp.Node != i.sw.ID {
 		t.Errorf("certificate names %v for %s, %v", leaf.DNSNames, resp.Node, err)
 	}

@@ -19,17 +19,17 @@ func TestSiteWithoutALiveSwitchIsUnreachable(t *testing.T) {
 	must(t, err)
 
 	// It enrolled again with another key and has not reported yet.
-	must(t, w.store.SetSwitchEnrolled(t.Context(), w.org, w.switches[1], "new key", "signing", w.now))
+	must(t, w.store.SetEnrolled(t.Context(), w.org, w.switches[1], "new key", "signing", w.now))
 	_, err = w.admit(0, w.request(0, "301001"))
 	w.refused(err, errs.Unreachable, "has not reported yet")
 	w.refused(w.lease(1), errs.WrongPresenter, "key 30", "new key")
 
-	must(t, w.store.RevokeSwitch(t.Context(), w.org, w.switches[1]))
+	must(t, w.store.RevokeNode(t.Context(), w.org, w.switches[1]))
 	_, err = w.admit(0, w.request(0, "301001"))
 	w.refused(err, errs.Unreachable, "revoked")
 	w.refused(w.lease(1), errs.Revoked)
 
-	must(t, w.store.RevokeSwitch(t.Context(), w.org, w.switches[0]))
+	must(t, w.store.RevokeNode(t.Context(), w.org, w.switches[0]))
 	_, err = w.admit(0, w.request(0, "301001"))
 	w.refused(err, errs.Revoked, w.switches[0])
 }

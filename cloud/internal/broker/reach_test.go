@@ -42,7 +42,7 @@ func TestReach(t *testing.T) {
 	must(t, w.lease(1))
 	w.refused(ask(0, w.switches[1]), errs.Unreachable, "last seen at") // where switch 20 itself is, nobody knows
 	must(t, w.lease(0))
-	must(t, w.store.RevokeSwitch(t.Context(), w.org, w.switches[1]))
+	must(t, w.store.RevokeNode(t.Context(), w.org, w.switches[1]))
 	w.refused(ask(0, w.switches[1]), errs.Unreachable, "revoked")
 	if len(w.orders) != 3 {
 		t.Errorf("%d orders, want 3", len(w.orders))

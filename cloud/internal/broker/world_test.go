@@ -75,7 +75,7 @@ func newWorld(t testing.TB) *world {
 		sw := rest.Switch{Name: "edge" + code, Site: w.sites[i].ID}
 		must(t, w.store.Switches.Create(ctx, w.org, &sw))
 		w.switches[i] = sw.ID
-		must(t, w.store.SetSwitchEnrolled(ctx, w.org, sw.ID, "key "+code, "signing "+code, w.now.Add(time.Hour)))
+		must(t, w.store.SetEnrolled(ctx, w.org, sw.ID, "key "+code, "signing "+code, w.now.Add(time.Hour)))
 		user := rest.User{Name: "User " + code, Enabled: true}
 		must(t, w.store.Users.Create(ctx, w.org, &user))
 		w.users[i] = user.ID

@@ -140,16 +140,19 @@ func nameOf(leaf *x509.Certificate) (trust.Name, error) {
 	if err != nil {
 		return name, errs.New(errs.Unauthenticated, "%w", err)
 	}
-	if name.Kind != trust.Switch {
-		return name, errs.New(errs.Forbidden, "%s is a %s; this release lets only switches onto the fabric", name, name.Kind)
+	kinds := map[string]ident.Kind{trust.Switch: ident.Switch, trust.Bridge: ident.Bridge}
+	kind, ok := kinds[name.Kind]
+	if !ok {
+		return name, errs.New(errs.Forbidden, "%s is a %s; this release lets only switches and bridges onto the fabric", name, name.Kind)
 	}
-	if err := errors.Join(ident.Check(ident.Organization, name.Org), ident.Check(ident.Switch, name.ID)); err != nil {
+	if err := errors.Join(ident.Check(ident.Organization, name.Org), ident.Check(kind, name.ID)); err != nil {
 		return name, errs.New(errs.Unauthenticated, "the certificate of %s: %w", name, err)
 	}
 	return name, nil
 }
 
-// check verifies that the organization issued the certificate, and that the registry knows the node by this key.
+// check verifies that the organization issued the certificate, and that the registry knows the node by this key. A bridge has
+// no site.
 func (x *Exchange) check(ctx context.Context, name trust.Name, leaf *x509.Certificate) (site string, err error) {
 	intermediate, err := x.cfg.Intermediate(ctx, name.Org)
 	if err != nil {
@@ -162,7 +165,7 @@ func (x *Exchange) check(ctx context.Context, name trust.Name, leaf *x509.Certif
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	if err := ident.Check(ident.Site, site); err != nil {
+	if err := ident.Check(ident.Site, site); err != nil && name.Kind == trust.Switch {
 		return "", fmt.Errorf("the site of %s: %w", name, err)
 	}
 	return site, nil
@@ -187,9 +190,12 @@ func (x *Exchange) verify(leaf, intermediate *x509.Certificate) error {
 	return nil
 }
 
-// user is the NATS user of a switch: its permissions until its certificate expires.
+// user is the NATS user of a node: its permissions until its certificate expires.
 func (x *Exchange) user(nkey string, name trust.Name, site string, expires time.Time) *jwt.UserClaims {
 	p := fabric.SwitchPermissions(name.Org, name.ID, site)
+	if name.Kind == trust.Bridge {
+		p = fabric.BridgePermissions(name.Org, name.ID)
+	}
 	u := jwt.NewUserClaims(nkey)
 	u.Name = name.ID
 	u.Audience = trafficAccount // in a server that is configured without operators this places the user

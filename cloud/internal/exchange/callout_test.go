@@ -33,10 +33,12 @@ type rig struct {
 	now      time.Time
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigOf(t, trust.Switch, ident.Switch) }
+
+func newRigOf(t *testing.T, kind string, id ident.Kind) *rig {
 	t.Helper()
 	r := &rig{
-		name: trust.Name{Org: ident.New(ident.Organization), Kind: trust.Switch, ID: ident.New(ident.Switch)},
+		name: trust.Name{Org: ident.New(ident.Organization), Kind: kind, ID: ident.New(id)},
 		site: ident.New(ident.Site), now: time.Now(), notAfter: time.Now().Add(time.Hour).Truncate(time.Second),
 	}
 	root := trusttest.NewRoot(t)
@@ -120,6 +122,23 @@ func TestGrantEndsWithTheCertificate(t *testing.T) {
 	r.now = r.notAfter.Add(time.Second)
 	if a := r.ask(t, r.tls()); a == nil || a.Error == "" {
 		t.Errorf("after the certificate's end: %+v, want a refusal", a)
+	}
+}
+
+func TestBridgeMayDoWhatBridgesDo(t *testing.T) {
+	r := newRigOf(t, trust.Bridge, ident.Bridge)
+	r.site = ""
+	a := r.ask(t, r.tls())
+	if a == nil || a.Error != "" {
+		t.Fatalf("answer %+v, want a user", a)
+	}
+	u, err := jwt.DecodeUserClaims(a.Jwt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fabric.BridgePermissions(r.name.Org, r.name.ID)
+	if !slices.Equal(u.Pub.Allow, want.Publish) || !slices.Equal(u.Sub.Allow, want.Subscribe) {
+		t.Errorf("permissions %+v, want %+v", u.Permissions, want)
 	}
 }
 

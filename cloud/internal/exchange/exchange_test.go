@@ -375,7 +375,8 @@ func refusedCertificates(t *testing.T, in *installation, start func(exchange.Con
 	in.revoke(revoked)
 	without := n.tls.Clone()
 	without.Certificates = nil
-	bridge := trust.Name{Org: org, Kind: trust.Bridge, ID: ident.New(ident.Bridge)}
+	agent := trust.Name{Org: org, Kind: trust.Agent, ID: ident.New(ident.Agent)}
+	bridge := trust.Name{Org: org, Kind: trust.Bridge, ID: ident.New(ident.Switch)}
 	wild := trust.Name{Org: org, Kind: trust.Switch, ID: "*"}
 	unknown := trust.Name{Org: org, Kind: trust.Switch, ID: ident.New(ident.Switch)}
 	nowhere := trust.Name{Org: ident.New(ident.Organization), Kind: trust.Switch, ID: n.name.ID}
@@ -395,7 +396,8 @@ func refusedCertificates(t *testing.T, in *installation, start func(exchange.Con
 		{"revoked", revoked.name, revoked.tls, "code=revoked"},
 		{"not enrolled", unknown, nodeTLS(t, in.root, in.orgs[org], unknown, time.Time{}), "code=not-found"},
 		{"unknown organization", nowhere, nodeTLS(t, in.root, in.orgs[org], nowhere, time.Time{}), "code=not-found"},
-		{"a bridge", bridge, nodeTLS(t, in.root, in.orgs[org], bridge, time.Time{}), "code=forbidden"},
+		{"an agent", agent, nodeTLS(t, in.root, in.orgs[org], agent, time.Time{}), "code=forbidden"},
+		{"a bridge with the id of a switch", bridge, nodeTLS(t, in.root, in.orgs[org], bridge, time.Time{}), "code=unauthenticated"},
 		{"a wildcard for an id", wild, nodeTLS(t, in.root, in.orgs[org], wild, time.Time{}), "code=unauthenticated"},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -24,6 +24,7 @@ const (
 	siteByCode       = `SELECT 'site', name, id FROM sites WHERE org = $1 AND code = $2`
 	siteByName       = `SELECT 'site', name, id FROM sites WHERE org = $1 AND name = $2`
 	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
+	bridgeByName     = `SELECT 'bridge', name, id FROM bridges WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
 )
 
@@ -46,6 +47,8 @@ func taken(ctx context.Context, tx *sql.Tx, what, query, id string, args ...any)
 const (
 	siteByID   = `SELECT id FROM sites WHERE id = $1 AND org = $2`
 	switchByID = `SELECT id FROM switches WHERE id = $1 AND org = $2`
+	bridgeByID = `SELECT id FROM bridges WHERE id = $1 AND org = $2`
+	deviceByID = `SELECT id FROM devices WHERE id = $1 AND org = $2`
 	userByID   = `SELECT id FROM users WHERE id = $1 AND org = $2`
 )
 

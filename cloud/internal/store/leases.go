@@ -31,7 +31,7 @@ func (l Lease) Live(now time.Time) bool {
 func (s *Store) PutLease(ctx context.Context, org string, l fabric.Lease, now time.Time) error {
 	moved, change := true, Change{Org: org, Base: true}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := switchState(ctx, tx, org, l.Node.ID); err != nil {
+		if _, err := nodeState(ctx, tx, org, l.Node.ID); err != nil {
 			return err
 		}
 		known, err := s.leasesWhere(ctx, tx, "node = $1", l.Node.ID)
@@ -171,8 +171,8 @@ func (s *Store) fillSwitches(ctx context.Context, q querier, items []rest.Switch
 	return nil
 }
 
-// fillDevices adds what leases say of devices.
-func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device) error {
+// fillPhones adds what leases say of desk phones.
+func (s *Store) fillPhones(ctx context.Context, q querier, items []rest.Device) error {
 	at := make(map[string]Lease) // by switch
 	for i := range items {
 		d := &items[i]
@@ -187,6 +187,7 @@ func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device)
 		}
 		if l.Live(s.now()) {
 			_, d.Registered = slices.BinarySearch(l.Registered, d.ID)
+			d.Reachable = d.Registered
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
 		o := newOffice(ctx, t, s)
 		org, sw := o.org.ID, o.switches[0].ID
 		until := time.UnixMicro(1_900_000_000_000_000).UTC()
-		must(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", until))
+		must(t, s.SetEnrolled(ctx, org, sw, "hash", "signing", until))
 		got, err := s.Switches.Get(ctx, org, sw)
 		must(t, err)
 		if got.State != "enrolled" || got.KeyHash != "hash" || !got.NotAfter.Equal(until) || got.Version != 2 {
@@ -40,17 +40,17 @@ func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
 		if len(keys) != 1 || keys[sw] != "signing" {
 			t.Errorf("signing keys %v", keys)
 		}
-		must(t, s.RevokeSwitch(ctx, org, sw))
-		must(t, s.RevokeSwitch(ctx, org, sw))
+		must(t, s.RevokeNode(ctx, org, sw))
+		must(t, s.RevokeNode(ctx, org, sw))
 		if got, err = s.Switches.Get(ctx, org, sw); err != nil || got.State != "revoked" || got.Version != 4 {
 			t.Errorf("revoked switch is %+v, %v", got, err)
 		}
 		if keys, err = s.SwitchKeys(ctx, org); err != nil || len(keys) != 0 {
 			t.Errorf("signing keys of a revoked switch: %v, %v", keys, err)
 		}
-		refused(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", until), errs.Revoked)
-		refused(t, s.SetSwitchEnrolled(ctx, org, "sw_x", "hash", "signing", until), errs.NotFound)
-		refused(t, s.RevokeSwitch(ctx, org, "sw_x"), errs.NotFound)
+		refused(t, s.SetEnrolled(ctx, org, sw, "hash", "signing", until), errs.Revoked)
+		refused(t, s.SetEnrolled(ctx, org, "sw_x", "hash", "signing", until), errs.NotFound)
+		refused(t, s.RevokeNode(ctx, org, "sw_x"), errs.NotFound)
 	})
 }
 
@@ -90,30 +90,30 @@ func TestEnrolmentCodesWorkOnce(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		o := newOffice(ctx, t, s)
 		now := time.UnixMicro(1_800_000_000_000_000).UTC()
-		e := Enrolment{Hash: []byte("h1"), Org: o.org.ID, Node: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}
+		e := Enrolment{Hash: []byte("h1"), Org: o.org.ID, Subject: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}
 		must(t, s.CreateEnrolment(ctx, e))
-		got, err := s.UseEnrolment(ctx, e.Hash, "key", now)
+		got, err := s.UseEnrolment(ctx, e.Hash, "key", false, now)
 		must(t, err)
-		if got.Node != e.Node || got.Org != e.Org || !got.ExpiresAt.Equal(e.ExpiresAt) {
+		if got.Subject != e.Subject || got.Org != e.Org || !got.ExpiresAt.Equal(e.ExpiresAt) {
 			t.Errorf("used enrolment is %+v", got)
 		}
-		_, err = s.UseEnrolment(ctx, e.Hash, "key", now.Add(time.Minute))
+		_, err = s.UseEnrolment(ctx, e.Hash, "key", false, now.Add(time.Minute))
 		must(t, err)
-		_, err = s.UseEnrolment(ctx, e.Hash, "other", now)
+		_, err = s.UseEnrolment(ctx, e.Hash, "other", false, now)
 		refused(t, err, errs.Used)
-		_, err = s.UseEnrolment(ctx, []byte("h2"), "key", now)
+		_, err = s.UseEnrolment(ctx, []byte("h2"), "key", false, now)
 		refused(t, err, errs.NotFound)
 
 		e.Hash = []byte("h3")
 		must(t, s.CreateEnrolment(ctx, e))
-		_, err = s.UseEnrolment(ctx, []byte("h1"), "key", now)
+		_, err = s.UseEnrolment(ctx, []byte("h1"), "key", false, now)
 		refused(t, err, errs.NotFound, "newer")
 		for range 2 {
-			_, err = s.UseEnrolment(ctx, e.Hash, "key", now.Add(time.Hour))
+			_, err = s.UseEnrolment(ctx, e.Hash, "key", false, now.Add(time.Hour))
 			refused(t, err, errs.Expired)
 		}
-		e.Node = "sw_x"
-		refused(t, s.CreateEnrolment(ctx, e), errs.NotFound)
+		e.Subject = "sw_x"
+		refused(t, s.CreateEnrolment(ctx, e), errs.Invalid, "sw_x")
 	})
 }
 
@@ -121,11 +121,11 @@ func TestOneKeyWinsAnEnrolmentCode(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		o := newOffice(ctx, t, s)
 		now := time.UnixMicro(1_800_000_000_000_000)
-		must(t, s.CreateEnrolment(ctx, Enrolment{Hash: []byte("h"), Org: o.org.ID, Node: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}))
+		must(t, s.CreateEnrolment(ctx, Enrolment{Hash: []byte("h"), Org: o.org.ID, Subject: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}))
 		results := make([]error, 8)
 		var wg sync.WaitGroup
 		for i := range results {
-			wg.Go(func() { _, results[i] = s.UseEnrolment(ctx, []byte("h"), fmt.Sprint("key", i), now) })
+			wg.Go(func() { _, results[i] = s.UseEnrolment(ctx, []byte("h"), fmt.Sprint("key", i), false, now) })
 		}
 		wg.Wait()
 		won := 0
@@ -211,7 +211,7 @@ func TestLeasesShowInTheRegistry(t *testing.T) {
 		now := time.UnixMicro(1_800_000_000_000_000).UTC()
 		s.now = func() time.Time { return now }
 		org, sw := o.org.ID, o.switches[0].ID
-		must(t, s.SetSwitchEnrolled(ctx, org, sw, "hash", "signing", now))
+		must(t, s.SetEnrolled(ctx, org, sw, "hash", "signing", now))
 		told := 0
 		s.OnChange(func(Change) { told++ })
 		l := fabric.Lease{

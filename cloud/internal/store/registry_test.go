@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func TestCreateFillsMetaAndReadsBack(t *testing.T) {
 			}
 			got, err := s.Devices.Get(ctx, o.org.ID, o.devices[i].ID)
 			must(t, err)
-			if got != o.devices[i] {
+			if !reflect.DeepEqual(got, o.devices[i]) {
 				t.Errorf("read back %+v, created %+v", got, o.devices[i])
 			}
 			if o.switches[i].State != "new" {
@@ -354,7 +355,7 @@ func TestChangesAreToldAfterCommit(t *testing.T) {
 func TestRegistryIsAllOfIt(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		o := newOffice(ctx, t, s)
-		must(t, s.SetSwitchEnrolled(ctx, o.org.ID, o.switches[0].ID, "hash", "signing", o.org.CreatedAt))
+		must(t, s.SetEnrolled(ctx, o.org.ID, o.switches[0].ID, "hash", "signing", o.org.CreatedAt))
 		g, err := s.Registry(ctx, o.org.ID)
 		must(t, err)
 		if g.Organization != o.org || len(g.Sites) != 2 || len(g.Switches) != 2 || len(g.Users) != 2 || len(g.Devices) != 2 || len(g.Numbers) != 2 {

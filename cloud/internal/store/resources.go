@@ -41,6 +41,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 		referrers: []referrer{
 			{noun: "site", table: "sites", column: "org", label: "name"},
 			{noun: "user", table: "users", column: "org", label: "name"},
+			{noun: "bridge", table: "bridges", column: "org", label: "name"},
 			{noun: "API key", table: "api_keys", column: "org", label: "name"},
 		},
 	}
@@ -127,6 +128,11 @@ func devices(s *Store) *Table[rest.Device] {
 			{field: "username", name: "username", at: func(v *rest.Device) any { return optional{&v.Username} }},
 			{field: "enabled", name: "enabled", at: func(v *rest.Device) any { return &v.Enabled }},
 			{field: "delay_seconds", name: "delay_seconds", at: func(v *rest.Device) any { return &v.DelaySeconds }},
+			{field: "enrolled_at", name: "enrolled_at", fixed: true, at: func(v *rest.Device) any { return optionalTime{&v.EnrolledAt} }},
+			{field: "key_thumbprint", name: "thumbprint", fixed: true, at: func(v *rest.Device) any { return &v.Thumbprint }},
+			{field: "seal_key", name: "seal_key", fixed: true, at: func(v *rest.Device) any { return &v.SealKey }},
+			{field: "platform", name: "platform", fixed: true, at: func(v *rest.Device) any { return &v.Platform }},
+			{field: "unreachable", name: "unreachable", fixed: true, at: func(v *rest.Device) any { return &v.Unreachable }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Device) error {
 			if err := checkDevice(v); err != nil {

@@ -26,6 +26,7 @@ type Store struct {
 	Organizations *Table[rest.Organization]
 	Sites         *Table[rest.Site]
 	Switches      *Table[rest.Switch]
+	Bridges       *Table[rest.Bridge]
 	Users         *Table[rest.User]
 	Devices       *Table[rest.Device]
 	Numbers       *Table[rest.Number]
@@ -58,6 +59,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Organizations = organizations(s)
 	s.Sites = sites(s)
 	s.Switches = switches(s)
+	s.Bridges = bridges(s)
 	s.Users = users(s)
 	s.Devices = devices(s)
 	s.Numbers = numbers(s)

@@ -3,20 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
-)
-
-// States of a switch.
-const (
-	stateNew      = "new"
-	stateEnrolled = "enrolled"
-	stateRevoked  = "revoked"
 )
 
 func switches(s *Store) *Table[rest.Switch] {
@@ -51,52 +42,6 @@ func switches(s *Store) *Table[rest.Switch] {
 			{noun: "user", table: "users", column: "home_switch", label: "name"},
 		},
 	}
-}
-
-// SetSwitchEnrolled records the key that a switch enrolled or renewed with: the hash of its node key, its Ed25519 signing
-// key (unpadded base64url) and the end of its certificate. A revoked switch is errs.Revoked.
-func (s *Store) SetSwitchEnrolled(ctx context.Context, org, sw, keyHash, signingKey string, notAfter time.Time) error {
-	return s.registryTx(ctx, &Change{Org: org, Base: true}, func(tx *sql.Tx) error {
-		state, err := switchState(ctx, tx, org, sw)
-		if err != nil {
-			return err
-		}
-		if state == stateRevoked {
-			return errs.New(errs.Revoked, "switch %s is revoked for good; add a new switch instead", sw)
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE switches SET state = $1, key_hash = $2, signing_key = $3, not_after = $4,
-			version = version + 1, updated_at = $5 WHERE id = $6`, stateEnrolled, keyHash, signingKey, notAfter.UnixMicro(), s.now().UnixMicro(), sw)
-		if err != nil {
-			return fmt.Errorf("enrol switch %s: %w", sw, err)
-		}
-		return nil
-	})
-}
-
-// RevokeSwitch marks a switch as revoked, for good; a second time does nothing.
-func (s *Store) RevokeSwitch(ctx context.Context, org, sw string) error {
-	return s.registryTx(ctx, &Change{Org: org, Base: true}, func(tx *sql.Tx) error {
-		if _, err := switchState(ctx, tx, org, sw); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE switches SET state = $1, version = version + 1, updated_at = $2 WHERE id = $3 AND state <> $1`,
-			stateRevoked, s.now().UnixMicro(), sw)
-		if err != nil {
-			return fmt.Errorf("revoke switch %s: %w", sw, err)
-		}
-		return nil
-	})
-}
-
-func switchState(ctx context.Context, tx *sql.Tx, org, sw string) (state string, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT state FROM switches WHERE id = $1 AND org = $2`, sw, org).Scan(&state)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", errs.New(errs.NotFound, "there is no switch %q", sw)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read state of switch %s: %w", sw, err)
-	}
-	return state, nil
 }
 
 // SwitchKeys returns the Ed25519 signing keys (unpadded base64url) of an organization's enrolled switches, by switch id.

@@ -1,0 +1,52 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/trust"
+)
+
+// kindOf is what a node is by its id.
+func kindOf(node string) string {
+	if ident.KindOf(node) == ident.Bridge {
+		return trust.Bridge
+	}
+	return trust.Switch
+}
+
+func nameOf(org, node string) trust.Name {
+	return trust.Name{Org: org, Kind: kindOf(node), ID: node}
+}
+
+// handleBridges serves the requests of bridges until ctx ends.
+func (c *instance) handleBridges(ctx context.Context) error {
+	f, group := c.exchange.Client(), fabric.Workers
+	_, e1 := fabric.Handle(ctx, f, fabric.SubjectBridgeRenew(fabric.Any, fabric.Any), group, documentWorkers, c.renew)
+	_, e2 := fabric.Handle(ctx, f, fabric.SubjectKeys(fabric.Any, fabric.Any), group, documentWorkers,
+		func(ctx context.Context, s fabric.Subject, _ fabric.KeysRequest) (fabric.KeysReply, error) {
+			keys, err := c.authority.SessionKeys(ctx, s.Org)
+			return fabric.KeysReply{SessionKeys: keys}, err
+		})
+	return errors.Join(e1, e2)
+}
+
+// bridgeLease notes that a bridge lives.
+func (c *instance) bridgeLease(ctx context.Context, org, bridge string, l fabric.Lease) error {
+	v, err := c.store.Bridges.Get(ctx, org, bridge)
+	switch {
+	case err != nil:
+		return err
+	case l.Node.ID != bridge:
+		return errs.New(errs.Forbidden, "bridge %s sent a lease of %q", bridge, l.Node.ID)
+	case v.State != "enrolled":
+		return errs.New(errs.Revoked, "bridge %s is %s", bridge, v.State)
+	case v.KeyHash != l.Node.KeyHash:
+		return errs.New(errs.WrongPresenter, "lease of bridge %s names key %q, but it enrolled with %q", bridge, l.Node.KeyHash, v.KeyHash)
+	}
+	return c.store.PutBridgeLease(ctx, org, bridge, l, time.Now())
+}
