@@ -106,7 +106,7 @@ type Device struct {
 	// go nowhere.
 	Reachable   bool   `json:"reachable" readOnly:"true"`
 	Unreachable string `json:"unreachable,omitempty" readOnly:"true"`
-	// EnrolledAt is when an app enrolled last, with the key of that thumbprint (RFC 7638).
+	// EnrolledAt is when an app enrolled last, with the signing key of that thumbprint.
 	EnrolledAt *time.Time   `json:"enrolled_at,omitempty" readOnly:"true"`
 	Thumbprint string       `json:"key_thumbprint,omitempty" readOnly:"true"`
 	Platform   string       `json:"platform,omitempty" readOnly:"true"` // in the words of the app

@@ -11,7 +11,6 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
-	"strowger/pkg/limit"
 	"strowger/pkg/rest"
 )
 
@@ -37,9 +36,7 @@ type enrolInput struct {
 
 // Resolve notes where the request comes from.
 func (in *enrolInput) Resolve(ctx huma.Context) []error {
-	if at, err := netip.ParseAddrPort(ctx.RemoteAddr()); err == nil {
-		in.source = limit.Source(at.Addr())
-	}
+	in.source = sourceOf(ctx)
 	return nil
 }
 

@@ -69,6 +69,7 @@ type Config struct {
 	Store *store.Store
 	Keys  Keys
 	Nodes Nodes
+	Apps  Apps
 	// Renew has a switch renew its certificate. The error is errs.CloudAway if the switch does not answer, errs.Upgrade if its
 	// release knows no such order.
 	Renew     func(ctx context.Context, org, node string) error
@@ -84,6 +85,7 @@ type API struct {
 	store     *store.Store
 	keys      Keys
 	nodes     Nodes
+	apps      Apps
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
 	calls     Calls
@@ -100,7 +102,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

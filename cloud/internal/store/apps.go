@@ -16,7 +16,7 @@ import (
 
 // App is what an app said when it enrolled.
 type App struct {
-	Thumbprint string // of its signing key (RFC 7638)
+	Thumbprint string // of its signing key
 	SealKey    string // package pushseal
 	Platform   string // for people
 	Push       []PushToken
