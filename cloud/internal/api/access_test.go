@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -12,8 +13,8 @@ import (
 func TestEveryRouteNeedsAKey(t *testing.T) {
 	s := newService(t)
 	for path, item := range s.api.huma.OpenAPI().Paths {
-		if path == "/api/v1/enrolments" {
-			continue
+		if path == "/api/v1/enrolments" || strings.HasPrefix(path, enrol.DevicePath) {
+			continue // codes and proofs are their keys
 		}
 		path = strings.ReplaceAll(path, "{id}", "xx_y")
 		for method, has := range map[string]bool{"GET": item.Get != nil, "POST": item.Post != nil, "PATCH": item.Patch != nil, "DELETE": item.Delete != nil} {
@@ -141,5 +142,15 @@ func TestAPIKeys(t *testing.T) {
 	}
 	if _, err := c.Sites().Page(t.Context(), nil, 0, ""); err == nil {
 		t.Error("a deleted key works")
+	}
+}
+
+func TestAppsNeedAProof(t *testing.T) {
+	s := newService(t)
+	for _, r := range []struct{ method, path string }{{"POST", enrol.DevicePath}, {"PUT", enrol.PushPath("dv_x")}} {
+		a := s.send(r.method, r.path, `{}`)
+		if p := a.problem(t); a.status != http.StatusUnauthorized || p.Code != errs.Unauthenticated {
+			t.Errorf("%s %s with the API key of an admin: %d %+v", r.method, r.path, a.status, p)
+		}
 	}
 }

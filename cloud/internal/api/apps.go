@@ -22,7 +22,7 @@ type Apps interface {
 
 // appEnrolInput is an app's enrolment; where it comes from is what limits it.
 type appEnrolInput struct {
-	Proof   string `header:"Strowger-Proof" required:"true" doc:"A JWS by the signing key over the hash of the body"`
+	Proof   string `header:"Strowger-Proof" doc:"A JWS by the signing key over the hash of the body"`
 	RawBody []byte
 	source  netip.Prefix
 }
@@ -36,7 +36,7 @@ func (in *appEnrolInput) Resolve(ctx huma.Context) []error {
 // pushInput is an app's new push tokens.
 type pushInput struct {
 	Device  string `path:"device"`
-	Proof   string `header:"Strowger-Proof" required:"true" doc:"A JWS by the signing key over the hash of the body"`
+	Proof   string `header:"Strowger-Proof" doc:"A JWS by the signing key over the hash of the body"`
 	RawBody []byte
 	source  netip.Prefix
 }
@@ -109,6 +109,9 @@ func (a *API) appRoutes() error {
 func (a *API) proven(source netip.Prefix, typ, text string, body []byte) (thumbprint string, claims proof.Request, err error) {
 	if !a.enrolled.Take(source) {
 		return "", claims, errs.New(errs.Congested, "too many enrolments from your address; wait some seconds and try again")
+	}
+	if text == "" {
+		return "", claims, errs.New(errs.Unauthenticated, "there is no proof; send the header %s", proof.Header)
 	}
 	if thumbprint, err = proof.Open(text, typ, &claims); err != nil {
 		return "", claims, err
