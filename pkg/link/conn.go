@@ -108,13 +108,14 @@ func (c *Conn) poke() {
 // run works the link until it ends.
 func (c *Conn) run() {
 	ctx := c.qc.Context()
-	messages := make(chan message)
+	messages, taken := make(chan message), make(chan []byte, maxTaken)
 	var parts sync.WaitGroup
 	parts.Go(func() { c.readControl(ctx, messages) })
 	parts.Go(func() { c.heartbeat(ctx, messages) })
 	parts.Go(func() { c.acceptStreams(ctx, &parts) })
 	parts.Go(func() { c.acceptPackets(ctx, &parts) })
-	parts.Go(func() { c.receivePackets(ctx) })
+	parts.Go(func() { c.receivePackets(ctx, taken) })
+	parts.Go(func() { c.deliverPackets(ctx, taken) })
 	parts.Go(func() { c.sendPackets(ctx) })
 	if c.dialled {
 		parts.Go(func() { c.wander(ctx) })

@@ -11,24 +11,8 @@ import (
 	"strowger/pkg/errs"
 )
 
-// inbox holds datagrams that came, oldest first.
-type inbox struct {
-	datagrams [512][]byte // a circle
-	head, n   int
-}
-
-func (q *inbox) full() bool { return q.n == len(q.datagrams) }
-
-func (q *inbox) push(b []byte) {
-	q.datagrams[(q.head+q.n)%len(q.datagrams)] = b
-	q.n++
-}
-
-func (q *inbox) pop() (b []byte) {
-	b, q.datagrams[q.head] = q.datagrams[q.head], nil
-	q.head, q.n = (q.head+1)%len(q.datagrams), q.n-1
-	return b
-}
+// maxTaken is how many datagrams may wait for their delivery: those of a thousand calls in 60 ms.
+const maxTaken = 512
 
 // arrivals compares what a peer sent in datagrams with what came, in packets modulo 2^32.
 type arrivals struct{ sent, came, missed uint32 }
@@ -47,26 +31,31 @@ func (a *arrivals) add(before uint32, packets int) (missing uint32) {
 	return 0
 }
 
-// receivePackets takes the peer's datagrams. quic-go keeps 128 of them and drops what comes then; and it receives several in
-// the time that it takes to deliver one. So all that are there are taken before the next one is delivered.
-func (c *Conn) receivePackets(ctx context.Context) {
-	var taken inbox
-	var seen arrivals
-	now, cancel := context.WithCancel(ctx)
-	cancel() // to ask for what is there already
+// receivePackets takes the peer's datagrams and does nothing else. quic-go keeps 128 of them and drops what comes then; and it
+// receives several in the time that it takes to deliver one, or many while that waits for the system.
+func (c *Conn) receivePackets(ctx context.Context, taken chan<- []byte) {
 	for {
 		b, err := c.qc.ReceiveDatagram(ctx)
 		if err != nil {
 			return // the link ended
 		}
-		for taken.push(b); taken.n > 0; {
-			for !taken.full() {
-				if b, err = c.qc.ReceiveDatagram(now); err != nil {
-					break
-				}
-				taken.push(b)
-			}
-			c.receiveDatagram(taken.pop(), &seen)
+		select {
+		case taken <- b:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// deliverPackets delivers the datagrams that were taken.
+func (c *Conn) deliverPackets(ctx context.Context, taken <-chan []byte) {
+	var seen arrivals
+	for {
+		select {
+		case b := <-taken:
+			c.receiveDatagram(b, &seen)
+		case <-ctx.Done():
+			return
 		}
 	}
 }
