@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"strowger/cloud"
+	mobilebridge "strowger/mobile-bridge"
 	"strowger/switchnode"
 )
 
@@ -53,6 +54,31 @@ func (s *Stack) runCloud() error {
 	}
 }
 
+// runNode starts a role that is to stop before the cloud.
+func (s *Stack) runNode(name string, role func(context.Context) error) *part {
+	p := s.run(name, role)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes = append(s.nodes, p)
+	return p
+}
+
+// runBridge runs the bridge and waits until it takes wakes.
+func (s *Stack) runBridge(cfg mobilebridge.Config) error {
+	started := make(chan mobilebridge.Started, 1)
+	cfg.Started = func(b mobilebridge.Started) { started <- b }
+	if len(s.cfg.NATS) == 0 {
+		cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the bridge enrolled
+	}
+	s.runNode("bridge", func(ctx context.Context) error { return mobilebridge.Run(ctx, cfg) })
+	select {
+	case s.Bridge = <-started:
+		return nil
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+}
+
 // runSwitch runs the switch of an office and waits until it serves.
 func (s *Stack) runSwitch(o *Office) error {
 	cfg := o.config
@@ -61,10 +87,7 @@ func (s *Stack) runSwitch(o *Office) error {
 	if len(s.cfg.NATS) == 0 {
 		cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the switch enrolled
 	}
-	o.part = s.run("switch "+o.Switch.Name, func(ctx context.Context) error { return switchnode.Run(ctx, cfg) })
-	s.mu.Lock()
-	s.switches = append(s.switches, o.part)
-	s.mu.Unlock()
+	o.part = s.runNode("switch "+o.Switch.Name, func(ctx context.Context) error { return switchnode.Run(ctx, cfg) })
 	select {
 	case o.Started = <-started:
 		return nil

@@ -1,5 +1,5 @@
-// Package stack is every role in one process: a cloud and the switches of some offices, set up through the public API as
-// an admin would.
+// Package stack is every role in one process: a cloud, the switches of some offices and the bridge to phones that sleep, set
+// up through the public API as an admin would.
 package stack
 
 import (
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"strowger/cloud"
+	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/enrol"
 	"strowger/pkg/rest"
 	"strowger/switchnode"
@@ -39,6 +40,8 @@ type Config struct {
 	TLSCert, TLSKey string // what phones see over TLS; empty: the switch's own
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB string
+	// Push is the push services of the bridge, and what it may push to; the rest of it the stack sets.
+	Push mobilebridge.Config
 	// NATS, if set, is external servers of the fabric instead of an embedded one, and Public where switches reach them.
 	NATS, Public []string
 }
@@ -61,6 +64,7 @@ type Stack struct {
 	Cloud   cloud.Started
 	Client  rest.Client
 	Offices []Office
+	Bridge  mobilebridge.Started
 	Moved   []string // usual ports that were taken, in words
 
 	cfg         Config
@@ -71,8 +75,8 @@ type Stack struct {
 	cloudConfig cloud.Config
 	cloud       *part
 
-	mu       sync.Mutex
-	switches []*part // those that run or ran
+	mu    sync.Mutex
+	nodes []*part // switches and bridges that run or ran
 }
 
 // Start brings a stack up and returns when phones can register. Wait or Close must follow.
@@ -89,15 +93,15 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	return s, nil
 }
 
-// end stops the switches first: their last ledger events want a cloud.
+// end stops the nodes first: the last ledger events of switches want a cloud.
 func (s *Stack) end(why error) {
 	s.mu.Lock()
-	switches := slices.Clone(s.switches)
+	nodes := slices.Clone(s.nodes)
 	s.mu.Unlock()
-	for _, p := range switches {
+	for _, p := range nodes {
 		p.cancel()
 	}
-	for _, p := range switches {
+	for _, p := range nodes {
 		<-p.done
 	}
 	s.cancel(why)
@@ -125,6 +129,9 @@ func (s *Stack) start() error {
 			return fmt.Errorf("office %s: %w", site.Name, err)
 		}
 		s.Offices = append(s.Offices, o)
+	}
+	if err := s.startBridge(); err != nil {
+		return fmt.Errorf("bridge: %w", err)
 	}
 	return nil
 }
@@ -204,6 +211,30 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)
 	cfg.Enroll = code.Code
 	return cfg, err
+}
+
+// startBridge makes the bridge if the registry lacks one, and runs it.
+func (s *Stack) startBridge() error {
+	s.step("starting the bridge to phones that sleep")
+	b, err := ensure(s.ctx, s.Client.Bridges(), rest.Bridge{Name: "bridge"}, func(b rest.Bridge) bool { return b.State != "revoked" })
+	if err != nil {
+		return err
+	}
+	ports := s.ports()
+	cfg := s.cfg.Push
+	cfg.Data, cfg.Cloud, cfg.Metrics = filepath.Join(s.cfg.Data, "bridge-"+b.ID), s.Cloud.API, ports.metrics("metrics of the bridge", 9466)
+	cfg.Logger = s.cfg.Logger.With("role", "bridge")
+	if err := s.keep(ports); err != nil {
+		return err
+	}
+	if b.State == "new" {
+		code, err := s.Client.BridgeCode(s.ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		cfg.Enroll = code.Code
+	}
+	return s.runBridge(cfg)
 }
 
 // Wait waits until the stack's context ends or a role fails, and for all roles to be done.
