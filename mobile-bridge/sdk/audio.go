@@ -13,7 +13,7 @@ type Audio interface {
 	Start(c *Call)
 	// Play takes what the other side says, in order, most often 20 ms at a time. What was lost on the way is silence.
 	Play(pcm []byte)
-	// Stop is called once, after the last Play.
+	// Stop is called once, after the last Play, of audio that was started.
 	Stop()
 }
 

@@ -137,7 +137,7 @@ func (c *Call) Hangup() {
 	})
 }
 
-// Hold stops the audio of both sides. Held follows when the other side knows.
+// Hold stops the audio of both sides. Held follows when the other side was told.
 func (c *Call) Hold() { c.do(func() { c.hold(true) }) }
 
 // Resume ends a hold. Resumed follows.

@@ -230,8 +230,14 @@ func TestHold(t *testing.T) {
 	if e := want[sip.OfferRefused](in); e.Code != 488 {
 		t.Errorf("to media of another the phone answered %+v", e)
 	}
+	c.Hold()
+	want[sip.Offered](in)
+	in.do(func() { in.dialog.RefuseOffer(488, "Not Acceptable Here") })
+	if e := w.seen.want(Woken, Ringing, Connected, Held, Resumed, Held); e.Words != "the other side is not told" {
+		t.Errorf("a hold that the node refuses: %+v", e)
+	}
 	in.do(func() { in.dialog.Bye(sip.Cause{SIP: 200, Text: "The caller hung up"}) })
-	if e := w.seen.want(Woken, Ringing, Connected, Held, Resumed, Ended); e.Words != "The caller hung up" {
+	if e := w.seen.want(Woken, Ringing, Connected, Held, Resumed, Held, Ended); e.Words != "The caller hung up" {
 		t.Errorf("ended with %+v", e)
 	}
 }
@@ -292,5 +298,50 @@ func TestCloseHangsUp(t *testing.T) {
 	}
 	if _, err := w.phone.Push(w.wake(w.claims("leg_2"))); errs.CodeOf(err) != errs.NodeStopped {
 		t.Errorf("a push to a closed phone: %v", err)
+	}
+}
+
+// TestRecordingAndMute: what is said arrives whole and in order; what is muted is silence, not nothing.
+func TestRecordingAndMute(t *testing.T) {
+	w := newWorld(t)
+	c, in := w.ring("leg_1")
+	var pcm []byte
+	for n := range 5 {
+		for _, s := range g711.A.Decode(nil, speechFrame(n)) {
+			pcm = append(pcm, byte(s), byte(s>>8))
+		}
+	}
+	c.Answer(NewRecording(pcm))
+	in.connect()
+	silence := bytes.Repeat([]byte{g711.A.Silence()}, 160)
+	whatever := func(rtp.Header, []byte) bool { return true }
+	for n := range 5 {
+		if h, said := in.media.hear(whatever); !bytes.Equal(said, speechFrame(n)) || h.Marker != (n == 0) {
+			t.Errorf("frame %d: % x, marker %v", n, said[:8], h.Marker)
+		}
+	}
+	if _, said := in.media.hear(whatever); !bytes.Equal(said, silence) {
+		t.Errorf("after the recording: % x", said[:8])
+	}
+	c.Hangup()
+	want[sip.HungUp](in)
+	in.leave()
+	w.seen.want(Woken, Ringing, Connected, Ended)
+	c.Speak(pcm) // to nobody
+
+	w.seen.all = nil
+	c, in = w.ring("leg_2")
+	c.Answer(NewEcho())
+	in.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	c.Mute(true)
+	in.media.say(speechFrame(1), 0)
+	if _, said := in.media.hear(whatever); !bytes.Equal(said, silence) {
+		t.Errorf("a muted phone says % x", said[:8])
+	}
+	c.Mute(false)
+	in.media.say(speechFrame(2), 0)
+	if _, said := in.media.hear(whatever); !bytes.Equal(said, speechFrame(2)) {
+		t.Errorf("a phone that is muted no more says % x", said[:8])
 	}
 }

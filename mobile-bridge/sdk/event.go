@@ -8,8 +8,8 @@ const (
 	Woken     = "woken"     // a push announced the call; it does not ring yet
 	Ringing   = "ringing"   // ring now
 	Connected = "connected" // answered, and audio flows
-	Held      = "held"      // the other side knows that we hold
-	Resumed   = "resumed"   // and that we no longer do
+	Held      = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
+	Resumed   = "resumed"
 	Digit     = "digit"     // Words: the key that the other side pressed
 	Missed    = "missed"    // it never rang here; Words: why
 	Cancelled = "cancelled" // it stopped ringing before we answered; Words: why
@@ -24,7 +24,8 @@ type Event struct {
 	Words string // for people
 }
 
-// Listener is told events, one at a time for each call. Happened must return soon, and may call methods of the call.
+// Listener is told events, one at a time for each call. Happened must return soon. It may call methods of the call, but not
+// Phone.Close.
 type Listener interface {
 	Happened(e *Event)
 }

@@ -71,8 +71,8 @@ func (c *Call) happened(e sip.Event) {
 		c.offered(e.SDP)
 	case sip.OfferAccepted:
 		c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{})
-	case sip.OfferRefused:
-		c.phone.logger().Warn("the node refused to hold or to resume", "call", c.ID(), "code", e.Code)
+	case sip.OfferRefused: // the audio of this phone is held all the same
+		c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{words: "the other side is not told"})
 	case sip.DTMF:
 		c.tell(Digit, end{words: string(e.Digit)})
 	case sip.Lost:
