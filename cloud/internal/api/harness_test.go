@@ -22,36 +22,37 @@ import (
 	"strowger/pkg/rest"
 )
 
-// template is the path of an empty database that tests copy: to migrate one takes longer than most tests.
-var template string
+// folder is removed after the tests.
+var folder string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "api")
-	if err == nil {
-		err = migrate(dir)
-	}
-	if err != nil {
+	var err error
+	if folder, err = os.MkdirTemp("", "api"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
+		_ = os.RemoveAll(folder)
 		os.Exit(code)
 	}))
 }
 
-func migrate(dir string) error {
-	template = filepath.Join(dir, "empty.db")
-	s, err := store.Open(context.Background(), "sqlite:"+template, slog.New(slog.DiscardHandler))
+// template is an empty database that tests copy: to migrate one takes longer than most tests.
+var template = sync.OnceValues(func() ([]byte, error) {
+	path := filepath.Join(folder, "empty.db")
+	s, err := store.Open(context.Background(), "sqlite:"+path, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.Close()
-}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // openStore opens a copy of the template.
 func openStore(t testing.TB) *store.Store {
 	t.Helper()
-	b, err := os.ReadFile(template)
+	b, err := template()
 	if err != nil {
 		t.Fatal(err)
 	}
