@@ -99,7 +99,7 @@ const leaseRetry = 2 * time.Second
 // lease says that this bridge is alive, at once when it is connected, until ctx ends.
 func (b *bridge) lease(ctx context.Context) error {
 	since := b.now()
-	for failed := false; ; {
+	for failed := false; !b.stopping.Load(); {
 		wait := fabric.LeaseInterval
 		err := b.sendLease(ctx, fabric.Lease{Since: since})
 		if err != nil {
@@ -120,6 +120,7 @@ func (b *bridge) lease(ctx context.Context) error {
 			due.Stop()
 		}
 	}
+	return nil
 }
 
 func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
@@ -129,8 +130,13 @@ func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
 	return err
 }
 
+// byeTime is how long the cloud may take to hear that a bridge stops.
+const byeTime = time.Second
+
 // sayBye ends the lease of a bridge that stops.
 func (b *bridge) sayBye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, byeTime)
+	defer cancel()
 	if err := b.sendLease(ctx, fabric.Lease{Since: b.now(), Leaving: true}); err != nil {
 		b.log.Info("the cloud was not told that this bridge stops", "error", err)
 	}

@@ -4,6 +4,7 @@
 package mobilebridge
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 // Config configures one bridge.
@@ -38,9 +40,14 @@ type Config struct {
 	Contact   string `help:"Who runs this bridge, for operators of Web Push services: mailto:ADDRESS or an https:// URL. Without it no browser is woken." placeholder:"URI"`
 	LocalPush bool   `help:"Also push to Web Push services without TLS and on private addresses, such as 'strowger phone' on this machine. Whoever enrols a device can then make this bridge send requests inside this network." name:"local-push"`
 
+	PushTimeout time.Duration `help:"How long a push service may take to answer before the push is tried again over another connection. Default: ${default}." default:"3s" name:"push-timeout" placeholder:"DURATION"`
+
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the bridge takes wakes; may be nil
 }
+
+// DefaultPushTimeout is the default of Config.PushTimeout, also if that is zero: push services answer in a tenth of it.
+const DefaultPushTimeout = 3 * time.Second
 
 // Started is what a running bridge says of itself.
 type Started struct {
@@ -87,6 +94,8 @@ func (c Config) validate() (settings, error) {
 	mail, isMail := strings.CutPrefix(c.Contact, "mailto:")
 	check(c.Contact != "" && !baseURL(c.Contact, "https") && (!isMail || !strings.Contains(mail, "@")),
 		"--contact %q: want mailto:ADDRESS or an https:// URL", c.Contact)
+	check(c.PushTimeout < 0, "--push-timeout %v: want a time above zero", c.PushTimeout)
+	s.PushTimeout = cmp.Or(c.PushTimeout, DefaultPushTimeout)
 	if c.APNsCA != "" {
 		var err error
 		s.apnsTLS, err = trusting(c.APNsCA)

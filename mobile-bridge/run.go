@@ -82,7 +82,7 @@ func (b *bridge) openSenders(ctx context.Context) error {
 		b.senders[fabric.APNs], b.closers = s, append(b.closers, s)
 	}
 	if len(b.FCM) > 0 {
-		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer})
+		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer, Timeout: b.PushTimeout})
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (b *bridge) closeSenders() {
 func (b *bridge) serve(ctx, working context.Context) (err error) {
 	id := b.identity.Load()
 	b.keys = newKeys(id.SessionKeys)
-	b.pusher = push.New(push.Config{Senders: b.senders, Now: b.now, Count: b.tally.pushed, Logger: b.log})
+	b.pusher = push.New(push.Config{Senders: b.senders, Timeout: b.PushTimeout, Now: b.now, Count: b.tally.pushed, Logger: b.log})
 	b.wakes = wake.New(working, wake.Config{
 		Org: id.Org, Bridge: id.Node, Keys: b.keyOf, Renew: b.renewKeys, Targets: b.targets, Push: b.pusher.Send, Pruned: b.pruned,
 		Now: b.now, Logger: b.log,

@@ -5,7 +5,7 @@
 // wait for that, or for their next try. All lanes of a provider have providerPushes at most. What finds no room is refused as
 // congested, so that a service that is slow or away costs its own pushes and no others.
 //
-// A push service that cannot be reached, that does not answer in tryTimeout, or that says that it is overloaded is tried
+// A push service that cannot be reached, that does not answer in time, or that says that it is overloaded is tried
 // again after a jittered, doubling pause, or when it says, until the ring is over.
 package push
 
@@ -31,7 +31,6 @@ const (
 
 // Times of tries.
 const (
-	tryTimeout = 3 * time.Second // push services answer in a tenth of that
 	firstPause = 250 * time.Millisecond
 	maxPause   = 4 * time.Second
 	// MaxRing is the longest that a push is tried.
@@ -86,6 +85,7 @@ type Tried struct {
 // Config configures a Pusher.
 type Config struct {
 	Senders map[fabric.Provider]Sender
+	Timeout time.Duration    // of a try
 	Now     func() time.Time // the cloud's time
 	Count   func(Tried)
 	Logger  *slog.Logger
@@ -211,7 +211,7 @@ func (p *Pusher) try(ctx context.Context, l *lane, s Sender, q Push) (Outcome, b
 	if ctx.Err() != nil || q.Left <= 0 {
 		return Outcome{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
 	return s.Send(ctx, q), true
 }

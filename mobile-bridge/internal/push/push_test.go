@@ -57,7 +57,7 @@ type rig struct {
 
 func newRig(senders map[fabric.Provider]Sender) *rig {
 	r := &rig{}
-	r.Pusher = New(Config{Senders: senders, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Count: func(t Tried) {
+	r.Pusher = New(Config{Senders: senders, Timeout: 2 * time.Minute, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Count: func(t Tried) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.tried = append(r.tried, t)

@@ -32,6 +32,9 @@ const (
 // answerMargin is how long before its deadline an asker is told what is known by then, for the way back.
 const answerMargin = 250 * time.Millisecond
 
+// targetsTime is how long the cloud may take to say where pushes go. An anchor asks again after it.
+const targetsTime = 5 * time.Second
+
 // pruneTime is how long the cloud may take to hear of a dead token.
 const pruneTime = 5 * time.Second
 
@@ -199,7 +202,9 @@ func (w *Wakes) join(anchor string, c waketicket.Claims, q fabric.Wake) (*wake, 
 // run pushes to all targets of a device at once.
 func (w *Wakes) run(one *wake, anchor string, c waketicket.Claims, q fabric.Wake) error {
 	log := w.cfg.Logger.With("call", c.Call, "leg", c.Leg, "device", c.Device)
-	targets, err := w.cfg.Targets(w.ctx, fabric.Targets{Anchor: anchor, Ticket: q.Ticket})
+	ctx, cancel := context.WithTimeout(w.ctx, targetsTime)
+	defer cancel()
+	targets, err := w.cfg.Targets(ctx, fabric.Targets{Anchor: anchor, Ticket: q.Ticket})
 	if err == nil && len(targets) == 0 {
 		err = errs.New(errs.Offline, "the device has no push token")
 	}

@@ -27,13 +27,11 @@ import (
 
 const scope = "https://www.googleapis.com/auth/firebase.messaging"
 
-// tokenTimeout bounds how long a new OAuth token may take.
-const tokenTimeout = 3 * time.Second
-
 // Config is the projects that this bridge may send for.
 type Config struct {
-	Accounts []string // service account files, one for each project
-	Server   string   // base URL in place of Google's, with the version: "https://fcm.googleapis.com/v1"; empty: Google's
+	Accounts []string      // service account files, one for each project
+	Server   string        // base URL in place of Google's, with the version: "https://fcm.googleapis.com/v1"; empty: Google's
+	Timeout  time.Duration // of a request for an OAuth token
 }
 
 // Sender sends to FCM.
@@ -46,7 +44,7 @@ type Sender struct {
 func New(ctx context.Context, cfg Config) (*Sender, error) {
 	s := &Sender{transport: outbound.New(outbound.Config{}), projects: map[string]*messaging.Client{}}
 	for _, file := range cfg.Accounts {
-		project, client, err := s.open(ctx, file, cfg.Server)
+		project, client, err := s.open(ctx, file, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("FCM service account %s: %w", file, err)
 		}
@@ -58,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Sender, error) {
 	return s, nil
 }
 
-func (s *Sender) open(ctx context.Context, file, server string) (project string, client *messaging.Client, err error) {
+func (s *Sender) open(ctx context.Context, file string, cfg Config) (project string, client *messaging.Client, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", nil, err
@@ -76,12 +74,12 @@ func (s *Sender) open(ctx context.Context, file, server string) (project string,
 	if err != nil {
 		return "", nil, err
 	}
-	tokens := jwt.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: s.transport, Timeout: tokenTimeout}))
+	tokens := jwt.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: s.transport, Timeout: cfg.Timeout}))
 	options := []option.ClientOption{
 		option.WithHTTPClient(&http.Client{Transport: once{&oauth2.Transport{Source: tokens, Base: s.transport}}}),
 	}
-	if server != "" {
-		options = append(options, option.WithEndpoint(server))
+	if cfg.Server != "" {
+		options = append(options, option.WithEndpoint(cfg.Server))
 	}
 	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, options...)
 	if err != nil {
