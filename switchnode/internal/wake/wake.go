@@ -1,0 +1,230 @@
+// Package wake is one attempt to get a sleeping device to its call, as the anchor sees it, which owns every wake
+// (2-call-flows, "Wake ledger"): a pure machine without clock, network or goroutine.
+//
+//	          Begin
+//	idle ------------> waking --Connected--> there
+//	                   |    ^                  |
+//	          no word  |    | Patience passed  | Over
+//	          is left  v    | or bridge away   v
+//	                 failed +-------------->  over
+//
+// A wake asks a bridge at most Tries times, Patience apart, with the same sealed bytes, which the device rings for once. It
+// fails at once when no provider can ever reach the device: each has said that the token is dead, the device has none, or the
+// bridge refuses the ticket. It fails after the last try if none was accepted. Else it goes on until the device comes or the
+// call is over. Answers come in any order, and after the end.
+package wake
+
+import (
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+// Tries is how often a bridge is asked, and Patience how long a device may take before it is asked again: a push that gets
+// there takes a second or two.
+const (
+	Tries    = 3
+	Patience = 5 * time.Second
+)
+
+// Event is something that happened to a wake.
+type Event interface{ event() }
+
+type (
+	// Begin starts the wake.
+	Begin struct{}
+	// Replied is what the providers said to one of the questions.
+	Replied struct{ Pushes []fabric.PushResult }
+	// Failed says that a question was not answered, or refused as a whole.
+	Failed struct{ Err error }
+	// Connected says that the device came to the call. It may come again.
+	Connected struct{}
+	// Fired says that the timer that was armed ran out.
+	Fired struct{}
+	// Over says that the leg is over.
+	Over struct{}
+)
+
+func (Begin) event()     {}
+func (Replied) event()   {}
+func (Failed) event()    {}
+func (Connected) event() {}
+func (Fired) event()     {}
+func (Over) event()      {}
+
+// Action is something that a wake wants done.
+type Action interface{ action() }
+
+type (
+	// Ask has a bridge wake the device. Exactly one Replied or Failed follows.
+	Ask struct{}
+	// Arm starts the timer.
+	Arm struct{ After time.Duration }
+	// Disarm stops it.
+	Disarm struct{}
+	// Tell writes a step to the ledger; Err is of one that failed.
+	Tell struct {
+		Step string
+		Err  error
+	}
+	// GiveUp ends the branch: the device cannot be woken.
+	GiveUp struct{ Err error }
+	// Finish tells how the wake ended, once.
+	Finish struct{ Outcome Outcome }
+)
+
+func (Ask) action()    {}
+func (Arm) action()    {}
+func (Disarm) action() {}
+func (Tell) action()   {}
+func (GiveUp) action() {}
+func (Finish) action() {}
+
+// Outcome is how a wake ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Came    Outcome = "came"    // the device connected
+	Refused Outcome = "refused" // no provider took the push
+	Missed  Outcome = "missed"  // the call was over before the device came
+)
+
+type state uint8
+
+const (
+	idle   state = iota
+	waking       // not there yet
+	there        // connected
+	failed       // given up
+	over
+)
+
+// Wake is the state of a wake. The zero value is one that has not begun.
+type Wake struct {
+	state    state
+	tries    int
+	asking   bool  // a question is not answered yet
+	due      bool  // Patience passed meanwhile
+	accepted bool  // a provider took a push
+	last     error // why the last question brought nothing
+}
+
+// Step takes an event and returns what is to be done, in order.
+func (w *Wake) Step(ev Event) []Action {
+	switch ev := ev.(type) {
+	case Begin:
+		if w.state == idle {
+			w.state = waking
+			return w.ask()
+		}
+	case Replied:
+		return w.replied(ev.Pushes)
+	case Failed:
+		return w.refused(ev.Err)
+	case Connected:
+		return w.connected()
+	case Fired:
+		return w.fired()
+	case Over:
+		return w.end()
+	}
+	return nil
+}
+
+func (w *Wake) ask() []Action {
+	w.tries++
+	w.asking, w.due = true, false
+	return []Action{Tell{Step: "requested"}, Ask{}, Arm{Patience}}
+}
+
+// replied notes what each provider said. It is noted even when the device is there already: the push that woke it may be
+// the one that its provider answers last.
+func (w *Wake) replied(pushes []fabric.PushResult) []Action {
+	w.asking = false
+	if w.state != waking && w.state != there {
+		return nil
+	}
+	var acts []Action
+	dead := true // all of them
+	for _, p := range pushes {
+		if p.Accepted {
+			w.accepted, dead = true, false
+			acts = append(acts, Tell{Step: "accepted by " + string(p.Provider)})
+			continue
+		}
+		dead = dead && p.Dead
+		w.last = errs.New(errs.Offline, "The callee's phone cannot be woken: %s says %s", p.Provider, p.Reason)
+		acts = append(acts, Tell{"refused by " + string(p.Provider), w.last})
+	}
+	if len(pushes) == 0 {
+		w.last = errs.New(errs.Offline, "The callee's phone has no push token: its app must be opened once")
+		acts = append(acts, Tell{"refused", w.last})
+	}
+	return append(acts, w.proceed(dead)...)
+}
+
+// refused takes the error of a whole question.
+func (w *Wake) refused(err error) []Action {
+	w.asking = false
+	if w.state != waking && w.state != there {
+		return nil
+	}
+	w.last = err
+	return append([]Action{Tell{"refused", err}}, w.proceed(!passing(err))...)
+}
+
+// passing says whether an error may be another one the next time.
+func passing(err error) bool {
+	switch errs.CodeOf(err) {
+	case errs.CloudAway, errs.Congested, errs.Internal, errs.Unreachable, errs.NodeStopped:
+		return true
+	}
+	return false
+}
+
+// proceed goes on after an answer; hopeless says that the next one would be the same.
+func (w *Wake) proceed(hopeless bool) []Action {
+	switch {
+	case w.state != waking, w.accepted && !w.due:
+		return nil
+	case !w.accepted && (hopeless || w.tries == Tries):
+		w.state = failed
+		return []Action{Disarm{}, GiveUp{w.last}, Finish{Refused}}
+	case w.due && w.tries < Tries:
+		return w.ask()
+	}
+	return nil
+}
+
+func (w *Wake) fired() []Action {
+	switch {
+	case w.state != waking || w.tries == Tries:
+		return nil
+	case w.asking:
+		w.due = true
+		return nil
+	}
+	return w.ask()
+}
+
+func (w *Wake) connected() []Action {
+	switch w.state {
+	case waking:
+		w.state = there
+		return []Action{Disarm{}, Tell{Step: "connected"}, Finish{Came}}
+	case there:
+		return []Action{Tell{Step: "connected"}}
+	}
+	return nil
+}
+
+func (w *Wake) end() []Action {
+	before := w.state
+	w.state = over
+	if before == waking {
+		return []Action{Disarm{}, Finish{Missed}}
+	}
+	return nil
+}
