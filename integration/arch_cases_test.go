@@ -41,6 +41,8 @@ var cases = []archCase{
 	{"confined", "pion/sdp v3", imported("integration/phone", "github.com/pion/sdp/v3"), "only pkg/sdp may"},
 	{"confined", "push library", imported("mobile-bridge", "firebase.google.com/go/v4/messaging"), "only mobile-bridge/internal/push/fcm may"},
 	{"confined", "quic-go", imported("cloud", "github.com/quic-go/quic-go"), "only pkg/link and"},
+	{"confined", "HTTP/3", imported("switchnode/internal/webside", "github.com/quic-go/quic-go/http3"), ""},
+	{"confined", "WebRTC", imported("switchnode/internal/call", "github.com/pion/webrtc/v4"), "only switchnode/internal/webside and"},
 	{"confined", "SQL", imported("cloud/internal/api", "database/sql"), "only cloud/internal/store may"},
 	{"confined", "SQL at home", imported("cloud/internal/store", "database/sql"), ""},
 

@@ -33,24 +33,28 @@ var roles = []string{"cloud", "switchnode", "mobile-bridge", "deskphone-agent"}
 
 // confined lists who may import a library that the rest knows only through our own package.
 var confined = map[string][]string{
+	"github.com/emiago/sipgo":  {"pkg/sip"},
+	"github.com/pion/rtp":      {"pkg/rtp"},
+	"github.com/pion/rtcp":     {"pkg/rtp"},
+	"github.com/pion/sdp":      {"pkg/sdp"},
+	"database/sql":             {"cloud/internal/store"},
+	"modernc.org/sqlite":       {"cloud/internal/store"},
+	"github.com/jackc/pgx":     {"cloud/internal/store"},
+	"github.com/pressly/goose": {"cloud/internal/store"},
+
 	"github.com/sideshow/apns2":             {"mobile-bridge/internal/push/apns"},
 	"firebase.google.com/go":                {"mobile-bridge/internal/push/fcm"},
 	"google.golang.org/api":                 {"mobile-bridge/internal/push/fcm"},
 	"golang.org/x/oauth2":                   {"mobile-bridge/internal/push/fcm"},
 	"github.com/SherClockHolmes/webpush-go": {"mobile-bridge/internal/push/webpush"},
-	"github.com/emiago/sipgo":               {"pkg/sip"},
-	"github.com/quic-go/quic-go":            {"pkg/link", "mobile-bridge/sdk"},
-	"github.com/quic-go/webtransport-go":    {"mobile-bridge/sdk"},
-	"github.com/pion/webrtc":                {"mobile-bridge/sdk"},
-	"github.com/pion/ice":                   {"mobile-bridge/sdk"},
-	"github.com/pion/interceptor":           {"mobile-bridge/sdk"},
-	"github.com/pion/rtp":                   {"pkg/rtp"},
-	"github.com/pion/rtcp":                  {"pkg/rtp"},
-	"github.com/pion/sdp":                   {"pkg/sdp"},
-	"database/sql":                          {"cloud/internal/store"},
-	"modernc.org/sqlite":                    {"cloud/internal/store"},
-	"github.com/jackc/pgx":                  {"cloud/internal/store"},
-	"github.com/pressly/goose":              {"cloud/internal/store"},
+
+	// HTTP/3 and WebRTC of apps: both ends.
+	"github.com/quic-go/quic-go":         {"pkg/link", "switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/quic-go/webtransport-go": {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk"},
 }
 
 func each(check func(source) []string) func([]source) []string {

@@ -26,7 +26,7 @@ type calls struct {
 	node   string // name, for ladders
 	router *routing.Router
 	record func(ledger.Event)
-	count  func(string)
+	tally  tally
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -45,7 +45,7 @@ func (c *calls) begin(in call.Incoming) error {
 	}
 	s := call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
-		Record: c.record, Count: c.count, Now: c.now, Logger: c.log,
+		Record: c.record, Count: c.tally.add, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
 	if err := c.add(s, in.Device); err != nil {
 		return err

@@ -351,6 +351,7 @@ func (n *node) self() designation.Node {
 	id := n.identity.Load()
 	return designation.Node{
 		ID: id.Node, Name: id.NodeName, Addresses: n.addresses(), KeyHash: n.keyHash(), Boot: n.boot,
+		DTLS: n.apps.fingerprint(), Web: n.apps.hashes(),
 	}
 }
 

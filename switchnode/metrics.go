@@ -39,7 +39,7 @@ func (n *node) publish() {
 		c := n.spool.Counts()
 		return map[string]uint64{"dropped": c.Dropped, "refused": c.Refused, "lost": c.Lost, "write": c.WriteErrors}
 	})
-	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.tally.snapshot)
+	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.calls.tally.snapshot)
 	n.health.Counts("session_keys_total", "Session keys shown, by outcome; empty is admitted.", "code", func() map[string]uint64 {
 		all := map[string]uint64{}
 		for code, count := range n.keys.Counts() {
@@ -49,6 +49,7 @@ func (n *node) publish() {
 	})
 	n.health.Counts("sip_dropped_total", "SIP messages dropped, by reason.", "reason", n.phones.Drops)
 	n.health.Counts("sign_ins_refused_total", "Sign-ins of phones that were refused, by reason.", "reason", n.phones.SignIns)
+	n.publishApps()
 	n.health.Counts("media_refused_total", "Legs of calls for which there was no media port, by reason.", "reason", func() map[string]uint64 {
 		return n.relay.Counters().Refused
 	})
@@ -65,7 +66,7 @@ func (n *node) publish() {
 func (n *node) linkEvents() map[string]uint64 {
 	c := n.endpoint.Counters()
 	return map[string]uint64{
-		"dialled": c.Dialled, "accepted": c.Accepted, "refused": c.Refused, "migrated": c.Migrated, "asked": c.Asked,
+		"dialled": c.Dialled, "accepted": c.Accepted, "refused": c.Refused, "web": c.Web, "migrated": c.Migrated, "asked": c.Asked,
 		"stream-refused": c.StreamsRefused,
 	}
 }

@@ -51,7 +51,7 @@ type node struct {
 	calls     *calls
 	health    *health.Server
 	leases    leases
-	tally     tally
+	apps      apps
 	started   Started
 	stopping  atomic.Bool
 	folder    *datafolder.Folder
@@ -125,9 +125,10 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
 		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
+		Apps:   n.app,
 	})
 	n.calls = &calls{
-		node: id.NodeName, router: router, record: n.record, count: n.tally.add, now: n.now, log: n.log,
+		node: id.NodeName, router: router, record: n.record, now: n.now, log: n.log,
 		sessions: map[string]*call.Session{}, placed: map[string]int{},
 	}
 	n.links = linkside.New(linkside.Config{
@@ -140,6 +141,7 @@ func (n *node) serve(ctx context.Context) error {
 		Begin: n.calls.begin, Now: time.Now, Logger: n.log,
 		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})
+	defer n.apps.close()
 	if err := n.listen(); err != nil {
 		return err
 	}
@@ -178,15 +180,19 @@ func (n *node) listen() error {
 		}
 		n.started.SIPS = netip.AddrPortFrom(n.host, at.Port())
 	}
-	n.endpoint, err = link.Listen(link.Config{
+	if err := n.openApps(); err != nil {
+		return err
+	}
+	links := link.Config{
 		Addr: n.Link, Name: trust.Name{Org: id.Org, Kind: trust.Switch, ID: id.Node}, Boot: n.boot,
 		Certificate: func() tls.Certificate { return n.identity.Load().Certificate() }, Roots: n.identity.Roots(),
 		Authorize: func(peer trust.Name, keyHash string, expired bool) error {
 			return n.copy.Snapshot().Authorize(peer, keyHash, expired)
 		},
 		OnSIP: n.links.TakeSIP, Unreached: n.askToDial, Logger: n.log, Now: n.now,
-	})
-	if err != nil {
+	}
+	n.apps.on(&links)
+	if n.endpoint, err = link.Listen(links); err != nil {
 		return fmt.Errorf("listen for other switches: %w; choose another address with --link", err)
 	}
 	n.started.Link = netip.AddrPortFrom(n.host, n.endpoint.Addr().Port())
@@ -212,12 +218,16 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)
 	group.Go("phones", n.phones.Run)
+	if n.apps.web != nil {
+		group.Go("apps", n.apps.web.Run)
+		group.Go("certificates for apps", n.apps.certificates.Run)
+	}
 	group.Go("health", n.health.Run)
 	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })
 	group.Go("lease", n.lease)
 	group.Go("certificate", n.keepCertificate)
 	n.health.Ready()
-	n.log.Info("switch serves", "sip", n.started.SIP, "sips", n.started.SIPS, "link", n.started.Link)
+	n.log.Info("switch serves", "sip", n.started.SIP, "sips", n.started.SIPS, "link", n.started.Link, "webrtc", n.started.WebRTC)
 	if n.Started != nil {
 		n.Started(n.started)
 	}

@@ -9,6 +9,7 @@ type Counters struct {
 	Accepted uint64 // connections that peers opened
 	Refused  uint64 // dials, handshakes and greetings that did not become a link
 
+	Web      uint64 // connections of apps, handed to Config.OnWeb
 	Migrated uint64 // moves of a link to another socket
 	Asked    uint64 // dials for which Config.Unreached was called
 
@@ -27,7 +28,7 @@ type Counters struct {
 }
 
 type counters struct {
-	dialled, accepted, refused, migrated, asked      atomic.Uint64
+	dialled, accepted, refused, web, migrated, asked atomic.Uint64
 	packetsSent, packetsReceived, largeSent          atomic.Uint64
 	droppedFull, droppedStale, droppedLarge          atomic.Uint64
 	droppedUnknown, droppedMalformed, streamsRefused atomic.Uint64
@@ -40,6 +41,7 @@ func (c *counters) snapshot(links int) Counters {
 		Dialled:          c.dialled.Load(),
 		Accepted:         c.accepted.Load(),
 		Refused:          c.refused.Load(),
+		Web:              c.web.Load(),
 		Migrated:         c.migrated.Load(),
 		Asked:            c.asked.Load(),
 		PacketsSent:      c.packetsSent.Load(),

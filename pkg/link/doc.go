@@ -11,6 +11,12 @@
 // the cloud cannot renew. TLS alerts tell the refused side why: 44 revoked, 48 unknown chain, 49 wrong organization, kind or
 // node, 42 not a node certificate.
 //
+// # Apps
+//
+// ALPN h3 on the same port is HTTP/3 with WebTransport for apps and browsers. They show no certificate; the node shows a
+// self-signed one of at most 14 days, which its designation names by hash. Such connections are handed to Config.OnWeb; the
+// limits of handshakes hold for them too.
+//
 // # Streams
 //
 // Every stream begins with one JSON line of at most 4 KiB, sent within 5 s, that says what the stream is:

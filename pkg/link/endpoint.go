@@ -23,13 +23,17 @@ import (
 	"strowger/pkg/trust"
 )
 
-// ALPN is the application protocol of links between nodes.
-const ALPN = "strowger-link/1"
+// ALPN is the application protocol of links between nodes, ALPNWeb that of apps: HTTP/3 with WebTransport.
+const (
+	ALPN    = "strowger-link/1"
+	ALPNWeb = "h3"
+)
 
 const (
 	maxSIPStreams    = 16        // bidirectional streams that a peer may have open at once
 	maxPacketStreams = 32        // large packets under way from a peer
 	streamWindow     = 512 << 10 // bytes that a peer may send on a stream ahead of who reads it
+	firstWindow      = 64 << 10  // and that a stranger may send on one that nobody reads
 	maxFlows         = 16384     // on one connection
 	maxPerPeer       = 4         // connections of one peer: the preferred, the draining
 )
@@ -63,6 +67,12 @@ type Config struct {
 	// a dial that has not succeeded after Times.Unreached, or that failed because nobody answers; an error says that the
 	// node was not asked.
 	Unreached func(ctx context.Context, node string) error
+
+	// OnWeb takes over a connection of ALPNWeb, whose peer shows no certificate; WebCertificate is what it is shown. Both may be
+	// nil: then there are none. OnWeb is called in a goroutine of its own, that Run waits for: it returns when the connection
+	// has ended.
+	OnWeb          func(*quic.Conn)
+	WebCertificate func() *tls.Certificate
 
 	Logger *slog.Logger
 	Now    func() time.Time // cloud-corrected wall clock; nil means time.Now
@@ -178,8 +188,11 @@ func (e *Endpoint) quicConfig() *quic.Config {
 		MaxIdleTimeout:        4 * e.cfg.Times.Dead, // the pings judge long before
 		MaxIncomingStreams:    maxSIPStreams + 1,    // and the control stream
 		MaxIncomingUniStreams: maxPacketStreams,
+		// An app that rings is silent for a minute, and its NAT may not forget it. Links ping more often anyway.
+		KeepAlivePeriod:                  e.cfg.Times.Dead,
+		EnableStreamResetPartialDelivery: true, // draft-ietf-webtrans-http3 wants it
 		// All streams together fit the connection's window: one that nobody reads must not silence the control stream.
-		InitialStreamReceiveWindow:     streamWindow,
+		InitialStreamReceiveWindow:     firstWindow,
 		MaxStreamReceiveWindow:         streamWindow,
 		InitialConnectionReceiveWindow: (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
 		MaxConnectionReceiveWindow:     (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
@@ -246,6 +259,11 @@ func (e *Endpoint) stop() {
 func (e *Endpoint) accept(ctx context.Context, qc *quic.Conn) {
 	if finished, ok := qc.Context().Value(handshakeKey{}).(func()); ok {
 		finished()
+	}
+	if qc.ConnectionState().TLS.NegotiatedProtocol == ALPNWeb {
+		e.counters.web.Add(1)
+		e.cfg.OnWeb(qc)
+		return
 	}
 	c, err := e.greet(ctx, qc, false)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/quic-go/quic-go"
 
@@ -44,12 +45,14 @@ func (e *Endpoint) tlsConfig(verify func(tls.ConnectionState) error) *tls.Config
 	}
 }
 
-// acceptTLS is the configuration of the listening side. A further ALPN on this port is a further case here, by the
-// protocols that the hello offers.
+// acceptTLS is the configuration of the listening side, by the protocols that the hello offers.
 func (e *Endpoint) acceptTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if e.cfg.OnWeb != nil && slices.Contains(hello.SupportedProtos, ALPNWeb) {
+				return e.webTLS(), nil
+			}
 			return e.tlsConfig(func(cs tls.ConnectionState) error {
 				_, err := e.verify(cs.PeerCertificates, x509.ExtKeyUsageClientAuth)
 				if err == nil {
@@ -59,6 +62,15 @@ func (e *Endpoint) acceptTLS() *tls.Config {
 				return alert(err)
 			}), nil
 		},
+	}
+}
+
+// webTLS is what apps meet: any of them may connect, and says by its session key who it is. Its key exchange is what a
+// browser offers.
+func (e *Endpoint) webTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: []string{ALPNWeb}, SessionTicketsDisabled: true, Time: e.cfg.Now,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return e.cfg.WebCertificate(), nil },
 	}
 }
 

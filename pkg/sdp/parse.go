@@ -30,6 +30,8 @@ type Session struct {
 	RTCP        netip.AddrPort // a=rtcp (RFC 3605), else the next port (RFC 3550, 11); invalid if there is none
 	Flow        uint64         // on a link: the flow to send to; then Audio and RTCP mean nothing
 
+	Fingerprints []string // of ParseSecure: the certificates of the writer, as after a=fingerprint (RFC 8122, 5)
+
 	sections []section // all media, in order
 	audio    int       // index of the one that Formats describe
 }
@@ -56,33 +58,67 @@ func (s Session) Description() Description {
 // Parse reads an offer or an answer. A malformed body is errs.Invalid; a body without usable audio (none at all, refused
 // with port 0, SRTP only, no speech codec) is errs.NoCommonCodec. Line ends may be CRLF, LF or CR.
 func Parse(b []byte) (Session, error) {
-	r, err := read(b)
+	s, r, err := parse(b, "RTP/AVP", "RTP/AVPF")
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{ID: r.id, Version: r.version, audio: -1}
-	for _, m := range r.media {
-		s.sections = append(s.sections, m.section)
-	}
-	s.audio = slices.IndexFunc(s.sections, section.usable)
-	if s.audio < 0 {
-		return Session{}, errs.New(errs.NoCommonCodec, "the description has no audio over RTP/AVP, only: %s", list(s.sections))
-	}
-	m := r.media[s.audio]
-	if s.Formats, err = m.parseFormats(); err != nil {
-		return Session{}, err
-	}
-	if _, ok := s.Description().Speech(); !ok {
-		return Session{}, errs.New(errs.NoCommonCodec, "the audio has no speech codec, only: %s", names(s.Description().Codecs))
-	}
-	if err := s.place(r.session, m); err != nil {
+	if err := s.place(r.session, r.media[s.audio]); err != nil {
 		return Session{}, err
 	}
 	return s, nil
 }
 
-func (s section) usable() bool {
-	return s.media == "audio" && s.port != 0 && (s.proto == "RTP/AVP" || s.proto == "RTP/AVPF")
+// ParseSecure reads the description of a WebRTC peer in the same way. Where its media go is ICE's business: address and port
+// mean nothing (RFC 8829, 5.2.1), and Audio, RTCP and Flow stay empty.
+func ParseSecure(b []byte) (Session, error) {
+	s, r, err := parse(b, "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP")
+	if err != nil {
+		return Session{}, err
+	}
+	m := r.media[s.audio]
+	s.Direction, s.Ptime = directionOf(m, r.session), m.ptime()
+	for _, l := range []level{r.session, m} {
+		for _, a := range l.attributes {
+			if a.name == "fingerprint" {
+				s.Fingerprints = append(s.Fingerprints, a.value)
+			}
+		}
+	}
+	return s, nil
+}
+
+// parse reads a body and the formats of its first audio over one of the protocols.
+func parse(b []byte, protocols ...string) (Session, reader, error) {
+	r, err := read(b)
+	if err != nil {
+		return Session{}, r, err
+	}
+	s := Session{ID: r.id, Version: r.version, audio: -1}
+	for _, m := range r.media {
+		s.sections = append(s.sections, m.section)
+	}
+	s.audio = slices.IndexFunc(s.sections, func(s section) bool {
+		return s.media == "audio" && s.port != 0 && slices.Contains(protocols, s.proto)
+	})
+	if s.audio < 0 {
+		return Session{}, r, errs.New(errs.NoCommonCodec, "the description has no audio over %s, only: %s", protocols[0], list(s.sections))
+	}
+	if s.Formats, err = r.media[s.audio].parseFormats(); err != nil {
+		return Session{}, r, err
+	}
+	if _, ok := s.Description().Speech(); !ok {
+		return Session{}, r, errs.New(errs.NoCommonCodec, "the audio has no speech codec, only: %s", names(s.Description().Codecs))
+	}
+	return s, r, nil
+}
+
+// ptime is the packet time that a section asks for, in ms, 0 if it does not.
+func (l level) ptime() int {
+	v, _ := l.attribute("ptime")
+	if ms, err := strconv.Atoi(v); err == nil && ms > 0 && ms <= 1000 {
+		return ms
+	}
+	return 0
 }
 
 func list(sections []section) string {
@@ -98,12 +134,7 @@ func list(sections []section) string {
 
 // place fills in where the media go to and in which direction.
 func (s *Session) place(session, media level) error {
-	s.Direction = directionOf(media, session)
-	if v, ok := media.attribute("ptime"); ok {
-		if ms, err := strconv.Atoi(v); err == nil && ms > 0 && ms <= 1000 {
-			s.Ptime = ms
-		}
-	}
+	s.Direction, s.Ptime = directionOf(media, session), media.ptime()
 	if v, ok := media.attribute(flowAttribute); ok {
 		flow, err := strconv.ParseUint(v, 10, 62)
 		if err != nil || flow == 0 {

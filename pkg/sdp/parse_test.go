@@ -228,3 +228,32 @@ func words(formats []Format) string {
 	}
 	return strings.Join(s, ", ")
 }
+
+// The answer of a browser: what matters is the codecs, the direction and the certificates; its address means nothing.
+func TestParseSecure(t *testing.T) {
+	body := strings.ReplaceAll(`v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=fingerprint:sha-256 AA:BB
+m=audio 9 UDP/TLS/RTP/SAVPF 8 101
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:x
+a=fingerprint:sha-256 CC:DD
+a=recvonly
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+`, "\n", "\r\n")
+	s, err := ParseSecure([]byte(body))
+	if err != nil || len(s.Formats) != 2 || s.Formats[0].Name != "PCMA" || s.Direction != RecvOnly || s.Audio.IsValid() ||
+		!slices.Equal(s.Fingerprints, []string{"sha-256 AA:BB", "sha-256 CC:DD"}) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := Parse([]byte(body)); errs.CodeOf(err) != errs.NoCommonCodec {
+		t.Errorf("as the answer of a phone: %v", err)
+	}
+	if _, err := ParseSecure([]byte(strings.Replace(body, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1))); errs.CodeOf(err) != errs.NoCommonCodec {
+		t.Errorf("without DTLS: %v", err)
+	}
+}

@@ -5,6 +5,8 @@
 // numbers, timestamps and synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC
 // 3550, 7.1), and both ends see the whole path. The relay reads reports as they pass for the quality of each leg.
 //
+// A leg that renumbers what it is sent, as WebRTC does, has RTCP of its own: see Relay.OpenEnd.
+//
 // # Whose packets are taken
 //
 // A phone behind a NAT sends from another address than it signals, and anybody can send to an open UDP port. A leg's

@@ -122,6 +122,9 @@ func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) 
 		p.dropped.add(NotBridged)
 		return
 	}
+	if p.end != "" || peer.end != "" {
+		return // it is about sources that the other side does not know
+	}
 	if c.Report != nil {
 		peer.reportSent(*c.Report, at)
 	}

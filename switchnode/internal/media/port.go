@@ -15,7 +15,8 @@ import (
 // Port is where one leg's media come in and go out. It is safe for concurrent use.
 type Port struct {
 	relay   *Relay
-	trusted bool // a link: what comes is authenticated
+	trusted bool   // a link: what comes is authenticated
+	end     string // what carries the media of a leg whose RTCP ends here, "" for any other
 	carrier carrier
 	local   sdp.Local
 	once    sync.Once
@@ -207,6 +208,9 @@ func (p *Port) LastReceived() time.Time {
 
 // Addresses are where the leg's RTP comes in and goes to, in the words of the ledger; remote is "" if unknown.
 func (p *Port) Addresses() (local, remote string) {
+	if p.end != "" {
+		return p.end, p.end
+	}
 	t := p.targets[media].Load()
 	if p.trusted {
 		if local = flowWords(p.local.Flow); t != nil {

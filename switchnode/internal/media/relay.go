@@ -105,6 +105,16 @@ func (r *Relay) OpenFlow(link Link) (*Port, error) {
 	return p, nil
 }
 
+// OpenEnd opens a flow for a leg whose RTCP ends here: it gets none of the other leg's, and sends it none. end is what carries
+// its media, in the words of the ledger.
+func (r *Relay) OpenEnd(link Link, end string) (*Port, error) {
+	p, err := r.OpenFlow(link)
+	if err == nil {
+		p.end = end
+	}
+	return p, err
+}
+
 // perLeg is the sockets of a leg: RTP and RTCP.
 const perLeg = int(kinds)
 

@@ -54,7 +54,8 @@ type Config struct {
 	Copy      Copy
 	Phones    func(designation.Branch) []call.Target // the registered contacts of a desk phone
 	Link      func(Way) call.Target
-	Now       func() time.Time // cloud-corrected
+	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
+	Now       func() time.Time                                       // cloud-corrected
 	Logger    *slog.Logger
 }
 
@@ -153,17 +154,19 @@ func (r *Router) planned(p designation.Plan, offline bool) call.Event {
 	self := false
 	planned := call.Planned{From: p.From, To: p.To, Anchor: r.cfg.Node, Offline: offline, Ring: p.Ring}
 	for _, b := range p.Branches {
-		if b.Kind != designation.DeskPhone {
-			continue // apps are woken, not dialled
-		}
-		if b.Device == p.From.Device {
+		switch {
+		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy
-			continue
-		}
-		for _, t := range r.cfg.Phones(b) {
+		case b.App != nil:
 			planned.Branches = append(planned.Branches, call.Branch{
-				Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t,
+				Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Target: r.cfg.Apps(b, p),
 			})
+		case b.Kind == designation.DeskPhone:
+			for _, t := range r.cfg.Phones(b) {
+				planned.Branches = append(planned.Branches, call.Branch{
+					Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t,
+				})
+			}
 		}
 	}
 	if self && len(planned.Branches) == 0 {

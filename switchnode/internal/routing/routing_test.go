@@ -72,6 +72,9 @@ func newWorld() *world {
 			return []call.Target{contact(b.Device + " at home"), contact(b.Device + " at work")}
 		},
 		Link: func(w Way) call.Target { return way{w} },
+		Apps: func(b designation.Branch, p designation.Plan) call.Target {
+			return contact(b.Device + " asleep for " + p.Call)
+		},
 	})
 	return w
 }
@@ -109,13 +112,14 @@ func refused(t *testing.T, ev call.Event, code errs.Code) {
 func TestCloudPlansACallInside(t *testing.T) {
 	w := newWorld()
 	p := w.ringing("dv_1", "dv_away", "dv_2")
-	p.Branches = append(p.Branches, designation.Branch{Device: "dv_app", Kind: designation.Mobile})
+	p.Branches = append(p.Branches, designation.Branch{Device: "dv_old", Kind: designation.Mobile},
+		designation.Branch{Device: "dv_app", Kind: designation.Mobile, Delay: 3 * time.Second, App: &designation.App{Leg: ident.New(ident.Leg)}})
 	w.admitted.Plan = &p
 	got := planned(t, w.FromPhone(question)(t.Context()))
 	if got.Anchor != "sw_here" || got.Offline || got.Ring != 40*time.Second || got.From != p.From || got.To != p.To {
 		t.Errorf("%+v", got)
 	}
-	want := "[dv_1 at home 0s dv_1 at work 0s dv_2 at home 2s dv_2 at work 2s]"
+	want := "[dv_1 at home 0s dv_1 at work 0s dv_2 at home 2s dv_2 at work 2s dv_app asleep for ca_1 3s]"
 	var branches []string
 	for _, b := range got.Branches {
 		branches = append(branches, fmt.Sprint(b.Target, " ", b.Delay))

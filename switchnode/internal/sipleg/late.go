@@ -104,7 +104,7 @@ func (l *Leg) acked(body []byte) call.Event {
 	s, err := l.answerTo(body)
 	if err != nil { // RFC 3261, 13.2.2.4: the session that there is cannot be used
 		c := call.CauseOf(errs.NoCommonCodec, "The ACK had no usable answer")
-		l.dialog.Bye(reason(c))
+		l.dialog.Bye(Reason(c))
 		return call.Lost{Leg: l.id, Cause: c}
 	}
 	return l.settled(s)

@@ -92,9 +92,9 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.Refuse:
 		refuse(l.dialog, a.Cause)
 	case call.Cancel:
-		l.dialog.Cancel(reason(a.Cause))
+		l.dialog.Cancel(Reason(a.Cause))
 	case call.HangUp:
-		l.dialog.Bye(reason(a.Cause))
+		l.dialog.Bye(Reason(a.Cause))
 	case call.Offer:
 		l.reoffer(a)
 	case call.AcceptOffer:
@@ -148,7 +148,7 @@ func refuse(d *sip.Dialog, c ledger.Cause) {
 	if c.SIP == 401 {
 		extra = append(extra, sip.NewHeader("WWW-Authenticate", "Bearer")) // RFC 3261, 22.1; RFC 8898, 2.1
 	}
-	d.Refuse(c.SIP, c.Words, reason(c), extra...)
+	d.Refuse(c.SIP, c.Words, Reason(c), extra...)
 }
 
 // apply points the port at what the peer described.
@@ -190,7 +190,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Withdrawn:
 		return call.OfferWithdrawn{Leg: l.id}
 	case sip.HungUp:
-		return call.HungUp{Leg: l.id, Cause: byeCause(ev.Cause)}
+		return call.HungUp{Leg: l.id, Cause: ByeCause(ev.Cause)}
 	case sip.Offered:
 		return l.offered(ev.SDP)
 	case sip.OfferAccepted:
@@ -277,11 +277,11 @@ func (l *Leg) offered(body []byte) call.Event {
 	return call.Offered{Leg: l.id, Description: s.Description()}
 }
 
-// reason is a cause as a Reason header says it.
-func reason(c ledger.Cause) sip.Cause { return sip.Cause{SIP: c.SIP, Q850: c.Q850, Text: c.Words} }
+// Reason is a cause as a Reason header says it.
+func Reason(c ledger.Cause) sip.Cause { return sip.Cause{SIP: c.SIP, Q850: c.Q850, Text: c.Words} }
 
-// byeCause reads the Reason of a BYE; most phones send none, and mean a normal end.
-func byeCause(c sip.Cause) ledger.Cause {
+// ByeCause reads the Reason of a BYE; most phones send none, and mean a normal end.
+func ByeCause(c sip.Cause) ledger.Cause {
 	cause := call.CauseOf(call.Normal, c.Text)
 	if c.SIP != 0 && c.SIP != 200 {
 		cause = call.CauseOfResponse(c.SIP, c.Text, "", 0)

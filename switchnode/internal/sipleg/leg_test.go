@@ -299,7 +299,7 @@ func TestByeCause(t *testing.T) {
 		{SIP: 503, Q850: 41, Text: "stop"}: {Code: "congested", SIP: 503, Q850: 41, Words: "stop"},
 		{Q850: 31}:                         {Code: "normal", SIP: 200, Q850: 31, Words: "Normal call clearing"},
 	} {
-		if got := byeCause(in); got != want {
+		if got := ByeCause(in); got != want {
 			t.Errorf("%+v: %+v, want %+v", in, got, want)
 		}
 	}

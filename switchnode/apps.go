@@ -1,0 +1,116 @@
+package switchnode
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/link"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/webside"
+)
+
+// apps is what this switch has for phones that sleep: nothing with --webrtc ”.
+type apps struct {
+	web          *webside.Web
+	rtc          *webside.RTC
+	certificates *webside.Certificates
+}
+
+// openApps opens the port of WebRTC, and finds the certificates that apps know this switch by.
+func (n *node) openApps() (err error) {
+	if !n.webrtc.IsValid() {
+		return nil
+	}
+	id := n.identity.Load()
+	n.apps.certificates, err = webside.OpenCertificates(webside.CertificatesConfig{
+		Path: filepath.Join(n.Data, "web.pem"), Node: id.Node, Host: n.host, Now: n.now, Changed: n.leases.soon, Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	if n.apps.rtc, err = webside.ListenRTC(n.webrtc, n.host); err != nil {
+		return fmt.Errorf("%w; choose another address with --webrtc, or turn apps off with --webrtc ''", err)
+	}
+	n.apps.web = webside.New(webside.Config{
+		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Now: n.now, Logger: n.log,
+	})
+	n.started.WebRTC = netip.AddrPortFrom(n.host, n.apps.rtc.Addr().Port())
+	return nil
+}
+
+func (a apps) close() {
+	if a.rtc != nil {
+		_ = a.rtc.Close() // nothing is sent any more
+	}
+}
+
+// on has the link endpoint take connections of apps, if there may be any.
+func (a apps) on(c *link.Config) {
+	if a.web != nil {
+		c.OnWeb, c.WebCertificate = a.web.Take, a.certificates.Current
+	}
+}
+
+// hashes and fingerprint are how apps know this switch.
+func (a apps) hashes() []string {
+	if a.certificates == nil {
+		return nil
+	}
+	return a.certificates.Hashes()
+}
+
+func (a apps) fingerprint() string {
+	if a.rtc == nil {
+		return ""
+	}
+	return a.rtc.Fingerprint()
+}
+
+// wake has a bridge wake a device.
+func (n *node) wake(ctx context.Context, q fabric.Wake) (fabric.WakeReply, error) {
+	return fabric.Request[fabric.Wake, fabric.WakeReply](ctx, n.fabric, fabric.SubjectWake(n.fabric.Org(), n.fabric.Node()), q)
+}
+
+// app is a device that sleeps, to be rung.
+func (n *node) app(b designation.Branch, p designation.Plan) call.Target {
+	if n.apps.web == nil {
+		return noApps{}
+	}
+	return n.apps.web.Target(b, p)
+}
+
+// noApps is a device that sleeps, of a switch that takes none.
+type noApps struct{}
+
+// Dial refuses.
+func (noApps) Dial(call.Setup) (call.Leg, error) {
+	return nil, errs.New(errs.Offline, "The callee's app cannot be reached: this switch is set to take no apps")
+}
+
+// publishApps makes the figures of apps readable.
+func (n *node) publishApps() {
+	if n.apps.web == nil {
+		return
+	}
+	n.health.Gauge("app_connections", "Connections of apps.", func() float64 { return float64(n.apps.web.Counters().Connections) })
+	n.health.Counts("app_refused_total", "Connections of apps that were refused, by code.", "code", func() map[string]uint64 {
+		return named(n.apps.web.Counters().Refused)
+	})
+	n.health.Counts("wakes_total", "Devices that were woken for a call, by outcome.", "outcome", func() map[string]uint64 {
+		return named(n.apps.web.Counters().Wakes)
+	})
+}
+
+// named is a count by names.
+func named[K ~string](counts map[K]uint64) map[string]uint64 {
+	all := map[string]uint64{}
+	for k, v := range counts {
+		all[string(k)] = v
+	}
+	return all
+}

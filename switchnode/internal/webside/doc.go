@@ -1,0 +1,31 @@
+// Package webside is the apps of a switch: how a device that sleeps is woken for a call, how it comes to it, and its media.
+//
+// # How an app comes in
+//
+// An app that a push woke dials https://NODE/call with WebTransport (HTTP/3 on the link port). The switch shows a self-signed
+// certificate of at most 14 days, whose hash the sealed push names; the app accepts no other. The app opens one bidirectional
+// stream and writes one line within 5 s:
+//
+//	{"key":SESSION KEY,"proof":CALL PROOF}   at most 16 KiB
+//
+// (packages sessionkey and proof). The switch answers by one line, and then either closes or speaks SIP (RFC 3261, framed by
+// Content-Length) on the stream:
+//
+//	{"ok":true}
+//	{"error":{"code":CODE,"words":WORDS}}
+//
+// The codes are those of package sessionkey; ghost, for a proof that names another ring attempt than the present one; gone,
+// with the words why, for a call that is over: the app shows a missed call and does not ring; congested, when there are too
+// many connections. Proofs are used once.
+//
+// Then the switch sends INVITE with its offer. An app whose connection is lost before it answered may come back with the same
+// key and a fresh proof, until the leg is over: its old connection is closed, and it gets a new INVITE. A connection that is
+// lost in the call ends the leg.
+//
+// # Media
+//
+// The offer is WebRTC: ICE with the host candidates of this switch on one UDP port, DTLS-SRTP, the codecs of the caller that
+// WebRTC can carry, without transcoding. The fingerprint of the switch's certificate is that of its designation (Node.DTLS),
+// that of the app's must be the one of its proof. RTCP ends here; what the app is sent has one SSRC, and continuous sequence
+// numbers and timestamps whoever speaks. Hold by the other side is not renegotiated.
+package webside

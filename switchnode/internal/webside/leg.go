@@ -1,0 +1,446 @@
+package webside
+
+import (
+	"slices"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/sipleg"
+)
+
+// epoch is the number of the ring attempt: there is one for each plan.
+const epoch = 1
+
+// grace is how long a BYE may take that overtakes the end of its stream.
+const grace = 3 * time.Second
+
+// Target is a device that sleeps, of a plan.
+func (w *Web) Target(b designation.Branch, p designation.Plan) call.Target { return target{w, b, p} }
+
+type target struct {
+	web    *Web
+	branch designation.Branch
+	plan   designation.Plan
+}
+
+// Dial makes the leg. Start wakes the device.
+func (t target) Dial(s call.Setup) (call.Leg, error) {
+	switch {
+	case t.branch.App == nil || t.plan.Node == nil:
+		return nil, errs.New(errs.Internal, "the plan of the call does not say how to wake the device %s", t.branch.Device)
+	case t.plan.Node.ID != t.web.cfg.Node:
+		return nil, errs.New(errs.WrongNode, "the plan of the call sends the device %s to another switch", t.branch.Device)
+	}
+	l := &leg{web: t.web, setup: s, branch: t.branch, plan: t.plan}
+	l.alarm.leg = l
+	return l, nil
+}
+
+// leg is the leg of a device: first its wake, then its connection, then a dialog with its media. It belongs to the goroutine
+// of the call's session.
+type leg struct {
+	web     *Web
+	setup   call.Setup
+	branch  designation.Branch
+	plan    designation.Plan
+	start   call.Start
+	formats []sdp.Format // offered
+	alarm   alarm
+	sealed  []byte // for each try the same
+
+	here    *joined // the device's connection, nil while there is none
+	round   int     // of connections: what an earlier one brings is dropped
+	port    *media.Port
+	carrier carrier
+	dialog  *sip.Dialog // nil until the INVITE
+	state   legState
+	cause   ledger.Cause    // of the end
+	agreed  sdp.Description // the app's side of the session
+}
+
+type legState uint8
+
+const (
+	waking   legState = iota // until the device is there, or is there again
+	inviting                 // it is there: making an offer, or ringing
+	talking
+	ending // over for the call; the dialog is not closed yet
+	closed
+)
+
+// Inputs of a leg besides those of its device and its wake.
+type (
+	// ofDialog is an input of one of the leg's dialogs.
+	ofDialog struct {
+		dialog *sip.Dialog
+		in     sip.Input
+	}
+	// prepared is an offer to the device.
+	prepared struct {
+		round int
+		peer  *peer
+		body  []byte
+		err   error
+	}
+	// mediaFailed says that ICE finds no way to the device any more.
+	mediaFailed struct{ round int }
+	// alone says that no BYE followed the end of a stream.
+	alone struct{ round int }
+	// told is what came of an action at once.
+	told struct{ evs []call.Event }
+	// unable says that the device cannot even be woken.
+	unable struct{ err error }
+	// finished closes a leg that has no dialog.
+	finished struct{}
+)
+
+// Port is the leg's media, nil until the device is there.
+func (l *leg) Port() *media.Port { return l.port }
+
+// Do carries out an action of the call.
+func (l *leg) Do(a call.LegAction) {
+	switch a := a.(type) {
+	case call.Start:
+		l.begin(a)
+	case call.Cancel:
+		l.end(a.Cause)
+	case call.HangUp:
+		l.end(a.Cause)
+	case call.Offer:
+		l.setup.Post(told{[]call.Event{l.answerFor(a)}})
+	case call.Press:
+		if l.state == talking {
+			l.dialog.SendDTMF(a.Digit, a.Duration)
+		}
+	}
+}
+
+// begin wakes the device, unless there is nothing that it could talk with.
+func (l *leg) begin(s call.Start) {
+	l.start = s
+	var err error
+	if l.formats, err = formats(s.Offer); err == nil {
+		err = l.web.legs.wait(l.branch.App.Leg, epoch, l.setup.Post)
+	}
+	if err != nil {
+		l.setup.Post(unable{err})
+		return
+	}
+	l.setup.Post(told{l.alarm.begin()})
+}
+
+// end takes the leg back: from here on its device hears why when it comes.
+func (l *leg) end(why ledger.Cause) {
+	if l.state >= ending {
+		return
+	}
+	dialog := l.dialog
+	l.over(why)
+	if dialog == nil {
+		l.setup.Post(finished{})
+		return
+	}
+	dialog.Bye(sipleg.Reason(why)) // a CANCEL where there is no answer yet
+}
+
+// over ends all but the dialog.
+func (l *leg) over(why ledger.Cause) {
+	if l.state >= ending {
+		return
+	}
+	l.state, l.cause = ending, why
+	l.web.legs.end(l.branch.App.Leg, why)
+	l.web.cfg.Verifier.Done(l.branch.App.Leg)
+	l.alarm.over()
+	l.hush()
+}
+
+// hush ends the media with the device that was there.
+func (l *leg) hush() {
+	l.round++
+	if p := l.carrier.peer.Swap(nil); p != nil {
+		l.web.work.Go(p.close)
+	}
+}
+
+// Handle turns an input into events of the call.
+func (l *leg) Handle(input any) []call.Event {
+	switch in := input.(type) {
+	case asked:
+		return l.alarm.asked(in)
+	case rang:
+		return l.alarm.rang(in)
+	case joined:
+		return l.joined(in)
+	case prepared:
+		return l.prepared(in)
+	case dropped:
+		return l.dropped(in)
+	case ofDialog:
+		return l.heard(in)
+	case mediaFailed:
+		if in.round == l.round && l.state == talking {
+			return l.lost(errs.MediaLost, "No way is left for the audio of the callee's app")
+		}
+	case alone:
+		if in.round == l.round && l.state == talking {
+			return l.lost(errs.LegLost, "The callee's app is gone")
+		}
+	case told:
+		return in.evs
+	case unable:
+		return l.refused(call.CauseOfError(in.err))
+	case finished:
+		return l.close()
+	}
+	return nil
+}
+
+// close says the last word of the leg.
+func (l *leg) close() []call.Event {
+	if l.state == closed {
+		return nil
+	}
+	l.state = closed
+	if l.here != nil {
+		l.here.close()
+		l.here = nil
+	}
+	return []call.Event{call.Closed{Leg: l.setup.Leg}}
+}
+
+// refused ends a leg that did not come to talk.
+func (l *leg) refused(c ledger.Cause) []call.Event {
+	l.over(c)
+	evs := []call.Event{call.Refused{Leg: l.setup.Leg, Cause: c}}
+	if l.dialog == nil {
+		evs = append(evs, l.close()...)
+	}
+	return evs
+}
+
+// lost ends a leg whose device is gone in the call.
+func (l *leg) lost(code errs.Code, words string) []call.Event {
+	c := call.CauseOf(code, words)
+	l.dialog.Bye(sipleg.Reason(c)) // who may still be there hears why
+	l.over(c)
+	return []call.Event{call.Lost{Leg: l.setup.Leg, Cause: c}}
+}
+
+// joined takes a device that has come, or has come back.
+func (l *leg) joined(j joined) []call.Event {
+	if l.state >= talking {
+		j.close()
+		return nil
+	}
+	l.part()
+	l.here, l.state = &j, inviting
+	round := l.round
+	l.web.work.Go(func() { l.web.prepare(l, round) })
+	return l.alarm.connected()
+}
+
+// part forgets the connection that there was, and what was said on it.
+func (l *leg) part() {
+	if l.here == nil {
+		return
+	}
+	if l.dialog != nil {
+		l.dialog.Abandon()
+		l.dialog = nil
+	}
+	l.here.close()
+	l.here = nil
+	l.hush()
+}
+
+// prepare makes an offer for a leg and posts it.
+func (w *Web) prepare(l *leg, round int) {
+	post := l.setup.Post
+	p, body, err := w.cfg.RTC.newPeer(w.ctx, l.formats, l.carrier.take, func() { post(mediaFailed{round}) })
+	if !post(prepared{round, p, body, err}) && p != nil {
+		p.close()
+	}
+}
+
+// prepared sends the INVITE.
+func (l *leg) prepared(in prepared) []call.Event {
+	if in.err == nil && l.port == nil && in.round == l.round {
+		l.port, in.err = l.web.cfg.Relay.OpenEnd(&l.carrier, "WebRTC")
+	}
+	switch {
+	case in.round != l.round || l.state != inviting:
+		if in.peer != nil {
+			l.web.work.Go(in.peer.close)
+		}
+		return nil
+	case in.err != nil:
+		l.web.cfg.Logger.Error("no WebRTC for an app", "call", l.setup.Call, "error", in.err)
+		if in.peer != nil {
+			l.web.work.Go(in.peer.close)
+		}
+		return l.refused(call.CauseOfError(in.err))
+	}
+	l.carrier.peer.Store(in.peer)
+	l.port.SetLocal(l.formats)
+	s := l.setup
+	l.dialog = l.web.sip.NewDialog(sip.InviteParams{
+		To:   sip.URI{Scheme: "sip", User: l.branch.Device, Host: l.web.cfg.Org},
+		From: sip.Party{Name: s.From.Name, User: s.From.Number, Host: l.web.cfg.Org},
+		Peer: l.here.at, Hops: s.Hops, SessionID: sip.SessionID{Local: s.SessionID},
+		Owner: func(d *sip.Dialog, in sip.Input) bool { return s.Post(ofDialog{d, in}) },
+	})
+	name := l.branch.Name
+	if name == "" {
+		name = l.branch.Device
+	}
+	l.dialog.SetTrace(sipleg.Tracer(l.web.cfg.Name, name, s.Trace))
+	l.dialog.Invite(in.body)
+	return nil
+}
+
+// dropped takes the end of the device's stream: before the answer the device may come back, in the call it may not.
+func (l *leg) dropped(in dropped) []call.Event {
+	if l.here == nil || l.here.at != in.at {
+		return nil
+	}
+	switch l.state {
+	case inviting:
+		l.part()
+		l.state = waking
+	case talking:
+		round, post := l.round, l.setup.Post
+		time.AfterFunc(grace, func() { post(alone{round}) })
+	case ending:
+		if l.dialog != nil {
+			l.dialog.Abandon() // its Closed follows
+		}
+	}
+	return nil
+}
+
+// heard takes an input of a dialog. One that was given up only closes.
+func (l *leg) heard(in ofDialog) []call.Event {
+	var evs []call.Event
+	for _, ev := range in.dialog.Handle(in.in) {
+		if in.dialog == l.dialog {
+			evs = append(evs, l.translate(ev)...)
+		}
+	}
+	return evs
+}
+
+func (l *leg) translate(ev sip.Event) []call.Event {
+	id := l.setup.Leg
+	switch ev := ev.(type) {
+	case sip.Progress:
+		if ev.Code == 180 {
+			return []call.Event{call.Ringing{Leg: id, SessionID: l.dialog.SessionID().Remote}}
+		}
+	case sip.Answered:
+		return l.answered(ev.SDP)
+	case sip.Refused:
+		return l.refused(call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850))
+	case sip.HungUp:
+		c := sipleg.ByeCause(ev.Cause)
+		l.over(c)
+		return []call.Event{call.HungUp{Leg: id, Cause: c}}
+	case sip.DTMF:
+		return []call.Event{call.Pressed{Leg: id, Digit: ev.Digit, Duration: ev.Duration}}
+	case sip.Offered: // hold, or another network: not in this release
+		l.dialog.RefuseOffer(488, "Not Acceptable Here")
+	case sip.Lost:
+		return l.lostDialog(ev)
+	case sip.Closed:
+		return l.dialogClosed()
+	}
+	return nil
+}
+
+// dialogClosed takes the last word of the dialog.
+func (l *leg) dialogClosed() []call.Event {
+	l.dialog = nil
+	switch l.state {
+	case inviting: // the device may come back
+		l.part()
+		l.state = waking
+	case talking:
+		c := call.CauseOf(errs.LegLost, "")
+		l.over(c)
+		return append([]call.Event{call.Lost{Leg: l.setup.Leg, Cause: c}}, l.close()...)
+	case ending:
+		return l.close()
+	}
+	return nil
+}
+
+// lostDialog takes the end of a dialog whose device says nothing more.
+func (l *leg) lostDialog(ev sip.Lost) []call.Event {
+	switch l.state {
+	case inviting: // it may come back
+		l.part()
+		l.state = waking
+	case talking:
+		c := call.CauseOf(errs.LegLost, ev.Err.Error())
+		l.over(c)
+		return []call.Event{call.Lost{Leg: l.setup.Leg, Cause: c}}
+	}
+	return nil
+}
+
+// answered takes the app's answer. One by another certificate than it proved to have is nobody's.
+func (l *leg) answered(body []byte) []call.Event {
+	if l.state != inviting {
+		return nil
+	}
+	p := l.carrier.peer.Load()
+	if p == nil {
+		return nil
+	}
+	s, err := p.answer(body, l.here.dtls)
+	if errs.CodeOf(err) == errs.NoCommonCodec {
+		l.state = talking // the call sees that they have no codec in common, and hangs up
+		return []call.Event{call.Answered{Leg: l.setup.Leg}}
+	}
+	if err != nil {
+		l.web.cfg.Logger.Warn("the answer of an app is refused", "call", l.setup.Call, "device", l.branch.Device, "error", err)
+		c := call.CauseOfError(err)
+		l.dialog.Bye(sipleg.Reason(c))
+		return l.refused(c)
+	}
+	l.state, l.agreed = talking, s.Description()
+	l.web.legs.answered(l.branch.App.Leg)
+	l.web.cfg.Verifier.Done(l.branch.App.Leg)
+	s.Flow = theFlow
+	l.port.SetRemote(s, l.here.at.Addr.Addr())
+	return []call.Event{call.Answered{Leg: l.setup.Leg, Description: l.agreed, SessionID: l.dialog.SessionID().Remote}}
+}
+
+// answerFor answers an offer of the other side in place of the app: its own session stays, so what it speaks must stay too
+// (2-call-flows, "Offers and answers": hold is not renegotiated).
+func (l *leg) answerFor(o call.Offer) call.Event {
+	d, err := sdp.Common(o.Description, l.agreed)
+	speech, _ := l.agreed.Speech()
+	if l.state != talking || err != nil || !slices.ContainsFunc(d.Codecs, speech.Same) {
+		return call.OfferRefused{Leg: l.setup.Leg, Status: 488}
+	}
+	d.Direction = mirror(o.Description.Direction)
+	return call.OfferAccepted{Leg: l.setup.Leg, Description: d}
+}
+
+// mirror is how who takes everything answers a direction (RFC 3264, 6.1).
+func mirror(d sdp.Direction) sdp.Direction {
+	switch d {
+	case sdp.SendOnly:
+		return sdp.RecvOnly
+	case sdp.RecvOnly:
+		return sdp.SendOnly
+	}
+	return d
+}

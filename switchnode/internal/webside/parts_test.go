@@ -1,0 +1,187 @@
+package webside
+
+import (
+	"crypto/x509"
+	"encoding/binary"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
+)
+
+// One source for the app, whoever speaks: sequence numbers without a hole, time that goes on, one SSRC; what was late or out of
+// order stays so.
+func TestContinuity(t *testing.T) {
+	var c continuity
+	now := time.Unix(1_800_000_000, 0)
+	var first uint16
+	begin, base := uint32(0), uint32(1<<32-256)
+	send := func(ssrc uint32, sequence uint16, stamp uint32) (uint16, uint32, bool) {
+		b := make([]byte, 12, 13)
+		b[0] = 0x80
+		binary.BigEndian.PutUint16(b[2:], sequence)
+		binary.BigEndian.PutUint32(b[4:], stamp)
+		binary.BigEndian.PutUint32(b[8:], ssrc)
+		c.rewrite(append(b, 'x'), 77, 8000, now)
+		if got := binary.BigEndian.Uint32(b[8:]); got != 77 {
+			t.Fatalf("SSRC %d", got)
+		}
+		return binary.BigEndian.Uint16(b[2:]) - first, binary.BigEndian.Uint32(b[4:]) - begin, b[1]&0x80 != 0
+	}
+	first, begin, _ = send(1, 65535, base)
+	for _, step := range []struct {
+		ssrc      uint32
+		sequence  uint16
+		stamp     uint32
+		passes    time.Duration
+		wantSeq   uint16
+		wantStamp uint32
+		marked    bool
+	}{
+		{1, 0, base + 160, 20 * time.Millisecond, 1, 160, false},
+		{1, 2, base + 480, 40 * time.Millisecond, 3, 480, false},
+		{1, 1, base + 320, 0, 2, 320, false}, // late
+		{2, 900, 5, 100 * time.Millisecond, 4, 480 + 800, true},
+		{2, 901, 165, 20 * time.Millisecond, 5, 480 + 960, false},
+		{1, 3, 7, 20 * time.Millisecond, 6, 480 + 1120, true}, // back
+	} {
+		now = now.Add(step.passes)
+		seq, stamp, marked := send(step.ssrc, step.sequence, step.stamp)
+		if seq != step.wantSeq || stamp != step.wantStamp || marked != step.marked {
+			t.Errorf("packet %d of %d: sequence number %d, timestamp %d, marked %t; want %d, %d, %t",
+				step.sequence, step.ssrc, seq, stamp, marked, step.wantSeq, step.wantStamp, step.marked)
+		}
+	}
+}
+
+// An app is offered what the caller has, in its order, and no more.
+func TestFormats(t *testing.T) {
+	opus := sdp.Codec{Name: "opus", Clock: 48000, Channels: 2, Fmtp: "useinbandfec=1"}
+	got, err := formats(sdp.Description{Codecs: []sdp.Codec{g729, pcmu, opus, pcmu, digits, {Name: sdp.ComfortNoise, Clock: 8000, Channels: 1}}})
+	want := []sdp.Format{{Codec: pcmu, PT: 0}, {Codec: opus, PT: 111}, {Codec: digits, PT: 101}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	if _, err := formats(sdp.Description{Codecs: []sdp.Codec{g729, digits}}); errs.CodeOf(err) != errs.NoCommonCodec {
+		t.Errorf("without a codec that an app has: %v", err)
+	}
+	if _, err := mediaEngine(want); err != nil {
+		t.Error(err)
+	}
+}
+
+func openCertificates(t *testing.T, path string, changed func()) *Certificates {
+	t.Helper()
+	c, err := OpenCertificates(CertificatesConfig{
+		Path: path, Node: "sw_y", Host: netip.MustParseAddr("192.0.2.1"), Now: time.Now, Changed: changed, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// What a browser takes by its hash.
+func TestCertificate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.pem")
+	c := openCertificates(t, path, nil)
+	leaf := c.Current().Leaf
+	if life := leaf.NotAfter.Sub(leaf.NotBefore); life > 14*24*time.Hour || leaf.Version != 3 || leaf.Subject.CommonName != "sw_y" ||
+		len(leaf.IPAddresses) != 1 || leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 || leaf.PublicKeyAlgorithm != x509.ECDSA {
+		t.Errorf("valid for %v: %+v", life, leaf)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the keys are kept as %v, %v", info.Mode(), err)
+	}
+	if again := openCertificates(t, path, nil); !slices.Equal(again.Hashes(), c.Hashes()) {
+		t.Error("a restart forgot what was designated")
+	}
+	if err := os.WriteFile(path, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenCertificates(CertificatesConfig{Path: path, Now: time.Now})
+	if err == nil || !strings.Contains(err.Error(), "delete the file") {
+		t.Errorf("damaged: %v", err)
+	}
+}
+
+// In a year of running, the certificate is always valid, was designated before it is used, and is valid for a day at least
+// when it is designated as the present one.
+func TestCertificatesRotate(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		changes := 0
+		c := openCertificates(t, filepath.Join(dir, "web.pem"), func() { changes++ })
+		background(t, c.Run)
+		known := c.Hashes()
+		for day := range 365 {
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			now, leaf := time.Now(), c.Current().Leaf
+			if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter.Add(-12*time.Hour)) {
+				t.Fatalf("day %d: the certificate is valid from %v to %v", day, leaf.NotBefore, leaf.NotAfter)
+			}
+			if hashes := c.Hashes(); !slices.Contains(known, hashes[0]) || hashes[0] == hashes[1] {
+				t.Fatalf("day %d: %s was not designated the day before: %s", day, hashes[0], known)
+			}
+			known = c.Hashes()
+		}
+		if changes < 365/6-1 || changes > 365/6+2 {
+			t.Errorf("changed %d times", changes)
+		}
+	})
+}
+
+// A switch that was off for a week has one that was designated; after three, two fresh ones.
+func TestCertificatesAreOld(t *testing.T) {
+	for days, kept := range map[int]int{1: 2, 7: 1, 20: 0} {
+		path := filepath.Join(t.TempDir(), "web.pem")
+		old, n := openCertificates(t, path, nil).Hashes(), 0
+		c, err := OpenCertificates(CertificatesConfig{
+			Path: path, Node: "sw_y", Host: netip.MustParseAddr("192.0.2.1"), Logger: slog.New(slog.DiscardHandler),
+			Now: func() time.Time { return time.Now().Add(time.Duration(days) * 24 * time.Hour) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range c.Hashes() {
+			if slices.Contains(old, h) {
+				n++
+			}
+		}
+		if n != kept {
+			t.Errorf("after %d days %d are kept, want %d", days, n, kept)
+		}
+	}
+}
+
+// Whatever the first line of a stream is, it is one of the two or an error.
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte(`{"key":"eyJhbGciOiJFZERTQSJ9.e30.c2ln","proof":"eyJhbGciOiJFUzI1NiJ9.e30.c2ln"}`))
+	f.Add([]byte(`{"key":"","proof":""}`))
+	f.Add([]byte(`{}`))
+	f.Add([]byte("null"))
+	f.Add([]byte("{\"key\":\"k\"}\nINVITE sip:x SIP/2.0\r\n"))
+	f.Add([]byte(strings.Repeat("x", maxLine+1)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := strings.NewReader(string(b))
+		line, err := readLine(r)
+		if err != nil {
+			return
+		}
+		if len(line) > maxLine || strings.Contains(string(line), "\n") || len(b)-r.Len() > maxLine+1 {
+			t.Fatalf("read %d bytes as the line %q", len(b)-r.Len(), line)
+		}
+		if e, err := decodeEntry(line); err == nil && e.Key == "" || err != nil && (e != entry{} || errs.CodeOf(err) == errs.Internal) {
+			t.Fatalf("%+v, %v", e, err)
+		}
+	})
+}

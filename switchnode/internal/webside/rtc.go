@@ -1,0 +1,332 @@
+package webside
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
+	"strowger/switchnode/internal/media"
+)
+
+// How long ICE may find no way before the media of a leg are lost.
+const (
+	iceDisconnected = 5 * time.Second
+	iceFailed       = 10 * time.Second
+	iceKeepAlive    = 2 * time.Second
+)
+
+// fingerprintLife of the certificate of DTLS is of no meaning: peers know it by its fingerprint (RFC 8122). It outlives the
+// run of the switch.
+const fingerprintLife = 10 * 365 * 24 * time.Hour
+
+// RTC is the WebRTC of a switch: one UDP port and one certificate for all its legs.
+type RTC struct {
+	socket      net.PacketConn
+	mux         ice.UDPMux
+	certificate webrtc.Certificate
+	fingerprint string
+	quiet       logging.LoggerFactory
+}
+
+// ListenRTC opens the port and makes the certificate. host is what apps are told to send to.
+func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	certificate, err := webrtc.NewCertificate(key, x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "WebRTC"}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(fingerprintLife),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate of WebRTC: %w", err)
+	}
+	prints, err := certificate.GetFingerprints()
+	if err != nil || len(prints) == 0 {
+		return nil, fmt.Errorf("fingerprint of the certificate of WebRTC: %w", err)
+	}
+	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, fmt.Errorf("listen for WebRTC: %w", err)
+	}
+	// pion's log is about packets of strangers above all; what matters to a call is told as the end of its leg.
+	r := &RTC{socket: socket, certificate: *certificate, quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
+	r.fingerprint = fingerprintOf(prints[0].Algorithm + " " + prints[0].Value)
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket, Logger: r.quiet.NewLogger("ice")})
+	r.mux = onePort{mux, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, r.Addr().Port()))}
+	return r, nil
+}
+
+// fingerprintOf is a fingerprint as designations and proofs have it: "sha-256 AB:CD:..." (RFC 8122, 5: the hash function is
+// case-insensitive, the bytes are in upper case).
+func fingerprintOf(s string) string {
+	hash, value, _ := strings.Cut(strings.TrimSpace(s), " ")
+	return strings.ToLower(hash) + " " + strings.ToUpper(strings.TrimSpace(value))
+}
+
+// Addr is where the port is.
+func (r *RTC) Addr() netip.AddrPort {
+	a, _ := r.socket.LocalAddr().(*net.UDPAddr)
+	return a.AddrPort()
+}
+
+// Fingerprint is that of the certificate, for the designation of this switch.
+func (r *RTC) Fingerprint() string { return r.fingerprint }
+
+// Close releases the port.
+func (r *RTC) Close() error { return errors.Join(r.mux.Close(), r.socket.Close()) }
+
+// onePort is a mux whose one host candidate is the address that others are told, be it the machine's or that of a NAT before it.
+type onePort struct {
+	*ice.UDPMuxDefault
+	at *net.UDPAddr
+}
+
+// GetListenAddresses returns the address to be told.
+func (o onePort) GetListenAddresses() []net.Addr { return []net.Addr{o.at} }
+
+// GetConn returns the connection of an ICE agent, which asks by the address that it was told.
+func (o onePort) GetConn(ufrag string, told net.Addr) (net.PacketConn, error) {
+	if at, ok := o.LocalAddr().(*net.UDPAddr); ok && !at.IP.IsUnspecified() {
+		told = at
+	}
+	return o.UDPMuxDefault.GetConn(ufrag, told)
+}
+
+// peer is the WebRTC of one leg. Its flow is the leg's media.Link: what the relay sends to the leg goes to the app.
+type peer struct {
+	conn    *webrtc.PeerConnection
+	formats []sdp.Format // offered
+	track   track
+	receive func([]byte) // to the relay
+	failed  func()
+	work    sync.WaitGroup // readers
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// newPeer makes an offer of formats. failed is called when no way to the app is left, once or more; receive gets what the
+// app sends. It takes as long as to find out one's own address. The peer is to be closed.
+func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]byte), failed func()) (*peer, []byte, error) {
+	engine, err := mediaEngine(offer)
+	if err != nil {
+		return nil, nil, err
+	}
+	reports := &interceptor.Registry{}
+	if err := webrtc.ConfigureRTCPReports(reports); err != nil {
+		return nil, nil, err
+	}
+	s := webrtc.SettingEngine{LoggerFactory: r.quiet}
+	s.SetICEUDPMux(r.mux)
+	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetIncludeLoopbackCandidate(true) // the mux says which address it is
+	s.DisableActiveTCP(true)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(s))
+	conn, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{r.certificate}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a WebRTC connection: %w", err)
+	}
+	p := &peer{conn: conn, formats: offer, receive: receive, failed: failed}
+	p.track.formats = offer
+	body, err := p.offer(ctx)
+	if err != nil {
+		p.close()
+		return nil, nil, fmt.Errorf("make a WebRTC offer: %w", err)
+	}
+	return p, body, nil
+}
+
+func (p *peer) offer(ctx context.Context) ([]byte, error) {
+	p.conn.OnTrack(p.read)
+	p.conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateFailed {
+			p.failed()
+		}
+	})
+	if _, err := p.conn.AddTransceiverFromTrack(&p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv}); err != nil {
+		return nil, err
+	}
+	d, err := p.conn.CreateOffer(nil)
+	if err != nil {
+		return nil, err
+	}
+	gathered := webrtc.GatheringCompletePromise(p.conn)
+	if err := p.conn.SetLocalDescription(d); err != nil {
+		return nil, err
+	}
+	select { // RFC 8838 is not for SIP: the offer has all candidates
+	case <-gathered:
+		return []byte(p.conn.LocalDescription().SDP), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// answer takes the app's answer, whose certificate must be that of the proof.
+func (p *peer) answer(body []byte, proven string) (sdp.Session, error) {
+	s, err := sdp.ParseSecure(body)
+	if err != nil {
+		return s, err
+	}
+	if len(s.Fingerprints) == 0 {
+		return s, errs.New(errs.Invalid, "the answer names no certificate")
+	}
+	for _, f := range s.Fingerprints {
+		if fingerprintOf(f) != fingerprintOf(proven) {
+			return s, errs.New(errs.WrongPresenter, "the app answers with another certificate than it proved to have")
+		}
+	}
+	err = p.conn.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)})
+	if err != nil {
+		return s, errs.New(errs.Invalid, "the answer of the app: %w", err)
+	}
+	return s, nil
+}
+
+// maxPacket is the largest packet taken, in bytes.
+const maxPacket = 1500
+
+// read gives what comes on a track to the relay, until the connection is closed.
+func (p *peer) read(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.work.Go(func() {
+		b := make([]byte, maxPacket)
+		for {
+			n, _, err := t.Read(b)
+			if err != nil {
+				return
+			}
+			p.receive(b[:n])
+		}
+	})
+	p.work.Go(func() { // so that reports can answer those of the app
+		b := make([]byte, maxPacket)
+		for {
+			if _, _, err := r.Read(b); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// close ends the connection and waits for what it started.
+func (p *peer) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	_ = p.conn.GracefulClose() // there is nobody left to tell
+	p.work.Wait()
+}
+
+// track sends what the relay has for the app. It is a webrtc.TrackLocal for all payload types of the leg, so that digits go
+// with the speech.
+type track struct {
+	formats []sdp.Format
+	joined  continuity
+	writer  atomic.Pointer[webrtc.TrackLocalWriter]
+	ssrc    atomic.Uint32
+}
+
+// Bind begins to send.
+func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codecs := c.CodecParameters()
+	if len(codecs) == 0 {
+		return webrtc.RTPCodecParameters{}, errs.New(errs.NoCommonCodec, "the app took no codec")
+	}
+	w := c.WriteStream()
+	t.ssrc.Store(uint32(c.SSRC()))
+	t.writer.Store(&w)
+	return codecs[0], nil
+}
+
+// Unbind ends it.
+func (t *track) Unbind(webrtc.TrackLocalContext) error {
+	t.writer.Store(nil)
+	return nil
+}
+
+// ID and the others name the track in SDP.
+func (t *track) ID() string { return "audio" }
+
+// RID is of no use: there is one encoding.
+func (t *track) RID() string { return "" }
+
+// StreamID is the msid of the track.
+func (t *track) StreamID() string { return "strowger" }
+
+// Kind is audio.
+func (t *track) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }
+
+// send sends a packet of RTP to the app; before the app's answer it is dropped.
+func (t *track) send(packet []byte) error {
+	w := t.writer.Load()
+	if w == nil || len(packet) < 2 {
+		return errNotBound
+	}
+	t.joined.rewrite(packet, t.ssrc.Load(), clock(t.formats, packet[1]&0x7f), time.Now())
+	_, err := (*w).Write(packet)
+	return err
+}
+
+var errNotBound = errors.New("the app has not answered yet")
+
+// carrier is the media.Link of a leg. Its peer is another one after the app has come back.
+type carrier struct {
+	peer    atomic.Pointer[peer]
+	receive func([]byte)
+}
+
+// flow is the one flow of a carrier, in both directions.
+type flow struct{}
+
+// ID is any number: there is one flow.
+func (flow) ID() uint64 { return theFlow }
+
+// Close does nothing: the leg closes its peer.
+func (flow) Close() {}
+
+const theFlow = 1
+
+// NewFlow begins to receive.
+func (c *carrier) NewFlow(receive func([]byte)) (media.Flow, error) {
+	c.receive = receive
+	return flow{}, nil
+}
+
+// take gives the relay a packet of the app. Before the port is open there is none: the app has not been invited.
+func (c *carrier) take(packet []byte) { c.receive(packet) }
+
+// Send sends a packet to the app. RTCP does not come here (media.Relay.OpenEnd).
+func (c *carrier) Send(_ uint64, packet []byte) error {
+	p := c.peer.Load()
+	if p == nil {
+		return errNotBound
+	}
+	return p.track.send(packet)
+}

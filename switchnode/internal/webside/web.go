@@ -1,0 +1,220 @@
+package webside
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/webtransport-go"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/limit"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sip"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/wake"
+)
+
+// Limits of connections. One holds about 100 kB; one of a stranger, who has not shown a session key yet, is open for
+// strangerTime at most.
+const (
+	maxConnections = 4096
+	maxStrangers   = 128
+	maxPerSource   = 8 // strangers
+	strangerTime   = 10 * time.Second
+	lineTime       = 5 * time.Second
+	lastWords      = 2 * time.Second // that an app has to read why it was refused, or that its call is over
+)
+
+// HTTP/3 errors (RFC 9114, 8.1).
+const (
+	codeNoError       quic.ApplicationErrorCode = 0x100
+	codeExcessiveLoad quic.ApplicationErrorCode = 0x107
+)
+
+// Config is what the web side needs.
+type Config struct {
+	Node     string // id of this switch
+	Name     string // of this switch, for ladders
+	Org      string // organization id: the host of SIP URIs
+	RTC      *RTC
+	Relay    *media.Relay
+	Verifier *sessionkey.Verifier
+	// Wake has a bridge wake a device.
+	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	Now    func() time.Time // cloud-corrected
+	Logger *slog.Logger
+}
+
+// Web is the web side of a switch.
+type Web struct {
+	cfg    Config
+	sip    *sip.Endpoint
+	server *webtransport.Server
+	ready  chan struct{}   // closed by Run, which sets ctx
+	ctx    context.Context // ends what is under way
+	work   sync.WaitGroup
+	legs   legs
+	number atomic.Uint64 // streams so far
+
+	mu        sync.Mutex
+	conns     map[*quic.Conn]*connection
+	strangers int
+	bySource  map[netip.Prefix]int // strangers
+	refused   map[errs.Code]uint64
+	outcomes  map[wake.Outcome]uint64
+}
+
+// connection is a connection of an app.
+type connection struct {
+	source   netip.Prefix
+	stranger bool
+	late     *time.Timer // ends a stranger
+}
+
+// New returns the web side; Run starts it. The link endpoint gets Take as its OnWeb.
+func New(cfg Config) *Web {
+	w := &Web{
+		cfg: cfg, ready: make(chan struct{}), conns: map[*quic.Conn]*connection{}, bySource: map[netip.Prefix]int{},
+		refused: map[errs.Code]uint64{}, outcomes: map[wake.Outcome]uint64{},
+	}
+	w.legs.now = cfg.Now
+	w.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Org, Handler: w, Logger: cfg.Logger})
+	paths := http.NewServeMux()
+	paths.HandleFunc("/call", w.enter)
+	w.server = &webtransport.Server{
+		H3: &http3.Server{
+			Handler: paths, EnableDatagrams: true, MaxHeaderBytes: maxLine, Logger: slog.New(slog.DiscardHandler),
+			ConnContext: func(ctx context.Context, c *quic.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		},
+		// Apps send no Origin. A page of whatever site must not use a key that it got hold of.
+		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
+	}
+	return w
+}
+
+// Run serves until ctx ends.
+func (w *Web) Run(ctx context.Context) error {
+	w.ctx = ctx
+	close(w.ready)
+	err := w.sip.Run(ctx)
+	_ = w.server.Close() // what it says is of no use any more
+	w.work.Wait()
+	return err
+}
+
+// Take serves a connection of HTTP/3 until it ends.
+func (w *Web) Take(c *quic.Conn) {
+	select {
+	case <-w.ready:
+	case <-c.Context().Done():
+		return
+	}
+	if err := w.let(c); err != nil {
+		w.count(err)
+		_ = c.CloseWithError(codeExcessiveLoad, err.Error()) // it is closed either way
+		return
+	}
+	defer w.forget(c)
+	if err := w.server.ServeQUICConn(c); err != nil && w.ctx.Err() == nil {
+		w.cfg.Logger.Warn("a connection of an app ended", "remote", c.RemoteAddr(), "error", err)
+	}
+	<-c.Context().Done()
+}
+
+// let enters a connection, if there is room for one more stranger.
+func (w *Web) let(c *quic.Conn) error {
+	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return errs.New(errs.Internal, "address of an app: %w", err)
+	}
+	source := limit.Source(at.Addr())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case len(w.conns) >= maxConnections:
+		return errs.New(errs.Congested, "this switch has %d connections of apps, the most it takes", maxConnections)
+	case w.strangers >= maxStrangers || w.bySource[source] >= maxPerSource:
+		return errs.New(errs.Congested, "too many connections that have shown no session key")
+	}
+	w.conns[c] = &connection{source: source, stranger: true, late: time.AfterFunc(strangerTime, func() {
+		_ = c.CloseWithError(codeNoError, "no session key was shown") // it is closed either way
+	})}
+	w.strangers++
+	w.bySource[source]++
+	return nil
+}
+
+// admitted says that a connection is an app's.
+func (w *Web) admitted(c *quic.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known(w.conns[c])
+}
+
+// known counts a connection as no stranger's. w.mu is held.
+func (w *Web) known(c *connection) {
+	if c == nil || !c.stranger {
+		return
+	}
+	c.stranger = false
+	c.late.Stop()
+	w.strangers--
+	if w.bySource[c.source]--; w.bySource[c.source] == 0 {
+		delete(w.bySource, c.source)
+	}
+}
+
+func (w *Web) forget(c *quic.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known(w.conns[c])
+	delete(w.conns, c)
+}
+
+// count counts a refusal.
+func (w *Web) count(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused[errs.CodeOf(err)]++
+}
+
+func (w *Web) ended(o wake.Outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.outcomes[o]++
+}
+
+// Counters is what the web side did since it was made.
+type Counters struct {
+	Connections int                  // of apps, now
+	Refused     map[errs.Code]uint64 // connections, by code
+	Wakes       map[wake.Outcome]uint64
+}
+
+// Counters returns what the web side did so far.
+func (w *Web) Counters() Counters {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Counters{len(w.conns), maps.Clone(w.refused), maps.Clone(w.outcomes)}
+}
+
+// Invite refuses a call that an app begins on the stream of another.
+func (w *Web) Invite(d *sip.Dialog) {
+	c := call.CauseOf(errs.Forbidden, "An app is called here; it calls through its bridge")
+	d.Refuse(c.SIP, c.Words, sip.Cause{SIP: c.SIP, Q850: c.Q850, Text: c.Words}, sip.NewHeader(sip.HeaderRefusal, c.Code))
+}
+
+// Register refuses apps that take a switch for a registrar.
+func (w *Web) Register(_ *sip.Request, _ sip.Peer, respond sip.Respond) {
+	respond(405, "Method Not Allowed", sip.NewHeader("Allow", "ACK, CANCEL, BYE, INFO, PRACK, UPDATE, OPTIONS"))
+}
