@@ -195,7 +195,7 @@ func (d *deployment) equip(t *testing.T, office int, code string) {
 	}
 	d.Offices[office].Site, d.Offices[office].Switch, d.metrics[office] = site, sw, port(t)
 	d.switches[office] = process{name: "switchnode", args: []string{
-		"--data", d.folder(office), "--host", "127.0.0.1", "--sip", port(t), "--sips", port(t), "--link", port(t), "--rtp", "0",
+		"--data", d.folder(office), "--host", "127.0.0.1", "--sip", port(t), "--sips", port(t), "--link", port(t), "--webrtc", port(t), "--rtp", "0",
 		"--metrics", d.metrics[office], "--json",
 	}}
 	d.switches[office].launch(t, d.dir, d.log, "--cloud", d.Client.BaseURL, "--enroll", c.Code)

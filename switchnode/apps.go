@@ -43,28 +43,28 @@ func (n *node) openApps() (err error) {
 	return nil
 }
 
-func (a apps) close() {
+func (a *apps) close() {
 	if a.rtc != nil {
 		_ = a.rtc.Close() // nothing is sent any more
 	}
 }
 
 // on has the link endpoint take connections of apps, if there may be any.
-func (a apps) on(c *link.Config) {
+func (a *apps) on(c *link.Config) {
 	if a.web != nil {
 		c.OnWeb, c.WebCertificate = a.web.Take, a.certificates.Current
 	}
 }
 
 // hashes and fingerprint are how apps know this switch.
-func (a apps) hashes() []string {
+func (a *apps) hashes() []string {
 	if a.certificates == nil {
 		return nil
 	}
 	return a.certificates.Hashes()
 }
 
-func (a apps) fingerprint() string {
+func (a *apps) fingerprint() string {
 	if a.rtc == nil {
 		return ""
 	}

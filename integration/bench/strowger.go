@@ -107,7 +107,7 @@ func (d *directory) edge(ctx context.Context, p place, flags ...string) (o offic
 	// MD5, for the load and Kamailio speak no SHA-256.
 	pid, err := d.announced(func(line []byte) error { return json.Unmarshal(line, &up) }, "switchnode", append([]string{"--json",
 		"--data", "switch-data-" + d.unique(), "--enroll", code.Code, "--cloud", d.up.API, "--host", "127.0.0.1", "--sip", "127.0.0.1:0",
-		"--sips", "", "--link", "127.0.0.1:0", "--rtp", "0", "--metrics", "127.0.0.1:0", "--pprof", "--digest", "MD5"}, flags...)...)
+		"--sips", "", "--link", "127.0.0.1:0", "--webrtc", "", "--rtp", "0", "--metrics", "127.0.0.1:0", "--pprof", "--digest", "MD5"}, flags...)...)
 	return p.office.reachedAt(up.SIP), up, program{name: "switch-" + p.code, pid: pid, metrics: up.Metrics}, err
 }
 
