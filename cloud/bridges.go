@@ -32,7 +32,16 @@ func (c *instance) handleBridges(ctx context.Context) error {
 			keys, err := c.authority.SessionKeys(ctx, s.Org)
 			return fabric.KeysReply{SessionKeys: keys}, err
 		})
-	return errors.Join(e1, e2)
+	_, e3 := fabric.Handle(ctx, f, fabric.SubjectTargets(fabric.Any, fabric.Any), group, admitWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Targets) (fabric.TargetsReply, error) {
+			all, err := c.authority.Targets(ctx, s.Org, q.Anchor, q.Ticket)
+			return fabric.TargetsReply{Targets: all}, err
+		})
+	_, e4 := fabric.Handle(ctx, f, fabric.SubjectPruned(fabric.Any, fabric.Any), group, documentWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Pruned) (fabric.Reply, error) {
+			return fabric.Reply{}, c.authority.Prune(ctx, s.Org, q.Device, q.Target, q.Reason)
+		})
+	return errors.Join(e1, e2, e3, e4)
 }
 
 // bridgeLease notes that a bridge lives.

@@ -144,11 +144,23 @@ func (a *Authority) wrapTargets(org, device string, push []pushtarget.Target) []
 	return all
 }
 
-// Targets returns where the pushes of a device go.
-func (a *Authority) Targets(ctx context.Context, org, device string) ([]pushtarget.Target, error) {
+// Targets returns where the pushes of the device go that a wake ticket names, which an anchor showed. A device that was
+// disabled since is errs.Disabled, one without any token errs.Offline.
+func (a *Authority) Targets(ctx context.Context, org, anchor, ticket string) ([]pushtarget.Target, error) {
+	t, err := a.openTicket(ctx, org, anchor, ticket)
+	if err != nil {
+		return nil, err
+	}
+	device := t.Device
+	if _, err := a.appInfo(ctx, org, device); err != nil {
+		return nil, err
+	}
 	stored, err := a.cfg.Store.PushTokens(ctx, org, device)
 	if err != nil {
 		return nil, err
+	}
+	if len(stored) == 0 {
+		return nil, errs.New(errs.Offline, "device %s has no push token any more", device)
 	}
 	var all []pushtarget.Target
 	for _, p := range stored {

@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/waketicket"
 )
 
 // purpose separates what keys sign.
@@ -142,6 +143,29 @@ func (a *Authority) SignSession(ctx context.Context, org string, c sessionkey.Cl
 	c.Issuer, c.Org = org, org
 	k := r.signer(a.cfg.Now())
 	return sessionkey.Sign(k.kid, k.private, c)
+}
+
+// SignTicket signs a wake ticket of the organization; issuer and organization are set here.
+func (a *Authority) SignTicket(ctx context.Context, org string, c waketicket.Claims) (string, error) {
+	r, err := a.ring(ctx, org, forSessions)
+	if err != nil {
+		return "", err
+	}
+	c.Issuer, c.Org = org, org
+	k := r.signer(a.cfg.Now())
+	return waketicket.Sign(k.kid, k.private, c)
+}
+
+// openTicket returns what a wake ticket says that the organization signed, to the anchor that showed it.
+func (a *Authority) openTicket(ctx context.Context, org, anchor, ticket string) (waketicket.Claims, error) {
+	set, err := a.SessionKeys(ctx, org)
+	if err != nil {
+		return waketicket.Claims{}, err
+	}
+	return waketicket.Open(ticket, func(kid string) (sessionkey.Key, bool) {
+		pub, ok := set.Key(kid)
+		return sessionkey.Key{Public: pub, Issuer: org}, ok
+	}, org, anchor, a.cfg.Now())
 }
 
 // OpenSession returns what a session key says that the organization signed or, without the cloud, one of its switches;

@@ -78,27 +78,34 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	route, err := s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	route, err := resolve(s, sw, q)
 	if err != nil { // what another instance has just changed may not be here yet
 		s = b.cfg.Later(ctx, org, s)
-		route, err = s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+		route, err = resolve(s, sw, q)
 	}
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	plan := b.plan(s, org, q.Call, route)
+	anchor, err := b.anchor(s, sw, &route, q.Met)
+	if err != nil {
+		return fabric.Admitted{}, err
+	}
+	plan, err := b.plan(ctx, s, q.Call, route, anchor)
+	if err != nil {
+		return fabric.Admitted{}, err
+	}
 	plan.Diversion = q.Diversion
 	a := fabric.Admitted{From: route.From, To: route.To}
-	if route.Home == sw { // X = Y: the callee's branches are local legs
+	if anchor.ID == sw { // X = Y, or C3: the callee's branches are local legs
 		a.Plan = &plan
-	} else if a.Designation, err = b.designate(ctx, s, org, sw, plan, route, q.Met); err != nil {
+	} else if a.Designation, err = b.designate(ctx, s, sw, plan, anchor); err != nil {
 		return fabric.Admitted{}, err
 	}
 	a.Crossing = b.cross(org, q.Call, route)
-	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact([]string{sw, route.Home})})
+	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact([]string{sw, anchor.ID})})
 	if a.Designation != nil {
 		now := b.cfg.Now()
-		b.cfg.Offer(org, route.Home, fabric.Offer{
+		b.cfg.Offer(org, anchor.ID, fabric.Offer{
 			Header: fabric.Header{Capability: fabric.Capability, ID: ident.New(ident.Request), Deadline: now.Add(sessionkey.Lifetime)},
 			Plan:   plan,
 		})
@@ -106,37 +113,69 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	return a, nil
 }
 
+// resolve makes the steps A and B for a switch.
+func resolve(s *directory.Snapshot, sw string, q fabric.Admit) (directory.Route, error) {
+	if x, ok := s.Switch(sw); !ok || !x.Enrolled {
+		return directory.Route{}, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
+	}
+	return s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+}
+
+// anchor finds the node that will own a call through switch sw: the callee's home switch if that lives, else sw, for apps
+// alone (1-system, "Which node anchors"). r loses what that node cannot ring. The run of the node is that of its lease, or the
+// one that was met.
+func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, met fabric.Run) (designation.Node, error) {
+	id := r.Home
+	if id == "" {
+		id = sw
+	}
+	n, err := b.live(s, id)
+	if err != nil && id != sw {
+		if len(r.Apps) == 0 {
+			return n, err
+		}
+		id, r.Phones = sw, nil
+		n, err = b.live(s, sw)
+	}
+	if err != nil {
+		n = designation.Node{ID: sw} // it asks: it runs before the cloud has its lease
+	}
+	if met.Node == n.ID {
+		n.Boot = met.Boot
+	}
+	if len(n.Web) > 0 && n.DTLS != "" {
+		return n, nil
+	}
+	if len(r.Phones) == 0 {
+		v, _ := s.Switch(id)
+		return n, errs.New(errs.Offline, "%s can be reached on apps only, and switch %s cannot take them: upgrade it, or wait until it has reported", r.To.Name, v.Name)
+	}
+	r.Apps = nil
+	return n, nil
+}
+
 // plan is all that the anchor needs. Desk phones have audio only.
-func (b *Broker) plan(s *directory.Snapshot, org, call string, r directory.Route) designation.Plan {
-	return designation.Plan{
-		Call: call, Organization: org, From: r.From, To: r.To, Media: []string{"audio"}, Branches: r.Branches, Ring: s.Ring(),
+func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, r directory.Route, anchor designation.Node) (designation.Plan, error) {
+	p := designation.Plan{
+		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: []string{"audio"}, Branches: r.Phones, Ring: s.Ring(),
 		// From the use of the key at the latest, the whole ring.
 		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + s.Ring()).UTC(),
 	}
+	return p, b.addApps(ctx, &p, r.Apps, anchor)
 }
 
-// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at this run of Y:
-// that of its lease, or the one that X met. X cannot gain by naming another, where nobody takes the key.
-func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, org, sw string, plan designation.Plan, r directory.Route, met fabric.Run) (*designation.Designation, error) {
-	x, ok := s.Switch(sw)
-	if !ok || !x.Enrolled {
-		return nil, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
-	}
-	y, err := b.live(s, r.Home)
-	if err != nil {
-		return nil, err
-	}
-	if met.Node == y.ID {
-		y.Boot = met.Boot
-	}
+// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at one run of Y. X
+// cannot gain by having met another, where nobody takes the key.
+func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, sw string, plan designation.Plan, y designation.Node) (*designation.Designation, error) {
+	x, _ := s.Switch(sw) // resolve has found it
 	now := b.cfg.Now()
 	expiry := now.Add(sessionkey.Lifetime).Truncate(time.Second)
 	leg := ident.New(ident.Leg)
-	key, err := b.cfg.Signer.SignSession(ctx, org, sessionkey.Claims{
-		Issuer: org, ID: leg, Audience: y.ID, Boot: y.Boot,
+	key, err := b.cfg.Signer.SignSession(ctx, plan.Organization, sessionkey.Claims{
+		Issuer: plan.Organization, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
-		Org: org, Call: plan.Call, From: r.From, To: r.To, Media: plan.Media, Priority: plan.Priority,
+		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Priority: plan.Priority,
 	})
 	if err != nil {
 		return nil, err
@@ -191,7 +230,14 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	if r.Home != sw {
 		return fabric.PlanReply{}, errs.New(errs.Unreachable, "%s moved to another switch since the call was admitted; dial again", r.To.Name)
 	}
-	plan := b.plan(s, org, c.Call, r)
+	anchor, err := b.anchor(s, sw, &r, fabric.Run{Node: sw, Boot: c.Boot})
+	if err != nil {
+		return fabric.PlanReply{}, err
+	}
+	plan, err := b.plan(ctx, s, c.Call, r, anchor)
+	if err != nil {
+		return fabric.PlanReply{}, err
+	}
 	b.announce(store.Parties{Org: org, Call: c.Call, Nodes: []string{c.Subject, sw}})
 	return fabric.PlanReply{Plan: &plan}, nil
 }

@@ -92,10 +92,12 @@ func TestKeyIsForTheRunThatWasMet(t *testing.T) {
 
 func TestCallWithinTheSwitchGetsThePlan(t *testing.T) {
 	w := newWorld(t)
-	for _, dialled := range []string{"1001", "201001"} {
+	u := w.user("Colleague", "1002")
+	device := w.desk(u, 0)
+	for _, dialled := range []string{"1002", "201002"} {
 		a, err := w.admit(0, w.request(0, dialled))
 		must(t, err)
-		if a.Designation != nil || a.Plan == nil || a.Plan.Branches[0].Device != w.devices[0] || len(w.offers) != 0 || w.signed != 0 {
+		if a.Designation != nil || a.Plan == nil || len(a.Plan.Branches) != 1 || a.Plan.Branches[0].Device != device || len(w.offers) != 0 || w.signed != 0 {
 			t.Errorf("admitted %+v", a)
 		}
 	}
@@ -170,10 +172,8 @@ func TestGlare(t *testing.T) {
 	if a.Crossing != there.Call || a.Designation == nil {
 		t.Errorf("calling back while it rings: %+v", a)
 	}
-	other := w.request(0, "1001") // to oneself: the anchor decides
-	if a, err = w.admit(0, other); err != nil || a.Crossing != "" {
-		t.Errorf("calling oneself: %+v, %v", a, err)
-	}
+	_, err = w.admit(0, w.request(0, "1001"))
+	w.refused(err, errs.Busy, "only phone") // nobody rings their own phone
 	w.broker.Settled(w.org, there.Call)
 	w.broker.Settled(w.org, there.Call)
 	if a, err = w.admit(1, w.request(1, "201001")); err != nil || a.Crossing != "" {
@@ -198,7 +198,7 @@ func TestAnchorAsksForThePlan(t *testing.T) {
 	}
 	r, err := ask(1)
 	must(t, err)
-	if want := w.offers[0].Plan; r.Plan.Call != want.Call || r.Plan.From != want.From || r.Plan.To != want.To || len(r.Plan.Branches) != 1 || r.Plan.Branches[0] != want.Branches[0] {
+	if want := w.offers[0].Plan; r.Plan.Call != want.Call || r.Plan.From != want.From || r.Plan.To != want.To || len(r.Plan.Branches) != 1 || r.Plan.Branches[0].Device != want.Branches[0].Device {
 		t.Errorf("plan %+v, offered %+v", r.Plan, want)
 	}
 	_, err = ask(0)

@@ -19,6 +19,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/fabric"
 	"strowger/pkg/sessionkey"
+	"strowger/pkg/waketicket"
 )
 
 // Limits of memory. Beyond them the oldest is forgotten.
@@ -33,9 +34,10 @@ const (
 	underwayLife = 5 * time.Minute  // the longest ring
 )
 
-// Signer signs session keys.
+// Signer signs session keys and wake tickets.
 type Signer interface {
 	SignSession(ctx context.Context, org string, c sessionkey.Claims) (string, error)
+	SignTicket(ctx context.Context, org string, c waketicket.Claims) (string, error)
 }
 
 // Config is what a Broker works with.

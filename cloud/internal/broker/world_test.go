@@ -20,6 +20,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 	"strowger/pkg/sessionkey"
+	"strowger/pkg/waketicket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,10 +119,35 @@ func (w *world) SignSession(_ context.Context, org string, c sessionkey.Claims) 
 	return sessionkey.Sign("kid "+org, w.key, c)
 }
 
+func (w *world) SignTicket(_ context.Context, org string, c waketicket.Claims) (string, error) {
+	return waketicket.Sign("kid "+org, w.key, c)
+}
+
+// user is a new user with an extension in site 20.
+func (w *world) user(name, digits string) rest.User {
+	w.t.Helper()
+	u := rest.User{Name: name, Enabled: true}
+	must(w.t, w.store.Users.Create(w.t.Context(), w.org, &u))
+	must(w.t, w.store.Numbers.Create(w.t.Context(), w.org, &rest.Number{Site: w.sites[0].ID, Digits: digits, User: u.ID}))
+	return u
+}
+
+// desk gives a user a desk phone at a switch.
+func (w *world) desk(u rest.User, at int) (id string) {
+	w.t.Helper()
+	d := rest.Device{User: u.ID, Kind: designation.DeskPhone, Name: "Desk", Switch: w.switches[at], Username: "phone" + u.ID, Enabled: true}
+	must(w.t, w.store.Devices.Create(w.t.Context(), w.org, &d))
+	return d.ID
+}
+
 func (w *world) verify(_ context.Context, org, key string) (sessionkey.Claims, error) {
-	return sessionkey.Open(key, func(kid string) (sessionkey.Key, bool) {
+	return sessionkey.Open(key, w.keys(org))
+}
+
+func (w *world) keys(org string) sessionkey.Keys {
+	return func(kid string) (sessionkey.Key, bool) {
 		return sessionkey.Key{Public: w.key.Public().(ed25519.PublicKey), Issuer: org}, kid == "kid "+org
-	})
+	}
 }
 
 func (w *world) offer(org, node string, o fabric.Offer) {

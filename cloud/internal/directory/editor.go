@@ -88,6 +88,9 @@ func (e *editor) Device(v rest.Device) {
 	}
 	d := device{kind: kindOf(v.Kind), switchID: e.switchID(v.Switch), enabled: v.Enabled, delay: uint8(v.DelaySeconds)}
 	d.id, d.name = packed(v.ID, v.Name)
+	if v.EnrolledAt != nil {
+		d.app = &app{thumbprint: v.Thumbprint, seal: v.SealKey, unreachable: v.Unreachable}
+	}
 	at, _ := slices.BinarySearchFunc(u.devices, d.id, func(have device, id string) int { return cmp.Compare(have.id, id) })
 	u.devices = inserted(u.devices, at, d)
 	e.s.devices.put(d.id, u)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -12,11 +13,19 @@ import (
 // maxDialled is of what a phone sends, before visual separators are taken out.
 const maxDialled = 64
 
-// Route is a call that may be made: who calls, who is called, and where the callee lives.
+// Route is a call that may be made: who calls, who is called, and where the callee lives. It has a phone or an app at least.
 type Route struct {
 	From, To designation.Party
-	Home     string // the callee's home switch: the anchor
-	Branches []designation.Branch
+	Home     string               // the callee's home switch, "" if there is none
+	Phones   []designation.Branch // desk phones at the home switch
+	Apps     []App
+}
+
+// App is an app that a push can wake.
+type App struct {
+	designation.Branch
+	Thumbprint string // of its signing key
+	Seal       string // key that pushes are sealed to
 }
 
 // Resolve checks that a device may call through a switch and finds whom it dialled (steps A and B). diversion is the
@@ -56,9 +65,7 @@ func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Ro
 		From: designation.Party{User: caller.id, Device: device, Number: caller.presented(site), Name: caller.name, Site: site},
 		To:   designation.Party{User: callee.id, Number: n.dial, Name: callee.name, Site: n.site},
 	}
-	var err error
-	r.Home, r.Branches, err = s.ring(callee, n.dial)
-	return r, err
+	return r, s.ring(&r, callee)
 }
 
 // caller is the user of a device for which the switch may speak.
@@ -108,41 +115,59 @@ func (s *Snapshot) number(site, dialled string) (*user, *number, error) {
 	return nil, nil, errs.New(errs.Unknown, "nobody has the number %q", dialled)
 }
 
-// ring finds where a called user lives and which of their devices to ring.
-func (s *Snapshot) ring(u *user, number string) (home string, branches []designation.Branch, err error) {
+// ring finds where a called user lives and which of their devices to ring: all that can, but the one that calls.
+func (s *Snapshot) ring(r *Route, u *user) error {
 	if !u.enabled {
-		return "", nil, errs.New(errs.Disabled, "%s is disabled", u.name)
+		return errs.New(errs.Disabled, "%s is disabled", u.name)
 	}
-	home = u.home()
-	phones, enabled := 0, 0
+	r.Home = u.home()
+	var why error // why a device cannot ring that should
 	for i := range u.devices {
 		d := &u.devices[i]
-		if d.kind != designation.DeskPhone {
-			continue
-		}
-		phones++
 		if !d.enabled {
 			continue
 		}
-		enabled++
-		if d.switchID == home {
-			branches = append(branches, designation.Branch{
-				Device: d.id, User: u.id, Kind: d.kind, Name: u.name, Number: number, Delay: time.Duration(d.delay) * time.Second,
-			})
+		err := s.silent(u, d, r.Home)
+		switch b := d.branch(u, r.To.Number); {
+		case d.id == r.From.Device:
+			err = errs.New(errs.Busy, "%s calls from the only phone that could ring", u.name)
+		case err != nil:
+		case d.kind == designation.DeskPhone:
+			r.Phones = append(r.Phones, b)
+		default:
+			r.Apps = append(r.Apps, App{Branch: b, Thumbprint: d.app.thumbprint, Seal: d.app.seal})
 		}
+		why = cmp.Or(why, err)
 	}
 	switch {
-	case len(branches) > 0:
-		return home, branches, nil
-	case enabled > 0:
-		at, _ := s.Switch(home)
-		return "", nil, errs.New(errs.Offline, "%s has no desk phone at their home switch %s; set another home switch", u.name, at.Name)
-	case phones > 0:
-		return "", nil, errs.New(errs.Disabled, "every phone of %s is disabled", u.name)
+	case len(r.Phones)+len(r.Apps) > 0:
+		return nil
+	case why != nil:
+		return why
 	case len(u.devices) > 0:
-		return "", nil, errs.New(errs.Offline, "%s has only apps, which this release cannot ring", u.name)
+		return errs.New(errs.Disabled, "every phone of %s is disabled", u.name)
 	}
-	return "", nil, errs.New(errs.Offline, "%s has no phone", u.name)
+	return errs.New(errs.Offline, "%s has no phone", u.name)
+}
+
+// silent is why a device of a user cannot ring, nil if it can.
+func (s *Snapshot) silent(u *user, d *device, home string) error {
+	switch {
+	case d.kind == designation.DeskPhone && d.switchID != home:
+		at, _ := s.Switch(home)
+		return errs.New(errs.Offline, "%s has no desk phone at their home switch %s; set another home switch", u.name, at.Name)
+	case d.kind == designation.DeskPhone:
+		return nil
+	case d.app == nil:
+		return errs.New(errs.Offline, "%s cannot be reached: their app %s has not enrolled; give it a code (strowger device code)", u.name, d.name)
+	case d.app.unreachable != "":
+		return errs.New(errs.Offline, "%s cannot be reached: no push reaches their app %s: %s", u.name, d.name, d.app.unreachable)
+	}
+	return nil
+}
+
+func (d *device) branch(u *user, number string) designation.Branch {
+	return designation.Branch{Device: d.id, User: u.id, Kind: d.kind, Name: u.name, Number: number, Delay: time.Duration(d.delay) * time.Second}
 }
 
 // presented is the number that a caller shows: an extension of the site where they call from, else their first number;

@@ -19,11 +19,13 @@ func TestResolve(t *testing.T) {
 	}{
 		{"other site by code", "sw_20", "dv_alice", "301001", nil, "301001 sw_30 dv_bob1,dv_bob2", ""},
 		{"with separators", "sw_20", "dv_alice", " (30) 10-0.1", nil, "301001 sw_30 dv_bob1,dv_bob2", ""},
-		{"own extension", "sw_20", "dv_alice", "1001", nil, "201001 sw_20 dv_alice", ""},
-		{"own site by code", "sw_20", "dv_alice", "201001", nil, "201001 sw_20 dv_alice", ""},
+		{"extension of the own site", "sw_20", "dv_bob3", "1001", nil, "201001 sw_20 dv_alice", ""},
+		{"own site by code", "sw_20", "dv_bob3", "201001", nil, "201001 sw_20 dv_alice", ""},
+		{"own number", "sw_20", "dv_alice", "1001", nil, "busy", "only phone"},
+		{"own number, other phones", "sw_30", "dv_bob1", "1001", nil, "301001 sw_30 dv_bob2", ""},
 		{"second switch of own site", "sw_30", "dv_bob1", "1002", nil, "301002 sw_31 dv_carol", ""},
-		{"extension hides system number", "sw_20", "dv_alice", "777", nil, "20777 sw_20 dv_alice", ""},
-		{"system number elsewhere", "sw_30", "dv_bob1", "777", nil, "777 sw_30 dv_bob1,dv_bob2", ""},
+		{"extension hides system number", "sw_20", "dv_bob3", "777", nil, "20777 sw_20 dv_alice", ""},
+		{"system number elsewhere", "sw_31", "dv_carol", "777", nil, "777 sw_30 dv_bob1,dv_bob2", ""},
 		{"may receive", "sw_20", "dv_alice", "1006", nil, "201006 sw_20 dv_fred", ""},
 		{"extension of another site", "sw_20", "dv_alice", "1002", nil, "unknown-number", `"1002"`},
 		{"nothing dialled", "sw_20", "dv_alice", "-", nil, "unknown-number", ""},
@@ -37,7 +39,7 @@ func TestResolve(t *testing.T) {
 		{"may only receive", "sw_20", "dv_fred", "1001", nil, "forbidden", "only receive"},
 		{"disabled callee", "sw_20", "dv_alice", "1004", nil, "disabled", "dora"},
 		{"only a disabled phone", "sw_20", "dv_alice", "301007", nil, "disabled", "every phone of gina"},
-		{"only an app", "sw_20", "dv_alice", "555", nil, "offline", "only apps"},
+		{"only an app", "sw_20", "dv_alice", "555", nil, "offline", "has not enrolled"},
 		{"no phone at the home switch", "sw_20", "dv_alice", "888", nil, "offline", "edge sw_30"},
 		{"no phone at all", "sw_20", "dv_alice", "999", nil, "offline", "no phone"},
 		{"been there", "sw_20", "dv_alice", "1006", []string{"999", "201006"}, "loop", "201006"},
@@ -48,7 +50,7 @@ func TestResolve(t *testing.T) {
 			got := string(errs.CodeOf(err))
 			if err == nil {
 				var devices []string
-				for _, b := range r.Branches {
+				for _, b := range r.Phones {
 					devices = append(devices, b.Device)
 				}
 				got = r.To.Number + " " + r.Home + " " + strings.Join(devices, ",")
@@ -76,8 +78,8 @@ func TestRouteSaysWhoCallsWhom(t *testing.T) {
 		t.Errorf("to %+v", r.To)
 	}
 	want := designation.Branch{Device: "dv_bob2", User: "us_bob", Kind: designation.DeskPhone, Name: "bob", Number: "301001", Delay: 10 * time.Second}
-	if r.Branches[1] != want {
-		t.Errorf("branch %+v", r.Branches[1])
+	if r.Phones[1] != want {
+		t.Errorf("branch %+v", r.Phones[1])
 	}
 	again, err := s.Confirm("sw_20", r.From, r.To)
 	if err != nil || again.From != r.From || again.To != r.To || again.Home != r.Home {
@@ -121,10 +123,10 @@ func FuzzResolve(f *testing.F) {
 		r, err := s.Resolve("sw_20", "dv_alice", dialled, nil)
 		switch errs.CodeOf(err) {
 		case "":
-			if r.Home == "" || len(r.Branches) == 0 || s.numbers.get(r.To.Number) == nil {
+			if r.Home == "" || len(r.Phones) == 0 || s.numbers.get(r.To.Number) == nil {
 				t.Errorf("%q leads to %+v", dialled, r)
 			}
-		case errs.Unknown, errs.Disabled, errs.Offline:
+		case errs.Unknown, errs.Disabled, errs.Offline, errs.Busy:
 		default:
 			t.Errorf("%q: %v", dialled, err)
 		}

@@ -39,6 +39,13 @@ type device struct {
 	kind     designation.Kind // one of the constants
 	enabled  bool
 	delay    uint8 // seconds until it rings
+	app      *app  // nil until an app enrolled
+}
+
+// app is what wakes an app: its keys.
+type app struct {
+	thumbprint, seal string
+	unreachable      string // why no push reaches it; "" if one can
 }
 
 // number is what can be dialled.
@@ -129,6 +136,9 @@ func (s *Snapshot) HomeOf(device string) string {
 	}
 	return ""
 }
+
+// ID is that of the organization.
+func (s *Snapshot) ID() string { return s.organization.ID }
 
 // Devices is how many devices there are.
 func (s *Snapshot) Devices() int { return s.devices.len }
