@@ -1,7 +1,10 @@
 package mobilebridge
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"strowger/mobile-bridge/internal/push"
@@ -79,6 +82,14 @@ func (b *bridge) keepCertificate(ctx context.Context) error {
 	}})
 }
 
+// connected is nil when wakes can come in.
+func (b *bridge) connected() error {
+	if s := b.fabric.Status(); !s.Connected {
+		return fmt.Errorf("the cloud is away: %w", s.Reason)
+	}
+	return nil
+}
+
 // fabricStatus hears when the cloud comes and goes.
 func (b *bridge) fabricStatus(s fabric.Status) {
 	if !s.Connected {
@@ -96,20 +107,20 @@ func (b *bridge) fabricStatus(s fabric.Status) {
 // leaseRetry is when a lease that was not answered is sent again.
 const leaseRetry = 2 * time.Second
 
-// lease says that this bridge is alive, at once when it is connected, until ctx ends.
+// lease says that this bridge is alive, at once when it is connected, until ctx ends. The first that is answered shows that the
+// cloud has this bridge, and that wakes come to it.
 func (b *bridge) lease(ctx context.Context) error {
-	since := b.now()
-	for failed := false; !b.stopping.Load(); {
+	since, tellServing := b.now(), sync.OnceFunc(b.serving)
+	for failures := 0; !b.stopping.Load(); {
 		wait := fabric.LeaseInterval
-		err := b.sendLease(ctx, fabric.Lease{Since: since})
-		if err != nil {
+		if err := b.sendLease(ctx, fabric.Lease{Since: since}); err != nil {
 			wait = leaseRetry
+			failures++
+			b.leaseFailed(ctx, err, failures)
+		} else {
+			failures = 0
+			tellServing()
 		}
-		// A cloud that cannot be reached is told of by fabricStatus.
-		if err != nil && !failed && ctx.Err() == nil && errs.CodeOf(err) != errs.CloudAway {
-			b.log.Warn("the cloud refused the lease", "error", err)
-		}
-		failed = err != nil
 		due := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -121,6 +132,18 @@ func (b *bridge) lease(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leaseFailed tells why the cloud does not hear from this bridge: when it refuses, and once when it is not reached soon after
+// the start, which no change of the connection tells.
+func (b *bridge) leaseFailed(ctx context.Context, err error, failures int) {
+	switch away := errs.CodeOf(err) == errs.CloudAway; {
+	case ctx.Err() != nil || b.stopping.Load():
+	case !away && failures == 1:
+		b.log.Warn("the cloud refused the lease", "error", err)
+	case away && failures == 3:
+		b.log.Warn("the cloud cannot be reached, or refuses this bridge; tried again for ever", "error", cmp.Or(b.fabric.Status().Reason, err))
+	}
 }
 
 func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {

@@ -43,7 +43,7 @@ type Config struct {
 	PushTimeout time.Duration `help:"How long a push service may take to answer before the push is tried again over another connection. Default: ${default}." default:"3s" name:"push-timeout" placeholder:"DURATION"`
 
 	Logger  *slog.Logger  `kong:"-"`
-	Started func(Started) `kong:"-"` // called once when the bridge takes wakes; may be nil
+	Started func(Started) `kong:"-"` // called once when the cloud has heard of the bridge and wakes come to it; may be nil
 }
 
 // DefaultPushTimeout is the default of Config.PushTimeout, also if that is zero: push services answer in a tenth of it.

@@ -30,7 +30,7 @@ type bridge struct {
 	identity *identity.Holder
 	fabric   *fabric.Client
 	senders  map[fabric.Provider]push.Sender
-	closers  []interface{ Close() } // of senders
+	opened   []sender // those of senders, to be closed
 	pusher   *push.Pusher
 	wakes    *wake.Wakes
 	keys     *keys
@@ -79,14 +79,14 @@ func (b *bridge) openSenders(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.senders[fabric.APNs], b.closers = s, append(b.closers, s)
+		b.add(fabric.APNs, s)
 	}
 	if len(b.FCM) > 0 {
 		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer, Timeout: b.PushTimeout})
 		if err != nil {
 			return err
 		}
-		b.senders[fabric.FCM], b.closers = s, append(b.closers, s)
+		b.add(fabric.FCM, s)
 	}
 	if b.Contact == "" {
 		return nil
@@ -100,13 +100,24 @@ func (b *bridge) openSenders(ctx context.Context) error {
 		return err
 	}
 	s := webpush.New(webpush.Config{Key: key, Contact: b.Contact, Local: b.LocalPush})
-	b.senders[fabric.WebPush], b.closers = s, append(b.closers, s)
+	b.add(fabric.WebPush, s)
 	b.started.VAPID = key.Public()
 	return nil
 }
 
+// sender is a sender that has connections.
+type sender interface {
+	push.Sender
+	Close()
+}
+
+func (b *bridge) add(p fabric.Provider, s sender) {
+	b.senders[p], b.opened = s, append(b.opened, s)
+	b.started.Push = append(b.started.Push, string(p))
+}
+
 func (b *bridge) closeSenders() {
-	for _, s := range b.closers {
+	for _, s := range b.opened {
 		s.Close()
 	}
 }
@@ -136,6 +147,8 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 		return errors.Join(err, b.health.Close())
 	}
 	defer b.fabric.Close()
+	b.health.Check(b.connected)
+	b.started.Node, b.started.Name, b.started.Metrics = id.Node, id.NodeName, b.health.Addr()
 	return b.run(ctx)
 }
 
@@ -150,8 +163,7 @@ func (b *bridge) run(ctx context.Context) error {
 	group.Go("orders", b.takeOrders)
 	group.Go("lease", b.lease)
 	group.Go("certificate", b.keepCertificate)
-	b.health.Ready()
-	b.tellStarted()
+	b.log.Info("bridge starts", "push", b.started.Push)
 	return group.Run(ctx, life.Shutdown{
 		NotReady: func() {
 			b.stopping.Store(true)
@@ -168,15 +180,10 @@ func (b *bridge) run(ctx context.Context) error {
 	})
 }
 
-func (b *bridge) tellStarted() {
-	id := b.identity.Load()
-	b.started.Node, b.started.Name, b.started.Metrics = id.Node, id.NodeName, b.health.Addr()
-	for _, p := range []fabric.Provider{fabric.APNs, fabric.FCM, fabric.WebPush} {
-		if b.senders[p] != nil {
-			b.started.Push = append(b.started.Push, string(p))
-		}
-	}
-	b.log.Info("bridge takes wakes", "push", b.started.Push)
+// serving tells that the bridge takes wakes.
+func (b *bridge) serving() {
+	b.health.Ready()
+	b.log.Info("bridge takes wakes")
 	if b.Started != nil {
 		b.Started(b.started)
 	}

@@ -1,0 +1,88 @@
+package mobilebridge
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestValidate(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   string // in the error; empty: none
+	}{
+		"least":                     {change: func(*Config) {}},
+		"no folder":                 {change: func(c *Config) { c.Data = "" }, want: "--data"},
+		"no logger":                 {change: func(c *Config) { c.Logger = nil }, want: "logger"},
+		"key without id":            {change: func(c *Config) { c.APNsKey, c.APNsTeam = "key.p8", "T" }, want: "go together"},
+		"id without key":            {change: func(c *Config) { c.APNsKeyID = "K" }, want: "go together"},
+		"APNs without TLS":          {change: func(c *Config) { c.APNsServer = "http://127.0.0.1:1" }, want: "--apns-server"},
+		"APNs CA that is none":      {change: func(c *Config) { c.APNsCA = text }, want: "--apns-ca"},
+		"FCM at no URL":             {change: func(c *Config) { c.FCMServer = "127.0.0.1" }, want: "--fcm-server"},
+		"contact by mail":           {change: func(c *Config) { c.Contact = "mailto:admin@example.com" }},
+		"contact by page":           {change: func(c *Config) { c.Contact = "https://example.com/contact" }},
+		"contact that is none":      {change: func(c *Config) { c.Contact = "admin@example.com" }, want: "--contact"},
+		"contact to nobody":         {change: func(c *Config) { c.Contact = "mailto:" }, want: "--contact"},
+		"timeout in the other way":  {change: func(c *Config) { c.PushTimeout = -time.Second }, want: "--push-timeout"},
+		"everything wrong is named": {change: func(c *Config) { c.Data, c.Contact = "", "x" }, want: "--contact"},
+	} {
+		c := Config{Data: "data", Logger: slog.New(slog.DiscardHandler)}
+		tt.change(&c)
+		s, err := c.validate()
+		if tt.want == "" && (err != nil || s.PushTimeout != DefaultPushTimeout) {
+			t.Errorf("%s: %v, timeout %v", name, err, s.PushTimeout)
+		}
+		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %s in it", name, err, tt.want)
+		}
+	}
+}
+
+func TestPrint(t *testing.T) {
+	for want, s := range map[string]Started{
+		"bridge b wakes nobody: no push service is configured\n": {Name: "b"},
+		"bridge b wakes phones by apns, webpush\n":               {Name: "b", Push: []string{"apns", "webpush"}},
+	} {
+		var out bytes.Buffer
+		if err := s.Print(&out, false); err != nil || out.String() != want {
+			t.Errorf("%q, %v, want %q", out.String(), err, want)
+		}
+	}
+}
+
+// TestKeysThatAreNone: a bridge that cannot push as it was told does not start.
+func TestKeysThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for want, change := range map[string]func(*Config){
+		"want the .p8 file":         func(c *Config) { c.APNsKey, c.APNsKeyID, c.APNsTeam = write("k", "x"), "K", "T" },
+		"no project_id":             func(c *Config) { c.FCM = []string{write("a", "{}")} },
+		"invalid character":         func(c *Config) { c.FCM = []string{write("b", "x")} },
+		"holds no key in PEM form":  func(c *Config) { c.Contact, c.VAPIDKey = "mailto:a@example.com", write("v", "x") },
+		"no such file or directory": func(c *Config) { c.FCM = []string{filepath.Join(dir, "none")} },
+	} {
+		b := &bridge{settings: settings{Config: Config{Data: dir}}}
+		change(&b.Config)
+		if err := b.openSenders(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package webpush
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"strowger/pkg/fabric"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestKeyIsMadeOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "vapid.key")
+	first, err := OpenKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("the key's file: %v, %v: want it private", info.Mode(), err)
+	}
+	second, err := OpenKey(file)
+	if err != nil || second.Public() != first.Public() || second.private() != first.private() || len(first.Public()) != 87 {
+		t.Errorf("%q, then %q, %v: want one public key of 65 bytes", first.Public(), second.Public(), err)
+	}
+	if _, err := OpenKey(t.TempDir()); err == nil {
+		t.Error("a folder was taken for a key")
+	}
+}
+
+func TestLane(t *testing.T) {
+	for token, want := range map[string]string{
+		`{"endpoint":"https://push.example.com/a"}`:      "push.example.com",
+		`{"endpoint":"https://push.example.com:8443/a"}`: "push.example.com:8443",
+		`{"endpoint":"http://push.example.com/a"}`:       "malformed",
+		`{"endpoint":"https://u:p@push.example.com/a"}`:  "malformed",
+		`{"endpoint":"/a"}`:                              "malformed",
+		`{}`:                                             "malformed",
+		``:                                               "malformed",
+	} {
+		if got, ok := New(Config{}).Lane(fabric.Target{Token: token}); got != want || !ok {
+			t.Errorf("%s: lane %q, want %q", token, got, want)
+		}
+	}
+}
+
+func FuzzSubscription(f *testing.F) {
+	f.Add(`{"endpoint":"https://fcm.googleapis.com/fcm/send/cY2uT4oVJ9w:APA91bH","expirationTime":null,"keys":{"p256dh":"BNcRd","auth":"tBHI"}}`)
+	f.Add(`{"endpoint":"https://updates.push.services.mozilla.com/wpush/v2/gAAAAAB","keys":{"auth":"tBHI","p256dh":"BNcRd"}}`)
+	f.Add(`{"endpoint":"http://127.0.0.1:80"}`)
+	f.Fuzz(func(t *testing.T, token string) {
+		sub, ok := New(Config{}).subscription(token)
+		if !ok {
+			return
+		}
+		if u, err := url.Parse(sub.Endpoint); err != nil || u.Scheme != "https" || u.Host == "" {
+			t.Errorf("a push would go to %q", sub.Endpoint)
+		}
+	})
+}
