@@ -34,6 +34,7 @@ const patience = 90 * time.Second
 type world struct {
 	*stack.Stack
 	ground     *ground
+	pushes     *pushes
 	dir        string
 	log        *logs
 	extensions atomic.Int64
@@ -174,18 +175,22 @@ func begin(ctx context.Context, dir, store, fabric string, more ...stack.Site) (
 	if err != nil {
 		return nil, err
 	}
+	services, push, err := servePushes(dir)
+	if err != nil {
+		return nil, errors.Join(err, g.clear())
+	}
 	roles := &logs{}
 	s, err := stack.Start(ctx, stack.Config{
-		FirstPort: first,
-		Data:      dir, MasterKey: g.key, Host: "127.0.0.1", Organization: "Scenario", DB: g.db, NATS: g.told,
+		FirstPort: first, Push: push,
+		Data: dir, MasterKey: g.key, Host: "127.0.0.1", Organization: "Scenario", DB: g.db, NATS: g.told,
 		Sites:  append([]stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}}, more...),
 		Logger: slog.New(slog.NewTextHandler(roles, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start offices: %w\n%s", err, roles.since(0)), g.clear())
+		return nil, errors.Join(fmt.Errorf("start offices: %w\n%s", err, roles.since(0)), services.end(), g.clear())
 	}
 	w := newWorld(dir, s)
-	w.log, w.ground = roles, g
+	w.log, w.ground, w.pushes = roles, g, services
 	if err := w.awaitLeases(ctx); err != nil {
 		return nil, errors.Join(err, w.end())
 	}
@@ -218,7 +223,7 @@ func (w *world) awaitLeases(ctx context.Context) error {
 }
 
 // end stops everything.
-func (w *world) end() error { return errors.Join(w.Close(), w.ground.clear()) }
+func (w *world) end() error { return errors.Join(w.Close(), w.pushes.end(), w.ground.clear()) }
 
 func newWorld(dir string, s *stack.Stack) *world {
 	w := &world{Stack: s, dir: dir, log: &logs{}}
@@ -504,28 +509,34 @@ func says(seed uint64) func(*phone.Config) {
 // such second, what came must be what was said.
 func hears(t *testing.T, c *phone.Call, seed uint64) {
 	t.Helper()
+	heard(t, seed, c.Heard, c.Events()[0].At)
+}
+
+// heard is hears of whatever keeps what it heard; begun is before the call.
+func heard(t *testing.T, seed uint64, get func() []int16, begun time.Time) {
+	t.Helper()
 	said := speech(seed)
 	var seen []phone.Similarity
 	for i := range looks {
 		begin := i * rate
 		until(t, func() string {
-			if n, want := len(c.Heard()), begin+rate+rate/10; n < want {
+			if n, want := len(get()), begin+rate+rate/10; n < want {
 				return fmt.Sprintf("heard %d of %d samples, and before that %+v", n, want, seen)
 			}
 			return ""
 		})
 		// What was said before the first packet that came is not there.
-		s := phone.Compare(said[begin:begin+rate], c.Heard()[max(0, begin-rate):])
+		s := phone.Compare(said[begin:begin+rate], get()[max(0, begin-rate):])
 		if seen = append(seen, s); s.Score >= 0.95 && s.Missing <= rate/10 {
 			return
 		}
 	}
 	known := func(s phone.Similarity) bool { return s.Score >= 0.95 }
-	if late.busy(c.Events()[0].At) && slices.ContainsFunc(seen, known) {
+	if late.busy(begun) && slices.ContainsFunc(seen, known) {
 		t.Logf("the machine is too busy to judge the audio: %+v", seen)
 		return
 	}
-	t.Errorf("what %s heard of %s is not what was said: %+v", c.To, c.From, seen)
+	t.Errorf("what was heard is not what was said: %+v", seen)
 }
 
 // record waits for the latest call of a user to be over, as all its nodes report, and returns its record.
