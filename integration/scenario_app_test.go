@@ -69,7 +69,7 @@ func TestDeskPhoneCallsSleepingApp(t *testing.T) {
 				}
 				return ""
 			})
-			v := newVoice(2)
+			v := phone.NewVoice(speech(2))
 			call.Answer(v)
 			saw(t, out, phone.Answered)
 			app.sees(t, sdk.Connected)
@@ -104,7 +104,7 @@ func TestAppAndDeskPhoneRing(t *testing.T) {
 		out, in := ring(t, from, bob.number.Dial, desk)
 		app.sees(t, sdk.Woken)
 		call := app.sees(t, sdk.Ringing).Call
-		v := newVoice(3)
+		v := phone.NewVoice(speech(3))
 		call.Answer(v)
 		if e := over(t, in); e.Words != "Call completed elsewhere" {
 			t.Errorf("the desk phone is told %q", e.Words)

@@ -204,35 +204,3 @@ func (a *app) sees(t *testing.T, kind string) *sdk.Event {
 	}
 	return nil
 }
-
-// voice is the audio of an app: it says what a seed makes, and keeps what it hears.
-type voice struct {
-	*sdk.Recording
-	mu    sync.Mutex
-	heard []int16
-}
-
-func newVoice(seed uint64) *voice {
-	said := speech(seed)
-	pcm := make([]byte, 0, 2*len(said))
-	for _, s := range said {
-		pcm = append(pcm, byte(s), byte(s>>8))
-	}
-	return &voice{Recording: sdk.NewRecording(pcm)}
-}
-
-// Play keeps what the other side says.
-func (v *voice) Play(pcm []byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for ; len(pcm) > 1; pcm = pcm[2:] {
-		v.heard = append(v.heard, int16(pcm[0])|int16(pcm[1])<<8)
-	}
-}
-
-// Heard is what came so far.
-func (v *voice) Heard() []int16 {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return append([]int16(nil), v.heard...)
-}

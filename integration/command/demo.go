@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,9 +56,14 @@ func (c *demoCommand) Run(e *env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	d := &demo{env: e, steps: steps{out: e.err, start: time.Now()}}
+	d := &demo{env: e, dir: dir, steps: steps{out: e.err, start: time.Now()}}
+	push, err := d.servePushes(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.pushes.end()) }()
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: filepath.Join(dir, "data"), MasterKey: filepath.Join(dir, "master.key"), Host: c.Host, Digest: c.Digest, Organization: "Demo",
+		Push: push, Data: filepath.Join(dir, "data"), MasterKey: filepath.Join(dir, "master.key"), Host: c.Host, Digest: c.Digest, Organization: "Demo",
 		Sites: []stack.Site{{Name: "Office 20", Code: "20"}, {Name: "Office 30", Code: "30"}},
 		Step:  d.steps.next, Logger: c.logger(e.err),
 	})
@@ -66,7 +72,7 @@ func (c *demoCommand) Run(e *env) (err error) {
 	}
 	d.stack = s
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := d.call(); err != nil || c.Once {
+	if err := errors.Join(d.call(), d.wake()); err != nil || c.Once {
 		return err
 	}
 	if err := d.invite(); err != nil {
@@ -85,8 +91,17 @@ func (c *demoCommand) logger(w io.Writer) *slog.Logger {
 // demo is a run of the demonstration.
 type demo struct {
 	*env
-	steps steps
-	stack *stack.Stack
+	dir    string
+	steps  steps
+	stack  *stack.Stack
+	pushes pushes
+	heard  string // what came of the comparison
+}
+
+// end is one side of a call, and what it hears.
+type end struct {
+	name  string
+	heard func() []int16
 }
 
 // extension is the built-in phone's in both offices.
@@ -101,11 +116,11 @@ func (d *demo) call() error {
 	defer running.Wait()
 	phones, stop := context.WithCancel(ctx)
 	defer stop()
-	caller, err := d.phone(phones, &running, 0, "Watson", "caller", phone.Ring)
+	caller, err := d.phone(phones, &running, 0, "Watson", "caller", extension, phone.Ring)
 	if err != nil {
 		return err
 	}
-	callee, err := d.phone(phones, &running, 1, "Bell", "callee", phone.Answer)
+	callee, err := d.phone(phones, &running, 1, "Bell", "callee", extension, phone.Answer)
 	if err != nil {
 		return err
 	}
@@ -128,7 +143,7 @@ func (d *demo) call() error {
 		return err
 	}
 	d.steps.next("answered; each side plays its speech to the other")
-	heard, err := d.listen(ctx, out, in)
+	heard, err := d.listen(ctx, out, end{"office 20", out.Heard}, end{"office 30", in.Heard})
 	if err != nil {
 		return err
 	}
@@ -136,7 +151,7 @@ func (d *demo) call() error {
 	<-out.Done()
 	<-in.Done()
 	d.steps.next("fetching the record from the directory")
-	record, err := d.record(ctx)
+	record, err := d.record(ctx, 2)
 	d.steps.done()
 	if err != nil {
 		return err
@@ -149,9 +164,9 @@ func (d *demo) call() error {
 }
 
 // phone makes a user with a number and a phone, and registers the phone.
-func (d *demo) phone(ctx context.Context, running *sync.WaitGroup, office int, name, role string, p phone.Policy) (*phone.Phone, error) {
+func (d *demo) phone(ctx context.Context, running *sync.WaitGroup, office int, name, role, digits string, p phone.Policy) (*phone.Phone, error) {
 	o := d.stack.Offices[office]
-	account, err := d.account(ctx, o, name, extension)
+	account, err := d.account(ctx, o, name, digits)
 	if err != nil {
 		return nil, err
 	}
@@ -206,8 +221,8 @@ func (d *demo) account(ctx context.Context, o stack.Office, name, digits string)
 	return d.stack.Client.Devices().Create(ctx, v)
 }
 
-// listen waits until both speeches have been played to their ends, and compares what was heard with what was said.
-func (d *demo) listen(ctx context.Context, out, in *phone.Call) (string, error) {
+// listen waits until both speeches have been played to their ends, and compares what the two sides heard with what was said.
+func (d *demo) listen(ctx context.Context, call *phone.Call, caller, callee end) (string, error) {
 	a, err := speech("caller")
 	if err != nil {
 		return "", err
@@ -218,21 +233,24 @@ func (d *demo) listen(ctx context.Context, out, in *phone.Call) (string, error) 
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for len(in.Heard()) < len(a)+slack || len(out.Heard()) < len(b)+slack {
+	for len(callee.heard()) < len(a)+slack || len(caller.heard()) < len(b)+slack {
 		select {
 		case <-tick.C:
-		case <-out.Done():
-			return "", fmt.Errorf("the call ended early: %v", out.Events())
+		case <-call.Done():
+			return "", fmt.Errorf("the call ended early: %v", call.Events())
 		case <-ctx.Done():
-			return "", fmt.Errorf("office 30 heard %d of %d samples, office 20 %d of %d", len(in.Heard()), len(a), len(out.Heard()), len(b))
+			return "", fmt.Errorf("%s heard %d of %d samples, %s %d of %d", callee.name, len(callee.heard()), len(a), caller.name, len(caller.heard()), len(b))
 		}
 	}
-	toB, toA := phone.Compare(a, in.Heard()), phone.Compare(b, out.Heard())
+	toB, toA := phone.Compare(a, callee.heard()), phone.Compare(b, caller.heard())
 	if min(toA.Score, toB.Score) < similar || toB.Missing > len(a)/mayMiss || toA.Missing > len(b)/mayMiss {
-		return "", fmt.Errorf("what arrived is not what was said: similarity %.3f to office 30, %.3f to office 20, want %.2f; %d of %d and %d of %d samples are missing",
-			toB.Score, toA.Score, similar, toB.Missing, len(a), toA.Missing, len(b))
+		return "", fmt.Errorf("what arrived is not what was said: similarity %.3f to %s, %.3f to %s, want %.2f; %d of %d and %d of %d samples are missing",
+			toB.Score, callee.name, toA.Score, caller.name, similar, toB.Missing, len(a), toA.Missing, len(b))
 	}
-	return fmt.Sprintf("Office 30 heard what office 20 said: similarity %.3f.\nOffice 20 heard what office 30 said: similarity %.3f.", toB.Score, toA.Score), nil
+	heard := func(by, of string, s phone.Similarity) string {
+		return fmt.Sprintf("%s heard what %s said: similarity %.3f.", strings.ToUpper(by[:1])+by[1:], of, s.Score)
+	}
+	return heard(callee.name, caller.name, toB) + "\n" + heard(caller.name, callee.name, toA), nil
 }
 
 // speech is what one of the demo's phones says.
@@ -244,8 +262,8 @@ func speech(name string) ([]int16, error) {
 	return phone.ReadWAV(bytes.NewReader(wav))
 }
 
-// record waits until the ledgers of both switches have arrived.
-func (d *demo) record(ctx context.Context) (rest.Call, error) {
+// record waits until the ledgers of all switches of the latest call have arrived.
+func (d *demo) record(ctx context.Context, switches int) (rest.Call, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -255,7 +273,7 @@ func (d *demo) record(ctx context.Context) (rest.Call, error) {
 		}
 		if len(p.Items) > 0 && p.Items[0].State == "ended" {
 			v, err := d.stack.Client.Calls().Get(ctx, p.Items[0].ID)
-			if err != nil || bothEnded(v) {
+			if err != nil || ended(v) == switches {
 				return v, err
 			}
 		}
@@ -267,15 +285,15 @@ func (d *demo) record(ctx context.Context) (rest.Call, error) {
 	}
 }
 
-// bothEnded says whether both switches have reported the end.
-func bothEnded(v rest.Call) bool {
+// ended is how many switches have reported the end.
+func ended(v rest.Call) int {
 	nodes := map[string]bool{}
 	for _, e := range v.Ladder {
 		if e.Kind == ledger.Ended {
 			nodes[e.Node] = true
 		}
 	}
-	return len(nodes) == 2
+	return len(nodes)
 }
 
 func (d *demo) show(v rest.Call) error {
