@@ -256,22 +256,18 @@ type desk struct {
 	conn *connection
 }
 
-// Invite takes the call that the node brings.
+// Invite takes the call that the node brings. What follows on the stream comes after it.
 func (k desk) Invite(d *sip.Dialog) {
 	c := k.call
-	select {
-	case c.mail <- invited{k.conn, d}:
-		d.SetOwner(func(d *sip.Dialog, in sip.Input) bool {
-			select {
-			case c.mail <- sipInput{d, in}:
-				return true
-			default:
-				return false
-			}
-		})
-	default:
-		d.Refuse(503, "Service Unavailable", sip.Cause{})
-	}
+	d.SetOwner(func(d *sip.Dialog, in sip.Input) bool {
+		select {
+		case c.mail <- sipInput{d, in}:
+			return true
+		default:
+			return false
+		}
+	})
+	c.post(invited{k.conn, d})
 }
 
 // Register refuses: a phone is no registrar.
