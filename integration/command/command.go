@@ -32,6 +32,7 @@ type grammar struct {
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
 	Key    keyCommands   `cmd:"" help:"API keys."`
 	Call   callCommands  `cmd:"" help:"Call records."`
+	Phone  phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
 }
 
 // Main runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage.

@@ -41,9 +41,12 @@ type Server struct {
 // maxHeld bounds the body of a request that waits, in bytes.
 const maxHeld = 64 << 10
 
+// Loopback is where servers listen unless somebody wants something else.
+const Loopback = "127.0.0.1:0"
+
 // NewServer binds a port. A server with TLS speaks HTTP/2 only.
-func NewServer(withTLS bool, devices *Devices, service http.Handler) (*Server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func NewServer(listen string, withTLS bool, devices *Devices, service http.Handler) (*Server, error) {
+	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, err
 	}

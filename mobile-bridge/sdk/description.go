@@ -6,10 +6,8 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/rtp/g711"
+	"strowger/pkg/sdp"
 )
-
-// maxLines is how many lines of a session description are read.
-const maxLines = 500
 
 // offer is what we take of the offer of a node: its certificate, and the formats of its audio that we speak.
 type offer struct {
@@ -17,81 +15,33 @@ type offer struct {
 	law          g711.Law
 	speech       uint8 // payload type
 	events       uint8 // of telephone-event/8000, 0 if there is none
-	sends        bool  // the node sends audio
+	sends        bool  // of the node
 	receives     bool
 }
 
-// parseOffer reads the offer of a node. WebRTC's own profile of it (RFC 8829) is for pion to read; here is only what it cannot
-// be asked.
+// parseOffer reads the offer of a node. The node lists what it likes best first (RFC 3264, 5.1).
 func parseOffer(body []byte) (offer, error) {
-	o := offer{sends: true, receives: true} // RFC 8866, 6.7: sendrecv unless it is said
-	types := map[uint8]string{0: "PCMU/8000", 8: "PCMA/8000"}
-	var listed []uint8
-	audio, before := false, true
-	lines := strings.SplitN(string(body), "\n", maxLines+1)
-	if len(lines) > maxLines {
-		return o, errs.New(errs.Invalid, "the offer of the node has more than %d lines", maxLines)
+	s, err := sdp.ParseSecure(body)
+	if err != nil {
+		return offer{}, err
 	}
-	for _, l := range lines {
-		name, value, _ := strings.Cut(strings.TrimRight(l, "\r"), ":")
-		switch {
-		case strings.HasPrefix(l, "m="):
-			audio, before = strings.HasPrefix(l, "m=audio ") && listed == nil, false
-			if audio {
-				listed = payloadTypes(l)
-			}
-		case name == "a=fingerprint":
-			o.fingerprints = append(o.fingerprints, value)
-		case name == "a=rtpmap" && audio:
-			pt, encoding, _ := strings.Cut(value, " ")
-			if n, err := strconv.ParseUint(pt, 10, 7); err == nil {
-				types[uint8(n)] = strings.TrimSuffix(encoding, "/1")
-			}
-		case audio || before:
-			o.direct(name)
-		}
-	}
-	return o, o.choose(listed, types)
-}
-
-// direct follows a direction of the node's.
-func (o *offer) direct(attribute string) {
-	switch attribute {
-	case "a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive":
-		o.sends = attribute == "a=sendrecv" || attribute == "a=sendonly"
-		o.receives = attribute == "a=sendrecv" || attribute == "a=recvonly"
-	}
-}
-
-func payloadTypes(media string) []uint8 {
-	all := []uint8{}
-	if f := strings.Fields(media); len(f) > 3 {
-		for _, pt := range f[3:] {
-			if n, err := strconv.ParseUint(pt, 10, 7); err == nil {
-				all = append(all, uint8(n))
-			}
-		}
-	}
-	return all
-}
-
-// choose takes the first format that we speak: the node lists what it likes best first (RFC 3264, 5.1).
-func (o *offer) choose(listed []uint8, types map[uint8]string) error {
+	o := offer{fingerprints: s.Fingerprints, sends: s.Direction.Sends(), receives: s.Direction.Receives()}
 	found := false
-	for _, pt := range listed {
-		switch name := strings.ToUpper(types[pt]); {
-		case name == "TELEPHONE-EVENT/8000" && o.events == 0:
-			o.events = pt
-		case name == "PCMU/8000" && !found:
-			o.law, o.speech, found = g711.Mu, pt, true
-		case name == "PCMA/8000" && !found:
-			o.law, o.speech, found = g711.A, pt, true
+	for _, f := range s.Formats {
+		switch {
+		case f.Clock != rate:
+		case f.Name == sdp.TelephoneEvent && o.events == 0:
+			o.events = f.PT
+		case f.Name == "PCMU" && !found:
+			o.law, o.speech, found = g711.Mu, f.PT, true
+		case f.Name == "PCMA" && !found:
+			o.law, o.speech, found = g711.A, f.PT, true
 		}
 	}
 	if !found {
-		return errs.New(errs.NoCommonCodec, "the caller offers no codec that this phone speaks (PCMU, PCMA)")
+		return offer{}, errs.New(errs.NoCommonCodec, "the caller offers no codec that this phone speaks (PCMU, PCMA)")
 	}
-	return nil
+	return o, nil
 }
 
 // from says whether the offer is of who has this certificate, and of nobody else.

@@ -62,7 +62,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, key: key, topics: map[string]string{}, tokens: map[string]shownToken{}}
-	s.Server, err = standin.NewServer(true, standin.NewDevices(cfg.Deliver, cfg.Now), http.HandlerFunc(s.push))
+	s.Server, err = standin.NewServer(standin.Loopback, true, standin.NewDevices(cfg.Deliver, cfg.Now), http.HandlerFunc(s.push))
 	return s, err
 }
 

@@ -52,7 +52,7 @@ func New(cfg Config) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /v1/projects/{project}/{messages}", s.send)
-	s.Server, err = standin.NewServer(false, devices, mux)
+	s.Server, err = standin.NewServer(standin.Loopback, false, devices, mux)
 	return s, err
 }
 

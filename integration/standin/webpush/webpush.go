@@ -3,6 +3,7 @@
 package webpush
 
 import (
+	"cmp"
 	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/base64"
@@ -27,6 +28,7 @@ const (
 
 // Config configures a server.
 type Config struct {
+	Listen  string                // default standin.Loopback
 	Deliver func(standin.Message) // what browsers get, decrypted; may be nil
 	Now     func() time.Time
 }
@@ -53,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /push/{id}", s.push)
 	var err error
-	s.Server, err = standin.NewServer(false, standin.NewDevices(cfg.Deliver, cfg.Now), mux)
+	s.Server, err = standin.NewServer(cmp.Or(cfg.Listen, standin.Loopback), false, standin.NewDevices(cfg.Deliver, cfg.Now), mux)
 	return s, err
 }
 

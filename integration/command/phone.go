@@ -1,0 +1,283 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"strowger/integration/phone"
+	"strowger/integration/standin"
+	"strowger/integration/standin/webpush"
+	"strowger/mobile-bridge/sdk"
+	"strowger/pkg/datafolder"
+	"strowger/pkg/errs"
+)
+
+type phoneCommands struct {
+	Enrol phoneEnrol `cmd:"" help:"Make this a phone, by the link that \"device add --kind mobile\" or \"device code\" printed."`
+	Run   phoneRun   `cmd:"" help:"Sleep until a push comes; then ring, answer and talk."`
+}
+
+type phoneEnrol struct {
+	Link string `arg:"" help:"strowger://enrol?..., in quotation marks."`
+}
+
+func (*phoneEnrol) unconnected() {}
+
+// Run enrols.
+func (c *phoneEnrol) Run(e *env) error {
+	p, done, err := openPhone(e, silent{})
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := p.Enrol(c.Link, "strowger phone", sdk.NewTargets()); err != nil {
+		return err
+	}
+	return e.show(map[string]string{"name": p.Name()}, func() {
+		e.say("This is %s now. It can be called while it runs:\n\n    strowger phone run\n", p.Name())
+	})
+}
+
+type silent struct{}
+
+func (silent) Happened(*sdk.Event) {}
+
+// openPhone opens the phone in the data folder, which is this process's alone until done.
+func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
+	folder, err := datafolder.Open(filepath.Join(e.Data, "phone"), "phone")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, folder.Close())
+		}
+	}()
+	store, err := sdk.NewFolder(filepath.Join(e.Data, "phone"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if p, err = sdk.NewPhone(store, l); err != nil {
+		return nil, nil, err
+	}
+	p.SetLogger(slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	return p, func() {
+		p.Close()
+		_ = folder.Close() // the lock goes with the process anyway
+	}, nil
+}
+
+type phoneRun struct {
+	Answer string `help:"What it does when it rings: echo (answer, and say what it hears), a WAV file (answer and play it: 16 bit, mono, 8,000 Hz), ask (wait for a key: a answers, d declines, h hangs up, digits are dialled), or no. Default: ${default}." default:"ask" placeholder:"HOW"`
+	Once   bool   `help:"Exit after one call: 0 if it was answered, else 1."`
+	Listen string `name:"push-listen" help:"Address and port where it takes pushes; port 0 is a free one. Default: ${default}." default:"127.0.0.1:0" placeholder:"IP:PORT"`
+}
+
+func (*phoneRun) unconnected() {}
+
+// Help says how pushes get here.
+func (*phoneRun) Help() string {
+	return "This phone is its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge that runs with --local-push and reaches that address. Nothing else wakes it."
+}
+
+// Run sleeps, rings and talks until it is told to stop.
+func (c *phoneRun) Run(e *env) error {
+	audio, err := c.audio()
+	if err != nil {
+		return err
+	}
+	h := &handset{env: e, audio: audio, ask: c.Answer == "ask", over: make(chan bool, 1)}
+	p, done, err := openPhone(e, h)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if !p.Enrolled() {
+		return errs.New(errs.Unauthenticated, "%s holds no phone: strowger phone enrol LINK first", filepath.Join(e.Data, "phone"))
+	}
+	ctx, stop := context.WithCancel(e.ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer stop()
+	service, err := webpush.New(webpush.Config{Listen: c.Listen, Now: time.Now, Deliver: func(m standin.Message) { h.push(p, m.Payload) }})
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	work.Go(func() { served <- service.Run(ctx) })
+	_, subscription, err := service.Subscribe("")
+	if err != nil {
+		return err
+	}
+	targets := sdk.NewTargets()
+	targets.AddWebPush("", subscription)
+	if err := p.SetTargets(targets); err != nil {
+		return err
+	}
+	h.tell(happening{Event: "sleeping", Words: p.Name() + ", woken at " + service.URL()})
+	if h.ask {
+		go h.keys(os.Stdin) // a read of a terminal ends with the process only
+	}
+	return c.wait(ctx, served, h)
+}
+
+// wait returns when the phone is told to stop, or has done what it was to do.
+func (c *phoneRun) wait(ctx context.Context, served <-chan error, h *handset) error {
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-ctx.Done():
+			return nil
+		case answered := <-h.over:
+			if !c.Once {
+				continue
+			}
+			if !answered {
+				return errs.New(errs.NoAnswer, "the call was not answered here")
+			}
+			return nil
+		}
+	}
+}
+
+// audio returns what makes the audio of each call, nil for none.
+func (c *phoneRun) audio() (func() sdk.Audio, error) {
+	switch c.Answer {
+	case "ask", "echo":
+		return func() sdk.Audio { return sdk.NewEcho() }, nil
+	case "no":
+		return nil, nil
+	}
+	f, err := os.Open(c.Answer)
+	if err != nil {
+		return nil, errs.New(errs.Invalid, "--answer %s: want echo, ask, no, or a WAV file: %w", c.Answer, err)
+	}
+	defer f.Close()
+	samples, err := phone.ReadWAV(f)
+	if err != nil {
+		return nil, errs.New(errs.Invalid, "--answer %s: %w", c.Answer, err)
+	}
+	pcm := make([]byte, 0, 2*len(samples))
+	for _, s := range samples {
+		pcm = append(pcm, byte(s), byte(s>>8))
+	}
+	return func() sdk.Audio { return sdk.NewRecording(pcm) }, nil
+}
+
+// handset shows what happens to a phone and does what its user wants.
+type handset struct {
+	*env
+	audio func() sdk.Audio
+	ask   bool
+	over  chan bool // a call is over; whether it was answered here
+
+	mu       sync.Mutex // guards what follows
+	call     *sdk.Call  // the latest
+	answered bool       // it
+}
+
+// happening is a line of --json.
+type happening struct {
+	At         time.Time       `json:"at"`
+	Event      string          `json:"event"` // "sleeping", "refused" (a push that is no call), or an event of package sdk
+	Call       string          `json:"call,omitempty"`
+	From       string          `json:"from,omitempty"`
+	FromName   string          `json:"from_name,omitempty"`
+	Code       string          `json:"code,omitempty"`
+	Words      string          `json:"words,omitempty"`
+	Statistics *sdk.Statistics `json:"statistics,omitempty"`
+}
+
+// push takes a push.
+func (h *handset) push(p *sdk.Phone, payload []byte) {
+	if _, err := p.Push(payload); err != nil {
+		h.tell(happening{Event: "refused", Code: string(errs.CodeOf(err)), Words: err.Error()})
+	}
+}
+
+// Happened shows an event of a call.
+func (h *handset) Happened(ev *sdk.Event) {
+	c := ev.Call
+	h.mu.Lock()
+	if h.call != c {
+		h.call, h.answered = c, false
+	}
+	h.answered = h.answered || ev.Kind == sdk.Connected
+	answered := h.answered
+	h.mu.Unlock()
+	line := happening{Event: ev.Kind, Call: c.ID(), From: c.FromNumber(), FromName: c.FromName(), Code: ev.Code, Words: ev.Words}
+	ends := ev.Kind == sdk.Missed || ev.Kind == sdk.Cancelled || ev.Kind == sdk.Ended
+	if ends && answered {
+		line.Statistics = c.Statistics()
+	}
+	h.tell(line)
+	switch {
+	case ev.Kind == sdk.Ringing && !h.ask && h.audio != nil:
+		c.Answer(h.audio())
+	case ends:
+		h.tell(happening{Event: "sleeping"})
+		select {
+		case h.over <- answered:
+		default: // one is told already
+		}
+	}
+}
+
+// tell prints a line.
+func (h *handset) tell(line happening) {
+	line.At = h.now().UTC()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.JSON {
+		_ = json.NewEncoder(h.out).Encode(line) // nobody is left to tell
+		return
+	}
+	what := map[string]string{sdk.Connected: "answered"}[line.Event]
+	if what == "" {
+		what = line.Event
+	}
+	if line.Call != "" && line.Event != sdk.Connected {
+		what += ": " + strings.TrimSpace(line.FromName+" "+line.From)
+	}
+	if line.Words != "" {
+		what += ": " + line.Words
+	}
+	if s := line.Statistics; s != nil {
+		what += fmt.Sprintf(" (%s, %d packets sent, %d received, %d lost)", s.Codec, s.Sent, s.Received, s.Lost)
+	}
+	fmt.Fprintf(h.out, "%s  %s\n", line.At.Local().Format(time.TimeOnly), what)
+}
+
+// keys does what is typed, line by line.
+func (h *handset) keys(in io.Reader) {
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		h.mu.Lock()
+		c := h.call
+		h.mu.Unlock()
+		if c == nil {
+			continue
+		}
+		switch key := strings.TrimSpace(lines.Text()); key {
+		case "":
+		case "a":
+			c.Answer(h.audio())
+		case "d", "h":
+			c.Hangup()
+		default:
+			if err := c.SendDTMF(key); err != nil {
+				h.fail(err)
+			}
+		}
+	}
+}
