@@ -106,12 +106,11 @@ func (m *media) statistics() Statistics {
 	m.track.mu.Lock()
 	s.Sent = m.track.sent
 	m.track.mu.Unlock()
-	for _, one := range m.pc.GetStats() {
-		if pair, ok := one.(webrtc.ICECandidatePairStats); ok && pair.Nominated && pair.State == webrtc.StatsICECandidatePairStateSucceeded {
-			s.RoundTripMillis = pair.CurrentRoundTripTime * 1000
-		}
+	path := m.sender.Transport().ICETransport()
+	if stats, ok := path.GetSelectedCandidatePairStats(); ok {
+		s.RoundTripMillis = stats.CurrentRoundTripTime * 1000
 	}
-	if pair, err := m.sender.Transport().ICETransport().GetSelectedCandidatePair(); err == nil && pair != nil {
+	if pair, err := path.GetSelectedCandidatePair(); err == nil && pair != nil {
 		s.Path = pair.Local.Typ.String() + "/" + pair.Remote.Typ.String()
 	}
 	in := &m.call.speech
