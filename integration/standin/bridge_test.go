@@ -3,6 +3,7 @@ package standin_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"net/http"
 	"slices"
@@ -136,10 +137,10 @@ func TestWakeReachesDevices(t *testing.T) {
 	}
 	for i, r := range pushes {
 		if want := (fabric.PushResult{Provider: all[i].Provider, Accepted: true, Tries: 1}); r != want {
-			t.Errorf("%+v, want %+v", r, want)
+			t.Fatalf("%+v, want %+v", r, want)
 		}
 	}
-	for range 3 {
+	for range 3 { // an accepted push is delivered
 		m := <-p.arrived
 		if !tokens[m.Token] || !bytes.Equal(m.Sealed(), sealed) || m.Collapse != call || !m.Urgent {
 			t.Errorf("token %s got %d bytes, collapse id %s, urgent %v", m.Token, len(m.Sealed()), m.Collapse, m.Urgent)
@@ -391,6 +392,14 @@ func TestTickets(t *testing.T) {
 	target, _ := p.kinds()[0].install(t)
 	p.device("dv_1", target)
 	good, _ := p.ticket("dv_1")
+	next := newKey(t)
+	p.mu.Lock()
+	p.keys.Add("s-2", next.Public().(ed25519.PublicKey))
+	p.mu.Unlock()
+	q := fabric.Wake{Ticket: p.signed(t, "s-2", next, anchor), Sealed: []byte("sealed"), Epoch: 1, Until: time.Now().Add(ringing)}
+	if pushes, err := p.ask(q); err != nil || !pushes[0].Accepted {
+		t.Errorf("a ticket by a key newer than the bridge's enrolment: %+v, %v", pushes, err)
+	}
 	other := newKey(t)
 	for name, tt := range map[string]struct {
 		ticket string
@@ -408,8 +417,8 @@ func TestTickets(t *testing.T) {
 			t.Errorf("a ticket, %s: %v, want %s", name, err, tt.want)
 		}
 	}
-	if n := p.apns.Served(); n != 0 {
-		t.Errorf("%d pushes were sent", n)
+	if n := p.apns.Served(); n != 1 {
+		t.Errorf("%d pushes were sent, want that by the newer key alone", n)
 	}
 	p.device("dv_1")
 	if _, _, err := p.wake("dv_1", []byte("sealed")); errs.CodeOf(err) != errs.Offline {

@@ -92,6 +92,9 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	return outcome(r)
 }
 
+// notPublic is the reason of a refusal because of Config.Local.
+const notPublic = "push service on a private address"
+
 // failed is the outcome of an error: of the subscription's keys, or of the way.
 func failed(err error) push.Outcome {
 	var sent *url.Error
@@ -99,7 +102,7 @@ func failed(err error) push.Outcome {
 	case !errors.As(err, &sent):
 		return push.Outcome{Reason: push.Malformed, Err: err}
 	case errors.Is(err, outbound.ErrNotPublic):
-		return push.Outcome{Reason: "push service on a private address", Err: err}
+		return push.Outcome{Reason: notPublic, Err: err}
 	}
 	return push.Failed(err)
 }

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"strowger/mobile-bridge/internal/push"
 	"strowger/pkg/fabric"
 )
 
@@ -45,6 +47,23 @@ func TestLane(t *testing.T) {
 		if got, ok := New(Config{}).Lane(fabric.Target{Token: token}); got != want || !ok {
 			t.Errorf("%s: lane %q, want %q", token, got, want)
 		}
+	}
+}
+
+// TestPrivateServices are not sent to unless that is asked for.
+func TestPrivateServices(t *testing.T) {
+	key, err := OpenKey(filepath.Join(t.TempDir(), "vapid.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{Key: key, Contact: "mailto:admin@example.com"})
+	defer s.Close()
+	// The keys of RFC 8291, 5.
+	token := `{"endpoint":"https://127.0.0.1:9/a","keys":{"auth":"BTBZMqHH6r4Tts7J_aSIgg",
+		"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"}}`
+	o := s.Send(t.Context(), push.Push{Target: fabric.Target{Provider: fabric.WebPush, Token: token}, Payload: "AAAA", Left: time.Minute})
+	if o.Accepted || o.Again || o.Reason != notPublic {
+		t.Errorf("%+v, want %q and not again", o, notPublic)
 	}
 }
 
