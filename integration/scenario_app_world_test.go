@@ -41,7 +41,7 @@ type pushes struct {
 }
 
 // servePushes starts the services, and says how a bridge is configured for them.
-func servePushes(dir string) (p *pushes, cfg mobilebridge.Config, err error) {
+func servePushes(dir string) (p *pushes, cfg mobilebridge.PushServices, err error) {
 	dir = filepath.Join(dir, "push")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, cfg, err
@@ -54,7 +54,7 @@ func servePushes(dir string) (p *pushes, cfg mobilebridge.Config, err error) {
 	if err := errors.Join(failed[:]...); err != nil {
 		return nil, cfg, err
 	}
-	cfg = mobilebridge.Config{
+	cfg = mobilebridge.PushServices{
 		APNsKeyID: apns.KeyID, APNsTeam: apns.Team, APNsServer: p.apns.URL(), FCMServer: p.fcm.Endpoint(),
 		Contact: "mailto:admin@example.com", LocalPush: true,
 	}

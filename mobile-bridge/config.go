@@ -27,6 +27,14 @@ type Config struct {
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9466" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
+	PushServices `embed:""`
+
+	Logger  *slog.Logger  `kong:"-"`
+	Started func(Started) `kong:"-"` // called once when the cloud has heard of the bridge and wakes come to it; may be nil
+}
+
+// PushServices is how a bridge reaches the push services. Those that it is not told of wake nobody.
+type PushServices struct {
 	APNsKey    string `help:"Key of Apple's push service, the .p8 file from developer.apple.com. Without it no iPhone is woken." name:"apns-key" type:"existingfile" placeholder:"FILE"`
 	APNsKeyID  string `help:"Key id of --apns-key: 10 characters." name:"apns-key-id" placeholder:"ID"`
 	APNsTeam   string `help:"Team id of the Apple developer account: 10 characters." name:"apns-team" placeholder:"ID"`
@@ -41,12 +49,9 @@ type Config struct {
 	LocalPush bool   `help:"Also push to Web Push services without TLS and on private addresses, such as 'strowger phone' on this machine. Whoever enrols a device can then make this bridge send requests inside this network." name:"local-push"`
 
 	PushTimeout time.Duration `help:"How long a push service may take to answer before the push is tried again over another connection. Default: ${default}." default:"3s" name:"push-timeout" placeholder:"DURATION"`
-
-	Logger  *slog.Logger  `kong:"-"`
-	Started func(Started) `kong:"-"` // called once when the cloud has heard of the bridge and wakes come to it; may be nil
 }
 
-// DefaultPushTimeout is the default of Config.PushTimeout, also if that is zero: push services answer in a tenth of it.
+// DefaultPushTimeout is the default of PushTimeout, also if that is zero: push services answer in a tenth of it.
 const DefaultPushTimeout = 3 * time.Second
 
 // Started is what a running bridge says of itself.

@@ -37,7 +37,7 @@ func (p *pushes) end() error {
 }
 
 // servePushes starts the service, and says how a bridge is configured for it.
-func (d *demo) servePushes(dir string) (cfg mobilebridge.Config, err error) {
+func (d *demo) servePushes(dir string) (cfg mobilebridge.PushServices, err error) {
 	p := &d.pushes
 	p.pushed = make(chan []byte, 1)
 	deliver := func(m standin.Message) {
@@ -52,7 +52,7 @@ func (d *demo) servePushes(dir string) (cfg mobilebridge.Config, err error) {
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(d.ctx))
 	p.running.Go(func() { p.failed = p.service.Run(ctx) })
-	cfg = mobilebridge.Config{APNsKeyID: apns.KeyID, APNsTeam: apns.Team, APNsServer: p.service.URL()}
+	cfg = mobilebridge.PushServices{APNsKeyID: apns.KeyID, APNsTeam: apns.Team, APNsServer: p.service.URL()}
 	cfg.APNsKey, cfg.APNsCA, err = p.service.Files(dir)
 	return cfg, err
 }

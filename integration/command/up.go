@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"strowger/integration/stack"
+	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/config"
 	"strowger/pkg/errs"
 )
@@ -23,6 +24,8 @@ type upCommand struct {
 	TLSCert   string   `help:"PEM certificate chain that phones see over TLS. Default: a self-signed one for --host." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
 	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
+
+	mobilebridge.PushServices `embed:""`
 }
 
 func (*upCommand) unconnected() {}
@@ -35,9 +38,11 @@ type reached struct {
 	SIPS   netip.AddrPort `json:"sips"`
 	Link   netip.AddrPort `json:"link"`
 	Data   string         `json:"data"`
-	// Metrics is where the cloud and the switch serve /metrics.
-	Metrics []string `json:"metrics"`
-	APIKey  string   `json:"api_key,omitempty"` // at first start
+	// Metrics is where the cloud, the switch and the bridge serve /metrics.
+	Metrics []string       `json:"metrics"`
+	WebRTC  netip.AddrPort `json:"webrtc"`
+	Push    []string       `json:"push"`              // services that phones that sleep are woken by
+	APIKey  string         `json:"api_key,omitempty"` // at first start
 }
 
 // Run runs every role for one office until it is told to stop.
@@ -51,6 +56,7 @@ func (c *upCommand) Run(e *env) error {
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
 		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
+		Push:    c.PushServices,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },
@@ -109,7 +115,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
-			Metrics: []string{s.Cloud.Metrics, o.Metrics},
+			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, Push: s.Bridge.Push,
 		})
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
@@ -118,8 +124,8 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)
 	}
-	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.API, s.Cloud.Metrics, o.Metrics, e.Data)
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP; woken by %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, wokenBy(s.Bridge.Push), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if s.Cloud.APIKey != "" {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", s.Cloud.APIKey, e.Data)
 	} else {
@@ -131,4 +137,12 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	}
 	e.say("\n  strowger%s user add Anna --number 1001 --site %s --phone\n", where, o.Site.Code)
 	return nil
+}
+
+// wokenBy names push services for people.
+func wokenBy(services []string) string {
+	if len(services) == 0 {
+		return "no push service yet (see strowger up --help)"
+	}
+	return strings.Join(services, ", ")
 }

@@ -39,9 +39,8 @@ type Config struct {
 	MasterKey       string
 	TLSCert, TLSKey string // what phones see over TLS; empty: the switch's own
 	// DB, if set, is the cloud's database instead of SQLite in Data.
-	DB string
-	// Push is the push services of the bridge, and what it may push to; the rest of it the stack sets.
-	Push mobilebridge.Config
+	DB   string
+	Push mobilebridge.PushServices // that the bridge wakes phones by
 	// NATS, if set, is external servers of the fabric instead of an embedded one, and Public where switches reach them.
 	NATS, Public []string
 }
@@ -221,9 +220,10 @@ func (s *Stack) startBridge() error {
 		return err
 	}
 	ports := s.ports()
-	cfg := s.cfg.Push
-	cfg.Data, cfg.Cloud, cfg.Metrics = filepath.Join(s.cfg.Data, "bridge-"+b.ID), s.Cloud.API, ports.metrics("metrics of the bridge", 9466)
-	cfg.Logger = s.cfg.Logger.With("role", "bridge")
+	cfg := mobilebridge.Config{
+		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
+		PushServices: s.cfg.Push, Logger: s.cfg.Logger.With("role", "bridge"),
+	}
 	if err := s.keep(ports); err != nil {
 		return err
 	}

@@ -85,10 +85,10 @@ func (p *phones) config(t *testing.T) mobilebridge.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mobilebridge.Config{
+	return mobilebridge.Config{PushServices: mobilebridge.PushServices{
 		APNsKey: key, APNsKeyID: apns.KeyID, APNsTeam: apns.Team, APNsServer: p.apns.URL(), APNsCA: ca,
 		FCM: []string{account}, FCMServer: p.fcm.Endpoint(), Contact: "mailto:admin@example.com", LocalPush: true,
-	}
+	}}
 }
 
 // kind is one provider: how a device gets a token, and how its server fails.
