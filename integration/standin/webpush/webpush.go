@@ -132,17 +132,17 @@ func (s *Server) message(r *http.Request, sub subscription) (standin.Message, in
 	}
 	m := standin.Message{Collapse: r.Header.Get("Topic"), Expires: s.cfg.Now().Add(time.Duration(ttl) * time.Second)}
 	if !isTopic(m.Collapse) {
-		return m, http.StatusBadRequest, errors.New("Topic is longer than 32 characters, or not of the base64url alphabet")
+		return m, http.StatusBadRequest, errors.New("the Topic is longer than 32 characters, or not of the base64url alphabet")
 	}
 	switch r.Header.Get("Urgency") { // RFC 8030, 5.3
 	case "", "very-low", "low", "normal":
 	case "high":
 		m.Urgent = true
 	default:
-		return m, http.StatusBadRequest, errors.New("Urgency is none")
+		return m, http.StatusBadRequest, errors.New("the Urgency is none")
 	}
 	if r.Header.Get("Content-Encoding") != "aes128gcm" {
-		return m, http.StatusUnsupportedMediaType, errors.New("Content-Encoding is not aes128gcm")
+		return m, http.StatusUnsupportedMediaType, errors.New("the Content-Encoding is not aes128gcm")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
