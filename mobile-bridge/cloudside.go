@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/identity"
+	"strowger/pkg/trust"
 )
 
 // wakeWorkers answer anchors side by side. Each waits for push services, so there are more than pushes can be under way:
@@ -148,7 +149,8 @@ func (b *bridge) leaseFailed(ctx context.Context, err error, failures int) {
 
 func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
 	id := b.identity.Load()
-	l.Node, l.Version = designation.Node{ID: id.Node, Name: id.NodeName, Boot: b.boot}, config.Version()
+	l.Node = designation.Node{ID: id.Node, Name: id.NodeName, KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo), Boot: b.boot}
+	l.Version = config.Version()
 	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, b.fabric, fabric.SubjectLease(id.Org, id.Node), l)
 	return err
 }

@@ -255,6 +255,9 @@ func (c *cloud) lease(ok func(fabric.Lease) bool) fabric.Lease {
 	for {
 		select {
 		case l := <-c.leases:
+			if l.Node.KeyHash == "" {
+				c.t.Fatal("the lease does not name the key of the bridge: a cloud refuses it")
+			}
 			if l.Node.ID == bridge && ok(l) {
 				return l
 			}
