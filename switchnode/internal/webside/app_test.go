@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
+	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 )
 
@@ -142,6 +144,7 @@ type app struct {
 	dialog  *sip.Dialog
 	rtc     *webrtc.PeerConnection
 	voice   *webrtc.TrackLocalStaticRTP
+	said    []byte // the first
 
 	mu    sync.Mutex
 	heard [][]byte
@@ -214,9 +217,18 @@ func (a *app) comes(d *device, w pushseal.Wake, fingerprint string) {
 		a.t.Fatalf("not let in: %v", answer.Error)
 	}
 	a.session = session
-	if _, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, 1), r}); err != nil {
+	served, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, 1), r})
+	if err != nil {
 		a.t.Fatal(err)
 	}
+	background(a.t, func(ctx context.Context) error {
+		select {
+		case <-served.Done():
+			return session.CloseWithError(0, "") // it has read the last words
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	select {
 	case a.dialog = <-a.invited:
 	case <-time.After(patience):
@@ -272,7 +284,16 @@ func (a *app) answer() []byte {
 	gathered := webrtc.GatheringCompletePromise(a.rtc)
 	check(a.rtc.SetLocalDescription(d))
 	<-gathered
-	return []byte(a.rtc.LocalDescription().SDP)
+	a.said = []byte(a.rtc.LocalDescription().SDP)
+	return a.said
+}
+
+// reoffers changes the direction of the session, as the SDK does.
+func (a *app) reoffers(direction sdp.Direction, changes ...string) {
+	body := string(a.said)
+	body = strings.NewReplacer("a=sendrecv", "a="+string(direction), "a=setup:active", "a=setup:actpass").Replace(body)
+	body = strings.NewReplacer(changes...).Replace(body)
+	a.says(func(d *sip.Dialog) { d.Reoffer([]byte(body)) })
 }
 
 func (a *app) hears() [][]byte {

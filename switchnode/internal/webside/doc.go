@@ -27,5 +27,6 @@
 // The offer is WebRTC: ICE with the host candidates of this switch on one UDP port, DTLS-SRTP, the codecs of the caller that
 // WebRTC can carry, without transcoding. The fingerprint of the switch's certificate is that of its designation (Node.DTLS),
 // that of the app's must be the one of its proof. RTCP ends here; what the app is sent has one SSRC, and continuous sequence
-// numbers and timestamps whoever speaks. Hold by the other side is not renegotiated.
+// numbers and timestamps whoever speaks. Hold by the other side is not renegotiated; hold by the app is offered to the other
+// side, and WebRTC goes on as it is. Another network (an ICE restart) is refused with 488 in this release.
 package webside

@@ -68,7 +68,7 @@ func (w *Web) enter(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "WebTransport only, and for apps only", http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithTimeout(session.Context(), lineTime)
+	ctx, cancel := context.WithTimeout(session.Context(), w.cfg.Times.Line)
 	defer cancel()
 	s, err := session.AcceptStream(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (w *Web) serve(c *quic.Conn, session *webtransport.Session, s *stream) {
 	if err != nil {
 		w.count(err)
 		w.cfg.Logger.Warn("refused an app", "remote", session.RemoteAddr(), "code", errs.CodeOf(err), "error", err)
-		refuse(session, s, err)
+		w.refuse(session, s, err)
 		return
 	}
 	w.admitted(c)
@@ -108,12 +108,12 @@ type guest struct {
 
 // admit reads and judges the entry line.
 func (w *Web) admit(s *stream) (guest, error) {
-	if err := s.SetReadDeadline(time.Now().Add(lineTime)); err != nil {
+	if err := s.SetReadDeadline(time.Now().Add(w.cfg.Times.Line)); err != nil {
 		return guest{}, errs.New(errs.KeyMissing, "no session key was shown: %w", err)
 	}
 	line, err := readLine(s)
 	if errs.CodeOf(err) == errs.Internal {
-		err = errs.New(errs.KeyMissing, "no session key was shown within %v: %w", lineTime, err)
+		err = errs.New(errs.KeyMissing, "no session key was shown within %v: %w", w.cfg.Times.Line, err)
 	}
 	if err != nil {
 		return guest{}, err
@@ -164,14 +164,14 @@ func (w *Web) judge(e entry) (guest, error) {
 }
 
 // refuse answers why, gives the app time to read it, and closes the connection.
-func refuse(session *webtransport.Session, s *stream, why error) {
+func (w *Web) refuse(session *webtransport.Session, s *stream, why error) {
 	e := errs.From(why)
 	line, err := json.Marshal(answer{Error: e})
 	if err == nil {
-		_ = s.SetWriteDeadline(time.Now().Add(lastWords)) // a Write that fails says all
+		_ = s.SetWriteDeadline(time.Now().Add(w.cfg.Times.Last)) // a Write that fails says all
 		_, _ = s.Write(append(line, '\n'))
 		_ = s.Stream.Close()
-		if s.SetReadDeadline(time.Now().Add(lastWords)) == nil {
+		if s.SetReadDeadline(time.Now().Add(w.cfg.Times.Last)) == nil {
 			_, _ = io.Copy(io.Discard, s) // until the app has closed its side
 		}
 	}
@@ -207,7 +207,7 @@ func (g guest) serve(w *Web, session *webtransport.Session, s *stream) error {
 	g.post(dropped{served.Peer()})
 	select { // the app closes the session when it has read the last words
 	case <-session.Context().Done():
-	case <-time.After(lastWords):
+	case <-time.After(w.cfg.Times.Last):
 		_ = session.CloseWithError(0, "") // it is closed either way
 	}
 	return nil

@@ -55,6 +55,11 @@ type office struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
+	return newOfficeOf(t, Times{Stranger: time.Hour, Line: time.Hour, Last: patience, Grace: 10 * time.Millisecond})
+}
+
+func newOfficeOf(t *testing.T, times Times) *office {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +95,7 @@ func newOffice(t *testing.T) *office {
 			o.wakes <- q
 			return o.reply()
 		},
+		Times: times,
 	})
 	root := trusttest.NewRoot(t)
 	cert := root.Intermediate(t, orgID).Node(t, name, nil)

@@ -1,7 +1,6 @@
 package webside
 
 import (
-	"slices"
 	"time"
 
 	"strowger/pkg/designation"
@@ -16,9 +15,6 @@ import (
 
 // epoch is the number of the ring attempt: there is one for each plan.
 const epoch = 1
-
-// grace is how long a BYE may take that overtakes the end of its stream.
-const grace = 3 * time.Second
 
 // Target is a device that sleeps, of a plan.
 func (w *Web) Target(b designation.Branch, p designation.Plan) call.Target { return target{w, b, p} }
@@ -49,7 +45,6 @@ type leg struct {
 	setup   call.Setup
 	branch  designation.Branch
 	plan    designation.Plan
-	start   call.Start
 	formats []sdp.Format // offered
 	alarm   alarm
 	sealed  []byte // for each try the same
@@ -62,6 +57,7 @@ type leg struct {
 	state   legState
 	cause   ledger.Cause    // of the end
 	agreed  sdp.Description // the app's side of the session
+	offered sdp.Session     // by the app, waiting for the other side
 }
 
 type legState uint8
@@ -92,10 +88,10 @@ type (
 	mediaFailed struct{ round int }
 	// alone says that no BYE followed the end of a stream.
 	alone struct{ round int }
+	// begun says that the leg is to ring, with this to offer.
+	begun struct{ offer sdp.Description }
 	// told is what came of an action at once.
-	told struct{ evs []call.Event }
-	// unable says that the device cannot even be woken.
-	unable struct{ err error }
+	told struct{ ev call.Event }
 	// finished closes a leg that has no dialog.
 	finished struct{}
 )
@@ -107,13 +103,19 @@ func (l *leg) Port() *media.Port { return l.port }
 func (l *leg) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
-		l.begin(a)
+		l.setup.Post(begun{a.Offer})
 	case call.Cancel:
 		l.end(a.Cause)
 	case call.HangUp:
 		l.end(a.Cause)
 	case call.Offer:
-		l.setup.Post(told{[]call.Event{l.answerFor(a)}})
+		l.setup.Post(told{l.answerFor(a)})
+	case call.AcceptOffer:
+		l.accept()
+	case call.RefuseOffer:
+		if l.dialog != nil {
+			l.dialog.RefuseOffer(a.Status, "Not Acceptable Here")
+		}
 	case call.Press:
 		if l.state == talking {
 			l.dialog.SendDTMF(a.Digit, a.Duration)
@@ -122,17 +124,18 @@ func (l *leg) Do(a call.LegAction) {
 }
 
 // begin wakes the device, unless there is nothing that it could talk with.
-func (l *leg) begin(s call.Start) {
-	l.start = s
+func (l *leg) begin(offer sdp.Description) []call.Event {
+	if l.state != waking { // taken back already
+		return nil
+	}
 	var err error
-	if l.formats, err = formats(s.Offer); err == nil {
+	if l.formats, err = formats(offer); err == nil {
 		err = l.web.legs.wait(l.branch.App.Leg, epoch, l.setup.Post)
 	}
 	if err != nil {
-		l.setup.Post(unable{err})
-		return
+		return l.refused(call.CauseOfError(err))
 	}
-	l.setup.Post(told{l.alarm.begin()})
+	return l.alarm.begin()
 }
 
 // end takes the leg back: from here on its device hears why when it comes.
@@ -192,10 +195,10 @@ func (l *leg) Handle(input any) []call.Event {
 		if in.round == l.round && l.state == talking {
 			return l.lost(errs.LegLost, "The callee's app is gone")
 		}
+	case begun:
+		return l.begin(in.offer)
 	case told:
-		return in.evs
-	case unable:
-		return l.refused(call.CauseOfError(in.err))
+		return []call.Event{in.ev}
 	case finished:
 		return l.close()
 	}
@@ -316,131 +319,11 @@ func (l *leg) dropped(in dropped) []call.Event {
 		l.state = waking
 	case talking:
 		round, post := l.round, l.setup.Post
-		time.AfterFunc(grace, func() { post(alone{round}) })
+		time.AfterFunc(l.web.cfg.Times.Grace, func() { post(alone{round}) })
 	case ending:
 		if l.dialog != nil {
 			l.dialog.Abandon() // its Closed follows
 		}
 	}
 	return nil
-}
-
-// heard takes an input of a dialog. One that was given up only closes.
-func (l *leg) heard(in ofDialog) []call.Event {
-	var evs []call.Event
-	for _, ev := range in.dialog.Handle(in.in) {
-		if in.dialog == l.dialog {
-			evs = append(evs, l.translate(ev)...)
-		}
-	}
-	return evs
-}
-
-func (l *leg) translate(ev sip.Event) []call.Event {
-	id := l.setup.Leg
-	switch ev := ev.(type) {
-	case sip.Progress:
-		if ev.Code == 180 {
-			return []call.Event{call.Ringing{Leg: id, SessionID: l.dialog.SessionID().Remote}}
-		}
-	case sip.Answered:
-		return l.answered(ev.SDP)
-	case sip.Refused:
-		return l.refused(call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850))
-	case sip.HungUp:
-		c := sipleg.ByeCause(ev.Cause)
-		l.over(c)
-		return []call.Event{call.HungUp{Leg: id, Cause: c}}
-	case sip.DTMF:
-		return []call.Event{call.Pressed{Leg: id, Digit: ev.Digit, Duration: ev.Duration}}
-	case sip.Offered: // hold, or another network: not in this release
-		l.dialog.RefuseOffer(488, "Not Acceptable Here")
-	case sip.Lost:
-		return l.lostDialog(ev)
-	case sip.Closed:
-		return l.dialogClosed()
-	}
-	return nil
-}
-
-// dialogClosed takes the last word of the dialog.
-func (l *leg) dialogClosed() []call.Event {
-	l.dialog = nil
-	switch l.state {
-	case inviting: // the device may come back
-		l.part()
-		l.state = waking
-	case talking:
-		c := call.CauseOf(errs.LegLost, "")
-		l.over(c)
-		return append([]call.Event{call.Lost{Leg: l.setup.Leg, Cause: c}}, l.close()...)
-	case ending:
-		return l.close()
-	}
-	return nil
-}
-
-// lostDialog takes the end of a dialog whose device says nothing more.
-func (l *leg) lostDialog(ev sip.Lost) []call.Event {
-	switch l.state {
-	case inviting: // it may come back
-		l.part()
-		l.state = waking
-	case talking:
-		c := call.CauseOf(errs.LegLost, ev.Err.Error())
-		l.over(c)
-		return []call.Event{call.Lost{Leg: l.setup.Leg, Cause: c}}
-	}
-	return nil
-}
-
-// answered takes the app's answer. One by another certificate than it proved to have is nobody's.
-func (l *leg) answered(body []byte) []call.Event {
-	if l.state != inviting {
-		return nil
-	}
-	p := l.carrier.peer.Load()
-	if p == nil {
-		return nil
-	}
-	s, err := p.answer(body, l.here.dtls)
-	if errs.CodeOf(err) == errs.NoCommonCodec {
-		l.state = talking // the call sees that they have no codec in common, and hangs up
-		return []call.Event{call.Answered{Leg: l.setup.Leg}}
-	}
-	if err != nil {
-		l.web.cfg.Logger.Warn("the answer of an app is refused", "call", l.setup.Call, "device", l.branch.Device, "error", err)
-		c := call.CauseOfError(err)
-		l.dialog.Bye(sipleg.Reason(c))
-		return l.refused(c)
-	}
-	l.state, l.agreed = talking, s.Description()
-	l.web.legs.answered(l.branch.App.Leg)
-	l.web.cfg.Verifier.Done(l.branch.App.Leg)
-	s.Flow = theFlow
-	l.port.SetRemote(s, l.here.at.Addr.Addr())
-	return []call.Event{call.Answered{Leg: l.setup.Leg, Description: l.agreed, SessionID: l.dialog.SessionID().Remote}}
-}
-
-// answerFor answers an offer of the other side in place of the app: its own session stays, so what it speaks must stay too
-// (2-call-flows, "Offers and answers": hold is not renegotiated).
-func (l *leg) answerFor(o call.Offer) call.Event {
-	d, err := sdp.Common(o.Description, l.agreed)
-	speech, _ := l.agreed.Speech()
-	if l.state != talking || err != nil || !slices.ContainsFunc(d.Codecs, speech.Same) {
-		return call.OfferRefused{Leg: l.setup.Leg, Status: 488}
-	}
-	d.Direction = mirror(o.Description.Direction)
-	return call.OfferAccepted{Leg: l.setup.Leg, Description: d}
-}
-
-// mirror is how who takes everything answers a direction (RFC 3264, 6.1).
-func mirror(d sdp.Direction) sdp.Direction {
-	switch d {
-	case sdp.SendOnly:
-		return sdp.RecvOnly
-	case sdp.RecvOnly:
-		return sdp.SendOnly
-	}
-	return d
 }

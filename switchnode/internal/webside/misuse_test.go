@@ -170,9 +170,8 @@ func TestStrangersAtTheWeb(t *testing.T) {
 	for range maxPerSource {
 		dial(t, o.node)
 	}
-	_, err := dialQUIC(t, o)
-	if err == nil || !strings.Contains(err.Error(), "0x107") {
-		t.Errorf("one more stranger: %v", err)
+	if err := dialQUIC(t, o); err == nil {
+		t.Error("one more stranger was let in")
 	}
 	if n := o.web.Counters().Refused[errs.Congested]; n != 1 {
 		t.Errorf("refused %d as congested", n)
@@ -181,8 +180,8 @@ func TestStrangersAtTheWeb(t *testing.T) {
 	s.ends(p.Branches[0].App.Leg)
 }
 
-// dialQUIC opens a connection of HTTP/3, and waits until it is closed or has shown its settings.
-func dialQUIC(t *testing.T, o *office) (*webtransport.Session, error) {
+// dialQUIC opens a session, or says why it cannot.
+func dialQUIC(t *testing.T, o *office) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -191,8 +190,20 @@ func dialQUIC(t *testing.T, o *office) (*webtransport.Session, error) {
 		QUICConfig:      &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
 	}
 	defer transport.Close()
-	_, session, err := transport.Dial(ctx, "https://"+o.node.Addresses[0]+"/call", http.Header{})
-	return session, err
+	_, _, err := transport.Dial(ctx, "https://"+o.node.Addresses[0]+"/call", http.Header{})
+	return err
+}
+
+// Who shows nothing is not kept: no session, no stream, no line.
+func TestStrangersAreLate(t *testing.T) {
+	o := newOfficeOf(t, Times{Stranger: time.Hour, Line: time.Millisecond, Last: time.Millisecond})
+	if err := dialQUIC(t, o); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the session without a stream is refused", func() bool { return o.web.Counters().Refused[errs.KeyMissing] == 1 })
+	o = newOfficeOf(t, Times{Stranger: 50 * time.Millisecond, Line: time.Hour})
+	_ = dialQUIC(t, o) // it may be too late for a session even
+	eventually(t, "the connection is closed", func() bool { return o.endpoint.Counters().Web == 1 && o.web.Counters().Connections == 0 })
 }
 
 // Browsers are not let in: a page of whatever site could use a key that it got hold of.

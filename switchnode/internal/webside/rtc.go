@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,6 +122,7 @@ type peer struct {
 	receive func([]byte) // to the relay
 	failed  func()
 	work    sync.WaitGroup // readers
+	version uint64         // of our description, above that of the offer
 
 	mu     sync.Mutex
 	closed bool
@@ -185,24 +187,71 @@ func (p *peer) offer(ctx context.Context) ([]byte, error) {
 }
 
 // answer takes the app's answer, whose certificate must be that of the proof.
-func (p *peer) answer(body []byte, proven string) (sdp.Session, error) {
+func (p *peer) answer(body []byte, certificate string) (sdp.Session, error) {
 	s, err := sdp.ParseSecure(body)
 	if err != nil {
 		return s, err
 	}
-	if len(s.Fingerprints) == 0 {
-		return s, errs.New(errs.Invalid, "the answer names no certificate")
-	}
-	for _, f := range s.Fingerprints {
-		if fingerprintOf(f) != fingerprintOf(proven) {
-			return s, errs.New(errs.WrongPresenter, "the app answers with another certificate than it proved to have")
-		}
+	if err := proven(s, certificate); err != nil {
+		return s, err
 	}
 	err = p.conn.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)})
 	if err != nil {
 		return s, errs.New(errs.Invalid, "the answer of the app: %w", err)
 	}
 	return s, nil
+}
+
+// proven says whether a description is of the certificate that the app proved to have, and of no other.
+func proven(s sdp.Session, certificate string) error {
+	if len(s.Fingerprints) == 0 {
+		return errs.New(errs.Invalid, "the description of the app names no certificate")
+	}
+	for _, f := range s.Fingerprints {
+		if fingerprintOf(f) != fingerprintOf(certificate) {
+			return errs.New(errs.WrongPresenter, "the app shows another certificate than it proved to have")
+		}
+	}
+	return nil
+}
+
+// moved says whether an offer has other ICE credentials than the app's answer.
+func (p *peer) moved(offer []byte) bool {
+	return attribute(p.conn.RemoteDescription().SDP, "ice-ufrag") != attribute(string(offer), "ice-ufrag")
+}
+
+// reanswer answers an offer of the app's within the call. Only the direction changes, which is the relay's business: WebRTC
+// goes on as it is.
+func (p *peer) reanswer(d sdp.Direction) []byte {
+	setup := "passive"
+	if attribute(p.conn.RemoteDescription().SDP, "setup") == setup {
+		setup = "active"
+	}
+	p.version++
+	var b strings.Builder
+	for l := range strings.Lines(p.conn.LocalDescription().SDP) {
+		l = strings.TrimRight(l, "\r\n")
+		switch f := strings.Fields(l); {
+		case strings.HasPrefix(l, "o=") && len(f) == 6: // RFC 3264, 8: the version goes up by one
+			if n, err := strconv.ParseUint(f[2], 10, 64); err == nil {
+				f[2] = strconv.FormatUint(n+p.version, 10)
+			}
+			l = strings.Join(f, " ")
+		case l == "a=sendrecv":
+			l = "a=" + string(d)
+		case strings.HasPrefix(l, "a=setup:"):
+			l = "a=setup:" + setup // RFC 8842, 5.5: the association stays, and so do the roles
+		}
+		b.WriteString(l + "\r\n")
+	}
+	return []byte(b.String())
+}
+
+// attribute is the value of the first attribute of a name in a description.
+func attribute(description, name string) string {
+	_, rest, _ := strings.Cut(description, "\na="+name+":")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
 }
 
 // maxPacket is the largest packet taken, in bytes.

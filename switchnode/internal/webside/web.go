@@ -1,6 +1,7 @@
 package webside
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -25,15 +26,27 @@ import (
 )
 
 // Limits of connections. One holds about 100 kB; one of a stranger, who has not shown a session key yet, is open for
-// strangerTime at most.
+// Times.Stranger at most.
 const (
 	maxConnections = 4096
 	maxStrangers   = 128
 	maxPerSource   = 8 // strangers
-	strangerTime   = 10 * time.Second
-	lineTime       = 5 * time.Second
-	lastWords      = 2 * time.Second // that an app has to read why it was refused, or that its call is over
 )
+
+// Times are the patience of the web side. A zero one takes its default, which nodes in service use; tests change them.
+type Times struct {
+	Stranger time.Duration // from a connection to its session key, 10 s
+	Line     time.Duration // from a session to its stream, and from a stream to its line, 5 s
+	Last     time.Duration // that an app has to read why it was refused, or that its call is over, 2 s
+	Grace    time.Duration // that a BYE may take which overtakes the end of its stream, 3 s
+}
+
+func (t Times) withDefaults() Times {
+	return Times{
+		Stranger: cmp.Or(t.Stranger, 10*time.Second), Line: cmp.Or(t.Line, 5*time.Second),
+		Last: cmp.Or(t.Last, 2*time.Second), Grace: cmp.Or(t.Grace, 3*time.Second),
+	}
+}
 
 // HTTP/3 errors (RFC 9114, 8.1).
 const (
@@ -53,6 +66,7 @@ type Config struct {
 	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
 	Now    func() time.Time // cloud-corrected
 	Logger *slog.Logger
+	Times  Times
 }
 
 // Web is the web side of a switch.
@@ -83,6 +97,7 @@ type connection struct {
 
 // New returns the web side; Run starts it. The link endpoint gets Take as its OnWeb.
 func New(cfg Config) *Web {
+	cfg.Times = cfg.Times.withDefaults()
 	w := &Web{
 		cfg: cfg, ready: make(chan struct{}), conns: map[*quic.Conn]*connection{}, bySource: map[netip.Prefix]int{},
 		refused: map[errs.Code]uint64{}, outcomes: map[wake.Outcome]uint64{},
@@ -146,7 +161,7 @@ func (w *Web) let(c *quic.Conn) error {
 	case w.strangers >= maxStrangers || w.bySource[source] >= maxPerSource:
 		return errs.New(errs.Congested, "too many connections that have shown no session key")
 	}
-	w.conns[c] = &connection{source: source, stranger: true, late: time.AfterFunc(strangerTime, func() {
+	w.conns[c] = &connection{source: source, stranger: true, late: time.AfterFunc(w.cfg.Times.Stranger, func() {
 		_ = c.CloseWithError(codeNoError, "no session key was shown") // it is closed either way
 	})}
 	w.strangers++

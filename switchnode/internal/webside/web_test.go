@@ -87,7 +87,8 @@ func TestCallOfASleepingApp(t *testing.T) {
 	eventually(t, "no connection is left", func() bool { return o.web.Counters().Connections == 0 })
 }
 
-// The app hangs up, sends a digit before, and hold by the desk phone is answered in its place.
+// Hold by the desk phone is answered in the app's place, hold by the app goes to the desk phone; the app sends a digit, and
+// hangs up.
 func TestAppInACall(t *testing.T) {
 	o, d := newOffice(t), newDevice(t)
 	s := o.call(o.plan(d), speech)
@@ -105,6 +106,33 @@ func TestAppInACall(t *testing.T) {
 	if refused := hears[call.RefuseOffer](s); refused.Status != 488 {
 		t.Errorf("another codec: %+v", refused)
 	}
+	for _, hold := range []struct{ offers, answered sdp.Direction }{{sdp.SendOnly, sdp.RecvOnly}, {sdp.Inactive, sdp.Inactive}, {sdp.SendRecv, sdp.SendRecv}} {
+		a.reoffers(hold.offers)
+		if o := hears[call.Offer](s); o.Description.Direction != hold.offers || !o.Description.Codecs[0].Same(pcma) {
+			t.Errorf("the caller is offered %+v", o.Description)
+		}
+		s.caller.say(call.OfferAccepted{Leg: call.Caller, Description: sdp.Description{Codecs: speech.Codecs, Direction: hold.answered}})
+		if got, err := sdp.ParseSecure(sees[sip.OfferAccepted](a).SDP); err != nil || got.Direction != hold.answered {
+			t.Errorf("the app's %s was answered by %+v, %v", hold.offers, got, err)
+		}
+	}
+	a.reoffers(sdp.SendOnly)
+	hears[call.Offer](s)
+	s.caller.say(call.OfferRefused{Leg: call.Caller, Status: 488})
+	if got := sees[sip.OfferRefused](a); got.Code != 488 {
+		t.Errorf("a refused hold: %+v", got)
+	}
+	for what, change := range map[string][]string{"ICE restart": {"a=ice-ufrag:", "a=ice-ufrag:x"}, "other certificate": {"a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:"}} {
+		a.reoffers(sdp.SendRecv, change...)
+		if got := sees[sip.OfferRefused](a); got.Code != 488 {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	before := len(a.hears())
+	eventually(t, "the app hears on", func() bool {
+		s.wire.receive(append([]byte{0x80, 8, 1, 1, 0, 0, 0, 0, 0, 0, 0, 9}, "on"...))
+		return len(a.hears()) > before
+	})
 	a.says(func(d *sip.Dialog) { d.SendDTMF('5', 100*time.Millisecond) })
 	if p := hears[call.Press](s); p.Digit != '5' {
 		t.Errorf("digit %+v", p)
