@@ -23,7 +23,7 @@ func (c *Call) invited(in invited) {
 	c.dialog = d
 	m, err := newMedia(c, d.SDP())
 	if err != nil {
-		d.Refuse(488, "Not Acceptable Here", sip.Cause{SIP: 488, Text: err.Error()}, sip.NewHeader(sip.HeaderRefusal, string(errs.CodeOf(err))))
+		d.Refuse(488, err.Error(), sip.Cause{SIP: 488, Text: err.Error()}, sip.NewHeader(sip.HeaderRefusal, string(errs.CodeOf(err))))
 		c.finish(endOf(err))
 		return
 	}
