@@ -10,7 +10,7 @@ import (
 
 // TestOffices is every kind of call between the phones of two offices, in one deployment.
 func TestOffices(t *testing.T) {
-	d := deploy(t, 1)
+	d := deploy(t, 1, shortRing)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *deployment)

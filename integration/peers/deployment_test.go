@@ -53,14 +53,17 @@ type account struct {
 	dial      string // dialled from everywhere
 }
 
-// ringSeconds is how long an unanswered call rings here: short for the test that waits for it, long for all others.
-const ringSeconds = 15
+// How long an unanswered call rings, in seconds.
+const (
+	shortRing = 15 // for who waits for its end
+	longRing  = 60 // for who waits for something else
+)
 
 // accountsPerOffice is as many phones as the tests of one deployment need in one office.
 const accountsPerOffice = 40
 
-// deploy brings up a deployment on a network of its own.
-func deploy(t *testing.T, network int) *deployment {
+// deploy brings up a deployment on a network of its own, where an unanswered call rings for some seconds.
+func deploy(t *testing.T, network, ringSeconds int) *deployment {
 	t.Helper()
 	need(t)
 	d := &deployment{owner: t, net: newNetwork(t, network), dir: t.TempDir()}

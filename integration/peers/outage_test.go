@@ -10,7 +10,7 @@ import (
 
 // TestOutages kills programs without warning, in a deployment of its own.
 func TestOutages(t *testing.T) {
-	d := deploy(t, 2)
+	d := deploy(t, 2, longRing)
 	t.Run("cloud", func(t *testing.T) { testCloudDies(t, d) })
 	t.Run("callee's switch between calls", func(t *testing.T) { testSwitchRestarts(t, d) })
 	t.Run("caller's switch in a call", func(t *testing.T) { testSwitchDies(t, d) })

@@ -1,0 +1,228 @@
+//go:build peers
+
+package peers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	mobilebridge "strowger/mobile-bridge"
+	"strowger/pkg/designation"
+	"strowger/pkg/rest"
+)
+
+// pushPort is where an app takes its pushes, the same each time it runs, so that one that is late finds it.
+const pushPort = 5555
+
+// startBridge adds a bridge, enrols it and starts it. It also pushes to services on private addresses, as apps are here.
+func (d *deployment) startBridge(t *testing.T) {
+	t.Helper()
+	node := create(t, d.api.Bridges(), rest.Bridge{Name: "push"})
+	enrolment, err := d.api.BridgeCode(t.Context(), node.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bridge := start(d.owner, d.net.host(t), program("mobile-bridge"), "--enroll", enrolment.Code, "--cloud", d.started.API,
+		"--data", t.TempDir(), "--contact", "mailto:admin@example.com", "--local-push", "--metrics", "", "--json")
+	var s mobilebridge.Started
+	if err := json.Unmarshal([]byte(bridge.firstLine(t)), &s); err != nil {
+		t.Fatalf("first line of the bridge: %v", err)
+	}
+}
+
+// app is a phone that sleeps: the program "strowger phone" on a machine of its own.
+type app struct {
+	*process // while it runs
+	account
+	host host
+	dir  string
+	next int // in its lines: what sees has not looked at
+}
+
+// happening is a line of what an app prints.
+type happening struct {
+	Event      string
+	Call       string
+	From       string
+	Code       string
+	Words      string
+	Statistics *struct{ Received int64 }
+}
+
+// app gives a user who has no other phone an app, and enrols it by its link.
+func (d *deployment) app(t *testing.T, name, number string) *app {
+	t.Helper()
+	user := create(t, d.api.Users(), rest.NewUser(name))
+	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Mobile, Name: name + "'s app", Enabled: true})
+	dial := create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial
+	code, err := d.api.DeviceCode(t.Context(), device.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{account: account{user: user, device: device.ID, dial: dial}, host: d.net.host(t), dir: t.TempDir()}
+	enrol := start(t, a.host, program("strowger"), "--data", a.dir, "phone", "enrol", code.Link)
+	if err := enrol.wait(t); err != nil {
+		t.Fatalf("enrol the app: %v", err)
+	}
+	return a
+}
+
+// run starts the app; it sleeps when this returns.
+func (a *app) run(t *testing.T, answer string) {
+	t.Helper()
+	a.next = 0
+	a.process = start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "run",
+		"--answer", answer, "--push-listen", fmt.Sprintf("%s:%d", a.host.addr, pushPort))
+	a.sees(t, "sleeping")
+}
+
+// sees waits for the next thing that happens to the app, which must be of a kind.
+func (a *app) sees(t *testing.T, kind string) (h happening) {
+	t.Helper()
+	eventually(t, "the app says "+kind, func() error {
+		a.mustRun(t)
+		lines := strings.SplitAfter(a.stdout.String(), "\n")
+		if a.next >= len(lines)-1 {
+			return errors.New("nothing more")
+		}
+		if err := json.Unmarshal([]byte(lines[a.next]), &h); err != nil {
+			t.Fatalf("the app printed %q: %v", lines[a.next], err)
+		}
+		return nil
+	})
+	a.next++
+	if h.Event != kind {
+		t.Fatalf("the app says %+v, want %s", h, kind)
+	}
+	return h
+}
+
+// wakes is what the ladder of a call says of wakes, in order.
+func wakes(c rest.Call) string {
+	var steps []string
+	for _, e := range c.Ladder {
+		if e.Kind == "wake" {
+			steps = append(steps, e.Text)
+		}
+	}
+	return strings.Join(steps, ", ")
+}
+
+// Answers to a caller, as phones write them down. Baresip takes the first two for ringing, as neither has audio.
+const (
+	wakingAnswer  = "SIP/2.0 183 "
+	ringingAnswer = "SIP/2.0 180 "
+	awayAnswer    = "SIP/2.0 480 "
+)
+
+// isTold waits until a phone that has made one call has been given answers in this order, and returns all that it wrote.
+func (p *phone) isTold(t *testing.T, answers ...string) (all string) {
+	t.Helper()
+	eventually(t, p.control.name+" is answered", func() error {
+		all = p.stdout.String()
+		rest := all
+		for _, answer := range answers {
+			var found bool
+			if _, rest, found = strings.Cut(rest, answer); !found {
+				return fmt.Errorf("no %sin its place", answer)
+			}
+		}
+		return nil
+	})
+	return all
+}
+
+// TestSleepingApp has a desk phone call a user who has nothing but an app that sleeps: a Web Push wakes it.
+func TestSleepingApp(t *testing.T) {
+	d := deploy(t, 3, longRing)
+	d.startBridge(t)
+	app := d.app(t, "Eve", "70001")
+	tone := filepath.Join(t.TempDir(), "tone.wav")
+	if err := writeTone(tone, pcmu, high); err != nil {
+		t.Fatal(err)
+	}
+
+	app.run(t, tone)
+	t.Run("woken", func(t *testing.T) { testWoken(t, d, pcmu, app, high) })
+	for _, c := range []codec{g722, opus} {
+		t.Run(c.record+" only", func(t *testing.T) { testForeignCodec(t, d, c, app) })
+	}
+	app.stop(t)
+	t.Run("app away", func(t *testing.T) { testAppAway(t, d, app) })
+
+	// Of the call that is over nothing rings now: what happens first is the next call.
+	app.run(t, "echo")
+	wide := codec{g722.baresip + "," + pcmu.baresip, pcmu.record, pcmu.rate, pcmu.channels} // falls back to what the app speaks
+	t.Run("woken again", func(t *testing.T) { testWoken(t, d, wide, app, low) })
+	app.stop(t)
+}
+
+// testWoken calls the app, which answers by itself, until the desk phone hears a tone from it: its own, or, from one that
+// answers as an echo, what the desk phone sends.
+func testWoken(t *testing.T, d *deployment, c codec, app *app, tone float64) {
+	desk := d.x.phone(t, d.x.account(t), handset{codec: c, tone: low})
+	desk.do(t, "dial", app.dial)
+	woken := app.sees(t, "woken")
+	if ringing := app.sees(t, "ringing"); ringing.From != desk.account.dial || ringing.Call != woken.Call {
+		t.Errorf("the app was woken by %+v and shows %+v, want a call from %s", woken, ringing, desk.account.dial)
+	}
+	desk.await(t, "CALL_ESTABLISHED")
+	desk.isTold(t, wakingAnswer, ringingAnswer)
+	app.sees(t, "connected")
+	desk.hears(t, tone)
+	desk.do(t, "hangup", "")
+	desk.await(t, "CALL_CLOSED")
+	if ended := app.sees(t, "ended"); ended.Statistics == nil || ended.Statistics.Received < 50 {
+		t.Errorf("the app ended with %+v, want a second of audio at least", ended)
+	}
+	app.sees(t, "sleeping")
+
+	r := d.conversation(t, desk.account, app.account, pcmu.record, hungUpByCaller)
+	if r.ID != woken.Call {
+		t.Errorf("the app was woken for call %s, recorded is %s", woken.Call, r.ID)
+	}
+	steps := wakes(r)
+	for _, want := range []string{"requested", "accepted by webpush", "connected"} {
+		if !strings.Contains(steps, want) {
+			t.Errorf("call %s: wake ledger %q lacks %q", r.ID, steps, want)
+		}
+	}
+}
+
+// testForeignCodec has a phone call the app that speaks none of the app's codecs.
+func testForeignCodec(t *testing.T, d *deployment, c codec, app *app) {
+	desk := d.x.phone(t, d.x.account(t), handset{codec: c, tone: low})
+	desk.refused(t, app.dial, 488)
+	app.sees(t, "woken")
+	missed := app.sees(t, "missed")
+	app.sees(t, "sleeping")
+	r := d.record(t, desk.account, outcome{"no-common-codec", 488, "system"})
+	if said := r.Cause.Words; !strings.Contains(said, "no codec that this phone speaks") || missed.Words != said {
+		t.Errorf("the caller is told %q, the app's user %q", said, missed.Words)
+	}
+}
+
+// testAppAway calls the app while it does not run, so that no push gets there: it does not ring, and the caller is told so
+// after the last try.
+func testAppAway(t *testing.T, d *deployment, app *app) {
+	desk := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low})
+	desk.refused(t, app.dial, 480)
+	if strings.Contains(desk.isTold(t, wakingAnswer, awayAnswer), ringingAnswer) {
+		t.Error("the caller was told that the app rings")
+	}
+	c := d.record(t, desk.account, outcome{"offline", 480, "system"})
+	if !strings.Contains(c.Cause.Words, "cannot be woken: webpush says not reached") {
+		t.Errorf("call %s: the caller is told %q", c.ID, c.Cause.Words)
+	}
+	if c.RingingAt != nil {
+		t.Errorf("call %s rang at %v", c.ID, c.RingingAt)
+	}
+	steps := wakes(c)
+	if strings.Count(steps, "requested") != 3 || !strings.Contains(steps, "refused by webpush") || strings.Contains(steps, "connected") {
+		t.Errorf("call %s: wake ledger %q, want three tries", c.ID, steps)
+	}
+}
