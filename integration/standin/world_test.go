@@ -27,6 +27,7 @@ import (
 
 	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/enrol"
+	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/sessionkey"
@@ -57,12 +58,13 @@ type cloud struct {
 	fabric *fabric.Client // of the cloud, and of the anchor
 	key    ed25519.PrivateKey
 
-	mu      sync.Mutex
-	keys    sitecopy.KeySet
-	targets map[string][]fabric.Target // by device
-	boot    string                     // of the run that was seen last
-	leases  chan fabric.Lease
-	pruned  chan fabric.Pruned
+	mu       sync.Mutex
+	keys     sitecopy.KeySet
+	targets  map[string][]fabric.Target // by device
+	enrolled string                     // hash of the key of the bridge
+	boot     string                     // of the run that was seen last
+	leases   chan fabric.Lease
+	pruned   chan fabric.Pruned
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -142,6 +144,9 @@ func (c *cloud) serve() {
 	c.t.Helper()
 	ctx := context.WithoutCancel(c.t.Context()) // the test's own ends before its bridge does
 	_, err1 := fabric.Handle(ctx, c.fabric, fabric.SubjectLease(org, bridge), "", 1, func(_ context.Context, _ fabric.Subject, q fabric.Lease) (fabric.Reply, error) {
+		if q.Node.ID != bridge || q.Node.KeyHash != c.keyHash() || q.Node.Boot == "" { // as the cloud has it
+			return fabric.Reply{}, errs.New(errs.Forbidden, "a lease of %+v", q.Node)
+		}
 		c.leases <- q
 		return fabric.Reply{}, nil
 	})
@@ -158,6 +163,13 @@ func (c *cloud) serve() {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// keyHash is that of the key that enrolled.
+func (c *cloud) keyHash() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.enrolled
 }
 
 func (c *cloud) targetsOf(_ context.Context, _ fabric.Subject, q fabric.Targets) (fabric.TargetsReply, error) {
@@ -196,6 +208,7 @@ func (c *cloud) enrol(w http.ResponseWriter, r *http.Request) {
 	}, csr.PublicKey)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.enrolled = trust.CertKeyHash(csr.RawSubjectPublicKeyInfo)
 	_ = json.NewEncoder(w).Encode(enrol.Response{
 		Info: enrol.Info{
 			Org: org, OrgName: "Acme", Node: bridge, NodeName: "bridge", Kind: trust.Bridge, Fabric: []string{c.nats.Addr().String()}, SessionKeys: c.keys,
@@ -255,10 +268,7 @@ func (c *cloud) lease(ok func(fabric.Lease) bool) fabric.Lease {
 	for {
 		select {
 		case l := <-c.leases:
-			if l.Node.KeyHash == "" {
-				c.t.Fatal("the lease does not name the key of the bridge: a cloud refuses it")
-			}
-			if l.Node.ID == bridge && ok(l) {
+			if ok(l) {
 				return l
 			}
 		case <-deadline:
