@@ -43,7 +43,7 @@ func TestUp(t *testing.T) {
 				t.Errorf("%s: %v %v", address, resp, err)
 			}
 		}
-		if len(at.Metrics) != 2 || (start == 0) != (at.APIKey != "") {
+		if len(at.Metrics) != 3 || (start == 0) != (at.APIKey != "") {
 			t.Errorf("start %d: metrics at %q, API key %q", start, at.Metrics, at.APIKey)
 		}
 		if at.APIKey = ""; start == 0 {
@@ -138,7 +138,7 @@ func TestUpWithTakenPorts(t *testing.T) {
 			t.Cleanup(func() { _ = c.Close() })
 		}
 	}
-	tcp := map[int]string{443: "API", 8443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch"}
+	tcp := map[int]string{443: "API", 8443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch", 9466: "metrics of the bridge"}
 	udp := map[int]string{5060: "phones", 7443: "other switches"}
 	for port := range tcp {
 		take(net.Listen("tcp", fmt.Sprint(":", port)))
@@ -166,7 +166,7 @@ func TestUpWithTakenPorts(t *testing.T) {
 			t.Errorf("%s: %v %v", url, resp, err)
 		}
 	}
-	if stop(); <-ended != config.OK || len(metrics) != 2 {
+	if stop(); <-ended != config.OK || len(metrics) != 3 {
 		t.Errorf("it says %s\n%s", said.String(), logged.String())
 	}
 	_, reached, _ := strings.Cut(said.String(), "is up.")
