@@ -17,6 +17,7 @@ import (
 	mobilebridge "strowger/mobile-bridge"
 	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/designation"
+	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
 
@@ -174,9 +175,15 @@ func (w *world) appWith(t *testing.T, u rest.User, by string, take func([]byte))
 	t.Cleanup(a.Close)
 	var targets *sdk.Targets
 	targets, a.token = w.pushes.install(t, by, w.Bridge.VAPID, take)
-	if err := a.Enrol(code.Link, "test", targets); err != nil {
-		t.Fatal(err)
-	}
+	until(t, func() string { // apps of scenarios side by side are more than one address may enrol at once
+		switch err := a.Enrol(code.Link, "test", targets); {
+		case errs.CodeOf(err) == errs.Congested:
+			return err.Error()
+		case err != nil:
+			t.Fatal(err)
+		}
+		return ""
+	})
 	until(t, func() string {
 		d, err := w.Client.Devices().Get(soon(t), d.ID)
 		if err != nil {
