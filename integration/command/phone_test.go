@@ -6,12 +6,19 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"strowger/integration/phone"
+	"strowger/integration/stack"
+	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/config"
+	"strowger/pkg/designation"
 	"strowger/pkg/rest"
 )
 
@@ -73,6 +80,103 @@ func TestPhone(t *testing.T) {
 	for lines.Scan() {
 		t.Errorf("the phone says %q", lines.Text())
 	}
+	if code := <-ended; code != config.OK || complaints.Len() > 0 {
+		t.Errorf("the phone ended with %d: %s", code, complaints.String())
+	}
+}
+
+// TestPhoneIsCalled: a desk phone calls a phone on the command line, which sleeps; a real Web Push wakes it, it answers, and the
+// caller hears its own voice come back.
+func TestPhoneIsCalled(t *testing.T) {
+	dir := t.TempDir()
+	s, err := stack.Start(context.Background(), stack.Config{
+		Data: filepath.Join(dir, "data"), MasterKey: filepath.Join(dir, "master.key"), Host: "127.0.0.1", Organization: "Acme",
+		Sites: []stack.Site{{Name: "Office", Code: "20"}}, Logger: slog.New(slog.DiscardHandler),
+		Push: mobilebridge.PushServices{Contact: "mailto:admin@example.com", LocalPush: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	eve, err := s.Client.Users().Create(ctx, rest.NewUser("Eve"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Client.Numbers().Create(ctx, rest.Number{Digits: "7001", User: eve.ID}); err != nil {
+		t.Fatal(err)
+	}
+	device, err := s.Client.Devices().Create(ctx, rest.Device{User: eve.ID, Name: "laptop", Kind: designation.Mobile, Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := s.Client.DeviceCode(ctx, device.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, complaints bytes.Buffer
+	if Main(ctx, []string{"--data", dir, "phone", "enrol", code.Link}, &out, &complaints) != config.OK {
+		t.Fatal(complaints.String())
+	}
+	r, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Main(ctx, []string{"--data", dir, "--json", "phone", "run", "--answer", "echo", "--once"}, w, &complaints)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	next := func(event string) (h happening) {
+		t.Helper()
+		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Event != event {
+			t.Fatalf("the phone says %q, want %s; %s", lines.Text(), event, complaints.String())
+		}
+		return h
+	}
+	next("sleeping")
+
+	var running sync.WaitGroup
+	defer running.Wait()
+	desk, unplug := context.WithCancel(ctx)
+	defer unplug()
+	d := &demo{env: &env{out: io.Discard}, stack: s}
+	caller, err := d.phone(desk, &running, 0, "Bob", "caller", "1001", phone.Ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := caller.Dial(ctx, "7001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := next("woken"); h.FromName != "Bob" || h.From != "201001" {
+		t.Errorf("woken by %+v", h)
+	}
+	next("ringing")
+	next("connected")
+	if _, err := call.Wait(ctx, phone.Answered); err != nil {
+		t.Fatal(err)
+	}
+	said, err := speech("caller")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C { // until its voice came back
+		if heard := phone.Compare(said, call.Heard()); heard.Score > similar {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("the caller does not hear itself")
+		}
+	}
+	call.HangUp()
+	if h := next("ended"); h.Statistics == nil || h.Statistics.Received == 0 {
+		t.Errorf("ended with %+v", h)
+	}
+	next("sleeping")
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}
