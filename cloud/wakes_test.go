@@ -77,6 +77,8 @@ func TestDeskPhoneCallsASleepingApp(t *testing.T) {
 	must(i.client.Numbers().Create(t.Context(), rest.Number{Digits: "555", User: d.User}))(t)
 	_, err := x.admit(t, "555")
 	wantCode(t, err, errs.Offline)
+	_, err = i.client.DeviceCode(t.Context(), x.phone.ID)
+	wantCode(t, err, errs.Invalid)
 	a := i.app()
 	info := must(a.enrol(a.request(i.deviceCode(d.ID), target("00aa"))))(t)
 

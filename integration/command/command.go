@@ -102,6 +102,14 @@ func (e *env) show(v any, people func()) error {
 	return enc.Encode(v)
 }
 
+// showOr is show for what people may not be shown in whole.
+func (e *env) showOr(v any, people func() error) error {
+	if !e.JSON {
+		return people()
+	}
+	return e.show(v, nil)
+}
+
 func (e *env) fail(err error) {
 	if e.JSON {
 		_ = json.NewEncoder(e.err).Encode(errs.From(err)) // nobody is left to tell

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -25,13 +26,26 @@ func devices() noun[rest.Device] {
 				{head: "user", cell: func(v rest.Device) string { return n.of(v.User) }},
 				{head: "switch", cell: func(v rest.Device) string { return n.of(v.Switch) }},
 				{head: "sip user", cell: func(v rest.Device) string { return v.Username }},
-				{head: "registered", cell: func(v rest.Device) string { return yesNo(v.Registered) }},
+				{head: "reachable", cell: func(v rest.Device) string { return yesNo(v.Reachable) }},
+				{head: "not, because", detail: true, cell: func(v rest.Device) string { return v.Unreachable }},
+				{head: "enrolled", detail: true, cell: func(v rest.Device) string { return clock(v.EnrolledAt) }},
+				{head: "platform", detail: true, cell: func(v rest.Device) string { return v.Platform }},
+				{head: "pushes by", detail: true, cell: pushedBy},
 				{head: "enabled", cell: func(v rest.Device) string { return yesNo(v.Enabled) }},
 				{head: "rings after", detail: true, cell: func(v rest.Device) string { return fmt.Sprintf("%d s", v.DelaySeconds) }},
 				{head: "id", cell: func(v rest.Device) string { return v.ID }},
 			}
 		},
 	}
+}
+
+// pushedBy is who delivers the pushes to an app.
+func pushedBy(v rest.Device) string {
+	var all []string
+	for _, p := range v.Push {
+		all = append(all, fmt.Sprintf("%s %s since %s", p.Provider, p.App, clock(&p.UpdatedAt)))
+	}
+	return strings.Join(all, ", ")
 }
 
 func deviceLabel(v rest.Device) string { return strings.TrimSpace(v.Name + " " + v.Username) }
@@ -152,7 +166,8 @@ func freeUsername(e *env, user rest.User) (string, error) {
 }
 
 type deviceCmds struct {
-	Add      deviceAdd      `cmd:"" help:"Add a device; of a desk phone, print the SIP account."`
+	Add      deviceAdd      `cmd:"" help:"Add a device; of a desk phone, print the SIP account, of an app, the link that enrols it."`
+	Code     deviceCode     `cmd:"" help:"Print a new link and code for an app; the ones before are void."`
 	Import   deviceImport   `cmd:"" help:"Add people with a desk phone each from a CSV file."`
 	Password devicePassword `cmd:"" help:"Give a desk phone a new password and print it once."`
 	List     deviceList     `cmd:"" help:"List devices."`
@@ -163,11 +178,14 @@ type deviceCmds struct {
 
 type deviceAdd struct {
 	User     string `required:"" help:"Whose device it is: name, number or id." placeholder:"USER"`
-	Name     string `help:"Its name. Default: ${default}." default:"desk phone" placeholder:"NAME"`
+	Name     string `help:"Its name. Default: desk phone, or the kind of an app." placeholder:"NAME"`
 	Switch   string `help:"Switch of a desk phone, name or id. Default: the only one that it can be." placeholder:"SWITCH"`
 	Username string `help:"SIP user of a desk phone. Default: the number of the user." placeholder:"NAME"`
 	Kind     string `help:"What it is: deskphone, mobile or web. Default: ${default}." default:"deskphone" enum:"deskphone,mobile,web" placeholder:"KIND"`
+	QR       bool   `help:"Draw the QR code of an app even if the output is no terminal."`
 }
+
+func (c *deviceAdd) kind() designation.Kind { return designation.Kind(c.Kind) }
 
 // Run adds a device.
 func (c *deviceAdd) Run(e *env) error {
@@ -175,14 +193,10 @@ func (c *deviceAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if kind := designation.Kind(c.Kind); kind != designation.DeskPhone {
-		v, err := e.client.Devices().Create(e.ctx, rest.Device{User: user.ID, Name: c.Name, Kind: kind, Enabled: true})
-		if err != nil {
-			return err
-		}
-		return e.show(v, func() { e.say("Added %s device %s of %s (%s).\n", v.Kind, v.Name, user.Name, v.ID) })
+	if c.kind() != designation.DeskPhone {
+		return c.addApp(e, user)
 	}
-	account, err := addPhone(e, user, c.Name, c.Switch, "", c.Username)
+	account, err := addPhone(e, user, cmp.Or(c.Name, "desk phone"), c.Switch, "", c.Username)
 	if err != nil {
 		return err
 	}

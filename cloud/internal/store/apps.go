@@ -30,8 +30,11 @@ type PushToken struct {
 	Wrapped  []byte // the token
 }
 
-// Why an enrolled app cannot be reached before a provider says more.
-const noToken = "it gave no push token"
+// Why an app cannot be reached, before a provider says more.
+const (
+	notEnrolled = "it has not enrolled"
+	noToken     = "it gave no push token"
+)
 
 // SetAppEnrolled records an app's keys and push tokens in place of those of the app that enrolled as this device before.
 func (s *Store) SetAppEnrolled(ctx context.Context, org, device string, a App) error {
@@ -143,7 +146,10 @@ func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device)
 	var ids []any
 	for i := range items {
 		if d := &items[i]; d.Kind != designation.DeskPhone {
-			d.Reachable = d.EnrolledAt != nil && d.Unreachable == ""
+			if d.EnrolledAt == nil {
+				d.Unreachable = notEnrolled
+			}
+			d.Reachable = d.Unreachable == ""
 			apps[d.ID], ids = d, append(ids, d.ID)
 		}
 	}
