@@ -154,3 +154,20 @@ func TestAppsNeedAProof(t *testing.T) {
 		}
 	}
 }
+
+// TestAppsOfAnOfficeStart has many apps behind one address say where their pushes go: they are not taken for a flood of
+// enrolments, which are few.
+func TestAppsOfAnOfficeStart(t *testing.T) {
+	s := newService(t)
+	for n := range 10 * enrolBurst {
+		if a := s.send("PUT", enrol.PushPath("dv_x"), `{}`); a.status != http.StatusUnauthorized {
+			t.Fatalf("app %d is answered %d", n, a.status)
+		}
+	}
+	for range 2 * enrolBurst {
+		s.send("POST", enrol.DevicePath, `{}`)
+	}
+	if a := s.send("POST", enrol.DevicePath, `{}`); a.status != http.StatusTooManyRequests {
+		t.Errorf("an enrolment after many is answered %d", a.status)
+	}
+}

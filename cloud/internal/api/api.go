@@ -96,6 +96,7 @@ type API struct {
 	underway underway
 	now      func() time.Time
 	enrolled *limit.Buckets[netip.Prefix]
+	pushed   *limit.Buckets[netip.Prefix]
 	json     []byte // the OpenAPI description
 }
 
@@ -106,7 +107,7 @@ func New(cfg Config) (*API, error) {
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,
-		enrolled: newEnrolLimit(cfg.Now),
+		enrolled: newEnrolLimit(cfg.Now), pushed: newPushLimit(cfg.Now),
 	}
 	a.huma = humago.New(a.mux, description(cfg.Version))
 	a.huma.UseMiddleware(a.known, a.authenticate, a.repeatable)

@@ -68,7 +68,7 @@ func (a *API) appRoutes() error {
 	op := huma.Operation{Method: http.MethodPost, Path: enrol.DevicePath, OperationID: "enrol-device", Tags: []string{"enrolments"},
 		Summary: "Enrol an app with a code: no API key is needed", RequestBody: &huma.RequestBody{}}
 	handle(a, op, func(ctx context.Context, in *appEnrolInput) (*result[enrol.DeviceInfo], error) {
-		thumbprint, _, err := a.proven(in.source, proof.TypeEnrol, in.Proof, in.RawBody)
+		thumbprint, _, err := a.proven(a.enrolled, in.source, proof.TypeEnrol, in.Proof, in.RawBody)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (a *API) appRoutes() error {
 	op = huma.Operation{Method: http.MethodPut, Path: enrol.DevicePath + "/{device}/push", OperationID: "set-push", Tags: []string{"enrolments"},
 		Summary: "Replace where the pushes of an app go: no API key is needed", RequestBody: &huma.RequestBody{}}
 	handle(a, op, func(ctx context.Context, in *pushInput) (*result[enrol.DeviceInfo], error) {
-		thumbprint, claims, err := a.proven(in.source, proof.TypePush, in.Proof, in.RawBody)
+		thumbprint, claims, err := a.proven(a.pushed, in.source, proof.TypePush, in.Proof, in.RawBody)
 		if err != nil {
 			return nil, err
 		}
@@ -106,9 +106,9 @@ func (a *API) appRoutes() error {
 }
 
 // proven returns which key proved a request, and what it said. It is asked first: a request costs no more than one signature.
-func (a *API) proven(source netip.Prefix, typ, text string, body []byte) (thumbprint string, claims proof.Request, err error) {
-	if !a.enrolled.Take(source) {
-		return "", claims, errs.New(errs.Congested, "too many enrolments from your address; wait some seconds and try again")
+func (a *API) proven(most *limit.Buckets[netip.Prefix], source netip.Prefix, typ, text string, body []byte) (thumbprint string, claims proof.Request, err error) {
+	if !most.Take(source) {
+		return "", claims, errs.New(errs.Congested, "too many requests of apps from your address; wait some seconds and try again")
 	}
 	if text == "" {
 		return "", claims, errs.New(errs.Unauthenticated, "there is no proof; send the header %s", proof.Header)

@@ -15,6 +15,17 @@ const (
 	enrolSource = 4096 // remembered
 )
 
+// An app says at each of its starts where its pushes go, and proves who it is: the check is a signature. An office has
+// hundreds of them behind one address, and all start in the morning.
+const (
+	pushBurst = 500
+	pushRate  = 20 // a second
+)
+
 func newEnrolLimit(now func() time.Time) *limit.Buckets[netip.Prefix] {
 	return limit.New[netip.Prefix](limit.Config{Rate: enrolRate, Burst: enrolBurst, Max: enrolSource, Now: now})
+}
+
+func newPushLimit(now func() time.Time) *limit.Buckets[netip.Prefix] {
+	return limit.New[netip.Prefix](limit.Config{Rate: pushRate, Burst: pushBurst, Max: enrolSource, Now: now})
 }
