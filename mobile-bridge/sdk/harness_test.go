@@ -3,7 +3,6 @@ package sdk
 import (
 	"crypto/ed25519"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -199,7 +198,7 @@ func (r *recorder) want(kinds ...string) Event {
 		select {
 		case <-news:
 		case <-late:
-			r.t.Fatal(fmt.Sprintf("the phone told %v, want %v", got, kinds))
+			r.t.Fatalf("the phone told %v, want %v", got, kinds)
 		}
 	}
 }

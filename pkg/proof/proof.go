@@ -23,7 +23,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,9 +89,12 @@ type JWK struct {
 
 // JWKOf returns a key of P-256 as a JWK.
 func JWKOf(pub *ecdsa.PublicKey) JWK {
-	x, y := make([]byte, 32), make([]byte, 32)
+	b, err := pub.Bytes() // SEC 1, 2.3.3: 4, x, y
+	if err != nil {
+		panic(err) // a point of P-256 always has its bytes
+	}
 	enc := base64.RawURLEncoding
-	return JWK{Type: "EC", Curve: "P-256", X: enc.EncodeToString(pub.X.FillBytes(x)), Y: enc.EncodeToString(pub.Y.FillBytes(y))}
+	return JWK{Type: "EC", Curve: "P-256", X: enc.EncodeToString(b[1:33]), Y: enc.EncodeToString(b[33:])}
 }
 
 // Thumbprint is the key's name (RFC 7638, 3): unpadded base64url SHA-256.
@@ -112,8 +115,8 @@ func (k JWK) Public() (*ecdsa.PublicKey, error) {
 	if errX != nil || errY != nil || len(x) != 32 || len(y) != 32 { // RFC 7518, 6.2.1.2: full size
 		return nil, errs.New(errs.Invalid, "signing key: x and y want 32 bytes each in unpadded base64url")
 	}
-	pub := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(x), Y: new(big.Int).SetBytes(y)}
-	if _, err := pub.ECDH(); err != nil { // not on the curve
+	pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+	if err != nil { // not on the curve
 		return nil, errs.New(errs.Invalid, "signing key: %w", err)
 	}
 	return pub, nil
