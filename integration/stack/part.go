@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"strowger/cloud"
 	mobilebridge "strowger/mobile-bridge"
@@ -74,10 +75,15 @@ func (s *Stack) runBridge(cfg mobilebridge.Config) error {
 	select {
 	case s.Bridge = <-started:
 		return nil
+	case <-time.After(bridgeTime):
+		return fmt.Errorf("the cloud has not heard of the bridge in %v; what the bridge logs says why", bridgeTime)
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	}
 }
+
+// bridgeTime is how long the cloud may take to hear of a bridge, on a machine that has other work.
+const bridgeTime = time.Minute
 
 // runSwitch runs the switch of an office and waits until it serves.
 func (s *Stack) runSwitch(o *Office) error {
