@@ -66,7 +66,7 @@ func dial(t *testing.T, n designation.Node) (*webtransport.Session, *webtranspor
 }
 
 // enter writes the entry line and reads the answer.
-func enter(t *testing.T, s *webtransport.Stream, line []byte) (answer, *bufio.Reader) {
+func enter(t *testing.T, s *webtransport.Stream, line []byte) (proof.Verdict, *bufio.Reader) {
 	t.Helper()
 	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func enter(t *testing.T, s *webtransport.Stream, line []byte) (answer, *bufio.Re
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
-	var a answer
+	var a proof.Verdict
 	if err := json.Unmarshal(text, &a); err != nil {
 		t.Fatalf("answer %q: %v", text, err)
 	}
@@ -103,7 +103,7 @@ func (d *device) proves(t *testing.T, w pushseal.Wake, fingerprint string, chang
 	return s
 }
 
-func lineOf(t *testing.T, e entry) []byte {
+func lineOf(t *testing.T, e proof.Entry) []byte {
 	t.Helper()
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -113,7 +113,7 @@ func lineOf(t *testing.T, e entry) []byte {
 }
 
 // knock shows an entry, returns how it was answered, and leaves.
-func (o *office) knock(e entry) error {
+func (o *office) knock(e proof.Entry) error {
 	o.t.Helper()
 	if a := o.knockWith(lineOf(o.t, e)); !a.OK {
 		return a.Error
@@ -121,7 +121,7 @@ func (o *office) knock(e entry) error {
 	return nil
 }
 
-func (o *office) knockWith(line []byte) answer {
+func (o *office) knockWith(line []byte) proof.Verdict {
 	o.t.Helper()
 	before := o.web.Counters().Connections
 	session, s := dial(o.t, o.node)
@@ -212,9 +212,9 @@ func (b buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 func (a *app) comes(d *device, w pushseal.Wake, fingerprint string) {
 	a.t.Helper()
 	session, s := dial(a.t, w.Node)
-	answer, r := enter(a.t, s, lineOf(a.t, entry{w.Key, d.proves(a.t, w, fingerprint, nil)}))
-	if !answer.OK {
-		a.t.Fatalf("not let in: %v", answer.Error)
+	verdict, r := enter(a.t, s, lineOf(a.t, proof.Entry{Key: w.Key, Proof: d.proves(a.t, w, fingerprint, nil)}))
+	if !verdict.OK {
+		a.t.Fatalf("not let in: %v", verdict.Error)
 	}
 	a.session = session
 	served, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, 1), r})

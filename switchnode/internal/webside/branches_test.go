@@ -6,6 +6,7 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -48,7 +49,7 @@ func TestTwoDevicesRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.knock(entry{w.Key, late.proves(t, w, "", nil)}); code(err) != errs.Gone || err.Error() != "Call completed elsewhere" {
+	if err := o.knock(proof.Entry{Key: w.Key, Proof: late.proves(t, w, "", nil)}); code(err) != errs.Gone || err.Error() != "Call completed elsewhere" {
 		t.Errorf("who wakes late hears %v", err)
 	}
 	talk(t, s, apps[1])
@@ -123,7 +124,7 @@ func TestCallerCancels(t *testing.T) {
 	if w, err = late.sealing.Open(orgID, late.id, wakes["ticket of "+late.id].Sealed); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.knock(entry{w.Key, late.proves(t, w, "", nil)}); code(err) != errs.Gone || err.Error() != "The caller hung up" {
+	if err := o.knock(proof.Entry{Key: w.Key, Proof: late.proves(t, w, "", nil)}); code(err) != errs.Gone || err.Error() != "The caller hung up" {
 		t.Errorf("who wakes late hears %v", err)
 	}
 }

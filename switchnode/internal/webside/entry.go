@@ -1,9 +1,7 @@
 package webside
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"time"
@@ -17,47 +15,17 @@ import (
 	"strowger/pkg/sip"
 )
 
-// maxLine is the most bytes of an entry line, without its line feed.
-const maxLine = 16 << 10
-
-// entry is the line with which an app opens its stream.
-type entry struct {
-	Key   string `json:"key"`
-	Proof string `json:"proof"`
-}
-
-// answer is the line that it gets.
-type answer struct {
-	OK    bool        `json:"ok,omitempty"`
-	Error *errs.Error `json:"error,omitempty"`
-}
-
-// decodeEntry reads an entry line.
-func decodeEntry(line []byte) (entry, error) {
-	var e entry
-	if err := json.Unmarshal(line, &e); err != nil {
-		return entry{}, errs.New(errs.KeyMalformed, "the first line of the stream is not a JSON object: %w", err)
-	}
-	if e.Key == "" {
-		return entry{}, errs.New(errs.KeyMissing, "the first line of the stream has no session key")
+// readEntry reads the line with which an app opens its stream.
+func readEntry(r io.Reader) (e proof.Entry, err error) {
+	switch err := proof.ReadLine(r, proof.MaxEntry, &e); {
+	case errs.CodeOf(err) == errs.Invalid:
+		return proof.Entry{}, errs.New(errs.KeyMalformed, "%w", err)
+	case err != nil:
+		return proof.Entry{}, errs.New(errs.KeyMissing, "no session key was shown: %w", err)
+	case e.Key == "":
+		return proof.Entry{}, errs.New(errs.KeyMissing, "the first line of the stream has no session key")
 	}
 	return e, nil
-}
-
-// readLine reads one line without its line feed. It reads byte by byte: what follows is SIP's.
-func readLine(r io.Reader) ([]byte, error) {
-	line := make([]byte, 0, 4<<10)
-	var b [1]byte
-	for len(line) < maxLine {
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return nil, err
-		}
-		if b[0] == '\n' {
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
-		}
-		line = append(line, b[0])
-	}
-	return nil, errs.New(errs.KeyMalformed, "the first line of the stream has more than %d bytes", maxLine)
 }
 
 // enter takes an app that comes to a call.
@@ -111,14 +79,7 @@ func (w *Web) admit(s *stream) (guest, error) {
 	if err := s.SetReadDeadline(time.Now().Add(w.cfg.Times.Line)); err != nil {
 		return guest{}, errs.New(errs.KeyMissing, "no session key was shown: %w", err)
 	}
-	line, err := readLine(s)
-	if errs.CodeOf(err) == errs.Internal {
-		err = errs.New(errs.KeyMissing, "no session key was shown within %v: %w", w.cfg.Times.Line, err)
-	}
-	if err != nil {
-		return guest{}, err
-	}
-	e, err := decodeEntry(line)
+	e, err := readEntry(s)
 	if err != nil {
 		return guest{}, err
 	}
@@ -130,7 +91,7 @@ func (w *Web) admit(s *stream) (guest, error) {
 }
 
 // judge checks a key and its proof. Why a call is over is told to the one who was meant to join it.
-func (w *Web) judge(e entry) (guest, error) {
+func (w *Web) judge(e proof.Entry) (guest, error) {
 	claims, err := sessionkey.Open(e.Key, w.cfg.Verifier.Keys)
 	if err != nil {
 		return guest{}, err
@@ -166,14 +127,11 @@ func (w *Web) judge(e entry) (guest, error) {
 // refuse answers why, gives the app time to read it, and closes the connection.
 func (w *Web) refuse(session *webtransport.Session, s *stream, why error) {
 	e := errs.From(why)
-	line, err := json.Marshal(answer{Error: e})
-	if err == nil {
-		_ = s.SetWriteDeadline(time.Now().Add(w.cfg.Times.Last)) // a Write that fails says all
-		_, _ = s.Write(append(line, '\n'))
-		_ = s.Stream.Close()
-		if s.SetReadDeadline(time.Now().Add(w.cfg.Times.Last)) == nil {
-			_, _ = io.Copy(io.Discard, s) // until the app has closed its side
-		}
+	_ = s.SetWriteDeadline(time.Now().Add(w.cfg.Times.Last))
+	_ = proof.WriteLine(s, proof.Verdict{Error: e}) // where it cannot be told, the end says all
+	_ = s.Stream.Close()
+	if s.SetReadDeadline(time.Now().Add(w.cfg.Times.Last)) == nil {
+		_, _ = io.Copy(io.Discard, s) // until the app has closed its side
 	}
 	_ = session.CloseWithError(0, string(e.Code)) // it is closed either way
 }
@@ -190,7 +148,7 @@ type dropped struct{ at sip.Peer }
 
 // serve answers the app and gives its stream to SIP and to its leg, until the stream ends.
 func (g guest) serve(w *Web, session *webtransport.Session, s *stream) error {
-	if _, err := s.Write([]byte("{\"ok\":true}\n")); err != nil {
+	if err := proof.WriteLine(s, proof.Verdict{OK: true}); err != nil {
 		return err
 	}
 	served, err := w.sip.ServeStream(w.ctx, s)

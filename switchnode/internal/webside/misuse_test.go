@@ -91,7 +91,7 @@ func TestSessionKeyMisuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := o.web.Counters().Refused[c.want]
-			if err := o.knock(entry{c.wake.Key, c.by.proves(t, pushseal.Wake{Epoch: 1, Node: o.node, Key: c.wake.Key}, "", c.change)}); code(err) != c.want {
+			if err := o.knock(proof.Entry{Key: c.wake.Key, Proof: c.by.proves(t, pushseal.Wake{Epoch: 1, Node: o.node, Key: c.wake.Key}, "", c.change)}); code(err) != c.want {
 				t.Errorf("%s: %v, want %s", refusal(err), err, c.want)
 			}
 			if after := o.web.Counters().Refused[c.want]; after != before+1 {
@@ -106,7 +106,7 @@ func TestSessionKeyMisuse(t *testing.T) {
 		"no JSON":      {"INVITE sip:x SIP/2.0", errs.KeyMalformed},
 		"no proof":     {`{"key":"` + w.Key + `"}`, errs.KeyMalformed},
 		"bad proof":    {`{"key":"` + w.Key + `","proof":"a.b.c"}`, errs.KeyMalformed},
-		"without end":  {strings.Repeat("x", 2*maxLine), errs.KeyMalformed},
+		"without end":  {strings.Repeat("x", 2*proof.MaxEntry), errs.KeyMalformed},
 		"empty object": {`{}`, errs.KeyMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestProofIsReplayed(t *testing.T) {
 	p := o.plan(d)
 	s := o.call(p, speech)
 	w := o.woken(d)
-	e := entry{w.Key, d.proves(t, w, "", nil)}
+	e := proof.Entry{Key: w.Key, Proof: d.proves(t, w, "", nil)}
 	if err := o.knock(e); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package webside
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/binary"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
 )
 
@@ -170,18 +172,15 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte("null"))
 	f.Add([]byte("{\"key\":\"k\"}\nINVITE sip:x SIP/2.0\r\n"))
-	f.Add([]byte(strings.Repeat("x", maxLine+1)))
+	f.Add([]byte(strings.Repeat("x", proof.MaxEntry+1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := strings.NewReader(string(b))
-		line, err := readLine(r)
-		if err != nil {
-			return
-		}
-		if len(line) > maxLine || strings.Contains(string(line), "\n") || len(b)-r.Len() > maxLine+1 {
-			t.Fatalf("read %d bytes as the line %q", len(b)-r.Len(), line)
-		}
-		if e, err := decodeEntry(line); err == nil && e.Key == "" || err != nil && (e != entry{} || errs.CodeOf(err) == errs.Internal) {
+		e, err := readEntry(r)
+		if err == nil && e.Key == "" || err != nil && (e != proof.Entry{} || errs.CodeOf(err) == errs.Internal) {
 			t.Fatalf("%+v, %v", e, err)
+		}
+		if read := len(b) - r.Len(); read > proof.MaxEntry+1 || bytes.IndexByte(b[:read], '\n') >= 0 && bytes.IndexByte(b[:read], '\n') != read-1 {
+			t.Fatalf("read %d bytes", read)
 		}
 	})
 }

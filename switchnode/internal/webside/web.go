@@ -18,6 +18,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/limit"
+	"strowger/pkg/proof"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -108,7 +109,7 @@ func New(cfg Config) *Web {
 	paths.HandleFunc("/call", w.enter)
 	w.server = &webtransport.Server{
 		H3: &http3.Server{
-			Handler: paths, EnableDatagrams: true, MaxHeaderBytes: maxLine, Logger: slog.New(slog.DiscardHandler),
+			Handler: paths, EnableDatagrams: true, MaxHeaderBytes: proof.MaxEntry, Logger: slog.New(slog.DiscardHandler),
 			ConnContext: func(ctx context.Context, c *quic.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		},
 		// Apps send no Origin. A page of whatever site must not use a key that it got hold of.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -81,7 +82,7 @@ func TestCallOfASleepingApp(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("ledger: %q", got)
 	}
-	if err := o.knock(entry{w.Key, d.proves(t, w, fingerprint, nil)}); code(err) != errs.Replayed {
+	if err := o.knock(proof.Entry{Key: w.Key, Proof: d.proves(t, w, fingerprint, nil)}); code(err) != errs.Replayed {
 		t.Errorf("the key once more: %v", err)
 	}
 	eventually(t, "no connection is left", func() bool { return o.web.Counters().Connections == 0 })
