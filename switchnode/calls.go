@@ -50,13 +50,14 @@ func (c *calls) begin(in call.Incoming) error {
 	if err := c.add(s, in.Device); err != nil {
 		return err
 	}
+	c.note(in) // before its messages: a call that the ledger does not see begin could be left without an end by a crash
 	leg, err := in.Attach(s)
 	if err != nil {
+		c.noteRefused(in, err)
 		c.remove(s, in.Device)
 		c.running.Done()
 		return err
 	}
-	c.note(in)
 	admission := c.admission(in)
 	go func() {
 		defer c.running.Done()
@@ -74,6 +75,18 @@ func (c *calls) note(in call.Incoming) {
 	to := in.From
 	to.User, to.Device, to.Name, to.Site, to.Number = "", "", "", "", in.Dialled
 	c.record(ledger.Event{At: c.now().UnixMicro(), Call: in.Call, Kind: ledger.Attempt, Leg: in.Leg, Device: in.Device, From: &in.From, To: &to})
+}
+
+// noteRefused ends what note began, of a call that finds no leg.
+func (c *calls) noteRefused(in call.Incoming, err error) {
+	if in.Claims != nil {
+		return
+	}
+	cause := call.CauseOfError(err)
+	for _, e := range []ledger.Event{{Kind: ledger.Refused}, {Kind: ledger.Ended, By: "system"}} {
+		e.At, e.Call, e.Cause = c.now().UnixMicro(), in.Call, &cause
+		c.record(e)
+	}
 }
 
 func (c *calls) admission(in call.Incoming) call.Admission {

@@ -1,11 +1,15 @@
 package switchnode
 
 import (
+	"log/slog"
+	"slices"
 	"testing"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/switchnode/internal/call"
 )
@@ -37,5 +41,28 @@ func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
 	c.remove(last, "dv_greedy")
 	if err := c.add(session(), "dv_greedy"); err != nil {
 		t.Errorf("after a call has ended: %v", err)
+	}
+}
+
+// TestCallBeginsAndEndsOnRecord brings a call that finds no leg. Its attempt is the first that the ledger sees, so that a
+// crash at any moment leaves no record without an end.
+func TestCallBeginsAndEndsOnRecord(t *testing.T) {
+	var kinds []ledger.Kind
+	c := &calls{
+		sessions: map[string]*call.Session{}, placed: map[string]int{}, now: time.Now, log: slog.New(slog.DiscardHandler),
+		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) },
+	}
+	err := c.begin(call.Incoming{
+		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: "dv_a", Hops: 70, Breadth: 60,
+		Attach: func(s *call.Session) (call.Leg, error) {
+			s.Trace(call.Arrow{Sender: "phone", Receiver: "switch", Text: "INVITE", At: time.Now()})
+			return nil, errs.New(errs.Congested, "no port is left")
+		},
+	})
+	if errs.CodeOf(err) != errs.Congested || len(c.sessions) != 0 {
+		t.Errorf("begun: %v, %d sessions", err, len(c.sessions))
+	}
+	if want := []ledger.Kind{ledger.Attempt, ledger.Message, ledger.Refused, ledger.Ended}; !slices.Equal(kinds, want) {
+		t.Errorf("the ledger has %v, want %v", kinds, want)
 	}
 }

@@ -94,6 +94,13 @@ func asWritten(events []NodeEvent) []*line {
 		return cmp.Or(cmp.Compare(x.Node, y.Node), cmp.Compare(begin[spool{x.Node, x.Spool}], begin[spool{y.Node, y.Spool}]),
 			cmp.Compare(x.Spool, y.Spool), cmp.Compare(x.Seq, y.Seq), cmp.Compare(x.At, y.At))
 	})
+	for i := 1; i < len(lines); i++ {
+		// A node writes an attempt ahead of the INVITE that it is, so that a crash leaves no INVITE without an end.
+		a, m := lines[i-1].event, lines[i].event
+		if a.Kind == Attempt && m.Kind == Message && m.Node == a.Node && m.At <= a.At {
+			lines[i-1], lines[i] = lines[i], lines[i-1]
+		}
+	}
 	return lines
 }
 
