@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"strowger/cloud"
 	"strowger/integration/stack"
@@ -90,6 +91,8 @@ func (p *process) fails(t *testing.T, dir string, words ...string) {
 	t.Helper()
 	said := &logs{}
 	p.launch(t, dir, said)
+	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() }) // one that starts after all
+	defer late.Stop()
 	_, _ = io.Copy(io.Discard, p.out) // until it ends
 	_ = p.cmd.Wait()                  // says its exit code
 	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
