@@ -193,8 +193,9 @@ func (s *Spool) seal(seg *segment) {
 	s.wake()
 }
 
-// close ends the writing, and removes the last file if the cloud has all of it and no call is left open.
+// close ends the writing, and removes the files that the cloud has all of: the last one if no call is left open.
 func (s *Spool) close() error {
+	s.oldest()
 	seg := s.active
 	if seg == nil {
 		return nil
