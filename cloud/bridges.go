@@ -3,8 +3,10 @@ package cloud
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
+	"strowger/cloud/internal/broker"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
@@ -57,5 +59,28 @@ func (c *instance) bridgeLease(ctx context.Context, org, bridge string, l fabric
 	case v.KeyHash != l.Node.KeyHash:
 		return errs.New(errs.WrongPresenter, "lease of bridge %s names key %q, but it enrolled with %q", bridge, l.Node.KeyHash, v.KeyHash)
 	}
+	if l.Face != nil {
+		if err := checkFace(l); err != nil {
+			return err
+		}
+	}
 	return c.store.PutBridgeLease(ctx, org, bridge, l, time.Now())
 }
+
+// checkFace says why a bridge cannot be handed out: devices and switches connect to where it says it is.
+func checkFace(l fabric.Lease) error {
+	u, err := url.Parse(l.Face.URL)
+	switch {
+	case len(l.Face.URL) > maxURL || err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || l.Face.URL != u.Scheme+"://"+u.Host:
+		return errs.New(errs.Invalid, "url: %.80q is not of the form https://host:port", l.Face.URL)
+	case len(l.Face.KeyHash) > maxHash:
+		return errs.New(errs.Invalid, "key_hash of %d bytes: want the SHA-256 of a public key", len(l.Face.KeyHash))
+	}
+	return broker.CheckAddresses(l.Node.Addresses)
+}
+
+// Bytes of a bridge's URL, and of a SHA-256 in base64.
+const (
+	maxURL  = 200
+	maxHash = 44
+)

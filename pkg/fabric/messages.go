@@ -20,7 +20,8 @@ import (
 // 5 (2026-11): Met in an admit; DiskError in a lease.
 // 6 (2026-11): control with renew.
 // 7 (2026-11): bridges: wake, targets, pruned, keys, renew.
-const Capability = 7
+// 8 (2026-11): Face in the lease of a bridge.
+const Capability = 8
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -122,6 +123,7 @@ type Lease struct {
 	CopyError string `json:"copy_error,omitempty"`
 	// DiskError is why the node cannot write to its disk, for people.
 	DiskError string `json:"disk_error,omitempty"`
+	Face      *Face  `json:"face,omitempty"` // of a bridge
 }
 
 // Times of a lease.

@@ -70,6 +70,11 @@ type Bridge struct {
 	SeenAt    *time.Time `json:"seen_at,omitempty" readOnly:"true"`
 	LiveUntil *time.Time `json:"live_until,omitempty" readOnly:"true"` // unless it reports again
 	Software  string     `json:"software,omitempty" readOnly:"true"`
+	// Addresses is where switches dial it, URL where apps and browsers reach it. WebKeyHash is of the key that it shows there:
+	// apps pin it; empty if its certificate is one that they trust anyway.
+	Addresses  []string `json:"addresses,omitempty" readOnly:"true"`
+	URL        string   `json:"url,omitempty" readOnly:"true"`
+	WebKeyHash string   `json:"web_key_hash,omitempty" readOnly:"true"`
 }
 
 // User is a person or a service that numbers point to.

@@ -17,7 +17,7 @@
 // HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305), info "strowger site-copy secrets 1", additional data "org|site|switch",
 // unpadded base64url of the encapsulated key and the ciphertext.
 //
-// Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains.
+// Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
 package sitecopy
 
 import (
@@ -61,8 +61,9 @@ type Copy struct {
 	Switches    []Switch      `json:"switches"`     // of this site
 	Users       []User        `json:"users"`
 	Devices     []Device      `json:"devices"`
-	Numbers     []Number      `json:"numbers"` // of this site, and the organization's that point to users homed here
-	Sites       []SiteCode    `json:"sites"`   // every site of the organization: whose peer documents to fetch
+	Numbers     []Number      `json:"numbers"`           // of this site, and the organization's that point to users homed here
+	Sites       []SiteCode    `json:"sites"`             // every site of the organization: whose peer documents to fetch
+	Bridges     []Bridge      `json:"bridges,omitempty"` // of the organization: each switch keeps a connection to every one
 	Ring        time.Duration `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
 	// node key, JSON of []Credential. See Seal.
@@ -73,6 +74,12 @@ type Copy struct {
 type Switch struct {
 	designation.Node
 	SigningKey string `json:"signing_key,omitempty"` // Ed25519, base64url: signs session keys when the cloud is gone
+}
+
+// Bridge is a bridge to phones that sleep.
+type Bridge struct {
+	designation.Node        // the addresses are those that switches dial
+	URL              string `json:"url,omitempty"` // where apps and browsers reach it: the origin of its pages
 }
 
 // User is a person or a service that numbers point to.

@@ -56,10 +56,18 @@ func checkLease(node string, l fabric.Lease) error {
 	if err := ident.Check(ident.Boot, l.Node.Boot); err != nil {
 		return errs.New(errs.Invalid, "boot: %w", err)
 	}
-	if n := len(l.Node.Addresses); n == 0 || n > designation.MaxAddresses {
+	if n := len(l.Registered); n > maxRegistered {
+		return errs.New(errs.Invalid, "registered: %d devices are more than %d", n, maxRegistered)
+	}
+	return CheckAddresses(l.Node.Addresses)
+}
+
+// CheckAddresses says why a lease's addresses cannot be handed out.
+func CheckAddresses(addresses []string) error {
+	if n := len(addresses); n == 0 || n > designation.MaxAddresses {
 		return errs.New(errs.Invalid, "addresses: %d are not 1 to %d", n, designation.MaxAddresses)
 	}
-	for _, a := range l.Node.Addresses {
+	for _, a := range addresses {
 		host, port, err := net.SplitHostPort(a)
 		if err == nil {
 			_, err = strconv.ParseUint(port, 10, 16)
@@ -67,9 +75,6 @@ func checkLease(node string, l fabric.Lease) error {
 		if err != nil || host == "" {
 			return errs.New(errs.Invalid, "addresses: %q is not of the form host:port", a)
 		}
-	}
-	if n := len(l.Registered); n > maxRegistered {
-		return errs.New(errs.Invalid, "registered: %d devices are more than %d", n, maxRegistered)
 	}
 	return nil
 }

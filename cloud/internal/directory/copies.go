@@ -53,6 +53,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, v := range s.registry.Sites {
 		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
 	}
+	c.Bridges = s.bridges()
 	return c, nil
 }
 
@@ -88,6 +89,18 @@ func (s office) nodes(site string) []sitecopy.Switch {
 		}
 	}
 	return nodes
+}
+
+// bridges is the enrolled bridges that have said where they are reached. One that stopped is listed too: it will be back.
+func (s office) bridges() []sitecopy.Bridge {
+	var all []sitecopy.Bridge
+	for _, v := range s.registry.Bridges {
+		if v.State == "enrolled" && len(v.Addresses) > 0 {
+			n := designation.Node{ID: v.ID, Name: v.Name, Addresses: v.Addresses, KeyHash: v.KeyHash}
+			all = append(all, sitecopy.Bridge{Node: n, URL: v.URL})
+		}
+	}
+	return all
 }
 
 func node(v *rest.Switch) designation.Node {

@@ -8,11 +8,17 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 func TestCopyHasWhatTheSiteNeedsAndNoMore(t *testing.T) {
 	g := twoOffices()
 	g.Switches[2].State = "revoked"
+	face := []string{"192.0.2.7:443"}
+	g.Bridges = []rest.Bridge{
+		{Meta: rest.Meta{ID: "br_1"}, Name: "push", State: "enrolled", KeyHash: "key", Addresses: face, URL: "https://b.example"},
+		{Meta: rest.Meta{ID: "br_2"}, State: "enrolled"}, {Meta: rest.Meta{ID: "br_3"}, State: "revoked", Addresses: face},
+	}
 	s := newOffice(g)
 	c, err := s.copy("st_20")
 	if err != nil {
@@ -46,6 +52,9 @@ func TestCopyHasWhatTheSiteNeedsAndNoMore(t *testing.T) {
 	berlin, err := s.copy("st_30")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if b := c.Bridges; len(b) != 1 || b[0].ID != "br_1" || b[0].KeyHash != "key" || b[0].URL != "https://b.example" || b[0].Addresses[0] != face[0] {
+		t.Errorf("bridges %+v, want the one that was not revoked and said where it is", b)
 	}
 	if len(berlin.Switches) != 1 {
 		t.Errorf("a revoked switch is in the copy: %+v", berlin.Switches)

@@ -37,12 +37,22 @@ func TestBridgeEnrolsLivesAndIsRevoked(t *testing.T) {
 		if v := get(); !v.Live || v.Software != "1.2" || !v.SeenAt.Equal(now) || !v.NotAfter.Equal(now.Add(2*time.Hour)) {
 			t.Errorf("bridge after its lease is %+v", v)
 		}
+		seen := revisionOf(ctx, t, s, org)
+		reached := fabric.Lease{Node: designation.Node{Addresses: []string{"192.0.2.7:443"}}, Face: &fabric.Face{URL: "https://b.example", KeyHash: "pin"}}
+		must(t, s.PutBridgeLease(ctx, org, b.ID, reached, now))
+		must(t, s.PutBridgeLease(ctx, org, b.ID, reached, now)) // the same again is no change
+		if v := get(); len(v.Addresses) != 1 || v.Addresses[0] != "192.0.2.7:443" || v.URL != "https://b.example" || v.WebKeyHash != "pin" {
+			t.Errorf("bridge that said where it is reached is %+v", v)
+		}
+		if now := revisionOf(ctx, t, s, org); now != seen+1 {
+			t.Errorf("revision %d after %d, want one more: copies of sites list bridges", now, seen)
+		}
 		now = now.Add(fabric.LeaseLifetime)
 		if v := get(); v.Live {
 			t.Errorf("bridge whose lease ended is %+v", v)
 		}
 		must(t, s.PutBridgeLease(ctx, org, b.ID, fabric.Lease{Leaving: true}, now))
-		if v := get(); v.Live || !v.SeenAt.Equal(now) {
+		if v := get(); v.Live || !v.SeenAt.Equal(now) || v.URL != "https://b.example" {
 			t.Errorf("bridge that left is %+v", v)
 		}
 		must(t, s.RevokeNode(ctx, org, b.ID))
@@ -54,6 +64,13 @@ func TestBridgeEnrolsLivesAndIsRevoked(t *testing.T) {
 		_, err := s.UseEnrolment(ctx, []byte("h"), "key", false, now)
 		refused(t, err, errs.NotFound)
 	})
+}
+
+func revisionOf(ctx context.Context, t *testing.T, s *Store, org string) int64 {
+	t.Helper()
+	n, err := s.Revision(ctx, org)
+	must(t, err)
+	return n
 }
 
 func TestCodesAreOfOneKind(t *testing.T) {

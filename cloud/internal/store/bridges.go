@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"strowger/pkg/fabric"
@@ -24,6 +25,9 @@ func bridges(s *Store) *Table[rest.Bridge] {
 			{field: "seen_at", name: "seen_at", fixed: true, at: func(v *rest.Bridge) any { return optionalTime{&v.SeenAt} }},
 			{field: "live_until", name: "live_until", fixed: true, at: func(v *rest.Bridge) any { return optionalTime{&v.LiveUntil} }},
 			{field: "software", name: "software", fixed: true, at: func(v *rest.Bridge) any { return &v.Software }},
+			{field: "addresses", name: "addresses", fixed: true, at: func(v *rest.Bridge) any { return texts{&v.Addresses} }},
+			{field: "url", name: "url", fixed: true, at: func(v *rest.Bridge) any { return &v.URL }},
+			{field: "web_key_hash", name: "web_key_hash", fixed: true, at: func(v *rest.Bridge) any { return &v.WebKeyHash }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Bridge) error {
 			if err := checkName(v.Name); err != nil {
@@ -42,16 +46,40 @@ func bridges(s *Store) *Table[rest.Bridge] {
 	}
 }
 
-// PutBridgeLease notes that a bridge lives.
+// PutBridgeLease notes that a bridge lives. If it can now be reached otherwise than before, that is a change of the registry:
+// copies of sites list bridges. One that leaves will be back where it was.
 func (s *Store) PutBridgeLease(ctx context.Context, org, bridge string, l fabric.Lease, now time.Time) error {
-	until := now.Add(fabric.LeaseLifetime)
+	until, moved, change := now.Add(fabric.LeaseLifetime), false, Change{Org: org, Base: true}
 	if l.Leaving {
 		until = now
 	}
-	_, err := s.write.ExecContext(ctx, `UPDATE bridges SET seen_at = $1, live_until = $2, software = $3 WHERE id = $4 AND org = $5`,
-		now.UnixMicro(), until.UnixMicro(), l.Version, bridge, org)
-	if err != nil {
-		return fmt.Errorf("store lease of bridge %s: %w", bridge, err)
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		v, err := s.Bridges.get(ctx, tx, org, bridge)
+		if err != nil {
+			return err
+		}
+		was := v
+		if l.Face != nil && !l.Leaving {
+			v.Addresses, v.URL, v.WebKeyHash = l.Node.Addresses, l.Face.URL, l.Face.KeyHash
+		}
+		moved = !slices.Equal(v.Addresses, was.Addresses) || v.URL != was.URL || v.WebKeyHash != was.WebKeyHash
+		if moved {
+			if err := bump(ctx, tx, &change); err != nil {
+				return err
+			}
+		}
+		addresses, err := texts{&v.Addresses}.Value()
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `UPDATE bridges SET seen_at = $1, live_until = $2, software = $3, addresses = $4, url = $5, web_key_hash = $6
+				WHERE id = $7`, now.UnixMicro(), until.UnixMicro(), l.Version, addresses, v.URL, v.WebKeyHash, bridge)
+		}
+		if err != nil {
+			return fmt.Errorf("store lease of bridge %s: %w", bridge, err)
+		}
+		return nil
+	})
+	if err == nil && moved {
+		s.tellChanged(change)
 	}
-	return nil
+	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -82,6 +83,29 @@ func (o optional) Scan(v any) error {
 	}
 	*o.s = n.String
 	return nil
+}
+
+// texts is a list of texts, kept as JSON.
+type texts struct{ list *[]string }
+
+func (t texts) Value() (driver.Value, error) {
+	if len(*t.list) == 0 {
+		return "[]", nil
+	}
+	b, err := json.Marshal(*t.list)
+	return string(b), err
+}
+
+func (t texts) Scan(v any) error {
+	var s sql.NullString
+	if err := s.Scan(v); err != nil {
+		return err
+	}
+	*t.list = nil
+	if s.String == "[]" || s.String == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(s.String), t.list)
 }
 
 // optionalTime is a time that is NULL when absent.

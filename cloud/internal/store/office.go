@@ -17,6 +17,7 @@ type Registry struct {
 	Users        []rest.User
 	Devices      []rest.Device
 	Numbers      []rest.Number
+	Bridges      []rest.Bridge
 	SwitchKeys   map[string]string // as the method of that name
 	Revision     int64             // grows with every change
 }
@@ -135,6 +136,9 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.SwitchKeys, err = switchKeys(ctx, tx, org); err != nil {
+		return g, err
+	}
+	if g.Bridges, err = s.Bridges.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/trust"
@@ -180,6 +181,28 @@ func TestRevocations(t *testing.T) {
 		if _, enabled := s.Party(d); enabled || s.Homed("dv_ada") || !s.Homed("dv_dan") {
 			t.Errorf("%s: a revoked phone may call", name)
 		}
+	}
+}
+
+// TestBridges: a switch knows the bridges of its organization, and which key each has, until they are revoked.
+func TestBridges(t *testing.T) {
+	w := newWorld(t)
+	bridge := trust.Name{Org: w.org, Kind: trust.Bridge, ID: "br_1"}
+	w.copies[w.paris].Bridges = []sitecopy.Bridge{{Node: designation.Node{ID: bridge.ID, KeyHash: "pin"}, URL: "https://b.example"}}
+	h := w.fetched(w.x)
+	if got := h.Snapshot().Bridges(); len(got) != 1 || got[bridge.ID].URL != "https://b.example" {
+		t.Errorf("bridges %+v", got)
+	}
+	if err := h.Snapshot().Authorize(bridge, "pin", true); err != nil {
+		t.Errorf("a bridge that is listed: %v", err)
+	}
+	if err := h.Snapshot().Authorize(bridge, "another", false); errs.CodeOf(err) != errs.WrongPresenter {
+		t.Errorf("a bridge with another key: %v", err)
+	}
+	w.revoke(1, sitecopy.Revocation{Node: bridge.ID})
+	w.fetch(h)
+	if got := h.Snapshot().Bridges(); len(got) != 0 {
+		t.Errorf("bridges %+v, want none: it was revoked", got)
 	}
 }
 

@@ -24,6 +24,7 @@ type Snapshot struct {
 	presented   map[string]*sitecopy.Number // by user: their first extension of this site, else their first number
 	credentials map[string]sitecopy.Credential
 	nodes       map[string]member // every switch that the documents list
+	bridges     map[string]sitecopy.Bridge
 	revoked     map[string]bool
 }
 
@@ -39,7 +40,8 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: maps.Clone(d.peers)},
 		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
-		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, revoked: map[string]bool{},
+		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
+		revoked: map[string]bool{},
 	}
 	c := &s.docs.copy
 	for i := range c.Users {
@@ -65,6 +67,9 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	}
 	for _, v := range c.Switches {
 		s.nodes[v.ID] = member{v, id.Site, 0}
+	}
+	for _, v := range c.Bridges {
+		s.bridges[v.ID] = v
 	}
 	for site, p := range d.peers {
 		for _, v := range p.Switches {
@@ -141,6 +146,13 @@ func (s *Snapshot) NameOf(node string) string {
 // Revoked says whether trust was taken from a node or device.
 func (s *Snapshot) Revoked(id string) bool { return s.revoked[id] }
 
+// Bridges is the bridges of the organization that were not revoked, by id.
+func (s *Snapshot) Bridges() map[string]sitecopy.Bridge {
+	all := maps.Clone(s.bridges)
+	maps.DeleteFunc(all, func(id string, _ sitecopy.Bridge) bool { return s.revoked[id] })
+	return all
+}
+
 // RevokedNodes lists the nodes that trust was taken from.
 func (s *Snapshot) RevokedNodes() []string {
 	var all []string
@@ -157,6 +169,9 @@ func (s *Snapshot) RevokedNodes() []string {
 // signed, and the session key that each call needs, must do. One whose certificate has expired must be listed.
 func (s *Snapshot) Authorize(peer trust.Name, keyHash string, expired bool) error {
 	m, listed := s.nodes[peer.ID]
+	if b, ok := s.bridges[peer.ID]; ok {
+		m.KeyHash, listed = b.KeyHash, true
+	}
 	switch {
 	case s.revoked[peer.ID]:
 		return errs.New(errs.Revoked, "%s was revoked", peer.ID)

@@ -1,0 +1,7 @@
+package fabric
+
+// Face is what the lease of a bridge says beyond that of a switch. Where switches dial it is in Lease.Node.Addresses.
+type Face struct {
+	URL     string `json:"url,omitempty"`      // of its HTTP server, without a path: https://bridge.example.com
+	KeyHash string `json:"key_hash,omitempty"` // of the key that it shows there, for apps to pin; empty: they trust its certificate by the usual roots
+}
