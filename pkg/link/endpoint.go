@@ -70,7 +70,8 @@ type Config struct {
 
 	// OnWeb takes over a connection of ALPNWeb, whose peer shows no certificate; WebCertificate is what it is shown. Both may be
 	// nil: then there are none. OnWeb is called in a goroutine of its own, that Run waits for: it returns when the connection
-	// has ended.
+	// has ended. The handshake may not be complete yet: what is sent by then saves half a round trip, and nobody has proven
+	// the peer's address.
 	OnWeb          func(*quic.Conn)
 	WebCertificate func() *tls.Certificate
 
@@ -218,7 +219,7 @@ func (e *Endpoint) Counters() Counters {
 
 // Run serves links until ctx is done, then closes them all, releases the socket and waits for every goroutine.
 func (e *Endpoint) Run(ctx context.Context) error {
-	listener, err := e.transport.Listen(e.acceptTLS(), e.quicConfig())
+	listener, err := e.transport.ListenEarly(e.acceptTLS(), e.quicConfig())
 	if err != nil {
 		return errors.Join(fmt.Errorf("serve links: %w", err), e.socket.Close())
 	}
@@ -255,14 +256,15 @@ func (e *Endpoint) stop() {
 	}
 }
 
-// accept greets a peer whose handshake is complete.
+// accept greets a peer when its handshake is complete; an app is given away before.
 func (e *Endpoint) accept(ctx context.Context, qc *quic.Conn) {
-	if finished, ok := qc.Context().Value(handshakeKey{}).(func()); ok {
-		finished()
-	}
 	if qc.ConnectionState().TLS.NegotiatedProtocol == ALPNWeb {
 		e.counters.web.Add(1)
+		e.running.Go(func() { finish(qc) })
 		e.cfg.OnWeb(qc)
+		return
+	}
+	if !finish(qc) {
 		return
 	}
 	c, err := e.greet(ctx, qc, false)

@@ -78,3 +78,17 @@ func (e *Endpoint) countHandshake(ctx context.Context, info *quic.ClientInfo) (c
 	context.AfterFunc(ctx, finished)
 	return context.WithValue(ctx, handshakeKey{}, finished), nil
 }
+
+// finish waits for the end of an incoming handshake, and says whether it is complete. A node is known from then on only: its
+// certificate comes last.
+func finish(qc *quic.Conn) bool {
+	select {
+	case <-qc.HandshakeComplete():
+	case <-qc.Context().Done():
+		return false
+	}
+	if finished, ok := qc.Context().Value(handshakeKey{}).(func()); ok {
+		finished()
+	}
+	return true
+}

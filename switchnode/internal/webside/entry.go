@@ -30,6 +30,10 @@ func readEntry(r io.Reader) (e proof.Entry, err error) {
 
 // enter takes an app that comes to a call.
 func (w *Web) enter(rw http.ResponseWriter, r *http.Request) {
+	c, _ := r.Context().Value(connKey{}).(*quic.Conn)
+	if !w.wasLet(c) {
+		return
+	}
 	session, err := w.server.Upgrade(rw, r)
 	if err != nil {
 		w.count(errs.New(errs.Invalid, "%w", err))
@@ -44,7 +48,6 @@ func (w *Web) enter(rw http.ResponseWriter, r *http.Request) {
 		_ = session.CloseWithError(0, "no stream was opened") // and the connection, when its time is up
 		return
 	}
-	c, _ := r.Context().Value(connKey{}).(*quic.Conn)
 	w.serve(c, session, newStream(s, w.number.Add(1)))
 	_ = c.CloseWithError(codeNoError, "") // a connection is for one call; the app has closed it already
 }

@@ -91,8 +91,9 @@ type Web struct {
 
 // connection is a connection of an app.
 type connection struct {
+	let      chan struct{} // closed when it may ask for something
 	source   netip.Prefix
-	stranger bool
+	stranger bool        // its handshake is complete, and no more
 	late     *time.Timer // ends a stranger
 }
 
@@ -128,26 +129,43 @@ func (w *Web) Run(ctx context.Context) error {
 	return err
 }
 
-// Take serves a connection of HTTP/3 until it ends.
+// Take serves a connection of HTTP/3 until it ends. Its handshake may still be under way: the settings that the app waits for
+// (RFC 9220, 3) go with it.
 func (w *Web) Take(c *quic.Conn) {
 	select {
 	case <-w.ready:
 	case <-c.Context().Done():
 		return
 	}
+	w.expect(c)
+	defer w.forget(c)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := w.server.ServeQUICConn(c); err != nil && w.ctx.Err() == nil {
+			w.cfg.Logger.Warn("a connection of an app ended", "remote", c.RemoteAddr(), "error", err)
+		}
+	})
+	defer serving.Wait()
+	select {
+	case <-c.HandshakeComplete():
+	case <-c.Context().Done():
+		return
+	}
 	if err := w.let(c); err != nil {
 		w.count(err)
 		_ = c.CloseWithError(codeExcessiveLoad, err.Error()) // it is closed either way
-		return
-	}
-	defer w.forget(c)
-	if err := w.server.ServeQUICConn(c); err != nil && w.ctx.Err() == nil {
-		w.cfg.Logger.Warn("a connection of an app ended", "remote", c.RemoteAddr(), "error", err)
 	}
 	<-c.Context().Done()
 }
 
-// let enters a connection, if there is room for one more stranger.
+// expect enters a connection whose handshake is under way; the link port bounds these.
+func (w *Web) expect(c *quic.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns[c] = &connection{let: make(chan struct{})}
+}
+
+// let lets a connection in whose handshake is complete, if there is room for one more stranger.
 func (w *Web) let(c *quic.Conn) error {
 	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
@@ -156,18 +174,34 @@ func (w *Web) let(c *quic.Conn) error {
 	source := limit.Source(at.Addr())
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	in := w.conns[c]
 	switch {
-	case len(w.conns) >= maxConnections:
+	case len(w.conns) > maxConnections:
 		return errs.New(errs.Congested, "this switch has %d connections of apps, the most it takes", maxConnections)
 	case w.strangers >= maxStrangers || w.bySource[source] >= maxPerSource:
 		return errs.New(errs.Congested, "too many connections that have shown no session key")
 	}
-	w.conns[c] = &connection{source: source, stranger: true, late: time.AfterFunc(w.cfg.Times.Stranger, func() {
+	in.source, in.stranger = source, true
+	in.late = time.AfterFunc(w.cfg.Times.Stranger, func() {
 		_ = c.CloseWithError(codeNoError, "no session key was shown") // it is closed either way
-	})}
+	})
 	w.strangers++
 	w.bySource[source]++
+	close(in.let)
 	return nil
+}
+
+// wasLet waits until a connection was let in, and says whether it was.
+func (w *Web) wasLet(c *quic.Conn) bool {
+	w.mu.Lock()
+	in := w.conns[c]
+	w.mu.Unlock()
+	select {
+	case <-in.let:
+		return true
+	case <-c.Context().Done():
+		return false
+	}
 }
 
 // admitted says that a connection is an app's.
