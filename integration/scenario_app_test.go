@@ -157,7 +157,7 @@ func TestLatePush(t *testing.T) {
 	_, from := w.person(t, 0, "Ann", nil)
 	eve, number := w.roamer(t, "Eve")
 	held := make(chan []byte, 1)
-	app := w.appWith(t, eve, "webpush", func(payload []byte) { held <- payload })
+	app := w.appWith(t, eve, "webpush", func(_ *app, payload []byte) { held <- payload })
 	out := dial(t, from, number.Dial)
 	payload := <-held
 	out.HangUp()

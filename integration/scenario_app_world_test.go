@@ -146,15 +146,15 @@ func (a *app) Happened(e *sdk.Event) { a.events <- e }
 // app gives a user an app that a push service wakes.
 func (w *world) app(t *testing.T, u rest.User, by string) *app {
 	t.Helper()
-	var a *app
-	a = w.appWith(t, u, by, func(payload []byte) {
-		_, _ = a.Push(payload) // what is wrong with it the test sees by what does not happen
+	return w.appWith(t, u, by, func(a *app, payload []byte) {
+		if _, err := a.Push(payload); err != nil {
+			a.events <- &sdk.Event{Kind: "refused push", Words: err.Error()}
+		}
 	})
-	return a
 }
 
 // appWith is app with another use of its pushes.
-func (w *world) appWith(t *testing.T, u rest.User, by string, take func([]byte)) *app {
+func (w *world) appWith(t *testing.T, u rest.User, by string, take func(*app, []byte)) *app {
 	t.Helper()
 	d, err := w.Client.Devices().Create(soon(t), rest.Device{User: u.ID, Kind: designation.Mobile, Name: u.Name + "'s app", Enabled: true})
 	if err != nil {
@@ -174,7 +174,7 @@ func (w *world) appWith(t *testing.T, u rest.User, by string, take func([]byte))
 	}
 	t.Cleanup(a.Close)
 	var targets *sdk.Targets
-	targets, a.token = w.pushes.install(t, by, w.Bridge.VAPID, take)
+	targets, a.token = w.pushes.install(t, by, w.Bridge.VAPID, func(payload []byte) { take(a, payload) })
 	until(t, func() string { // apps of scenarios side by side are more than one address may enrol at once
 		switch err := a.Enrol(code.Link, "test", targets); {
 		case errs.CodeOf(err) == errs.Congested:

@@ -75,7 +75,8 @@ type Config struct {
 	Renew     func(ctx context.Context, org, node string) error
 	Passwords Passwords
 	Calls     Calls
-	Version   string // of the software
+	Follow    func(context.Context) // waits until what was changed here counts in admissions
+	Version   string                // of the software
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -89,6 +90,7 @@ type API struct {
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
 	calls     Calls
+	follow    func(context.Context)
 	log       *slog.Logger
 
 	mux      *http.ServeMux
@@ -103,7 +105,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,
@@ -180,7 +182,7 @@ func (s *silent) Header() http.Header         { return s.header }
 func (s *silent) WriteHeader(status int)      { s.status = status }
 func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 
-// handle registers an operation; its errors become problems.
+// handle registers an operation; its errors become problems. What it changed counts when it is answered.
 func handle[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
 	op.BodyReadTimeout = bodyTime
@@ -189,6 +191,9 @@ func handle[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O
 		out, err := f(ctx, in)
 		if err != nil {
 			return nil, a.problemOf(ctx, err)
+		}
+		if op.Method != http.MethodGet {
+			a.follow(ctx)
 		}
 		return out, nil
 	})

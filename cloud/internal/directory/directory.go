@@ -45,7 +45,9 @@ type Directory struct {
 
 	mu    sync.Mutex // of writers of snapshots too
 	dirty map[string]*pending
-	moved chan struct{} // closed, and replaced, when a snapshot is
+	told  int           // changes so far
+	taken int           // of them, looked at by Run
+	moved chan struct{} // closed, and replaced, when a snapshot is, and when taken is
 	wake  chan struct{}
 	looks *limit.Buckets[string] // by organization
 }
@@ -87,6 +89,7 @@ func (d *Directory) Load(ctx context.Context) error {
 func (d *Directory) Changed(c store.Change) {
 	d.mu.Lock()
 	d.note(c)
+	d.told++
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -157,9 +160,10 @@ func (d *Directory) look(ctx context.Context) {
 // follow brings the snapshots up to date and says when to come again, 0 for no time of its own.
 func (d *Directory) follow(ctx context.Context) (wait time.Duration) {
 	d.mu.Lock()
-	dirty := d.dirty
+	dirty, told := d.dirty, d.told
 	d.dirty = make(map[string]*pending)
 	d.mu.Unlock()
+	defer d.took(told)
 	for _, org := range slices.Sorted(maps.Keys(dirty)) {
 		p := dirty[org]
 		changed, err := d.bring(ctx, org, p)
@@ -179,6 +183,23 @@ func (d *Directory) follow(ctx context.Context) (wait time.Duration) {
 		}
 	}
 	return wait
+}
+
+// took notes how many changes Run has looked at.
+func (d *Directory) took(told int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.taken == told {
+		return
+	}
+	d.taken = told
+	d.tell()
+}
+
+// tell wakes who waits for something to move. d.mu is held.
+func (d *Directory) tell() {
+	close(d.moved)
+	d.moved = make(chan struct{})
 }
 
 // putBack keeps what could not be done.
@@ -298,8 +319,7 @@ func (d *Directory) put(org string, s *Snapshot) {
 		next[org] = s
 	}
 	d.snapshots.Store(&next)
-	close(d.moved)
-	d.moved = make(chan struct{})
+	d.tell()
 }
 
 // Snapshot returns an organization as it was last read, or errs.NotFound.

@@ -46,3 +46,22 @@ func (d *Directory) Later(ctx context.Context, org string, s *Snapshot) *Snapsho
 		}
 	}
 }
+
+// Follow waits until the snapshots have all that the Directory has been told of, at most a second. It is for who has just
+// changed something here and says so: whoever is told that a phone is enrolled may call it at once.
+func (d *Directory) Follow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, laterWait)
+	defer cancel()
+	d.mu.Lock()
+	told := d.told
+	for d.taken < told && ctx.Err() == nil {
+		moved := d.moved
+		d.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+		}
+		d.mu.Lock()
+	}
+	d.mu.Unlock()
+}

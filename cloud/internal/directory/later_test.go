@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -46,5 +47,33 @@ func TestLater(t *testing.T) {
 	}
 	if got := d.Later(t.Context(), r.org.ID, s); got != s {
 		t.Error("a later snapshot beyond the rate")
+	}
+}
+
+// TestFollow has who changed something wait until it counts.
+func TestFollow(t *testing.T) {
+	r := newRegistry(t)
+	d := New(Config{Store: r.store, Logger: slog.New(slog.DiscardHandler)})
+	r.store.OnChange(d.Changed)
+	r.ok(d.Load(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.Run(ctx) }()
+	for n := 1; n <= 50; n++ {
+		v := rest.NewUser(fmt.Sprint("somebody ", n))
+		r.ok(r.store.Users.Create(t.Context(), r.org.ID, &v))
+		d.Follow(t.Context())
+		if s, err := d.Snapshot(r.org.ID); err != nil || s.users.len != n {
+			t.Fatalf("the snapshot has %d users, want %d: %v", s.users.len, n, err)
+		}
+	}
+	cancel()
+	r.ok(<-ended)
+	d.Changed(store.Change{Org: r.org.ID}) // nobody takes it any more
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	d.Follow(ctx)
+	if ctx.Err() == nil {
+		t.Error("what nobody took was waited for no longer")
 	}
 }
