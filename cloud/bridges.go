@@ -43,7 +43,12 @@ func (c *instance) handleBridges(ctx context.Context) error {
 		func(ctx context.Context, s fabric.Subject, q fabric.Pruned) (fabric.Reply, error) {
 			return fabric.Reply{}, c.authority.Prune(ctx, s.Org, q.Device, q.Target, q.Reason)
 		})
-	return errors.Join(e1, e2, e3, e4)
+	_, e5 := fabric.Handle(ctx, f, fabric.SubjectRevoked(fabric.Any, fabric.Any), group, documentWorkers,
+		func(ctx context.Context, s fabric.Subject, _ fabric.RevokedRequest) (fabric.RevokedReply, error) {
+			all, err := c.store.RevokedSwitches(ctx, s.Org)
+			return fabric.RevokedReply{Nodes: all}, err
+		})
+	return errors.Join(e1, e2, e3, e4, e5)
 }
 
 // bridgeLease notes that a bridge lives.
@@ -71,10 +76,14 @@ func (c *instance) bridgeLease(ctx context.Context, org, bridge string, l fabric
 func checkFace(l fabric.Lease) error {
 	u, err := url.Parse(l.Face.URL)
 	switch {
+	case l.Face.URL == "": // it takes no apps
 	case len(l.Face.URL) > maxURL || err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || l.Face.URL != u.Scheme+"://"+u.Host:
 		return errs.New(errs.Invalid, "url: %.80q is not of the form https://host:port", l.Face.URL)
 	case len(l.Face.KeyHash) > maxHash:
 		return errs.New(errs.Invalid, "key_hash of %d bytes: want the SHA-256 of a public key", len(l.Face.KeyHash))
+	}
+	if len(l.Node.Addresses) == 0 { // nor do switches dial it
+		return nil
 	}
 	return broker.CheckAddresses(l.Node.Addresses)
 }

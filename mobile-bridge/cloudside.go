@@ -99,6 +99,7 @@ func (b *bridge) fabricStatus(s fabric.Status) {
 		}
 		return
 	}
+	b.links.ask()
 	select {
 	case b.leases <- struct{}{}:
 	default: // one is due already
@@ -149,7 +150,10 @@ func (b *bridge) leaseFailed(ctx context.Context, err error, failures int) {
 
 func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
 	id := b.identity.Load()
-	l.Node = designation.Node{ID: id.Node, Name: id.NodeName, KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo), Boot: b.boot}
+	l.Node = designation.Node{
+		ID: id.Node, Name: id.NodeName, Addresses: b.addresses(), KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo), Boot: b.boot,
+	}
+	l.Face = &fabric.Face{}
 	l.Version = config.Version()
 	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, b.fabric, fabric.SubjectLease(id.Org, id.Node), l)
 	return err

@@ -12,10 +12,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"strowger/pkg/hostaddr"
 )
 
 // Config configures one bridge.
@@ -24,6 +28,8 @@ type Config struct {
 	Enroll  string   `help:"One-time code from 'strowger bridge add'. Enrols this bridge at first start; ignored once it is enrolled." placeholder:"CODE"`
 	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
 	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this bridge enrolled." placeholder:"ADDR"`
+	Host    string   `help:"IP address that switches use to reach this bridge. Default: the machine's outward address." placeholder:"IP"`
+	Link    string   `help:"Listen here for switches, UDP: each keeps a connection, over which apps come to it that cannot dial it. Default: ${default}; empty: none." default:":443" placeholder:"ADDR"`
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9466" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
@@ -60,6 +66,7 @@ type Started struct {
 	Name    string   `json:"name"`
 	Push    []string `json:"push"`            // providers that are configured
 	VAPID   string   `json:"vapid,omitempty"` // public key that browsers subscribe for
+	Link    string   `json:"link,omitempty"`  // where switches dial it
 	Metrics string   `json:"metrics,omitempty"`
 }
 
@@ -80,6 +87,7 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 type settings struct {
 	Config
 	apnsTLS *tls.Config // nil: the system's roots
+	host    netip.Addr
 }
 
 func (c Config) validate() (settings, error) {
@@ -100,9 +108,13 @@ func (c Config) validate() (settings, error) {
 	check(c.Contact != "" && !baseURL(c.Contact, "https") && (!isMail || !strings.Contains(mail, "@")),
 		"--contact %q: want mailto:ADDRESS or an https:// URL", c.Contact)
 	check(c.PushTimeout < 0, "--push-timeout %v: want a time above zero", c.PushTimeout)
+	var err error
+	s.host, err = hostaddr.Parse("host", c.Host)
+	check(err != nil, "%w", err)
+	_, port, err := net.SplitHostPort(c.Link)
+	check(c.Link != "" && (err != nil || port == ""), "--link %q: want [IP]:port, such as :443", c.Link)
 	s.PushTimeout = cmp.Or(c.PushTimeout, DefaultPushTimeout)
 	if c.APNsCA != "" {
-		var err error
 		s.apnsTLS, err = trusting(c.APNsCA)
 		check(err != nil, "--apns-ca: %w", err)
 	}

@@ -34,6 +34,7 @@ type bridge struct {
 	pusher   *push.Pusher
 	wakes    *wake.Wakes
 	keys     *keys
+	links    links
 	tally    tally
 	health   *health.Server
 	leases   chan struct{} // capacity 1: a lease is due now
@@ -50,7 +51,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bridge{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot), leases: make(chan struct{}, 1)}
+	b := &bridge{settings: s, log: cfg.Logger, boot: ident.New(ident.Boot), leases: make(chan struct{}, 1), links: links{asked: make(chan struct{}, 1)}}
 	folder, err := datafolder.Open(b.Data, "bridge")
 	if err != nil {
 		return err
@@ -154,15 +155,22 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 
 // run starts the parts and ends them: other bridges get new wakes, those under way may end, then all is closed.
 func (b *bridge) run(ctx context.Context) error {
+	if err := b.openLinks(); err != nil {
+		return errors.Join(err, b.health.Close())
+	}
 	leave, err := b.takeWakes(ctx)
 	if err != nil {
-		return errors.Join(err, b.health.Close())
+		return errors.Join(err, b.health.Close(), b.links.close(ctx))
 	}
 	group := life.NewGroup(ctx, b.log)
 	group.Go("health", b.health.Run)
 	group.Go("orders", b.takeOrders)
 	group.Go("lease", b.lease)
 	group.Go("certificate", b.keepCertificate)
+	if b.links.endpoint != nil {
+		group.Go("links", b.links.endpoint.Run)
+		group.Go("revocations", b.followRevocations)
+	}
 	b.log.Info("bridge starts", "push", b.started.Push)
 	return group.Run(ctx, life.Shutdown{
 		NotReady: func() {

@@ -10,7 +10,9 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/link"
+	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/uplink"
 	"strowger/switchnode/internal/webside"
 )
 
@@ -19,6 +21,7 @@ type apps struct {
 	web          *webside.Web
 	rtc          *webside.RTC
 	certificates *webside.Certificates
+	uplinks      *uplink.Uplinks
 }
 
 // openApps opens the port of WebRTC, and finds the certificates that apps know this switch by.
@@ -39,6 +42,11 @@ func (n *node) openApps() (err error) {
 	n.apps.web = webside.New(webside.Config{
 		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Now: n.now, Logger: n.log,
 	})
+	n.apps.uplinks = uplink.New(uplink.Config{
+		Bridges: func() map[string]sitecopy.Bridge { return n.copy.Snapshot().Bridges() },
+		Connect: func(ctx context.Context, b designation.Node) (*link.Conn, error) { return n.endpoint.Connect(ctx, b) },
+		Logger:  n.log,
+	})
 	n.started.WebRTC = netip.AddrPortFrom(n.host, n.apps.rtc.Addr().Port())
 	return nil
 }
@@ -52,7 +60,7 @@ func (a *apps) close() {
 // on has the link endpoint take connections of apps, if there may be any.
 func (a *apps) on(c *link.Config) {
 	if a.web != nil {
-		c.OnWeb, c.WebCertificate = a.web.Take, a.certificates.Current
+		c.OnWeb, c.WebCertificate, c.OnCall = a.web.Take, a.certificates.Current, a.web.TakeSpliced
 	}
 }
 
@@ -98,6 +106,8 @@ func (n *node) publishApps() {
 		return
 	}
 	n.health.Gauge("app_connections", "Connections of apps.", func() float64 { return float64(n.apps.web.Counters().Connections) })
+	n.health.Gauge("apps_spliced", "Apps that came by way of a bridge.", func() float64 { return float64(n.apps.web.Counters().Spliced) })
+	n.health.Gauge("uplinks", "Connections to bridges.", func() float64 { return float64(n.apps.uplinks.Up()) })
 	n.health.Counts("app_refused_total", "Connections of apps that were refused, by code.", "code", func() map[string]uint64 {
 		return named(n.apps.web.Counters().Refused)
 	})

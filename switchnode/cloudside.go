@@ -362,6 +362,9 @@ func (n *node) copyChanged(s *sitecopy.Snapshot) {
 		return // at start, before there is anything to apply to
 	}
 	n.registrar.Retain(s.Homed)
+	if n.apps.uplinks != nil {
+		n.apps.uplinks.Changed()
+	}
 	for _, id := range s.RevokedNodes() {
 		n.endpoint.Drop(id, "revoked")
 	}

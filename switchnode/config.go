@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"strowger/pkg/hostaddr"
 	"strowger/pkg/sip/digest"
 )
 
@@ -109,7 +110,7 @@ func (c Config) validate() (settings, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		check(errors.New("--tls-cert and --tls-key go together"))
 	}
-	s.host, err = hostAddr(c.Host)
+	s.host, err = hostaddr.Parse("host", c.Host)
 	check(err)
 	s.sip, err = listenAddr("sip", c.SIP)
 	check(err)
@@ -134,33 +135,6 @@ func (c Config) validate() (settings, error) {
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)
 	check(err)
 	return s, errors.Join(errAll...)
-}
-
-// hostAddr is the address to tell others: the one given, else the machine's outward one.
-func hostAddr(host string) (netip.Addr, error) {
-	if host == "" {
-		return outward()
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil || a.IsUnspecified() {
-		return a, fmt.Errorf("--host %q: want the IP address of this machine that phones can reach, such as 192.0.2.10", host)
-	}
-	return a.Unmap(), nil
-}
-
-// outward is the source address of this machine's default route, or of loopback when it has none. Connecting a UDP
-// socket sends nothing (RFC 5737: 192.0.2.0/24 is nobody's).
-func outward() (netip.Addr, error) {
-	c, err := net.Dial("udp4", "192.0.2.1:9")
-	if err != nil {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
-	}
-	defer func() { _ = c.Close() }() // nothing was sent
-	a, err := netip.ParseAddrPort(c.LocalAddr().String())
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("find this machine's outward address: %w; name it with --host", err)
-	}
-	return a.Addr().Unmap(), nil
 }
 
 // listenAddr reads "[IP]:port"; without an IP it is every address of the machine.

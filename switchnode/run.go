@@ -221,6 +221,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	if n.apps.web != nil {
 		group.Go("apps", n.apps.web.Run)
 		group.Go("certificates for apps", n.apps.certificates.Run)
+		group.Go("uplinks", n.apps.uplinks.Run)
 	}
 	group.Go("health", n.health.Run)
 	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })

@@ -24,6 +24,7 @@
 //	br.<bridge>.pruned    request  that bridge                     Pruned: a push token is dead
 //	br.<bridge>.keys      request  that bridge                     KeysRequest: the keys that sign tickets
 //	br.<bridge>.renew     request  that bridge                     Renew: a new certificate for the same key
+//	br.<bridge>.revoked   request  that bridge                     RevokedRequest: which switches are revoked
 //	br.<bridge>.admit     request  that bridge                     reserved: an app's admission
 //	node.<node>.dev                the bridge with the channel     reserved: what a device reports
 //	push.<anchor>.cancel  request  that anchor, with a ticket      reserved: the call is over

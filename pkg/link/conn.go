@@ -133,11 +133,15 @@ func (c *Conn) run() {
 // know connections by address, can tell it from any other. A link that drains opens streams too: the calls that it carries
 // may have lost theirs. errs.Gone: nobody held the link and it ended, connect again.
 func (c *Conn) OpenSIP(ctx context.Context) (net.Conn, error) {
+	return c.openStream(ctx, opener{Stream: streamSIP, V: version})
+}
+
+func (c *Conn) openStream(ctx context.Context, o opener) (net.Conn, error) {
 	s, err := c.qc.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, c.streamError(err)
 	}
-	if err := s.TryWriteAll(encodeLine(opener{Stream: streamSIP, V: version})); err != nil {
+	if err := s.TryWriteAll(encodeLine(o)); err != nil {
 		s.CancelRead(streamRefused)
 		s.CancelWrite(streamRefused)
 		return nil, c.streamError(err)
@@ -150,7 +154,7 @@ func (c *Conn) streamError(err error) error {
 	if ended(err) {
 		return closeError(c.peer.ID, err)
 	}
-	return errs.New(errs.Congested, "SIP stream to %s: %w", c.peer.ID, err)
+	return errs.New(errs.Congested, "stream to %s: %w", c.peer.ID, err)
 }
 
 // acceptStreams takes the peer's bidirectional streams. Each has a goroutine; MaxIncomingStreams bounds them.
@@ -165,13 +169,20 @@ func (c *Conn) acceptStreams(ctx context.Context, parts *sync.WaitGroup) {
 }
 
 func (c *Conn) serveStream(s *quic.Stream) {
-	if err := c.readOpener(s, streamSIP); err != nil {
-		s.CancelRead(streamRefused)
-		s.CancelWrite(streamRefused)
-		c.refuseStream(err)
+	o, err := c.readOpener(s)
+	switch cfg := c.endpoint.cfg; {
+	case err == nil && o.Stream == streamSIP && cfg.OnSIP != nil:
+		cfg.OnSIP(c, c.endpoint.sipStream(s))
 		return
+	case err == nil && o.Stream == streamCall && cfg.OnCall != nil && isBridge(c.peer.ID):
+		cfg.OnCall(c.endpoint.sipStream(s), o.From)
+		return
+	case err == nil:
+		err = errs.New(errs.Invalid, "a stream of kind %.40q is not taken here", o.Stream)
 	}
-	c.endpoint.cfg.OnSIP(c, c.endpoint.sipStream(s))
+	s.CancelRead(streamRefused)
+	s.CancelWrite(streamRefused)
+	c.refuseStream(err)
 }
 
 func (c *Conn) refuseStream(err error) {
@@ -182,21 +193,18 @@ func (c *Conn) refuseStream(err error) {
 	c.endpoint.log.Warn("stream refused", "peer", c.peer.ID, "err", err)
 }
 
-// readOpener reads the line that a stream begins with and checks that it is of a kind.
-func (c *Conn) readOpener(s *quic.Stream, kind string) error {
+// readOpener reads the line that a stream begins with.
+func (c *Conn) readOpener(s *quic.Stream) (opener, error) {
 	if err := s.SetReadDeadline(time.Now().Add(c.endpoint.cfg.Times.Opener)); err != nil {
-		return err
+		return opener{}, err
 	}
 	line, err := readLine(s)
 	if err != nil {
-		return err
+		return opener{}, err
 	}
 	o, err := decodeOpener(line)
 	if err != nil {
-		return err
+		return opener{}, err
 	}
-	if o.Stream != kind {
-		return errs.New(errs.Invalid, "stream of kind %q where %q belongs", o.Stream, kind)
-	}
-	return s.SetReadDeadline(time.Time{})
+	return o, s.SetReadDeadline(time.Time{})
 }

@@ -97,7 +97,7 @@ func (e *Endpoint) join(ctx context.Context, node designation.Node) (*dial, erro
 // dialHelped dials, and lets Config.Unreached ask for the node to dial this one, once: after a second, or as soon as nobody
 // answers. If it was asked, who waits does so until the link that it dials is up, or ctx ends.
 func (e *Endpoint) dialHelped(ctx context.Context, node designation.Node, up <-chan struct{}) (*Conn, error) {
-	if e.cfg.Unreached == nil {
+	if e.cfg.Unreached == nil || isBridge(node.ID) { // bridges dial nobody
 		return e.dial(ctx, node)
 	}
 	var asked error
@@ -216,7 +216,7 @@ func (e *Endpoint) dialAddress(ctx context.Context, address string, node designa
 	found, err := resolve(ctx, address)
 	for _, to := range found {
 		var qc *quic.Conn
-		if qc, err = e.transport.Dial(ctx, net.UDPAddrFromAddrPort(to), e.dialTLS(node), e.quicConfig()); err == nil {
+		if qc, err = e.transport.Dial(ctx, net.UDPAddrFromAddrPort(to), e.dialTLS(node), e.quicConfigTo(node.ID)); err == nil {
 			return qc, nil
 		}
 	}

@@ -58,7 +58,11 @@ func (c *Conn) exchange(ctx context.Context) (err error) {
 		if c.control, err = c.qc.AcceptStream(ctx); err != nil {
 			return err
 		}
-		if err := c.readOpener(c.control, streamControl); err != nil {
+		o, err := c.readOpener(c.control)
+		if err == nil && o.Stream != streamControl {
+			err = errs.New(errs.Invalid, "the first stream is of kind %.40q, want %q", o.Stream, streamControl)
+		}
+		if err != nil {
 			return err
 		}
 	}

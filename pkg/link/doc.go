@@ -11,6 +11,8 @@
 // the cloud cannot renew. TLS alerts tell the refused side why: 44 revoked, 48 unknown chain, 49 wrong organization, kind or
 // node, 42 not a node certificate.
 //
+// Switches dial each other, and the bridges of their organization, which dial nobody.
+//
 // # Apps
 //
 // ALPN h3 on the same port is HTTP/3 with WebTransport for apps and browsers. They show no certificate; the node shows a
@@ -24,6 +26,8 @@
 //	{"stream":"control","v":1}   the dialler's first stream, see below
 //	{"stream":"sip","v":1}       bidirectional, either side opens it: SIP (RFC 3261, 18.3) in both directions
 //	{"stream":"packet","v":1}    unidirectional: flow id (varint), then one RTP or RTCP packet to the end of the stream
+//	{"stream":"call","v":1,"from":ADDRESS}  bidirectional, a bridge opens it for an app that comes through it: what the app
+//	                             would say to the switch on a stream of its own (package proof, Entry); from is where it is seen
 //
 // A stream that says anything else is reset with stream error 1, logged and counted; the link lives on.
 //
@@ -72,4 +76,5 @@
 // Capability 1 (2026-11): control, sip, packet, datagrams.
 // Capability 2 (2026-11): several packets in a datagram.
 // Capability 3 (2026-11): numbers of datagrams.
+// Capability 4 (2026-11): calls, on links between switches and bridges.
 package link

@@ -50,7 +50,7 @@ type Times struct {
 	Unreached time.Duration // before Config.Unreached is called, 1 s
 }
 
-// Config is what an endpoint needs. All but Now and Times is required.
+// Config is what an endpoint needs. What may be missing says so; of the rest only Now and Times may.
 type Config struct {
 	Addr        string                 // UDP "host:port" to listen on; port 0 takes a free one
 	Name        trust.Name             // of this node
@@ -61,8 +61,11 @@ type Config struct {
 	// reason to refuse. It is called in every handshake, from any goroutine, and must not block.
 	Authorize func(peer trust.Name, keyHash string, expired bool) error
 	// OnSIP takes over a SIP stream that the peer opened. It is called in a goroutine of its own, that Run waits for: it
-	// returns when the stream ends, or earlier.
+	// returns when the stream ends, or earlier. A bridge has none.
 	OnSIP func(*Conn, net.Conn)
+	// OnCall is the same for an app that comes through the bridge that is the peer; from is where the bridge sees it. It may be
+	// nil: then none is taken.
+	OnCall func(s net.Conn, from string)
 	// Unreached asks somebody else to have a node dial this one, which does not reach it. It may be nil. It is called once in
 	// a dial that has not succeeded after Times.Unreached, or that failed because nobody answers; an error says that the
 	// node was not asked.
@@ -182,6 +185,7 @@ func resetKey(c tls.Certificate) *quic.StatelessResetKey {
 	return (*quic.StatelessResetKey)(b)
 }
 
+// quicConfig is that of connections to or from switches.
 func (e *Endpoint) quicConfig() *quic.Config {
 	return &quic.Config{
 		EnableDatagrams:       true,
@@ -198,6 +202,15 @@ func (e *Endpoint) quicConfig() *quic.Config {
 		InitialConnectionReceiveWindow: (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
 		MaxConnectionReceiveWindow:     (maxSIPStreams + 1 + maxPacketStreams) * streamWindow,
 	}
+}
+
+// quicConfigTo is that of a connection which is dialled.
+func (e *Endpoint) quicConfigTo(node string) *quic.Config {
+	c := e.quicConfig()
+	if isBridge(node) {
+		c.MaxIncomingStreams, c.MaxStreamReceiveWindow = maxCallStreams, firstWindow
+	}
+	return c
 }
 
 // Addr is where the endpoint listens.

@@ -10,20 +10,23 @@ import (
 
 const (
 	version    = 1       // of openers and hello; another one needs an upgrade
-	capability = 3       // newest dated capability of the package doc
+	capability = 4       // newest dated capability of the package doc
 	maxLine    = 4 << 10 // bytes of an opener or control line with its line feed
 )
 
-// The first with several packets in a datagram, and the first with numbers of datagrams.
+// The first with several packets in a datagram, the first with numbers of datagrams, and the first with apps that come
+// through bridges.
 const (
 	capabilityMany   = 2
 	capabilityNumber = 3
+	capabilityCalls  = 4
 )
 
 // What a stream can be.
 const (
 	streamControl = "control"
 	streamSIP     = "sip"
+	streamCall    = "call"
 	streamPacket  = "packet"
 )
 
@@ -31,6 +34,7 @@ const (
 type opener struct {
 	Stream string `json:"stream"`
 	V      int    `json:"v"`
+	From   string `json:"from,omitempty"` // of a call: where the app is seen
 }
 
 func decodeOpener(line []byte) (opener, error) {

@@ -48,7 +48,8 @@ func TestRefusals(t *testing.T) {
 		{name: "listener with a web name", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.URIs = []*url.URL{{Scheme: "https", Host: "example.org"}}
 		})), code: errs.Invalid},
-		{name: "a bridge", listener: with(o.issuer.Node(t, trust.Name{Org: o.id, Kind: trust.Bridge, ID: ident.New(ident.Bridge)}, nil)), code: errs.Forbidden},
+		{name: "a bridge for a switch", listener: with(o.issuer.Node(t, trust.Name{Org: o.id, Kind: trust.Bridge, ID: ident.New(ident.Bridge)}, nil)), code: errs.WrongNode},
+		{name: "an agent", listener: with(o.issuer.Node(t, trust.Name{Org: o.id, Kind: trust.Agent, ID: ident.New(ident.Agent)}, nil)), code: errs.Forbidden},
 		{name: "not for servers", listener: with(o.issuer.Node(t, self, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		})), code: errs.Unauthenticated},

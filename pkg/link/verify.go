@@ -121,8 +121,8 @@ func (e *Endpoint) verify(shown []*x509.Certificate, usage x509.ExtKeyUsage) (pe
 	if err := e.checkIssuer(peer.Name, chains); err != nil {
 		return peerID{}, err
 	}
-	if peer.Kind != trust.Switch {
-		return peerID{}, errs.New(errs.Forbidden, "%s is no switch: only switches link", peer.Name)
+	if dialled := usage == x509.ExtKeyUsageServerAuth; peer.Kind != trust.Switch && (peer.Kind != trust.Bridge || !dialled) {
+		return peerID{}, errs.New(errs.Forbidden, "%s is no switch: only switches link, and they dial bridges", peer.Name)
 	}
 	if peer.ID == e.cfg.Name.ID {
 		return peerID{}, errs.New(errs.WrongNode, "%s is this node itself", peer.Name)

@@ -42,6 +42,9 @@ func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
 		}
 		must(t, s.RevokeNode(ctx, org, sw))
 		must(t, s.RevokeNode(ctx, org, sw))
+		if revoked, err := s.RevokedSwitches(ctx, org); err != nil || len(revoked) != 1 || revoked[0] != sw {
+			t.Errorf("revoked switches %q, %v", revoked, err)
+		}
 		if got, err = s.Switches.Get(ctx, org, sw); err != nil || got.State != "revoked" || got.Version != 4 {
 			t.Errorf("revoked switch is %+v, %v", got, err)
 		}

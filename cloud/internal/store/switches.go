@@ -63,6 +63,21 @@ func switchKeys(ctx context.Context, q querier, org string) (map[string]string, 
 	return keys, nil
 }
 
+// RevokedSwitches returns the ids of an organization's revoked switches.
+func (s *Store) RevokedSwitches(ctx context.Context, org string) ([]string, error) {
+	var all []string
+	err := rows(ctx, s.read, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		all = append(all, id)
+		return err
+	}, `SELECT id FROM switches WHERE org = $1 AND state = $2 ORDER BY id`, org, stateRevoked)
+	if err != nil {
+		return nil, fmt.Errorf("read revoked switches: %w", err)
+	}
+	return all, nil
+}
+
 // AddRevocation gives the next number of the organization, and the one before, to sign and stores the statement that it
 // returns. Numbers are at least the Unix time, so that a restored backup, which may have forgotten some, gives none that nodes
 // hold already. sign must not call the store.

@@ -22,6 +22,10 @@
 // key and a fresh proof, until the leg is over: its old connection is closed, and it gets a new INVITE. A connection that is
 // lost in the call ends the leg.
 //
+// An app that cannot dial the switch says the same on a stream of the connection that the switch keeps to a bridge (package link:
+// "call"). The bridge sees what is said, and can change none of it that matters: the session key and the proof are judged as on
+// a connection of the app's own, and the proof covers the certificate of the app's media, the key that of the switch's.
+//
 // # Media
 //
 // The offer is WebRTC: ICE with the host candidates of this switch on one UDP port, DTLS-SRTP, the codecs of the caller that

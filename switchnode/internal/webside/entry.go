@@ -3,6 +3,7 @@ package webside
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -48,23 +49,44 @@ func (w *Web) enter(rw http.ResponseWriter, r *http.Request) {
 		_ = session.CloseWithError(0, "no stream was opened") // and the connection, when its time is up
 		return
 	}
-	w.serve(c, session, newStream(s, w.number.Add(1)))
+	lane := newStream(s, w.number.Add(1))
+	w.serve(arrival{
+		stream: lane, from: session.RemoteAddr().String(), known: func() { w.admitted(c) },
+		refuse: func(why error) { w.refuse(session, lane, why) },
+		leave: func() { // the app closes the session when it has read the last words
+			select {
+			case <-session.Context().Done():
+			case <-time.After(w.cfg.Times.Last):
+				_ = session.CloseWithError(0, "") // it is closed either way
+			}
+		},
+	})
 	_ = c.CloseWithError(codeNoError, "") // a connection is for one call; the app has closed it already
 }
 
-// serve reads who comes on a stream, and gives it to SIP.
-func (w *Web) serve(c *quic.Conn, session *webtransport.Session, s *stream) {
-	guest, err := w.admit(s)
+// arrival is an app that comes in: on a connection of its own, or by way of a bridge.
+type arrival struct {
+	stream net.Conn
+	from   string      // where it is seen
+	known  func()      // it has shown a session key
+	refuse func(error) // tells it why, and ends the connection
+	leave  func()      // ends the connection, behind the last words
+}
+
+// serve reads who comes on a stream, and gives it to SIP until it ends.
+func (w *Web) serve(a arrival) {
+	guest, err := w.admit(a.stream)
 	if err != nil {
 		w.count(err)
-		w.cfg.Logger.Warn("refused an app", "remote", session.RemoteAddr(), "code", errs.CodeOf(err), "error", err)
-		w.refuse(session, s, err)
+		w.cfg.Logger.Warn("refused an app", "remote", a.from, "code", errs.CodeOf(err), "error", err)
+		a.refuse(err)
 		return
 	}
-	w.admitted(c)
-	if err := guest.serve(w, session, s); err != nil {
+	a.known()
+	if err := guest.serve(w, a.stream); err != nil {
 		w.cfg.Logger.Warn("cannot serve an app", "leg", guest.leg, "error", err)
 	}
+	a.leave()
 }
 
 // connKey finds the connection in the context of its requests.
@@ -78,7 +100,7 @@ type guest struct {
 }
 
 // admit reads and judges the entry line.
-func (w *Web) admit(s *stream) (guest, error) {
+func (w *Web) admit(s net.Conn) (guest, error) {
 	if err := s.SetReadDeadline(time.Now().Add(w.cfg.Times.Line)); err != nil {
 		return guest{}, errs.New(errs.KeyMissing, "no session key was shown: %w", err)
 	}
@@ -150,7 +172,7 @@ type joined struct {
 type dropped struct{ at sip.Peer }
 
 // serve answers the app and gives its stream to SIP and to its leg, until the stream ends.
-func (g guest) serve(w *Web, session *webtransport.Session, s *stream) error {
+func (g guest) serve(w *Web, s net.Conn) error {
 	if err := proof.WriteLine(s, proof.Verdict{OK: true}); err != nil {
 		return err
 	}
@@ -166,10 +188,5 @@ func (g guest) serve(w *Web, session *webtransport.Session, s *stream) error {
 	}
 	<-served.Done()
 	g.post(dropped{served.Peer()})
-	select { // the app closes the session when it has read the last words
-	case <-session.Context().Done():
-	case <-time.After(w.cfg.Times.Last):
-		_ = session.CloseWithError(0, "") // it is closed either way
-	}
 	return nil
 }

@@ -17,16 +17,17 @@ type stream struct {
 	cut           bool       // the last Write left off within a message
 }
 
-// newStream gives a stream addresses of its own, so that SIP, which knows connections by address, can tell it from any other:
-// those of 100::/64 lead nowhere (RFC 6666).
 func newStream(s *webtransport.Stream, number uint64) *stream {
-	at := func(n uint64) *net.TCPAddr {
-		ip := make(net.IP, net.IPv6len)
-		ip[0] = 1
-		binary.BigEndian.PutUint64(ip[8:], n)
-		return &net.TCPAddr{IP: ip, Port: 5060}
-	}
-	return &stream{Stream: s, local: at(2 * number), remote: at(2*number + 1)}
+	return &stream{Stream: s, local: streamAddr(2 * number), remote: streamAddr(2*number + 1)}
+}
+
+// streamAddr is an address of a stream's own, so that SIP, which knows connections by address, can tell it from any other:
+// those of 100::/64 lead nowhere (RFC 6666).
+func streamAddr(n uint64) *net.TCPAddr {
+	ip := make(net.IP, net.IPv6len)
+	ip[0] = 1
+	binary.BigEndian.PutUint64(ip[8:], n)
+	return &net.TCPAddr{IP: ip, Port: 5060}
 }
 
 func (s *stream) LocalAddr() net.Addr  { return s.local }

@@ -81,6 +81,8 @@ type Web struct {
 	legs   legs
 	number atomic.Uint64 // streams so far
 
+	spliced atomic.Int64 // streams by way of bridges, now
+
 	mu        sync.Mutex
 	conns     map[*quic.Conn]*connection
 	strangers int
@@ -247,6 +249,7 @@ func (w *Web) ended(o wake.Outcome) {
 // Counters is what the web side did since it was made.
 type Counters struct {
 	Connections int                  // of apps, now
+	Spliced     int                  // apps that came by way of a bridge, now
 	Refused     map[errs.Code]uint64 // connections, by code
 	Wakes       map[wake.Outcome]uint64
 }
@@ -255,7 +258,7 @@ type Counters struct {
 func (w *Web) Counters() Counters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Counters{len(w.conns), maps.Clone(w.refused), maps.Clone(w.outcomes)}
+	return Counters{len(w.conns), int(w.spliced.Load()), maps.Clone(w.refused), maps.Clone(w.outcomes)}
 }
 
 // Invite refuses a call that an app begins on the stream of another.

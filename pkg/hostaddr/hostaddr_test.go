@@ -1,4 +1,4 @@
-package switchnode
+package hostaddr
 
 import (
 	"fmt"
