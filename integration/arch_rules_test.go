@@ -55,6 +55,7 @@ var confined = map[string][]string{
 	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/opus":               {"mobile-bridge/sdk"},
 }
 
 func each(check func(source) []string) func([]source) []string {

@@ -92,16 +92,17 @@ func (*phoneRun) Help() string {
 
 // Run sleeps, rings and talks until it is told to stop.
 func (c *phoneRun) Run(e *env) error {
-	audio, err := c.audio()
+	answer, err := c.answer()
 	if err != nil {
 		return err
 	}
-	h := &handset{env: e, audio: audio, ask: c.Answer == "ask", over: make(chan bool, 1)}
+	h := &handset{env: e, answer: answer, ask: c.Answer == "ask", over: make(chan bool, 1)}
 	p, done, err := openPhone(e, h)
 	if err != nil {
 		return err
 	}
 	defer done()
+	p.SetFrames(c.echoes())
 	if !p.Enrolled() {
 		return errs.New(errs.Unauthenticated, "%s holds no phone: strowger phone enrol LINK first", filepath.Join(e.Data, "phone"))
 	}
@@ -151,12 +152,15 @@ func (c *phoneRun) wait(ctx context.Context, served <-chan error, h *handset) er
 	}
 }
 
-// audio returns what makes the audio of each call, nil for none.
-func (c *phoneRun) audio() (func() sdk.Audio, error) {
-	switch c.Answer {
-	case "ask", "echo":
-		return func() sdk.Audio { return sdk.NewEcho() }, nil
-	case "no":
+// echoes says whether it gives back what it hears, which needs no encoder.
+func (c *phoneRun) echoes() bool { return c.Answer == "ask" || c.Answer == "echo" }
+
+// answer returns what answers a call, nil for nothing.
+func (c *phoneRun) answer() (func(*sdk.Call), error) {
+	switch {
+	case c.echoes():
+		return func(call *sdk.Call) { call.AnswerFrames(sdk.NewEcho()) }, nil
+	case c.Answer == "no":
 		return nil, nil
 	}
 	f, err := os.Open(c.Answer)
@@ -172,15 +176,15 @@ func (c *phoneRun) audio() (func() sdk.Audio, error) {
 	for _, s := range samples {
 		pcm = append(pcm, byte(s), byte(s>>8))
 	}
-	return func() sdk.Audio { return sdk.NewRecording(pcm) }, nil
+	return func(call *sdk.Call) { call.Answer(sdk.NewRecording(pcm)) }, nil
 }
 
 // handset shows what happens to a phone and does what its user wants.
 type handset struct {
 	*env
-	audio func() sdk.Audio
-	ask   bool
-	over  chan bool // a call is over; whether it was answered here
+	answer func(*sdk.Call)
+	ask    bool
+	over   chan bool // a call is over; whether it was answered here
 
 	mu       sync.Mutex // guards what follows
 	call     *sdk.Call  // the latest
@@ -223,8 +227,8 @@ func (h *handset) Happened(ev *sdk.Event) {
 	}
 	h.tell(line)
 	switch {
-	case ev.Kind == sdk.Ringing && !h.ask && h.audio != nil:
-		c.Answer(h.audio())
+	case ev.Kind == sdk.Ringing && !h.ask && h.answer != nil:
+		h.answer(c)
 	case ends:
 		h.tell(happening{Event: "sleeping"})
 		select {
@@ -271,7 +275,7 @@ func (h *handset) keys(in io.Reader) {
 		switch key := strings.TrimSpace(lines.Text()); key {
 		case "":
 		case "a":
-			c.Answer(h.audio())
+			h.answer(c)
 		case "d", "h":
 			c.Hangup()
 		default:

@@ -147,17 +147,19 @@ func TestSleepingApp(t *testing.T) {
 	}
 
 	app.run(t, tone)
-	t.Run("woken", func(t *testing.T) { testWoken(t, d, pcmu, app, high) })
-	for _, c := range []codec{g722, opus} {
-		t.Run(c.record+" only", func(t *testing.T) { testForeignCodec(t, d, c, app) })
+	for _, c := range []codec{pcmu, g722} {
+		t.Run(c.record, func(t *testing.T) { testWoken(t, d, c, app, high) })
 	}
+	t.Run("no common codec", func(t *testing.T) { testForeignCodec(t, d, opus, app) })
 	app.stop(t)
 	t.Run("app away", func(t *testing.T) { testAppAway(t, d, app) })
 
 	// Of the call that is over nothing rings now: what happens first is the next call.
 	app.run(t, "echo")
-	wide := codec{g722.baresip + "," + pcmu.baresip, pcmu.record, pcmu.rate, pcmu.channels} // falls back to what the app speaks
-	t.Run("woken again", func(t *testing.T) { testWoken(t, d, wide, app, low) })
+	both := codec{pcmu.baresip + "," + g722.baresip, g722.record, g722.rate, g722.channels} // the wider one is taken
+	for _, c := range []codec{both, opus} {
+		t.Run("echo of "+c.record, func(t *testing.T) { testWoken(t, d, c, app, low) })
+	}
 	app.stop(t)
 }
 
@@ -181,7 +183,7 @@ func testWoken(t *testing.T, d *deployment, c codec, app *app, tone float64) {
 	}
 	app.sees(t, "sleeping")
 
-	r := d.conversation(t, desk.account, app.account, pcmu.record, hungUpByCaller)
+	r := d.conversation(t, desk.account, app.account, c.record, hungUpByCaller)
 	if r.ID != woken.Call {
 		t.Errorf("the app was woken for call %s, recorded is %s", woken.Call, r.ID)
 	}
@@ -193,7 +195,7 @@ func testWoken(t *testing.T, d *deployment, c codec, app *app, tone float64) {
 	}
 }
 
-// testForeignCodec has a phone call the app that speaks none of the app's codecs.
+// testForeignCodec has a phone call the app that speaks none of the app's codecs: it has no encoder of Opus.
 func testForeignCodec(t *testing.T, d *deployment, c codec, app *app) {
 	desk := d.x.phone(t, d.x.account(t), handset{codec: c, tone: low})
 	desk.refused(t, app.dial, 488)
@@ -201,7 +203,7 @@ func testForeignCodec(t *testing.T, d *deployment, c codec, app *app) {
 	missed := app.sees(t, "missed")
 	app.sees(t, "sleeping")
 	r := d.record(t, desk.account, outcome{"no-common-codec", 488, "system"})
-	if said := r.Cause.Words; !strings.Contains(said, "no codec that this phone speaks") || missed.Words != said {
+	if said := r.Cause.Words; !strings.Contains(said, "no common codec: the caller speaks opus/48000/2 telephone-event/48000, this phone G722/8000") || missed.Words != said {
 		t.Errorf("the caller is told %q, the app's user %q", said, missed.Words)
 	}
 }

@@ -6,10 +6,10 @@ import (
 )
 
 // Audio is the microphone and the loudspeaker of a call. Samples are linear, 16 bits each with the low byte first, one channel,
-// 8,000 a second. None of its methods may block.
+// 8,000 a second, or 16,000 of a phone with SetWideband. None of its methods may block.
 type Audio interface {
 	// Start is called when the call is connected. From now on the audio gives what it hears to Call.Speak: a frame of 20 ms (320
-	// bytes) each 20 ms.
+	// bytes, or 640) each 20 ms.
 	Start(c *Call)
 	// Play takes what the other side says, in order, most often 20 ms at a time. What was lost on the way is silence.
 	Play(pcm []byte)
@@ -17,7 +17,26 @@ type Audio interface {
 	Stop()
 }
 
-// Echo is Audio that says what it hears.
+// Frames is the microphone and the loudspeaker of a call whose app encodes and decodes itself, as phones do in hardware. None of
+// its methods may block.
+type Frames interface {
+	// Start is called when the call is connected. From now on the app gives frames of Call.Codec to Call.SpeakFrame.
+	Start(c *Call)
+	// PlayFrame takes what the other side says, in order. What was lost on the way shows in the numbers.
+	PlayFrame(f *Frame)
+	// Stop is called once, after the last PlayFrame, of frames that were started.
+	Stop()
+}
+
+// Frame is a frame of what the other side says.
+type Frame struct {
+	Codec     string // of this frame; the other side may change among those that were agreed on
+	Payload   []byte
+	Sequence  int   // of its packet, 0 to 65535
+	Timestamp int64 // RTP: 48,000 a second for Opus, else 8,000; 32 bits
+}
+
+// Echo is Audio, or Frames, that says what it hears.
 type Echo struct{ call *Call }
 
 // NewEcho returns an echo. It is for one call.
@@ -29,6 +48,13 @@ func (e *Echo) Start(c *Call) { e.call = c }
 // Play says it.
 func (e *Echo) Play(pcm []byte) { e.call.Speak(pcm) }
 
+// PlayFrame says it, if it is of the codec that is spoken.
+func (e *Echo) PlayFrame(f *Frame) {
+	if f.Codec == e.call.Codec() {
+		e.call.SpeakFrame(f.Payload)
+	}
+}
+
 // Stop ends.
 func (*Echo) Stop() {}
 
@@ -39,7 +65,7 @@ type Recording struct {
 	work sync.WaitGroup
 }
 
-// NewRecording returns audio that says samples, in the form of Audio. It is for one call.
+// NewRecording returns audio that says samples, in the form of Audio and at the rate of the phone. It is for one call.
 func NewRecording(pcm []byte) *Recording { return &Recording{pcm: pcm, stop: make(chan struct{})} }
 
 // Start begins to speak.
@@ -54,7 +80,7 @@ func (r *Recording) Start(c *Call) {
 				return
 			case now := <-ticker.C: // late on a busy machine: what is due by now
 				for ; said < int(now.Sub(began)/frame); said++ {
-					next := make([]byte, 2*samples)
+					next := make([]byte, c.frameSize())
 					r.pcm = r.pcm[copy(next, r.pcm):]
 					c.Speak(next)
 				}

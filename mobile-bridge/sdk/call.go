@@ -17,6 +17,7 @@ type Call struct {
 	wake   pushseal.Wake
 	claims sessionkey.Claims
 	cert   webrtc.Certificate // of this call's media
+	sound  sound              // as the phone was told when the call began
 	mail   chan any           // what happens, and what the user wants, for run
 	quit   chan struct{}      // closed when run takes no more mail
 	done   chan struct{}      // closed when nothing of the call runs any more
@@ -33,7 +34,7 @@ type progress struct {
 	conn      *connection
 	dialog    *sip.Dialog
 	media     *media
-	audio     Audio
+	ears      ears
 	rang      bool // it rang, or was answered before
 	unwanted  bool // declined before the node asked: its INVITE will be refused
 	told      bool // the last event
@@ -90,7 +91,7 @@ func newCall(p *Phone, w pushseal.Wake, claims sessionkey.Claims) (*Call, error)
 		return nil, err
 	}
 	return &Call{
-		phone: p, wake: w, claims: claims, cert: cert, mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}),
+		phone: p, wake: w, claims: claims, cert: cert, sound: p.soundNow(), mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}),
 	}, nil
 }
 
@@ -107,10 +108,15 @@ func (c *Call) FromNumber() string { return c.claims.From.Number }
 func (c *Call) ToNumber() string { return c.claims.To.Number }
 
 // Answer takes the call; audio is heard and spoken by a. Before it rings, it is answered as soon as it does.
-func (c *Call) Answer(a Audio) {
+func (c *Call) Answer(a Audio) { c.answer(ears{audio: a}) }
+
+// AnswerFrames is Answer for an app that encodes and decodes itself, of a phone with SetFrames.
+func (c *Call) AnswerFrames(f Frames) { c.answer(ears{frames: f}) }
+
+func (c *Call) answer(e ears) {
 	c.do(func() {
 		if c.stage < answered && !c.unwanted {
-			c.audio, c.stage = a, answered
+			c.ears, c.stage = e, answered
 			c.accept()
 		}
 	})

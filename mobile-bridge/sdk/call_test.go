@@ -131,13 +131,13 @@ func TestNoCommonCodec(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := w.next()
-	in.media = newPeerMedia(t, w.cert, engineOf(codec(webrtc.MimeTypePCMA, "", 8)))
+	in.media = newPeerMedia(t, w.cert, formats{codec(webrtc.MimeTypePCMA, "", 8)})
 	in.invite(strings.Replace(in.media.offer(), "PCMA/8000", "G729/8000", 1))
 	if e := want[sip.Refused](in); e.Code != 488 || e.Refusal != string(errs.NoCommonCodec) {
 		t.Errorf("the anchor was told %+v", e)
 	}
 	in.leave()
-	if e := w.seen.want(Woken, Missed); !strings.Contains(e.Words, "no codec") {
+	if e := w.seen.want(Woken, Missed); !strings.Contains(e.Words, "no common codec: the caller speaks G729/8000, this phone G722/8000") {
 		t.Errorf("missed with %+v", e)
 	}
 }

@@ -1,47 +1,60 @@
 package sdk
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"strowger/pkg/errs"
-	"strowger/pkg/rtp/g711"
 	"strowger/pkg/sdp"
 )
 
-// offer is what we take of the offer of a node: its certificate, and the formats of its audio that we speak.
+// offer is what a node offers: its certificate, and the formats of its audio that we speak.
 type offer struct {
-	fingerprints []string // as they stand: "sha-256 AB:CD:..."
-	law          g711.Law
-	speech       uint8 // payload type
-	events       uint8 // of telephone-event/8000, 0 if there is none
-	sends        bool  // of the node
+	fingerprints []string     // as they stand: "sha-256 AB:CD:..."
+	speech       []sdp.Format // best first
+	events       []sdp.Format // telephone-event, perhaps in several clocks
+	sends        bool         // of the node
 	receives     bool
 }
 
-// parseOffer reads the offer of a node. The node lists what it likes best first (RFC 3264, 5.1).
-func parseOffer(body []byte) (offer, error) {
+// parseOffer reads the offer of a node to a phone that takes frames, or samples. The node lists what it likes best first (RFC
+// 3264, 5.1).
+func parseOffer(body []byte, frames bool) (offer, error) {
 	s, err := sdp.ParseSecure(body)
 	if err != nil {
 		return offer{}, err
 	}
 	o := offer{fingerprints: s.Fingerprints, sends: s.Direction.Sends(), receives: s.Direction.Receives()}
-	found := false
 	for _, f := range s.Formats {
+		_, twice := sdp.Find(slices.Concat(o.speech, o.events), f.Codec)
 		switch {
-		case f.Clock != rate:
-		case f.Name == sdp.TelephoneEvent && o.events == 0:
-			o.events = f.PT
-		case f.Name == "PCMU" && !found:
-			o.law, o.speech, found = g711.Mu, f.PT, true
-		case f.Name == "PCMA" && !found:
-			o.law, o.speech, found = g711.A, f.PT, true
+		case twice:
+		case f.Name == sdp.TelephoneEvent:
+			o.events = append(o.events, f)
+		case speaks(f.Codec, frames):
+			o.speech = append(o.speech, f)
 		}
 	}
-	if !found {
-		return offer{}, errs.New(errs.NoCommonCodec, "the caller offers no codec that this phone speaks (PCMU, PCMA)")
+	if len(o.speech) == 0 {
+		return offer{}, errs.New(errs.NoCommonCodec, "no common codec: the caller speaks %s, this phone %s", sdp.Names(s.Description().Codecs), spokenNames(frames))
 	}
 	return o, nil
+}
+
+// find returns the format of a payload type; one of no name if there is none.
+func (o offer) find(pt uint8) sdp.Format {
+	for _, f := range slices.Concat(o.speech, o.events) {
+		if f.PT == pt {
+			return f
+		}
+	}
+	return sdp.Format{}
+}
+
+// keys is the format of telephone events beside speech: of its clock if there is one (RFC 4733, 2.1).
+func (o offer) keys(speech sdp.Format) (sdp.Format, bool) {
+	return sdp.Match(o.events, sdp.Codec{Name: sdp.TelephoneEvent, Clock: speech.Clock, Channels: 1})
 }
 
 // from says whether the offer is of who has this certificate, and of nobody else.

@@ -1,11 +1,11 @@
 package sdk
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"strowger/pkg/errs"
-	"strowger/pkg/rtp/g711"
 )
 
 const written = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 ab:cd\r\n" +
@@ -13,29 +13,39 @@ const written = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=fingerprint:
 	"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\na=inactive\r\n"
 
 func TestParseOffer(t *testing.T) {
-	o, err := parseOffer([]byte(written))
-	if err != nil || o.law != g711.Mu || o.speech != 0 || o.events != 126 || !o.sends || !o.receives || o.from("sha-256 AB:CD") != nil {
-		t.Errorf("read %+v, %v", o, err)
+	for frames, want := range map[bool][]string{false: {G722, PCMU, PCMA}, true: {Opus, G722, PCMU, PCMA}} {
+		o, err := parseOffer([]byte(written), frames)
+		var got []string
+		for _, f := range o.speech {
+			got = append(got, f.Name)
+		}
+		if err != nil || !slices.Equal(got, want) || len(o.events) != 2 || !o.sends || !o.receives || o.from("sha-256 AB:CD") != nil {
+			t.Errorf("read %+v, %v", o, err)
+		}
+		keys, ok := o.keys(o.speech[0])
+		if !ok || keys.Clock != o.speech[0].Clock {
+			t.Errorf("%s has keys of %+v", got[0], keys)
+		}
 	}
 	for _, direction := range []string{"sendonly", "recvonly", "inactive"} {
-		o, err := parseOffer([]byte(strings.Replace(written, "sendrecv", direction, 1)))
+		o, err := parseOffer([]byte(strings.Replace(written, "sendrecv", direction, 1)), false)
 		if err != nil || o.sends != (direction == "sendonly") || o.receives != (direction == "recvonly") {
 			t.Errorf("%s is read as %+v, %v", direction, o, err)
 		}
 	}
-	o, err = parseOffer([]byte(strings.ReplaceAll(strings.Replace(written, " 0 8", " 8 0", 1), "\r\n", "\n")))
-	if err != nil || o.law != g711.A || o.speech != 8 {
-		t.Errorf("read %+v, %v", o, err)
-	}
 	for change, want := range map[*strings.Replacer]errs.Code{
-		strings.NewReplacer(" 0 8", ""):                 errs.NoCommonCodec,
-		strings.NewReplacer("m=audio", "m=text"):        errs.NoCommonCodec,
-		strings.NewReplacer("PCMU", "G729", " 8 ", " "): errs.NoCommonCodec,
-		strings.NewReplacer("v=0", "v=1"):               errs.Invalid,
+		strings.NewReplacer(" 9 0 8", ""):                    errs.NoCommonCodec,
+		strings.NewReplacer("m=audio", "m=text"):             errs.NoCommonCodec,
+		strings.NewReplacer("PCMU", "G729", " 9 0 8", " 0 "): errs.NoCommonCodec,
+		strings.NewReplacer("v=0", "v=1"):                    errs.Invalid,
 	} {
-		if _, err := parseOffer([]byte(change.Replace(written))); errs.CodeOf(err) != want {
+		if _, err := parseOffer([]byte(change.Replace(written)), false); errs.CodeOf(err) != want {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+	_, err := parseOffer([]byte(strings.Replace(written, " 9 0 8", "", 1)), false)
+	if want := "no common codec: the caller speaks opus/48000/2 telephone-event/48000 telephone-event/8000, this phone G722/8000 PCMU/8000 PCMA/8000"; err == nil || err.Error() != want {
+		t.Errorf("the user is told %v", err)
 	}
 }
 
@@ -74,8 +84,8 @@ func FuzzParseOffer(f *testing.F) {
 	f.Add([]byte(written), false)
 	f.Add([]byte("m=audio 9 RTP/AVP 0\na=rtpmap:999 PCMU/8000\n"), true)
 	f.Fuzz(func(t *testing.T, sdp []byte, hold bool) {
-		o, err := parseOffer(sdp)
-		if err == nil && o.speech > 127 {
+		o, err := parseOffer(sdp, !hold)
+		if err == nil && (len(o.speech) == 0 || o.find(o.speech[0].PT) != o.speech[0]) {
 			t.Errorf("read %+v", o)
 		}
 		redescribe(sdp, 2, direction(o.sends, hold), hold)

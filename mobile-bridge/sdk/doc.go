@@ -14,7 +14,8 @@
 // dials the node that the key names, which is known by the hash of its certificate, opens one stream, shows the key with a
 // proof of the device's own, and is a SIP user agent on that stream. A connection that is lost while it rings is dialled again;
 // one that is lost in a call ends it. Media are WebRTC, whose far end must have the certificate that the session key covers.
-// Audio is G.711, which the app gives and takes as frames of linear samples (see Audio).
+// Audio is G.722 or G.711, which the app gives and takes as linear samples (see Audio), or as it is encoded, and then Opus too (see
+// Frames).
 //
 // What happens to a call is told as Events, in order: Woken, Ringing, Connected, and in the end one of Missed, Cancelled and
 // Ended. Nothing rings before the node that anchors the call asked for it on the connection: no payload rings by itself.

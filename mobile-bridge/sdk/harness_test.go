@@ -139,12 +139,17 @@ func (w *world) sealed(k pushseal.Wake) []byte {
 // ring pushes a call and has its anchor ring the phone.
 func (w *world) ring(leg string) (*Call, *arrival) {
 	w.t.Helper()
+	return w.ringWith(leg, webrtcOffer)
+}
+
+func (w *world) ringWith(leg string, f formats) (*Call, *arrival) {
+	w.t.Helper()
 	c, err := w.phone.Push(w.wake(w.claims(leg)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	in := w.next()
-	in.offer(webrtcOffer)
+	in.offer(f)
 	if p := want[progressed](in); p.Code != 180 {
 		w.t.Fatalf("the anchor heard %d", p.Code)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/errs"
-	"strowger/pkg/rtp/g711"
+	"strowger/pkg/sdp"
 )
 
 // gatherWithin is how long our answer waits for addresses of this phone: 3-protocols, "Apps".
@@ -30,7 +31,7 @@ type media struct {
 	sender  *webrtc.RTPSender
 	local   []byte // our answer
 	version int    // of it
-	audio   Audio  // set before started
+	ears    ears   // set before started
 
 	started chan struct{} // closed when audio may be played
 	stopped chan struct{} // closed when the media ends
@@ -70,14 +71,14 @@ func fingerprintOf(c webrtc.Certificate) (string, error) {
 
 // newMedia takes the offer of the call's node.
 func newMedia(c *Call, sdp []byte) (*media, error) {
-	o, err := parseOffer(sdp)
+	o, err := parseOffer(sdp, c.sound.frames)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.from(c.wake.Node.DTLS); err != nil {
 		return nil, err
 	}
-	m := &media{call: c, offer: o, track: newTrack(o), version: 1, started: make(chan struct{}), stopped: make(chan struct{})}
+	m := &media{call: c, offer: o, track: newTrack(o, c.sound.rate), version: 1, started: make(chan struct{}), stopped: make(chan struct{})}
 	api, err := m.api(c.conn.remote.Addr().IsLoopback())
 	if err != nil {
 		return nil, err
@@ -109,20 +110,8 @@ func newMedia(c *Call, sdp []byte) (*media, error) {
 // api is pion with the formats of the offer that we speak, and no others. Loopback is for a node on this machine.
 func (m *media) api(loopback bool) (*webrtc.API, error) {
 	engine := new(webrtc.MediaEngine)
-	for _, f := range []struct {
-		mime, parameters string
-		pt               uint8
-	}{
-		{map[g711.Law]string{g711.Mu: webrtc.MimeTypePCMU, g711.A: webrtc.MimeTypePCMA}[m.offer.law], "", m.offer.speech},
-		{"audio/telephone-event", "0-15", m.offer.events},
-	} {
-		if f.pt == 0 && f.mime != webrtc.MimeTypePCMU {
-			continue // no events
-		}
-		if err := engine.RegisterCodec(webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: f.mime, ClockRate: rate, SDPFmtpLine: f.parameters},
-			PayloadType:        webrtc.PayloadType(f.pt),
-		}, webrtc.RTPCodecTypeAudio); err != nil {
+	for _, f := range slices.Concat(m.offer.speech, m.offer.events) {
+		if err := engine.RegisterCodec(parametersOf(f), webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, err
 		}
 	}
@@ -135,6 +124,18 @@ func (m *media) api(loopback bool) (*webrtc.API, error) {
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.DisableCloseByDTLS(true) // SIP says when a call is over, and pion would close beside us
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings)), nil
+}
+
+// parametersOf is a format in the words of pion.
+func parametersOf(f sdp.Format) webrtc.RTPCodecParameters {
+	c := webrtc.RTPCodecCapability{MimeType: "audio/" + f.Name, ClockRate: uint32(f.Clock), SDPFmtpLine: f.Fmtp}
+	if f.Channels > 1 {
+		c.Channels = uint16(f.Channels)
+	}
+	if f.Name == sdp.TelephoneEvent {
+		c.SDPFmtpLine = "0-15"
+	}
+	return webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(f.PT)}
 }
 
 // answer describes this phone. It waits for its addresses.
@@ -165,7 +166,7 @@ func (m *media) reoffer(hold bool) []byte {
 
 // reanswer answers an offer of the node's within the call, which may change nothing but the direction.
 func (m *media) reanswer(sdp []byte, hold bool) ([]byte, error) {
-	o, err := parseOffer(sdp)
+	o, err := parseOffer(sdp, m.call.sound.frames)
 	if err == nil {
 		err = o.from(m.call.wake.Node.DTLS)
 	}
@@ -198,8 +199,8 @@ func (m *media) loop(f func()) {
 	}
 }
 
-// close ends the media, and then the audio if there is one.
-func (m *media) close(a Audio) {
+// close ends the media, and then the audio if it was started.
+func (m *media) close(e *ears) {
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
@@ -207,8 +208,8 @@ func (m *media) close(a Audio) {
 	m.call.speech.shut(m)
 	_ = m.pc.GracefulClose() // nothing is left to do about it
 	m.loops.Wait()
-	if a != nil {
-		a.Stop()
+	if e != nil {
+		e.stop()
 	}
 }
 
@@ -226,7 +227,7 @@ const maxTones = 32
 
 // press sends a key as a telephone event, beside run, if the node takes these.
 func (m *media) press(key byte) bool {
-	if m.offer.events == 0 {
+	if len(m.offer.events) == 0 {
 		return false
 	}
 	m.mu.Lock()

@@ -13,8 +13,8 @@ import (
 
 type progressed = sip.Progress
 
-// codecs of an offer.
-type formats func(*webrtc.MediaEngine) error
+// formats are the codecs of an offer; the anchor speaks the first.
+type formats []webrtc.RTPCodecParameters
 
 func codec(mime, parameters string, pt uint8) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
@@ -22,21 +22,8 @@ func codec(mime, parameters string, pt uint8) webrtc.RTPCodecParameters {
 	}
 }
 
-func engineOf(all ...webrtc.RTPCodecParameters) formats {
-	return func(m *webrtc.MediaEngine) error {
-		for _, c := range all {
-			if err := m.RegisterCodec(c, webrtc.RTPCodecTypeAudio); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
 // webrtcOffer is what a switch offers for a desk phone of PCMA and PCMU.
-func webrtcOffer(m *webrtc.MediaEngine) error {
-	return engineOf(codec(webrtc.MimeTypePCMA, "", 8), codec(webrtc.MimeTypePCMU, "", 0), codec("audio/telephone-event", "0-15", 101))(m)
-}
+var webrtcOffer = formats{codec(webrtc.MimeTypePCMA, "", 8), codec(webrtc.MimeTypePCMU, "", 0), codec("audio/telephone-event", "0-15", 101)}
 
 // peerMedia is the WebRTC of an anchor.
 type peerMedia struct {
@@ -52,8 +39,10 @@ type peerMedia struct {
 func newPeerMedia(t testing.TB, cert webrtc.Certificate, f formats) *peerMedia {
 	t.Helper()
 	engine := new(webrtc.MediaEngine)
-	if err := f(engine); err != nil {
-		t.Fatal(err)
+	for _, c := range f {
+		if err := engine.RegisterCodec(c, webrtc.RTPCodecTypeAudio); err != nil {
+			t.Fatal(err)
+		}
 	}
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
@@ -64,7 +53,7 @@ func newPeerMedia(t testing.TB, cert webrtc.Certificate, f formats) *peerMedia {
 	}
 	m := &peerMedia{t: t, pc: pc, up: make(chan struct{}), packets: make(chan []byte, 1024)}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
-	if m.track, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, "a", "b"); err != nil {
+	if m.track, err = webrtc.NewTrackLocalStaticRTP(f[0].RTPCodecCapability, "a", "b"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pc.AddTrack(m.track); err != nil {

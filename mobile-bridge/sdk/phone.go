@@ -19,6 +19,7 @@ type Phone struct {
 
 	mu     sync.Mutex // guards what follows
 	log    *slog.Logger
+	sound  sound
 	id     *identity        // nil until enrolled; never changed, only replaced
 	calls  map[string]*Call // by leg, for as long as its wake may come again
 	asked  time.Time        // when the keys of the organization were last asked for because of a push
@@ -36,7 +37,7 @@ func NewPhone(store Store, listener Listener) (*Phone, error) {
 		return nil, err
 	}
 	return &Phone{
-		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), id: id, calls: map[string]*Call{},
+		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), sound: sound{rate: narrow}, id: id, calls: map[string]*Call{},
 	}, nil
 }
 
@@ -46,6 +47,36 @@ func (p *Phone) SetLogger(log *slog.Logger) {
 	defer p.mu.Unlock()
 	p.log = log
 }
+
+// sound is how an app takes and gives the audio of calls.
+type sound struct {
+	rate   int  // of samples, in Hz
+	frames bool // it takes what is encoded
+}
+
+// SetWideband has the samples of Audio be 16,000 a second, or 8,000 again, in calls from now on.
+func (p *Phone) SetWideband(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sound.rate = map[bool]int{true: wide, false: narrow}[on]
+}
+
+// SetFrames says that calls from now on are answered by AnswerFrames. Only then is Opus among the codecs of the phone: the SDK
+// decodes it (see Decoder), but does not encode it.
+func (p *Phone) SetFrames(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sound.frames = on
+}
+
+func (p *Phone) soundNow() sound {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sound
+}
+
+// frameSize is that of 20 ms of samples, in bytes.
+func (c *Call) frameSize() int { return 2 * c.sound.rate / 50 }
 
 // Enrolled says whether the phone is a device of an organization.
 func (p *Phone) Enrolled() bool {

@@ -119,11 +119,11 @@ func (c *Call) disconnect() {
 func (c *Call) dropMedia() {
 	if m := c.media; m != nil {
 		c.media = nil
-		audio := c.audio
-		if !c.connected {
-			audio = nil // it was not started
+		var started *ears
+		if c.connected {
+			started = &c.ears
 		}
-		c.work.Go(func() { m.close(audio) })
+		c.work.Go(func() { m.close(started) })
 	}
 }
 

@@ -1,18 +1,17 @@
 package sdk
 
 import (
-	"encoding/binary"
 	"sync"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/rtp"
-	"strowger/pkg/rtp/g711"
+	"strowger/pkg/sdp"
 )
 
 // maxGap is how much of what was lost is filled with silence. More is not loss, but another beginning.
-const maxGap = rate // a second
+const maxGap = time.Second
 
 // Statistics is how the audio of a call fares.
 type Statistics struct {
@@ -35,15 +34,42 @@ type speech struct {
 	last  Statistics // of media that is shut
 }
 
+// ears are what takes what is heard, and speaks: one of the two.
+type ears struct {
+	audio  Audio
+	frames Frames
+}
+
+func (e ears) start(c *Call) {
+	if e.frames != nil {
+		e.frames.Start(c)
+	} else {
+		e.audio.Start(c)
+	}
+}
+
+func (e ears) stop() {
+	if e.frames != nil {
+		e.frames.Stop()
+	} else {
+		e.audio.Stop()
+	}
+}
+
 // incoming is the stream that we hear.
 type incoming struct {
 	stats    rtp.Receiver
 	received int64
 	begun    bool
 	sequence uint16 // of the next packet
-	sample   uint32 // its timestamp
+	stamp    uint32 // its timestamp
 	event    uint32 // timestamp of the last tone that was told
 	pressed  bool   // there was one
+
+	codec   string // that is decoded
+	decoder *Decoder
+	double  doubler
+	halve   halver
 }
 
 // Mute sends silence in place of what the audio gives, or no longer.
@@ -60,9 +86,23 @@ func (c *Call) Speak(pcm []byte) {
 	m, silent := c.speech.media, c.speech.muted || c.speech.held
 	c.speech.mu.Unlock()
 	if m != nil && len(pcm) > 1 {
-		m.track.speak(pcm[:min(len(pcm), 2*longest)], silent)
+		m.track.speak(pcm, silent)
 	}
 }
+
+// SpeakFrame sends a frame of Codec, of 20 ms best. Before the call is connected and after its end it does nothing, and while the
+// call is muted or held.
+func (c *Call) SpeakFrame(payload []byte) {
+	c.speech.mu.Lock()
+	m, silent := c.speech.media, c.speech.muted || c.speech.held
+	c.speech.mu.Unlock()
+	if m != nil && !silent {
+		m.track.speakFrame(payload)
+	}
+}
+
+// Codec is what is spoken here: Opus, G722, PCMU or PCMA; empty before the call is connected.
+func (c *Call) Codec() string { return c.Statistics().Codec }
 
 // Statistics returns how the audio fares, or fared.
 func (c *Call) Statistics() *Statistics {
@@ -102,9 +142,8 @@ func (s *speech) shut(m *media) {
 }
 
 func (m *media) statistics() Statistics {
-	s := Statistics{Codec: map[g711.Law]string{g711.Mu: "PCMU", g711.A: "PCMA"}[m.offer.law]}
 	m.track.mu.Lock()
-	s.Sent = m.track.sent
+	s := Statistics{Codec: m.track.speech.Name, Sent: m.track.sent}
 	m.track.mu.Unlock()
 	path := m.sender.Transport().ICETransport()
 	if stats, ok := path.GetSelectedCandidatePairStats(); ok {
@@ -121,8 +160,8 @@ func (m *media) statistics() Statistics {
 }
 
 // begin plays what comes from now on, and what came already.
-func (m *media) begin(a Audio) {
-	m.audio = a
+func (m *media) begin(e ears) {
+	m.ears = e
 	close(m.started)
 }
 
@@ -147,46 +186,69 @@ func (m *media) listen(t *webrtc.TrackRemote) {
 // heard takes a packet.
 func (m *media) heard(h rtp.Header, payload []byte, at time.Time) {
 	s := &m.call.speech
+	f := m.offer.find(h.PT)
+	if f.Name == "" {
+		return
+	}
 	s.mu.Lock()
 	var pcm []byte
+	var fresh bool
 	var key byte
 	var pressed bool
-	switch {
-	case h.PT == m.offer.speech:
-		s.in.stats.Receive(h, rate, at)
-		s.in.received++
-		pcm = s.in.samples(h, m.offer.law.Decode(nil, payload))
-	case h.PT == m.offer.events && m.offer.events != 0:
+	s.in.received++
+	if f.Name == sdp.TelephoneEvent {
 		s.in.stats.Receive(h, 0, at)
-		s.in.received++
 		key, pressed = s.in.tone(h, payload)
+	} else {
+		s.in.stats.Receive(h, f.Clock, at)
+		var lost int
+		if lost, fresh = s.in.follow(h, f, payload); fresh && m.ears.frames == nil {
+			pcm = s.in.decode(f, payload, lost, m.track.rate)
+		}
 	}
 	held := s.held
 	s.mu.Unlock()
-	if pressed {
+	switch {
+	case pressed:
 		m.call.post(pressedKey{key})
-	}
-	if len(pcm) > 0 && !held {
-		m.audio.Play(pcm)
+	case held || !fresh:
+	case m.ears.frames != nil:
+		m.ears.frames.PlayFrame(&Frame{Codec: f.Name, Payload: append([]byte(nil), payload...), Sequence: int(h.Sequence), Timestamp: int64(h.Timestamp)})
+	case len(pcm) > 0:
+		m.ears.audio.Play(pcm)
 	}
 }
 
-// samples returns what to play, silence for what was lost first; nothing if it comes too late.
-func (in *incoming) samples(h rtp.Header, linear []int16) []byte {
-	lost := 0
+// follow says how much was lost before a packet, in units of its clock; a packet that comes too late is not fresh.
+func (in *incoming) follow(h rtp.Header, f sdp.Format, payload []byte) (lost int, fresh bool) {
 	if ahead := int16(h.Sequence - in.sequence); in.begun && ahead < 0 && ahead > -maxLate {
-		return nil
+		return 0, false
 	} else if in.begun && ahead > 0 {
-		if gap := int32(h.Timestamp - in.sample); gap > 0 && gap <= maxGap {
+		if gap := int32(h.Timestamp - in.stamp); gap > 0 && gap <= int32(inClock(maxGap, f)) {
 			lost = int(gap)
 		}
 	}
-	in.begun, in.sequence, in.sample = true, h.Sequence+1, h.Timestamp+uint32(len(linear))
-	pcm := make([]byte, 2*lost, 2*(lost+len(linear)))
-	for _, s := range linear {
-		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(s))
+	in.begun, in.sequence, in.stamp = true, h.Sequence+1, h.Timestamp+uint32(ticks(f.Name, payload))
+	return lost, true
+}
+
+// decode returns the samples of a packet at a rate, after silence for what was lost.
+func (in *incoming) decode(f sdp.Format, payload []byte, lost, rate int) []byte {
+	if in.codec != f.Name {
+		in.codec = f.Name
+		in.decoder, _ = NewDecoder(f.Name) // offer.find knows no others
 	}
-	return pcm
+	samples, err := in.decoder.decode(payload)
+	if err != nil {
+		return nil
+	}
+	switch coded := in.decoder.Rate(); {
+	case coded < rate:
+		samples = in.double.next(samples)
+	case coded > rate:
+		samples = in.halve.next(samples)
+	}
+	return append(make([]byte, 2*(lost*rate/f.Clock)), bytesOf(samples)...)
 }
 
 // maxLate is how many numbers a packet may be behind; one further behind is of a source that began anew.

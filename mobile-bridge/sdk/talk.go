@@ -122,8 +122,8 @@ func (c *Call) begin() {
 	if c.acked && c.flowing && !c.connected {
 		c.connected = true
 		c.speech.open(c.media)
-		c.audio.Start(c)
-		c.media.begin(c.audio)
+		c.ears.start(c)
+		c.media.begin(c.ears)
 		c.tell(Connected, end{})
 	}
 }

@@ -1,8 +1,8 @@
 package sdk
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,26 +10,31 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/rtp"
-	"strowger/pkg/rtp/g711"
+	"strowger/pkg/sdp"
 )
 
 const (
-	rate       = 8000 // Hz, of G.711 and of its RTP clock
+	narrow     = 8000 // Hz, of the samples of Audio
+	wide       = 16000
 	frame      = 20 * time.Millisecond
-	samples    = rate / 50              // in a frame
 	toneLength = 160 * time.Millisecond // of a key
 	pause      = 80 * time.Millisecond  // between keys
-	longest    = 6 * samples            // of what is spoken at once
+	longest    = 6 * frame              // of what is spoken at once
 	volume     = 10                     // of a tone, in -dBm0
 	ends       = 3                      // RFC 4733, 2.5.1.4: the end of a tone is sent three times
 )
 
 // track is what we send. It writes whole RTP packets, since tones have a payload type of their own.
 type track struct {
-	law            g711.Law
-	speech, events uint8 // payload types
+	offer offer
+	rate  int // of the samples that are spoken, in Hz
 
 	mu        sync.Mutex // guards what follows
+	speech    sdp.Format // that is sent
+	keys      sdp.Format // of telephone events
+	encoder   encoder
+	double    doubler
+	halve     halver
 	writer    webrtc.TrackLocalWriter
 	ssrc      uint32
 	sequence  uint16
@@ -39,19 +44,24 @@ type track struct {
 	sent      int64
 }
 
-func newTrack(o offer) *track {
-	return &track{law: o.law, speech: o.speech, events: o.events, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
+func newTrack(o offer, rate int) *track {
+	return &track{offer: o, rate: rate, sequence: uint16(rand.Uint32()), timestamp: rand.Uint32()}
 }
 
-// Bind is told by pion where to write.
+// Bind is told by pion where to write, and what was agreed on.
 func (t *track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, p := range ctx.CodecParameters() {
-		if uint8(p.PayloadType) == t.speech {
-			t.writer, t.ssrc = ctx.WriteStream(), uint32(ctx.SSRC())
-			return p, nil
+	agreed := ctx.CodecParameters()
+	for _, f := range t.offer.speech {
+		i := slices.IndexFunc(agreed, func(p webrtc.RTPCodecParameters) bool { return uint8(p.PayloadType) == f.PT })
+		if i < 0 {
+			continue
 		}
+		t.speech, t.encoder = f, newEncoder(f.Name)
+		t.keys, _ = t.offer.keys(f)
+		t.writer, t.ssrc = ctx.WriteStream(), uint32(ctx.SSRC())
+		return agreed[i], nil
 	}
 	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
 }
@@ -78,20 +88,40 @@ func (*track) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }
 
 // speak sends linear samples, 16 bits each with the low byte first; silent ones if they are not to be heard.
 func (t *track) speak(pcm []byte, silent bool) {
+	pcm = pcm[:min(len(pcm), 2*int(longest*time.Duration(t.rate)/time.Second))]
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.toning {
+	if t.encoder == nil || t.toning {
 		return
 	}
-	linear := make([]int16, len(pcm)/2)
-	for i := range linear {
-		if !silent {
-			linear[i] = int16(binary.LittleEndian.Uint16(pcm[2*i:]))
-		}
+	samples := samplesOf(pcm, silent)
+	switch coded := rateOf(t.speech.Name); {
+	case coded > t.rate:
+		samples = t.double.next(samples)
+	case coded < t.rate:
+		samples = t.halve.next(samples)
 	}
-	t.write(rtp.Header{PT: t.speech, Marker: !t.talking, Timestamp: t.timestamp}, t.law.Encode(nil, linear))
+	t.say(t.encoder.Encode(nil, samples))
+}
+
+// speakFrame sends a frame of the codec.
+func (t *track) speakFrame(payload []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.toning {
+		t.say(payload)
+	}
+}
+
+// say sends a frame of speech. t.mu is held.
+func (t *track) say(payload []byte) {
+	n := ticks(t.speech.Name, payload)
+	if n == 0 {
+		return
+	}
+	t.write(rtp.Header{PT: t.speech.PT, Marker: !t.talking, Timestamp: t.timestamp}, payload)
 	t.talking = true
-	t.timestamp += uint32(len(linear))
+	t.timestamp += uint32(n)
 }
 
 // write sends a packet. t.mu is held.
@@ -107,12 +137,20 @@ func (t *track) write(h rtp.Header, payload []byte) {
 	}
 }
 
+// rateOf is that of a codec's samples, in Hz.
+func rateOf(codec string) int {
+	if codec == PCMU || codec == PCMA {
+		return narrow
+	}
+	return wide
+}
+
 // tone is one key that is pressed (RFC 4733, 2.5).
 type tone struct {
 	code  uint8
 	begin uint32 // timestamp of all its packets
-	sent  uint32 // of its length so far
-	ends  int    // packets with its end
+	sent  time.Duration
+	ends  int // packets with its end
 }
 
 // press begins a tone.
@@ -128,14 +166,13 @@ func (t *track) press(key byte) *tone {
 func (t *track) step(n *tone) (over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	const length = uint32(toneLength * rate / time.Second)
 	first := n.sent == 0
-	if n.sent < length {
-		n.sent += samples
-		t.timestamp += samples
+	if n.sent < toneLength {
+		n.sent += frame
+		t.timestamp += inClock(frame, t.speech)
 	}
-	e := rtp.Event{Code: n.code, Volume: volume, Duration: uint16(n.sent), End: n.sent >= length}
-	t.write(rtp.Header{PT: t.events, Marker: first, Timestamp: n.begin}, e.Append(nil))
+	e := rtp.Event{Code: n.code, Volume: volume, Duration: uint16(inClock(n.sent, t.keys)), End: n.sent >= toneLength}
+	t.write(rtp.Header{PT: t.keys.PT, Marker: first, Timestamp: n.begin}, e.Append(nil))
 	if e.End {
 		n.ends++
 	}
@@ -143,6 +180,11 @@ func (t *track) step(n *tone) (over bool) {
 		t.toning, t.talking = false, false
 	}
 	return over
+}
+
+// inClock is a time in units of a format's RTP clock.
+func inClock(d time.Duration, f sdp.Format) uint32 {
+	return uint32(d * time.Duration(f.Clock) / time.Second)
 }
 
 // checkKeys says which key there is none of.

@@ -40,6 +40,17 @@ func ParseEvent(payload []byte) (Event, error) {
 	}, nil
 }
 
+// Rescale changes the duration of the event in a payload from one clock to another, both in Hz, in place. One that the field
+// cannot hold is the longest that it can: the sender of a long event begins another segment in its own clock's time (RFC 4733,
+// 2.5.1.3), and who makes a minute of it hears a shorter one.
+func Rescale(payload []byte, from, to int) {
+	if len(payload) < 4 || from <= 0 {
+		return
+	}
+	d := uint64(binary.BigEndian.Uint16(payload[2:])) * uint64(to) / uint64(from)
+	binary.BigEndian.PutUint16(payload[2:], uint16(min(d, 1<<16-1)))
+}
+
 // Append appends the payload of e to dst.
 func (e Event) Append(dst []byte) []byte {
 	second := e.Volume & 0x3f

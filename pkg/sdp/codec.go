@@ -68,6 +68,20 @@ func Find(formats []Format, c Codec) (Format, bool) {
 	return formats[found], true
 }
 
+// Match returns the format that a packet of c becomes on another leg: Find's, or for telephone events those of another clock,
+// as whose they are rewritten (RFC 4733, 2.1: an event has the clock of the speech that it is sent with, and legs differ).
+func Match(formats []Format, c Codec) (Format, bool) {
+	if f, ok := Find(formats, c); ok || c.Name != TelephoneEvent {
+		return f, ok
+	}
+	for _, f := range formats {
+		if f.Name == TelephoneEvent {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
 // Direction says who sends, from the point of view of the one who wrote the description.
 type Direction string
 
@@ -115,19 +129,33 @@ func (d Description) Speech() (Codec, bool) {
 }
 
 // Common is what an offer and its answer agree on: the answer's codecs that were offered, with the answer's preference,
-// parameters, direction and packet time. Without a speech codec among them it is errs.NoCommonCodec.
+// parameters, direction and packet time. Telephone events are common whatever their clocks, and are named as in the offer (see
+// Match). Without a speech codec among them it is errs.NoCommonCodec.
 func Common(offer, answer Description) (Description, error) {
 	common := Description{Direction: answer.Direction, Ptime: answer.Ptime}
 	for _, c := range answer.Codecs {
-		if has(offer.Codecs, c) {
+		if !has(offer.Codecs, c) && c.Name == TelephoneEvent {
+			c = events(offer.Codecs)
+		}
+		if has(offer.Codecs, c) && !has(common.Codecs, c) {
 			common.Codecs = append(common.Codecs, c)
 		}
 	}
 	if _, ok := common.Speech(); !ok {
 		return Description{}, errs.New(errs.NoCommonCodec, "no common codec: offered %s, answered %s",
-			names(offer.Codecs), names(answer.Codecs))
+			Names(offer.Codecs), Names(answer.Codecs))
 	}
 	return common, nil
+}
+
+// events are the first telephone events among codecs, or no codec.
+func events(codecs []Codec) Codec {
+	for _, c := range codecs {
+		if c.Name == TelephoneEvent {
+			return c
+		}
+	}
+	return Codec{}
 }
 
 func has(codecs []Codec, c Codec) bool {
@@ -139,7 +167,8 @@ func has(codecs []Codec, c Codec) bool {
 	return false
 }
 
-func names(codecs []Codec) string {
+// Names are codecs for people: "PCMU/8000 opus/48000/2", "nothing".
+func Names(codecs []Codec) string {
 	if len(codecs) == 0 {
 		return "nothing"
 	}

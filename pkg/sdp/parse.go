@@ -107,7 +107,7 @@ func parse(b []byte, protocols ...string) (Session, reader, error) {
 		return Session{}, r, err
 	}
 	if _, ok := s.Description().Speech(); !ok {
-		return Session{}, r, errs.New(errs.NoCommonCodec, "the audio has no speech codec, only: %s", names(s.Description().Codecs))
+		return Session{}, r, errs.New(errs.NoCommonCodec, "the audio has no speech codec, only: %s", Names(s.Description().Codecs))
 	}
 	return s, r, nil
 }

@@ -169,6 +169,21 @@ func TestCommon(t *testing.T) {
 	if c, ok := got.Speech(); !ok || c != pcma {
 		t.Errorf("speech codec is %v", c)
 	}
+	wide, opus := Codec{TelephoneEvent, 48000, 1, "0-16"}, Codec{"opus", 48000, 2, ""}
+	offer.Codecs = append(offer.Codecs, opus)
+	if got, err := Common(offer, Description{Codecs: []Codec{opus, wide, event}}); err != nil || !slices.Equal(got.Codecs, []Codec{opus, event}) {
+		t.Errorf("events of another clock: %+v, %v", got, err)
+	}
+	formats := []Format{{opus, 96}, {wide, 97}, {event, 98}}
+	if f, ok := Match(formats, event); !ok || f.PT != 98 {
+		t.Errorf("events become %+v", f)
+	}
+	if f, ok := Match(formats[:2], event); !ok || f.PT != 97 {
+		t.Errorf("events become %+v", f)
+	}
+	if f, ok := Match(formats, pcmu); ok {
+		t.Errorf("speech becomes %+v", f)
+	}
 	if _, err := Common(offer, Description{Codecs: []Codec{event}}); errs.CodeOf(err) != errs.NoCommonCodec {
 		t.Errorf("only events in common: got %v", err)
 	}

@@ -72,7 +72,7 @@ func (w *Writer) Answer(offer Session, d Description, at Local) ([]byte, []Forma
 	}
 	if !slices.ContainsFunc(formats, func(f Format) bool { return f.Speech() }) {
 		return nil, nil, errs.New(errs.NoCommonCodec, "no common codec: offered %s, can answer %s",
-			names(offer.Description().Codecs), names(d.Codecs))
+			Names(offer.Description().Codecs), Names(d.Codecs))
 	}
 	for _, f := range offer.Formats {
 		w.remember(f)

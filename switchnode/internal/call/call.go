@@ -178,7 +178,7 @@ func (c *Call) answered(a Answered) []Action {
 	}
 	common, err := sdp.Common(c.offer, a.Description)
 	if err != nil {
-		cause := CauseOf(errs.NoCommonCodec, "")
+		cause := CauseOfError(err)
 		l.state, l.cause = ending, cause
 		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
 		return append(acts, c.branchFailed(cause)...)

@@ -1,8 +1,8 @@
 // Package media relays the audio of calls: RTP and RTCP between two legs, each of them a pair of UDP ports towards a
 // phone or a flow on a link towards another switch.
 //
-// A packet passes unchanged but for its payload type, which is that of the same codec on the other leg. Sequence
-// numbers, timestamps and synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC
+// A packet passes unchanged but for its payload type, which is that of the same codec on the other leg, and the duration of a
+// telephone event whose clock is another one there; its timestamp is that of the speech on both. Sequence numbers, timestamps and synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC
 // 3550, 7.1), and both ends see the whole path. The relay reads reports as they pass for the quality of each leg.
 //
 // A leg that renumbers what it is sent, as WebRTC does, has RTCP of its own: see Relay.OpenEnd.

@@ -22,7 +22,7 @@ func (p *Port) receive(k kind, packet []byte, from netip.AddrPort) {
 }
 
 func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
-	h, _, err := rtp.Parse(packet)
+	h, payload, err := rtp.Parse(packet)
 	if err != nil {
 		p.dropped.add(Malformed)
 		return
@@ -52,6 +52,9 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		p.dropped.add(OnHold)
 	default:
 		rtp.SetPayloadType(packet, passage.to)
+		if passage.event != 0 {
+			rtp.Rescale(payload, passage.event, passage.eventTo)
+		}
 		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
 		if p.pass(media, r.peer, packet) {
 			r.peer.sent.Add(1)

@@ -71,6 +71,8 @@ type passage struct {
 	passes bool
 	to     uint8  // on the other side
 	clock  uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+	// Of telephone events whose clock is another one on the other side: both, in Hz.
+	event, eventTo int
 }
 
 // of finds what happens to a payload type, nil if it was not negotiated. There are a handful, so none is far.
@@ -181,8 +183,11 @@ func (p *Port) reroute() {
 		}
 		if p.peer != nil {
 			var other sdp.Format
-			other, passage.passes = sdp.Find(p.peer.gets, f.Codec)
+			other, passage.passes = sdp.Match(p.peer.gets, f.Codec)
 			passage.to = other.PT
+			if passage.passes && other.Clock != f.Clock {
+				passage.event, passage.eventTo = f.Clock, other.Clock
+			}
 		}
 		r.passages = append(r.passages, passage)
 	}

@@ -47,6 +47,22 @@ func TestPayloadTypesAreRewritten(t *testing.T) {
 	c.a.hears(96, "wideband too")
 }
 
+// A key has the clock of the leg's speech: where that of the other leg differs, so does its duration, and nothing else.
+func TestKeysAreRewrittenToTheClockOfTheLeg(t *testing.T) {
+	c := newCall(t)
+	keys48 := as(sdp.Format{Codec: sdp.Codec{Name: sdp.TelephoneEvent, Clock: 48000, Channels: 1}}, 110)
+	keys8 := as(sdp.Format{Codec: sdp.Codec{Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1}}, 101)
+	c.pa.SetLocal([]sdp.Format{pcmu, keys48})
+	c.pa.SetRemote(c.a.session("", pcmu, keys48), loopback)
+	c.pb.SetLocal([]sdp.Format{pcmu, keys8})
+	c.pb.SetRemote(c.b.session("", pcmu, keys8), loopback)
+	wide, narrow := string(rtp.Event{Code: 5, Duration: 960}.Append(nil)), string(rtp.Event{Code: 5, Duration: 160}.Append(nil))
+	c.a.say(110, wide)
+	c.b.hears(101, narrow)
+	c.b.say(101, narrow)
+	c.a.hears(110, wide)
+}
+
 func TestCodecThatTheOtherSideLacks(t *testing.T) {
 	c := newCall(t)
 	c.pb.SetRemote(c.b.session("", pcmu), loopback)

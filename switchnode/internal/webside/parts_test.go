@@ -64,19 +64,30 @@ func TestContinuity(t *testing.T) {
 	}
 }
 
-// An app is offered what the caller has, in its order, and no more.
+// An app is offered what the caller has and no more, wideband first, and keys in the clock of each codec.
 func TestFormats(t *testing.T) {
 	opus := sdp.Codec{Name: "opus", Clock: 48000, Channels: 2, Fmtp: "useinbandfec=1"}
-	got, err := formats(sdp.Description{Codecs: []sdp.Codec{g729, pcmu, opus, pcmu, digits, {Name: sdp.ComfortNoise, Clock: 8000, Channels: 1}}})
-	want := []sdp.Format{{Codec: pcmu, PT: 0}, {Codec: opus, PT: 111}, {Codec: digits, PT: 101}}
+	g722, noise := sdp.Codec{Name: "G722", Clock: 8000, Channels: 1}, sdp.Codec{Name: sdp.ComfortNoise, Clock: 8000, Channels: 1}
+	got, err := formats(sdp.Description{Codecs: []sdp.Codec{g729, pcmu, g722, opus, pcmu, pcma, digits, noise}})
+	wide := digits
+	wide.Clock = 48000
+	want := []sdp.Format{
+		{Codec: opus, PT: 111}, {Codec: g722, PT: 9}, {Codec: pcmu, PT: 0}, {Codec: pcma, PT: 8},
+		{Codec: wide, PT: 110}, {Codec: digits, PT: 101}, {Codec: noise, PT: 13},
+	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	if _, err := formats(sdp.Description{Codecs: []sdp.Codec{g729, digits}}); errs.CodeOf(err) != errs.NoCommonCodec {
-		t.Errorf("without a codec that an app has: %v", err)
+	if c := clock(want, 101); c != 48000 {
+		t.Errorf("keys among Opus have timestamps of %d Hz", c)
 	}
 	if _, err := mediaEngine(want); err != nil {
 		t.Error(err)
+	}
+	_, err = formats(sdp.Description{Codecs: []sdp.Codec{g729, digits}})
+	words := "no common codec: the caller's phone speaks G729/8000 telephone-event/8000, apps speak opus/48000/2 G722/8000 PCMU/8000 PCMA/8000"
+	if errs.CodeOf(err) != errs.NoCommonCodec || err.Error() != words {
+		t.Errorf("without a codec that an app has: %v", err)
 	}
 }
 
