@@ -136,6 +136,7 @@ func (p *pushes) remove(token string) {
 type app struct {
 	*sdk.Phone
 	device rest.Device
+	store  sdk.Store
 	token  string // as its push service knows it
 	events chan *sdk.Event
 }
@@ -167,6 +168,7 @@ func (w *world) appWith(t *testing.T, u rest.User, by string, take func(*app, []
 	a := &app{device: d, events: make(chan *sdk.Event, 64)}
 	store, err := sdk.NewFolder(t.TempDir())
 	if err == nil {
+		a.store = store
 		a.Phone, err = sdk.NewPhone(store, a)
 	}
 	if err != nil {

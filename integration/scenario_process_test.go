@@ -216,7 +216,17 @@ func (d *deployment) switchStarted(t *testing.T, office int) {
 // figure reads one of a switch's own figures.
 func (d *deployment) figure(t *testing.T, office int, name string) float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + d.metrics[office] + "/metrics")
+	v, ok := figures(t, d.metrics[office])[name]
+	if !ok {
+		t.Fatalf("the switch of office %d has no figure %q", office, name)
+	}
+	return v
+}
+
+// figures reads all figures of a node.
+func figures(t *testing.T, at string) map[string]float64 {
+	t.Helper()
+	resp, err := http.Get("http://" + at + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,17 +235,14 @@ func (d *deployment) figure(t *testing.T, office int, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := map[string]float64{}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "strowger_"+name+" "); ok {
-			v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if v, err := strconv.ParseFloat(value, 64); err == nil { // others are comments
+			all[strings.TrimPrefix(name, "strowger_")] = v
 		}
 	}
-	t.Fatalf("the switch of office %d has no figure %q", office, name)
-	return 0
+	return all
 }
 
 // logged waits until a role has said something.

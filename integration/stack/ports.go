@@ -62,10 +62,13 @@ func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, t
 
 func (p *ports) udp(what string, wanted ...int) string { return p.choose(what, udpFree, wanted) }
 
-// metrics is an address on loopback, of a stack with usual ports.
+// metrics is an address on loopback.
 func (p *ports) metrics(what string, wanted int) string {
-	if !p.usual || p.err != nil {
+	switch {
+	case p.err != nil:
 		return ""
+	case !p.usual: // nobody else needs to know the port
+		return "127.0.0.1:0"
 	}
 	return "127.0.0.1" + p.tcp(what, wanted)
 }

@@ -117,10 +117,17 @@ func (a *Authority) generation(ctx context.Context, name string, p purpose, from
 	if err := json.Unmarshal(b, &k); err != nil || len(k.Seed) != ed25519.SeedSize {
 		return namedKey{}, fmt.Errorf("secret %s is no signing key", name)
 	}
-	sum := sha256.Sum256(k.public())
-	kid := string(p[:1]) + "-" + base64.RawURLEncoding.EncodeToString(sum[:12])
-	return namedKey{kid: kid, private: k.private(), from: time.Unix(k.From, 0)}, nil
+	return namedKey{kid: p.kid(k.public()), private: k.private(), from: time.Unix(k.From, 0)}, nil
 }
+
+// kid is how nodes know a key of a purpose.
+func (p purpose) kid(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	return string(p[:1]) + "-" + base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// SessionKID is how nodes know a key that signs session keys.
+func SessionKID(key ed25519.PublicKey) string { return forSessions.kid(key) }
 
 // SessionKeys returns the public keys that sign, signed and will sign an organization's session keys.
 func (a *Authority) SessionKeys(ctx context.Context, org string) (sitecopy.KeySet, error) {

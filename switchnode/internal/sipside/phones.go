@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,6 +111,10 @@ func (p *Phones) SignIns() map[string]uint64 { return p.refusals.counts() }
 func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial) {
 	var credentials []string
 	for h := range sip.Named(req, "Authorization") {
+		if scheme, _, _ := strings.Cut(h.Value(), " "); strings.EqualFold(scheme, "Bearer") { // RFC 8898: links and apps do that
+			p.refusals.tell(sessionKey, "", from)
+			return Account{}, deny(errs.WrongPresenter, "A session key is for switches and apps to show, not for phones")
+		}
 		credentials = append(credentials, h.Value())
 	}
 	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)

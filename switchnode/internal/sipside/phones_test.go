@@ -144,6 +144,24 @@ func TestInviteIsChallenged(t *testing.T) {
 	}
 }
 
+// Session keys are for links and apps. Here none is read, whatever else is shown with it.
+func TestSessionKeyAtThePortForPhones(t *testing.T) {
+	o := newOffice(t)
+	o.begins(func(call.Incoming) error {
+		t.Error("the call began")
+		return nil
+	})
+	ann := o.phone("ann", sip.UDP)
+	for _, scheme := range []string{"Bearer", "bearer"} {
+		if res := ann.register("ann", "Authorization: "+scheme+" x.y.z"); res.StatusCode != 403 || res.GetHeader(sip.HeaderRefusal) == nil {
+			t.Errorf("REGISTER: %s", res)
+		}
+	}
+	if n := o.phones.SignIns()["session-key"]; n != 2 {
+		t.Errorf("counted %d", n)
+	}
+}
+
 func TestInviteRefused(t *testing.T) {
 	o := newOffice(t)
 	video := strings.Replace(speech, "audio", "video", 1)

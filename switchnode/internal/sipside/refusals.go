@@ -16,7 +16,8 @@ type refusal int
 const (
 	unknownUser refusal = iota
 	wrongPassword
-	tooMany // wrong ones before it
+	tooMany    // wrong ones before it
+	sessionKey // shown in place of a password
 	refusalKinds
 )
 
@@ -24,6 +25,7 @@ var refusalNames = [refusalKinds]struct{ metric, words string }{
 	{"unknown-user", "sign-in of an unknown user"},
 	{"wrong-password", "sign-in with a wrong password"},
 	{"held", "too many wrong sign-ins from this address, held up for a while"},
+	{"session-key", "session key in place of a password"},
 }
 
 // refusals counts refused sign-ins and tells the log: of each address its first ones and then one a minute, so that
