@@ -48,7 +48,11 @@ func (c *instance) handleBridges(ctx context.Context) error {
 			all, err := c.store.RevokedSwitches(ctx, s.Org)
 			return fabric.RevokedReply{Nodes: all}, err
 		})
-	return errors.Join(e1, e2, e3, e4, e5)
+	_, e6 := fabric.Handle(ctx, f, fabric.SubjectAppAdmit(fabric.Any, fabric.Any), group, askWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.AppAdmit) (fabric.Admitted, error) {
+			return c.broker.AdmitApp(ctx, s.Org, s.ID, q)
+		})
+	return errors.Join(e1, e2, e3, e4, e5, e6)
 }
 
 // bridgeLease notes that a bridge lives.

@@ -19,6 +19,7 @@ const (
 	admitWorkers    = 8
 	ledgerWorkers   = 32 // they only wait for the one that writes
 	documentWorkers = 2
+	askWorkers      = 64 // they wait for an anchor, which is far
 )
 
 // handle serves the requests of nodes until ctx ends. Who asks is known by the subject: the fabric lets a node send on
@@ -168,6 +169,11 @@ func (c *instance) offer(org, node string, o fabric.Offer) {
 	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectOffer(org, node), o); err != nil {
 		c.log.Warn("offer not sent; the anchor will ask", "call", o.Plan.Call, "node", node, "error", err)
 	}
+}
+
+// ask asks an anchor whether it takes a call (C11).
+func (c *instance) ask(ctx context.Context, org, node string, o fabric.Offer) (fabric.Promise, error) {
+	return fabric.Request[fabric.Offer, fabric.Promise](ctx, c.exchange.Client(), fabric.SubjectOffer(org, node), o)
 }
 
 // control tells a node to do something; nobody waits for it.

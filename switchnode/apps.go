@@ -2,6 +2,7 @@ package switchnode
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strowger/pkg/link"
 	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/routing"
 	"strowger/switchnode/internal/uplink"
 	"strowger/switchnode/internal/webside"
 )
@@ -40,7 +42,8 @@ func (n *node) openApps() (err error) {
 		return fmt.Errorf("%w; choose another address with --webrtc, or turn apps off with --webrtc ''", err)
 	}
 	n.apps.web = webside.New(webside.Config{
-		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Now: n.now, Logger: n.log,
+		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake,
+		Begin: n.calls.begin, Admission: n.calls.router.FromApp, Now: n.now, Logger: n.log,
 	})
 	n.apps.uplinks = uplink.New(uplink.Config{
 		Bridges: func() map[string]sitecopy.Bridge { return n.copy.Snapshot().Bridges() },
@@ -82,6 +85,22 @@ func (a *apps) fingerprint() string {
 // wake has a bridge wake a device.
 func (n *node) wake(ctx context.Context, q fabric.Wake) (fabric.WakeReply, error) {
 	return fabric.Request[fabric.Wake, fabric.WakeReply](ctx, n.fabric, fabric.SubjectWake(n.fabric.Org(), n.fabric.Node()), q)
+}
+
+// offered takes the plan of a call that is on its way. Asked for it, it promises to take the call, to who shows the nonce (C12).
+func (n *node) offered(router *routing.Router, q fabric.Offer) (fabric.Promise, error) {
+	if !q.Ask {
+		router.Offered(q.Plan)
+		return fabric.Promise{}, nil
+	}
+	if n.apps.web == nil {
+		return fabric.Promise{}, errs.New(errs.Unreachable, "switch %s is set to take no apps", n.identity.Load().NodeName)
+	}
+	if err := n.calls.room(); err != nil {
+		return fabric.Promise{}, err
+	}
+	p := fabric.Promise{Nonce: rand.Text(), Boot: n.boot}
+	return p, router.Promised(q.Plan, p.Nonce)
 }
 
 // app is a device that sleeps, to be rung.

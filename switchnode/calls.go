@@ -90,7 +90,10 @@ func (c *calls) noteRefused(in call.Incoming, err error) {
 }
 
 func (c *calls) admission(in call.Incoming) call.Admission {
-	if in.Claims != nil {
+	switch {
+	case in.Admission != nil:
+		return in.Admission
+	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
 	return c.asked(in, c.router.FromPhone(fabric.Admit{
@@ -121,17 +124,34 @@ func (c *calls) asked(in call.Incoming, admit call.Admission) call.Admission {
 	}
 }
 
+// room says why this switch takes no call more, nil if it does.
+func (c *calls) room() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.full()
+}
+
+// full is room; c.mu is held.
+func (c *calls) full() error {
+	switch {
+	case c.draining:
+		return errs.New(errs.NodeStopped, "this switch is shutting down")
+	case len(c.sessions) >= maxCalls:
+		return errs.New(errs.Congested, "this switch has %d calls, the most it takes", maxCalls)
+	}
+	return nil
+}
+
 // add enters a call that a device of this switch placed, or, device being "", that came over a link.
 func (c *calls) add(s *call.Session, device string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.full(); err != nil {
+		return err
+	}
 	switch {
-	case c.draining:
-		return errs.New(errs.NodeStopped, "this switch is shutting down")
 	case c.sessions[s.ID()] != nil:
 		return errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
-	case len(c.sessions) >= maxCalls:
-		return errs.New(errs.Congested, "this switch has %d calls, the most it takes", maxCalls)
 	case device != "" && c.placed[device] >= maxDeviceCalls:
 		return errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}

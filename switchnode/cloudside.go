@@ -189,9 +189,8 @@ const offerWorkers = 2
 func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 	org, id := n.fabric.Org(), n.fabric.Node()
 	_, err := fabric.Handle(ctx, n.fabric, fabric.SubjectOffer(org, id), "", offerWorkers,
-		func(_ context.Context, _ fabric.Subject, q fabric.Offer) (fabric.Reply, error) {
-			router.Offered(q.Plan)
-			return fabric.Reply{}, nil
+		func(_ context.Context, _ fabric.Subject, q fabric.Offer) (fabric.Promise, error) {
+			return n.offered(router, q)
 		})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
 //	peer.<site>           request  any switch                      CopyRequest: the signed peer document of another site
-//	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting
+//	node.<node>.offer     request  cloud                           Offer: a plan; in C2 published without waiting, in C1 a question
 //	node.<node>.control   request  cloud                           Control: dial another node, published without waiting; renew
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
@@ -25,7 +25,7 @@
 //	br.<bridge>.keys      request  that bridge                     KeysRequest: the keys that sign tickets
 //	br.<bridge>.renew     request  that bridge                     Renew: a new certificate for the same key
 //	br.<bridge>.revoked   request  that bridge                     RevokedRequest: which switches are revoked
-//	br.<bridge>.admit     request  that bridge                     reserved: an app's admission
+//	br.<bridge>.admit     request  that bridge                     AppAdmit: an app asks for a call
 //	node.<node>.dev                the bridge with the channel     reserved: what a device reports
 //	push.<anchor>.cancel  request  that anchor, with a ticket      reserved: the call is over
 //	br.<bridge>.down               cloud, switches with a ticket   reserved: to a device with a channel

@@ -21,7 +21,8 @@ import (
 // 6 (2026-11): control with renew.
 // 7 (2026-11): bridges: wake, targets, pruned, keys, renew.
 // 8 (2026-11): Face in the lease of a bridge.
-const Capability = 8
+// 9 (2026-11): calls of apps: AppAdmit; Ask in an offer.
+const Capability = 9
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -85,10 +86,12 @@ type Admitted struct {
 	Crossing    string                   `json:"crossing,omitempty"` // glare: the call that the callee has under way to the caller
 }
 
-// Offer hands an anchor the plan of a call that is on its way. Subject o.<org>.node.<node>.offer, from the cloud.
+// Offer hands an anchor the plan of a call that is on its way. Subject o.<org>.node.<node>.offer, from the cloud. Nobody waits
+// for an answer unless it asks.
 type Offer struct {
 	Header
 	Plan designation.Plan `json:"plan"`
+	Ask  bool             `json:"ask,omitempty"` // will you take this call of an app (C11)? The answer is a Promise
 }
 
 // PlanRequest is how an anchor whose INVITE overtook its offer asks for the plan, with the key that it was shown.

@@ -57,6 +57,9 @@ func SubjectBridgeRenew(org, bridge string) string {
 // SubjectKeys is where a bridge asks for the keys that sign tickets: KeysRequest.
 func SubjectKeys(org, bridge string) string { return subject(org, familyBridge, bridge, "keys") }
 
+// SubjectAppAdmit is where a bridge brings an app's question for a call: AppAdmit.
+func SubjectAppAdmit(org, bridge string) string { return subject(org, familyBridge, bridge, "admit") }
+
 // SubjectWake is where an anchor has a device woken: Wake, which one of the Bridges takes.
 func SubjectWake(org, anchor string) string { return subject(org, familyPush, anchor, "wake") }
 

@@ -9,12 +9,14 @@
 //	call-proof+jwt     Call: opens a connection to a node
 //	enrol-proof+jwt    Request: the body of an enrolment
 //	push-proof+jwt     Request: the body of a change of push tokens
+//	admit-proof+jwt    Admit: asks the cloud for a call
 //
 // A device opens its connection to a node with one line, an Entry, and gets one back, a Verdict.
 //
 // A proof is valid for MaxAge from iat, give or take sessionkey.Leeway.
 //
 // Capability 1 (2026-11).
+// Capability 2 (2026-11): admit-proof+jwt.
 package proof
 
 import (

@@ -116,6 +116,10 @@ type Description struct {
 	Codecs    []Codec   // in order of preference, speech first
 	Direction Direction // of the party that is described
 	Ptime     int       // packet time that the party asks for, ms; 0 if it said nothing
+	// Body is the description as the party wrote it, for another whose media go to it directly: between apps. Who has no use for
+	// it goes by the rest.
+	Body  []byte
+	Proof string // with a Body: how the party proved that its media are its own (package proof)
 }
 
 // Speech returns the preferred speech codec.

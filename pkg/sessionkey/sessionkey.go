@@ -15,7 +15,9 @@
 //	org call   the call, of which organization
 //	from to    both parties, as nodes show and record them; never what the presenter says
 //	media      allowed kinds: "audio", "video"
-//	prio slot  priority; the nonce that a node gave when it promised to take the call
+//	prio slot  priority; the nonce that a node gave when it promised to take the call, which only a caller's key has
+//	fp         of a called app, when an app calls: proof.HashPrint of the caller's media, which may come to it directly
+//	peers      of a calling app: thumbprints of the apps that may answer directly
 //
 // Unlike RFC 8705, 3.1, "x5t#S256" here is the hash of the certificate's SubjectPublicKeyInfo (trust.KeyHash), which
 // renewal of the certificate keeps.
@@ -33,6 +35,7 @@
 // Readers ignore claims that they do not know; a claim that changes the meaning of the others needs a new typ.
 //
 // Capability 1 (2026-11).
+// Capability 2 (2026-11): slot, fp, peers.
 package sessionkey
 
 import (
@@ -76,6 +79,8 @@ type Claims struct {
 	Media       []string          `json:"media"`
 	Priority    int               `json:"prio,omitempty"`
 	Slot        string            `json:"slot,omitempty"`
+	Print       string            `json:"fp,omitempty"`
+	Peers       []string          `json:"peers,omitempty"`
 }
 
 // Confirmation is the key that the presenter must have (RFC 7800): exactly one of the two.

@@ -22,7 +22,10 @@ type (
 		SDP    []byte
 	}
 	// Answered says that the callee accepted our INVITE; the ACK is sent.
-	Answered struct{ SDP []byte }
+	Answered struct {
+		SDP   []byte
+		Proof string // the Strowger-Proof header
+	}
 	// Refused is a final response from 300 on to our INVITE.
 	Refused struct {
 		Code    int
@@ -54,6 +57,8 @@ type (
 		Digit    byte
 		Duration time.Duration
 	}
+	// Pair is what the peer says of the way of its media, by INFO.
+	Pair struct{ Kinds string }
 	// Lost says that the peer stopped answering; what it can still be told, it is told.
 	Lost struct{ Err error }
 	// Closed is the last event: the dialog is to be forgotten.
@@ -73,6 +78,7 @@ func (Withdrawn) event()     {}
 func (Pracked) event()       {}
 func (Described) event()     {}
 func (DTMF) event()          {}
+func (Pair) event()          {}
 func (Lost) event()          {}
 func (Closed) event()        {}
 

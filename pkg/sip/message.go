@@ -27,6 +27,8 @@ type (
 const (
 	HeaderState   = "Strowger-State"   // on provisional responses: what the callee's devices really do
 	HeaderRefusal = "Strowger-Refusal" // on final responses: the errs code
+	HeaderProof   = "Strowger-Proof"   // on the 200 to an app that calls an app: the call proof of the one that answered
+	HeaderPair    = "Strowger-Pair"    // on INFO of an app: by which pair of addresses its media go, "host/srflx"
 )
 
 // StateWaking is the value of HeaderState while a device of the callee's is being woken: it does not ring yet.

@@ -19,6 +19,7 @@ const maxDigits = 32
 type digit struct {
 	key      byte
 	duration time.Duration
+	pair     string // of addresses, in place of a digit
 }
 
 // Reoffer sends a re-INVITE. While another INVITE is in progress it waits (RFC 3261, 14.1), and a newer offer takes its
@@ -149,7 +150,18 @@ func (d *Dialog) SendDTMF(key byte, duration time.Duration) {
 	if d.state != up || len(d.digits) == maxDigits {
 		return
 	}
-	d.digits = append(d.digits, digit{key, duration})
+	d.inform(digit{key: key, duration: duration})
+}
+
+// TellPair tells the peer by which pair of addresses our media go, by INFO, in turn with digits.
+func (d *Dialog) TellPair(kinds string) {
+	if d.state == up && len(d.digits) < maxDigits {
+		d.inform(digit{pair: kinds})
+	}
+}
+
+func (d *Dialog) inform(what digit) {
+	d.digits = append(d.digits, what)
 	if len(d.digits) == 1 {
 		d.sendDigit()
 	}
@@ -157,6 +169,11 @@ func (d *Dialog) SendDTMF(key byte, duration time.Duration) {
 
 func (d *Dialog) sendDigit() {
 	req := d.next(sip.INFO)
+	if pair := d.digits[0].pair; pair != "" {
+		req.AppendHeader(NewHeader(HeaderPair, pair))
+		d.send(req)
+		return
+	}
 	t := sip.ContentTypeHeader("application/dtmf-relay")
 	req.AppendHeader(&t)
 	ms := d.digits[0].duration.Milliseconds()
@@ -182,6 +199,9 @@ func (d *Dialog) info(in arrived) {
 	body := in.req.Body()
 	if len(body) == 0 {
 		d.deny(in, 200, "OK")
+		if pair := value(in.req, HeaderPair); pair != "" && d.state == up {
+			d.emit(Pair{pair})
+		}
 		return
 	}
 	kind := ""

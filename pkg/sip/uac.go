@@ -262,7 +262,7 @@ func (d *Dialog) accepted(res *Response) {
 	default:
 		d.out, d.state = nil, up
 		d.agree(out.sdp, body)
-		d.emit(Answered{SDP: body})
+		d.emit(Answered{SDP: body, Proof: value(res, HeaderProof)})
 	}
 }
 

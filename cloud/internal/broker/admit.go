@@ -26,7 +26,11 @@ func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err := check(q); err != nil {
 		return fabric.Admitted{}, err
 	}
-	key := request{org, sw, q.ID}
+	return b.once(ctx, request{org, sw, q.ID}, func() (fabric.Admitted, error) { return b.admit(ctx, org, sw, q) })
+}
+
+// once answers a request, and its repetitions with the same reply.
+func (b *Broker) once(ctx context.Context, key request, admit func() (fabric.Admitted, error)) (fabric.Admitted, error) {
 	b.mu.Lock()
 	r, repeated := b.replies.get(key, b.cfg.Now())
 	if !repeated {
@@ -42,7 +46,7 @@ func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 			return fabric.Admitted{}, ctx.Err()
 		}
 	}
-	r.admitted, r.err = b.admit(ctx, org, sw, q)
+	r.admitted, r.err = admit()
 	if errs.CodeOf(r.err) == errs.Internal { // not an answer: trying again may help
 		b.mu.Lock()
 		b.replies.remove(key)
@@ -90,7 +94,7 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	plan, err := b.plan(ctx, s, q.Call, route, anchor)
+	plan, err := b.plan(ctx, s, q.Call, route, anchor, fromPhone)
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
@@ -154,14 +158,23 @@ func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, me
 	return n, nil
 }
 
-// plan is all that the anchor needs. Desk phones have audio only.
-func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, r directory.Route, anchor designation.Node) (designation.Plan, error) {
+// offered is what a caller has.
+type offered struct {
+	media []string // that its call may have
+	print string   // of the media of an app
+}
+
+// fromPhone is what desk phones have.
+var fromPhone = offered{media: []string{"audio"}}
+
+// plan is all that the anchor needs.
+func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, r directory.Route, anchor designation.Node, by offered) (designation.Plan, error) {
 	p := designation.Plan{
-		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: []string{"audio"}, Branches: r.Phones, Ring: s.Ring(),
+		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: by.media, Branches: r.Phones, Ring: s.Ring(),
 		// From the use of the key at the latest, the whole ring.
 		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + s.Ring()).UTC(),
 	}
-	return p, b.addApps(ctx, &p, r.Apps, anchor)
+	return p, b.addApps(ctx, &p, r.Apps, anchor, by.print)
 }
 
 // designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at one run of Y. X
@@ -234,7 +247,7 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}
-	plan, err := b.plan(ctx, s, c.Call, r, anchor)
+	plan, err := b.plan(ctx, s, c.Call, r, anchor, fromPhone)
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}

@@ -23,8 +23,9 @@ const (
 	mostAttempt = 99 // the epoch may have two digits
 )
 
-// addApps adds the branches of apps to a plan: each app is woken with a session key, and comes to the anchor with it.
-func (b *Broker) addApps(ctx context.Context, p *designation.Plan, apps []directory.App, anchor designation.Node) error {
+// addApps adds the branches of apps to a plan: each app is woken with a session key, and comes to the anchor with it. print is of
+// the media of a caller that is an app too.
+func (b *Broker) addApps(ctx context.Context, p *designation.Plan, apps []directory.App, anchor designation.Node, print string) error {
 	if len(apps) == 0 {
 		return nil
 	}
@@ -33,12 +34,13 @@ func (b *Broker) addApps(ctx context.Context, p *designation.Plan, apps []direct
 	for name, n := range shapes(len(anchor.Addresses)) {
 		node := anchor
 		node.Addresses = anchor.Addresses[:n]
-		branches, fit, err := b.appBranches(ctx, p, apps, node, boot, name)
+		branches, fit, err := b.appBranches(ctx, p, apps, node, shape{boot, print, name})
 		if err != nil {
 			return err
 		}
 		if fit {
 			p.Node, p.Branches = &node, append(p.Branches, branches...)
+			b.rings(p, branches)
 			return nil
 		}
 	}
@@ -47,6 +49,16 @@ func (b *Broker) addApps(ctx context.Context, p *designation.Plan, apps []direct
 	}
 	b.cfg.Logger.Warn("apps are not woken: the addresses of the switch and the numbers are too long for a push", "call", p.Call, "switch", anchor.ID)
 	return nil
+}
+
+// rings remembers whom a call rings, and how they come to it.
+func (b *Broker) rings(p *designation.Plan, branches []designation.Branch) {
+	now := b.cfg.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, v := range branches {
+		b.rung.put(ring{p.Organization, p.Call, v.Device}, designation.Designation{Node: *p.Node, Leg: v.App.Leg, Key: v.App.Key, Expiry: p.Expiry}, now)
+	}
 }
 
 // shapes is what a wake may have, the best first: bytes of names, and how many of the addresses.
@@ -68,19 +80,26 @@ func shapes(all int) iter.Seq2[int, int] {
 	}
 }
 
-// appBranches makes a branch of each app, with names of at most that many bytes in the keys; fit says whether each wake fits
-// a push. The node knows the parties from the plan: the app is told what it shows.
-func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []directory.App, node designation.Node, boot string, name int) (branches []designation.Branch, fit bool, err error) {
+// shape is what the keys of apps have besides what they are for.
+type shape struct {
+	boot  string // of the anchor
+	print string // of the caller's media
+	name  int    // bytes of a name, at most
+}
+
+// appBranches makes a branch of each app; fit says whether each wake fits a push. The node knows the parties from the plan: the
+// app is told what it shows.
+func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []directory.App, node designation.Node, as shape) (branches []designation.Branch, fit bool, err error) {
 	now := b.cfg.Now()
 	shown := func(p designation.Party) designation.Party {
-		return designation.Party{Number: p.Number, Name: strings.ToValidUTF8(p.Name[:min(len(p.Name), name)], "")}
+		return designation.Party{Number: p.Number, Name: strings.ToValidUTF8(p.Name[:min(len(p.Name), as.name)], "")}
 	}
 	for _, a := range apps {
 		leg, expires := ident.New(ident.Leg), now.Add(a.Delay+p.Ring).Unix()
 		key, err := b.cfg.Signer.SignSession(ctx, p.Organization, sessionkey.Claims{
-			Issuer: p.Organization, ID: leg, Audience: node.ID, Boot: boot, IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expires,
+			Issuer: p.Organization, ID: leg, Audience: node.ID, Boot: as.boot, IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expires,
 			Subject: a.Device, Confirm: sessionkey.Confirmation{Thumbprint: a.Thumbprint}, AddressHash: node.Hash(),
-			Org: p.Organization, Call: p.Call, From: shown(p.From), To: shown(p.To), Media: p.Media, Priority: p.Priority,
+			Org: p.Organization, Call: p.Call, From: shown(p.From), To: shown(p.To), Media: p.Media, Priority: p.Priority, Print: as.print,
 		})
 		if err != nil {
 			return nil, false, err

@@ -274,7 +274,7 @@ func TestWakesFitAPush(t *testing.T) {
 		apps := []directory.App{{
 			Branch: designation.Branch{Device: a.id, Kind: designation.Mobile, Delay: time.Minute}, Thumbprint: a.thumbprint, Seal: a.seal.Public(),
 		}}
-		if err := w.broker.addApps(w.t.Context(), &p, apps, node); err != nil {
+		if err := w.broker.addApps(w.t.Context(), &p, apps, node, ""); err != nil {
 			t.Fatalf("%v", err)
 		}
 		c := checkWake(t, p, p.Branches[0], a, w.keys(w.org), w.clock())
@@ -301,7 +301,7 @@ func TestOrdinaryWakesAreWhole(t *testing.T) {
 		Web: []string{strings.Repeat("w", 43), strings.Repeat("v", 43)},
 	}
 	apps := []directory.App{{Branch: designation.Branch{Device: ident.New(ident.Device)}, Thumbprint: a.thumbprint, Seal: a.seal.Public()}}
-	must(t, w.broker.addApps(t.Context(), &p, apps, node))
+	must(t, w.broker.addApps(t.Context(), &p, apps, node, proof.HashPrint(node.DTLS)))
 	c, err := w.verify(t.Context(), w.org, p.Branches[0].App.Key)
 	must(t, err)
 	if len(p.Node.Addresses) != 3 || c.From.Name != p.From.Name || c.To.Name != p.To.Name {
@@ -316,9 +316,9 @@ func TestWakeThatCannotFit(t *testing.T) {
 	node := designation.Node{ID: w.switches[0], Addresses: []string{strings.Repeat("h", 1500) + ":7443"}, Boot: w.boots[0]}
 	apps := []directory.App{{Branch: designation.Branch{Device: ident.New(ident.Device)}, Thumbprint: a.thumbprint, Seal: a.seal.Public()}}
 	p := designation.Plan{Call: ident.New(ident.Call), Organization: w.org, Ring: time.Minute}
-	w.refused(w.broker.addApps(t.Context(), &p, apps, node), errs.Offline, "too long")
+	w.refused(w.broker.addApps(t.Context(), &p, apps, node, ""), errs.Offline, "too long")
 	p.Branches = []designation.Branch{{Device: "dv_desk"}}
-	must(t, w.broker.addApps(t.Context(), &p, apps, node))
+	must(t, w.broker.addApps(t.Context(), &p, apps, node, ""))
 	if len(p.Branches) != 1 || p.Node != nil {
 		t.Errorf("plan %+v", p)
 	}

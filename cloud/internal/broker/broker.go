@@ -17,6 +17,7 @@ import (
 
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
 	"strowger/pkg/fabric"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/waketicket"
@@ -51,6 +52,8 @@ type Config struct {
 	Verify func(ctx context.Context, org, key string) (sessionkey.Claims, error)
 	// Offer sends a plan to an anchor and must not block.
 	Offer func(org, node string, o fabric.Offer)
+	// Ask asks an anchor whether it takes the call of an app (C11).
+	Ask func(ctx context.Context, org, node string, o fabric.Offer) (fabric.Promise, error)
 	// Control tells a node to do something and must not block.
 	Control func(org, node string, c fabric.Control)
 	Now     func() time.Time
@@ -68,6 +71,8 @@ type Broker struct {
 	underway *recent[pair, string] // call that the pair has
 	pairs    *recent[callID, pair] // of calls under way
 	reached  *recent[reach, struct{}]
+	proofs   *recent[shown, struct{}] // of apps that asked
+	rung     *recent[ring, designation.Designation]
 }
 
 // request names an admission request; a repeated one gets the same reply.
@@ -95,6 +100,8 @@ func New(cfg Config) *Broker {
 		underway: newRecent[pair, string](underwayLife, maxUnderway),
 		pairs:    newRecent[callID, pair](underwayLife, maxUnderway),
 		reached:  newRecent[reach, struct{}](reachLife, maxReach),
+		proofs:   newRecent[shown, struct{}](proofLife, maxProofs),
+		rung:     newRecent[ring, designation.Designation](underwayLife, maxRung),
 	}
 }
 

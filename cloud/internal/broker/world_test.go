@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,8 @@ type world struct {
 	fail   error // of the signer
 	orders []fabric.Control
 	offers []fabric.Offer
-	to     []string // whom they were sent to
+	answer func(node string) (fabric.Promise, error) // of nodes that are asked; nil: each promises
+	to     []string                                  // whom they were sent to
 	key    ed25519.PrivateKey
 }
 
@@ -68,7 +70,7 @@ func newWorld(t testing.TB) *world {
 	must(t, w.store.Organizations.Create(ctx, "", &org))
 	w.org = org.ID
 	w.broker = New(Config{
-		Snapshot: w.snapshot, Later: w.later, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
+		Snapshot: w.snapshot, Later: w.later, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Ask: w.ask, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	for i, code := range []string{"20", "30"} {
 		w.sites[i] = rest.Site{Name: "Site " + code, Code: code}
@@ -155,6 +157,14 @@ func (w *world) offer(org, node string, o fabric.Offer) {
 	defer w.mu.Unlock()
 	w.offers = append(w.offers, o)
 	w.to = append(w.to, org+" "+node)
+}
+
+func (w *world) ask(_ context.Context, org, node string, o fabric.Offer) (fabric.Promise, error) {
+	w.offer(org, node, o)
+	if w.answer != nil {
+		return w.answer(node)
+	}
+	return fabric.Promise{Nonce: "nonce of " + node, Boot: w.boots[slices.Index(w.switches[:], node)]}, nil
 }
 
 func (w *world) control(org, node string, c fabric.Control) {

@@ -60,7 +60,11 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 }
 
 func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Route, error) {
-	site := s.siteOf(sw)
+	return s.routeFrom(s.siteOf(sw), device, caller, callee, n)
+}
+
+// routeFrom is the route of a call from a site, "" for none.
+func (s *Snapshot) routeFrom(site, device string, caller, callee *user, n *number) (Route, error) {
 	r := Route{
 		From: designation.Party{User: caller.id, Device: device, Number: caller.presented(site), Name: caller.name, Site: site},
 		To:   designation.Party{User: callee.id, Number: n.dial, Name: callee.name, Site: n.site},
@@ -75,19 +79,25 @@ func (s *Snapshot) caller(sw, device string) (*user, error) {
 		return nil, errs.New(errs.Forbidden, "device %q is not one of switch %s", device, sw)
 	}
 	d := u.device(device)
-	switch {
-	case d.switchID == "" || d.switchID != sw:
+	if d.switchID == "" || d.switchID != sw {
 		return nil, errs.New(errs.Forbidden, "device %q is not one of switch %s", device, sw)
-	case !s.organization.Enabled:
-		return nil, errs.New(errs.Disabled, "organization %s is disabled", s.organization.Name)
-	case !d.enabled:
-		return nil, errs.New(errs.Disabled, "the calling phone %s is disabled", d.name)
-	case !u.enabled:
-		return nil, errs.New(errs.Disabled, "the calling user %s is disabled", u.name)
-	case u.silent:
-		return nil, errs.New(errs.Forbidden, "%s may only receive calls", u.name)
 	}
-	return u, nil
+	return u, s.mayCall(u, d)
+}
+
+// mayCall is why a user may not call from a device, nil if they may.
+func (s *Snapshot) mayCall(u *user, d *device) error {
+	switch {
+	case !s.organization.Enabled:
+		return errs.New(errs.Disabled, "organization %s is disabled", s.organization.Name)
+	case !d.enabled:
+		return errs.New(errs.Disabled, "the calling phone %s is disabled", d.name)
+	case !u.enabled:
+		return errs.New(errs.Disabled, "the calling user %s is disabled", u.name)
+	case u.silent:
+		return errs.New(errs.Forbidden, "%s may only receive calls", u.name)
+	}
+	return nil
 }
 
 // number finds what was dialled in a site: an extension of the site first, then a number of the organization.

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -110,6 +112,7 @@ type Switch struct {
 	Site     string // id
 	SiteName string
 	Enrolled bool // and not revoked
+	Pool     bool // serves apps that have no switch
 }
 
 // Switch returns a switch by its id.
@@ -118,8 +121,13 @@ func (s *Snapshot) Switch(id string) (Switch, bool) {
 	if !ok {
 		return Switch{}, false
 	}
-	return Switch{ID: v.ID, Name: v.Name, KeyHash: v.KeyHash, Site: v.Site, SiteName: s.sites[v.Site].Name, Enrolled: v.State == "enrolled"}, true
+	return Switch{
+		ID: v.ID, Name: v.Name, KeyHash: v.KeyHash, Site: v.Site, SiteName: s.sites[v.Site].Name, Enrolled: v.State == "enrolled", Pool: v.Pool,
+	}, true
 }
+
+// Switches are the ids of all switches, in no order.
+func (s *Snapshot) Switches() iter.Seq[string] { return maps.Keys(s.switches) }
 
 // siteOf is the site of a switch, "" if there is no such switch.
 func (s *Snapshot) siteOf(sw string) string {

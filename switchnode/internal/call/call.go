@@ -176,7 +176,7 @@ func (c *Call) answered(a Answered) []Action {
 	if a.Leg == Caller || (l.state != trying && l.state != ringing) {
 		return []Action{Count{"answer of a leg that was not asked"}}
 	}
-	common, err := sdp.Common(c.offer, a.Description)
+	common, err := agreed(c.offer, a.Description)
 	if err != nil {
 		cause := CauseOfError(err)
 		l.state, l.cause = ending, cause
@@ -188,11 +188,11 @@ func (c *Call) answered(a Answered) []Action {
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	acts := []Action{Disarm{RingTimer}}
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
-	return append(acts,
-		note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}),
-		Connect{Caller, a.Leg},
-		Accept{Caller, common, a.SessionID},
-	)
+	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}))
+	if common.Body == nil {
+		acts = append(acts, Connect{Caller, a.Leg})
+	}
+	return append(acts, Accept{Caller, common, a.SessionID})
 }
 
 // dropBranches takes back every branch that has not answered.

@@ -19,6 +19,7 @@ type Incoming struct {
 	SessionID string
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
+	Admission Admission          // of an app, which the cloud has admitted already
 	// Attach makes the caller's leg for its session. It is called once, before the session runs; after an error the session
 	// must not run.
 	Attach func(*Session) (Leg, error)

@@ -13,27 +13,33 @@ const maxOffers = 4096
 // offers is the plans that came before their INVITE, until they expire.
 type offers struct {
 	mu    sync.Mutex
-	plans map[string]designation.Plan
+	plans map[named]designation.Plan
 	sweep time.Time
 }
 
-func (o *offers) add(p designation.Plan, now time.Time) {
+// named is what an offer is found by: the call, and the nonce that was promised to an app that calls.
+type named struct{ call, nonce string }
+
+// add keeps a plan, and says whether there was room.
+func (o *offers) add(p designation.Plan, nonce string, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forget(now)
 	if o.plans == nil {
-		o.plans = map[string]designation.Plan{}
+		o.plans = map[named]designation.Plan{}
 	}
-	if len(o.plans) < maxOffers && now.Before(p.Expiry) {
-		o.plans[p.Call] = p
+	if len(o.plans) >= maxOffers || !now.Before(p.Expiry) {
+		return false
 	}
+	o.plans[named{p.Call, nonce}] = p
+	return true
 }
 
-func (o *offers) take(call string, now time.Time) (designation.Plan, bool) {
+func (o *offers) take(call, nonce string, now time.Time) (designation.Plan, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p, ok := o.plans[call]
-	delete(o.plans, call)
+	p, ok := o.plans[named{call, nonce}]
+	delete(o.plans, named{call, nonce})
 	return p, ok && now.Before(p.Expiry)
 }
 

@@ -69,7 +69,7 @@ type Router struct {
 func New(cfg Config) *Router { return &Router{cfg: cfg} }
 
 // Offered keeps the plan of a call that is on its way to this switch.
-func (r *Router) Offered(p designation.Plan) { r.offers.add(p, r.cfg.Now()) }
+func (r *Router) Offered(p designation.Plan) { r.offers.add(p, "", r.cfg.Now()) }
 
 // FromPhone is the admission of a call that a phone of this switch makes: the cloud decides and, when it cannot be asked,
 // the site copy.
@@ -133,7 +133,7 @@ const patience = 330 * time.Second
 // even about a key that the other switch signed itself.
 func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 	return func(ctx context.Context) call.Event {
-		p, ok := r.offers.take(c.Call, r.cfg.Now())
+		p, ok := r.offers.take(c.Call, "", r.cfg.Now())
 		if ok && p.From == c.From && p.To == c.To { // else the key is another's, who knows the id of the call
 			return r.planned(p, false)
 		}

@@ -254,7 +254,7 @@ func TestOffersExpire(t *testing.T) {
 	w.Offered(stale)
 	w.now = w.now.Add(time.Minute)
 	for _, id := range []string{"ca_1", "ca_stale", "ca_never"} {
-		if p, ok := w.offers.take(id, w.now); ok {
+		if p, ok := w.offers.take(id, "", w.now); ok {
 			t.Errorf("%s: %+v", id, p)
 		}
 	}
@@ -278,7 +278,7 @@ func TestOffersAreBounded(t *testing.T) {
 	w.now = w.now.Add(2 * time.Minute) // what nobody came for makes room
 	p := w.ringing("dv_1")
 	w.Offered(p)
-	if _, ok := w.offers.take(p.Call, w.now); !ok || len(w.offers.plans) != 0 {
+	if _, ok := w.offers.take(p.Call, "", w.now); !ok || len(w.offers.plans) != 0 {
 		t.Errorf("a plan found no room: %d wait", len(w.offers.plans))
 	}
 }

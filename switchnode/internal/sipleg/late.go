@@ -57,7 +57,7 @@ func (l *Leg) pracked(body []byte) call.Event {
 	s, err := l.answerTo(body)
 	if err != nil {
 		c := call.CauseOf(errs.NoCommonCodec, "The PRACK had no usable answer")
-		refuse(l.dialog, c)
+		RefuseWith(l.dialog, c)
 		return call.Lost{Leg: l.id, Cause: c}
 	}
 	l.apply(s)

@@ -90,7 +90,7 @@ func (l *Leg) Do(a call.LegAction) {
 		}
 		l.accept(a.Description, func(body []byte) { l.dialog.Answer(body) })
 	case call.Refuse:
-		refuse(l.dialog, a.Cause)
+		RefuseWith(l.dialog, a.Cause)
 	case call.Cancel:
 		l.dialog.Cancel(Reason(a.Cause))
 	case call.HangUp:
@@ -124,7 +124,7 @@ func (l *Leg) reoffer(o call.Offer) {
 func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
 	if err != nil {
-		refuse(l.dialog, call.CauseOfError(err))
+		RefuseWith(l.dialog, call.CauseOfError(err))
 		l.dialog.RefuseOffer(488, phrase(488))
 		return
 	}
@@ -141,9 +141,10 @@ func (l *Leg) agree(formats []sdp.Format) {
 }
 
 // Refuse ends an incoming dialog that has no leg yet.
-func Refuse(d *sip.Dialog, err error) { refuse(d, call.CauseOfError(err)) }
+func Refuse(d *sip.Dialog, err error) { RefuseWith(d, call.CauseOfError(err)) }
 
-func refuse(d *sip.Dialog, c ledger.Cause) {
+// RefuseWith ends an incoming dialog with a cause.
+func RefuseWith(d *sip.Dialog, c ledger.Cause) {
 	extra := []sip.Header{sip.NewHeader(sip.HeaderRefusal, c.Code)}
 	if c.SIP == 401 {
 		extra = append(extra, sip.NewHeader("WWW-Authenticate", "Bearer")) // RFC 3261, 22.1; RFC 8898, 2.1

@@ -39,7 +39,11 @@ func (a *alarm) begin() []call.Event {
 	return a.act(a.wake.Step(wake.Begin{}))
 }
 
-func (a *alarm) over() { a.act(a.wake.Step(wake.Over{})) }
+func (a *alarm) over() {
+	if a.leg != nil { // nobody wakes who calls
+		a.act(a.wake.Step(wake.Over{}))
+	}
+}
 
 func (a *alarm) connected() []call.Event { return a.act(a.wake.Step(wake.Connected{})) }
 

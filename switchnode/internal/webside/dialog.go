@@ -29,6 +29,9 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 			return []call.Event{call.Ringing{Leg: id, SessionID: l.dialog.SessionID().Remote}}
 		}
 	case sip.Answered:
+		if l.direct && l.state == inviting {
+			return l.answeredDirectly(ev.SDP)
+		}
 		return l.answered(ev.SDP)
 	case sip.Refused:
 		return l.refused(call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850))
@@ -39,7 +42,12 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 	case sip.DTMF:
 		return []call.Event{call.Pressed{Leg: id, Digit: ev.Digit, Duration: ev.Duration}}
 	case sip.Offered:
+		if l.direct && len(ev.SDP) > 0 {
+			return l.offeredDirectly(ev.SDP)
+		}
 		return l.offeredBy(ev.SDP)
+	case sip.OfferAccepted, sip.OfferRefused:
+		return l.passed(ev)
 	case sip.Withdrawn:
 		return []call.Event{call.OfferWithdrawn{Leg: id}}
 	case sip.Lost:

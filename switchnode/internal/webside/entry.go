@@ -83,6 +83,9 @@ func (w *Web) serve(a arrival) {
 		return
 	}
 	a.known()
+	if guest.calls != nil {
+		defer w.meet(a.stream, guest)()
+	}
 	if err := guest.serve(w, a.stream); err != nil {
 		w.cfg.Logger.Warn("cannot serve an app", "leg", guest.leg, "error", err)
 	}
@@ -94,9 +97,11 @@ type connKey struct{}
 
 // guest is an app that was let in.
 type guest struct {
-	leg  string
-	dtls string // the certificate of its media
-	post func(any) bool
+	leg   string
+	dtls  string // the certificate of its media
+	proof string // that it showed
+	post  func(any) bool
+	calls *visitor // of one that calls
 }
 
 // admit reads and judges the entry line.
@@ -145,8 +150,14 @@ func (w *Web) judge(e proof.Entry) (guest, error) {
 	if err != nil {
 		return guest{}, err
 	}
-	post, err := w.legs.take(claims.ID, p)
-	return guest{claims.ID, p.DTLS, post}, err
+	g := guest{leg: claims.ID, dtls: p.DTLS, proof: e.Proof}
+	if claims.Slot != "" {
+		g.calls, err = w.visit(claims)
+		g.post = g.calls.post
+	} else {
+		g.post, err = w.legs.take(claims.ID, p)
+	}
+	return g, err
 }
 
 // refuse answers why, gives the app time to read it, and closes the connection.
@@ -165,6 +176,7 @@ func (w *Web) refuse(session *webtransport.Session, s *stream, why error) {
 type joined struct {
 	at    sip.Peer
 	dtls  string
+	proof string
 	close func() // ends the connection
 }
 
@@ -183,7 +195,7 @@ func (g guest) serve(w *Web, s net.Conn) error {
 	hangUp := func() {
 		_ = served.Close() // what was written still arrives
 	}
-	if !g.post(joined{served.Peer(), g.dtls, hangUp}) {
+	if !g.post(joined{served.Peer(), g.dtls, g.proof, hangUp}) {
 		hangUp() // the call ended in the meantime, and its session with it
 	}
 	<-served.Done()

@@ -46,6 +46,8 @@ type leg struct {
 	branch  designation.Branch
 	plan    designation.Plan
 	formats []sdp.Format // offered
+	direct  bool         // the media go to another app, not here
+	raw     []byte       // that app's offer
 	alarm   alarm
 	sealed  []byte // for each try the same
 
@@ -109,8 +111,16 @@ func (l *leg) Do(a call.LegAction) {
 	case call.HangUp:
 		l.end(a.Cause)
 	case call.Offer:
+		if l.direct {
+			l.pass(a)
+			return
+		}
 		l.setup.Post(told{l.answerFor(a)})
 	case call.AcceptOffer:
+		if l.direct {
+			l.dialog.AcceptOffer(a.Description.Body)
+			return
+		}
 		l.accept()
 	case call.RefuseOffer:
 		if l.dialog != nil {
@@ -129,7 +139,10 @@ func (l *leg) begin(offer sdp.Description) []call.Event {
 		return nil
 	}
 	var err error
-	if l.formats, err = formats(offer); err == nil {
+	if l.direct, l.raw = offer.Body != nil, offer.Body; !l.direct {
+		l.formats, err = formats(offer)
+	}
+	if err == nil {
 		err = l.web.legs.wait(l.branch.App.Leg, epoch, l.setup.Post)
 	}
 	if err != nil {
@@ -189,11 +202,11 @@ func (l *leg) Handle(input any) []call.Event {
 		return l.heard(in)
 	case mediaFailed:
 		if in.round == l.round && l.state == talking {
-			return l.lost(errs.MediaLost, "No way is left for the audio of the callee's app")
+			return l.lost(errs.MediaLost, "No way is left for the audio of the app")
 		}
 	case alone:
 		if in.round == l.round && l.state == talking {
-			return l.lost(errs.LegLost, "The callee's app is gone")
+			return l.lost(errs.LegLost, "The app is gone")
 		}
 	case begun:
 		return l.begin(in.offer)
@@ -244,6 +257,10 @@ func (l *leg) joined(j joined) []call.Event {
 	}
 	l.part()
 	l.here, l.state = &j, inviting
+	if l.direct {
+		l.invite(l.raw)
+		return l.alarm.connected()
+	}
 	round := l.round
 	l.web.work.Go(func() { l.web.prepare(l, round) })
 	return l.alarm.connected()
@@ -292,6 +309,12 @@ func (l *leg) prepared(in prepared) []call.Event {
 	}
 	l.carrier.peer.Store(in.peer)
 	l.port.SetLocal(l.formats)
+	l.invite(in.body)
+	return nil
+}
+
+// invite calls the app.
+func (l *leg) invite(body []byte) {
 	s := l.setup
 	l.dialog = l.web.sip.NewDialog(sip.InviteParams{
 		To:   sip.URI{Scheme: "sip", User: l.branch.Device, Host: l.web.cfg.Org},
@@ -304,8 +327,7 @@ func (l *leg) prepared(in prepared) []call.Event {
 		name = l.branch.Device
 	}
 	l.dialog.SetTrace(sipleg.Tracer(l.web.cfg.Name, name, s.Trace))
-	l.dialog.Invite(in.body)
-	return nil
+	l.dialog.Invite(body)
 }
 
 // dropped takes the end of the device's stream: before the answer the device may come back, in the call it may not.

@@ -131,13 +131,27 @@ type peer struct {
 // newPeer makes an offer of formats. failed is called when no way to the app is left, once or more; receive gets what the
 // app sends. It takes as long as to find out one's own address. The peer is to be closed.
 func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]byte), failed func()) (*peer, []byte, error) {
-	engine, err := mediaEngine(offer)
+	p, err := r.connect(offer, receive, failed)
 	if err != nil {
 		return nil, nil, err
 	}
+	body, err := p.offer(ctx)
+	if err != nil {
+		p.close()
+		return nil, nil, fmt.Errorf("make a WebRTC offer: %w", err)
+	}
+	return p, body, nil
+}
+
+// connect makes a peer that says nothing yet.
+func (r *RTC) connect(formats []sdp.Format, receive func([]byte), failed func()) (*peer, error) {
+	engine, err := mediaEngine(formats)
+	if err != nil {
+		return nil, err
+	}
 	reports := &interceptor.Registry{}
 	if err := webrtc.ConfigureRTCPReports(reports); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s := webrtc.SettingEngine{LoggerFactory: r.quiet}
 	s.SetICEUDPMux(r.mux)
@@ -148,25 +162,20 @@ func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]by
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(s))
 	conn, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{r.certificate}})
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a WebRTC connection: %w", err)
+		return nil, fmt.Errorf("make a WebRTC connection: %w", err)
 	}
-	p := &peer{conn: conn, formats: offer, receive: receive, failed: failed}
-	p.track.formats = offer
-	body, err := p.offer(ctx)
-	if err != nil {
-		p.close()
-		return nil, nil, fmt.Errorf("make a WebRTC offer: %w", err)
-	}
-	return p, body, nil
-}
-
-func (p *peer) offer(ctx context.Context) ([]byte, error) {
-	p.conn.OnTrack(p.read)
-	p.conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+	p := &peer{conn: conn, formats: formats, receive: receive, failed: failed}
+	p.track.formats = formats
+	conn.OnTrack(p.read)
+	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateFailed {
 			p.failed()
 		}
 	})
+	return p, nil
+}
+
+func (p *peer) offer(ctx context.Context) ([]byte, error) {
 	if _, err := p.conn.AddTransceiverFromTrack(&p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv}); err != nil {
 		return nil, err
 	}
@@ -174,11 +183,16 @@ func (p *peer) offer(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.describe(ctx, d)
+}
+
+// describe sets our description, and returns it with its candidates.
+func (p *peer) describe(ctx context.Context, d webrtc.SessionDescription) ([]byte, error) {
 	gathered := webrtc.GatheringCompletePromise(p.conn)
 	if err := p.conn.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	select { // RFC 8838 is not for SIP: the offer has all candidates
+	select { // RFC 8838 is not for SIP: the description has all candidates
 	case <-gathered:
 		return []byte(p.conn.LocalDescription().SDP), nil
 	case <-ctx.Done():
@@ -223,9 +237,13 @@ func (p *peer) moved(offer []byte) bool {
 // reanswer answers an offer of the app's within the call. Only the direction changes, which is the relay's business: WebRTC
 // goes on as it is.
 func (p *peer) reanswer(d sdp.Direction) []byte {
-	setup := "passive"
-	if attribute(p.conn.RemoteDescription().SDP, "setup") == setup {
+	setup := attribute(p.conn.LocalDescription().SDP, "setup") // as we answered, if we did
+	switch {
+	case setup != "actpass":
+	case attribute(p.conn.RemoteDescription().SDP, "setup") == "passive":
 		setup = "active"
+	default:
+		setup = "passive"
 	}
 	p.version++
 	var b strings.Builder

@@ -63,6 +63,9 @@ type Config struct {
 	RTC      *RTC
 	Relay    *media.Relay
 	Verifier *sessionkey.Verifier
+	// Admission is that of the call which an app brings with a verified key, once; an error if this switch has not promised it.
+	Admission func(sessionkey.Claims) (call.Admission, error)
+	Begin     func(call.Incoming) error // starts it
 	// Wake has a bridge wake a device.
 	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
 	Now    func() time.Time // cloud-corrected
@@ -85,6 +88,7 @@ type Web struct {
 
 	mu        sync.Mutex
 	conns     map[*quic.Conn]*connection
+	callers   map[netip.AddrPort]*visitor // apps that call, by the address of their stream
 	strangers int
 	bySource  map[netip.Prefix]int // strangers
 	refused   map[errs.Code]uint64
@@ -103,7 +107,7 @@ type connection struct {
 func New(cfg Config) *Web {
 	cfg.Times = cfg.Times.withDefaults()
 	w := &Web{
-		cfg: cfg, ready: make(chan struct{}), conns: map[*quic.Conn]*connection{}, bySource: map[netip.Prefix]int{},
+		cfg: cfg, ready: make(chan struct{}), conns: map[*quic.Conn]*connection{}, callers: map[netip.AddrPort]*visitor{}, bySource: map[netip.Prefix]int{},
 		refused: map[errs.Code]uint64{}, outcomes: map[wake.Outcome]uint64{},
 	}
 	w.legs.now = cfg.Now
@@ -259,12 +263,6 @@ func (w *Web) Counters() Counters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return Counters{len(w.conns), int(w.spliced.Load()), maps.Clone(w.refused), maps.Clone(w.outcomes)}
-}
-
-// Invite refuses a call that an app begins on the stream of another.
-func (w *Web) Invite(d *sip.Dialog) {
-	c := call.CauseOf(errs.Forbidden, "An app is called here; it calls through its bridge")
-	d.Refuse(c.SIP, c.Words, sip.Cause{SIP: c.SIP, Q850: c.Q850, Text: c.Words}, sip.NewHeader(sip.HeaderRefusal, c.Code))
 }
 
 // Register refuses apps that take a switch for a registrar.

@@ -1,0 +1,37 @@
+package directory
+
+import "strowger/pkg/errs"
+
+// ResolveApp checks that the app which signs with a key may call, and finds whom it dialled (steps A and B). It dials as its
+// user would at their home switch.
+func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error) {
+	u := s.devices.get(device)
+	if u == nil {
+		return Route{}, errs.New(errs.Revoked, "device %q is not, or no longer, one of %s: enrol it anew", device, s.organization.Name)
+	}
+	d := u.device(device)
+	if d.app == nil || d.app.thumbprint != thumbprint {
+		return Route{}, errs.New(errs.WrongPresenter, "device %q has enrolled with another key: enrol it anew", device)
+	}
+	if err := s.mayCall(u, d); err != nil {
+		return Route{}, err
+	}
+	site := s.siteOf(u.home())
+	callee, n, err := s.number(site, dialled)
+	if err != nil {
+		return Route{}, err
+	}
+	return s.routeFrom(site, device, u, callee, n)
+}
+
+// Thumbprint is that of the key that an app enrolled with, "" if none did.
+func (s *Snapshot) Thumbprint(device string) string {
+	u := s.devices.get(device)
+	if u == nil {
+		return ""
+	}
+	if d := u.device(device); d.app != nil {
+		return d.app.thumbprint
+	}
+	return ""
+}
