@@ -253,14 +253,8 @@ func (a *app) answers() {
 	a.says(func(d *sip.Dialog) { d.Answer(body) })
 }
 
-func (a *app) answer() []byte {
-	a.t.Helper()
-	check := func(err error) {
-		a.t.Helper()
-		if err != nil {
-			a.t.Fatal(err)
-		}
-	}
+// listens keeps what it hears.
+func (a *app) listens() {
 	a.rtc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		b := make([]byte, 1500)
 		for {
@@ -273,6 +267,17 @@ func (a *app) answer() []byte {
 			a.mu.Unlock()
 		}
 	})
+}
+
+func (a *app) answer() []byte {
+	a.t.Helper()
+	check := func(err error) {
+		a.t.Helper()
+		if err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	a.listens()
 	check(a.rtc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(a.dialog.SDP())}))
 	var err error
 	a.voice, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, "audio", "app")

@@ -121,15 +121,14 @@ func (w *Web) begin(d *sip.Dialog, v *visitor) error {
 // calling makes the leg of an app that calls.
 func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Session) (call.Leg, error) {
 	post, claims := s.PosterOf(call.Caller), v.claims
-	c := &caller{offer: offer}
-	port, err := w.cfg.Relay.OpenEnd(&c.carrier, "WebRTC")
-	if err != nil {
-		return nil, err
-	}
-	c.leg = leg{
-		web: w, state: inviting, dialog: d, here: &v.here, port: port,
+	c := &caller{offer: offer, leg: leg{
+		web: w, state: inviting, dialog: d, here: &v.here,
 		setup:  call.Setup{Call: claims.Call, Leg: call.Caller, ID: claims.ID, From: claims.From, To: claims.To, Post: post, Trace: s.Trace},
 		branch: designation.Branch{Device: claims.Subject, App: &designation.App{Leg: claims.ID}},
+	}}
+	var err error
+	if c.port, err = w.cfg.Relay.OpenEnd(&c.carrier, "WebRTC"); err != nil {
+		return nil, err
 	}
 	d.SetTrace(sipleg.Tracer(w.cfg.Name, "app "+claims.From.Number, s.Trace))
 	d.SetOwner(func(d *sip.Dialog, in sip.Input) bool { return post(ofDialog{d, in}) })

@@ -51,6 +51,7 @@ type office struct {
 	node     designation.Node
 	wakes    chan fabric.Wake // that a bridge was asked for
 	reply    func() (fabric.WakeReply, error)
+	callers
 }
 
 func newOffice(t *testing.T) *office {
@@ -95,7 +96,7 @@ func newOfficeOf(t *testing.T, times Times) *office {
 			o.wakes <- q
 			return o.reply()
 		},
-		Times: times,
+		Times: times, Begin: o.begin, Admission: o.admission,
 	})
 	root := trusttest.NewRoot(t)
 	cert := root.Intermediate(t, orgID).Node(t, name, nil)
