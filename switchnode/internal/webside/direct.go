@@ -67,7 +67,7 @@ func (l *leg) passed(ev sip.Event) []call.Event {
 func (l *leg) pass(o call.Offer) {
 	switch {
 	case l.dialog == nil || o.Description.Body == nil:
-		l.setup.Post(told{call.OfferRefused{Leg: l.setup.Leg, Status: 488}}) // RFC 3261, 21.4.26
+		l.setup.Post(told{call.OfferRefused{Leg: l.setup.Leg, Status: 488}})
 	case o.Insist:
 		l.dialog.Reoffer(o.Description.Body)
 	default:
