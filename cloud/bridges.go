@@ -36,8 +36,8 @@ func (c *instance) handleBridges(ctx context.Context) error {
 		})
 	_, e3 := fabric.Handle(ctx, f, fabric.SubjectTargets(fabric.Any, fabric.Any), group, admitWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.Targets) (fabric.TargetsReply, error) {
-			all, err := c.authority.Targets(ctx, s.Org, q.Anchor, q.Ticket)
-			return fabric.TargetsReply{Targets: all}, err
+			all, at, err := c.authority.Targets(ctx, s.Org, q.Anchor, q.Ticket)
+			return fabric.TargetsReply{Targets: all, Channel: at}, err
 		})
 	_, e4 := fabric.Handle(ctx, f, fabric.SubjectPruned(fabric.Any, fabric.Any), group, documentWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.Pruned) (fabric.Reply, error) {
@@ -52,7 +52,8 @@ func (c *instance) handleBridges(ctx context.Context) error {
 		func(ctx context.Context, s fabric.Subject, q fabric.AppAdmit) (fabric.Admitted, error) {
 			return c.broker.AdmitApp(ctx, s.Org, s.ID, q)
 		})
-	return errors.Join(e1, e2, e3, e4, e5, e6)
+	_, e7 := fabric.Handle(ctx, f, fabric.SubjectBind(fabric.Any, fabric.Any), group, admitWorkers, c.bind)
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 }
 
 // bridgeLease notes that a bridge lives.

@@ -40,6 +40,7 @@ type instance struct {
 	records   *records.Records
 	exchange  *exchange.Exchange
 	changes   *changes
+	edited    *edited
 	health    *health.Server
 	address   string                // of the API, as others reach it
 	away      atomic.Pointer[error] // why the database is away, nil when it is there
@@ -74,7 +75,7 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		c.log.Warn("the limit of open files is low, and each switch and each client of the API takes one: "+
 			"raise it with LimitNOFILE= in the systemd unit, or ulimit -n in a shell", "limit", limit, "recommended", usualFiles)
 	}
-	c.changes = newChanges(time.Now, c.phones)
+	c.changes, c.edited = newChanges(time.Now, c.phones), newEdited()
 	if c.store, err = c.openStore(ctx); err != nil {
 		return err
 	}
@@ -98,6 +99,7 @@ func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
 func (c *instance) open(ctx context.Context) (err error) {
 	c.directory = directory.New(directory.Config{Store: c.store, Logger: c.log, Reloaded: c.changes.note})
 	c.store.OnChange(c.directory.Changed)
+	c.store.OnChange(c.edited.note)
 	if err := c.directory.Load(ctx); err != nil {
 		return err
 	}
@@ -171,6 +173,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 		c.changes.run(ctx, c.announce)
 		return nil
 	})
+	group.Go("channels", c.endChannels)
 	group.Go("api", func(context.Context) error {
 		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -104,6 +104,7 @@ func (b *bridge) fabricStatus(s fabric.Status) {
 	case b.leases <- struct{}{}:
 	default: // one is due already
 	}
+	b.channels.Rebind() // a device may have lost its right meanwhile, and the cloud what it knew
 }
 
 // leaseRetry is when a lease that was not answered is sent again.
@@ -153,7 +154,7 @@ func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
 	l.Node = designation.Node{
 		ID: id.Node, Name: id.NodeName, Addresses: b.addresses(), KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo), Boot: b.boot,
 	}
-	l.Face = &fabric.Face{}
+	l.Face = &b.at
 	l.Version = config.Version()
 	_, err := fabric.Request[fabric.Lease, fabric.Reply](ctx, b.fabric, fabric.SubjectLease(id.Org, id.Node), l)
 	return err

@@ -33,10 +33,22 @@ type Config struct {
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9466" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
+	Listen string `help:"Serve apps and browsers here: host:port, or :port. Default: ${default}; empty: nowhere, and apps are only woken." default:":443" placeholder:"ADDR"`
+	Public `embed:""`
+
 	PushServices `embed:""`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the cloud has heard of the bridge and wakes come to it; may be nil
+}
+
+// Public is how apps and browsers reach a bridge.
+type Public struct {
+	URL     string   `help:"What apps and browsers know this bridge by: https://bridge.example.com. Default: the address of --listen, or this machine's outward one." name:"url" placeholder:"URL"`
+	TLSCert string   `help:"PEM certificate chain of the host of --url, read again when it changes. Without it apps know this bridge by its own key, and browsers do not." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSKey  string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	Plain   bool     `help:"HTTP without TLS: on a loopback address, or behind a --proxy that does it."`
+	Proxy   []string `help:"Addresses of load balancers in front of this bridge, whose X-Forwarded-For is believed: IP or IP/bits." placeholder:"IP"`
 }
 
 // PushServices is how a bridge reaches the push services. Those that it is not told of wake nobody.
@@ -67,6 +79,7 @@ type Started struct {
 	Push    []string `json:"push"`            // providers that are configured
 	VAPID   string   `json:"vapid,omitempty"` // public key that browsers subscribe for
 	Link    string   `json:"link,omitempty"`  // where switches dial it
+	URL     string   `json:"url,omitempty"`   // that apps and browsers reach it by
 	Metrics string   `json:"metrics,omitempty"`
 }
 
@@ -79,7 +92,11 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 	if len(s.Push) > 0 {
 		wakes = "phones by " + strings.Join(s.Push, ", ")
 	}
-	_, err := fmt.Fprintf(w, "bridge %s wakes %s\n", s.Name, wakes)
+	at := ""
+	if s.URL != "" {
+		at = ", and takes apps at " + s.URL
+	}
+	_, err := fmt.Fprintf(w, "bridge %s wakes %s%s\n", s.Name, wakes, at)
 	return err
 }
 
@@ -88,6 +105,7 @@ type settings struct {
 	Config
 	apnsTLS *tls.Config // nil: the system's roots
 	host    netip.Addr
+	proxies []netip.Prefix
 }
 
 func (c Config) validate() (settings, error) {
@@ -114,6 +132,9 @@ func (c Config) validate() (settings, error) {
 	_, port, err := net.SplitHostPort(c.Link)
 	check(c.Link != "" && (err != nil || port == ""), "--link %q: want [IP]:port, such as :443", c.Link)
 	s.PushTimeout = cmp.Or(c.PushTimeout, DefaultPushTimeout)
+	if err := s.validatePublic(); err != nil {
+		errAll = append(errAll, err)
+	}
 	if c.APNsCA != "" {
 		s.apnsTLS, err = trusting(c.APNsCA)
 		check(err != nil, "--apns-ca: %w", err)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"strowger/mobile-bridge/internal/channel"
+	"strowger/mobile-bridge/internal/face"
 	"strowger/mobile-bridge/internal/push"
 	"strowger/mobile-bridge/internal/push/apns"
 	"strowger/mobile-bridge/internal/push/fcm"
@@ -35,6 +37,10 @@ type bridge struct {
 	wakes    *wake.Wakes
 	keys     *keys
 	links    links
+	face     *face.Face  // nil: no app comes here
+	at       fabric.Face // where apps reach it
+	channels *channel.Channels
+	binder   *binder
 	tally    tally
 	health   *health.Server
 	leases   chan struct{} // capacity 1: a lease is due now
@@ -133,8 +139,12 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 		Now: b.now, Logger: b.log,
 	})
 	defer b.wakes.Close()
-	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
+	if err := b.openFace(); err != nil {
 		return err
+	}
+	b.openChannels(working)
+	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
+		return errors.Join(err, b.closeFace())
 	}
 	b.publish()
 	servers := id.Fabric
@@ -145,7 +155,7 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 		Servers: servers, TLS: b.identity.ClientTLS(), Org: id.Org, Node: id.Node, Name: id.NodeName, Logger: b.log, OnStatus: b.fabricStatus,
 	})
 	if err != nil {
-		return errors.Join(err, b.health.Close())
+		return errors.Join(err, b.closeFace(), b.health.Close())
 	}
 	defer b.fabric.Close()
 	b.health.Check(b.connected)
@@ -156,11 +166,11 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 // run starts the parts and ends them: other bridges get new wakes, those under way may end, then all is closed.
 func (b *bridge) run(ctx context.Context) error {
 	if err := b.openLinks(); err != nil {
-		return errors.Join(err, b.health.Close())
+		return errors.Join(err, b.closeFace(), b.health.Close())
 	}
 	leave, err := b.takeWakes(ctx)
 	if err != nil {
-		return errors.Join(err, b.health.Close(), b.links.close(ctx))
+		return errors.Join(err, b.closeFace(), b.health.Close(), b.links.close(ctx))
 	}
 	group := life.NewGroup(ctx, b.log)
 	group.Go("health", b.health.Run)
@@ -170,6 +180,11 @@ func (b *bridge) run(ctx context.Context) error {
 	if b.links.endpoint != nil {
 		group.Go("links", b.links.endpoint.Run)
 		group.Go("revocations", b.followRevocations)
+	}
+	if b.face != nil {
+		group.Go("apps", b.face.Run)
+		group.Go("channels", b.serveChannels)
+		group.Go("bindings", b.binder.run)
 	}
 	b.log.Info("bridge starts", "push", b.started.Push)
 	return group.Run(ctx, life.Shutdown{

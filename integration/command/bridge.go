@@ -15,6 +15,7 @@ func bridges() noun[rest.Bridge] {
 				{head: "name", cell: func(v rest.Bridge) string { return v.Name }},
 				{head: "state", cell: func(v rest.Bridge) string { return v.State }},
 				{head: "live", cell: func(v rest.Bridge) string { return yesNo(v.Live) }},
+				{head: "for apps", cell: func(v rest.Bridge) string { return v.URL }},
 				{head: "software", detail: true, cell: func(v rest.Bridge) string { return v.Software }},
 				{head: "last seen", detail: true, cell: func(v rest.Bridge) string { return clock(v.SeenAt) }},
 				{head: "certificate until", detail: true, cell: func(v rest.Bridge) string { return clock(v.NotAfter) }},

@@ -70,8 +70,11 @@ func (p *ports) metrics(what string, wanted int) string {
 	case !p.usual: // nobody else needs to know the port
 		return "127.0.0.1:0"
 	}
-	return "127.0.0.1" + p.tcp(what, wanted)
+	return p.local(what, wanted)
 }
+
+// local is an address on loopback.
+func (p *ports) local(what string, wanted ...int) string { return "127.0.0.1" + p.tcp(what, wanted...) }
 
 // both is a port that is free for UDP and TCP.
 func (p *ports) both(what string, wanted ...int) string {

@@ -222,7 +222,7 @@ func (s *Stack) startBridge() error {
 	ports := s.ports()
 	cfg := mobilebridge.Config{
 		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
-		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443),
+		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), Listen: ports.local("apps and browsers", 9443), Public: mobilebridge.Public{Plain: true},
 		PushServices: s.cfg.Push, Logger: s.cfg.Logger.With("role", "bridge"),
 	}
 	if err := s.keep(ports); err != nil {

@@ -16,6 +16,7 @@ type Phone struct {
 	life     life
 	work     sync.WaitGroup // calls
 	updating sync.Mutex     // one exchange with the cloud at a time
+	line     line
 
 	mu     sync.Mutex // guards what follows
 	log    *slog.Logger
@@ -23,6 +24,7 @@ type Phone struct {
 	id     *identity        // nil until enrolled; never changed, only replaced
 	calls  map[string]*Call // by leg, for as long as its wake may come again
 	asked  time.Time        // when the keys of the organization were last asked for because of a push
+	awake  bool             // Connect
 	closed bool
 }
 
@@ -36,9 +38,11 @@ func NewPhone(store Store, listener Listener) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Phone{
+	p := &Phone{
 		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), sound: sound{rate: narrow}, id: id, calls: map[string]*Call{},
-	}, nil
+	}
+	p.line = line{phone: p, asks: map[uint64]chan<- answer{}, changed: make(chan struct{}, 1)}
+	return p, nil
 }
 
 // SetLogger has the phone log. It is called before anything else.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushtarget"
@@ -53,6 +54,8 @@ type DeviceInfo struct {
 	UserName    string          `json:"user_name"`
 	Now         time.Time       `json:"now"`          // by the cloud's clock
 	SessionKeys sitecopy.KeySet `json:"session_keys"` // of the organization
+	// Bridges is where the device opens its channel: any of them.
+	Bridges []designation.BridgeFace `json:"bridges,omitempty"`
 }
 
 // PushUpdate replaces the push tokens of a device. The answer is a DeviceInfo: what may have changed since.

@@ -26,12 +26,13 @@
 //	br.<bridge>.renew     request  that bridge                     Renew: a new certificate for the same key
 //	br.<bridge>.revoked   request  that bridge                     RevokedRequest: which switches are revoked
 //	br.<bridge>.admit     request  that bridge                     AppAdmit: an app asks for a call
+//	br.<bridge>.bind      request  that bridge                     Bind: which devices have a channel at it
+//	br.<bridge>.down      request  cloud, bridges with a ticket    Down: to a device with a channel at it
 //	node.<node>.dev                the bridge with the channel     reserved: what a device reports
 //	push.<anchor>.cancel  request  that anchor, with a ticket      reserved: the call is over
-//	br.<bridge>.down               cloud, switches with a ticket   reserved: to a device with a channel
 //
-// A client may subscribe only to its own node.<node>.>, to revoke, a bridge to push.*.>, and to _INBOX_<node>.>, where the answers to its
-// requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an
+// A client may subscribe only to its own node.<node>.>, to revoke, a bridge to push.*.> and its own down, and to
+// _INBOX_<node>.>, where the answers to its requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an
 // inbox other than its sender's, or one that could be of its sender, is dropped, so that nobody makes the cloud write where
 // he may not write himself.
 //

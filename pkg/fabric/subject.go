@@ -154,7 +154,12 @@ func (s Subject) mayAnswerTo(inbox string, mayAsk func(s Subject, node string) b
 		return false
 	}
 	switch s.Family {
-	case familySwitch, familyLease, familyLedger, familyBridge, familyPush:
+	case familyBridge:
+		if s.Verb == verbDown { // others send it to the bridge that it names
+			break
+		}
+		fallthrough
+	case familySwitch, familyLease, familyLedger, familyPush:
 		return node == s.ID
 	}
 	return mayAsk == nil || mayAsk(s, node)
@@ -189,11 +194,13 @@ func BridgePermissions(org, bridge string) Permissions {
 	return Permissions{
 		Publish: []string{
 			subject(org, familyBridge, bridge, ">"),
+			SubjectDown(org, Any),
 			SubjectLease(org, bridge),
 		},
 		Subscribe: []string{
 			subject(org, familyPush, Any, ">"),
 			subject(org, familyNode, bridge, ">"),
+			SubjectDown(org, bridge),
 			SubjectRevoke(org),
 			Inbox(bridge) + ".>",
 		},

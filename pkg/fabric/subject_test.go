@@ -93,11 +93,11 @@ func TestSwitchPermissions(t *testing.T) {
 
 func TestBridgePermissions(t *testing.T) {
 	p := BridgePermissions("org_a", "br_1")
-	publish := []string{"o.org_a.br.br_1.>", "o.org_a.lease.br_1"}
+	publish := []string{"o.org_a.br.br_1.>", "o.org_a.br.*.down", "o.org_a.lease.br_1"}
 	if !slices.Equal(p.Publish, publish) {
 		t.Errorf("publish %q, want %q", p.Publish, publish)
 	}
-	subscribe := []string{"o.org_a.push.*.>", "o.org_a.node.br_1.>", "o.org_a.revoke", "_INBOX_br_1.>"}
+	subscribe := []string{"o.org_a.push.*.>", "o.org_a.node.br_1.>", "o.org_a.br.br_1.down", "o.org_a.revoke", "_INBOX_br_1.>"}
 	if !slices.Equal(p.Subscribe, subscribe) {
 		t.Errorf("subscribe %q, want %q", p.Subscribe, subscribe)
 	}

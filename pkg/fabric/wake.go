@@ -62,6 +62,7 @@ type Targets struct {
 type TargetsReply struct {
 	Reply
 	Targets []Target `json:"targets"`
+	Channel *Channel `json:"channel,omitempty"` // of the device, if it is awake
 }
 
 // Pruned tells that a provider no longer knows a token. Subject o.<org>.br.<bridge>.pruned. One that the device has replaced

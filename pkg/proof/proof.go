@@ -10,6 +10,7 @@
 //	enrol-proof+jwt    Request: the body of an enrolment
 //	push-proof+jwt     Request: the body of a change of push tokens
 //	admit-proof+jwt    Admit: asks the cloud for a call
+//	channel-proof+jwt  Channel: opens a channel to a bridge
 //
 // A device opens its connection to a node with one line, an Entry, and gets one back, a Verdict.
 //

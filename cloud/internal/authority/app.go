@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/pushseal"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/rest"
@@ -99,9 +100,14 @@ func (a *Authority) appInfo(ctx context.Context, org, device string) (enrol.Devi
 	case !u.Enabled:
 		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "%s is disabled", u.Name)
 	}
+	bridges, err := a.cfg.Store.LiveBridges(ctx, org)
+	if err != nil {
+		return enrol.DeviceInfo{}, err
+	}
 	keys, err := a.SessionKeys(ctx, org)
 	return enrol.DeviceInfo{
 		Org: org, OrgName: o.Name, Device: d.ID, DeviceName: d.Name, User: u.ID, UserName: u.Name, Now: a.cfg.Now().UTC(), SessionKeys: keys,
+		Bridges: bridges,
 	}, err
 }
 
@@ -144,33 +150,37 @@ func (a *Authority) wrapTargets(org, device string, push []pushtarget.Target) []
 	return all
 }
 
-// Targets returns where the pushes of the device go that a wake ticket names, which an anchor showed. A device that was
-// disabled since is errs.Disabled, one without any token errs.Offline.
-func (a *Authority) Targets(ctx context.Context, org, anchor, ticket string) ([]pushtarget.Target, error) {
+// Targets returns where the pushes of the device go that a wake ticket names, which an anchor showed, and where its channel is
+// if it is awake. A device that was disabled since is errs.Disabled, one that nothing reaches errs.Offline.
+func (a *Authority) Targets(ctx context.Context, org, anchor, ticket string) ([]pushtarget.Target, *fabric.Channel, error) {
 	t, err := a.openTicket(ctx, org, anchor, ticket)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	device := t.Device
 	if _, err := a.appInfo(ctx, org, device); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	at, err := a.cfg.Store.ChannelOf(ctx, org, device)
+	if err != nil {
+		return nil, nil, err
 	}
 	stored, err := a.cfg.Store.PushTokens(ctx, org, device)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(stored) == 0 {
-		return nil, errs.New(errs.Offline, "device %s has no push token any more", device)
+	if len(stored) == 0 && at == nil {
+		return nil, nil, errs.New(errs.Offline, "device %s has no push token any more, and is not awake", device)
 	}
 	var all []pushtarget.Target
 	for _, p := range stored {
 		token, err := a.custody.unwrap(tokenName(org, device, p.Provider, p.App), p.Wrapped)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, pushtarget.Target{Provider: p.Provider, App: p.App, Token: string(token), Sandbox: p.Sandbox})
 	}
-	return all, nil
+	return all, at, nil
 }
 
 // maxWhy is the bytes of a provider's word that are kept.

@@ -70,8 +70,11 @@ func (s *Store) PutBridgeLease(ctx context.Context, org, bridge string, l fabric
 		}
 		addresses, err := texts{&v.Addresses}.Value()
 		if err == nil {
-			_, err = tx.ExecContext(ctx, `UPDATE bridges SET seen_at = $1, live_until = $2, software = $3, addresses = $4, url = $5, web_key_hash = $6
-				WHERE id = $7`, now.UnixMicro(), until.UnixMicro(), l.Version, addresses, v.URL, v.WebKeyHash, bridge)
+			_, err = tx.ExecContext(ctx, `UPDATE bridges SET seen_at = $1, live_until = $2, software = $3, addresses = $4, url = $5, web_key_hash = $6,
+				boot = $7 WHERE id = $8`, now.UnixMicro(), until.UnixMicro(), l.Version, addresses, v.URL, v.WebKeyHash, l.Node.Boot, bridge)
+		}
+		if err == nil { // channels of an earlier run
+			_, err = tx.ExecContext(ctx, `DELETE FROM channels WHERE bridge = $1 AND (boot <> $2 OR $3)`, bridge, l.Node.Boot, l.Leaving)
 		}
 		if err != nil {
 			return fmt.Errorf("store lease of bridge %s: %w", bridge, err)

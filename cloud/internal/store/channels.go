@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+// Replaced is a channel whose place another took.
+type Replaced struct {
+	fabric.Channel
+	fabric.Bound
+}
+
+// Bind notes which devices have a channel at a bridge. For each that came it says why it may not have one, nil if it may. It
+// also returns the channels at other bridges that are over now.
+func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (refused []*errs.Error, replaced []Replaced, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		refused, replaced = make([]*errs.Error, len(q.Come)), nil
+		for i, b := range q.Come {
+			old, err := s.bind(ctx, tx, org, fabric.Channel{Bridge: bridge, Boot: q.Boot}, b)
+			var no *errs.Error
+			switch {
+			case errors.As(err, &no):
+				refused[i] = no
+			case err != nil:
+				return fmt.Errorf("note the channel of %s: %w", b.Device, err)
+			case old != nil:
+				replaced = append(replaced, *old)
+			}
+		}
+		for _, b := range q.Gone {
+			_, err := tx.ExecContext(ctx, `DELETE FROM channels WHERE device = $1 AND bridge = $2 AND boot = $3 AND opened <= $4`, b.Device, bridge, q.Boot, b.Order)
+			if err != nil {
+				return fmt.Errorf("forget the channel of %s: %w", b.Device, err)
+			}
+		}
+		return nil
+	})
+	for i, b := range q.Come {
+		if err != nil || refused[i] != nil {
+			continue
+		}
+		// Who revokes the device at this moment either finds what was noted, or is seen here.
+		var no *errs.Error
+		if err = mayHaveChannel(ctx, s.read, org, b); errors.As(err, &no) {
+			refused[i], err = no, nil
+		}
+	}
+	return refused, replaced, err
+}
+
+// bind notes one. An errs.Error says why it may not be.
+func (s *Store) bind(ctx context.Context, tx *sql.Tx, org string, at fabric.Channel, b fabric.Bound) (*Replaced, error) {
+	if err := mayHaveChannel(ctx, tx, org, b); err != nil {
+		return nil, err
+	}
+	var old Replaced
+	var until sql.NullInt64
+	var boot string
+	err := tx.QueryRowContext(ctx, `SELECT c.bridge, c.boot, c.opened, b.boot, b.live_until FROM channels c JOIN bridges b ON b.id = c.bridge WHERE c.device = $1`, b.Device).
+		Scan(&old.Bridge, &old.Boot, &old.Order, &boot, &until)
+	known := err == nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	elsewhere := known && old.Bridge != at.Bridge && old.Boot == boot && until.Int64 > s.now().UnixMicro()
+	if elsewhere && old.Order > b.Order {
+		return nil, errs.New(errs.Conflict, "device %s has opened a later channel at another bridge", b.Device)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO channels (device, org, bridge, boot, opened, thumbprint) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (device) DO UPDATE SET org = excluded.org, bridge = excluded.bridge, boot = excluded.boot, opened = excluded.opened, thumbprint = excluded.thumbprint`,
+		b.Device, org, at.Bridge, at.Boot, b.Order, b.Thumbprint)
+	if err != nil || !elsewhere {
+		return nil, err
+	}
+	old.Device = b.Device
+	return &old, nil
+}
+
+// mayHaveChannel says why a device may not have a channel, by the key that it showed.
+func mayHaveChannel(ctx context.Context, q querier, org string, b fabric.Bound) error {
+	var thumbprint string
+	var device, user, organization bool
+	err := q.QueryRowContext(ctx, `SELECT d.thumbprint, d.enabled, u.enabled, o.enabled
+		FROM devices d JOIN users u ON u.id = d.user_id JOIN organizations o ON o.id = d.org WHERE d.id = $1 AND d.org = $2`, b.Device, org).
+		Scan(&thumbprint, &device, &user, &organization)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || err == nil && (thumbprint == "" || thumbprint != b.Thumbprint):
+		return errs.New(errs.WrongPresenter, "device %s has enrolled with another key, or is not there any more: enrol it anew", b.Device)
+	case err != nil:
+		return err
+	case !device || !user || !organization:
+		return errs.New(errs.Disabled, "device %s is disabled, or its user or organization is", b.Device)
+	}
+	return nil
+}
+
+// ChannelOf returns where a device's channel is, nil if it has none.
+func (s *Store) ChannelOf(ctx context.Context, org, device string) (*fabric.Channel, error) {
+	var c fabric.Channel
+	err := s.read.QueryRowContext(ctx, `SELECT c.bridge, c.boot FROM channels c JOIN bridges b ON b.id = c.bridge
+		WHERE c.device = $1 AND c.org = $2 AND b.state = $3 AND b.boot = c.boot AND b.live_until > $4`, device, org, stateEnrolled, s.now().UnixMicro()).
+		Scan(&c.Bridge, &c.Boot)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for the channel of %s: %w", device, err)
+	}
+	return &c, nil
+}
+
+// Unwelcome forgets the channels of an organization that may not be any more, and returns them with the reasons.
+func (s *Store) Unwelcome(ctx context.Context, org string) (all []Replaced, why []*errs.Error, err error) {
+	var found []Replaced
+	err = rows(ctx, s.read, func(r *sql.Rows) error {
+		var c Replaced
+		err := r.Scan(&c.Device, &c.Bridge, &c.Boot, &c.Order, &c.Thumbprint)
+		found = append(found, c)
+		return err
+	}, `SELECT c.device, c.bridge, c.boot, c.opened, c.thumbprint FROM channels c
+		LEFT JOIN devices d ON d.id = c.device LEFT JOIN users u ON u.id = d.user_id JOIN organizations o ON o.id = c.org
+		WHERE c.org = $1 AND (d.id IS NULL OR d.thumbprint <> c.thumbprint OR NOT d.enabled OR NOT u.enabled OR NOT o.enabled)`, org)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for channels of %s that are to end: %w", org, err)
+	}
+	for _, c := range found {
+		var no *errs.Error
+		switch err := mayHaveChannel(ctx, s.read, org, c.Bound); {
+		case err == nil: // it may again
+			continue
+		case !errors.As(err, &no):
+			return nil, nil, err
+		}
+		_, err := s.write.ExecContext(ctx, `DELETE FROM channels WHERE device = $1 AND bridge = $2 AND boot = $3 AND opened = $4`, c.Device, c.Bridge, c.Boot, c.Order)
+		if err != nil {
+			return nil, nil, fmt.Errorf("forget the channel of %s: %w", c.Device, err)
+		}
+		all, why = append(all, c), append(why, no)
+	}
+	return all, why, nil
+}
+
+// LiveBridges returns where apps reach the bridges of an organization that live.
+func (s *Store) LiveBridges(ctx context.Context, org string) ([]designation.BridgeFace, error) {
+	var all []designation.BridgeFace
+	err := rows(ctx, s.read, func(r *sql.Rows) error {
+		var b designation.BridgeFace
+		err := r.Scan(&b.ID, &b.URL, &b.KeyHash)
+		all = append(all, b)
+		return err
+	}, `SELECT id, url, web_key_hash FROM bridges WHERE org = $1 AND state = $2 AND url <> '' AND live_until > $3 ORDER BY id`, org, stateEnrolled, s.now().UnixMicro())
+	if err != nil {
+		return nil, fmt.Errorf("look for the bridges of %s: %w", org, err)
+	}
+	return all, nil
+}

@@ -1,0 +1,271 @@
+// Package channel is the bridge's end of the channels of apps that are awake (strowger/pkg/channel).
+//
+// An idle channel costs one goroutine, which reads, and its connection: what is to be written is written by a goroutine that
+// lives as long as there is something, time-outs of all channels are one sweep, and buffers are small.
+package channel
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"strowger/mobile-bridge/internal/face"
+	"strowger/pkg/channel"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+// Limits.
+const (
+	// MaxChannels is how many sessions and strangers a bridge has at a time, maxPerSource how many from one source.
+	MaxChannels  = 50_000
+	maxPerSource = 1024
+	maxRequests  = 4 // of one device, under way
+)
+
+// Times.
+const (
+	sweepEvery  = 5 * time.Second
+	writeWithin = 10 * time.Second
+	askWithin   = 10 * time.Second // a request of a device
+	lastWords   = time.Second      // that an app has to read a bye and to close
+)
+
+// Frames of a device: more end its session.
+const (
+	frameRate  = 20 // a second, in the long run
+	frameBurst = 200
+)
+
+// Config is what a bridge does for channels.
+type Config struct {
+	Bridge string // id
+	// Bind asks the cloud whether a device may have a channel, and notes that it has.
+	Bind func(ctx context.Context, b fabric.Bound) error
+	// Rebind does so for a session that goes on, and calls back; Unbind notes that it has ended. Both return at once.
+	Rebind func(b fabric.Bound, done func(error))
+	Unbind func(b fabric.Bound)
+	// Requests answers requests of devices, by type: frame is the whole, the answer becomes the members of answer's type.
+	Requests  map[string]Request
+	PerSource int // channels; 0: maxPerSource
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Request answers requests of a type.
+type Request struct {
+	Answer string // its type
+	Do     func(ctx context.Context, device string, frame []byte) (any, error)
+}
+
+// Channels is all channels of a bridge. It is safe for concurrent use.
+type Channels struct {
+	cfg  Config
+	ctx  context.Context // never ends
+	work sync.WaitGroup  // connections, and what they have under way
+
+	mu       sync.Mutex
+	closed   bool
+	open     map[*websocket.Conn]struct{} // of strangers and of devices
+	bySource map[netip.Prefix]int         // of them
+	byID     map[string]*session
+	byDevice map[string]*session
+	refused  map[errs.Code]uint64
+	resumed  uint64
+}
+
+// New returns no channels. The values of ctx are those of all that is done.
+func New(ctx context.Context, cfg Config) *Channels {
+	if cfg.PerSource == 0 {
+		cfg.PerSource = maxPerSource
+	}
+	return &Channels{
+		cfg: cfg, ctx: context.WithoutCancel(ctx), open: map[*websocket.Conn]struct{}{}, bySource: map[netip.Prefix]int{},
+		byID: map[string]*session{}, byDevice: map[string]*session{}, refused: map[errs.Code]uint64{},
+	}
+}
+
+// Counters is what became of channels.
+type Counters struct {
+	Open     int // sessions, those without a connection included
+	Attached int // connections
+	Resumed  uint64
+	Refused  map[errs.Code]uint64
+}
+
+// Counters returns what became of channels so far.
+func (c *Channels) Counters() Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Counters{Open: len(c.byID), Attached: len(c.open), Resumed: c.resumed, Refused: maps.Clone(c.refused)}
+}
+
+// Take takes channels at a server.
+func (c *Channels) Take(f *face.Face) {
+	f.Handle("GET "+channel.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.upgrade(w, r, f.Source(r)) }))
+}
+
+// Run ends what is silent for too long, until ctx ends. Then Close ends all.
+func (c *Channels) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			c.sweep()
+		}
+	}
+}
+
+// Close tells every device that the bridge stops, and returns when nothing runs any more.
+func (c *Channels) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	for _, s := range c.sessions() {
+		c.end(s, errs.New(errs.NodeStopped, "this bridge stops; another one takes you"))
+	}
+	done := make(chan struct{})
+	go func() {
+		c.work.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(lastWords)
+	defer late.Stop()
+	select {
+	case <-done:
+		return
+	case <-late.C:
+	}
+	c.mu.Lock()
+	for ws := range c.open {
+		c.work.Go(func() { _ = ws.CloseNow() }) // it is closed either way
+	}
+	c.mu.Unlock()
+	<-done
+}
+
+func (c *Channels) sessions() []*session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*session, 0, len(c.byID))
+	for _, s := range c.byID {
+		all = append(all, s)
+	}
+	return all
+}
+
+// upgrade opens a channel of a source.
+func (c *Channels) upgrade(w http.ResponseWriter, r *http.Request, source netip.Prefix) {
+	if err := c.enter(source); err != nil {
+		c.count(err)
+		face.Refuse(w, http.StatusServiceUnavailable, errs.From(err))
+		return
+	}
+	// Nothing that a browser adds by itself lets anybody in, so pages of all origins may ask.
+	ws, err := websocket.Accept(slim{w}, r, &websocket.AcceptOptions{Subprotocols: []string{channel.Subprotocol}, InsecureSkipVerify: true})
+	if err != nil { // it is answered
+		c.count(errs.New(errs.Invalid, "%w", err))
+		c.leave(source, nil)
+		return
+	}
+	c.entered(ws)
+	s, l, err := c.greet(ws)
+	if err != nil {
+		c.refuse(ws, err)
+		c.leave(source, ws)
+		return
+	}
+	// The goroutine of the request has a large stack, and much that this one needs no more.
+	go func() {
+		defer c.leave(source, ws)
+		c.read(s, l)
+	}()
+}
+
+// enter counts a connection, if there may be one more.
+func (c *Channels) enter(source netip.Prefix) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return errs.New(errs.NodeStopped, "this bridge stops; ask another one")
+	case len(c.open) >= MaxChannels || len(c.byID) >= MaxChannels:
+		return errs.New(errs.Congested, "this bridge has %d channels, the most it takes; ask another one", MaxChannels)
+	case c.bySource[source] >= c.cfg.PerSource:
+		return errs.New(errs.Congested, "%d channels come from your address, the most there may be", c.cfg.PerSource)
+	}
+	c.bySource[source]++
+	c.work.Add(1)
+	return nil
+}
+
+func (c *Channels) entered(ws *websocket.Conn) {
+	ws.SetReadLimit(channel.MaxFrame)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[ws] = struct{}{}
+}
+
+func (c *Channels) leave(source netip.Prefix, ws *websocket.Conn) {
+	c.mu.Lock()
+	delete(c.open, ws)
+	if c.bySource[source]--; c.bySource[source] == 0 {
+		delete(c.bySource, source)
+	}
+	c.mu.Unlock()
+	c.work.Done()
+}
+
+func (c *Channels) count(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused[errs.CodeOf(err)]++
+}
+
+// refuse tells a stranger why it is not let in.
+func (c *Channels) refuse(ws *websocket.Conn, why error) {
+	c.count(why)
+	c.cfg.Logger.Info("refused a channel", "code", errs.CodeOf(why), "error", why)
+	ctx, cancel := context.WithTimeout(c.ctx, writeWithin)
+	defer cancel()
+	e := errs.From(why)
+	if e.Code == errs.Internal {
+		e = errs.New(errs.Internal, "something failed inside; the log of the bridge says what")
+	}
+	if frame, err := channel.Encode(channel.Head{Type: channel.TypeBye}, e); err == nil && ws.Write(ctx, websocket.MessageText, frame) == nil {
+		time.AfterFunc(lastWords, cancel)
+		_, _, _ = ws.Read(ctx) // until the app has closed it
+	}
+	_ = ws.CloseNow() // it is closed either way
+}
+
+// slim gives a WebSocket small buffers: frames are short, and larger ones pass by the buffers.
+type slim struct{ http.ResponseWriter }
+
+const bufferSize = 256
+
+// Hijack takes over the connection.
+func (s slim) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(s.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil { // those of the server were for a request
+		return nil, nil, err
+	}
+	if rw.Reader.Buffered() > 0 || rw.Writer.Buffered() > 0 { // a client that speaks before it is answered, or the answer
+		return conn, rw, nil
+	}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, bufferSize), bufio.NewWriterSize(conn, bufferSize)), nil
+}

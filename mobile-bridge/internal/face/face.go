@@ -1,0 +1,143 @@
+// Package face is what of a bridge the public internet sees: one HTTP server for apps and browsers, whose parts bring their
+// handlers. It bounds what one source may have and ask for, and who may say nothing for how long.
+package face
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/limit"
+)
+
+// Limits of requests and of connections.
+const (
+	maxConnections = 1 << 16
+	maxSources     = 1 << 14 // that are told apart
+	sourceRate     = 20      // requests a second from one source, in the long run
+	sourceBurst    = 400     // at once: an office behind one address that comes back after an outage
+	maxHeader      = 16 << 10
+	headerTime     = 5 * time.Second // of a TLS handshake as well
+	readTime       = 15 * time.Second
+	writeTime      = 30 * time.Second
+	idleTime       = time.Minute
+)
+
+// DefaultPerSource is how many connections one source may have, proxies aside: an office, say, behind one address.
+const DefaultPerSource = 1024
+
+// Config describes the server.
+type Config struct {
+	Listen    string
+	TLS       *tls.Config    // nil: plain HTTP
+	Proxies   []netip.Prefix // whose X-Forwarded-For is believed
+	PerSource int            // connections; 0: DefaultPerSource
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Face is the server.
+type Face struct {
+	cfg      Config
+	listener *listener
+	mux      *http.ServeMux
+	requests *limit.Buckets[netip.Prefix]
+}
+
+// Listen binds the address; Run or Close must follow.
+func Listen(cfg Config) (*Face, error) {
+	if cfg.PerSource == 0 {
+		cfg.PerSource = DefaultPerSource
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return &Face{
+		cfg: cfg, mux: http.NewServeMux(),
+		listener: &listener{Listener: l, trusted: cfg.trusts, perSource: cfg.PerSource, bySource: map[netip.Prefix]int{}},
+		requests: limit.New[netip.Prefix](limit.Config{Rate: sourceRate, Burst: sourceBurst, Max: maxSources, Now: cfg.Now}),
+	}, nil
+}
+
+// Addr is where it listens.
+func (f *Face) Addr() netip.AddrPort { return f.listener.Addr().(*net.TCPAddr).AddrPort() }
+
+// Handle has requests of a pattern of http.ServeMux answered. It is called before Run.
+func (f *Face) Handle(pattern string, h http.Handler) { f.mux.Handle(pattern, h) }
+
+// Run serves until ctx ends. Connections that a handler took over are the handler's.
+func (f *Face) Run(ctx context.Context) error {
+	server := &http.Server{
+		Handler: http.HandlerFunc(f.serve), ErrorLog: slog.NewLogLogger(f.cfg.Logger.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		TLSConfig: f.cfg.TLS, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1: a WebSocket is a connection
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // who was asked for something asks another bridge
+	defer stop()
+	serve := server.Serve
+	if f.cfg.TLS != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(f.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve apps: %w", err)
+	}
+	return nil
+}
+
+// Close releases the address of a server that was never run.
+func (f *Face) Close() error { return f.listener.Close() }
+
+// serve answers a request, unless its source has asked for too much.
+func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
+	if !f.requests.Take(f.Source(r)) {
+		w.Header().Set("Retry-After", "10")
+		Refuse(w, http.StatusTooManyRequests, errs.New(errs.Congested, "too many requests from your address; wait some seconds and try again"))
+		return
+	}
+	f.mux.ServeHTTP(w, r)
+}
+
+// Refuse answers with an error, as the API of the cloud does (RFC 9457).
+func Refuse(w http.ResponseWriter, status int, why *errs.Error) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":%q}`+"\n", status, why.Code, why.Words) // nobody is left to tell
+}
+
+// Source is whom a request comes from, for limits: behind a proxy of ours, whom the proxy names.
+func (f *Face) Source(r *http.Request) netip.Prefix {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	from := at.Addr()
+	// Each proxy appends whom it got the request from: what is before the last one of ours is anybody's word.
+	names := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(names) - 1; i >= 0 && f.cfg.trusts(from); i-- {
+		named, err := netip.ParseAddr(strings.TrimSpace(names[i]))
+		if err != nil {
+			break
+		}
+		from = named
+	}
+	return limit.Source(from)
+}
+
+func (c Config) trusts(a netip.Addr) bool {
+	a = a.Unmap()
+	for _, p := range c.Proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,330 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	mathrand "math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"strowger/pkg/channel"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/proof"
+	"strowger/pkg/trust"
+)
+
+// wire is one connection to a bridge.
+type wire struct {
+	ws     *websocket.Conn
+	sent   uint64 // numbered frame that was written last
+	ack    bool   // is due
+	pinged time.Time
+}
+
+// byeError is a bye of the bridge's.
+type byeError struct{ why *errs.Error }
+
+func (e byeError) Error() string { return "the bridge ends the channel: " + e.why.Words }
+func (e byeError) Unwrap() error { return e.why }
+
+// connect opens the channel at some bridge, and serves it until it is lost or no longer wanted.
+func (l *line) connect() error {
+	id, err := l.phone.enrolled()
+	if err != nil {
+		return err
+	}
+	ctx := context.Context(l.phone.life)
+	l.mu.Lock()
+	idle, bridge, resume := l.idle, l.bridge, l.resume
+	l.mu.Unlock()
+	if resume == "" {
+		if bridge, err = l.choose(ctx, id); err != nil {
+			return err
+		}
+	}
+	w, err := l.open(ctx, id, bridge)
+	if err != nil {
+		if code := errs.CodeOf(err); resume != "" && code != errs.CloudAway {
+			l.lose(errs.New(errs.LinkLost, "the bridge was lost: %w", err)) // and another one is tried
+		}
+		return err
+	}
+	defer func() { _ = w.ws.CloseNow() }() // it is closed either way
+	err = l.serve(ctx, w, idle)
+	var bye byeError
+	if errors.As(err, &bye) {
+		l.lose(errs.New(errs.LinkLost, "the bridge ended the channel: %w", bye.why))
+	}
+	return err
+}
+
+// choose picks a bridge. A phone that knows none, or none that answers, asks the cloud for them.
+func (l *line) choose(ctx context.Context, id *identity) (designation.BridgeFace, error) {
+	l.mu.Lock()
+	last := l.bridge
+	l.bridge = designation.BridgeFace{}
+	l.mu.Unlock()
+	if len(id.Info.Bridges) == 0 || last.ID != "" {
+		if l.phone.mayAsk() {
+			if err := l.phone.update(ctx, id.Push); err != nil {
+				l.phone.logger().Info("cannot ask the cloud for bridges", "error", err)
+			} else if id, err = l.phone.enrolled(); err != nil {
+				return designation.BridgeFace{}, err
+			}
+		}
+	}
+	if len(id.Info.Bridges) == 0 {
+		return designation.BridgeFace{}, errs.New(errs.Unreachable, "the cloud names no bridge that takes channels")
+	}
+	return id.Info.Bridges[mathrand.N(len(id.Info.Bridges))], nil
+}
+
+// open dials a bridge and has the phone let in.
+func (l *line) open(ctx context.Context, id *identity, at designation.BridgeFace) (w *wire, err error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	l.mu.Lock()
+	l.bridge = at
+	l.mu.Unlock()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: pinned(at.KeyHash), Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
+	ws, resp, err := websocket.Dial(ctx, strings.TrimSuffix(at.URL, "/")+channel.Path, &websocket.DialOptions{
+		HTTPClient: client, Subprotocols: []string{channel.Subprotocol},
+	})
+	if err != nil {
+		if resp != nil && resp.StatusCode >= http.StatusBadRequest {
+			return nil, errs.New(errs.Unreachable, "the bridge at %s answered %s", at.URL, resp.Status)
+		}
+		return nil, errs.New(errs.Unreachable, "the bridge at %s does not answer: %w", at.URL, err)
+	}
+	ws.SetReadLimit(channel.MaxFrame)
+	w = &wire{ws: ws, pinged: time.Now()}
+	if err := l.enter(ctx, w, id, at); err != nil {
+		_ = ws.CloseNow() // it is closed either way
+		return nil, err
+	}
+	return w, nil
+}
+
+// pinned is TLS to a bridge that is known by the hash of its key, or by its name where that is empty.
+func pinned(keyHash string) *tls.Config {
+	if keyHash == "" {
+		return &tls.Config{MinVersion: tls.VersionTLS13}
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		InsecureSkipVerify: true, // the hash takes the place of chain and name
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if trust.CertKeyHash(cs.PeerCertificates[0].RawSubjectPublicKeyInfo) != keyHash {
+				return errs.New(errs.WrongNode, "the key there is not the bridge's")
+			}
+			return nil
+		},
+	}
+}
+
+// enter answers the challenge, and takes up the session again if the bridge has it.
+func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.BridgeFace) error {
+	_, frame, err := w.read(ctx, channel.TypeChallenge)
+	if err != nil {
+		return err
+	}
+	challenge, err := channel.Body[channel.Challenge](frame)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.order = max(l.order+1, time.Now().UnixMilli())
+	order, resume, received := l.order, l.resume, l.state.Received()
+	l.mu.Unlock()
+	signed, err := proof.Sign(proof.TypeChannel, l.phone.keys.signing, proof.Channel{
+		Bridge: at.ID, Nonce: challenge.Nonce, Device: id.Info.Device, Order: order, ID: rand.Text(), IssuedAt: time.Now().Unix(),
+	})
+	if err != nil {
+		return err
+	}
+	head := channel.Head{Type: channel.TypeHello}
+	if resume != "" {
+		head.Received = received
+	}
+	if err := w.write(ctx, head, channel.Hello{Proof: signed, Resume: resume}); err != nil {
+		return err
+	}
+	head, frame, err = w.read(ctx, channel.TypeWelcome)
+	if err != nil {
+		return err
+	}
+	welcome, err := channel.Body[channel.Welcome](frame)
+	if err != nil {
+		return err
+	}
+	if !welcome.Resumed {
+		l.lose(errs.New(errs.LinkLost, "the bridge has forgotten the channel"))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resume, w.sent = welcome.Resume, head.Received
+	return l.state.Acked(head.Received)
+}
+
+// read reads a frame of a type; a bye is an error.
+func (w *wire) read(ctx context.Context, typ string) (channel.Head, []byte, error) {
+	kind, frame, err := w.ws.Read(ctx)
+	if err != nil {
+		return channel.Head{}, nil, err
+	}
+	h, err := channel.Decode(frame)
+	switch {
+	case err != nil:
+		return h, nil, err
+	case kind != websocket.MessageText:
+		return h, nil, errs.New(errs.Invalid, "a frame of the bridge's is binary, want text")
+	case h.Type == channel.TypeBye:
+		why, err := channel.Body[errs.Error](frame)
+		if err != nil {
+			return h, nil, err
+		}
+		return h, nil, byeError{&why}
+	case typ != "" && h.Type != typ:
+		return h, nil, errs.New(errs.Invalid, "the bridge sent a frame of type %.40q, want %q", h.Type, typ)
+	}
+	return h, frame, nil
+}
+
+func (w *wire) write(ctx context.Context, h channel.Head, body any) error {
+	frame, err := channel.Encode(h, body)
+	if err != nil {
+		return err
+	}
+	return w.ws.Write(ctx, websocket.MessageText, frame)
+}
+
+// serve reads and writes frames until the connection ends.
+func (l *line) serve(ctx context.Context, w *wire, idle <-chan struct{}) error {
+	l.mu.Lock()
+	l.wire = w
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.wire = nil
+		l.mu.Unlock()
+	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	written := make(chan struct{})
+	defer func() { cancel(nil); <-written }()
+	go func() {
+		defer close(written)
+		cancel(l.write(ctx, w, idle))
+	}()
+	for {
+		h, frame, err := w.read(ctx, "")
+		if err == nil {
+			err = l.take(w, h, frame)
+		}
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return err
+		}
+	}
+}
+
+// errAsleep ends a channel that is no longer wanted.
+var errAsleep = errs.New(errs.Offline, "the phone sleeps")
+
+// write writes what is due until ctx ends, or the phone sleeps: then the bridge hears that.
+func (l *line) write(ctx context.Context, w *wire, idle <-chan struct{}) error {
+	ping := time.NewTimer(channel.PingEvery)
+	defer ping.Stop()
+	waits := false // for a pong
+	for {
+		frame, err := l.next(w)
+		if err != nil {
+			return err
+		}
+		if frame != nil {
+			if err := w.ws.Write(ctx, websocket.MessageText, frame); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-idle:
+			if err := w.write(ctx, channel.Head{Type: channel.TypeBye}, errAsleep); err != nil {
+				return err
+			}
+			return errAsleep
+		case <-l.changed:
+		case <-ping.C:
+			l.mu.Lock()
+			answered := !waits || w.pinged.IsZero()
+			w.pinged = time.Now()
+			l.mu.Unlock()
+			if !answered {
+				return errs.New(errs.LinkLost, "the bridge is silent")
+			}
+			if err := w.write(ctx, channel.Head{Type: channel.TypePing}, nil); err != nil {
+				return err
+			}
+			waits = true
+			ping.Reset(channel.PongWithin)
+		}
+		l.mu.Lock()
+		if waits && w.pinged.IsZero() {
+			waits = false
+			ping.Reset(channel.PingEvery)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// next returns the next frame to write, nil for none.
+func (l *line) next(w *wire) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w.ack {
+		w.ack = false
+		return channel.Encode(channel.Head{Type: channel.TypeAck, Received: l.state.Received()}, nil)
+	}
+	frame, seq := l.state.After(w.sent)
+	if frame != nil {
+		w.sent = seq
+	}
+	return frame, nil
+}
+
+// take takes a frame of the bridge's.
+func (l *line) take(w *wire, h channel.Head, frame []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.state.Acked(h.Received); err != nil {
+		return err
+	}
+	if h.Type == channel.TypePong {
+		w.pinged = time.Time{}
+		l.kick()
+	}
+	if h.Seq == 0 {
+		return nil
+	}
+	fresh, err := l.state.Take(h.Seq)
+	if err != nil {
+		return err
+	}
+	if got := l.asks[h.Re]; fresh && h.Re != 0 && got != nil {
+		delete(l.asks, h.Re)
+		got <- answer{frame: frame}
+	}
+	w.ack = true
+	l.kick()
+	return nil
+}
