@@ -35,7 +35,7 @@ func TestQuickRun(t *testing.T) {
 	}
 	b := &bench{launcher: newLauncher(dir, false), plan: newPlan(true)}
 	b.alone, b.profiles, b.json, b.plots = true, filepath.Join(dir, "profiles"), filepath.Join(dir, "figures.json"), filepath.Join(dir, "plots")
-	parts, err := chosen([]string{"register", "call2", "rtp", "memory", "trips"}) // call2 is call, twice
+	parts, err := chosen([]string{"register", "call2", "rtp", "memory", "trips", "wake"}) // call2 is call, twice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +72,12 @@ func TestQuickRun(t *testing.T) {
 	// A path that is long shows: of a call inside an office three round trips are between phones and switch.
 	for _, r := range rowsOf(figures.Rows, "trips") {
 		if r.Load == "phone - switch" && r.Ours[0] < 2.9 {
+			t.Errorf("%s: %v round trips", r.Name, r.Ours)
+		}
+	}
+	// An app that wakes takes the handshake, its session and its entry.
+	for _, r := range rowsOf(figures.Rows, "wake") {
+		if r.Name == wakeSteps[1] && r.Load == "app - switch" && r.Ours[0] < 2.9 {
 			t.Errorf("%s: %v round trips", r.Name, r.Ours)
 		}
 	}

@@ -119,6 +119,16 @@ func (d *delayer) tcp(ctx context.Context, p *path, server string) (listen strin
 	return listener.Addr().String(), nil
 }
 
+// copy passes on what comes on either connection, at once, until both are closed.
+func (d *delayer) copy(a, b net.Conn) {
+	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
+		d.running.Go(func() {
+			_, _ = io.Copy(way[0], way[1]) // the ends of the connection say what went wrong
+			_ = way[0].Close()
+		})
+	}
+}
+
 // pump reads, waits and writes, in order, until one side is closed.
 func (d *delayer) pump(ctx context.Context, p *path, read func([]byte) (int, error), write func([]byte) error, waits bool) {
 	queue := make(chan late, underWay)

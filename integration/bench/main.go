@@ -38,6 +38,7 @@ func parts() []part {
 		{"memory", "memory of phones and calls", (*bench).memories},
 		{"admit", "admissions in the cloud, with few and many devices", (*bench).admissions},
 		{"trips", "network round trips from INVITE to 180", (*bench).trips},
+		{"wake", "network round trips until an app that sleeps rings", (*bench).wakes},
 	}
 }
 

@@ -20,6 +20,8 @@ type directory struct {
 	up      cloud.Started
 	program program
 	offices int
+
+	disguise string // where apps enrol, if not at the cloud itself
 }
 
 // directory starts a cloud with an organization.

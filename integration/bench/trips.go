@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type delayed struct {
 	*directory
 	*delayer
 	paths   paths
+	links   *path // that others take to the offices: paths.links, if nil
+	flags   []string
 	fabric  string
 	load    *load
 	offices []office
@@ -93,10 +96,10 @@ func (d *delayed) office(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.udp(ctx, &d.paths.links, netip.AddrPortFrom(host, link.Port()), link); err != nil {
+	if _, err := d.udp(ctx, cmp.Or(d.links, &d.paths.links), netip.AddrPortFrom(host, link.Port()), link); err != nil {
 		return err
 	}
-	o, _, _, err := d.edge(ctx, p, "--host", host.String(), "--sip", sip.String(), "--link", link.String(), "--fabric", d.fabric)
+	o, _, _, err := d.edge(ctx, p, append([]string{"--host", host.String(), "--sip", sip.String(), "--link", link.String(), "--fabric", d.fabric}, d.flags...)...)
 	if err != nil {
 		return err
 	}
