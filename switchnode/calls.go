@@ -47,14 +47,15 @@ func (c *calls) begin(in call.Incoming) error {
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
 		Record: c.record, Count: c.tally.add, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
-	if err := c.add(s, in.Device); err != nil {
+	name := nameOf(in)
+	if err := c.add(s, name, in.Device); err != nil {
 		return err
 	}
 	c.note(in) // before its messages: a call that the ledger does not see begin could be left without an end by a crash
 	leg, err := in.Attach(s)
 	if err != nil {
 		c.noteRefused(in, err)
-		c.remove(s, in.Device)
+		c.remove(name, in.Device)
 		c.running.Done()
 		return err
 	}
@@ -62,7 +63,7 @@ func (c *calls) begin(in call.Incoming) error {
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
-		c.remove(s, in.Device)
+		c.remove(name, in.Device)
 	}()
 	return nil
 }
@@ -142,29 +143,38 @@ func (c *calls) full() error {
 	return nil
 }
 
+// nameOf is what a call is entered by: its id, for it is at a switch once. A leg that its anchor sends on to a fall-back may
+// come to a switch that has the call already, the caller's say.
+func nameOf(in call.Incoming) string {
+	if in.Claims != nil && in.Claims.Diversion.Anchor != "" {
+		return in.Call + " " + in.Leg
+	}
+	return in.Call
+}
+
 // add enters a call that a device of this switch placed, or, device being "", that came over a link.
-func (c *calls) add(s *call.Session, device string) error {
+func (c *calls) add(s *call.Session, name, device string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.full(); err != nil {
 		return err
 	}
 	switch {
-	case c.sessions[s.ID()] != nil:
+	case c.sessions[name] != nil:
 		return errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
 	case device != "" && c.placed[device] >= maxDeviceCalls:
 		return errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
-	c.sessions[s.ID()] = s
+	c.sessions[name] = s
 	c.placed[device]++
 	c.running.Add(1)
 	return nil
 }
 
-func (c *calls) remove(s *call.Session, device string) {
+func (c *calls) remove(name, device string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.sessions, s.ID())
+	delete(c.sessions, name)
 	if c.placed[device]--; c.placed[device] == 0 {
 		delete(c.placed, device)
 	}

@@ -91,6 +91,7 @@ func callColumns() []column[rest.Call] {
 		{head: "state", cell: func(v rest.Call) string { return v.State }},
 		{head: "ringing", detail: true, cell: func(v rest.Call) string { return clock(v.RingingAt) }},
 		{head: "answered", detail: true, cell: func(v rest.Call) string { return clock(v.AnsweredAt) }},
+		{head: "diverted", detail: true, cell: diversionText},
 		{head: "ended at", detail: true, cell: func(v rest.Call) string { return clock(v.EndedAt) }},
 		{head: "seconds", cell: func(v rest.Call) string { return strconv.FormatFloat(v.Seconds, 'f', 1, 64) }},
 		{head: "codec", detail: true, cell: func(v rest.Call) string { return v.Codec }},
@@ -106,6 +107,19 @@ func callColumns() []column[rest.Call] {
 }
 
 func party(p designation.Party) string { return strings.TrimSpace(p.Number + " " + p.Name) }
+
+// diversionText is how a call went to fall-backs.
+func diversionText(v rest.Call) string {
+	var steps []string
+	for _, d := range v.Diversions {
+		step := fmt.Sprintf("%s from %s to %s", clock(&d.At), d.From, party(d.To))
+		if d.Cause != nil {
+			step += ": " + causeText(*d.Cause)
+		}
+		steps = append(steps, step)
+	}
+	return strings.Join(steps, "; ")
+}
 
 // ending is who ended a call and why.
 func ending(v rest.Call) string {

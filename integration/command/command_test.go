@@ -330,3 +330,34 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicies sets what becomes of calls to a user.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	s.ok("switch", "add", "berlin", "--site", "20")
+	s.ok("user", "add", "Anna", "--number", "1001", "--site", "20", "--phone")
+	s.ok("user", "add", "Bert", "--number", "1002", "--site", "20", "--phone")
+	s.ok("device", "add", "--user", "Anna", "--name", "app", "--kind", "mobile")
+	s.golden("policies", s.transcript(
+		"user ring Anna --device app --after 10s --for 25s",
+		"user ring Anna --device 201001 --never",
+		"user dnd Anna --on --words 'in a meeting until 3' --except 5",
+		"user set Bert --priority 5",
+		"user fallback Anna --to 1002 --busy 1003",
+		"user show Anna",
+		"user show Bert",
+		"user dnd Anna --off --words ''",
+		"user fallback Anna --to ''",
+		"user ring Anna --device 201001 --after 0s --for 0s",
+		"user ring Anna --device 201002 --never",
+		"user ring Anna --never",
+		"user ring Anna --for 2s",
+		"user ring Anna --device app --after 61s",
+		"user ring Anna --device app --after 1500ms",
+		"user fallback Anna --to Bert",
+		"user fallback Anna --no-answer Nobody",
+	))
+}

@@ -26,17 +26,29 @@ func devices() noun[rest.Device] {
 				{head: "user", cell: func(v rest.Device) string { return n.of(v.User) }},
 				{head: "switch", cell: func(v rest.Device) string { return n.of(v.Switch) }},
 				{head: "sip user", cell: func(v rest.Device) string { return v.Username }},
-				{head: "reachable", cell: func(v rest.Device) string { return yesNo(v.Reachable) }},
-				{head: "not, because", detail: true, cell: func(v rest.Device) string { return v.Unreachable }},
+				{head: "reachable", cell: reachability},
 				{head: "enrolled", detail: true, cell: func(v rest.Device) string { return clock(v.EnrolledAt) }},
 				{head: "platform", detail: true, cell: func(v rest.Device) string { return v.Platform }},
 				{head: "pushes by", detail: true, cell: pushedBy},
 				{head: "enabled", cell: func(v rest.Device) string { return yesNo(v.Enabled) }},
-				{head: "rings after", detail: true, cell: func(v rest.Device) string { return fmt.Sprintf("%d s", v.DelaySeconds) }},
+				{head: "rings", detail: true, cell: ringsAfter},
 				{head: "id", cell: func(v rest.Device) string { return v.ID }},
 			}
 		},
 	}
+}
+
+// reachability is how a device is reached, or why it is not.
+func reachability(v rest.Device) string {
+	switch {
+	case v.Registered:
+		return "registered"
+	case v.Reachable:
+		return "asleep, push wakes it"
+	case v.Unreachable != "":
+		return "no: " + v.Unreachable
+	}
+	return "no: not registered"
 }
 
 // pushedBy is who delivers the pushes to an app.
@@ -256,7 +268,7 @@ type deviceSet struct {
 	Name    *string `help:"New name." placeholder:"NAME"`
 	User    *string `help:"Whose device it is: name, number or id." placeholder:"USER"`
 	Switch  *string `help:"Home switch of a desk phone: name or id." placeholder:"SWITCH"`
-	Delay   *int    `help:"Seconds before it rings, 0 to 60." placeholder:"SECONDS"`
+	Delay   *int    `help:"Seconds before it rings, 0 to 60; -1: never. See strowger user ring." placeholder:"SECONDS"`
 	Enable  bool    `help:"Let it register and ring again." xor:"enabled"`
 	Disable bool    `help:"Keep it out." xor:"enabled"`
 }

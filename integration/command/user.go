@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"strowger/pkg/errs"
@@ -17,14 +18,15 @@ func users() noun[rest.User] {
 		label: func(v rest.User) string { return v.Name },
 		uses:  []ident.Kind{ident.Switch},
 		columns: func(n names) []column[rest.User] {
-			return []column[rest.User]{
+			return slices.Concat([]column[rest.User]{
 				{head: "name", cell: func(v rest.User) string { return v.Name }},
 				{head: "enabled", cell: func(v rest.User) string { return yesNo(v.Enabled) }},
 				{head: "may call", cell: func(v rest.User) string { return v.Calling }},
 				{head: "home switch", detail: true, cell: func(v rest.User) string { return n.of(v.HomeSwitch) }},
 				{head: "numbers", detail: true, cell: func(v rest.User) string { return numbersOf(n, v.ID) }},
+			}, policyColumns(), []column[rest.User]{
 				{head: "id", cell: func(v rest.User) string { return v.ID }},
-			}
+			})
 		},
 	}
 }
@@ -64,11 +66,14 @@ func numbersOf(n names, user string) string {
 }
 
 type userCommands struct {
-	Add    userAdd    `cmd:"" help:"Add a user, with a number and a desk phone if wanted."`
-	List   userList   `cmd:"" help:"List users."`
-	Show   userShow   `cmd:"" help:"Show one user."`
-	Set    userSet    `cmd:"" help:"Change a user."`
-	Remove userRemove `cmd:"" help:"Remove users that have no numbers and devices."`
+	Add      userAdd      `cmd:"" help:"Add a user, with a number and a desk phone if wanted."`
+	List     userList     `cmd:"" help:"List users."`
+	Show     userShow     `cmd:"" help:"Show one user."`
+	Set      userSet      `cmd:"" help:"Change a user."`
+	Ring     userRing     `cmd:"" help:"Set and show when each device of a user rings, and for how long."`
+	DND      userDND      `cmd:"" name:"dnd" help:"Do not disturb: refuse calls to a user, with words to callers."`
+	Fallback userFallback `cmd:"" help:"Where calls go that a user does not answer."`
+	Remove   userRemove   `cmd:"" help:"Remove users that have no numbers and devices."`
 }
 
 type userAdd struct {
@@ -170,6 +175,7 @@ type userSet struct {
 	User       string  `arg:"" help:"Name, number or id."`
 	Name       *string `help:"New name." placeholder:"NAME"`
 	Calling    *string `help:"Whom the user may call: internal (the organization's numbers) or none." placeholder:"CLASS"`
+	Priority   *int    `help:"Priority of the user's own calls, 0 to 9; see strowger user dnd." placeholder:"N"`
 	HomeSwitch *string `help:"Switch that anchors the user's calls, name or id; empty: that of the first desk phone." placeholder:"SWITCH"`
 	Enable     bool    `help:"Let the user call and be called again." xor:"enabled"`
 	Disable    bool    `help:"Refuse all calls from and to the user." xor:"enabled"`
@@ -180,6 +186,7 @@ func (c *userSet) Run(e *env) error {
 	change := change{}
 	put(change, "name", c.Name)
 	put(change, "calling", c.Calling)
+	put(change, "priority", c.Priority)
 	change.switched(c.Enable, c.Disable)
 	if err := e.putRef(change, "home_switch", c.HomeSwitch, idOf(switches())); err != nil {
 		return err

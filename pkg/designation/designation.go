@@ -6,6 +6,7 @@
 //
 // Capability 1 (2026-11): desk phones, links.
 // Capability 2 (2026-11): apps: Node.Web, Branch.App, Plan.Node.
+// Capability 3 (2026-11): fall-backs: Plan.Fallback, Plan.Diverted. A node below it rings, and goes nowhere after that.
 package designation
 
 import (
@@ -106,7 +107,9 @@ type Plan struct {
 	Ring         time.Duration `json:"ring"`                // ring lifetime, default 60 s
 	Diversion    []string      `json:"diversion,omitempty"` // numbers that this call was already sent to
 	Expiry       time.Time     `json:"expiry"`
-	Node         *Node         `json:"node,omitempty"` // with apps: the anchor as their session keys name it
+	Node         *Node         `json:"node,omitempty"`     // with apps: the anchor as their session keys name it
+	Diverted     []Diversion   `json:"diverted,omitempty"` // steps from who was dialled to To
+	Fallback     []Fallback    `json:"fallback,omitempty"` // where the call goes from To, at most one for each occasion
 }
 
 // Clone returns a copy that shares nothing with p.

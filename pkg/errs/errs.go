@@ -19,6 +19,9 @@ const (
 	Unauthenticated Code = "unauthenticated" // no or wrong credentials
 	Unreachable     Code = "unreachable"     // the callee's site has no live switch
 	Offline         Code = "offline"         // the callee has no phone that could ring
+	NoPush          Code = "no-push"         // the callee's app has no push token that works
+	Asleep          Code = "asleep"          // phones of the callee were woken and none came
+	DoNotDisturb    Code = "do-not-disturb"  // the callee wants no calls now
 	Busy            Code = "busy"
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"

@@ -7,6 +7,7 @@
 //
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): wake.
+// Capability 3 (2026-11): diverted.
 package ledger
 
 import (
@@ -32,6 +33,7 @@ const (
 	Attempt  Kind = "attempt"  // a caller dialled: From, To.Number as dialled
 	Admitted Kind = "admitted" // the cloud or the site copy resolved the callee: From, To, Anchor, Offline
 	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause
+	Diverted Kind = "diverted" // the call goes on to To, from the number Text; Cause
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
 	Wake     Kind = "wake"     // a step of waking a device: Leg, Device, Text: "requested", "accepted by apns", ...; Cause if it failed

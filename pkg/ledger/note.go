@@ -26,6 +26,10 @@ func note(e Event, name func(id string) string) string {
 		if e.To != nil {
 			return "admitted to " + strings.TrimSpace(e.To.Name+" "+e.To.Number) + offline
 		}
+	case Diverted:
+		if e.To != nil {
+			return "goes on from " + e.Text + " to " + strings.TrimSpace(e.To.Name+" "+e.To.Number) + e.Cause.text()
+		}
 	case Trying:
 		return "tries" + device
 	case Ringing:

@@ -87,6 +87,27 @@ type User struct {
 	Calling string `json:"calling" enum:"internal,none"`
 	// HomeSwitch set by an admin wins over the switch of the first desk phone.
 	HomeSwitch string `json:"home_switch,omitempty"`
+	Policy
+}
+
+// Policy is what becomes of calls to a user, and what is special about the user's own.
+type Policy struct {
+	// RingSeconds is how long the user's devices ring, 5 to 300; 0: as long as the organization's.
+	RingSeconds int `json:"ring_seconds" minimum:"0" maximum:"300"`
+	// Priority of the user's own calls, 0 (normal) to 9.
+	Priority int `json:"priority" minimum:"0" maximum:"9"`
+	// DND refuses calls to the user: do not disturb.
+	DND bool `json:"dnd"`
+	// DNDWords is what callers are told then.
+	DNDWords string `json:"dnd_words,omitempty" maxLength:"100"`
+	// DNDPriority is the least priority of calls that ring all the same; 0: none do.
+	DNDPriority int `json:"dnd_priority" minimum:"0" maximum:"9"`
+	// The fall-backs are numbers, as the user would dial them, to which a call goes that nobody answered, that found the user
+	// busy, that was not to disturb, or that found no device that could ring. Empty: the call ends.
+	FallbackNoAnswer    string `json:"fallback_no_answer,omitempty" pattern:"^[0-9*#+]{1,38}$"`
+	FallbackBusy        string `json:"fallback_busy,omitempty" pattern:"^[0-9*#+]{1,38}$"`
+	FallbackDND         string `json:"fallback_dnd,omitempty" pattern:"^[0-9*#+]{1,38}$"`
+	FallbackUnreachable string `json:"fallback_unreachable,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 }
 
 // Device is a phone of a user.
@@ -101,8 +122,8 @@ type Device struct {
 	// Username is the SIP user of a desk phone, unique in the organization.
 	Username string `json:"username,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$"`
 	Enabled  bool   `json:"enabled"`
-	// DelaySeconds is waited before the device rings, 0 to 60.
-	DelaySeconds int `json:"delay_seconds" minimum:"0" maximum:"60"`
+	// DelaySeconds is waited before the device rings, 0 to 60; NeverRings: it does not ring, but may call.
+	DelaySeconds int `json:"delay_seconds" minimum:"-1" maximum:"60"`
 	// Password of a desk phone: given by the admin or, when left out, made by the cloud and returned once, on create or
 	// on change. Only digests are stored.
 	Password   string `json:"password,omitempty"`
@@ -118,6 +139,9 @@ type Device struct {
 	Push       []PushTarget `json:"push,omitempty" readOnly:"true"`
 	SealKey    string       `json:"-"` // public, and too long to be of use to people
 }
+
+// NeverRings is the DelaySeconds of a device that does not ring.
+const NeverRings = -1
 
 // PushTarget is where pushes to an app go, without the token.
 type PushTarget struct {
@@ -178,8 +202,17 @@ type Call struct {
 	EndedBy      string             `json:"ended_by,omitempty"` // "caller", "callee", "system"
 	Cause        *ledger.Cause      `json:"cause,omitempty"`
 	Codec        string             `json:"codec,omitempty"`
-	Legs         []CallLeg          `json:"legs,omitempty"` // only in a single record
+	Diversions   []CallDiversion    `json:"diversions,omitempty"` // in their order
+	Legs         []CallLeg          `json:"legs,omitempty"`       // only in a single record
 	Ladder       []ledger.NodeEvent `json:"ladder,omitempty"`
+}
+
+// CallDiversion is one step of a call away from who was called, to a fall-back.
+type CallDiversion struct {
+	At    time.Time         `json:"at"`
+	From  string            `json:"from"` // number
+	To    designation.Party `json:"to"`
+	Cause *ledger.Cause     `json:"cause,omitempty"` // why
 }
 
 // CallLeg is one leg of a call record.

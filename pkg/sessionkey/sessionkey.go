@@ -18,6 +18,7 @@
 //	prio slot  priority; the nonce that a node gave when it promised to take the call, which only a caller's key has
 //	fp         of a called app, when an app calls: proof.HashPrint of the caller's media, which may come to it directly
 //	peers      of a calling app: thumbprints of the apps that may answer directly
+//	div        the numbers that the call was sent to before, and who anchors it, if not aud
 //
 // Unlike RFC 8705, 3.1, "x5t#S256" here is the hash of the certificate's SubjectPublicKeyInfo (trust.KeyHash), which
 // renewal of the certificate keeps.
@@ -36,6 +37,7 @@
 //
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): slot, fp, peers.
+// Capability 3 (2026-11): div.
 package sessionkey
 
 import (
@@ -81,6 +83,13 @@ type Claims struct {
 	Slot        string            `json:"slot,omitempty"`
 	Print       string            `json:"fp,omitempty"`
 	Peers       []string          `json:"peers,omitempty"`
+	Diversion   Diversion         `json:"div,omitzero"`
+}
+
+// Diversion is how a call came to its callee, if it was dialled to another.
+type Diversion struct {
+	Numbers []string `json:"numbers"`          // that it was sent to before
+	Anchor  string   `json:"anchor,omitempty"` // the node that anchors it, if not aud: sub, where the last of these rang
 }
 
 // Confirmation is the key that the presenter must have (RFC 7800): exactly one of the two.

@@ -82,31 +82,27 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	route, err := resolve(s, sw, q)
+	l, err := b.find(s, sw, q)
 	if err != nil { // what another instance has just changed may not be here yet
 		s = b.cfg.Later(ctx, org, s)
-		route, err = resolve(s, sw, q)
+		l, err = b.find(s, sw, q)
 	}
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	anchor, err := b.anchor(s, sw, &route, q.Met)
+	anchor := l.anchor
+	plan, err := b.plan(ctx, s, q.Call, l, fromPhone)
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	plan, err := b.plan(ctx, s, q.Call, route, anchor, fromPhone)
-	if err != nil {
-		return fabric.Admitted{}, err
-	}
-	plan.Diversion = q.Diversion
-	a := fabric.Admitted{From: route.From, To: route.To}
+	a := fabric.Admitted{From: plan.From, To: plan.To}
 	if anchor.ID == sw { // X = Y, or C3: the callee's branches are local legs
 		a.Plan = &plan
-	} else if a.Designation, err = b.designate(ctx, s, sw, plan, anchor); err != nil {
+	} else if a.Designation, err = b.designate(ctx, s, plan, way{from: sw, to: anchor}); err != nil {
 		return fabric.Admitted{}, err
 	}
-	a.Crossing = b.cross(org, q.Call, route)
-	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact([]string{sw, anchor.ID})})
+	a.Crossing = b.cross(org, q.Call, l.route)
+	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact(append([]string{sw, anchor.ID}, ways(plan.Fallback)...))})
 	if a.Designation != nil {
 		now := b.cfg.Now()
 		b.cfg.Offer(org, anchor.ID, fabric.Offer{
@@ -115,14 +111,6 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 		})
 	}
 	return a, nil
-}
-
-// resolve makes the steps A and B for a switch.
-func resolve(s *directory.Snapshot, sw string, q fabric.Admit) (directory.Route, error) {
-	if x, ok := s.Switch(sw); !ok || !x.Enrolled {
-		return directory.Route{}, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
-	}
-	return s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
 }
 
 // anchor finds the node that will own a call through switch sw: the callee's home switch if that lives, else sw, for apps
@@ -168,27 +156,32 @@ type offered struct {
 var fromPhone = offered{media: []string{"audio"}}
 
 // plan is all that the anchor needs.
-func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, r directory.Route, anchor designation.Node, by offered) (designation.Plan, error) {
+func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, l lead, by offered) (designation.Plan, error) {
+	r := l.route
 	p := designation.Plan{
-		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: by.media, Branches: r.Phones, Ring: s.Ring(),
+		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: by.media, Priority: r.Priority, Branches: r.Phones, Ring: r.Ring,
+		Diversion: l.history, Diverted: l.diverted,
 		// From the use of the key at the latest, the whole ring.
-		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + s.Ring()).UTC(),
+		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + r.Ring).UTC(),
 	}
-	return p, b.addApps(ctx, &p, r.Apps, anchor, by.print)
+	err := b.addApps(ctx, &p, r.Apps, l.anchor, by.print)
+	if err == nil {
+		p.Fallback, err = b.fallbacks(ctx, s, p, l, by, sessionkey.Lifetime+r.Ring)
+	}
+	return p, err
 }
 
-// designate sends switch X, sw, to the callee's switch Y with a session key that only X can use, and only at one run of Y. X
+// designate sends switch X to the callee's switch Y with a session key that only X can use, and only at one run of Y. X
 // cannot gain by having met another, where nobody takes the key.
-func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, sw string, plan designation.Plan, y designation.Node) (*designation.Designation, error) {
-	x, _ := s.Switch(sw) // resolve has found it
-	now := b.cfg.Now()
-	expiry := now.Add(sessionkey.Lifetime).Truncate(time.Second)
+func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan designation.Plan, w way) (*designation.Designation, error) {
+	x, _ := s.Switch(w.from) // find, or anchor, has found it
+	y, now, expiry := w.to, b.cfg.Now(), b.until(w.window+sessionkey.Lifetime)
 	leg := ident.New(ident.Leg)
 	key, err := b.cfg.Signer.SignSession(ctx, plan.Organization, sessionkey.Claims{
 		Issuer: plan.Organization, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
-		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Priority: plan.Priority,
+		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Priority: plan.Priority, Diversion: sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor},
 	})
 	if err != nil {
 		return nil, err
@@ -232,10 +225,14 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}
-	r, err := s.Confirm(c.Subject, c.From, c.To)
+	x := c.Subject
+	if c.Diversion.Anchor != "" && c.Issuer == org {
+		x = "" // the anchor brings the call to a fall-back, as the cloud told it to
+	}
+	r, err := s.Confirm(x, c.From, c.To)
 	if err != nil {
 		s = b.cfg.Later(ctx, org, s)
-		r, err = s.Confirm(c.Subject, c.From, c.To)
+		r, err = s.Confirm(x, c.From, c.To)
 	}
 	if err != nil {
 		return fabric.PlanReply{}, err
@@ -247,10 +244,10 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}
-	plan, err := b.plan(ctx, s, c.Call, r, anchor, fromPhone)
+	plan, err := b.plan(ctx, s, c.Call, lead{route: r, anchor: anchor, history: c.Diversion.Numbers}, offered{media: c.Media})
 	if err != nil {
 		return fabric.PlanReply{}, err
 	}
-	b.announce(store.Parties{Org: org, Call: c.Call, Nodes: []string{c.Subject, sw}})
+	b.announce(store.Parties{Org: org, Call: c.Call, Nodes: append([]string{c.Subject, sw}, ways(plan.Fallback)...)})
 	return fabric.PlanReply{Plan: &plan}, nil
 }

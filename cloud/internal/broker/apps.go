@@ -95,7 +95,7 @@ func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []di
 		return designation.Party{Number: p.Number, Name: strings.ToValidUTF8(p.Name[:min(len(p.Name), as.name)], "")}
 	}
 	for _, a := range apps {
-		leg, expires := ident.New(ident.Leg), now.Add(a.Delay+p.Ring).Unix()
+		leg, expires := ident.New(ident.Leg), b.until(a.Delay+p.Ring).Unix()
 		key, err := b.cfg.Signer.SignSession(ctx, p.Organization, sessionkey.Claims{
 			Issuer: p.Organization, ID: leg, Audience: node.ID, Boot: as.boot, IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expires,
 			Subject: a.Device, Confirm: sessionkey.Confirmation{Thumbprint: a.Thumbprint}, AddressHash: node.Hash(),

@@ -210,13 +210,13 @@ func TestAppsThatCannotRing(t *testing.T) {
 
 	a := w.app(u, 0)
 	_, err = call()
-	w.refused(err, errs.Offline, "no push token")
+	w.refused(err, errs.NoPush, "no push token")
 	must(t, w.store.SetPushTokens(ctx, w.org, a.id, a.thumbprint, []store.PushToken{token()}))
 	_, err = call()
 	w.refused(err, errs.Offline, "edge20", "upgrade") // no Web in its lease
 	must(t, w.store.RemovePushToken(ctx, w.org, a.id, token(), "apns says BadDeviceToken"))
 	_, err = call()
-	w.refused(err, errs.Offline, "BadDeviceToken")
+	w.refused(err, errs.NoPush, "BadDeviceToken")
 
 	// A desk phone rings all the same, at a switch that cannot take apps.
 	must(t, w.store.SetPushTokens(ctx, w.org, a.id, a.thumbprint, []store.PushToken{token()}))

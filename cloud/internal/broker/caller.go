@@ -48,10 +48,10 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	route, err := s.ResolveApp(p.Device, thumbprint, p.Dialled)
+	l, err := b.findApp(s, p, thumbprint)
 	if err != nil { // what another instance has just changed may not be here yet
 		s = b.cfg.Later(ctx, org, s)
-		route, err = s.ResolveApp(p.Device, thumbprint, p.Dialled)
+		l, err = b.findApp(s, p, thumbprint)
 	}
 	if s.Thumbprint(p.Device) == thumbprint { // else anyone could fill the memory
 		if err := b.useUp(org, p); err != nil {
@@ -61,10 +61,22 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	if a, ok := b.join(org, p, route); ok {
+	if a, ok := b.join(org, p, l.route); ok {
 		return a, nil
 	}
-	return b.introduce(ctx, s, p, thumbprint, route)
+	return b.introduce(ctx, s, p, thumbprint, l)
+}
+
+// findApp makes the steps A and B for an app. Which of the nodes that may anchor the call does, is asked of them later.
+func (b *Broker) findApp(s *directory.Snapshot, p proof.Admit, thumbprint string) (lead, error) {
+	r, err := s.ResolveApp(p.Device, thumbprint, p.Dialled)
+	return settle(s, lead{route: r}, err, func(r *directory.Route) (designation.Node, error) {
+		all, err := b.anchors(s, *r)
+		if err != nil {
+			return designation.Node{}, err
+		}
+		return all[0], nil
+	})
 }
 
 // open checks all of a proof that needs no registry.
@@ -110,33 +122,33 @@ func (b *Broker) join(org string, p proof.Admit, r directory.Route) (fabric.Admi
 }
 
 // introduce finds an anchor that takes the call, and sends the app there.
-func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.Admit, thumbprint string, route directory.Route) (fabric.Admitted, error) {
+func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.Admit, thumbprint string, l lead) (fabric.Admitted, error) {
 	by := offered{media: []string{"audio"}, print: proof.HashPrint(p.DTLS)}
 	if slices.Contains(p.Media, "video") {
 		by.media = append(by.media, "video")
 	}
 	call := ident.New(ident.Call)
-	anchors, err := b.anchors(s, route)
+	anchors, err := b.anchors(s, l.route)
 	for _, n := range anchors {
-		r := route
+		r := l.route
 		if n.ID != r.Home {
 			r.Phones = nil
 		}
 		var plan designation.Plan
 		var nonce string
-		if plan, nonce, err = b.promised(ctx, s, call, r, &n, by); mayAskAnother(err) {
+		if plan, nonce, err = b.promised(ctx, s, call, lead{r, n, l.history, l.diverted}, &n, by); mayAskAnother(err) {
 			continue
 		} else if err != nil {
 			return fabric.Admitted{}, err
 		}
 		d, err := b.designateApp(ctx, plan, n, nonce, sessionkey.Claims{
-			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: thumbprints(r.Apps),
+			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: answering(s, plan.Branches, plan.Fallback),
 		})
 		if err != nil {
 			return fabric.Admitted{}, err
 		}
 		b.cross(s.ID(), call, r)
-		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: []string{n.ID}})
+		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: append([]string{n.ID}, ways(plan.Fallback)...)})
 		return fabric.Admitted{From: r.From, To: r.To, Designation: d}, nil
 	}
 	return fabric.Admitted{}, err
@@ -144,9 +156,10 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 
 // promised is the plan that a node promised to carry out. A run of it that is not the one of its lease has another plan, whose
 // keys are for it.
-func (b *Broker) promised(ctx context.Context, s *directory.Snapshot, call string, r directory.Route, n *designation.Node, by offered) (plan designation.Plan, nonce string, err error) {
+func (b *Broker) promised(ctx context.Context, s *directory.Snapshot, call string, l lead, n *designation.Node, by offered) (plan designation.Plan, nonce string, err error) {
 	for range 2 {
-		if plan, err = b.plan(ctx, s, call, r, *n, by); err != nil {
+		l.anchor = *n
+		if plan, err = b.plan(ctx, s, call, l, by); err != nil {
 			return plan, "", err
 		}
 		promise, err := b.ask(ctx, plan, *n)
@@ -156,13 +169,6 @@ func (b *Broker) promised(ctx context.Context, s *directory.Snapshot, call strin
 		n.Boot = promise.Boot
 	}
 	return plan, "", errs.New(errs.Congested, "switch %s is starting; dial again", n.Name)
-}
-
-func thumbprints(apps []directory.App) (all []string) {
-	for _, a := range apps {
-		all = append(all, a.Thumbprint)
-	}
-	return all
 }
 
 // mayAskAnother says whether a refusal is the node's and not the call's.

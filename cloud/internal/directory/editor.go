@@ -75,6 +75,7 @@ func (e *editor) User(v rest.User) {
 	}
 	u.id, u.name = packed(v.ID, v.Name)
 	u.enabled, u.silent, u.switchID = v.Enabled, v.Calling == "none", e.switchID(v.HomeSwitch)
+	u.policy = newPolicy(v.Policy)
 	e.s.users.put(u.id, u)
 	delete(e.removed, v.ID)
 }
@@ -86,7 +87,7 @@ func (e *editor) Device(v rest.Device) {
 	if u == nil {
 		return
 	}
-	d := device{kind: kindOf(v.Kind), switchID: e.switchID(v.Switch), enabled: v.Enabled, delay: uint8(v.DelaySeconds)}
+	d := device{kind: kindOf(v.Kind), switchID: e.switchID(v.Switch), enabled: v.Enabled, delay: int8(v.DelaySeconds)}
 	d.id, d.name = packed(v.ID, v.Name)
 	if v.EnrolledAt != nil {
 		d.app = &app{thumbprint: v.Thumbprint, seal: v.SealKey, unreachable: v.Unreachable}

@@ -2,12 +2,12 @@ package directory
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 // maxDialled is of what a phone sends, before visual separators are taken out.
@@ -19,6 +19,8 @@ type Route struct {
 	Home     string               // the callee's home switch, "" if there is none
 	Phones   []designation.Branch // desk phones at the home switch
 	Apps     []App
+	Ring     time.Duration // in which they ring
+	Priority int           // of the caller's calls
 }
 
 // App is an app that a push can wake.
@@ -39,16 +41,16 @@ func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Rout
 	if err != nil {
 		return Route{}, err
 	}
-	if slices.Contains(diversion, n.dial) {
-		return Route{}, errs.New(errs.Loop, "the call was sent to %s before; it would go in circles", n.dial)
+	if s.called(callee, diversion) {
+		return Route{}, looped(n)
 	}
 	return s.route(sw, device, caller, callee, n)
 }
 
 // Confirm makes the route of a call again from its parties, as the registry is now. A switch that signed the key without
-// the cloud knows the callee's number only; then to has no user.
+// the cloud knows the callee's number only; then to has no user. An sw of "" brings the calls of anybody.
 func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error) {
-	caller, err := s.caller(sw, from.Device)
+	caller, site, err := s.confirmed(sw, from.Device)
 	if err != nil {
 		return Route{}, err
 	}
@@ -56,7 +58,20 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 	if callee == nil || to.User != "" && callee.id != to.User {
 		return Route{}, errs.New(errs.Unknown, "number %q is no longer that of user %q", to.Number, to.User)
 	}
-	return s.route(sw, from.Device, caller, callee, callee.number(to.Number))
+	return s.routeFrom(site, from.Device, caller, callee, callee.number(to.Number))
+}
+
+// confirmed is the user of a device that calls through a switch, "" for any, and the site that it calls from.
+func (s *Snapshot) confirmed(sw, device string) (u *user, site string, err error) {
+	if sw != "" {
+		u, err := s.caller(sw, device)
+		return u, s.siteOf(sw), err
+	}
+	if u = s.devices.get(device); u == nil {
+		return nil, "", errs.New(errs.Forbidden, "the calling device %q is not there any more", device)
+	}
+	d := u.device(device)
+	return u, s.siteOf(cmp.Or(d.switchID, u.home())), s.mayCall(u, d)
 }
 
 func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Route, error) {
@@ -67,7 +82,10 @@ func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Ro
 func (s *Snapshot) routeFrom(site, device string, caller, callee *user, n *number) (Route, error) {
 	r := Route{
 		From: designation.Party{User: caller.id, Device: device, Number: caller.presented(site), Name: caller.name, Site: site},
-		To:   designation.Party{User: callee.id, Number: n.dial, Name: callee.name, Site: n.site},
+		To:   callee.party(n),
+	}
+	if caller.policy != nil {
+		r.Priority = caller.policy.priority
 	}
 	return r, s.ring(&r, callee)
 }
@@ -130,11 +148,14 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 	if !u.enabled {
 		return errs.New(errs.Disabled, "%s is disabled", u.name)
 	}
-	r.Home = u.home()
+	r.Home, r.Ring = u.home(), s.Ring()
+	if err := u.policy.apply(r, u.name); err != nil {
+		return err
+	}
 	var why error // why a device cannot ring that should
 	for i := range u.devices {
 		d := &u.devices[i]
-		if !d.enabled {
+		if !d.enabled || d.delay == rest.NeverRings {
 			continue
 		}
 		err := s.silent(u, d, r.Home)
@@ -155,7 +176,7 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 	case why != nil:
 		return why
 	case len(u.devices) > 0:
-		return errs.New(errs.Disabled, "every phone of %s is disabled", u.name)
+		return errs.New(errs.Disabled, "every phone of %s is disabled, or set to never ring", u.name)
 	}
 	return errs.New(errs.Offline, "%s has no phone", u.name)
 }
@@ -171,7 +192,7 @@ func (s *Snapshot) silent(u *user, d *device, home string) error {
 	case d.app == nil:
 		return errs.New(errs.Offline, "%s cannot be reached: their app %s has not enrolled; give it a code (strowger device code)", u.name, d.name)
 	case d.app.unreachable != "":
-		return errs.New(errs.Offline, "%s cannot be reached: no push reaches their app %s: %s", u.name, d.name, d.app.unreachable)
+		return errs.New(errs.NoPush, "%s cannot be reached: no push reaches their app %s: %s", u.name, d.name, d.app.unreachable)
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ type user struct {
 	id, name string
 	switchID string // home set by an admin
 	enabled  bool
-	silent   bool // may only receive calls
+	silent   bool    // may only receive calls
+	policy   *policy // nil: the defaults
 	devices  []device
 	numbers  []number
 }
@@ -40,8 +41,8 @@ type device struct {
 	switchID string           // of a desk phone
 	kind     designation.Kind // one of the constants
 	enabled  bool
-	delay    uint8 // seconds until it rings
-	app      *app  // nil until an app enrolled
+	delay    int8 // seconds until it rings, or rest.NeverRings
+	app      *app // nil until an app enrolled
 }
 
 // app is what wakes an app: its keys.

@@ -28,7 +28,7 @@ func Record(events []ledger.NodeEvent) rest.Call {
 	if first(deciding, ledger.Ended) == nil {
 		deciding = append(deciding, byNode(events, c.Anchor, false)...)
 	}
-	c.Legs = legs(events)
+	c.Legs, c.Diversions = legs(events), diversions(deciding)
 	latest := &c.StartedAt
 	if e := first(deciding, ledger.Ringing); e != nil {
 		latest = after(*latest, *e)
@@ -155,6 +155,16 @@ func legs(events []ledger.NodeEvent) []rest.CallLeg {
 		}
 		if e.Kind == ledger.LegEnded {
 			l.Cause = cause(e.Cause, true)
+		}
+	}
+	return all
+}
+
+// diversions is the steps that a call took to fall-backs.
+func diversions(events []ledger.NodeEvent) (all []rest.CallDiversion) {
+	for _, e := range events {
+		if e.Kind == ledger.Diverted && e.To != nil {
+			all = append(all, rest.CallDiversion{At: at(e), From: e.Text, To: *e.To, Cause: cause(e.Cause, false)})
 		}
 	}
 	return all

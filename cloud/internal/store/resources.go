@@ -89,12 +89,12 @@ func users(s *Store) *Table[rest.User] {
 		s: s, noun: "user", table: "users", kind: ident.User, scope: "org",
 		meta: func(v *rest.User) *rest.Meta { return &v.Meta },
 		org:  func(v *rest.User) *string { return &v.Organization },
-		columns: []column[rest.User]{
+		columns: append([]column[rest.User]{
 			{field: "name", name: "name", at: func(v *rest.User) any { return &v.Name }},
 			{field: "enabled", name: "enabled", at: func(v *rest.User) any { return &v.Enabled }},
 			{field: "calling", name: "calling", at: func(v *rest.User) any { return &v.Calling }},
 			{field: "home_switch", name: "home_switch", at: func(v *rest.User) any { return optional{&v.HomeSwitch} }},
-		},
+		}, policyColumns()...),
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.User) error {
 			if v.Calling == "" {
 				v.Calling = "internal"
@@ -103,6 +103,9 @@ func users(s *Store) *Table[rest.User] {
 				return errs.New(errs.Invalid, "calling: %q is neither internal nor none", v.Calling)
 			}
 			if err := checkName(v.Name); err != nil {
+				return err
+			}
+			if err := checkPolicy(&v.Policy); err != nil {
 				return err
 			}
 			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)
@@ -157,8 +160,8 @@ func devices(s *Store) *Table[rest.Device] {
 var usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func checkDevice(v *rest.Device) error {
-	if v.DelaySeconds < 0 || v.DelaySeconds > 60 {
-		return errs.New(errs.Invalid, "delay_seconds: %d is not between 0 and 60", v.DelaySeconds)
+	if v.DelaySeconds < rest.NeverRings || v.DelaySeconds > 60 {
+		return errs.New(errs.Invalid, "delay_seconds: %d is not between 0 and 60, nor %d for never", v.DelaySeconds, rest.NeverRings)
 	}
 	if v.User == "" {
 		return errs.New(errs.Invalid, "user: a device belongs to one; name it")

@@ -32,6 +32,12 @@ type Ring struct {
 // Wake tells the caller that a device of the callee's is being woken: 183 without SDP. It is not ringing yet.
 type Wake struct{ Leg LegID }
 
+// Forward tells the caller that the call goes on to somebody else: 181 (RFC 3261, 21.1.3).
+type Forward struct{ Leg LegID }
+
+// Divert asks what there is to ring at a fall-back; a Diverted follows.
+type Divert struct{ To Fallback }
+
 // Accept answers the caller.
 type Accept struct {
 	Leg         LegID
@@ -107,6 +113,8 @@ type Finish struct{}
 func (Start) action()       {}
 func (Ring) action()        {}
 func (Wake) action()        {}
+func (Forward) action()     {}
+func (Divert) action()      {}
 func (Accept) action()      {}
 func (Refuse) action()      {}
 func (Cancel) action()      {}
@@ -125,6 +133,7 @@ func (Finish) action()      {}
 func (a Start) leg() LegID       { return a.Leg }
 func (a Ring) leg() LegID        { return a.Leg }
 func (a Wake) leg() LegID        { return a.Leg }
+func (a Forward) leg() LegID     { return a.Leg }
 func (a Accept) leg() LegID      { return a.Leg }
 func (a Refuse) leg() LegID      { return a.Leg }
 func (a Cancel) leg() LegID      { return a.Leg }

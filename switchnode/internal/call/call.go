@@ -26,8 +26,8 @@ type Call struct {
 	rung     bool // the caller was told Ring
 	woke     bool // the caller was told Wake
 	exchange exchange
-	codec    string       // that the answer chose
-	best     ledger.Cause // of the branches that failed
+	codec    string // that the answer chose
+	attempt
 }
 
 // New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
@@ -60,6 +60,12 @@ func (c *Call) Step(ev Event) []Action {
 		return c.alerting(ev)
 	case Waking:
 		return c.waking(ev)
+	case Stalled:
+		return c.stalled(ev.Leg)
+	case Forwarded:
+		return c.forwarded(ev.Leg)
+	case Diverted:
+		return c.diverted(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:
@@ -93,31 +99,18 @@ func (c *Call) planned(p Planned) []Action {
 		return []Action{Count{"plan after the end"}}
 	}
 	acts := []Action{note(ledger.Event{Kind: ledger.Admitted, From: &p.From, To: &p.To, Anchor: p.Anchor, Offline: p.Offline})}
-	if len(p.Branches) == 0 {
-		return append(acts, c.refusal(Refusal{CauseOf(errs.Offline, "")})...)
+	acts = append(acts, diversions(p.Diverted)...)
+	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
+	offline := CauseOf(errs.Offline, "")
+	switch _, on := c.next(offline); {
+	case len(p.Branches) > 0:
+		c.state = Trying
+		return append(acts, c.try(p.Branches)...)
+	case on:
+		c.state = Trying
+		return append(acts, c.giveUp("system", offline)...)
 	}
-	c.state = Trying
-	acts = append(acts, Arm{RingTimer, p.Ring})
-	for _, b := range p.Branches {
-		c.legs = append(c.legs, leg{id: b.Leg, device: b.Device, target: b.Target})
-	}
-	for i, b := range p.Branches {
-		if b.Delay > 0 {
-			acts = append(acts, Arm{Timer(i + 1), b.Delay})
-		} else {
-			acts = append(acts, c.start(LegID(i+1))...)
-		}
-	}
-	return acts
-}
-
-func (c *Call) start(id LegID) []Action {
-	l := &c.legs[id]
-	l.state = trying
-	return []Action{
-		note(ledger.Event{Kind: ledger.Trying, Leg: l.id, Device: l.device}),
-		Start{id, Branch{Leg: l.id, Device: l.device, Target: l.target}, c.offer},
-	}
+	return append(acts, c.refusal(Refusal{offline})...)
 }
 
 func (c *Call) refusal(r Refusal) []Action {
@@ -132,7 +125,7 @@ func (c *Call) fired(t Timer) []Action {
 	case c.state != Trying:
 		return []Action{Count{"timer after the attempt"}}
 	case t == RingTimer:
-		return c.end("system", CauseOf(errs.NoAnswer, ""))
+		return c.giveUp("system", c.unanswered())
 	case int(t) < len(c.legs) && c.legs[t].state == waiting:
 		return c.start(LegID(t))
 	}
@@ -145,7 +138,7 @@ func (c *Call) alerting(r Ringing) []Action {
 		// RFC 3261, 13.2.2.1: provisional responses repeat, and may arrive after the final one.
 		return []Action{Count{"late or repeated ringing"}}
 	}
-	l.state = ringing
+	l.state, c.rang = ringing, true
 	acts := []Action{note(ledger.Event{Kind: ledger.Ringing, Leg: l.id, Device: l.device})}
 	if !c.rung {
 		c.rung = true
@@ -160,6 +153,7 @@ func (c *Call) waking(w Waking) []Action {
 	if w.Leg == Caller || l.state == waiting || l.state > up {
 		return []Action{Count{"wake of a leg that is over"}} // a provider may be slower than everybody else
 	}
+	l.woken = true
 	var acts []Action
 	if w.Step != "" {
 		acts = append(acts, note(ledger.Event{Kind: ledger.Wake, Leg: l.id, Device: l.device, Text: w.Step, Cause: w.Cause}))
@@ -181,7 +175,7 @@ func (c *Call) answered(a Answered) []Action {
 		cause := CauseOfError(err)
 		l.state, l.cause = ending, cause
 		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
-		return append(acts, c.branchFailed(cause)...)
+		return append(acts, c.branchFailed(a.Leg, cause)...)
 	}
 	l.state, c.legs[Caller].state = up, up
 	l.agreed, c.legs[Caller].agreed = common, c.offer
@@ -222,24 +216,9 @@ func (c *Call) refused(id LegID, cause ledger.Cause) []Action {
 		return []Action{c.noteLegEnd(id)}
 	case l.state == trying || l.state == ringing:
 		l.state, l.cause = ending, cause
-		return append([]Action{c.noteLegEnd(id)}, c.branchFailed(cause)...)
+		return append([]Action{c.noteLegEnd(id)}, c.branchFailed(id, cause)...)
 	}
 	return []Action{Count{"refusal after the answer"}}
-}
-
-// branchFailed ends the call if nothing is left to try, or if the callee said no for every phone.
-func (c *Call) branchFailed(cause ledger.Cause) []Action {
-	if rank(cause) > rank(c.best) || c.best.Code == "" {
-		c.best = cause
-	}
-	if cause.SIP < 600 { // RFC 3261, 16.7, step 5: a 6xx ends the search
-		for _, l := range c.legs[1:] {
-			if l.state <= ringing {
-				return nil
-			}
-		}
-	}
-	return c.end(by(c.best), c.best)
 }
 
 // by says who ended an attempt that failed with a cause.

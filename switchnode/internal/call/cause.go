@@ -30,6 +30,9 @@ var outcomes = map[errs.Code]outcome{
 	errs.Unreachable:     {502, 27, "The callee's office cannot be reached"},
 	errs.WrongNode:       {502, 27, "The callee's office answered with another key"},
 	errs.Offline:         {480, 20, "No phone of the callee is registered"},
+	errs.NoPush:          {480, 20, "No push reaches the callee's app"},
+	errs.Asleep:          {480, 18, "The callee's phones did not wake up"},
+	errs.DoNotDisturb:    {480, 21, "The callee does not want to be disturbed"}, // RFC 3261, 21.4.18
 	errs.Busy:            {486, 17, "Busy"},
 	errs.Declined:        {603, 21, "Declined"},
 	errs.NoAnswer:        {408, 19, "No answer"},
@@ -172,7 +175,7 @@ func rank(c ledger.Cause) int {
 		return 5
 	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide:
 		return 4
-	case errs.NoAnswer:
+	case errs.NoAnswer, errs.Asleep, errs.DoNotDisturb:
 		return 3
 	case errs.Offline:
 		return 2

@@ -24,14 +24,33 @@ type Planned struct {
 	Offline  bool   // admitted by the site copy, not by the cloud
 	Ring     time.Duration
 	Branches []Branch
+	Diverted []designation.Diversion // steps that led to To
+	Fallback []Fallback              // where the call goes when nobody answers
 }
 
 // Branch is one thing to ring.
 type Branch struct {
 	Leg    string        // id, for the ledger
 	Device string        // id of the device, "" for a link
-	Delay  time.Duration // before it is tried
+	Delay  time.Duration // before it rings; less if one before it is over
+	Lead   time.Duration // from its start until it rings: it is started so much earlier
 	Target Target
+}
+
+// Fallback is where a call goes when an attempt ended without an answer.
+type Fallback struct {
+	On       []designation.Occasion
+	To       designation.Party
+	Diverted []designation.Diversion // steps on the way to To
+	Ring     time.Duration
+	Branches func() []Branch // what there is to ring now
+	Next     []Fallback      // from To, in turn
+}
+
+// Diverted is what there is to ring at the fall-back that the call goes to. Without branches the cause says why.
+type Diverted struct {
+	Branches []Branch
+	Cause    ledger.Cause
 }
 
 // Refusal says that the call was not admitted.
@@ -50,6 +69,12 @@ type Waking struct {
 	Step  string        // as the ledger has it: "requested", "accepted by apns", ...
 	Cause *ledger.Cause // of a step that failed
 }
+
+// Stalled says that the wake of a device does not get on: it may come, but need not be waited for.
+type Stalled struct{ Leg LegID }
+
+// Forwarded says that the switch at the other end of a link sends the call on.
+type Forwarded struct{ Leg LegID }
 
 // Answered says that a branch accepted the offer.
 type Answered struct {
@@ -121,6 +146,9 @@ func (Planned) event()        {}
 func (Refusal) event()        {}
 func (Ringing) event()        {}
 func (Waking) event()         {}
+func (Stalled) event()        {}
+func (Diverted) event()       {}
+func (Forwarded) event()      {}
 func (Answered) event()       {}
 func (Refused) event()        {}
 func (Cancelled) event()      {}

@@ -23,8 +23,9 @@ func (s legState) live() bool { return s <= up }
 type leg struct {
 	id     string
 	device string
-	target Target
+	branch Branch
 	state  legState
+	woken  bool         // its device sleeps, or slept
 	held   bool         // this leg put the other on hold
 	cause  ledger.Cause // why it ended
 
@@ -41,6 +42,10 @@ func legOf(ev Event) (LegID, bool) {
 	case Ringing:
 		return ev.Leg, true
 	case Waking:
+		return ev.Leg, true
+	case Stalled:
+		return ev.Leg, true
+	case Forwarded:
 		return ev.Leg, true
 	case Answered:
 		return ev.Leg, true

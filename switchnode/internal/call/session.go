@@ -80,7 +80,8 @@ type Session struct {
 	full     chan struct{} // the mailbox overflowed
 	done     chan struct{}
 	from, to designation.Party
-	branches int // of the plan
+	first    LegID // of the branches that are tried
+	branches int   // that are tried
 	due      map[Timer]time.Time
 	queue    []Event // being stepped
 	finished bool
@@ -202,18 +203,33 @@ func (s *Session) admitted(ev Event) Event {
 	if !ok {
 		return ev
 	}
-	s.from, s.to, s.branches = p.From, p.To, len(p.Branches)
+	s.from, s.to, s.first, s.branches = p.From, p.To, Caller+1, len(p.Branches)
 	if s.branches > s.cfg.Breadth {
 		return Refusal{CauseOf(errs.TooWide, "")}
 	}
 	return ev
 }
 
+// divert finds what there is to ring at a fall-back. Breadth limits what rings at once (RFC 5393, 5.3.3), and what rang before
+// is over: each attempt has all of it.
+func (s *Session) divert(f Fallback) {
+	branches := f.Branches()
+	s.to, s.first, s.branches = f.To, LegID(len(s.call.legs)), len(branches)
+	switch {
+	case s.branches == 0:
+		s.step(Diverted{Cause: CauseOf(errs.Offline, "")})
+	case s.branches > s.cfg.Breadth:
+		s.step(Diverted{Cause: CauseOf(errs.TooWide, "")})
+	default:
+		s.step(Diverted{Branches: branches})
+	}
+}
+
 // breadth is a branch's share of the call's Max-Breadth: over all branches it stays the same (RFC 5393, 5.3.3). A branch
 // with a delay counts, since the others may still ring when it starts.
 func (s *Session) breadth(id LegID) int {
 	share := s.cfg.Breadth / s.branches
-	if int(id) <= s.cfg.Breadth%s.branches {
+	if int(id-s.first) < s.cfg.Breadth%s.branches {
 		share++
 	}
 	return share
@@ -256,6 +272,8 @@ func (s *Session) act(a Action) {
 	switch a := a.(type) {
 	case Start:
 		s.dial(a)
+	case Divert:
+		s.divert(a.To)
 	case Connect:
 		s.connect(a)
 	case Arm:

@@ -133,9 +133,11 @@ const patience = 330 * time.Second
 // even about a key that the other switch signed itself.
 func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 	return func(ctx context.Context) call.Event {
-		p, ok := r.offers.take(c.Call, "", r.cfg.Now())
-		if ok && p.From == c.From && p.To == c.To { // else the key is another's, who knows the id of the call
-			return r.planned(p, false)
+		if c.Diversion.Anchor == "" {
+			p, ok := r.offers.take(c.Call, "", r.cfg.Now())
+			if ok && p.From == c.From && p.To == c.To { // else the key is another's, who knows the id of the call
+				return r.planned(p, false)
+			}
 		}
 		p, err := r.cfg.Directory.Plan(ctx, key)
 		offline := errs.CodeOf(err) == errs.CloudAway
@@ -145,32 +147,68 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 		if err != nil {
 			return call.Refusal{Cause: call.CauseOfError(err)}
 		}
-		return r.planned(p, offline)
+		ev := r.planned(p, offline)
+		if planned, ok := ev.(call.Planned); ok && c.Diversion.Anchor != "" {
+			planned.Anchor = c.Diversion.Anchor // a fall-back's switch rings for who owns the call
+			return planned
+		}
+		return ev
 	}
 }
 
 // planned turns a plan into branches.
 func (r *Router) planned(p designation.Plan, offline bool) call.Event {
-	self := false
-	planned := call.Planned{From: p.From, To: p.To, Anchor: r.cfg.Node, Offline: offline, Ring: p.Ring}
+	branches, self := r.branches(p)
+	if self && len(branches) == 0 {
+		return call.Refusal{Cause: call.CauseOf(errs.Busy, "You are calling yourself")}
+	}
+	return call.Planned{
+		From: p.From, To: p.To, Anchor: r.cfg.Node, Offline: offline, Ring: p.Ring, Branches: branches,
+		Diverted: p.Diverted, Fallback: r.fallbacks(p, p.Fallback),
+	}
+}
+
+// branches is what there is to ring of a plan now; self says that the calling phone would be.
+func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 	for _, b := range p.Branches {
 		switch {
+		case b.Delay < 0: // never
 		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy
 		case b.App != nil:
-			planned.Branches = append(planned.Branches, call.Branch{
-				Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Target: r.cfg.Apps(b, p),
-			})
+			all = append(all, call.Branch{Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Lead: lead, Target: r.cfg.Apps(b, p)})
 		case b.Kind == designation.DeskPhone:
 			for _, t := range r.cfg.Phones(b) {
-				planned.Branches = append(planned.Branches, call.Branch{
-					Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t,
-				})
+				all = append(all, call.Branch{Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t})
 			}
 		}
 	}
-	if self && len(planned.Branches) == 0 {
-		return call.Refusal{Cause: call.CauseOf(errs.Busy, "You are calling yourself")}
+	return all, self
+}
+
+// lead is how long a push takes as a rule. A device may ring as soon as it has one (PushKit demands it), so a later one is woken
+// that much before its turn.
+const lead = time.Second
+
+// fallbacks is where the call of a plan may go on.
+func (r *Router) fallbacks(p designation.Plan, all []designation.Fallback) []call.Fallback {
+	var to []call.Fallback
+	for _, f := range all {
+		p := p
+		p.To, p.Ring, p.Branches, p.Node = f.To, f.Ring, f.Branches, f.Node
+		next := call.Fallback{On: f.On, To: f.To, Diverted: f.Diverted, Ring: f.Ring, Next: r.fallbacks(p, f.Next)}
+		if f.Way != nil {
+			next.Ring = patience // whoever lives there ends the attempt
+			next.Branches = func() []call.Branch {
+				return []call.Branch{{Leg: f.Way.Leg, Target: r.cfg.Link(Way{Designation: *f.Way})}}
+			}
+		} else {
+			next.Branches = func() []call.Branch {
+				branches, _ := r.branches(p)
+				return branches
+			}
+		}
+		to = append(to, next)
 	}
-	return planned
+	return to
 }

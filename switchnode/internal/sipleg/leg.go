@@ -82,6 +82,8 @@ func (l *Leg) Do(a call.LegAction) {
 		l.ring()
 	case call.Wake: // 2-call-flows, "Honest ring-back"
 		l.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
+	case call.Forward:
+		l.dialog.Progress(181, "Call Is Being Forwarded")
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
 		if l.late.stage != inTime {
@@ -179,6 +181,8 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
 		case ev.State == sip.StateWaking:
 			return call.Waking{Leg: l.id}
+		case ev.Code == 181:
+			return call.Forwarded{Leg: l.id}
 		}
 	case sip.Answered:
 		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
