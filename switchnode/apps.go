@@ -42,7 +42,7 @@ func (n *node) openApps() (err error) {
 		return fmt.Errorf("%w; choose another address with --webrtc, or turn apps off with --webrtc ''", err)
 	}
 	n.apps.web = webside.New(webside.Config{
-		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake,
+		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Origin: n.isBridge,
 		Begin: n.calls.begin, Admission: n.calls.router.FromApp, Now: n.now, Logger: n.log,
 	})
 	n.apps.uplinks = uplink.New(uplink.Config{

@@ -54,6 +54,9 @@ type office struct {
 	callers
 }
 
+// bridgeOrigin is that of the pages of the organization's bridge.
+const bridgeOrigin = "https://bridge.example.com"
+
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	return newOfficeOf(t, Times{Stranger: time.Hour, Line: time.Hour, Last: patience, Grace: 10 * time.Millisecond})
@@ -97,6 +100,7 @@ func newOfficeOf(t *testing.T, times Times) *office {
 			return o.reply()
 		},
 		Times: times, Begin: o.begin, Admission: o.admission,
+		Origin: func(origin string) bool { return origin == bridgeOrigin },
 	})
 	root := trusttest.NewRoot(t)
 	cert := root.Intermediate(t, orgID).Node(t, name, nil)

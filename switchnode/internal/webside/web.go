@@ -67,7 +67,9 @@ type Config struct {
 	Admission func(sessionkey.Claims) (call.Admission, error)
 	Begin     func(call.Incoming) error // starts it
 	// Wake has a bridge wake a device.
-	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	Wake func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	// Origin says whether pages of an origin are the softphone of one of the organization's bridges; nil: none is.
+	Origin func(origin string) bool
 	Now    func() time.Time // cloud-corrected
 	Logger *slog.Logger
 	Times  Times
@@ -119,10 +121,16 @@ func New(cfg Config) *Web {
 			Handler: paths, EnableDatagrams: true, MaxHeaderBytes: proof.MaxEntry, Logger: slog.New(slog.DiscardHandler),
 			ConnContext: func(ctx context.Context, c *quic.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		},
-		// Apps send no Origin. A page of whatever site must not use a key that it got hold of.
-		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
+		CheckOrigin: w.welcome,
 	}
 	return w
+}
+
+// welcome says whether a page may open a session (RFC 6454, 7). Native apps send no Origin. A page of whatever site must not
+// use a key that it got hold of.
+func (w *Web) welcome(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin == "" || w.cfg.Origin != nil && w.cfg.Origin(origin)
 }
 
 // Run serves until ctx ends.
