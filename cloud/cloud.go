@@ -134,7 +134,7 @@ func (c *instance) serve(ctx context.Context) error {
 		return fmt.Errorf("serve the API: %w; choose another address with --api", err)
 	}
 	rest, err := api.New(api.Config{
-		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: c.authority, Renew: c.orderRenewal, Passwords: c.authority, Calls: c.records, Follow: c.directory.Follow, Version: config.Version(),
+		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: apps{c.authority, c.directory}, Renew: c.orderRenewal, Passwords: c.authority, Calls: c.records, Follow: c.directory.Follow, Version: config.Version(),
 		Now: time.Now, Log: c.log,
 	})
 	if err != nil {

@@ -56,6 +56,10 @@ type DeviceInfo struct {
 	SessionKeys sitecopy.KeySet `json:"session_keys"` // of the organization
 	// Bridges is where the device opens its channel: any of them.
 	Bridges []designation.BridgeFace `json:"bridges,omitempty"`
+	// Numbers are the user's own; Contacts the people of the organization who can be called, by name, none of an organization
+	// with more than MaxContacts.
+	Numbers  []string  `json:"numbers,omitempty"`
+	Contacts []Contact `json:"contacts,omitempty"`
 }
 
 // PushUpdate replaces the push tokens of a device. The answer is a DeviceInfo: what may have changed since.

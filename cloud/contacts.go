@@ -1,0 +1,43 @@
+package cloud
+
+import (
+	"context"
+
+	"strowger/cloud/internal/authority"
+	"strowger/cloud/internal/directory"
+	"strowger/pkg/enrol"
+	"strowger/pkg/pushtarget"
+)
+
+// apps is what apps ask of this cloud: the authority knows who they are, the directory whom they can call.
+type apps struct {
+	authority *authority.Authority
+	directory *directory.Directory
+}
+
+// EnrolApp enrols an app.
+func (a apps) EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbprint string) (enrol.DeviceInfo, error) {
+	info, err := a.authority.EnrolApp(ctx, q, thumbprint)
+	if err != nil {
+		return info, err
+	}
+	return a.withContacts(info)
+}
+
+// SetPush replaces where the pushes of an app go.
+func (a apps) SetPush(ctx context.Context, device, thumbprint string, push []pushtarget.Target) (enrol.DeviceInfo, error) {
+	info, err := a.authority.SetPush(ctx, device, thumbprint, push)
+	if err != nil {
+		return info, err
+	}
+	return a.withContacts(info)
+}
+
+func (a apps) withContacts(info enrol.DeviceInfo) (enrol.DeviceInfo, error) {
+	s, err := a.directory.Snapshot(info.Org)
+	if err != nil {
+		return info, err
+	}
+	info.Numbers, info.Contacts = s.Contacts(info.User)
+	return info, nil
+}
