@@ -142,6 +142,11 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 	if err := b.openFace(); err != nil {
 		return err
 	}
+	closePages, err := b.openPages()
+	defer closePages()
+	if err != nil {
+		return errors.Join(err, b.closeFace())
+	}
 	b.openChannels(working)
 	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
 		return errors.Join(err, b.closeFace())

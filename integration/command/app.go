@@ -8,6 +8,7 @@ import (
 
 	"rsc.io/qr"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -18,19 +19,44 @@ type addedApp struct {
 	Enrolment rest.EnrolmentCode `json:"enrolment"`
 }
 
-// sayLink says how an app enrols; with a QR code on a terminal, or if that is wanted.
-func (e *env) sayLink(code rest.EnrolmentCode, wantQR bool) error {
-	e.say("Open this link on the phone before %s:\n\n    %s\n\n", code.ExpiresAt.Local().Format("15:04"), code.Link)
-	if wantQR || e.onTerminal() {
-		c, err := qr.Encode(code.Link, qr.L)
+// sayLink says how an app enrols, or a browser; with a QR code on a terminal, or if that is wanted.
+func (e *env) sayLink(d rest.Device, code rest.EnrolmentCode, wantQR bool) error {
+	link, where := code.Link, "on the phone"
+	if d.Kind == designation.Web {
+		page, err := e.pageLink(code.Code)
 		if err != nil {
-			return errs.New(errs.Internal, "draw the link of %d characters: %w", len(code.Link), err)
+			return err
+		}
+		link, where = page, "in the browser"
+	}
+	e.say("Open this link %s before %s:\n\n    %s\n\n", where, code.ExpiresAt.Local().Format("15:04"), link)
+	if wantQR || e.onTerminal() {
+		c, err := qr.Encode(link, qr.L)
+		if err != nil {
+			return errs.New(errs.Internal, "draw the link of %d characters: %w", len(link), err)
 		}
 		e.say("Or scan it:\n\n%s\n", drawing(c.Size, c.Black))
+	}
+	if d.Kind == designation.Web {
+		e.say("It works once; a new one comes from \"strowger device code\".\n")
+		return nil
 	}
 	e.say("An app that asks for a code takes this one, with %s as the cloud:\n\n    %s\n\nIt works once; a new one comes from \"strowger device code\".\n",
 		e.client.BaseURL, code.Code)
 	return nil
+}
+
+// pageLink is the address of a bridge's softphone with a code, which browsers do not send to the server.
+func (e *env) pageLink(code string) (string, error) {
+	for b, err := range e.client.Bridges().All(e.ctx, nil) {
+		if err != nil {
+			return "", err
+		}
+		if b.URL != "" && b.State != "revoked" {
+			return b.URL + "/#" + code, nil
+		}
+	}
+	return "", errs.New(errs.NotFound, "no bridge serves browsers: start one with --listen, then make a new link with \"strowger device code\"")
 }
 
 // onTerminal says whether people look at the output.
@@ -88,7 +114,7 @@ func (c *deviceCode) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.showOr(code, func() error { return e.sayLink(code, c.QR) })
+	return e.showOr(code, func() error { return e.sayLink(d, code, c.QR) })
 }
 
 // addApp adds an app of a user, and makes its enrolment code.
@@ -103,6 +129,6 @@ func (c *deviceAdd) addApp(e *env, user rest.User) error {
 	}
 	return e.showOr(addedApp{d, code}, func() error {
 		e.say("Added %s device %s of %s (%s).\n\n", d.Kind, d.Name, user.Name, d.ID)
-		return e.sayLink(code, c.QR)
+		return e.sayLink(d, code, c.QR)
 	})
 }

@@ -1,0 +1,406 @@
+// One call of this phone, from its wake or from the number that was dialled to its end.
+//
+// An incoming call is waking until its switch asks on the connection that it ring: no payload rings by itself. Whoever listens
+// hears of every change by the event "change"; state says where the call is, end why it is over.
+//
+//	incoming: waking, ringing, answering, connected, ended
+//	outgoing: asking, calling, waking, ringing, connected, ended
+//
+// In a service worker, which has no media, a call rings and is declined; a page takes it over with the same session key.
+import { UA } from "../vendor/jssip.js";
+import { hash } from "./bytes.js";
+import { Failure, failureOf } from "./failure.js";
+import { dial, SipSocket } from "./path.js";
+import { callProof, sign } from "./proof.js";
+import { sameCertificate } from "./sessionkey.js";
+import { endOfMessage } from "./words.js";
+
+const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
+const lastWait = 4_000;
+const leeway = 30_000;
+const gatherWithin = 500; // ms that a description waits for addresses of this device: 3-protocols, "Apps"
+const afterFirst = 60; // ms that it waits for more after the first
+const lastWords = 2_000; // that the switch has to take the last message
+
+export class Call extends EventTarget {
+	state;
+	end = null; // {kind: missed, cancelled, declined or ended; code, words}
+	held = false;
+	muted = false;
+	path = null; // how the switch is reached: direct or bridge
+	since = Date.now();
+	answeredAt = null;
+	remote = null; // MediaStream of the other side
+	rang = false;
+	seconds = 0;
+	#me;
+	#wake;
+	#claims;
+	#certificate = null;
+	#ua = null;
+	#session = null;
+	#tries = 0;
+	#wanted = null; // the microphone's stream, once the user has answered
+	#unwanted = false; // declined before the switch asked: its INVITE is refused
+	#timer = null;
+
+	/** me is who this device is, wake {node, key, epoch}, claims those of the key; number is for an outgoing call. */
+	constructor(me, wake, claims, number) {
+		super();
+		this.#me = me;
+		this.#wake = wake;
+		this.#claims = claims;
+		this.direction = number === undefined ? "incoming" : "outgoing";
+		this.number = number ?? claims.from.number;
+		this.name = number === undefined ? claims.from.name || "" : "";
+		this.state = number === undefined ? "waking" : "asking";
+	}
+
+	get id() { return this.#claims?.call; }
+	get leg() { return this.#claims?.jti; }
+	get expires() { return this.#claims?.exp; }
+	get over() { return this.state === "ended"; }
+	get connection() { return this.#session?.connection ?? null; }
+	get video() { return Boolean(this.#claims?.media?.includes("video")); }
+
+	/** ring connects an incoming call to its switch. */
+	async ring() {
+		this.#timer = setTimeout(() => {
+			if (this.state === "waking") {
+				this.#finish(new Failure("unreachable", "The switch of the call was not reached in time"));
+			}
+		}, Math.max(0, this.#claims.exp * 1000 + leeway - this.#me.now()));
+		await this.#connect();
+	}
+
+	/** place calls: admit asks for permission with the fingerprint of our media, and returns {node, key, epoch, relay, claims}. */
+	async place(admit, stream) {
+		this.#wanted = stream;
+		try {
+			const { claims, ...admitted } = await admit(await this.#fingerprint());
+			if (this.over) {
+				return;
+			}
+			this.#wake = admitted;
+			this.#claims = claims;
+			this.name = claims.to?.name || this.name;
+			this.#change("calling");
+		} catch (error) {
+			this.#finish(failureOf(error));
+			return;
+		}
+		await this.#connect();
+	}
+
+	/** answer takes the call, as soon as it rings. */
+	answer(stream) {
+		if (this.direction !== "incoming" || this.over || this.#wanted) {
+			return;
+		}
+		this.#wanted = stream;
+		if (this.#session) {
+			this.#accept();
+		}
+	}
+
+	/** hangUp ends the call; one that is not answered is declined, or not made. */
+	hangUp() {
+		if (this.over) {
+			return;
+		}
+		const declines = this.direction === "incoming" && !this.answeredAt;
+		if (this.#session && !this.#session.isEnded()) {
+			this.#session.terminate(declines ? { status_code: 603, reason_phrase: "Decline" } : {});
+		} else if (declines && this.#claims) {
+			this.#unwanted = true;
+		}
+		this.#finish(declines ? new Failure("declined", "You declined") : null, declines ? "declined" : "ended");
+	}
+
+	/** cancel ends a call that rings, or is about to, because of what somebody other than its switch says. */
+	cancel(failure) {
+		this.#session?.isInProgress() && this.#session.terminate({ status_code: 487 });
+		this.#finish(failure);
+	}
+
+	/** leave forgets the call without a word: another page, or this device's page instead of its service worker, has it now. */
+	leave() {
+		this.state = "ended";
+		clearTimeout(this.#timer);
+		this.#drop();
+		this.#change();
+	}
+
+	mute(on) {
+		this.muted = on;
+		for (const track of this.#wanted?.getAudioTracks() ?? []) {
+			track.enabled = !on;
+		}
+		this.#change();
+	}
+
+	/** hold stops the audio of both sides; resume by hold(false). */
+	hold(on) {
+		if (this.state !== "connected" || this.held === on || !(on ? this.#session.hold() : this.#session.unhold())) {
+			return;
+		}
+		this.held = on;
+		this.#change();
+	}
+
+	/** press sends a digit. */
+	press(key) {
+		if (this.state === "connected") {
+			const sender = this.connection.getSenders().find((s) => s.dtmf);
+			this.#session.sendDTMF(key, { transportType: sender?.dtmf.canInsertDTMF ? "RFC2833" : "INFO", duration: 100 });
+		}
+	}
+
+	/** replace gives the call another microphone. */
+	async replace(stream) {
+		for (const track of stream.getAudioTracks()) {
+			track.enabled = !this.muted;
+			await this.connection?.getSenders().find((s) => s.track?.kind === "audio")?.replaceTrack(track);
+		}
+		this.#wanted?.getAudioTracks().forEach((t) => t.stop());
+		this.#wanted = stream;
+	}
+
+	async #connect() {
+		this.#tries++;
+		try {
+			const path = await dial(this.#wake.node, await this.#entry());
+			if (this.over && !this.#unwanted) {
+				path.close();
+				return;
+			}
+			this.#tries = 0;
+			this.#serve(path);
+		} catch (error) {
+			this.#failed(failureOf(error));
+		}
+	}
+
+	/** fingerprint is of the certificate with which we shall talk; a service worker has none. */
+	async #fingerprint() {
+		if (!globalThis.RTCPeerConnection?.generateCertificate) {
+			return undefined;
+		}
+		this.#certificate ??= await RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" });
+		const print = this.#certificate.getFingerprints().find((f) => f.algorithm === "sha-256");
+		return `sha-256 ${print.value.toUpperCase()}`;
+	}
+
+	/** entry is what the switch is shown: the key, and a fresh proof that it is ours. */
+	async #entry() {
+		const proof = await sign(callProof, this.#me.signing, {
+			aud: this.#wake.node.id, ath: await hash(this.#wake.key), dtls: await this.#fingerprint(), epoch: this.#wake.epoch ?? 0,
+		}, this.#me.now());
+		return { key: this.#wake.key, proof };
+	}
+
+	/** failed tries again until the ring is over. What the switch refused stays refused. */
+	#failed(failure) {
+		if (this.over) {
+			return;
+		}
+		if (failure.refused || this.direction === "outgoing" || this.#me.now() > this.#claims.exp * 1000) {
+			this.#finish(failure);
+			return;
+		}
+		setTimeout(() => this.over || this.#connect(), Math.min(firstWait << Math.min(this.#tries, 8), lastWait));
+	}
+
+	#serve(path) {
+		this.path = path.kind;
+		const ua = new UA({
+			sockets: [new SipSocket(path)], uri: `sip:${this.#me.device}@${this.#me.org}`, register: false, session_timers: false,
+			user_agent: "Strowger softphone",
+		});
+		this.#ua = ua;
+		ua.on("newRTCSession", ({ originator, session, request }) => {
+			if (ua !== this.#ua || this.#session) {
+				session.terminate({ status_code: 486 });
+			} else if (originator === "remote") {
+				this.#invited(session, request);
+			}
+		});
+		ua.on("disconnected", () => ua === this.#ua && this.#lost());
+		ua.on("connected", () => this.direction === "outgoing" && this.#invite(ua));
+		ua.start();
+	}
+
+	/** lost is the end of the connection. Until the call is answered, it comes back with the same key. */
+	#lost() {
+		this.#drop();
+		if (this.over) {
+			return;
+		}
+		if (this.answeredAt || this.direction === "outgoing") {
+			this.#finish(new Failure("link-lost", "The connection to the switch was lost"));
+			return;
+		}
+		this.#change("waking");
+		this.#failed(new Failure("unreachable", "The connection to the switch was lost"));
+	}
+
+	#drop() {
+		const ua = this.#ua;
+		this.#ua = null;
+		this.#session = null;
+		ua?.stop();
+	}
+
+	/** invited takes the call that the switch brings. Media by another certificate than that of its designation is nobody's. */
+	#invited(session, request) {
+		if (this.#unwanted) {
+			session.terminate({ status_code: 603, reason_phrase: "Decline" });
+			this.#part();
+			return;
+		}
+		if (!sameCertificate(request.body ?? "", this.#wake.node.dtls)) {
+			session.terminate({ status_code: 403 });
+			this.#finish(new Failure("wrong-node", "The call was offered by somebody other than its switch"));
+			return;
+		}
+		this.#adopt(session);
+		this.rang = true;
+		clearTimeout(this.#timer);
+		if (this.#wanted) {
+			queueMicrotask(() => this.#accept()); // after its 180
+		} else {
+			this.#change("ringing");
+		}
+	}
+
+	#invite(ua) {
+		ua.call(`sip:${encodeURIComponent(this.number)}@${this.#me.org}`, {
+			mediaStream: this.#wanted, pcConfig: this.#pcConfig(), eventHandlers: {},
+		}, (session) => this.#adopt(session));
+	}
+
+	#pcConfig() {
+		const relay = this.#wake.node.relay ?? this.#wake.relay;
+		return {
+			certificates: [this.#certificate], bundlePolicy: "max-bundle",
+			iceServers: relay ? [{ urls: relay.urls, username: relay.username, credential: relay.credential }] : [],
+		};
+	}
+
+	#accept() {
+		if (!this.#session || this.over) {
+			return;
+		}
+		this.#change("answering");
+		this.#session.answer({ mediaStream: this.#wanted, pcConfig: this.#pcConfig() });
+	}
+
+	/** adopt listens to the session of the call. */
+	#adopt(session) {
+		this.#session = session;
+		const mine = (f) => (e) => session === this.#session && f(e);
+		session.on("peerconnection", mine(({ peerconnection }) => this.#media(peerconnection)));
+		this.#gather(session);
+		session.on("sdp", mine((e) => {
+			if (e.originator === "remote" && !sameCertificate(e.sdp, this.#wake.node.dtls) && !this.#passes) {
+				e.sdp = ""; // which JsSIP refuses
+				this.#finish(new Failure("wrong-node", "The media is offered by somebody other than the switch of the call"));
+				session.terminate({ status_code: 403 });
+			}
+		}));
+		session.on("progress", mine(({ originator, response }) => originator === "remote" && this.#progress(response)));
+		session.on("confirmed", mine(() => this.#answered()));
+		session.on("ended", mine((e) => this.#closed(e, "ended")));
+		session.on("failed", mine((e) => this.#closed(e, "failed")));
+		if (session.connection) {
+			this.#media(session.connection);
+		}
+	}
+
+	/** passes says whether media go to another device, whose certificate the other device's proof names and this one cannot know. */
+	get #passes() { return this.#claims?.media_path === "device"; }
+
+	#progress(response) {
+		const waking = response.getHeader("Strowger-State") === "waking";
+		if (response.status_code === 180 || waking) {
+			this.#change(waking ? "waking" : "ringing");
+		}
+	}
+
+	/** gather sends our description soon: what it lacks the other side finds out by itself (peer-reflexive). */
+	#gather(session) {
+		let begun = 0;
+		session.on("icecandidate", ({ candidate, ready }) => {
+			if (!begun) {
+				begun = performance.now();
+				setTimeout(ready, this.#wake.node.relay ? gatherWithin : afterFirst);
+			} else if (performance.now() - begun > gatherWithin || candidate.type === "relay") {
+				ready();
+			}
+		});
+	}
+
+	#media(connection) {
+		connection.addEventListener("track", ({ track, streams }) => {
+			this.remote = streams[0] ?? this.remote ?? new MediaStream();
+			if (!streams[0]) {
+				this.remote.addTrack(track);
+			}
+			this.#change();
+		});
+		connection.addEventListener("connectionstatechange", () => {
+			if (connection === this.connection && connection.connectionState === "failed" && !this.over) {
+				this.#session?.terminate({ status_code: 500, reason_phrase: "No way is left for the audio" });
+				this.#finish(new Failure("media-lost", "No way was found for the audio"));
+			} else {
+				this.#change();
+			}
+		});
+	}
+
+	#answered() {
+		if (!this.answeredAt) {
+			this.answeredAt = Date.now();
+			this.#change("connected");
+		}
+	}
+
+	#closed({ originator, message, cause }, kind) {
+		if (originator === "system" && kind === "failed" && !this.answeredAt) {
+			return; // the connection was lost: see lost
+		}
+		const why = endOfMessage(message, cause);
+		this.#finish(originator === "local" ? null : why, kind === "ended" ? "ended" : undefined);
+	}
+
+	#finish(failure, kind) {
+		if (this.over) {
+			return;
+		}
+		const answered = this.answeredAt || this.direction === "outgoing" || this.#wanted;
+		this.end = {
+			kind: kind ?? (answered ? "ended" : this.rang ? "cancelled" : "missed"),
+			code: failure?.code ?? "", words: failure?.message ?? "",
+		};
+		clearTimeout(this.#timer);
+		this.#wanted?.getTracks().forEach((t) => t.stop());
+		this.seconds = this.answeredAt ? Math.round((Date.now() - this.answeredAt) / 1000) : 0;
+		this.#change("ended");
+		this.#part();
+	}
+
+	/** part gives the last words time to arrive. A call that was declined too early waits for its INVITE. */
+	#part() {
+		if (!this.#unwanted || this.#session) {
+			const ua = this.#ua;
+			setTimeout(() => ua && ua === this.#ua && this.#drop(), lastWords);
+		}
+	}
+
+	#change(state) {
+		if (state && this.state !== "ended") {
+			this.state = state;
+		}
+		this.dispatchEvent(new Event("change"));
+	}
+}

@@ -1,0 +1,297 @@
+// The phone of a page: who it is, how it is reached, and its calls. The screens show what it says and call its methods.
+import { fromBase64 } from "./bytes.js";
+import { Call } from "./call.js";
+import { Channel } from "./channel.js";
+import { Failure, failureOf } from "./failure.js";
+import { enrol, update, whoAmI } from "./identity.js";
+import { openMicrophone } from "./media.js";
+import { admitProof, sign } from "./proof.js";
+import { openKey } from "./sessionkey.js";
+import * as store from "./store.js";
+import { believe, done, first, record } from "./wake.js";
+
+const defaults = { microphone: "", speaker: "", camera: "", volume: 0.8 };
+const maxCalls = 4;
+
+/** Phone tells of every change by the event "change", and of what people should hear of by "notice" (detail: text). */
+export class Phone extends EventTarget {
+	me = null;
+	settings = { ...defaults };
+	calls = []; // that are not over, the newest last
+	last = null; // the call that ended last, while its end is shown
+	history = [];
+	registration = null; // of the service worker
+	push = { state: "unknown", words: "" }; // on, off, denied, none
+	bridge = null; // what the server says of itself
+	channel = null;
+	#config;
+
+	/** config is {registration: a promise of the service worker's}. */
+	constructor(config) {
+		super();
+		this.#config = config;
+	}
+
+	get current() { return this.calls.findLast((c) => c.state !== "ended" && !(c.direction === "incoming" && ["waking", "ringing"].includes(c.state))) ?? null; }
+	get incoming() { return this.calls.find((c) => c.direction === "incoming" && c.state === "ringing") ?? null; }
+	get connected() { return this.channel?.open ?? false; }
+	get missed() { return this.history.filter((e) => !e.seen).length; }
+
+	/** start finds out who this is, and becomes reachable. */
+	async start() {
+		this.me = await whoAmI();
+		this.settings = { ...defaults, ...(await store.load("settings")) };
+		this.history = await store.calls();
+		this.bridge = await fetch("/bridge.json").then((r) => r.json()).catch(() => null);
+		this.registration = await this.#config.registration;
+		if (this.me) {
+			await this.#awake();
+		}
+		this.#changed();
+	}
+
+	/** enrol makes this browser a phone by a code. */
+	async enrol(code) {
+		this.me = await enrol(code, []);
+		await this.#awake();
+		this.#changed();
+	}
+
+	async #awake() {
+		this.channel = new Channel(this.me);
+		for (const type of ["open", "shut"]) {
+			this.channel.addEventListener(type, ({ detail }) => {
+				this.trouble = type === "shut" ? detail : null;
+				this.#changed();
+			});
+		}
+		this.channel.addEventListener("wake", ({ detail }) => this.take(fromBase64(detail.sealed)));
+		this.channel.addEventListener("cancel", ({ detail }) => this.#cancelled(detail));
+		this.channel.start();
+		await this.#readPush();
+		for (const { wake, claims, over } of await store.allWakes()) {
+			if (!over && this.me.now() < claims.exp * 1000) {
+				this.#ring(wake, claims); // what the service worker began
+			}
+		}
+		// What may have changed while the page was closed: contacts, the keys of the organization, where pushes go.
+		update(this.me, this.me.push).then((me) => {
+			Object.assign(this.me, me);
+			this.#changed();
+		}, () => {});
+	}
+
+	/** take takes the bytes of a push or of the channel. It returns the call, or null if there is nothing to ring. */
+	async take(payload) {
+		try {
+			const believed = await believe(payload);
+			return believed && (await this.takeWake(believed));
+		} catch (error) {
+			if (error.claims && error.code === "key-expired") {
+				await this.#late(error);
+			}
+			return null; // what the organization has not signed for this very device is nobody's call
+		}
+	}
+
+	/** takeWake takes a wake that was believed here or in the service worker. */
+	async takeWake({ wake, claims }) {
+		const known = this.calls.find((c) => c.leg === claims.jti);
+		const isNew = await first({ wake, claims });
+		if (known || (!isNew && (await store.wakeOf(claims.jti)).over)) {
+			return known ?? null;
+		}
+		return this.#ring(wake, claims);
+	}
+
+	#ring(wake, claims) {
+		const call = new Call(this.me, wake, claims);
+		if (this.calls.some((c) => c.leg === claims.jti) || this.calls.length >= maxCalls) {
+			return null;
+		}
+		this.registration?.active?.postMessage({ type: "mine", leg: call.leg, call: call.id });
+		this.#add(call);
+		call.ring();
+		if (this.#soon === call.leg) {
+			this.#soon = "";
+			this.answer(call).catch((error) => this.notice(error));
+		}
+		return call;
+	}
+
+	/** answerSoon answers the call of a leg, which the user chose in a notification, when it is here. */
+	answerSoon(leg) {
+		const call = this.calls.find((c) => c.leg === leg);
+		if (call) {
+			this.answer(call).catch((error) => this.notice(error));
+		} else {
+			this.#soon = leg;
+		}
+	}
+
+	#soon = ""; // the leg of answerSoon
+
+	/** dial places a call. The microphone is asked for first: without one there is no call. */
+	async dial(number) {
+		const dialled = number.replace(/[\s().-]/g, "");
+		if (!dialled || this.current) {
+			return;
+		}
+		const stream = await openMicrophone(this.settings);
+		const call = new Call(this.me, null, null, dialled);
+		call.name = this.nameOf(dialled);
+		this.#add(call);
+		await call.place((dtls) => this.#admit(dialled, dtls), stream);
+	}
+
+	/** admit asks the cloud for a call by a proof of this device, which the bridge only carries. */
+	async #admit(dialled, dtls) {
+		const admit = await sign(admitProof, this.me.signing, { org: this.me.org, sub: this.me.device, dialled, media: ["audio"], dtls }, this.me.now());
+		const answer = await this.channel.ask("admit", { admit });
+		const { node, key } = answer.designation;
+		return { node, key, epoch: answer.epoch ?? 0, relay: answer.designation.relay, claims: await openKey(key, this.me.keys, this.me.org) };
+	}
+
+	/** answer takes an incoming call; one that is going on is held. */
+	async answer(call) {
+		const stream = await openMicrophone(this.settings);
+		for (const other of this.calls) {
+			if (other !== call && other.state === "connected") {
+				other.hold(true);
+			}
+		}
+		call.answer(stream);
+	}
+
+	/** cancelled takes word that a call is over before its switch could say so. */
+	#cancelled({ call: id, code, words }) {
+		const call = this.calls.find((c) => c.id === id);
+		if (call && !call.answeredAt) {
+			call.cancel(new Failure(code, words));
+		}
+	}
+
+	async #late({ claims, message }) {
+		const known = await store.wakeOf(claims.jti);
+		if (!known) {
+			await done(claims, null);
+			await this.#keep({
+				call: claims.call, direction: "incoming", name: claims.from.name ?? "", number: claims.from.number, at: claims.iat * 1000,
+				seconds: 0, outcome: "missed", code: "key-expired", words: message, seen: false,
+			});
+		}
+	}
+
+	#add(call) {
+		this.calls.push(call);
+		call.addEventListener("change", () => this.#called(call));
+		this.#changed();
+	}
+
+	async #called(call) {
+		if (call.over && this.calls.includes(call)) {
+			this.calls = this.calls.filter((c) => c !== call);
+			this.last = call;
+			setTimeout(() => this.last === call && this.dismiss(), call.end.words ? 6000 : 1500);
+			this.#changed();
+			if (call.leg && call.direction === "incoming") {
+				await done({ jti: call.leg, exp: call.expires }, null);
+			}
+			const elsewhere = /elsewhere$/.test(call.end.code);
+			await this.#keep({ ...record(call), seen: elsewhere || record(call).seen });
+		}
+		this.#changed();
+		this.dispatchEvent(new CustomEvent("call", { detail: call }));
+	}
+
+	dismiss() {
+		this.last = null;
+		this.#changed();
+	}
+
+	async #keep(entry) {
+		await store.keepCall(entry);
+		await this.refresh();
+	}
+
+	/** refresh reads the recent calls again: the service worker may have written some. */
+	async refresh() {
+		this.history = await store.calls();
+		this.#changed();
+	}
+
+	/** looked marks missed calls as seen. */
+	async looked() {
+		for (const entry of this.history.filter((e) => !e.seen)) {
+			await store.keepCall({ ...entry, seen: true });
+		}
+		await this.refresh();
+	}
+
+	async clear() {
+		await store.dropCalls();
+		await this.refresh();
+	}
+
+	nameOf(number) {
+		return this.me?.contacts.find((c) => c.number === number)?.name ?? "";
+	}
+
+	async set(name, value) {
+		this.settings = { ...this.settings, [name]: value };
+		await store.save("settings", this.settings);
+		if (name === "microphone" && this.current) {
+			await this.current.replace(await openMicrophone(this.settings));
+		}
+		this.#changed();
+	}
+
+	/** readPush finds out whether pushes wake this browser. */
+	async #readPush() {
+		const manager = this.registration?.pushManager;
+		const permission = globalThis.Notification?.permission ?? "denied";
+		if (!manager || !this.bridge?.vapid) {
+			this.push = { state: "none", words: manager ? "This server sends no pushes" : "This browser has no pushes" };
+		} else if (permission === "denied") {
+			this.push = { state: "denied", words: "Notifications are blocked for this page" };
+		} else {
+			this.push = { state: (await manager.getSubscription()) ? "on" : "off", words: "" };
+		}
+		this.#changed();
+	}
+
+	/** allowPush asks for notifications and subscribes, so that a closed page is woken. */
+	async allowPush() {
+		try {
+			if ((await Notification.requestPermission()) === "granted") {
+				const subscription = await this.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: this.bridge.vapid });
+				const target = { provider: "webpush", app: location.origin, token: JSON.stringify(subscription) };
+				Object.assign(this.me, await update(this.me, [target]));
+			}
+			await this.#readPush();
+		} catch (error) {
+			this.push = { state: "none", words: `This browser cannot be woken: ${error.message}` };
+			this.#changed();
+		}
+	}
+
+	/** leave makes this browser nobody's phone. */
+	async leave() {
+		this.calls.forEach((c) => c.hangUp());
+		this.channel?.stop();
+		await (await this.registration?.pushManager?.getSubscription())?.unsubscribe();
+		await update(this.me, []).catch(() => {}); // the device stays in the directory, for an admin to remove
+		await store.forget();
+		this.me = null;
+		this.history = [];
+		this.#changed();
+	}
+
+	notice(error) {
+		this.dispatchEvent(new CustomEvent("notice", { detail: failureOf(error).message }));
+	}
+
+	#changed() {
+		this.dispatchEvent(new Event("change"));
+	}
+}

@@ -1,0 +1,34 @@
+// Proofs that this device has its signing key: package proof. Signatures are ECDSA on P-256 by a key that cannot leave the
+// browser.
+import { base64url, hash, randomId, utf8 } from "./bytes.js";
+
+export const callProof = "call-proof+jwt";
+export const enrolProof = "enrol-proof+jwt";
+export const pushProof = "push-proof+jwt";
+export const channelProof = "channel-proof+jwt";
+export const admitProof = "admit-proof+jwt";
+
+const algorithm = { name: "ECDSA", hash: "SHA-256" };
+
+/** makeSigningKey makes a key pair of which only the public half can be seen. */
+export const makeSigningKey = () => crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
+
+/** jwkOf is the public key with the members that count (RFC 7518, 6.2.1). */
+export async function jwkOf(keys) {
+	const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", keys.publicKey);
+	return { kty, crv, x, y };
+}
+
+/** thumbprint is the name of the key (RFC 7638, 3). */
+export async function thumbprint(keys) {
+	const { kty, crv, x, y } = await jwkOf(keys);
+	return hash(JSON.stringify({ crv, kty, x, y })); // in the order of their names
+}
+
+/** sign returns a proof of a type. A jti is added, and iat if it lacks. */
+export async function sign(typ, keys, claims, now = Date.now()) {
+	const enc = (v) => base64url(utf8(JSON.stringify(v)));
+	const head = enc({ alg: "ES256", typ, jwk: await jwkOf(keys) });
+	const s = `${head}.${enc({ jti: randomId(), iat: Math.floor(now / 1000), ...claims })}`;
+	return `${s}.${base64url(new Uint8Array(await crypto.subtle.sign(algorithm, keys.privateKey, utf8(s))))}`;
+}

@@ -1,0 +1,60 @@
+// The screens of a call: one that comes in, one that goes on, one that has just ended.
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { avatar, chooser, pad } from "./screens.js";
+import { clock, endOf, grades, stateOf } from "./text.js";
+
+const nameOf = (call) => call.name || call.number || "Unknown caller";
+
+const person = (call, ...more) => h("div", { class: "party" }, avatar(nameOf(call), "huge"),
+	h("h1", { id: "party", tabindex: "-1" }, nameOf(call)), call.name && h("p", { class: "muted" }, call.number), more);
+
+const round = (kind, name, label, onclick, more = {}) => h("div", { class: "control" },
+	h("button", { type: "button", class: `round ${kind}`, "aria-label": label, "data-key": name, onclick, ...more }, icon(name)), h("span", { "aria-hidden": "true" }, label));
+
+export function incoming(phone, call, act) {
+	const busy = phone.current !== null;
+	return h("section", { class: "stage incoming", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "party", "aria-describedby": "call-state", "data-key": `incoming-${call.leg}` },
+		person(call, h("p", { id: "call-state", class: "state" }, stateOf(call))),
+		h("div", { class: "controls two" },
+			round("end", "end", "Decline", () => act.decline(call)),
+			round("call pulse", "call", busy ? "Hold and answer" : "Answer", () => act.answer(call), { id: "answer" })));
+}
+
+/** bars show a grade without colour as well. */
+const bars = (grade) => h("span", { class: `bars ${grade}`, "aria-hidden": "true" }, [1, 2, 3].map(() => h("i")));
+
+function quality(q) {
+	if (!q) {
+		return null;
+	}
+	const figures = [q.codec, q.trip && `${Math.round(q.trip)} ms there and back`, `${q.loss.toFixed(1)} % lost`, `${Math.round(q.jitter)} ms jitter`].filter(Boolean);
+	return h("details", { class: "quality", "data-key": "quality" },
+		h("summary", { "aria-label": `Quality: ${grades[q.grade]}` }, bars(q.grade), h("span", {}, grades[q.grade])), h("p", {}, figures.join(" · ")));
+}
+
+export function ongoing(phone, call, view, act) {
+	const up = call.state === "connected";
+	const state = up && !call.held ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
+	const toggle = (name, other, label, on, f, more = {}) => round(on ? "soft on" : "soft", on ? other : name, label, f, { "aria-pressed": String(on), "data-key": label, disabled: !up, ...more });
+	const camera = call.sendsVideo || call.canVideo;
+	return h("section", { class: `stage ongoing ${call.hasVideo ? "seen" : ""}`, "aria-labelledby": "party", "data-key": `call-${call.since}` },
+		call.hasVideo && h("video", { id: "picture", class: "picture", autoplay: true, playsinline: true, muted: true, "aria-label": `Picture of ${nameOf(call)}`, "data-own": true }),
+		call.sendsVideo && h("video", { id: "self", class: "self", autoplay: true, playsinline: true, muted: true, "aria-label": "Your picture", "data-own": true }),
+		person(call, h("p", { class: `state ${call.state}`, role: up && !call.held ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
+		view.keys && up && h("div", { class: "tones" }, h("output", { "aria-label": "Keys pressed" }, view.pressed), pad((k) => act.press(call, k))),
+		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act),
+			camera && chooser("camera", "Camera", phone, view, act)),
+		h("div", { class: "controls" },
+			toggle("mic", "muted", "Mute", call.muted, () => call.mute(!call.muted)),
+			toggle("keypad", "keypad", "Keypad", view.keys, act.keys),
+			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held)),
+			toggle("camera", "camera", "Camera", Boolean(call.sendsVideo), () => act.camera(call), { disabled: !up || !camera, title: camera ? null : "This call is for audio only" }),
+			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
+			round("end", "end", up ? "Hang up" : "Cancel", () => call.hangUp(), { id: "hang-up" })),
+		h("p", { class: "fine keys-help" }, "M mutes, H holds, digits are sent"));
+}
+
+export const ended = (phone, call) => h("section", { class: "stage ended", "aria-labelledby": "party", "data-key": `ended-${call.since}` },
+	person(call, h("p", { class: "state", role: "status" }, endOf(call))),
+	h("div", { class: "controls" }, round("soft", "close", "Close", () => phone.dismiss())));

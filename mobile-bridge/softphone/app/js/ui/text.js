@@ -1,0 +1,69 @@
+// How times, numbers and states are said.
+
+export const initials = (name) => name.split(/\s+/).filter(Boolean).map((w) => w[0]).slice(0, 2).join("").toUpperCase();
+
+/** shade is a number from 0 to 5 that stays with a name, for the colour of its picture. */
+export const shade = (name) => [...name].reduce((n, c) => (n * 31 + c.codePointAt(0)) % 6, 7);
+
+export function clock(seconds) {
+	const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+	return `${h ? `${h}:` : ""}${h ? String(m).padStart(2, "0") : m}:${String(s).padStart(2, "0")}`;
+}
+
+/** spoken is a length as screen readers should say it. */
+export const spoken = (seconds) => (seconds < 60 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`);
+
+export function day(at, now = new Date()) {
+	const [d, today] = [new Date(at), new Date(now)];
+	const days = Math.round((today.setHours(0, 0, 0, 0) - new Date(d).setHours(0, 0, 0, 0)) / 86_400_000);
+	if (days === 0) {
+		return "Today";
+	}
+	return days === 1 ? "Yesterday" : d.toLocaleDateString(undefined, { weekday: days < 7 ? "long" : undefined, day: "numeric", month: "long" });
+}
+
+export const time = (at) => new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** stateOf is what a call is doing, as it is: a phone that is being woken does not ring yet. */
+export function stateOf(call) {
+	if (call.held) {
+		return "On hold";
+	}
+	const words = {
+		incoming: { waking: "Connecting", ringing: "Incoming call", answering: "Connecting the audio", connected: "Connected" },
+		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", ringing: "Ringing", connected: "Connected" },
+	};
+	return words[call.direction][call.state] ?? "";
+}
+
+/** endOf is how a call ended, in words. */
+export function endOf(call) {
+	if (call.end.words) {
+		return call.end.words;
+	}
+	return call.answeredAt ? `Call ended · ${clock(call.seconds)}` : "Call ended";
+}
+
+/** reach says how this phone can be reached: {state: good, wait or bad; words}. */
+export function reach(phone) {
+	const { trouble } = phone;
+	if (["revoked", "disabled", "wrong-presenter"].includes(trouble?.code)) {
+		return { state: "bad", words: "Removed", more: "This phone was removed from your organization. Ask for a new link." };
+	}
+	if (trouble?.code === "conflict") {
+		return { state: "bad", words: "In use elsewhere", more: "Another window has this phone." };
+	}
+	if (!navigator.onLine) {
+		return { state: "bad", words: "No network", more: "This device is offline. Calls cannot reach it." };
+	}
+	if (!phone.connected) {
+		return phone.push.state === "on"
+			? { state: "wait", words: "Connecting", more: "Calls still wake this browser by notifications." }
+			: { state: "wait", words: "Connecting", more: "Calls cannot reach this browser until it is connected." };
+	}
+	return phone.push.state === "on"
+		? { state: "good", words: "Reachable", more: "Calls ring here, even when this page is closed." }
+		: { state: "good", words: "Reachable", more: "Calls ring here while this page is open." };
+}
+
+export const grades = { good: "Good", fair: "Fair", poor: "Poor", silent: "Nothing is heard" };
