@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"strowger/mobile-bridge/internal/splice"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/hostaddr"
@@ -19,7 +20,8 @@ import (
 // links is the connections that switches keep to this bridge; without an endpoint there are none.
 type links struct {
 	endpoint *link.Endpoint
-	asked    chan struct{} // capacity 1: which nodes are revoked is to be asked
+	splice   *splice.Splice // nil without a face
+	asked    chan struct{}  // capacity 1: which nodes are revoked is to be asked
 
 	mu      sync.Mutex
 	revoked map[string]bool // nodes; nothing before the cloud has said so

@@ -30,6 +30,16 @@ func (t *tally) snapshot() map[push.Tried]uint64 {
 
 // publish makes the figures of this bridge readable at /metrics.
 func (b *bridge) publish() {
+	if b.links.splice != nil {
+		b.health.Gauge("spliced", "Apps that are connected to a switch by way of this bridge.", func() float64 { return float64(b.links.splice.Counters().Calls) })
+		b.health.Counts("splices_total", "Apps that wanted to a switch by way of this bridge, by outcome; empty is let in.", "code", func() map[string]uint64 {
+			all := map[string]uint64{}
+			for code, n := range b.links.splice.Counters().Outcomes {
+				all[string(code)] = n
+			}
+			return all
+		})
+	}
 	b.health.Gauge("wakes", "Wakes under way.", func() float64 { return float64(b.wakes.Len()) })
 	b.health.Gauge("pushes", "Pushes under way, those that are to be tried again included.", func() float64 { return float64(b.pusher.Len()) })
 	b.health.Counts("wakes_total", "Wakes that anchors asked for, by outcome; empty is taken.", "code", b.wakes.Counts)

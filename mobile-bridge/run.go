@@ -148,6 +148,7 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 		return errors.Join(err, b.closeFace())
 	}
 	b.openChannels(working)
+	b.openSplice(working)
 	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
 		return errors.Join(err, b.closeFace())
 	}
@@ -196,6 +197,9 @@ func (b *bridge) run(ctx context.Context) error {
 		NotReady: func() {
 			b.stopping.Store(true)
 			b.health.NotReady()
+			if b.links.splice != nil {
+				b.links.splice.Refuse()
+			}
 		},
 		Drain: func(ctx context.Context) {
 			if b.fabric.Status().Connected {
@@ -204,7 +208,12 @@ func (b *bridge) run(ctx context.Context) error {
 			leave(ctx)
 		},
 		Deadline: drainTime,
-		Close:    b.wakes.Close,
+		Close: func() {
+			b.wakes.Close()
+			if b.links.splice != nil {
+				b.links.splice.Close()
+			}
+		},
 	})
 }
 

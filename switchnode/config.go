@@ -31,7 +31,7 @@ type Config struct {
 	TLSKey  string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest  []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 	Link    string   `help:"Listen here for other switches, UDP. Default: ${default}." default:":7443" placeholder:"ADDR"`
-	WebRTC  string   `help:"Listen here for the audio of apps (WebRTC), UDP. Default: ${default}; empty: no apps." default:":7444" name:"webrtc" placeholder:"ADDR"`
+	WebRTC  string   `help:"Listen here for the audio of apps (WebRTC): UDP, and TCP for apps whose UDP is blocked. Default: ${default}; empty: no apps." default:":7444" name:"webrtc" placeholder:"ADDR"`
 	RTP     string   `help:"UDP ports for the audio of phones, FIRST-LAST. Default: ${default}." default:"20000-29999" name:"rtp" placeholder:"RANGE"`
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`

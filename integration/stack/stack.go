@@ -198,7 +198,7 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	cfg := switchnode.Config{
 		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Digest: s.cfg.Digest,
 		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
-		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.udp("audio of apps", 7444),
+		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
 	}
 	if s.cfg.UsualPorts {

@@ -37,7 +37,7 @@ const (
 // entry is what a device shows a node.
 type entry struct {
 	node designation.Node
-	line proof.Entry
+	show func() (proof.Entry, error) // with a fresh proof: each is good for once
 }
 
 // connection is an open connection to a node, admitted to the call.
@@ -46,17 +46,16 @@ type connection struct {
 	socket  *quic.Transport
 	quic    *quic.Conn
 	session *webtransport.Session
-	stream  *stream // for SIP
+	bridge  *bridgeWay // in place of these three, by way of a bridge
+	stream  net.Conn   // for SIP
 
 	stop   context.CancelFunc // of SIP on it
 	served *sip.Stream
 }
 
-// dial opens a connection to a node and shows it the entry. A refusal of the node's carries its code.
-func dial(ctx context.Context, e entry) (c *connection, err error) {
-	ctx, cancel := context.WithTimeout(ctx, dialWithin)
-	defer cancel()
-	udp, err := net.ListenUDP("udp", nil)
+// direct opens a connection to a node, which is to be shown the entry.
+func (p *Phone) direct(ctx context.Context, node designation.Node) (c *connection, err error) {
+	udp, err := p.openUDP()
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
@@ -64,27 +63,28 @@ func dial(ctx context.Context, e entry) (c *connection, err error) {
 	defer func() {
 		if err != nil {
 			c.close()
+			c = nil
 		}
 	}()
-	if c.quic, err = c.race(ctx, e.node); err != nil {
-		return nil, err
+	if c.quic, err = c.race(ctx, node); err != nil {
+		return c, err
 	}
 	// What follows waits for answers of the node without regard for ctx.
 	defer context.AfterFunc(ctx, func() { _ = c.quic.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })()
 	if c.remote, err = netip.ParseAddrPort(c.quic.RemoteAddr().String()); err != nil {
-		return nil, err
+		return c, err
 	}
 	wt, err := new(webtransport.Transport).NewClientConn(c.quic)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	// 3-protocols, "Apps": the path of a node.
 	resp, session, err := wt.Dial(ctx, "https://"+c.remote.String()+"/call", nil)
 	if err != nil {
-		return nil, refusedBy(c.remote, resp, err)
+		return c, refusedBy(c.remote, resp, err)
 	}
 	c.session = session
-	return c, c.enter(ctx, e)
+	return c, nil
 }
 
 func refusedBy(at netip.AddrPort, resp *http.Response, err error) error {
@@ -96,6 +96,15 @@ func refusedBy(at netip.AddrPort, resp *http.Response, err error) error {
 
 // enter shows the entry on the stream that SIP follows on.
 func (c *connection) enter(ctx context.Context, e entry) error {
+	line, err := e.show()
+	if err != nil {
+		return err
+	}
+	if c.bridge != nil {
+		return c.enterSpliced(ctx, line)
+	}
+	// What follows waits for answers of the node without regard for ctx.
+	defer context.AfterFunc(ctx, func() { _ = c.quic.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })()
 	s, err := c.session.OpenStreamSync(ctx)
 	if err != nil {
 		return fmt.Errorf("open a stream to %s: %w", c.remote, err)
@@ -104,7 +113,7 @@ func (c *connection) enter(ctx context.Context, e entry) error {
 	if err := s.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if err := proof.WriteLine(s, e.line); err != nil {
+	if err := proof.WriteLine(s, line); err != nil {
 		return fmt.Errorf("show the session key at %s: %w", c.remote, err)
 	}
 	var v proof.Verdict
@@ -129,6 +138,10 @@ func (r *refusal) Unwrap() error { return r.why }
 // close ends the connection; what the node has not read yet may be lost.
 func (c *connection) close() {
 	if c == nil {
+		return
+	}
+	if c.bridge != nil {
+		c.bridge.close()
 		return
 	}
 	if c.session != nil {

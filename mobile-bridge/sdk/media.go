@@ -122,6 +122,9 @@ func (m *media) api(loopback bool) (*webrtc.API, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
 	settings.SetIncludeLoopbackCandidate(loopback)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	if err := m.call.phone.network(&settings); err != nil {
+		return nil, err
+	}
 	settings.DisableCloseByDTLS(true) // SIP says when a call is over, and pion would close beside us
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings)), nil
 }

@@ -26,6 +26,7 @@ type Phone struct {
 	asked  time.Time        // when the keys of the organization were last asked for because of a push
 	awake  bool             // Connect
 	closed bool
+	udp    listenUDP // nil: net.ListenUDP
 }
 
 // NewPhone returns the phone that a store keeps, or a new one.

@@ -139,17 +139,19 @@ func (c *Call) connect(ctx context.Context) {
 }
 
 func (c *Call) enter(ctx context.Context) (*connection, error) {
+	return c.phone.dial(ctx, entry{c.wake.Node, c.show})
+}
+
+// show is the key of the call with a fresh proof.
+func (c *Call) show() (proof.Entry, error) {
 	fingerprint, err := fingerprintOf(c.cert)
 	if err != nil {
-		return nil, err
+		return proof.Entry{}, err
 	}
 	signed, err := proof.Sign(proof.TypeCall, c.phone.keys.signing, proof.Call{
 		Node: c.wake.Node.ID, KeyHash: proof.HashKey(c.wake.Key), DTLS: fingerprint, Epoch: c.wake.Epoch, ID: rand.Text(), IssuedAt: time.Now().Unix(),
 	})
-	if err != nil {
-		return nil, err
-	}
-	return dial(ctx, entry{c.wake.Node, proof.Entry{Key: c.wake.Key, Proof: signed}})
+	return proof.Entry{Key: c.wake.Key, Proof: signed}, err
 }
 
 // take carries out an input.

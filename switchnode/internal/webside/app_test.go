@@ -153,6 +153,12 @@ type app struct {
 // newApp makes an app with a certificate for its media.
 func newApp(t *testing.T) (a *app, fingerprint string) {
 	t.Helper()
+	return newAppOn(t, webrtc.NetworkTypeUDP4)
+}
+
+// newAppOn makes an app whose media take a kind of network.
+func newAppOn(t *testing.T, network webrtc.NetworkType) (a *app, fingerprint string) {
+	t.Helper()
 	a = &app{t: t, work: make(chan func(), 64), events: make(chan sip.Event, 64), invited: make(chan *sip.Dialog, 4)}
 	a.sip = sip.NewEndpoint(sip.Config{Name: "app", AdvertiseHost: "app.invalid", Handler: a, Logger: slog.New(slog.DiscardHandler)})
 	background(t, a.sip.Run)
@@ -171,6 +177,7 @@ func newApp(t *testing.T) (a *app, fingerprint string) {
 	t.Cleanup(func() { close(stop); <-done })
 	s := webrtc.SettingEngine{}
 	s.SetIncludeLoopbackCandidate(true)
+	s.SetNetworkTypes([]webrtc.NetworkType{network})
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	var err error
 	if a.rtc, err = webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{}); err != nil {

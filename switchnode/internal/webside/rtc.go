@@ -40,10 +40,12 @@ const (
 // run of the switch.
 const fingerprintLife = 10 * 365 * 24 * time.Hour
 
-// RTC is the WebRTC of a switch: one UDP port and one certificate for all its legs.
+// RTC is the WebRTC of a switch: one UDP port, one TCP port for apps whose UDP is blocked, and one certificate for all its legs.
 type RTC struct {
+	host        netip.Addr // what apps are told
 	socket      net.PacketConn
 	mux         ice.UDPMux
+	tcp         oneTCPPort
 	certificate webrtc.Certificate
 	fingerprint string
 	quiet       logging.LoggerFactory
@@ -71,10 +73,13 @@ func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
 		return nil, fmt.Errorf("listen for WebRTC: %w", err)
 	}
 	// pion's log is about packets of strangers above all; what matters to a call is told as the end of its leg.
-	r := &RTC{socket: socket, certificate: *certificate, quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
+	r := &RTC{host: host.Unmap(), socket: socket, certificate: *certificate, quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
 	r.fingerprint = fingerprintOf(prints[0].Algorithm + " " + prints[0].Value)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket, Logger: r.quiet.NewLogger("ice")})
 	r.mux = onePort{mux, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, r.Addr().Port()))}
+	if err := r.listenTCP(addr); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for WebRTC over TCP: %w", err), r.mux.Close(), socket.Close())
+	}
 	return r, nil
 }
 
@@ -95,7 +100,7 @@ func (r *RTC) Addr() netip.AddrPort {
 func (r *RTC) Fingerprint() string { return r.fingerprint }
 
 // Close releases the port.
-func (r *RTC) Close() error { return errors.Join(r.mux.Close(), r.socket.Close()) }
+func (r *RTC) Close() error { return errors.Join(r.tcp.Close(), r.mux.Close(), r.socket.Close()) }
 
 // onePort is a mux whose one host candidate is the address that others are told, be it the machine's or that of a NAT before it.
 type onePort struct {
@@ -123,6 +128,7 @@ type peer struct {
 	failed  func()
 	work    sync.WaitGroup // readers
 	version uint64         // of our description, above that of the offer
+	told    func(string) string
 
 	mu     sync.Mutex
 	closed bool
@@ -155,6 +161,8 @@ func (r *RTC) connect(formats []sdp.Format, receive func([]byte), failed func())
 	}
 	s := webrtc.SettingEngine{LoggerFactory: r.quiet}
 	s.SetICEUDPMux(r.mux)
+	s.SetICETCPMux(r.tcp)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true) // the mux says which address it is
@@ -164,7 +172,7 @@ func (r *RTC) connect(formats []sdp.Format, receive func([]byte), failed func())
 	if err != nil {
 		return nil, fmt.Errorf("make a WebRTC connection: %w", err)
 	}
-	p := &peer{conn: conn, formats: formats, receive: receive, failed: failed}
+	p := &peer{conn: conn, formats: formats, receive: receive, failed: failed, told: r.told}
 	p.track.formats = formats
 	conn.OnTrack(p.read)
 	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -194,7 +202,7 @@ func (p *peer) describe(ctx context.Context, d webrtc.SessionDescription) ([]byt
 	}
 	select { // RFC 8838 is not for SIP: the description has all candidates
 	case <-gathered:
-		return []byte(p.conn.LocalDescription().SDP), nil
+		return []byte(p.told(p.conn.LocalDescription().SDP)), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

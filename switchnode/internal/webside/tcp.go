@@ -1,0 +1,78 @@
+package webside
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/pion/ice/v4"
+
+	"strowger/pkg/hostaddr"
+	"strowger/pkg/limit"
+)
+
+// Limits of connections for media (RFC 6544), of apps whose UDP is blocked: nobody knows whose one is before its first check.
+const (
+	maxTCP          = 1024
+	maxTCPPerSource = 32
+	firstCheck      = 5 * time.Second
+	tcpBuffer       = 64 << 10 // bytes that wait for a slow app, some seconds of audio; what is too much is dropped
+)
+
+// listenTCP opens the TCP port for media beside the UDP port: the same number if that was chosen, else any.
+func (r *RTC) listenTCP(addr netip.AddrPort) error {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+	if err != nil {
+		return err
+	}
+	mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener: limit.Connections(l, maxTCP, maxTCPPerSource), Logger: r.quiet.NewLogger("ice"), ReadBufferSize: 32, WriteBufferSize: tcpBuffer,
+		FirstStunBindTimeout: firstCheck, AliveDurationForConnFromStun: firstCheck,
+	})
+	r.tcp = oneTCPPort{mux, &net.TCPAddr{IP: localIP(addr.Addr(), r.host).AsSlice(), Port: l.Addr().(*net.TCPAddr).Port}}
+	return nil
+}
+
+// localIP is the address of this machine that connections to the told one come in at.
+func localIP(bound, host netip.Addr) netip.Addr {
+	if !bound.IsUnspecified() {
+		return bound
+	}
+	own, err := net.InterfaceAddrs()
+	for _, a := range own {
+		if p, parsed := netip.ParsePrefix(a.String()); parsed == nil && p.Addr().Unmap() == host {
+			return host
+		}
+	}
+	if a, outward := hostaddr.Outward(); err == nil && outward == nil {
+		return a
+	}
+	return host
+}
+
+// oneTCPPort is a mux with one host candidate.
+type oneTCPPort struct {
+	*ice.TCPMuxDefault
+	at *net.TCPAddr
+}
+
+// LocalAddr is the one address of the candidate.
+func (o oneTCPPort) LocalAddr() net.Addr { return o.at }
+
+// told has the candidates for TCP in a description name the address that apps are told, be it that of a NAT before the switch.
+func (r *RTC) told(description string) string {
+	at, ok := netip.AddrFromSlice(r.tcp.at.IP)
+	if !ok || at.Unmap() == r.host {
+		return description
+	}
+	var b strings.Builder
+	for l := range strings.Lines(description) {
+		if f := strings.Fields(l); strings.HasPrefix(l, "a=candidate:") && len(f) > 7 && strings.EqualFold(f[2], "tcp") {
+			f[4] = r.host.String()
+			l = strings.Join(f, " ") + "\r\n"
+		}
+		b.WriteString(l)
+	}
+	return b.String()
+}
