@@ -30,12 +30,14 @@ type Call struct {
 // progress is how far a call has come.
 type progress struct {
 	stage     stage
-	tries     int // to connect, since the last connection
+	out       bool // we call: it is answered by us from the beginning
+	tries     int  // to connect, since the last connection
 	conn      *connection
 	dialog    *sip.Dialog
 	media     *media
 	ears      ears
 	rang      bool // it rang, or was answered before
+	woke      bool // Waking was told
 	unwanted  bool // declined before the node asked: its INVITE will be refused
 	told      bool // the last event
 	byes      bool // we sent a BYE
@@ -90,9 +92,13 @@ func newCall(p *Phone, w pushseal.Wake, claims sessionkey.Claims) (*Call, error)
 	if err != nil {
 		return nil, err
 	}
+	return callOf(p, w, claims, cert), nil
+}
+
+func callOf(p *Phone, w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate) *Call {
 	return &Call{
 		phone: p, wake: w, claims: claims, cert: cert, sound: p.soundNow(), mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}),
-	}, nil
+	}
 }
 
 // ID is the id of the call, by which its record is found.
@@ -125,13 +131,15 @@ func (c *Call) answer(e ears) {
 // Decline refuses the call, and the caller is told; once it is answered it hangs up.
 func (c *Call) Decline() { c.Hangup() }
 
-// Hangup ends the call; one that is not answered is declined.
+// Hangup ends the call; one that is not answered is declined, or taken back.
 func (c *Call) Hangup() {
 	c.do(func() {
 		switch {
 		case c.stage == up:
 			c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
 			c.finish(end{words: "hung up"})
+		case c.out:
+			c.takeBack()
 		case c.dialog != nil:
 			c.dialog.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
 			c.stage = answered // by a no

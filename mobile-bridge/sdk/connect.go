@@ -49,7 +49,8 @@ type connection struct {
 	bridge  *bridgeWay // in place of these three, by way of a bridge
 	stream  net.Conn   // for SIP
 
-	stop   context.CancelFunc // of SIP on it
+	sip    *sip.Endpoint      // on the stream
+	stop   context.CancelFunc // of it
 	served *sip.Stream
 }
 

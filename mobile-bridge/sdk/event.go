@@ -5,15 +5,17 @@ import "strowger/pkg/errs"
 // The kinds of events of a call, in the order in which they come. The last one is Missed, Cancelled or Ended, and each call has
 // exactly one of these.
 const (
+	Trying    = "trying"    // we call: the way to the callee is known
+	Waking    = "waking"    // we call: a phone of the callee's is being woken; it does not ring yet
 	Woken     = "woken"     // a push announced the call; it does not ring yet
-	Ringing   = "ringing"   // ring now
+	Ringing   = "ringing"   // ring now; or, where we call, it rings there
 	Connected = "connected" // answered, and audio flows
 	Held      = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
 	Resumed   = "resumed"
 	Digit     = "digit"     // Words: the key that the other side pressed
 	Missed    = "missed"    // it never rang here; Words: why
 	Cancelled = "cancelled" // it stopped ringing before we answered; Words: why
-	Ended     = "ended"     // it was answered or declined here; Words: why it is over
+	Ended     = "ended"     // it was answered or declined here, or placed; Words: why it is over
 )
 
 // Event is something that happened to a call.

@@ -27,9 +27,10 @@ type media struct {
 	call    *Call
 	pc      *webrtc.PeerConnection
 	offer   offer
+	far     string // fingerprint of the other end's certificate
 	track   *track
 	sender  *webrtc.RTPSender
-	local   []byte // our answer
+	local   []byte // our answer, or offer
 	version int    // of it
 	ears    ears   // set before started
 
@@ -69,15 +70,30 @@ func fingerprintOf(c webrtc.Certificate) (string, error) {
 	return "", errs.New(errs.Internal, "the certificate of the media has no SHA-256 fingerprint")
 }
 
-// newMedia takes the offer of the call's node.
+// newMedia takes the offer of the call's node, or of the app that calls.
 func newMedia(c *Call, sdp []byte) (*media, error) {
 	o, err := parseOffer(sdp, c.sound.frames)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.from(c.wake.Node.DTLS); err != nil {
+	far := c.offerer(o)
+	if err := o.from(far); err != nil {
 		return nil, err
 	}
+	m, err := openMedia(c, o)
+	if err != nil {
+		return nil, err
+	}
+	m.far = far
+	if err := m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(sdp)}); err != nil {
+		m.close(nil)
+		return nil, errs.New(errs.Invalid, "the offer of the other side: %w", err)
+	}
+	return m, nil
+}
+
+// openMedia makes the media of formats.
+func openMedia(c *Call, o offer) (*media, error) {
 	m := &media{call: c, offer: o, track: newTrack(o, c.sound.rate), version: 1, started: make(chan struct{}), stopped: make(chan struct{})}
 	api, err := m.api(c.conn.remote.Addr().IsLoopback())
 	if err != nil {
@@ -95,15 +111,11 @@ func newMedia(c *Call, sdp []byte) (*media, error) {
 			c.post(path{m, s == webrtc.PeerConnectionStateConnected})
 		}
 	})
-	m.sender, err = m.pc.AddTrack(m.track)
-	if err == nil {
-		m.loop(func() { drain(m.sender.Read) })
-		err = m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(sdp)})
-	}
-	if err != nil {
+	if m.sender, err = m.pc.AddTrack(m.track); err != nil {
 		m.close(nil)
-		return nil, errs.New(errs.Invalid, "the offer of the node: %w", err)
+		return nil, err
 	}
+	m.loop(func() { drain(m.sender.Read) })
 	return m, nil
 }
 
@@ -141,12 +153,17 @@ func parametersOf(f sdp.Format) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(f.PT)}
 }
 
-// answer describes this phone. It waits for its addresses.
+// answer describes this phone.
 func (m *media) answer() ([]byte, error) {
 	a, err := m.pc.CreateAnswer(nil)
 	if err != nil {
 		return nil, err
 	}
+	return m.describe(a)
+}
+
+// describe sets a description of ours. It waits for our addresses.
+func (m *media) describe(a webrtc.SessionDescription) ([]byte, error) {
 	complete := webrtc.GatheringCompletePromise(m.pc)
 	if err := m.pc.SetLocalDescription(a); err != nil {
 		return nil, err
@@ -171,7 +188,7 @@ func (m *media) reoffer(hold bool) []byte {
 func (m *media) reanswer(sdp []byte, hold bool) ([]byte, error) {
 	o, err := parseOffer(sdp, m.call.sound.frames)
 	if err == nil {
-		err = o.from(m.call.wake.Node.DTLS)
+		err = o.from(m.far)
 	}
 	if err != nil {
 		return nil, err

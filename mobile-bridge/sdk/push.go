@@ -103,19 +103,27 @@ func (p *Phone) begin(w pushseal.Wake, claims sessionkey.Claims) (*Call, error) 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forget(time.Now())
 	if known := p.calls[claims.ID]; known != nil {
 		return known, nil
 	}
-	switch {
-	case p.closed:
-		return nil, errs.New(errs.NodeStopped, "the phone is closed")
-	case len(p.calls) == maxCalls:
-		return nil, errs.New(errs.Congested, "%d calls at once, no more are taken", maxCalls)
+	if err := p.enter(c); err != nil {
+		return nil, err
 	}
-	p.calls[claims.ID] = c
 	p.work.Go(c.run)
 	return c, nil
+}
+
+// enter counts a call, if there may be one more. p.mu is held.
+func (p *Phone) enter(c *Call) error {
+	p.forget(time.Now())
+	switch {
+	case p.closed:
+		return errs.New(errs.NodeStopped, "the phone is closed")
+	case len(p.calls) >= maxCalls:
+		return errs.New(errs.Congested, "%d calls at once, no more are taken", maxCalls)
+	}
+	p.calls[c.claims.ID] = c
+	return nil
 }
 
 // miss tells of a call that does not ring, once.

@@ -29,7 +29,7 @@ func (c *Call) run() {
 	defer cancel()
 	deadline := time.NewTimer(time.Until(time.Unix(c.claims.Expires, 0).Add(sessionkey.Leeway)))
 	defer deadline.Stop()
-	c.tell(Woken, end{})
+	c.tell(map[bool]string{false: Woken, true: Trying}[c.out], end{})
 	c.connect(ctx)
 	for c.stage != leaving {
 		select {
@@ -80,7 +80,7 @@ func (c *Call) part() {
 
 // bye ends the dialog.
 func (c *Call) bye(why sip.Cause) {
-	c.byes = c.stage == up
+	c.byes = c.stage == up || c.out
 	c.dialog.Bye(why)
 }
 
@@ -232,7 +232,10 @@ func (c *Call) serve(ctx context.Context, conn *connection) {
 		_ = conn.stream.Close()
 		return
 	}
-	conn.served = served
+	conn.sip, conn.served = e, served
+	if c.out {
+		c.offer()
+	}
 	c.work.Go(func() {
 		<-served.Done()
 		c.post(lost{conn})
@@ -242,7 +245,7 @@ func (c *Call) serve(ctx context.Context, conn *connection) {
 // lost is the end of the connection. Until the node has our 200 it takes another for the same key.
 func (c *Call) lost(ctx context.Context) {
 	c.disconnect()
-	if c.acked {
+	if c.acked || c.out {
 		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
 		return
 	}
@@ -261,14 +264,7 @@ type desk struct {
 // Invite takes the call that the node brings. What follows on the stream comes after it.
 func (k desk) Invite(d *sip.Dialog) {
 	c := k.call
-	d.SetOwner(func(d *sip.Dialog, in sip.Input) bool {
-		select {
-		case c.mail <- sipInput{d, in}:
-			return true
-		default:
-			return false
-		}
-	})
+	d.SetOwner(c.owner)
 	c.post(invited{k.conn, d})
 }
 

@@ -48,6 +48,10 @@ func (c *Call) accept() {
 }
 
 func (c *Call) gathered(in gathered) {
+	if c.out {
+		c.invite(in)
+		return
+	}
 	if in.err != nil {
 		c.dialog.Refuse(500, "Server Internal Error", sip.Cause{SIP: 500, Text: "No media"})
 		c.finish(endOf(in.err))
@@ -60,6 +64,12 @@ func (c *Call) gathered(in gathered) {
 // happened is an event of the dialog.
 func (c *Call) happened(e sip.Event) {
 	switch e := e.(type) {
+	case sip.Progress:
+		c.progressed(e)
+	case sip.Answered:
+		c.taken(e)
+	case sip.Refused:
+		c.finish(refusedFor(e))
 	case sip.Acked:
 		c.acked = true
 		c.begin()
@@ -124,6 +134,9 @@ func (c *Call) begin() {
 		c.speech.open(c.media)
 		c.ears.start(c)
 		c.media.begin(c.ears)
+		if c.media.far != c.wake.Node.DTLS { // the node sees nothing of it
+			c.dialog.TellPair(c.media.statistics().Path)
+		}
 		c.tell(Connected, end{})
 	}
 }

@@ -1,0 +1,168 @@
+package sdk
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pion/webrtc/v4"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/proof"
+	"strowger/pkg/sdp"
+	"strowger/pkg/sip"
+)
+
+// payloads are the formats that we offer, and how: those that phones are used to.
+var payloads = []sdp.Format{
+	{Codec: sdp.Codec{Name: Opus, Clock: 48000, Channels: 2, Fmtp: "minptime=10;useinbandfec=1"}, PT: 111},
+	{Codec: sdp.Codec{Name: G722, Clock: 8000, Channels: 1}, PT: 9},
+	{Codec: sdp.Codec{Name: PCMU, Clock: 8000, Channels: 1}, PT: 0},
+	{Codec: sdp.Codec{Name: PCMA, Clock: 8000, Channels: 1}, PT: 8},
+	{Codec: sdp.Codec{Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1}, PT: 101},
+	{Codec: sdp.Codec{Name: sdp.TelephoneEvent, Clock: 48000, Channels: 1}, PT: 110},
+}
+
+// ours is what a phone offers.
+func ours(frames bool) (o offer) {
+	for _, f := range payloads {
+		switch {
+		case f.Name != sdp.TelephoneEvent && speaks(f.Codec, frames):
+			o.speech = append(o.speech, f)
+		case f.Name == sdp.TelephoneEvent && (frames || f.Clock == narrow):
+			o.events = append(o.events, f)
+		}
+	}
+	return o
+}
+
+// offer makes our offer beside run, now that the node lets us in.
+func (c *Call) offer() {
+	m, err := openMedia(c, ours(c.sound.frames))
+	if err != nil {
+		c.finish(endOf(err))
+		return
+	}
+	c.media = m
+	c.work.Go(func() {
+		o, err := m.pc.CreateOffer(nil)
+		var sdp []byte
+		if err == nil {
+			sdp, err = m.describe(o)
+		}
+		c.post(gathered{m, sdp, err})
+	})
+}
+
+// invite calls with our offer.
+func (c *Call) invite(in gathered) {
+	if in.err != nil {
+		c.finish(endOf(in.err))
+		return
+	}
+	c.media.local = in.sdp
+	c.dialog = c.conn.sip.NewDialog(sip.InviteParams{
+		To:   sip.URI{Scheme: "sip", User: c.claims.To.Number, Host: c.claims.Org},
+		From: sip.Party{User: c.claims.From.Number, Host: c.claims.Org}, Peer: c.conn.served.Peer(),
+		Owner: c.owner,
+	})
+	c.dialog.Invite(in.sdp)
+}
+
+// owner takes the inputs of a dialog.
+func (c *Call) owner(d *sip.Dialog, in sip.Input) bool {
+	select {
+	case c.mail <- sipInput{d, in}:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeBack ends a call of ours that is not answered.
+func (c *Call) takeBack() {
+	if c.dialog != nil {
+		c.byes = true // what answers our CANCEL are the last words
+		c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+	}
+	c.finish(end{words: "hung up"})
+}
+
+// progressed tells once what the callee's phones do.
+func (c *Call) progressed(e sip.Progress) {
+	switch {
+	case c.rang:
+	case e.Code == 180:
+		c.rang = true
+		c.tell(Ringing, end{})
+	case e.State == sip.StateWaking && !c.woke:
+		c.woke = true
+		c.tell(Waking, end{})
+	}
+}
+
+// taken takes the callee's answer.
+func (c *Call) taken(e sip.Answered) {
+	c.stage, c.acked = up, true // the node has our ACK
+	far, err := c.answerer(e.Proof)
+	if err == nil {
+		err = c.media.answered(e.SDP, far)
+	}
+	if err != nil {
+		c.bye(sip.Cause{SIP: 488, Text: err.Error()})
+		c.finish(endOf(err))
+		return
+	}
+	c.begin()
+}
+
+// answered takes the answer to our offer, of who has the certificate.
+func (m *media) answered(body []byte, far string) error {
+	o, err := parseOffer(body, m.call.sound.frames)
+	if err != nil {
+		return err
+	}
+	if err := o.from(far); err != nil {
+		return err
+	}
+	m.offer, m.far = o, far
+	m.track.mu.Lock()
+	m.track.offer = o
+	m.track.mu.Unlock()
+	if err := m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)}); err != nil {
+		return errs.New(errs.Invalid, "the answer of the other side: %w", err)
+	}
+	return nil
+}
+
+// answerer is the fingerprint of who answers: the node, or an app that has proved by a key of the callee's that it is its own.
+func (c *Call) answerer(shown string) (string, error) {
+	if shown == "" {
+		return c.wake.Node.DTLS, nil
+	}
+	var p proof.Call
+	thumbprint, err := proof.Open(shown, proof.TypeCall, &p)
+	switch {
+	case err != nil:
+		return "", err
+	case !slices.Contains(c.claims.Peers, thumbprint) || p.Node != c.wake.Node.ID:
+		return "", errs.New(errs.WrongPresenter, "the call was answered by a phone that is not the callee's")
+	}
+	return p.DTLS, nil
+}
+
+// offerer is the fingerprint of who offers: the node, or the app that calls, which the session key names.
+func (c *Call) offerer(o offer) string {
+	if len(o.fingerprints) > 0 && c.claims.Print != "" && proof.HashPrint(o.fingerprints[0]) == c.claims.Print {
+		return o.fingerprints[0]
+	}
+	return c.wake.Node.DTLS
+}
+
+// refusedFor is why a call of ours was refused.
+func refusedFor(e sip.Refused) end {
+	code := errs.Code(e.Refusal)
+	if code == "" {
+		code = map[int]errs.Code{486: errs.Busy, 600: errs.Busy, 603: errs.Declined, 404: errs.Unknown, 480: errs.NoAnswer, 488: errs.NoCommonCodec}[e.Code]
+	}
+	return end{cmp.Or(code, errs.Unreachable), e.Reason}
+}
