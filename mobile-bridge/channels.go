@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"strowger/mobile-bridge/internal/channel"
+	wire "strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 )
@@ -13,7 +14,7 @@ func (b *bridge) openChannels(ctx context.Context) {
 	b.binder = newBinder(b.bind)
 	b.channels = channel.New(ctx, channel.Config{
 		Bridge: b.identity.Load().Node, Bind: b.binder.Bind, Rebind: b.binder.Rebind, Unbind: b.binder.Unbind,
-		Requests: map[string]channel.Request{}, Now: b.now, Logger: b.log,
+		Requests: map[string]channel.Request{wire.TypeAdmit: {Answer: wire.TypeAdmitted, Do: b.admit}}, Now: b.now, Logger: b.log,
 	})
 	if b.face != nil {
 		b.channels.Take(b.face)

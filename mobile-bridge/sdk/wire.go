@@ -163,7 +163,7 @@ func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.
 	if err != nil {
 		return err
 	}
-	if !welcome.Resumed {
+	if resume != "" && !welcome.Resumed { // what waits for the first one is not lost
 		l.lose(errs.New(errs.LinkLost, "the bridge has forgotten the channel"))
 	}
 	l.mu.Lock()

@@ -148,7 +148,7 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 			return fabric.Admitted{}, err
 		}
 		b.cross(s.ID(), call, r)
-		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: append([]string{n.ID}, ways(plan.Fallback)...)})
+		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: append([]string{n.ID, p.Device}, ways(plan.Fallback)...)})
 		return fabric.Admitted{From: r.From, To: r.To, Designation: d}, nil
 	}
 	return fabric.Admitted{}, err

@@ -88,7 +88,7 @@ func TestAppIsSentToTheSwitchOfAPhone(t *testing.T) {
 	if len(w.offers) != 1 || !w.offers[0].Ask || w.offers[0].Plan.Call != claims.Call || len(w.offers[0].Plan.Branches) != 1 {
 		t.Errorf("asked %+v", w.offers)
 	}
-	if p := <-w.broker.Parties(); p.Call != claims.Call || !slices.Equal(p.Nodes, []string{w.switches[1]}) {
+	if p := <-w.broker.Parties(); p.Call != claims.Call || !slices.Equal(p.Nodes, []string{w.switches[1], c.id}) {
 		t.Errorf("parties %+v", p)
 	}
 }

@@ -1,6 +1,9 @@
 package directory
 
-import "strowger/pkg/errs"
+import (
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+)
 
 // ResolveApp checks that the app which signs with a key may call, and finds whom it dialled (steps A and B). It dials as its
 // user would at their home switch.
@@ -34,4 +37,10 @@ func (s *Snapshot) Thumbprint(device string) string {
 		return d.app.thumbprint
 	}
 	return ""
+}
+
+// Owns says whether the device of a party is that of its user, and its number too, if it has one.
+func (s *Snapshot) Owns(p designation.Party) bool {
+	u := s.devices.get(p.Device)
+	return u != nil && u.id == p.User && (p.Number == "" || u.number(p.Number) != nil)
 }

@@ -253,6 +253,8 @@ func TestForeignCallersArePutAside(t *testing.T) {
 		"no phone, another's number":           {y, nil, called(attempt(0), designation.Party{Number: alice.Number}), true},
 		"announced, between others":            {y, []string{y, "sw_z"}, attempt(0), true},
 		"announced, of the other party":        {y, []string{x, y}, attempt(0), false},
+		"an app, by its own signature":         {y, []string{y, alice.Device}, attempt(0), false},
+		"an app, another's number":             {y, []string{y, alice.Device}, called(attempt(0), designation.Party{User: alice.User, Device: alice.Device, Number: "301001"}), true},
 		"anchor whose phone is called":         {y, nil, admitted(8), false},
 		"anchor, but the callee is not its":    {"sw_z", nil, anchoredBy(admitted(8), "sw_z"), true},
 		"not the anchor":                       {"sw_z", nil, admitted(8), true},

@@ -179,7 +179,7 @@ func (s *sifter) judge(ctx context.Context, call string, v verdict) (verdict, er
 }
 
 // falseCaller says what is wrong with the caller that an event names, "" if nothing: a switch speaks for its own phones, or
-// repeats what the caller's switch, a party as well, may say. Of a call that came without the cloud it may be the first to
+// repeats what the caller's switch, a party as well, may say; of an app, what the app has signed. Of a call that came without the cloud it may be the first to
 // report; then it is the anchor, and one of its own phones is called.
 func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event) (why string, err error) {
 	if e.From == nil || e.Kind == ledger.Refused { // that makes no record, and names whom the anchor refused
@@ -188,6 +188,9 @@ func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event
 	s, err := r.cfg.Snapshot(org)
 	if err != nil {
 		return "", err
+	}
+	if slices.Contains(parties, e.From.Device) && s.Owns(*e.From) {
+		return "", nil
 	}
 	if lives, known := s.LivesAt(*e.From, append([]string{node}, parties...)...); lives || !known {
 		return "", nil

@@ -15,7 +15,8 @@ import (
 	"strowger/pkg/rest"
 )
 
-// Parties are the nodes for which a call was admitted. The first is the one that asked for it.
+// Parties are the nodes for which a call was admitted. The first is the one that asked for it. For an app it is the anchor, and
+// the app is a party too: its device, which reports nothing, but may be named as who calls.
 type Parties struct {
 	Org, Call string
 	Nodes     []string
