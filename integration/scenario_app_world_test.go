@@ -102,10 +102,14 @@ func (p *pushes) deliver(m standin.Message) {
 func (p *pushes) install(t *testing.T, by, vapid string, take func([]byte)) (targets *sdk.Targets, token string) {
 	t.Helper()
 	targets = sdk.NewTargets()
+	var tokens []string // besides
 	switch by {
 	case "apns":
 		token = p.apns.Install(bundle)
 		targets.AddAPNs(bundle, token, false)
+		alert := p.apns.InstallAlert(bundle)
+		targets.AddAPNsAlert(bundle, alert, false)
+		tokens = append(tokens, alert)
 	case "fcm":
 		token = p.fcm.Install()
 		targets.AddFCM(project, token)
@@ -121,7 +125,9 @@ func (p *pushes) install(t *testing.T, by, vapid string, take func([]byte)) (tar
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.apps[token] = take
+	for _, one := range append(tokens, token) {
+		p.apps[one] = take
+	}
 	return targets, token
 }
 

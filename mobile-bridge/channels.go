@@ -7,6 +7,7 @@ import (
 	wire "strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 )
 
 // openChannels makes what takes the channels of apps. It ends with serveChannels.
@@ -14,7 +15,7 @@ func (b *bridge) openChannels(ctx context.Context) {
 	b.binder = newBinder(b.bind)
 	b.channels = channel.New(ctx, channel.Config{
 		Bridge: b.identity.Load().Node, Bind: b.binder.Bind, Rebind: b.binder.Rebind, Unbind: b.binder.Unbind,
-		Requests: map[string]channel.Request{wire.TypeAdmit: {Answer: wire.TypeAdmitted, Do: b.admit}}, Now: b.now, Logger: b.log,
+		Requests: b.requests(), Now: b.now, Logger: b.log,
 	})
 	if b.face != nil {
 		b.channels.Take(b.face)
@@ -51,11 +52,60 @@ func (b *bridge) serveChannels(ctx context.Context) error {
 // downWorkers wait for devices side by side.
 const downWorkers = 256
 
-// down does what is for a device whose channel is here.
-func (b *bridge) down(_ context.Context, _ fabric.Subject, q fabric.Down) (fabric.Reply, error) {
-	if q.Bye == nil {
-		return fabric.Reply{}, errs.New(errs.Upgrade, "this release knows no such thing for a device")
+// tell sends something over the channel of a device at this bridge or another, and returns when the device has taken it.
+func (b *bridge) tell(ctx context.Context, bridge string, d fabric.Down) error {
+	c := b.fabric
+	if bridge == c.Node() {
+		return b.toDevice(ctx, d)
 	}
-	b.channels.Drop(q.Device, q.Bye.Order, q.Bye.Why)
-	return fabric.Reply{}, nil
+	_, err := fabric.Request[fabric.Down, fabric.Reply](ctx, c, fabric.SubjectDown(c.Org(), bridge), d)
+	return err
+}
+
+// down does what is for a device whose channel is here.
+func (b *bridge) down(ctx context.Context, _ fabric.Subject, q fabric.Down) (fabric.Reply, error) {
+	if q.Bye != nil {
+		if q.Bye.Why == nil {
+			return fabric.Reply{}, errs.New(errs.Invalid, "the end of a channel without a reason")
+		}
+		b.channels.Drop(q.Device, q.Bye.Order, q.Bye.Why)
+		return fabric.Reply{}, nil
+	}
+	return fabric.Reply{}, b.toDevice(ctx, q)
+}
+
+// toDevice hands a device what an anchor may tell it.
+func (b *bridge) toDevice(ctx context.Context, q fabric.Down) error {
+	c, err := b.wakes.Open(ctx, q)
+	if err != nil {
+		return err
+	}
+	if q.Why == nil {
+		return b.channels.Send(ctx, c.Device, wire.TypeWake, wire.Wake{Sealed: q.Sealed, Until: q.Until})
+	}
+	return b.channels.Send(ctx, c.Device, wire.TypeCancel, wire.Cancel{Call: c.Call, Leg: c.Leg, Code: q.Why.Code, Words: q.Why.Words, Sealed: q.Sealed})
+}
+
+// requests are what devices ask for over their channels.
+func (b *bridge) requests() map[string]channel.Request {
+	return map[string]channel.Request{
+		wire.TypeAdmit:  {Answer: wire.TypeAdmitted, Do: b.admit},
+		wire.TypeReport: {Do: func(ctx context.Context, _ string, frame []byte) (any, error) { return nil, b.report(ctx, frame) }},
+	}
+}
+
+// report passes on what a device says to the anchor of its call.
+func (b *bridge) report(ctx context.Context, frame []byte) error {
+	q, err := wire.Body[wire.Report](frame)
+	if err != nil {
+		return err
+	}
+	if err := ident.Check(ident.Switch, q.Node); err != nil { // it becomes part of a subject
+		return errs.New(errs.Invalid, "node of a report: %w", err)
+	}
+	err = fabric.Publish(ctx, b.fabric, fabric.SubjectDev(b.fabric.Org(), q.Node), fabric.Dev{Report: q.Report})
+	if err != nil {
+		b.log.Info("a report of a device was not passed on", "node", q.Node, "error", err)
+	}
+	return err
 }

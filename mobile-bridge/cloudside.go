@@ -27,10 +27,16 @@ func (b *bridge) takeWakes(ctx context.Context) (leave func(context.Context), er
 	if err != nil {
 		return nil, err
 	}
+	stopCancels, err := fabric.Handle(context.WithoutCancel(ctx), b.fabric, fabric.SubjectCancel(id.Org, fabric.Any), fabric.Bridges, wakeWorkers, b.wakes.Cancel)
+	if err != nil {
+		stop()
+		return nil, err
+	}
 	return func(ctx context.Context) {
 		done := make(chan struct{})
 		go func() {
 			stop()
+			stopCancels()
 			b.wakes.Wait()
 			close(done)
 		}()
@@ -62,10 +68,9 @@ func (b *bridge) takeOrders(ctx context.Context) error {
 
 // targets asks where the pushes of a device go. Each wake asks anew, also when it is repeated: a device that was revoked in
 // between is not woken, and a token that it replaced is used.
-func (b *bridge) targets(ctx context.Context, q fabric.Targets) ([]fabric.Target, error) {
+func (b *bridge) targets(ctx context.Context, q fabric.Targets) (fabric.TargetsReply, error) {
 	c := b.fabric
-	r, err := fabric.Request[fabric.Targets, fabric.TargetsReply](ctx, c, fabric.SubjectTargets(c.Org(), c.Node()), q)
-	return r.Targets, err
+	return fabric.Request[fabric.Targets, fabric.TargetsReply](ctx, c, fabric.SubjectTargets(c.Org(), c.Node()), q)
 }
 
 func (b *bridge) pruned(ctx context.Context, q fabric.Pruned) error {

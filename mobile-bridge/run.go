@@ -87,6 +87,7 @@ func (b *bridge) openSenders(ctx context.Context) error {
 			return err
 		}
 		b.add(fabric.APNs, s)
+		b.senders[fabric.APNsAlert] = s
 	}
 	if len(b.FCM) > 0 {
 		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer, Timeout: b.PushTimeout})
@@ -135,7 +136,7 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 	b.keys = newKeys(id.SessionKeys)
 	b.pusher = push.New(push.Config{Senders: b.senders, Timeout: b.PushTimeout, Now: b.now, Count: b.tally.pushed, Logger: b.log})
 	b.wakes = wake.New(working, wake.Config{
-		Org: id.Org, Bridge: id.Node, Keys: b.keyOf, Renew: b.renewKeys, Targets: b.targets, Push: b.pusher.Send, Pruned: b.pruned,
+		Org: id.Org, Bridge: id.Node, Keys: b.keyOf, Renew: b.renewKeys, Targets: b.targets, Tell: b.tell, Push: b.pusher.Send, Pruned: b.pruned,
 		Now: b.now, Logger: b.log,
 	})
 	defer b.wakes.Close()

@@ -42,7 +42,7 @@ func (n *node) openApps() (err error) {
 		return fmt.Errorf("%w; choose another address with --webrtc, or turn apps off with --webrtc ''", err)
 	}
 	n.apps.web = webside.New(webside.Config{
-		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Origin: n.isBridge,
+		Node: id.Node, Name: id.NodeName, Org: id.Org, RTC: n.apps.rtc, Relay: n.relay, Verifier: n.keys, Wake: n.wake, Cancel: n.cancel, Origin: n.isBridge,
 		Begin: n.calls.begin, Admission: n.calls.router.FromApp, Now: n.now, Logger: n.log,
 	})
 	n.apps.uplinks = uplink.New(uplink.Config{
@@ -101,6 +101,11 @@ func (n *node) offered(router *routing.Router, q fabric.Offer) (fabric.Promise, 
 	}
 	p := fabric.Promise{Nonce: rand.Text(), Boot: n.boot}
 	return p, router.Promised(q.Plan, p.Nonce)
+}
+
+// cancel has a bridge tell a device that its call is over.
+func (n *node) cancel(ctx context.Context, q fabric.Cancel) (fabric.WakeReply, error) {
+	return fabric.Request[fabric.Cancel, fabric.WakeReply](ctx, n.fabric, fabric.SubjectCancel(n.fabric.Org(), n.fabric.Node()), q)
 }
 
 // app is a device that sleeps, to be rung.

@@ -201,6 +201,11 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectChanged(org, id), func(fabric.Subject, fabric.Changed) { n.copy.Refresh() }); err != nil {
 		return err
 	}
+	if n.apps.web != nil {
+		if _, err := fabric.Subscribe(n.fabric, fabric.SubjectDev(org, id), func(_ fabric.Subject, d fabric.Dev) { n.apps.web.Report(d) }); err != nil {
+			return err
+		}
+	}
 	// What was revoked is fetched from the last number held on, so that none is missed.
 	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectRevoke(org), func(fabric.Subject, fabric.Revocations) { n.copy.Refresh() }); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
@@ -146,6 +147,7 @@ func (c *Call) Hangup() {
 			c.finish(end{errs.Declined, "declined"})
 		case !c.unwanted:
 			c.unwanted, c.stage = true, answered
+			c.report(proof.Declined)
 			c.last(end{errs.Declined, "declined"})
 		}
 	})

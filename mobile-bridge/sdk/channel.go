@@ -34,6 +34,7 @@ type line struct {
 	resume  string                 // name of the session; empty without one
 	bridge  designation.BridgeFace // where it is
 	state   channel.Session
+	dealt   uint64 // frames of the bridge's up to it were dealt with
 	asks    map[uint64]chan<- answer
 	wire    *wire // nil without a connection
 	changed chan struct{}
@@ -215,7 +216,7 @@ func (l *line) kick() {
 func (l *line) lose(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resume, l.state = "", channel.Session{}
+	l.resume, l.state, l.dealt = "", channel.Session{}, 0
 	for seq, got := range l.asks {
 		delete(l.asks, seq)
 		got <- answer{err: why}

@@ -20,6 +20,11 @@ func (t *Targets) AddAPNs(bundle, token string, sandbox bool) {
 	t.all = append(t.all, pushtarget.Target{Provider: pushtarget.APNs, App: bundle, Token: token, Sandbox: sandbox})
 }
 
+// AddAPNsAlert adds the token of an app's ordinary notifications, by which it is told of missed calls.
+func (t *Targets) AddAPNsAlert(bundle, token string, sandbox bool) {
+	t.all = append(t.all, pushtarget.Target{Provider: pushtarget.APNsAlert, App: bundle, Token: token, Sandbox: sandbox})
+}
+
 // AddFCM adds a registration token of a Firebase project.
 func (t *Targets) AddFCM(project, token string) {
 	t.all = append(t.all, pushtarget.Target{Provider: pushtarget.FCM, App: project, Token: token})

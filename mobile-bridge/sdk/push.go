@@ -22,11 +22,18 @@ const (
 // deliver, whose member "strowger" is these bytes in base64.
 //
 // It returns the call that the push announces. The same push again returns the same call, and no second Woken. An error says
-// why there is nothing to ring; if the push was real, but late say, Missed has been told too.
+// why there is nothing to ring; if the push was real, but late say, Missed has been told too. So it is with the alert that takes
+// the place of a push when the call is over: its members "code" and "words" say why, and are the error.
 func (p *Phone) Push(payload []byte) (*Call, error) {
-	sealed, err := unwrap(payload)
+	sealed, over, err := unwrap(payload)
 	if err != nil {
 		return nil, err
+	}
+	if over != nil {
+		if err := p.over(sealed, *over); err != nil {
+			return nil, err
+		}
+		return nil, errs.New(over.code, "%s", over.words)
 	}
 	id, err := p.enrolled()
 	if err != nil {
@@ -78,21 +85,26 @@ func (p *Phone) mayAsk() bool {
 	return true
 }
 
-// unwrap returns the sealed bytes of a payload.
-func unwrap(payload []byte) ([]byte, error) {
+// unwrap returns the sealed bytes of a payload, and why their call is over if it is.
+func unwrap(payload []byte) (sealed []byte, over *end, err error) {
 	if len(payload) > maxPayload {
-		return nil, errs.New(errs.Invalid, "payload of a push of %d bytes, at most %d are read", len(payload), maxPayload)
+		return nil, nil, errs.New(errs.Invalid, "payload of a push of %d bytes, at most %d are read", len(payload), maxPayload)
 	}
 	if !bytes.HasPrefix(payload, []byte("{")) || !json.Valid(payload) { // sealed bytes may begin with anything
-		return payload, nil
+		return payload, nil, nil
 	}
 	var envelope struct {
-		Sealed []byte `json:"strowger"`
+		Sealed []byte    `json:"strowger"`
+		Code   errs.Code `json:"code"`
+		Words  string    `json:"words"`
 	}
 	if err := json.Unmarshal(payload, &envelope); err != nil || len(envelope.Sealed) == 0 {
-		return nil, errs.New(errs.Invalid, "payload of a push: want a member \"strowger\" in base64: %w", err)
+		return nil, nil, errs.New(errs.Invalid, "payload of a push: want a member \"strowger\" in base64: %w", err)
 	}
-	return envelope.Sealed, nil
+	if envelope.Code != "" {
+		over = &end{envelope.Code, envelope.Words}
+	}
+	return envelope.Sealed, over, nil
 }
 
 // begin makes the call of a wake, unless there is one, and has it connect.

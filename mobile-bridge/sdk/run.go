@@ -183,6 +183,10 @@ func (c *Call) take(ctx context.Context, in any) {
 		if in.media == c.media {
 			c.pathChanged(in.ok)
 		}
+	case overElsewhere:
+		if c.dialog == nil && c.stage < up {
+			c.finish(in.why)
+		}
 	case pressedKey:
 		c.tell(Digit, end{words: string(in.key)})
 	}

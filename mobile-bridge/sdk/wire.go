@@ -140,7 +140,7 @@ func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.
 	}
 	l.mu.Lock()
 	l.order = max(l.order+1, time.Now().UnixMilli())
-	order, resume, received := l.order, l.resume, l.state.Received()
+	order, resume, received := l.order, l.resume, l.dealt
 	l.mu.Unlock()
 	signed, err := proof.Sign(proof.TypeChannel, l.phone.keys.signing, proof.Channel{
 		Bridge: at.ID, Nonce: challenge.Nonce, Device: id.Info.Device, Order: order, ID: rand.Text(), IssuedAt: time.Now().Unix(),
@@ -293,7 +293,7 @@ func (l *line) next(w *wire) ([]byte, error) {
 	defer l.mu.Unlock()
 	if w.ack {
 		w.ack = false
-		return channel.Encode(channel.Head{Type: channel.TypeAck, Received: l.state.Received()}, nil)
+		return channel.Encode(channel.Head{Type: channel.TypeAck, Received: l.dealt}, nil)
 	}
 	frame, seq := l.state.After(w.sent)
 	if frame != nil {
@@ -302,29 +302,45 @@ func (l *line) next(w *wire) ([]byte, error) {
 	return frame, nil
 }
 
-// take takes a frame of the bridge's.
+// take takes a frame of the bridge's. It is acked when it was dealt with.
 func (l *line) take(w *wire, h channel.Head, frame []byte) error {
+	fresh, got, err := l.note(w, h)
+	if err != nil || h.Seq == 0 {
+		return err
+	}
+	switch {
+	case !fresh:
+	case got != nil:
+		got <- answer{frame: frame}
+	case h.Type == channel.TypeWake:
+		l.phone.woken(frame)
+	case h.Type == channel.TypeCancel:
+		l.phone.cancelled(frame)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dealt, w.ack = max(l.dealt, h.Seq), true
+	l.kick()
+	return nil
+}
+
+// note notes what a frame says of the session, and whose answer it is.
+func (l *line) note(w *wire, h channel.Head) (fresh bool, got chan<- answer, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.state.Acked(h.Received); err != nil {
-		return err
+		return false, nil, err
 	}
 	if h.Type == channel.TypePong {
 		w.pinged = time.Time{}
 		l.kick()
 	}
 	if h.Seq == 0 {
-		return nil
+		return false, nil, nil
 	}
-	fresh, err := l.state.Take(h.Seq)
-	if err != nil {
-		return err
-	}
-	if got := l.asks[h.Re]; fresh && h.Re != 0 && got != nil {
+	if fresh, err = l.state.Take(h.Seq); fresh && h.Re != 0 {
+		got = l.asks[h.Re]
 		delete(l.asks, h.Re)
-		got <- answer{frame: frame}
 	}
-	w.ack = true
-	l.kick()
-	return nil
+	return fresh, got, err
 }

@@ -115,6 +115,21 @@ type Wake struct {
 	Until  time.Time `json:"until"`  // end of the ring, by the cloud's time
 }
 
+// Cancel says that a call is over, for a device that is not at it: why, and the wake that it was announced by.
+type Cancel struct {
+	Call   string    `json:"call"`
+	Leg    string    `json:"leg"`
+	Code   errs.Code `json:"code"`
+	Words  string    `json:"words"`
+	Sealed []byte    `json:"sealed"`
+}
+
+// Report is how far the device is with a call.
+type Report struct {
+	Node   string `json:"node"`   // the anchor, which it goes to
+	Report string `json:"report"` // a proof.Report
+}
+
 // Failure is an answer that refuses.
 type Failure struct {
 	Error *errs.Error `json:"error,omitempty"`

@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"log/slog"
 	"time"
 
 	"strowger/pkg/errs"
@@ -40,17 +41,48 @@ type Channel struct {
 	Boot   string `json:"boot"`
 }
 
-// Down is for a device whose channel a bridge holds. Subject o.<org>.br.<bridge>.down. The cloud sends Bye; bridges with a wake
-// ticket send Wake and Cancel, which are answered when the device has acknowledged them, or with errs.Offline.
+// ChannelResult is what became of something for a device that is awake.
+type ChannelResult struct {
+	Bridge  string `json:"bridge"` // that has the channel
+	Reached bool   `json:"reached,omitempty"`
+	Reason  string `json:"reason,omitempty"` // why not
+}
+
+// Cancel tells a device that is not at its call that the call is over, and why. Subject o.<org>.push.<anchor>.cancel; one of
+// the Bridges takes it. A device that is awake gets it over its channel, another one by an ordinary alert.
+type Cancel struct {
+	Header
+	Ticket string      `json:"ticket"`
+	Sealed []byte      `json:"sealed"` // the wake
+	Why    *errs.Error `json:"why"`    // in words that a push service may read
+}
+
+// LogValue keeps the ticket out of logs.
+func (c Cancel) LogValue() slog.Value { return slog.StringValue("(cancel)") }
+
+// Dev is what a device says of its leg of a call before it is at its anchor. Subject o.<org>.node.<node>.dev, from the bridge that
+// has its channel; nobody waits.
+type Dev struct {
+	Header
+	Report string `json:"report"` // proof of type proof.TypeReport
+}
+
+// Down is for a device whose channel a bridge holds. Subject o.<org>.br.<bridge>.down. The cloud sends Bye; bridges send what an
+// anchor showed them the Ticket for, which is answered when the device has acknowledged it, or with errs.Offline: a wake, or a
+// cancel if there is a Why.
 type Down struct {
 	Header
-	Device string    `json:"device,omitempty"` // of Bye; else the ticket names it
-	Bye    *DownBye  `json:"bye,omitempty"`
-	Anchor string    `json:"anchor,omitempty"` // that showed the ticket
-	Ticket string    `json:"ticket,omitempty"`
-	Sealed []byte    `json:"sealed,omitempty"`
-	Until  time.Time `json:"until,omitzero"`
+	Device string      `json:"device,omitempty"` // of Bye; else the ticket names it
+	Bye    *DownBye    `json:"bye,omitempty"`
+	Anchor string      `json:"anchor,omitempty"` // that showed the ticket
+	Ticket string      `json:"ticket,omitempty"`
+	Sealed []byte      `json:"sealed,omitempty"`
+	Until  time.Time   `json:"until,omitzero"`
+	Why    *errs.Error `json:"why,omitempty"`
 }
+
+// LogValue keeps the ticket out of logs.
+func (d Down) LogValue() slog.Value { return slog.StringValue("(down)") }
 
 // DownBye ends a device's channel.
 type DownBye struct {
@@ -65,3 +97,9 @@ func SubjectBind(org, bridge string) string { return subject(org, familyBridge, 
 
 // SubjectDown is where a bridge takes what is for a device with a channel at it: Down.
 func SubjectDown(org, bridge string) string { return subject(org, familyBridge, bridge, verbDown) }
+
+// SubjectCancel is where an anchor has a device told that its call is over: Cancel, which one of the Bridges takes.
+func SubjectCancel(org, anchor string) string { return subject(org, familyPush, anchor, "cancel") }
+
+// SubjectDev is where a node takes what devices say of their legs: Dev.
+func SubjectDev(org, node string) string { return subject(org, familyNode, node, "dev") }

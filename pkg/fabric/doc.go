@@ -28,8 +28,8 @@
 //	br.<bridge>.admit     request  that bridge                     AppAdmit: an app asks for a call
 //	br.<bridge>.bind      request  that bridge                     Bind: which devices have a channel at it
 //	br.<bridge>.down      request  cloud, bridges with a ticket    Down: to a device with a channel at it
-//	node.<node>.dev                the bridge with the channel     reserved: what a device reports
-//	push.<anchor>.cancel  request  that anchor, with a ticket      reserved: the call is over
+//	node.<node>.dev                the bridge with the channel     Dev: what a device says of its leg, signed by the device
+//	push.<anchor>.cancel  request  that anchor, with a ticket      Cancel: the call is over
 //
 // A client may subscribe only to its own node.<node>.>, to revoke, a bridge to push.*.> and its own down, and to
 // _INBOX_<node>.>, where the answers to its requests come in. It answers a request by the server's leave (allow_responses, one message); a request that names an

@@ -22,7 +22,7 @@ import (
 // 7 (2026-11): bridges: wake, targets, pruned, keys, renew.
 // 8 (2026-11): Face in the lease of a bridge.
 // 9 (2026-11): calls of apps: AppAdmit; Ask in an offer.
-// 10 (2026-11): channels of devices: bind, down, Channel in the answer to targets.
+// 10 (2026-11): channels of devices: bind, down, dev, cancel, Channel in the answer to targets.
 const Capability = 10
 
 // CapPieces is the capability of nodes that fetch documents in pieces.

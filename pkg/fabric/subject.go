@@ -195,6 +195,7 @@ func BridgePermissions(org, bridge string) Permissions {
 		Publish: []string{
 			subject(org, familyBridge, bridge, ">"),
 			SubjectDown(org, Any),
+			SubjectDev(org, Any),
 			SubjectLease(org, bridge),
 		},
 		Subscribe: []string{

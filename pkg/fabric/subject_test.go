@@ -93,7 +93,7 @@ func TestSwitchPermissions(t *testing.T) {
 
 func TestBridgePermissions(t *testing.T) {
 	p := BridgePermissions("org_a", "br_1")
-	publish := []string{"o.org_a.br.br_1.>", "o.org_a.br.*.down", "o.org_a.lease.br_1"}
+	publish := []string{"o.org_a.br.br_1.>", "o.org_a.br.*.down", "o.org_a.node.*.dev", "o.org_a.lease.br_1"}
 	if !slices.Equal(p.Publish, publish) {
 		t.Errorf("publish %q, want %q", p.Publish, publish)
 	}

@@ -15,17 +15,20 @@ type Wake struct {
 	Sealed []byte    `json:"sealed"` // package pushseal
 	Epoch  int       `json:"epoch"`
 	Until  time.Time `json:"until"` // end of the ring, by the cloud's time: a push that comes later is for nobody
+	// Try counts from 1. From the second on a device is pushed to though its channel took the wake: its app may not get to run.
+	Try int `json:"try,omitempty"`
 }
 
 // LogValue keeps the ticket out of logs.
 func (w Wake) LogValue() slog.Value { return slog.StringValue("(wake)") }
 
-// WakeReply answers Wake when every provider that knows the device has answered, or at the deadline. A device without any
-// push token is errs.Offline.
+// WakeReply answers Wake when the device has taken it over its channel, or every provider that knows the device has answered,
+// or at the deadline. A device without a channel and without any push token is errs.Offline.
 type WakeReply struct {
 	Reply
-	Bridge string       `json:"bridge"` // id
-	Pushes []PushResult `json:"pushes"`
+	Bridge  string         `json:"bridge"` // id
+	Pushes  []PushResult   `json:"pushes"`
+	Channel *ChannelResult `json:"channel,omitempty"` // of a device that is awake
 }
 
 // PushResult is what one provider said of one push.
@@ -42,9 +45,10 @@ type Provider = pushtarget.Provider
 
 // The providers.
 const (
-	APNs    = pushtarget.APNs
-	FCM     = pushtarget.FCM
-	WebPush = pushtarget.WebPush
+	APNs      = pushtarget.APNs
+	APNsAlert = pushtarget.APNsAlert
+	FCM       = pushtarget.FCM
+	WebPush   = pushtarget.WebPush
 )
 
 // Target is where pushes for one app on one device go.

@@ -1,7 +1,10 @@
 package proof
 
-// TypeChannel is the type of the proof of a Channel.
-const TypeChannel = "channel-proof+jwt"
+// The types of proofs on a channel.
+const (
+	TypeChannel = "channel-proof+jwt" // Channel
+	TypeReport  = "report-proof+jwt"  // Report
+)
 
 // Channel is the proof with which a device opens its channel to a bridge.
 type Channel struct {
@@ -13,3 +16,21 @@ type Channel struct {
 	ID       string `json:"jti"` // unique
 	IssuedAt int64  `json:"iat"` // Unix seconds
 }
+
+// Report is what a device says of its leg of a call to the anchor, which it may not be connected to.
+type Report struct {
+	Node     string `json:"aud"` // id of the anchor
+	Device   string `json:"sub"`
+	Call     string `json:"call"`
+	Leg      string `json:"leg"`
+	Step     string `json:"step"`
+	ID       string `json:"jti"` // unique
+	IssuedAt int64  `json:"iat"` // Unix seconds
+}
+
+// The steps of a Report.
+const (
+	ChannelOpen = "channel-open" // the device has its channel, and knows of the call
+	Ringing     = "ringing"
+	Declined    = "declined" // its user does not want the call: that ends the leg
+)

@@ -11,6 +11,7 @@
 //	push-proof+jwt     Request: the body of a change of push tokens
 //	admit-proof+jwt    Admit: asks the cloud for a call
 //	channel-proof+jwt  Channel: opens a channel to a bridge
+//	report-proof+jwt   Report: how far a device is with a call
 //
 // A device opens its connection to a node with one line, an Entry, and gets one back, a Verdict.
 //

@@ -1,7 +1,7 @@
 // Package pushtarget is where pushes go: what a device tells the cloud of its push tokens, and the cloud a bridge. It is
 // a package of its own so that phones know it without the fabric.
 //
-// Capability 1 (2026-11).
+// Capability 1 (2026-11). 2 (2026-11): apns-alert.
 package pushtarget
 
 import (
@@ -15,9 +15,10 @@ type Provider string
 
 // The providers.
 const (
-	APNs    Provider = "apns"
-	FCM     Provider = "fcm"
-	WebPush Provider = "webpush"
+	APNs      Provider = "apns"       // VoIP pushes: calls, and nothing else
+	APNsAlert Provider = "apns-alert" // what is no call: the same app has another token for it
+	FCM       Provider = "fcm"
+	WebPush   Provider = "webpush"
 )
 
 // Limits of what a device may say.
@@ -42,7 +43,7 @@ func (t Target) LogValue() slog.Value { return slog.StringValue(string(t.Provide
 // Check says why a target is none, with errs.Invalid.
 func (t Target) Check() error {
 	switch {
-	case t.Provider != APNs && t.Provider != FCM && t.Provider != WebPush:
+	case t.Provider != APNs && t.Provider != APNsAlert && t.Provider != FCM && t.Provider != WebPush:
 		return errs.New(errs.Invalid, "push provider %.20q: want %q, %q or %q", t.Provider, APNs, FCM, WebPush)
 	case len(t.App) > MaxApp:
 		return errs.New(errs.Invalid, "app of a push token has %d bytes, at most %d are allowed", len(t.App), MaxApp)

@@ -30,6 +30,9 @@ type PushToken struct {
 	Wrapped  []byte // the token
 }
 
+// wakes says whether pushes to it wake the app for a call.
+func (p PushToken) wakes() bool { return p.Provider != pushtarget.APNsAlert }
+
 // Why an app cannot be reached, before a provider says more.
 const (
 	notEnrolled = "it has not enrolled"
@@ -79,7 +82,7 @@ func (s *Store) replaceTokens(ctx context.Context, tx *sql.Tx, device string, pu
 		}
 	}
 	unreachable := ""
-	if len(push) == 0 {
+	if !slices.ContainsFunc(push, PushToken.wakes) {
 		unreachable = noToken
 	}
 	return setUnreachable(ctx, tx, device, unreachable)
@@ -130,7 +133,7 @@ func (s *Store) RemovePushToken(ctx context.Context, org, device string, dead Pu
 		if err != nil {
 			return fmt.Errorf("forget push token of %s: %w", device, err)
 		}
-		if len(left) > 0 {
+		if slices.ContainsFunc(left, PushToken.wakes) {
 			return nil
 		}
 		return setUnreachable(ctx, tx, device, why)

@@ -80,12 +80,17 @@ func (s *Server) Files(dir string) (key, ca string, err error) {
 }
 
 // Install puts an app on a new device, and returns the token of its calls.
-func (s *Server) Install(app string) string {
+func (s *Server) Install(app string) string { return s.install(app + ".voip") }
+
+// InstallAlert returns the token of an app's notifications, which has nothing to do with that of its calls.
+func (s *Server) InstallAlert(app string) string { return s.install(app) }
+
+func (s *Server) install(topic string) string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
 	token := hex.EncodeToString(b)
 	s.mu.Lock()
-	s.topics[token] = app + ".voip"
+	s.topics[token] = topic
 	s.mu.Unlock()
 	s.Add(token)
 	return token

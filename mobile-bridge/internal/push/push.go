@@ -26,7 +26,7 @@ const (
 	lanePushes     = 128
 	providerPushes = 256
 	// MaxPushes is the most pushes under way.
-	MaxPushes = 3 * providerPushes
+	MaxPushes = 4 * providerPushes
 )
 
 // Times of tries.
@@ -48,13 +48,21 @@ const (
 	Malformed     = "malformed target" // the token is none for this provider
 )
 
-// Push is one wake for one app on one device.
+// Alert is what a push shows that wakes nobody for a call: the call is over.
+type Alert struct {
+	Title string // for a lock screen
+	Code  string // why, of package errs
+	Words string // why, for people
+}
+
+// Push is one wake for one app on one device, or the alert in its place.
 type Push struct {
 	Target  fabric.Target
 	Payload string        // the sealed wake in base64
 	Call    string        // id: a later push of a call replaces an earlier one that is undelivered
 	Until   time.Time     // end of the ring, by the cloud's time
 	Left    time.Duration // of the ring when a sender gets it
+	Alert   *Alert        // nil: a wake
 }
 
 // Outcome is what came of one try.

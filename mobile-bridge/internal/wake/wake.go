@@ -1,6 +1,10 @@
 // Package wake is the wakes that anchors ask a bridge for: may this anchor wake this device, where do its pushes go, and what
 // became of them.
 //
+// A device that is awake has a channel to some bridge: it gets the wake over that, and a push only if it does not acknowledge
+// it in time. A call that is over is told to a device that is not at it in the same way (cancel): over the channel, else by an
+// alert, which takes the place of a push that was not delivered.
+//
 // A wake goes on until each push service has answered or the ring is over, whoever still waits for it. Who asks for the same
 // wake meanwhile joins it: a device gets no second push because an answer was lost.
 package wake
@@ -35,6 +39,9 @@ const answerMargin = 250 * time.Millisecond
 // targetsTime is how long the cloud may take to say where pushes go. An anchor asks again after it.
 const targetsTime = 5 * time.Second
 
+// channelTime is how long a device that is awake may take to acknowledge; then it is pushed to.
+const channelTime = time.Second
+
 // pruneTime is how long the cloud may take to hear of a dead token.
 const pruneTime = 5 * time.Second
 
@@ -45,11 +52,13 @@ type Config struct {
 	Keys   sessionkey.Keys // of the organization
 	// Renew gets newer keys; nil error if they were asked for just now.
 	Renew   func(context.Context) error
-	Targets func(context.Context, fabric.Targets) ([]fabric.Target, error)
-	Push    func(context.Context, push.Push, func(fabric.PushResult)) fabric.PushResult
-	Pruned  func(context.Context, fabric.Pruned) error
-	Now     func() time.Time // the cloud's time
-	Logger  *slog.Logger
+	Targets func(context.Context, fabric.Targets) (fabric.TargetsReply, error)
+	// Tell has a bridge send something over the channel of a device, and returns when the device has taken it.
+	Tell   func(ctx context.Context, bridge string, d fabric.Down) error
+	Push   func(context.Context, push.Push, func(fabric.PushResult)) fabric.PushResult
+	Pruned func(context.Context, fabric.Pruned) error
+	Now    func() time.Time // the cloud's time
+	Logger *slog.Logger
 }
 
 // Wakes is the wakes under way. It is safe for concurrent use.
@@ -70,13 +79,16 @@ type key struct {
 	epoch  int
 }
 
-// wake is one wake under way.
+// wake is one wake, or one cancel, under way.
 type wake struct {
+	ctx  context.Context // of what is under way
+	stop context.CancelFunc
 	done chan struct{} // closed when all is known
 
 	mu      sync.Mutex
 	results []fabric.PushResult // of each target, as far as known
-	err     error               // why there are none; read after done
+	channel *fabric.ChannelResult
+	err     error // why there are none; read after done
 }
 
 // New returns wakes that end with ctx at the latest.
@@ -111,9 +123,12 @@ func (w *Wakes) Len() int {
 	return len(w.under)
 }
 
-// Handle answers an anchor, shortly before its deadline at the latest.
+// Handle has a device woken, and answers shortly before the deadline at the latest.
 func (w *Wakes) Handle(ctx context.Context, s fabric.Subject, q fabric.Wake) (fabric.WakeReply, error) {
-	r, err := w.handle(ctx, s, q)
+	return w.counted(w.handle(ctx, s, q))
+}
+
+func (w *Wakes) counted(r fabric.WakeReply, err error) (fabric.WakeReply, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts[string(errs.CodeOf(err))]++
@@ -121,14 +136,22 @@ func (w *Wakes) Handle(ctx context.Context, s fabric.Subject, q fabric.Wake) (fa
 }
 
 func (w *Wakes) handle(ctx context.Context, s fabric.Subject, q fabric.Wake) (fabric.WakeReply, error) {
-	c, err := w.check(ctx, s.ID, q)
+	c, err := w.check(ctx, s.ID, q.Ticket, q.Sealed)
 	if err != nil {
 		return fabric.WakeReply{}, err
 	}
-	one, err := w.join(s.ID, c, q)
+	if !q.Until.After(w.cfg.Now()) {
+		return fabric.WakeReply{}, errs.New(errs.Gone, "the ring ended at %v", q.Until)
+	}
+	one, err := w.join(key{sha256.Sum256([]byte(q.Ticket)), q.Epoch}, func(one *wake) error { return w.wake(one, s.ID, c, q) })
 	if err != nil {
 		return fabric.WakeReply{}, err
 	}
+	return w.answer(ctx, one)
+}
+
+// answer waits until all is known, or the answer is due.
+func (w *Wakes) answer(ctx context.Context, one *wake) (fabric.WakeReply, error) {
 	known, cancel := beforeDeadline(ctx)
 	defer cancel()
 	select {
@@ -138,7 +161,7 @@ func (w *Wakes) handle(ctx context.Context, s fabric.Subject, q fabric.Wake) (fa
 		}
 	case <-known.Done():
 	}
-	return fabric.WakeReply{Bridge: w.cfg.Bridge, Pushes: one.snapshot()}, nil
+	return one.reply(w.cfg.Bridge), nil
 }
 
 // beforeDeadline leaves time for the answer.
@@ -150,14 +173,19 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, end.Add(-min(answerMargin, time.Until(end)/4)))
 }
 
+// Open says what an anchor's ticket allows, for who got it from another bridge.
+func (w *Wakes) Open(ctx context.Context, d fabric.Down) (waketicket.Claims, error) {
+	return w.check(ctx, d.Anchor, d.Ticket, d.Sealed)
+}
+
 // check says whether an anchor may have a device woken. A ticket by a key that is not known here may be by one that is newer
 // than what is known.
-func (w *Wakes) check(ctx context.Context, anchor string, q fabric.Wake) (waketicket.Claims, error) {
-	if len(q.Sealed) == 0 || len(q.Sealed) > pushseal.MaxSealed {
-		return waketicket.Claims{}, errs.New(errs.Invalid, "the sealed wake has %d bytes, want 1 to %d", len(q.Sealed), pushseal.MaxSealed)
+func (w *Wakes) check(ctx context.Context, anchor, ticket string, sealed []byte) (waketicket.Claims, error) {
+	if len(sealed) == 0 || len(sealed) > pushseal.MaxSealed {
+		return waketicket.Claims{}, errs.New(errs.Invalid, "the sealed wake has %d bytes, want 1 to %d", len(sealed), pushseal.MaxSealed)
 	}
 	open := func() (waketicket.Claims, error) {
-		return waketicket.Open(q.Ticket, w.cfg.Keys, w.cfg.Org, anchor, w.cfg.Now())
+		return waketicket.Open(ticket, w.cfg.Keys, w.cfg.Org, anchor, w.cfg.Now())
 	}
 	c, err := open()
 	if errs.CodeOf(err) != errs.UnknownKey {
@@ -170,12 +198,8 @@ func (w *Wakes) check(ctx context.Context, anchor string, q fabric.Wake) (waketi
 	return open()
 }
 
-// join returns the wake that is asked for, begun if it is not under way.
-func (w *Wakes) join(anchor string, c waketicket.Claims, q fabric.Wake) (*wake, error) {
-	if !q.Until.After(w.cfg.Now()) {
-		return nil, errs.New(errs.Gone, "the ring ended at %v", q.Until)
-	}
-	k := key{sha256.Sum256([]byte(q.Ticket)), q.Epoch}
+// join returns what is asked for, begun if it is not under way.
+func (w *Wakes) join(k key, run func(*wake) error) (*wake, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if one := w.under[k]; one != nil {
@@ -188,9 +212,11 @@ func (w *Wakes) join(anchor string, c waketicket.Claims, q fabric.Wake) (*wake, 
 		return nil, errs.New(errs.Congested, "%d wakes are under way", maxWakes)
 	}
 	one := &wake{done: make(chan struct{})}
+	one.ctx, one.stop = context.WithCancel(w.ctx)
 	w.under[k] = one
 	w.work.Go(func() {
-		one.err = w.run(one, anchor, c, q)
+		defer one.stop()
+		one.err = run(one)
 		w.mu.Lock()
 		delete(w.under, k)
 		w.mu.Unlock()
@@ -199,39 +225,81 @@ func (w *Wakes) join(anchor string, c waketicket.Claims, q fabric.Wake) (*wake, 
 	return one, nil
 }
 
-// run pushes to all targets of a device at once.
-func (w *Wakes) run(one *wake, anchor string, c waketicket.Claims, q fabric.Wake) error {
-	log := w.cfg.Logger.With("call", c.Call, "leg", c.Leg, "device", c.Device)
-	ctx, cancel := context.WithTimeout(w.ctx, targetsTime)
-	defer cancel()
-	targets, err := w.cfg.Targets(ctx, fabric.Targets{Anchor: anchor, Ticket: q.Ticket})
-	if err == nil && len(targets) == 0 {
-		err = errs.New(errs.Offline, "the device has no push token")
-	}
+// wake wakes a device: over its channel if it is awake, else by pushes to all its targets at once.
+func (w *Wakes) wake(one *wake, anchor string, c waketicket.Claims, q fabric.Wake) error {
+	r, err := w.targets(one, anchor, c, q.Ticket)
 	if err != nil {
-		log.Warn("a device cannot be woken", "error", err)
 		return err
 	}
+	down := fabric.Down{Anchor: anchor, Ticket: q.Ticket, Sealed: q.Sealed, Until: q.Until}
+	if w.tell(one, r.Channel, down) && q.Try <= 1 {
+		return nil
+	}
+	// What is no call wakes no app.
+	targets := slices.DeleteFunc(r.Targets, func(t fabric.Target) bool { return t.Provider == fabric.APNsAlert })
+	if len(targets) == 0 && r.Channel == nil {
+		err = errs.New(errs.Offline, "the device has no push token")
+		w.cfg.Logger.Warn("a device cannot be woken", "device", c.Device, "error", err)
+		return err
+	}
+	w.push(one, c, targets, push.Push{Payload: base64.StdEncoding.EncodeToString(q.Sealed), Call: c.Call, Until: q.Until})
+	return nil
+}
+
+// targets asks where a device is reached.
+func (w *Wakes) targets(one *wake, anchor string, c waketicket.Claims, ticket string) (fabric.TargetsReply, error) {
+	ctx, cancel := context.WithTimeout(one.ctx, targetsTime)
+	defer cancel()
+	r, err := w.cfg.Targets(ctx, fabric.Targets{Anchor: anchor, Ticket: ticket})
+	if err != nil {
+		w.cfg.Logger.Warn("a device cannot be reached", "call", c.Call, "device", c.Device, "error", err)
+	}
+	return r, err
+}
+
+// tell sends something over a device's channel, and says whether the device has taken it.
+func (w *Wakes) tell(one *wake, at *fabric.Channel, d fabric.Down) bool {
+	if at == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(one.ctx, channelTime)
+	defer cancel()
+	r := fabric.ChannelResult{Bridge: at.Bridge}
+	if err := w.cfg.Tell(ctx, at.Bridge, d); err != nil {
+		r.Reason = err.Error()
+		if ctx.Err() != nil {
+			r.Reason = "no answer of the device in time"
+		}
+	}
+	r.Reached = r.Reason == ""
+	one.mu.Lock()
+	one.channel = &r
+	one.mu.Unlock()
+	return r.Reached
+}
+
+// push pushes to targets, and returns when the fate of each push is known.
+func (w *Wakes) push(one *wake, c waketicket.Claims, targets []fabric.Target, p push.Push) {
+	log := w.cfg.Logger.With("call", c.Call, "leg", c.Leg, "device", c.Device)
 	if len(targets) > maxTargets {
 		log.Warn("a device has more push tokens than are used", "tokens", len(targets), "used", maxTargets)
 		targets = targets[:maxTargets]
 	}
-	payload := base64.StdEncoding.EncodeToString(q.Sealed)
 	one.begin(targets)
 	var pushes sync.WaitGroup
 	for i, t := range targets {
 		pushes.Go(func() {
-			r := w.cfg.Push(w.ctx, push.Push{Target: t, Payload: payload, Call: c.Call, Until: q.Until},
-				func(r fabric.PushResult) { one.set(i, r) })
+			p := p
+			p.Target = t
+			r := w.cfg.Push(one.ctx, p, func(r fabric.PushResult) { one.set(i, r) })
 			one.set(i, r)
-			log.Info("push", "target", t, "accepted", r.Accepted, "reason", r.Reason, "tries", r.Tries)
+			log.Info("push", "target", t, "alert", p.Alert != nil, "accepted", r.Accepted, "reason", r.Reason, "tries", r.Tries)
 			if r.Dead {
 				w.work.Go(func() { w.prune(c.Device, t, r.Reason) })
 			}
 		})
 	}
 	pushes.Wait()
-	return nil
 }
 
 // prune tells the cloud of a dead token. One that is not heard of is found dead again at the next call.
@@ -258,8 +326,9 @@ func (o *wake) set(i int, r fabric.PushResult) {
 	o.results[i] = r
 }
 
-func (o *wake) snapshot() []fabric.PushResult {
+// reply is what is known.
+func (o *wake) reply(bridge string) fabric.WakeReply {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.results)
+	return fabric.WakeReply{Bridge: bridge, Pushes: slices.Clone(o.results), Channel: o.channel}
 }

@@ -41,6 +41,9 @@ type world struct {
 	pushed  []push.Push
 	pruned  []fabric.Pruned
 	answer  func(push.Push) fabric.PushResult // may wait
+	channel *fabric.Channel                   // of the device
+	told    []fabric.Down                     // over it
+	awake   func(ctx context.Context, bridge string) error
 }
 
 func newWorld(t *testing.T) *world {
@@ -65,14 +68,20 @@ func newWorld(t *testing.T) *world {
 			w.kids = w.newer
 			return nil
 		},
-		Targets: func(_ context.Context, q fabric.Targets) ([]fabric.Target, error) {
+		Targets: func(_ context.Context, q fabric.Targets) (fabric.TargetsReply, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.asked++
 			if q.Anchor != anchor || q.Ticket == "" {
 				t.Errorf("asked for the targets of %+v", q)
 			}
-			return slices.Clone(w.targets), nil
+			return fabric.TargetsReply{Targets: slices.Clone(w.targets), Channel: w.channel}, nil
+		},
+		Tell: func(ctx context.Context, bridge string, d fabric.Down) error {
+			w.mu.Lock()
+			w.told = append(w.told, d)
+			w.mu.Unlock()
+			return w.awake(ctx, bridge)
 		},
 		Push: func(_ context.Context, p push.Push, _ func(fabric.PushResult)) fabric.PushResult {
 			w.mu.Lock()

@@ -8,6 +8,9 @@
 //	          is left  v    | or bridge away   v
 //	                 failed +-------------->  over
 //
+// A device that is awake is reached over its channel, another one by pushes; the answer to a question says which. When the leg is
+// over, a device that heard of it and is not there is told so.
+//
 // A wake asks a bridge at most Tries times, Patience apart, with the same sealed bytes, which the device rings for once. It
 // fails at once when no provider can ever reach the device: each has said that the token is dead, the device has none, or the
 // bridge refuses the ticket. It fails after the last try if none was accepted. Else it goes on until the device comes or the
@@ -34,16 +37,21 @@ type Event interface{ event() }
 type (
 	// Begin starts the wake.
 	Begin struct{}
-	// Replied is what the providers said to one of the questions.
-	Replied struct{ Pushes []fabric.PushResult }
+	// Replied is what became of one of the questions: the channel's word of a device that is awake, and what providers said.
+	Replied struct {
+		Channel *fabric.ChannelResult
+		Pushes  []fabric.PushResult
+	}
 	// Failed says that a question was not answered, or refused as a whole.
 	Failed struct{ Err error }
 	// Connected says that the device came to the call. It may come again.
 	Connected struct{}
 	// Fired says that the timer that was armed ran out.
 	Fired struct{}
-	// Over says that the leg is over.
-	Over struct{}
+	// Reported is what the device said by its channel before it came.
+	Reported struct{ Step string }
+	// Over says that the leg is over. Away: the device is not there to hear it.
+	Over struct{ Away bool }
 )
 
 func (Begin) event()     {}
@@ -51,6 +59,7 @@ func (Replied) event()   {}
 func (Failed) event()    {}
 func (Connected) event() {}
 func (Fired) event()     {}
+func (Reported) event()  {}
 func (Over) event()      {}
 
 // Action is something that a wake wants done.
@@ -70,6 +79,8 @@ type (
 	}
 	// GiveUp ends the branch: the device cannot be woken.
 	GiveUp struct{ Err error }
+	// Revoke has the device told that the call is over.
+	Revoke struct{}
 	// Finish tells how the wake ended, once.
 	Finish struct{ Outcome Outcome }
 )
@@ -79,6 +90,7 @@ func (Arm) action()    {}
 func (Disarm) action() {}
 func (Tell) action()   {}
 func (GiveUp) action() {}
+func (Revoke) action() {}
 func (Finish) action() {}
 
 // Outcome is how a wake ended.
@@ -120,15 +132,19 @@ func (w *Wake) Step(ev Event) []Action {
 			return w.ask()
 		}
 	case Replied:
-		return w.replied(ev.Pushes)
+		return w.replied(ev)
 	case Failed:
 		return w.refused(ev.Err)
 	case Connected:
 		return w.connected()
 	case Fired:
 		return w.fired()
+	case Reported:
+		if w.state == waking || w.state == there {
+			return []Action{Tell{Step: ev.Step}}
+		}
 	case Over:
-		return w.end()
+		return w.end(ev.Away)
 	}
 	return nil
 }
@@ -141,14 +157,21 @@ func (w *Wake) ask() []Action {
 
 // replied notes what each provider said. It is noted even when the device is there already: the push that woke it may be
 // the one that its provider answers last.
-func (w *Wake) replied(pushes []fabric.PushResult) []Action {
+func (w *Wake) replied(r Replied) []Action {
 	w.asking = false
 	if w.state != waking && w.state != there {
 		return nil
 	}
 	var acts []Action
 	dead := true // all of them
-	for _, p := range pushes {
+	if c := r.Channel; c != nil && c.Reached {
+		w.accepted, dead = true, false
+		acts = append(acts, Tell{Step: "reached by channel"})
+	} else if c != nil {
+		w.last, dead = errs.New(errs.Offline, "The callee's phone is awake and does not answer: %s", c.Reason), false
+		acts = append(acts, Tell{"not reached by channel", w.last})
+	}
+	for _, p := range r.Pushes {
 		if p.Accepted {
 			w.accepted, dead = true, false
 			acts = append(acts, Tell{Step: "accepted by " + string(p.Provider)})
@@ -158,7 +181,7 @@ func (w *Wake) replied(pushes []fabric.PushResult) []Action {
 		w.last = errs.New(errs.Offline, "The callee's phone cannot be woken: %s says %s", p.Provider, p.Reason)
 		acts = append(acts, Tell{"refused by " + string(p.Provider), w.last})
 	}
-	if len(pushes) == 0 {
+	if len(r.Pushes) == 0 && r.Channel == nil {
 		w.last = errs.New(errs.Offline, "The callee's phone has no push token: its app must be opened once")
 		acts = append(acts, Tell{"refused", w.last})
 	}
@@ -220,11 +243,16 @@ func (w *Wake) connected() []Action {
 	return nil
 }
 
-func (w *Wake) end() []Action {
+// end has a device that may have heard of the call told that it is over, unless it is there to hear that. One that nothing has
+// reached is left alone: its wake expires.
+func (w *Wake) end(away bool) (acts []Action) {
 	before := w.state
 	w.state = over
 	if before == waking {
-		return []Action{Disarm{}, Finish{Missed}}
+		acts = []Action{Disarm{}, Finish{Missed}}
 	}
-	return nil
+	if away && (before == there || before == waking && (w.accepted || w.asking)) {
+		acts = append(acts, Revoke{})
+	}
+	return acts
 }

@@ -49,41 +49,57 @@ func TestWake(t *testing.T) {
 	again := "requested, Ask, Arm"
 	for name, steps := range map[string][]step{
 		"it comes": {
-			{Begin{}, again}, {Replied{[]fabric.PushResult{accepted(fabric.APNs), refused(fabric.FCM, "UNREGISTERED", true)}}, "accepted by apns, refused by fcm"},
+			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs), refused(fabric.FCM, "UNREGISTERED", true)}}, "accepted by apns, refused by fcm"},
 			{Connected{}, "Disarm, connected, =came"}, {Fired{}, ""}, {Connected{}, "connected"}, {Over{}, ""}, {Connected{}, ""},
 		},
 		"it comes before its provider answers": {
-			{Begin{}, again}, {Connected{}, "Disarm, connected, =came"}, {Replied{[]fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Over{}, ""},
+			{Begin{}, again}, {Connected{}, "Disarm, connected, =came"}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Over{}, ""},
 		},
 		"it comes at the third try": {
-			{Begin{}, again}, {Replied{[]fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
-			{Replied{[]fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
-			{Replied{[]fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, ""}, {Connected{}, "Disarm, connected, =came"},
+			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
+			{Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
+			{Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, ""}, {Connected{}, "Disarm, connected, =came"},
 		},
 		"it never comes": {
-			{Begin{}, again}, {Replied{[]fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"}, {Over{}, "Disarm, =missed"}, {Fired{}, ""},
-			{Replied{nil}, ""}, {Failed{away}, ""}, {Begin{}, ""},
+			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"}, {Over{}, "Disarm, =missed"}, {Fired{}, ""},
+			{Replied{}, ""}, {Failed{away}, ""}, {Begin{}, ""},
 		},
 		"every token is dead": {
 			{Begin{}, again},
 			{
-				Replied{[]fabric.PushResult{refused(fabric.APNs, "BadDeviceToken", true), refused(fabric.WebPush, "410", true)}},
+				Replied{Pushes: []fabric.PushResult{refused(fabric.APNs, "BadDeviceToken", true), refused(fabric.WebPush, "410", true)}},
 				"refused by apns, refused by webpush, Disarm, give up (The callee's phone cannot be woken: webpush says 410), =refused",
 			},
 			{Over{}, ""},
 		},
 		"no token": {
-			{Begin{}, again}, {Replied{nil}, "refused, Disarm, give up (The callee's phone has no push token: its app must be opened once), =refused"},
+			{Begin{}, again}, {Replied{}, "refused, Disarm, give up (The callee's phone has no push token: its app must be opened once), =refused"},
 		},
 		"the ticket is refused": {{Begin{}, again}, {Failed{stale}, "refused, Disarm, give up (ticket expired), =refused"}},
 		"one provider is in trouble": {
-			{Begin{}, again}, {Replied{[]fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm"},
+			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm"},
 			{Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, again},
-			{Replied{[]fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm, Disarm, give up (The callee's phone cannot be woken: fcm says UNAVAILABLE), =refused"},
+			{Replied{Pushes: []fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm, Disarm, give up (The callee's phone cannot be woken: fcm says UNAVAILABLE), =refused"},
 		},
+		"awake": {
+			{Begin{}, again}, {Replied{Channel: &fabric.ChannelResult{Bridge: "br_1", Reached: true}}, "reached by channel"},
+			{Reported{"channel opened"}, "channel opened"}, {Connected{}, "Disarm, connected, =came"}, {Over{}, ""}, {Reported{"x"}, ""},
+		},
+		"awake, but it does not answer": {
+			{Begin{}, again}, {Replied{Channel: &fabric.ChannelResult{Reason: "no answer"}, Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "not reached by channel, accepted by apns"},
+			{Fired{}, again}, {Connected{}, "Disarm, connected, =came"},
+		},
+		"neither channel nor push": {
+			{Begin{}, again}, {Replied{Channel: &fabric.ChannelResult{Reason: "gone"}}, "not reached by channel"}, {Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, again},
+			{Replied{}, "refused, Disarm, give up (The callee's phone has no push token: its app must be opened once), =refused"}, {Over{Away: true}, ""},
+		},
+		"over before it comes":              {{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"}, {Over{Away: true}, "Disarm, =missed, Revoke"}},
+		"over before anybody answered":      {{Begin{}, again}, {Over{Away: true}, "Disarm, =missed, Revoke"}},
+		"over before anything reached it":   {{Begin{}, again}, {Failed{away}, "refused"}, {Over{Away: true}, "Disarm, =missed"}},
+		"over while its connection is lost": {{Begin{}, again}, {Connected{}, "Disarm, connected, =came"}, {Over{Away: true}, "Revoke"}, {Over{Away: true}, ""}},
 		"a slow bridge": {
-			{Begin{}, again}, {Fired{}, ""}, {Failed{away}, "refused, " + again}, {Fired{}, ""}, {Replied{[]fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns, " + again},
-			{Replied{[]fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"},
+			{Begin{}, again}, {Fired{}, ""}, {Failed{away}, "refused, " + again}, {Fired{}, ""}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns, " + again},
+			{Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,32 +121,41 @@ type world struct {
 	ends        []Outcome
 	gaveUp      bool
 	over        bool
+	reached     bool // it may have heard of the call
+	revoked     bool
 }
 
 func (w *world) possible() []Event {
-	evs := []Event{Connected{}}
+	evs := []Event{Connected{}, Reported{Step: "rings"}}
 	if w.asked == 0 && !w.over {
 		evs = append(evs, Begin{})
 	}
 	if w.open > 0 {
-		evs = append(evs, Failed{away}, Failed{stale}, Replied{nil},
-			Replied{[]fabric.PushResult{accepted(fabric.APNs)}}, Replied{[]fabric.PushResult{refused(fabric.APNs, "x", false)}},
-			Replied{[]fabric.PushResult{accepted(fabric.APNs), refused(fabric.FCM, "x", true)}}, Replied{[]fabric.PushResult{refused(fabric.FCM, "x", true)}})
+		evs = append(evs, Failed{away}, Failed{stale}, Replied{},
+			Replied{Channel: &fabric.ChannelResult{Reached: true}}, Replied{Channel: &fabric.ChannelResult{Reason: "x"}},
+			Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, Replied{Pushes: []fabric.PushResult{refused(fabric.APNs, "x", false)}},
+			Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs), refused(fabric.FCM, "x", true)}}, Replied{Pushes: []fabric.PushResult{refused(fabric.FCM, "x", true)}})
 	}
 	if w.armed {
 		evs = append(evs, Fired{})
 	}
 	if !w.over {
-		evs = append(evs, Over{})
+		evs = append(evs, Over{}, Over{Away: true})
 	}
 	return evs
 }
 
 func (w *world) deliver(ev Event) error {
 	quiet := w.over || w.gaveUp
-	switch ev.(type) {
-	case Replied, Failed:
+	unheard := w.open > 0
+	switch ev := ev.(type) {
+	case Replied:
 		w.open--
+		w.reached = w.reached || w.accepts(ev)
+	case Failed:
+		w.open--
+	case Connected:
+		w.reached = true
 	case Fired:
 		w.armed = false
 	case Over:
@@ -153,6 +178,11 @@ func (w *world) deliver(ev Event) error {
 				return fmt.Errorf("gave up after the end: %t, because of %v", quiet, a.Err)
 			}
 			w.gaveUp = true
+		case Revoke:
+			if o, ok := ev.(Over); !ok || !o.Away || w.revoked || !w.reached && !unheard {
+				return fmt.Errorf("revoked by %T%+v, reached: %t, before: %t", ev, ev, w.reached, w.revoked)
+			}
+			w.revoked = true
 		case Finish:
 			w.ends = append(w.ends, a.Outcome)
 		case Tell:
@@ -174,6 +204,11 @@ func (w *world) deliver(ev Event) error {
 		return fmt.Errorf("stuck: nothing is to come, and nobody was told")
 	}
 	return nil
+}
+
+// accepts says whether an answer tells that the device may hear of the call.
+func (w *world) accepts(r Replied) bool {
+	return r.Channel != nil && r.Channel.Reached || slices.ContainsFunc(r.Pushes, func(p fabric.PushResult) bool { return p.Accepted })
 }
 
 // Every state that the machine can reach: each wake has one end, asks at most Tries times and one question at a time, and is

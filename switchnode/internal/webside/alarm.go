@@ -20,6 +20,7 @@ type alarm struct {
 	wake  wake.Wake
 	timer *time.Timer
 	set   int // times that the timer was set: an old one that rings is not heard
+	tries int
 	until time.Time
 }
 
@@ -41,7 +42,7 @@ func (a *alarm) begin() []call.Event {
 
 func (a *alarm) over() {
 	if a.leg != nil { // nobody wakes who calls
-		a.act(a.wake.Step(wake.Over{}))
+		a.act(a.wake.Step(wake.Over{Away: a.leg.here == nil && !a.leg.declined}))
 	}
 }
 
@@ -58,7 +59,7 @@ func (a *alarm) asked(in asked) []call.Event {
 	if in.err != nil {
 		return a.act(a.wake.Step(wake.Failed{Err: in.err}))
 	}
-	return a.act(a.wake.Step(wake.Replied{Pushes: in.reply.Pushes}))
+	return a.act(a.wake.Step(wake.Replied{Channel: in.reply.Channel, Pushes: in.reply.Pushes}))
 }
 
 // act carries out actions, and returns what they tell the call.
@@ -68,6 +69,8 @@ func (a *alarm) act(acts []wake.Action) (evs []call.Event) {
 		switch act := act.(type) {
 		case wake.Ask:
 			a.ask()
+		case wake.Revoke:
+			a.revoke()
 		case wake.Arm:
 			a.stop()
 			set, post := a.set, l.setup.Post
@@ -109,12 +112,31 @@ func (a *alarm) ask() {
 		}
 		l.sealed = sealed
 	}
-	q, post := fabric.Wake{Ticket: app.Ticket, Sealed: l.sealed, Epoch: epoch, Until: a.until}, l.setup.Post
+	a.tries++
+	q, post := fabric.Wake{Ticket: app.Ticket, Sealed: l.sealed, Epoch: epoch, Until: a.until, Try: a.tries}, l.setup.Post
 	w.work.Go(func() {
 		<-w.ready
 		ctx, cancel := context.WithTimeout(w.ctx, askTime)
 		defer cancel()
 		reply, err := w.cfg.Wake(ctx, q)
 		post(asked{reply: reply, err: err})
+	})
+}
+
+// revokeTime is how long a bridge may take to reach the device's channel, or a push service.
+const revokeTime = 3 * time.Second
+
+// revoke has the device told that the call is over, beside the session.
+func (a *alarm) revoke() {
+	l := a.leg
+	w := l.web
+	q := fabric.Cancel{Ticket: l.branch.App.Ticket, Sealed: l.sealed, Why: errs.New(errs.Code(l.cause.Code), "%s", l.cause.Words)}
+	w.work.Go(func() {
+		<-w.ready
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), revokeTime)
+		defer cancel()
+		if _, err := w.cfg.Cancel(ctx, q); err != nil {
+			w.cfg.Logger.Info("a device was not told that its call is over", "call", l.setup.Call, "device", l.branch.Device, "error", err)
+		}
 	})
 }

@@ -50,6 +50,7 @@ type office struct {
 	key      ed25519.PrivateKey // the organization's
 	node     designation.Node
 	wakes    chan fabric.Wake // that a bridge was asked for
+	cancels  chan fabric.Cancel
 	reply    func() (fabric.WakeReply, error)
 	callers
 }
@@ -69,7 +70,7 @@ func newOfficeOf(t *testing.T, times Times) *office {
 		t.Fatal(err)
 	}
 	host, log := netip.MustParseAddr("127.0.0.1"), slog.New(slog.DiscardHandler)
-	o := &office{t: t, key: key, wakes: make(chan fabric.Wake, 64)}
+	o := &office{t: t, key: key, wakes: make(chan fabric.Wake, 64), cancels: make(chan fabric.Cancel, 64)}
 	o.reply = func() (fabric.WakeReply, error) {
 		return fabric.WakeReply{Pushes: []fabric.PushResult{{Provider: fabric.APNs, Accepted: true, Tries: 1}}}, nil
 	}
@@ -98,6 +99,10 @@ func newOfficeOf(t *testing.T, times Times) *office {
 		Wake: func(_ context.Context, q fabric.Wake) (fabric.WakeReply, error) {
 			o.wakes <- q
 			return o.reply()
+		},
+		Cancel: func(_ context.Context, q fabric.Cancel) (fabric.WakeReply, error) {
+			o.cancels <- q
+			return fabric.WakeReply{}, nil
 		},
 		Times: times, Begin: o.begin, Admission: o.admission,
 		Origin: func(origin string) bool { return origin == bridgeOrigin },

@@ -41,15 +41,16 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 // leg is the leg of a device: first its wake, then its connection, then a dialog with its media. It belongs to the goroutine
 // of the call's session.
 type leg struct {
-	web     *Web
-	setup   call.Setup
-	branch  designation.Branch
-	plan    designation.Plan
-	formats []sdp.Format // offered
-	direct  bool         // the media go to another app, not here
-	raw     []byte       // that app's offer
-	alarm   alarm
-	sealed  []byte // for each try the same
+	web      *Web
+	setup    call.Setup
+	branch   designation.Branch
+	plan     designation.Plan
+	formats  []sdp.Format // offered
+	direct   bool         // the media go to another app, not here
+	raw      []byte       // that app's offer
+	alarm    alarm
+	sealed   []byte // for each try the same
+	declined bool   // by a report: the device is not at the call
 
 	here    *joined // the device's connection, nil while there is none
 	round   int     // of connections: what an earlier one brings is dropped
@@ -143,7 +144,7 @@ func (l *leg) begin(offer sdp.Description) []call.Event {
 		l.formats, err = formats(offer)
 	}
 	if err == nil {
-		err = l.web.legs.wait(l.branch.App.Leg, epoch, l.setup.Post)
+		err = l.web.legs.wait(l.branch.App.Leg, epoch, l.web.thumbprintOf(l.branch.App.Key), l.setup.Post)
 	}
 	if err != nil {
 		return l.refused(call.CauseOfError(err))
@@ -192,6 +193,8 @@ func (l *leg) Handle(input any) []call.Event {
 		return l.alarm.asked(in)
 	case rang:
 		return l.alarm.rang(in)
+	case reported:
+		return l.reported(in)
 	case joined:
 		return l.joined(in)
 	case prepared:

@@ -28,7 +28,8 @@ type legs struct {
 
 // waiting is a leg whose device may come.
 type waiting struct {
-	epoch  int // of the ring attempt
+	epoch  int    // of the ring attempt
+	device string // thumbprint of its key
 	post   func(any) bool
 	proofs map[string]struct{} // that were shown
 }
@@ -40,7 +41,7 @@ type ended struct {
 }
 
 // wait enters a leg. One that is there already is another call's: a plan came twice.
-func (l *legs) wait(leg string, epoch int, post func(any) bool) error {
+func (l *legs) wait(leg string, epoch int, device string, post func(any) bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting[leg] != nil {
@@ -49,7 +50,7 @@ func (l *legs) wait(leg string, epoch int, post func(any) bool) error {
 	if l.waiting == nil {
 		l.waiting, l.over = map[string]*waiting{}, map[string]ended{}
 	}
-	l.waiting[leg] = &waiting{epoch: epoch, post: post, proofs: map[string]struct{}{}}
+	l.waiting[leg] = &waiting{epoch: epoch, device: device, post: post, proofs: map[string]struct{}{}}
 	return nil
 }
 

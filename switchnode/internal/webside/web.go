@@ -66,8 +66,9 @@ type Config struct {
 	// Admission is that of the call which an app brings with a verified key, once; an error if this switch has not promised it.
 	Admission func(sessionkey.Claims) (call.Admission, error)
 	Begin     func(call.Incoming) error // starts it
-	// Wake has a bridge wake a device.
-	Wake func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	// Wake has a bridge wake a device, Cancel tell it that its call is over.
+	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	Cancel func(context.Context, fabric.Cancel) (fabric.WakeReply, error)
 	// Origin says whether pages of an origin are the softphone of one of the organization's bridges; nil: none is.
 	Origin func(origin string) bool
 	Now    func() time.Time // cloud-corrected

@@ -7,6 +7,7 @@ package apns
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,8 +20,11 @@ import (
 	"strowger/pkg/fabric"
 )
 
-// maxPayload is what Apple takes of a VoIP push, in bytes.
-const maxPayload = 5120
+// What Apple takes of a VoIP push and of any other, in bytes.
+const (
+	maxPayload = 5120
+	maxAlert   = 4096
+)
 
 // Config is an account with Apple.
 type Config struct {
@@ -76,22 +80,40 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	if !hexadecimal(p.Target.Token) { // it becomes part of a URL
 		return push.Outcome{Reason: push.Malformed, Dead: true}
 	}
-	payload := fmt.Appendf(nil, `{"strowger":%q}`, p.Payload)
-	if len(payload) > maxPayload {
-		return push.Outcome{Reason: apns2.ReasonPayloadTooLarge}
+	n, err := notification(p)
+	if err != nil {
+		return push.Outcome{Reason: apns2.ReasonPayloadTooLarge, Err: err}
 	}
 	client := s.production
 	if p.Target.Sandbox {
 		client = s.sandbox
 	}
-	r, err := client.PushWithContext(ctx, &apns2.Notification{
-		DeviceToken: p.Target.Token, Topic: p.Target.App + ".voip", PushType: apns2.PushTypeVOIP, Priority: apns2.PriorityHigh,
-		Expiration: p.Until, CollapseID: p.Call, Payload: payload,
-	})
+	r, err := client.PushWithContext(ctx, n)
 	if err != nil {
 		return push.Failed(err)
 	}
 	return outcome(r)
+}
+
+// notification is a push as Apple takes it. One VoIP push is one call that rings (PushKit), so that an alert is never one.
+func notification(p push.Push) (*apns2.Notification, error) {
+	n := &apns2.Notification{
+		DeviceToken: p.Target.Token, Topic: p.Target.App + ".voip", PushType: apns2.PushTypeVOIP, Priority: apns2.PriorityHigh,
+		Expiration: p.Until, CollapseID: p.Call,
+	}
+	payload, most := map[string]any{"strowger": p.Payload}, maxPayload
+	if a := p.Alert; a != nil {
+		n.Topic, n.PushType, n.Priority = p.Target.App, apns2.PushTypeAlert, apns2.PriorityLow
+		payload["code"], payload["words"], most = a.Code, a.Words, maxAlert
+		// An extension of the app opens the wake and puts the name of who called in.
+		payload["aps"] = map[string]any{"alert": map[string]string{"title": a.Title}, "mutable-content": 1, "thread-id": "calls"}
+	}
+	b, err := json.Marshal(payload)
+	if len(b) > most {
+		err = fmt.Errorf("%d bytes, Apple takes %d", len(b), most)
+	}
+	n.Payload = b
+	return n, err
 }
 
 func outcome(r *apns2.Response) push.Outcome {

@@ -102,10 +102,13 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	ttl := p.Left
 	ctx, only := single(ctx)
 	defer only.end()
+	data, priority := map[string]string{"strowger": p.Payload}, "high"
+	if a := p.Alert; a != nil { // high priority is for what rings, or the app loses it
+		data["code"], data["words"], data["title"], priority = a.Code, a.Words, a.Title, "normal"
+	}
 	_, err := s.projects[p.Target.App].Send(ctx, &messaging.Message{
-		Token:   p.Target.Token,
-		Data:    map[string]string{"strowger": p.Payload},
-		Android: &messaging.AndroidConfig{Priority: "high", TTL: &ttl, CollapseKey: p.Call},
+		Token: p.Target.Token, Data: data,
+		Android: &messaging.AndroidConfig{Priority: priority, TTL: &ttl, CollapseKey: p.Call},
 	})
 	switch {
 	case err == nil:

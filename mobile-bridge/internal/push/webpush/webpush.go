@@ -79,8 +79,16 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	if !ok || err != nil {
 		return push.Outcome{Reason: push.Malformed, Err: err}
 	}
-	r, err := webpush.SendNotificationWithContext(ctx, sealed, sub, &webpush.Options{
-		HTTPClient: s.client, TTL: int(p.Left / time.Second), Urgency: webpush.UrgencyHigh, Topic: p.Call,
+	body, urgency := sealed, webpush.UrgencyHigh
+	if a := p.Alert; a != nil {
+		urgency = webpush.UrgencyNormal
+		body, err = json.Marshal(map[string]string{"strowger": p.Payload, "code": a.Code, "words": a.Words, "title": a.Title})
+		if err != nil {
+			return push.Outcome{Reason: push.Malformed, Err: err}
+		}
+	}
+	r, err := webpush.SendNotificationWithContext(ctx, body, sub, &webpush.Options{
+		HTTPClient: s.client, TTL: int(p.Left / time.Second), Urgency: urgency, Topic: p.Call, // RFC 8030, 5.4: replaces what was not delivered
 		Subscriber:      strings.TrimPrefix(s.cfg.Contact, "mailto:"), // the library puts it back
 		VAPIDPublicKey:  s.cfg.Key.Public(),
 		VAPIDPrivateKey: s.cfg.Key.private(),
