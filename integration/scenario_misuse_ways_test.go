@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"strowger/integration/knock"
 	"strowger/integration/phone"
 	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/designation"
@@ -221,20 +220,13 @@ func (w *world) byApp(t *testing.T, f forger) *woken {
 // open reads what only the app can read.
 func (a *woken) open(t *testing.T, payload []byte) {
 	t.Helper()
-	var kept struct{ Signing, Seal []byte }
-	text, err := a.store.Load("keys.json")
-	if err == nil {
-		err = json.Unmarshal(text, &kept)
+	var seal pushseal.PrivateKey
+	var err error
+	a.signing, seal = keysOf(t, a.app)
+	var envelope struct{ Strowger []byte } // of APNs and FCM; Web Push has none
+	if json.Unmarshal(payload, &envelope) == nil {
+		payload = envelope.Strowger
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	signing, errSigning := x509.ParsePKCS8PrivateKey(kept.Signing)
-	seal, errSeal := pushseal.ParseKey(kept.Seal)
-	if err := errors.Join(errSigning, errSeal); err != nil {
-		t.Fatal(err)
-	}
-	a.signing = signing.(*ecdsa.PrivateKey)
 	if a.wake, err = seal.Open(a.f.org, a.device.ID, payload); err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +238,22 @@ func (a *woken) open(t *testing.T, payload []byte) {
 	}
 }
 
+// keysOf are the keys of an app, which nobody else ever has.
+func keysOf(t *testing.T, a *app) (*ecdsa.PrivateKey, pushseal.PrivateKey) {
+	t.Helper()
+	var kept struct{ Signing, Seal []byte }
+	text, err := a.store.Load("keys.json")
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	signing, errSigning := x509.ParsePKCS8PrivateKey(kept.Signing)
+	seal, errSeal := pushseal.ParseKey(kept.Seal)
+	if err := errors.Join(err, errSigning, errSeal); err != nil {
+		t.Fatal(err)
+	}
+	return signing.(*ecdsa.PrivateKey), seal
+}
+
 func (a *woken) column() *column {
 	return &column{
 		name: "by WebTransport", good: func() sessionkey.Claims { return a.claims },
@@ -255,7 +263,7 @@ func (a *woken) column() *column {
 			if how == again {
 				a.answers(t)
 			}
-			return a.knocks(t, a.entry(t, sign(c), how))
+			return knocks(t, a.wake.Node, a.entry(t, sign(c), how))
 		},
 	}
 }
@@ -282,30 +290,6 @@ func (a *woken) entry(t *testing.T, key string, how manner) proof.Entry {
 		t.Fatal(err)
 	}
 	return proof.Entry{Key: key, Proof: s}
-}
-
-// knocks shows an entry by WebTransport.
-func (a *woken) knocks(t *testing.T, e proof.Entry) errs.Code {
-	t.Helper()
-	door, err := knock.WebTransport(soon(t), a.wake.Node)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := json.Marshal(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := knock.Show(soon(t), door, line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := door.Close(); err != nil {
-		t.Error(err)
-	}
-	if v.Error == nil {
-		return ""
-	}
-	return v.Error.Code
 }
 
 // answers has the app answer, once: nothing of what others showed has disturbed it.
