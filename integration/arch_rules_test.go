@@ -42,7 +42,7 @@ var confined = map[string][]string{
 	"github.com/jackc/pgx":     {"cloud/internal/store"},
 	"github.com/pressly/goose": {"cloud/internal/store"},
 
-	"github.com/sideshow/apns2":             {"mobile-bridge/internal/push/apns"},
+	"github.com/sideshow/apns2":             {"mobile-bridge/internal/push/apns", "integration/bench/bare"},
 	"firebase.google.com/go":                {"mobile-bridge/internal/push/fcm"},
 	"google.golang.org/api":                 {"mobile-bridge/internal/push/fcm"},
 	"golang.org/x/oauth2":                   {"mobile-bridge/internal/push/fcm"},
@@ -51,7 +51,7 @@ var confined = map[string][]string{
 	// HTTP/3 and WebRTC of apps: both ends, and who tries the doors.
 	"github.com/quic-go/quic-go":         {"pkg/link", "switchnode/internal/webside", "mobile-bridge/sdk", "integration/knock"},
 	"github.com/quic-go/webtransport-go": {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/knock"},
-	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/bench"},
 	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk"},

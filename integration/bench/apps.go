@@ -39,7 +39,7 @@ type services struct {
 }
 
 // serve starts them.
-func serve() (s *services, err error) {
+func serve(ctx context.Context) (s *services, err error) {
 	s = &services{apps: map[string]func([]byte){}}
 	var failed [3]error
 	s.apple, failed[0] = apns.New(apns.Config{Apps: []string{bundle}, Deliver: s.deliver, Now: time.Now})
@@ -48,7 +48,7 @@ func serve() (s *services, err error) {
 	if err := errors.Join(failed[:]...); err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(ctx)
 	s.stop = stop
 	for _, one := range []*standin.Server{s.apple.Server, s.google.Server, s.web.Server} {
 		s.running.Go(func() {

@@ -1,4 +1,4 @@
-// Command bench measures Strowger beside Kamailio and rtpengine on one machine: the real programs, the same load, in one
+// Command bench measures Strowger beside Kamailio, rtpengine and Janus on one machine: the real programs, the same load, in one
 // run.
 //
 //	go run ./integration/bench                        # everything; wants Linux, kamailio and rtpengine

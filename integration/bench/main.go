@@ -38,6 +38,9 @@ func parts() []part {
 		{"memory", "memory of phones and calls", (*bench).memories},
 		{"admit", "admissions in the cloud, with few and many devices", (*bench).admissions},
 		{"trips", "network round trips from INVITE to 180", (*bench).trips},
+		{"push", "pushes to Apple, Google and browsers", (*bench).pushes},
+		{"webrtc", "calls to apps with WebRTC, and what a leg holds", (*bench).webRTC},
+		{"devices", "memory of apps that sleep, and of those that are awake", (*bench).devices},
 		{"wake", "network round trips until an app that sleeps rings", (*bench).wakes},
 	}
 }

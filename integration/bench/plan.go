@@ -10,6 +10,10 @@ type plan struct {
 	callRates     []float64 // a second, through one switch
 	betweenRates  []float64 // a second, through two
 	audio         []audioLoad
+	pushRates     []float64     // a second
+	legRates      []float64     // calls a second with a WebRTC leg
+	legs          int           // WebRTC legs that are up
+	sleepers      int           // devices that sleep
 	held          int           // calls that are up
 	soak          time.Duration // how long calls come and go
 	devices       string        // in the registry of the benchmark of admissions, "few|many"
@@ -22,8 +26,9 @@ type plan struct {
 func newPlan(quick bool) plan {
 	if quick {
 		return plan{phones: 90, registerRates: []float64{200}, talkers: 20, callRates: []float64{50}, betweenRates: []float64{50},
-			audio: []audioLoad{{calls: 5, packet: 50}},
-			held:  20, soak: 2 * time.Second, devices: "1000|100000", benchtime: "200ms", look: 200 * time.Millisecond, each: time.Second / 2}
+			audio:     []audioLoad{{calls: 5, packet: 50}},
+			pushRates: []float64{100}, legRates: []float64{5}, legs: 10, sleepers: 40,
+			held: 20, soak: 2 * time.Second, devices: "1000|100000", benchtime: "200ms", look: 200 * time.Millisecond, each: time.Second / 2}
 	}
 	return plan{
 		phones: 6000, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400}, betweenRates: []float64{100, 200},

@@ -17,9 +17,9 @@ func machine(pinned bool) string {
 	if pinned {
 		cores = "servers on core " + serverCore + ", load on core " + loadCore
 	}
-	return fmt.Sprintf("%s: %s, %d cores, Linux %s, %s, %s, %s; %s", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+	return fmt.Sprintf("%s: %s, %d cores, Linux %s, %s, %s, %s, %s; %s", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
 		field("/proc/cpuinfo", "model name"), runtime.NumCPU(), word("/proc/sys/kernel/osrelease"), runtime.Version(),
-		version("Kamailio", "kamailio", "-v"), version("rtpengine", "rtpengine", "--version"), cores)
+		version("Kamailio", "kamailio", "-v"), version("rtpengine", "rtpengine", "--version"), version("Janus", "janus", "--version"), cores)
 }
 
 // field is a value of a file of "name : value" lines.

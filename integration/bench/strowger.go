@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"strowger/cloud"
 	"strowger/pkg/enrol"
@@ -22,6 +23,19 @@ type directory struct {
 	offices int
 
 	disguise string // where apps enrol, if not at the cloud itself
+	numbers  int    // of devices that sleep
+}
+
+// numbered is a number that no other device here has.
+func (d *directory) numbered() int {
+	d.numbers++
+	return d.numbers
+}
+
+// apiAddress is where the API listens.
+func (d *directory) apiAddress() string {
+	_, address, _ := strings.Cut(d.up.API, "://")
+	return address
 }
 
 // directory starts a cloud with an organization.

@@ -22,7 +22,7 @@ var wakeSteps = [...]string{"INVITE to the push on the phone", "push to the app'
 func (b *bench) wakes(ctx context.Context) (err error) {
 	way := &delayed{delayer: &delayer{}, flags: []string{"--webrtc", "127.0.0.1:0"}}
 	defer way.delayer.close()
-	s, err := serve()
+	s, err := serve(ctx)
 	if err != nil {
 		return err
 	}
