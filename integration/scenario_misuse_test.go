@@ -137,8 +137,15 @@ func at(issued, notBefore, expires time.Duration) func(*sessionkey.Claims) {
 }
 
 // misuses are the rows.
-func misuses(f, other forger, revoked string, link, app *column) []misuse {
+func misuses(f, other forger, revoked string, link *column, apps ...*column) []misuse {
 	public := f.key.Public().(ed25519.PublicKey)
+	ofApps := func(words string) map[*column]string {
+		on := map[*column]string{}
+		for _, app := range apps {
+			on[app] = words
+		}
+		return on
+	}
 	return []misuse{
 		{name: "expired", claims: at(-5*time.Minute, -5*time.Minute, -4*time.Minute), want: errs.KeyExpired},
 		{name: "not yet valid", claims: at(0, 2*time.Minute, 3*time.Minute), want: errs.KeyNotYetValid},
@@ -161,7 +168,7 @@ func misuses(f, other forger, revoked string, link, app *column) []misuse {
 		}), want: errs.KeyMalformed},
 		{name: "for a call that is not here", claims: func(c *sessionkey.Claims) { c.ID = ident.New(ident.Leg) }, want: errs.Gone,
 			on: map[*column]string{link: "begins the call"}},
-		{name: "for a second call beside its own", how: during, want: errs.Replayed, on: map[*column]string{app: "leads to its own leg"}},
+		{name: "for a second call beside its own", how: during, want: errs.Replayed, on: ofApps("leads to its own leg")},
 		{name: "used before", how: again, want: errs.Replayed},
 	}
 }
@@ -175,16 +182,19 @@ func TestSessionKeyMisuse(t *testing.T) {
 	l := w.byLink(t, f)
 	revoked := l.revoked(t, w)
 	a := w.byApp(t, f)
-	link, app, desk := l.column(), a.column(), l.atPhones(w)
-	rows := misuses(f, other, revoked, link, app)
+	link, desk := l.column(), l.atPhones(w)
+	app, spliced := a.column("by WebTransport", directly(a.wake.Node)), a.column("by a bridge", a.byBridge(t, w))
+	rows := misuses(f, other, revoked, link, app, spliced)
 	cells := map[*column][]string{}
-	var refused []string                           // calls that there never were
-	for _, c := range []*column{app, link, desk} { // the app rings
+	var refused []string                                                   // calls that there never were
+	for _, together := range [][]*column{{app, spliced}, {link}, {desk}} { // the app rings, and answers in the last row
 		for _, m := range rows {
-			claims := c.good()
-			cells[c] = append(cells[c], w.cell(t, c, m, f, claims))
-			if c != app && !slices.Contains(l.rang, claims.Call) {
-				refused = append(refused, claims.Call)
+			for _, c := range together {
+				claims := c.good()
+				cells[c] = append(cells[c], w.cell(t, c, m, f, claims))
+				if claims.Call != a.claims.Call && !slices.Contains(l.rang, claims.Call) {
+					refused = append(refused, claims.Call)
+				}
 			}
 		}
 	}
@@ -195,7 +205,7 @@ func TestSessionKeyMisuse(t *testing.T) {
 			t.Errorf("a key that was refused left a record: %+v, %v", r, err)
 		}
 	}
-	inDocument(t, "misuse", matrix([]*column{link, app, desk}, rows, cells))
+	inDocument(t, "misuse", matrix([]*column{link, app, spliced, desk}, rows, cells))
 }
 
 // cell shows a key and says how it was refused.

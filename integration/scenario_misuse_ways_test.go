@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/integration/knock"
 	"strowger/integration/phone"
 	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/designation"
@@ -254,16 +256,32 @@ func keysOf(t *testing.T, a *app) (*ecdsa.PrivateKey, pushseal.PrivateKey) {
 	return signing.(*ecdsa.PrivateKey), seal
 }
 
-func (a *woken) column() *column {
+// byBridge is the way of an app whose UDP is blocked, once the bridge has its connection from the switch.
+func (a *woken) byBridge(t *testing.T, w *world) func(context.Context) (knock.Door, error) {
+	t.Helper()
+	way := func(ctx context.Context) (knock.Door, error) {
+		return knock.WebSocket(ctx, w.Bridge.URL, a.wake.Node.ID)
+	}
+	until(t, func() string {
+		if code := knocks(t, way, proof.Entry{Key: "x.y.z"}); code != errs.KeyMalformed {
+			return "the bridge answers " + string(code)
+		}
+		return ""
+	})
+	return way
+}
+
+// column is a way of the app.
+func (a *woken) column(name string, way func(context.Context) (knock.Door, error)) *column {
 	return &column{
-		name: "by WebTransport", good: func() sessionkey.Claims { return a.claims },
+		name: name, good: func() sessionkey.Claims { return a.claims },
 		counted: func(c errs.Code) string { return fmt.Sprintf("app_refused_total{code=%q}", c) },
 		show: func(t *testing.T, c sessionkey.Claims, sign func(sessionkey.Claims) string, how manner) errs.Code {
 			t.Helper()
 			if how == again {
 				a.answers(t)
 			}
-			return knocks(t, a.wake.Node, a.entry(t, sign(c), how))
+			return knocks(t, way, a.entry(t, sign(c), how))
 		},
 	}
 }

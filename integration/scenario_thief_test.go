@@ -78,18 +78,23 @@ func (w *world) anchor(t *testing.T, c sleepingCall) designation.Node {
 	return a.wake.Node
 }
 
-// knocks says a line at the door of a switch, and returns the refusal.
-func knocks(t *testing.T, n designation.Node, e proof.Entry) errs.Code {
+// directly is the way of an app to a switch.
+func directly(n designation.Node) func(context.Context) (knock.Door, error) {
+	return func(ctx context.Context) (knock.Door, error) { return knock.WebTransport(ctx, n) }
+}
+
+// knocks shows an entry at the door of a switch, and returns the refusal.
+func knocks(t *testing.T, way func(context.Context) (knock.Door, error), e proof.Entry) errs.Code {
 	t.Helper()
 	line, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := knock.WebTransport(soon(t), n)
+	door, err := way(soon(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := knock.Show(soon(t), door, line)
+	v, err := door.Show(soon(t), line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,7 @@ func TestStolenPush(t *testing.T) {
 	signing, _ := keysOf(t, thief)
 	for _, key := range []string{string(c.payload), base64.RawURLEncoding.EncodeToString(c.payload)} {
 		shown := &woken{signing: signing, wake: pushseal.Wake{Epoch: 1, Node: n}}
-		if code := knocks(t, n, shown.entry(t, key, plain)); code != errs.KeyMalformed {
+		if code := knocks(t, directly(n), shown.entry(t, key, plain)); code != errs.KeyMalformed {
 			t.Errorf("the push in place of a key is refused as %q", code)
 		}
 	}
@@ -211,7 +216,7 @@ func TestStolenBridge(t *testing.T) {
 	a.open(t, c.payload)
 	a.claims.Issuer, a.claims.Subject = id.Node, id.Node
 	key := by(id.Node, id.SigningKey)(a.claims)
-	if code := knocks(t, n, a.entry(t, key, stolen)); code != errs.UnknownKey {
+	if code := knocks(t, directly(n), a.entry(t, key, stolen)); code != errs.UnknownKey {
 		t.Errorf("a key that the bridge signed is refused as %q", code)
 	}
 	c.takes(t)

@@ -8,11 +8,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net/http"
 	"slices"
+	"strings"
 
+	"github.com/coder/websocket"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
@@ -21,16 +24,23 @@ import (
 	"strowger/pkg/proof"
 )
 
-// Door is a stream of WebTransport to a switch on which nothing was said yet.
-type Door struct {
+// Door is a way to a switch on which nothing was said yet.
+type Door interface {
+	// Show says who comes, in a line without its end or in a frame, and hears the answer.
+	Show(ctx context.Context, line []byte) (proof.Verdict, error)
+	Close() error
+}
+
+// webTransport is a stream to a switch.
+type webTransport struct {
 	stream    *webtransport.Stream
 	session   *webtransport.Session
 	transport *webtransport.Transport
 }
 
-// WebTransport opens one at the first address of a node.
-func WebTransport(ctx context.Context, n designation.Node) (*Door, error) {
-	d := &Door{transport: &webtransport.Transport{
+// WebTransport opens a stream at the first address of a node.
+func WebTransport(ctx context.Context, n designation.Node) (Door, error) {
+	d := &webTransport{transport: &webtransport.Transport{
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13, NextProtos: []string{http3.NextProtoH3}, InsecureSkipVerify: true,
 			VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
@@ -53,33 +63,55 @@ func WebTransport(ctx context.Context, n designation.Node) (*Door, error) {
 	return d, nil
 }
 
-// Write says something.
-func (d *Door) Write(b []byte) (int, error) { return d.stream.Write(b) }
-
-// Read hears what the switch says.
-func (d *Door) Read(b []byte) (int, error) { return d.stream.Read(b) }
+// Show says a line.
+func (d *webTransport) Show(ctx context.Context, line []byte) (v proof.Verdict, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = d.session.CloseWithError(0, "") }) // it is closed either way
+	defer stop()
+	if _, err := d.stream.Write(append(bytes.Clone(line), '\n')); err != nil {
+		return v, fmt.Errorf("say who comes: %w", err)
+	}
+	return v, proof.ReadLine(d.stream, proof.MaxVerdict, &v)
+}
 
 // Close leaves, and returns when the connection has ended.
-func (d *Door) Close() error {
+func (d *webTransport) Close() error {
 	err := d.session.CloseWithError(0, "")
 	<-d.session.Context().Done()
 	return errors.Join(err, d.transport.Close())
 }
 
-// Show says a first line, within which the line feed is not, and hears the answer.
-func Show(ctx context.Context, d io.ReadWriter, line []byte) (v proof.Verdict, err error) {
-	heard := make(chan error, 1)
-	go func() { // it ends with the door
-		if _, err := d.Write(append(bytes.Clone(line), '\n')); err != nil {
-			heard <- fmt.Errorf("say who comes: %w", err)
-			return
-		}
-		heard <- proof.ReadLine(d, proof.MaxVerdict, &v)
-	}()
-	select {
-	case err = <-heard:
-		return v, err
-	case <-ctx.Done():
-		return v, context.Cause(ctx)
+// webSocket is a connection to a bridge.
+type webSocket struct {
+	ws     *websocket.Conn
+	client *http.Client
+}
+
+// WebSocket opens a connection to a bridge, by its URL, on the way to a node. Any certificate will do.
+func WebSocket(ctx context.Context, bridge, node string) (Door, error) {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}}}
+	ws, _, err := websocket.Dial(ctx, strings.TrimSuffix(bridge, "/")+"/call/"+node, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"sip"}})
+	if err != nil {
+		client.CloseIdleConnections()
+		return nil, err
 	}
+	return &webSocket{ws, client}, nil
+}
+
+// Show says a frame.
+func (d *webSocket) Show(ctx context.Context, line []byte) (v proof.Verdict, err error) {
+	if err := d.ws.Write(ctx, websocket.MessageText, line); err != nil {
+		return v, fmt.Errorf("say who comes: %w", err)
+	}
+	_, answer, err := d.ws.Read(ctx)
+	if err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal(answer, &v)
+}
+
+// Close leaves.
+func (d *webSocket) Close() error {
+	_ = d.ws.CloseNow() // the bridge may have closed it already
+	d.client.CloseIdleConnections()
+	return nil
 }
