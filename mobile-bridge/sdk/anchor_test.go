@@ -39,6 +39,7 @@ type anchor struct {
 
 	mu     sync.Mutex
 	refuse *errs.Error // the verdict of the next entries; nil: ok
+	token  string      // that they are given
 }
 
 func newAnchor(t testing.TB) *anchor {
@@ -122,9 +123,12 @@ func (a *anchor) admit(s *webtransport.Session) {
 		a.t.Errorf("proof %+v: %v", p, err)
 	}
 	a.mu.Lock()
-	refuse := a.refuse
+	refuse, token := a.refuse, a.token
 	a.mu.Unlock()
-	if err := proof.WriteLine(str, proof.Verdict{OK: refuse == nil, Error: refuse}); err != nil {
+	if e.Resume != "" && e.Resume != token {
+		a.t.Errorf("the phone shows the token %q, not %q", e.Resume, token)
+	}
+	if err := proof.WriteLine(str, proof.Verdict{OK: refuse == nil, Error: refuse, Resume: token}); err != nil {
 		a.t.Errorf("verdict: %v", err)
 	}
 	if refuse != nil {

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"sync"
 
 	"github.com/pion/webrtc/v4"
@@ -23,6 +24,7 @@ type Call struct {
 	quit   chan struct{}      // closed when run takes no more mail
 	done   chan struct{}      // closed when nothing of the call runs any more
 	work   sync.WaitGroup     // what run started
+	sip    *sip.Endpoint      // on whatever connection there is
 	speech speech
 
 	progress // belongs to run
@@ -30,10 +32,9 @@ type Call struct {
 
 // progress is how far a call has come.
 type progress struct {
-	stage     stage
-	out       bool // we call: it is answered by us from the beginning
-	tries     int  // to connect, since the last connection
-	conn      *connection
+	stage stage
+	out   bool // we call: it is answered by us from the beginning
+	reach
 	dialog    *sip.Dialog
 	media     *media
 	ears      ears
@@ -46,6 +47,22 @@ type progress struct {
 	flowing   bool // the media path is there
 	connected bool // both, and Connected was told
 	held      bool // what we asked for last
+	holding   bool // and wait for an answer to
+	owes      bool // the user hung up while there was no connection: the node is still to be told
+
+	restarting bool // ICE: our offer is being made, or waits for its answer
+}
+
+// reach is how the node is reached.
+type reach struct {
+	conn    *connection
+	tries   int                // to connect, since the last connection
+	streams uint16             // so far
+	retreat context.CancelFunc // ends the attempt to connect that is under way; nil if none is
+	token   string             // takes the call up on another connection
+	away    int                // counts how often the connection or the way of the media was lost in the call, and found
+	lacking bool               // one of the two is lacking now
+	moved   bool               // the phone has another network: ICE starts anew on the next connection
 }
 
 // stage is how far a call has come for its user.
@@ -66,11 +83,8 @@ type (
 		conn *connection
 		err  error
 	}
-	retry   struct{}
-	invited struct { // on a connection
-		conn   *connection
-		dialog *sip.Dialog
-	}
+	retry    struct{}
+	invited  struct{ dialog *sip.Dialog }
 	sipInput struct {
 		dialog *sip.Dialog
 		input  sip.Input
@@ -83,8 +97,19 @@ type (
 	}
 	path struct { // of the media
 		media *media
-		ok    bool
+		state webrtc.PeerConnectionState
 	}
+	rerouted struct { // our offer of an ICE restart is ready
+		media *media
+		sdp   []byte
+		err   error
+	}
+	followed struct { // the ICE restart of another app is answered
+		media      *media
+		offer, sdp []byte
+		err        error
+	}
+	tooLong    struct{ away int } // the call was without a connection or without media
 	pressedKey struct{ key byte }
 )
 
@@ -136,6 +161,9 @@ func (c *Call) Decline() { c.Hangup() }
 func (c *Call) Hangup() {
 	c.do(func() {
 		switch {
+		case c.stage == up && c.conn == nil:
+			c.owes = true
+			c.finish(end{words: "hung up"})
 		case c.stage == up:
 			c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
 			c.finish(end{words: "hung up"})
@@ -161,7 +189,7 @@ func (c *Call) Resume() { c.do(func() { c.hold(false) }) }
 
 func (c *Call) hold(on bool) {
 	if c.connected && c.held != on {
-		c.held = on
+		c.held, c.holding = on, true
 		c.speech.hold(on)
 		c.dialog.Reoffer(c.media.reoffer(on))
 	}

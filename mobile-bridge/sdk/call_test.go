@@ -262,6 +262,38 @@ func TestALostConnectionRingsOn(t *testing.T) {
 	}
 }
 
+// TestTheCallIsOverWhenItComesBack: a call whose connection is lost goes on until the node says that it is over, and why.
+func TestTheCallIsOverWhenItComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.token = "token"
+	c, in := w.ring("leg_1")
+	c.Answer(NewEcho())
+	in.connect()
+	w.seen.want(Woken, Ringing, Connected)
+	w.refuses(errs.New(errs.Gone, "The caller hung up"))
+	in.leave()
+	if e := w.seen.want(Woken, Ringing, Connected, Reconnecting, Ended); e.Code != string(errs.Gone) || e.Words != "The caller hung up" {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
+// TestAnswerThatNeverArrived: the node asks again on the next connection, and the call is answered there by itself.
+func TestAnswerThatNeverArrived(t *testing.T) {
+	w := newWorld(t)
+	w.token = "token"
+	c, first := w.ring("leg_1")
+	c.Answer(NewEcho())
+	eventually(t, func() bool { return len(first.events) > 0 }) // our 200
+	first.leave()
+	second := w.next()
+	second.offer(webrtcOffer)
+	want[progressed](second)
+	second.connect()
+	if e := w.seen.want(Woken, Ringing, Connected); e.Call != c {
+		t.Errorf("connected %+v", e)
+	}
+}
+
 // TestDeclinedBeforeItRings: the node is told as soon as it asks.
 func TestDeclinedBeforeItRings(t *testing.T) {
 	w := newWorld(t)

@@ -59,8 +59,11 @@ func (c *Call) invite(in gathered) {
 		c.finish(endOf(in.err))
 		return
 	}
+	if c.conn == nil { // lost meanwhile, which ends it
+		return
+	}
 	c.media.local = in.sdp
-	c.dialog = c.conn.sip.NewDialog(sip.InviteParams{
+	c.dialog = c.sip.NewDialog(sip.InviteParams{
 		To:   sip.URI{Scheme: "sip", User: c.claims.To.Number, Host: c.claims.Org},
 		From: sip.Party{User: c.claims.From.Number, Host: c.claims.Org}, Peer: c.conn.served.Peer(),
 		Owner: c.owner,
@@ -125,6 +128,9 @@ func (m *media) answered(body []byte, far string) error {
 		return err
 	}
 	m.offer, m.far = o, far
+	if m.setup = "active"; attribute(body, "setup") == m.setup {
+		m.setup = "passive"
+	}
 	m.track.mu.Lock()
 	m.track.offer = o
 	m.track.mu.Unlock()

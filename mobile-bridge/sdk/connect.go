@@ -48,9 +48,8 @@ type connection struct {
 	session *webtransport.Session
 	bridge  *bridgeWay // in place of these three, by way of a bridge
 	stream  net.Conn   // for SIP
+	verdict proof.Verdict
 
-	sip    *sip.Endpoint      // on the stream
-	stop   context.CancelFunc // of it
 	served *sip.Stream
 }
 
@@ -126,7 +125,7 @@ func (c *connection) enter(ctx context.Context, e entry) error {
 	case !v.OK:
 		return errs.New(errs.Invalid, "the node at %s said neither yes nor no to the session key", c.remote)
 	}
-	c.stream = newStream(s)
+	c.stream, c.verdict = newStream(s), v
 	return s.SetDeadline(time.Time{})
 }
 

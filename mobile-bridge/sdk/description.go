@@ -70,8 +70,16 @@ func (o offer) from(fingerprint string) error {
 	return nil
 }
 
-// redescribe is a description of ours as it was, with another direction and version (RFC 3264, 8), and as an offer if need be.
-func redescribe(sdp []byte, version int, direction string, offers bool) []byte {
+// attribute is the value of the first attribute of a name in a description.
+func attribute(sdp []byte, name string) string {
+	_, rest, _ := strings.Cut(string(sdp), "\na="+name+":")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
+}
+
+// redescribe is a description of ours as it was, with another direction and version (RFC 3264, 8). Its setup is "actpass" in an
+// offer, and in an answer our role, which stays (RFC 8842, 5.5).
+func redescribe(sdp []byte, version int, direction, setup string) []byte {
 	var b strings.Builder
 	for l := range strings.Lines(string(sdp)) {
 		switch l = strings.TrimRight(l, "\r\n"); {
@@ -83,8 +91,8 @@ func redescribe(sdp []byte, version int, direction string, offers bool) []byte {
 			l = strings.Join(f, " ")
 		case l == "a=sendrecv", l == "a=sendonly", l == "a=recvonly", l == "a=inactive":
 			l = "a=" + direction
-		case strings.HasPrefix(l, "a=setup:") && offers:
-			l = "a=setup:actpass" // RFC 8842, 5.5
+		case strings.HasPrefix(l, "a=setup:"):
+			l = "a=setup:" + setup
 		}
 		b.WriteString(l + "\r\n")
 	}

@@ -70,12 +70,12 @@ func TestFingerprintsOfAnOffer(t *testing.T) {
 }
 
 func TestRedescribe(t *testing.T) {
-	got := string(redescribe([]byte(written), 7, "sendonly", true))
+	got := string(redescribe([]byte(written), 7, "sendonly", "actpass"))
 	want := strings.NewReplacer("o=- 1 1", "o=- 1 7", "sendrecv", "sendonly", "a=inactive", "a=sendonly").Replace(written)
 	if got != want {
 		t.Errorf("wrote\n%s", got)
 	}
-	if again := string(redescribe([]byte(strings.Replace(got, "actpass", "active", 1)), 8, "sendrecv", true)); !strings.Contains(again, "a=setup:actpass") {
+	if again := string(redescribe([]byte(strings.Replace(got, "actpass", "active", 1)), 8, "sendrecv", "passive")); !strings.Contains(again, "a=setup:passive") {
 		t.Errorf("wrote\n%s", again)
 	}
 }
@@ -88,6 +88,6 @@ func FuzzParseOffer(f *testing.F) {
 		if err == nil && (len(o.speech) == 0 || o.find(o.speech[0].PT) != o.speech[0]) {
 			t.Errorf("read %+v", o)
 		}
-		redescribe(sdp, 2, direction(o.sends, hold), hold)
+		redescribe(sdp, 2, direction(o.sends, hold), "active")
 	})
 }

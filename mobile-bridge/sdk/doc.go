@@ -13,8 +13,10 @@
 // A push is believed only as far as the session key in it goes (pushseal.Wake.Check). While the app shows the call, the phone
 // dials the node that the key names, which is known by the hash of its certificate, opens one stream, shows the key with a
 // proof of the device's own, and is a SIP user agent on that stream. When that takes long, because UDP is blocked or the node
-// cannot be dialled, it goes by way of a bridge (WebSocket), and media go by TCP where UDP does not come through. A connection that is lost while it rings is dialled again;
-// one that is lost in a call ends it. Media are WebRTC, whose far end must have the certificate that the session key covers.
+// cannot be dialled, it goes by way of a bridge (WebSocket), and media go by TCP where UDP does not come through. A connection that
+// is lost is dialled again: while it rings, and in a call, which goes on for up to 30 s without (Reconnecting, Reconnected). Tell
+// Phone.NetworkChanged what the system knows, and it takes no time-out to notice. Media are WebRTC, whose far end must have the
+// certificate that the session key covers.
 // Audio is G.722 or G.711, which the app gives and takes as linear samples (see Audio), or as it is encoded, and then Opus too (see
 // Frames).
 //

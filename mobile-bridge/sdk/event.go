@@ -12,10 +12,13 @@ const (
 	Connected = "connected" // answered, and audio flows
 	Held      = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
 	Resumed   = "resumed"
-	Digit     = "digit"     // Words: the key that the other side pressed
-	Missed    = "missed"    // it never rang here; Words: why
-	Cancelled = "cancelled" // it stopped ringing before we answered; Words: why
-	Ended     = "ended"     // it was answered or declined here, or placed; Words: why it is over
+	Digit     = "digit" // Words: the key that the other side pressed
+	// The connection or the way of the audio was lost in the call, which goes on; Reconnected or the end follows.
+	Reconnecting = "reconnecting"
+	Reconnected  = "reconnected"
+	Missed       = "missed"    // it never rang here; Words: why
+	Cancelled    = "cancelled" // it stopped ringing before we answered; Words: why
+	Ended        = "ended"     // it was answered or declined here, or placed; Words: why it is over
 )
 
 // Event is something that happened to a call.

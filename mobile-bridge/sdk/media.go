@@ -32,6 +32,7 @@ type media struct {
 	sender  *webrtc.RTPSender
 	local   []byte // our answer, or offer
 	version int    // of it
+	setup   string // our role of DTLS, which stays
 	ears    ears   // set before started
 
 	started chan struct{} // closed when audio may be played
@@ -107,8 +108,9 @@ func openMedia(c *Call, o offer) (*media, error) {
 		m.loop(func() { drain(r.Read) })
 	})
 	m.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateConnected || s == webrtc.PeerConnectionStateFailed {
-			c.post(path{m, s == webrtc.PeerConnectionStateConnected})
+		switch s {
+		case webrtc.PeerConnectionStateConnected, webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
+			c.post(path{m, s})
 		}
 	})
 	if m.sender, err = m.pc.AddTrack(m.track); err != nil {
@@ -162,10 +164,10 @@ func (m *media) answer() ([]byte, error) {
 	return m.describe(a)
 }
 
-// describe sets a description of ours. It waits for our addresses.
-func (m *media) describe(a webrtc.SessionDescription) ([]byte, error) {
+// describe sets our description, and returns it with the addresses that are found in time.
+func (m *media) describe(d webrtc.SessionDescription) ([]byte, error) {
 	complete := webrtc.GatheringCompletePromise(m.pc)
-	if err := m.pc.SetLocalDescription(a); err != nil {
+	if err := m.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
 	late := time.NewTimer(gatherWithin)
@@ -181,7 +183,7 @@ func (m *media) describe(a webrtc.SessionDescription) ([]byte, error) {
 // reoffer is an offer of what there is already, to hold the call or to resume it.
 func (m *media) reoffer(hold bool) []byte {
 	m.version++
-	return redescribe(m.local, m.version, direction(true, !hold), true)
+	return redescribe(m.local, m.version, direction(true, !hold), "actpass")
 }
 
 // reanswer answers an offer of the node's within the call, which may change nothing but the direction.
@@ -194,7 +196,7 @@ func (m *media) reanswer(sdp []byte, hold bool) ([]byte, error) {
 		return nil, err
 	}
 	m.version++
-	return redescribe(m.local, m.version, direction(o.receives, o.sends && !hold), false), nil
+	return redescribe(m.local, m.version, direction(o.receives, o.sends && !hold), m.setup), nil
 }
 
 // direction is that of who sends and receives.

@@ -29,6 +29,7 @@ func (c *Call) run() {
 	defer cancel()
 	deadline := time.NewTimer(time.Until(time.Unix(c.claims.Expires, 0).Add(sessionkey.Leeway)))
 	defer deadline.Stop()
+	defer c.speakSIP(ctx)()
 	c.tell(map[bool]string{false: Woken, true: Trying}[c.out], end{})
 	c.connect(ctx)
 	for c.stage != leaving {
@@ -46,23 +47,20 @@ func (c *Call) run() {
 			c.finish(end{errs.NodeStopped, "the phone was closed"})
 		}
 	}
-	c.part()
+	c.part(ctx)
 }
 
 // part lets the node take our last words, and closes what is open.
-func (c *Call) part() {
+func (c *Call) part(ctx context.Context) {
 	c.dropMedia()
-	if c.conn == nil {
-		return
-	}
-	late := time.NewTimer(lastWords)
+	late := time.NewTimer(map[bool]time.Duration{false: lastWords, true: dialWithin}[c.owes])
 	defer late.Stop()
-	for c.conn != nil {
+	for c.conn != nil || c.owes {
 		select {
 		case in := <-c.mail:
 			switch in := in.(type) {
 			case sipInput:
-				if in.dialog == c.dialog && c.parted(c.dialog.Handle(in.input)) {
+				if c.parted(in.dialog.Handle(in.input)) && in.dialog == c.dialog {
 					c.disconnect()
 				}
 			case lost:
@@ -70,11 +68,27 @@ func (c *Call) part() {
 					c.disconnect()
 				}
 			case attempt:
-				in.conn.close()
+				c.settle(ctx, in)
 			}
 		case <-late.C:
-			c.disconnect()
+			if c.owes = false; c.conn != nil {
+				c.disconnect()
+			}
 		}
+	}
+}
+
+// settle tells the node that the user hung up, if it was not told. What it cannot be told now it finds out.
+func (c *Call) settle(ctx context.Context, a attempt) {
+	if !c.owes || a.err != nil || !a.conn.verdict.Resumed {
+		a.conn.close()
+		c.owes = false
+		return
+	}
+	c.owes, c.conn = false, a.conn
+	if c.serve(ctx, a.conn) {
+		c.dialog.Redirect(a.conn.served.Peer())
+		c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
 	}
 }
 
@@ -111,7 +125,7 @@ func (c *Call) empty() {
 
 // disconnect ends the connection.
 func (c *Call) disconnect() {
-	c.conn.stop()
+	_ = c.conn.served.Close() // it is open no longer, or shall be
 	c.conn.close()
 	c.conn = nil
 }
@@ -130,20 +144,22 @@ func (c *Call) dropMedia() {
 // connect dials the node beside run, and shows it the key with a fresh proof.
 func (c *Call) connect(ctx context.Context) {
 	c.tries++
+	ctx, c.retreat = context.WithCancel(ctx)
+	token := c.token
 	c.work.Go(func() {
-		conn, err := c.enter(ctx)
+		conn, err := c.enter(ctx, token)
 		if !c.post(attempt{conn, err}) {
 			conn.close()
 		}
 	})
 }
 
-func (c *Call) enter(ctx context.Context) (*connection, error) {
-	return c.phone.dial(ctx, entry{c.wake.Node, c.show})
+func (c *Call) enter(ctx context.Context, token string) (*connection, error) {
+	return c.phone.dial(ctx, entry{c.wake.Node, func() (proof.Entry, error) { return c.show(token) }})
 }
 
 // show is the key of the call with a fresh proof.
-func (c *Call) show() (proof.Entry, error) {
+func (c *Call) show(token string) (proof.Entry, error) {
 	fingerprint, err := fingerprintOf(c.cert)
 	if err != nil {
 		return proof.Entry{}, err
@@ -151,7 +167,7 @@ func (c *Call) show() (proof.Entry, error) {
 	signed, err := proof.Sign(proof.TypeCall, c.phone.keys.signing, proof.Call{
 		Node: c.wake.Node.ID, KeyHash: proof.HashKey(c.wake.Key), DTLS: fingerprint, Epoch: c.wake.Epoch, ID: rand.Text(), IssuedAt: time.Now().Unix(),
 	})
-	return proof.Entry{Key: c.wake.Key, Proof: signed}, err
+	return proof.Entry{Key: c.wake.Key, Proof: signed, Resume: token}, err
 }
 
 // take carries out an input.
@@ -170,8 +186,8 @@ func (c *Call) take(ctx context.Context, in any) {
 			c.lost(ctx)
 		}
 	case sipInput:
-		if in.dialog == c.dialog {
-			for _, e := range c.dialog.Handle(in.input) {
+		for _, e := range in.dialog.Handle(in.input) {
+			if in.dialog == c.dialog { // else it was forgotten
 				c.happened(e)
 			}
 		}
@@ -181,12 +197,22 @@ func (c *Call) take(ctx context.Context, in any) {
 		}
 	case path:
 		if in.media == c.media {
-			c.pathChanged(in.ok)
+			c.pathChanged(ctx, in.state)
 		}
 	case overElsewhere:
 		if c.dialog == nil && c.stage < up {
 			c.finish(in.why)
 		}
+	case rerouted:
+		if in.media == c.media {
+			c.rerouted(in)
+		}
+	case followed:
+		if in.media == c.media {
+			c.followed(in)
+		}
+	case tooLong:
+		c.tooLong(in)
 	case pressedKey:
 		c.tell(Digit, end{words: string(in.key)})
 	}
@@ -195,16 +221,23 @@ func (c *Call) take(ctx context.Context, in any) {
 // attempted takes a connection into use, or goes on trying until the ring is over. What the node refused stays refused.
 func (c *Call) attempted(ctx context.Context, a attempt) {
 	var no *refusal
+	c.retreat()
+	c.retreat = nil
 	switch {
 	case a.err == nil:
-		c.tries, c.conn = 0, a.conn
-		c.serve(ctx, a.conn)
+		c.tries, c.conn, c.token = 0, a.conn, a.conn.verdict.Resume
+		if c.serve(ctx, a.conn) {
+			c.back(ctx)
+		}
 	case errors.As(a.err, &no):
 		c.finish(endOf(no))
 	case ctx.Err() != nil:
+	case errors.Is(a.err, context.Canceled): // the phone has another network
+		c.tries = 0
+		c.connect(ctx)
 	default:
 		c.phone.logger().Info("no connection to the node of a call", "call", c.ID(), "node", c.wake.Node.ID, "try", c.tries, "error", a.err)
-		if time.Now().After(time.Unix(c.claims.Expires, 0)) {
+		if c.dialog == nil && time.Now().After(time.Unix(c.claims.Expires, 0)) {
 			c.finish(endOf(a.err))
 			return
 		}
@@ -226,50 +259,39 @@ func (c *Call) again(ctx context.Context) {
 	})
 }
 
-// serve begins SIP on a connection.
-func (c *Call) serve(ctx context.Context, conn *connection) {
-	ctx, conn.stop = context.WithCancel(context.WithoutCancel(ctx)) // what is said at the end must still go out
-	e := sip.NewEndpoint(sip.Config{Name: "Strowger app", AdvertiseHost: c.claims.Org, Handler: desk{c, conn}, Logger: c.phone.logger()})
-	c.work.Go(func() { _ = e.Run(ctx) }) // it returns nil
-	served, err := e.ServeStream(ctx, conn.stream)
-	if err != nil { // only if ctx ends
-		_ = conn.stream.Close()
-		return
+// speakSIP begins SIP, on streams that serve adds, and returns what ends it: what is said at the end must still go out.
+func (c *Call) speakSIP(ctx context.Context) (stop func()) {
+	ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
+	c.sip = sip.NewEndpoint(sip.Config{Name: "Strowger app", AdvertiseHost: c.claims.Org, Handler: desk{c}, Logger: c.phone.logger()})
+	c.work.Go(func() { _ = c.sip.Run(ctx) }) // it returns nil
+	return stop
+}
+
+// serve has SIP on a connection.
+func (c *Call) serve(ctx context.Context, conn *connection) (ok bool) {
+	c.streams++
+	served, err := c.sip.ServeStream(context.WithoutCancel(ctx), numbered{conn.stream, c.streams})
+	if err != nil { // only at the end
+		c.conn = nil
+		conn.close()
+		return false
 	}
-	conn.sip, conn.served = e, served
-	if c.out {
-		c.offer()
-	}
+	conn.served = served
 	c.work.Go(func() {
 		<-served.Done()
 		c.post(lost{conn})
 	})
+	return true
 }
 
-// lost is the end of the connection. Until the node has our 200 it takes another for the same key.
-func (c *Call) lost(ctx context.Context) {
-	c.disconnect()
-	if c.acked || c.out {
-		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
-		return
-	}
-	c.stage = min(c.stage, answered)
-	c.dropMedia()
-	c.dialog, c.flowing = nil, false
-	c.again(ctx)
-}
-
-// desk is what takes requests on a connection.
-type desk struct {
-	call *Call
-	conn *connection
-}
+// desk is what takes requests.
+type desk struct{ call *Call }
 
 // Invite takes the call that the node brings. What follows on the stream comes after it.
 func (k desk) Invite(d *sip.Dialog) {
 	c := k.call
 	d.SetOwner(c.owner)
-	c.post(invited{k.conn, d})
+	c.post(invited{d})
 }
 
 // Register refuses: a phone is no registrar.

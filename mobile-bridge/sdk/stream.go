@@ -14,14 +14,23 @@ type stream struct {
 	writing sync.Mutex // there may be neither two Writes at once nor Close during one
 }
 
-func newStream(s *webtransport.Stream) *stream { return &stream{Stream: s} }
-
-func discard(last byte) net.Addr {
-	return &net.TCPAddr{IP: net.IP{0: 1, 15: last}, Port: 5060}
+// numbered is a stream of a call that has had others, which may not be closed yet.
+type numbered struct {
+	net.Conn
+	number uint16
 }
 
-func (s *stream) LocalAddr() net.Addr  { return discard(1) }
-func (s *stream) RemoteAddr() net.Addr { return discard(2) }
+func (n numbered) LocalAddr() net.Addr  { return discard(n.number, 1) }
+func (n numbered) RemoteAddr() net.Addr { return discard(n.number, 2) }
+
+func newStream(s *webtransport.Stream) *stream { return &stream{Stream: s} }
+
+func discard(number uint16, last byte) net.Addr {
+	return &net.TCPAddr{IP: net.IP{0: 1, 13: byte(number >> 8), 14: byte(number), 15: last}, Port: 5060}
+}
+
+func (s *stream) LocalAddr() net.Addr  { return discard(0, 1) }
+func (s *stream) RemoteAddr() net.Addr { return discard(0, 2) }
 
 func (s *stream) Write(b []byte) (int, error) {
 	s.writing.Lock()

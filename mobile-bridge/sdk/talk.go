@@ -11,7 +11,7 @@ import (
 func (c *Call) invited(in invited) {
 	d := in.dialog
 	switch {
-	case in.conn != c.conn || c.dialog != nil: // one connection is for one call
+	case c.conn == nil || d.Source() != c.conn.served.Peer() || c.dialog != nil: // one connection is for one call
 		d.Refuse(486, "Busy Here", sip.Cause{})
 		return
 	case c.unwanted:
@@ -57,7 +57,7 @@ func (c *Call) gathered(in gathered) {
 		c.finish(endOf(in.err))
 		return
 	}
-	c.stage, c.media.local = up, in.sdp
+	c.stage, c.media.local, c.media.setup = up, in.sdp, attribute(in.sdp, "setup")
 	c.dialog.Answer(in.sdp)
 }
 
@@ -80,12 +80,15 @@ func (c *Call) happened(e sip.Event) {
 	case sip.Offered:
 		c.offered(e.SDP)
 	case sip.OfferAccepted:
-		c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{})
-	case sip.OfferRefused: // the audio of this phone is held all the same
-		c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{words: "the other side is not told"})
+		c.reoffered(e.SDP)
+	case sip.OfferRefused:
+		c.reoffered(nil)
 	case sip.DTMF:
 		c.tell(Digit, end{words: string(e.Digit)})
 	case sip.Lost:
+		if c.conn == nil {
+			return // the connection is gone, not the node
+		}
 		select {
 		case <-c.conn.served.Done(): // lost will come, and say what becomes of the call
 		default:
@@ -109,22 +112,23 @@ func cancelled(why sip.Cause) end {
 
 // offered answers an offer within the call. The codec and the path stay as they are; the direction follows.
 func (c *Call) offered(sdp []byte) {
+	if m := c.media; m.moved(sdp) {
+		c.work.Go(func() {
+			answer, err := m.follow(sdp)
+			c.post(followed{m, sdp, answer, err})
+		})
+		return
+	}
+	c.reanswer(sdp)
+}
+
+func (c *Call) reanswer(sdp []byte) {
 	answer, err := c.media.reanswer(sdp, c.held)
 	if err != nil {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}
 	c.dialog.AcceptOffer(answer)
-}
-
-func (c *Call) pathChanged(ok bool) {
-	c.flowing = ok
-	if ok {
-		c.begin()
-		return
-	}
-	c.bye(sip.Cause{SIP: 500, Text: "No media path"})
-	c.finish(end{errs.MediaLost, "no audio reaches the switch"})
 }
 
 // begin talks, once the node knows that we answered and the path is there.

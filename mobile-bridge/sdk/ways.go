@@ -148,7 +148,7 @@ func (c *connection) enterSpliced(ctx context.Context, e proof.Entry) error {
 		return errs.New(errs.Invalid, "the node said neither yes nor no to the session key, by the bridge at %s", b.at)
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	b.end = end
+	b.end, c.verdict = end, v
 	c.stream = spliced{websocket.NetConn(life, b.ws, websocket.MessageText), b}
 	b.phone.work.Go(func() { b.watch(life) })
 	return nil
@@ -190,8 +190,8 @@ type spliced struct {
 	bridge *bridgeWay
 }
 
-func (spliced) LocalAddr() net.Addr  { return discard(1) }
-func (spliced) RemoteAddr() net.Addr { return discard(2) }
+func (spliced) LocalAddr() net.Addr  { return discard(0, 1) }
+func (spliced) RemoteAddr() net.Addr { return discard(0, 2) }
 
 // Close ends the connection. What was written still arrives.
 func (s spliced) Close() error {

@@ -16,14 +16,20 @@ const (
 // Entry is the first line of a device on the stream that it opens to a node: JSON, ended by a line feed. SIP follows once the
 // node has answered with a Verdict.
 type Entry struct {
-	Key   string `json:"key"`   // session key
-	Proof string `json:"proof"` // a Call
+	Key    string `json:"key"`              // session key
+	Proof  string `json:"proof"`            // a Call
+	Resume string `json:"resume,omitempty"` // of the Verdict of an earlier connection to this leg
 }
 
 // Verdict is the node's answer: a line of JSON too. After an error nothing follows.
 type Verdict struct {
 	OK    bool        `json:"ok,omitempty"`
 	Error *errs.Error `json:"error,omitempty"`
+	// Resume is the token that takes the leg up once it is answered, on another connection, with the same key and a fresh proof. It
+	// is the same for each connection of the leg.
+	Resume string `json:"resume,omitempty"`
+	// Resumed says that the leg is answered, and that its dialog goes on on this connection; else an INVITE follows.
+	Resumed bool `json:"resumed,omitempty"`
 }
 
 // ReadLine reads a line of JSON of at most limit bytes into v, and not one byte beyond it: what follows is SIP. A line that

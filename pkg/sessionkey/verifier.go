@@ -39,10 +39,28 @@ func (v *Verifier) Verify(key string, p Presenter) (Claims, error) {
 	if err == nil {
 		err = v.use(c, p)
 	}
+	v.count(err)
+	if err != nil {
+		return Claims{}, err
+	}
+	return c, nil
+}
+
+// count counts an outcome. v.mu is held.
+func (v *Verifier) count(err error) {
 	if v.counts == nil {
 		v.counts = make(map[errs.Code]uint64)
 	}
 	v.counts[errs.CodeOf(err)]++
+}
+
+// Return admits the bearer of a key to a leg that was answered, and whose node knows it by other means than the key alone: neither
+// age nor earlier use matter. Everything else does, and a revocation above all.
+func (v *Verifier) Return(key string, p Presenter) (Claims, error) {
+	c, err := v.open(key, p)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.count(err)
 	if err != nil {
 		return Claims{}, err
 	}

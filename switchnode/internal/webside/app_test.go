@@ -145,6 +145,9 @@ type app struct {
 	rtc     *webrtc.PeerConnection
 	voice   *webrtc.TrackLocalStaticRTP
 	said    []byte // the first
+	token   string
+	streams uint64
+	peer    sip.Peer
 
 	mu    sync.Mutex
 	heard [][]byte
@@ -218,16 +221,39 @@ func (b buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 // comes brings an app to its call, up to the INVITE.
 func (a *app) comes(d *device, w pushseal.Wake, fingerprint string) {
 	a.t.Helper()
-	session, s := dial(a.t, w.Node)
-	verdict, r := enter(a.t, s, lineOf(a.t, proof.Entry{Key: w.Key, Proof: d.proves(a.t, w, fingerprint, nil)}))
-	if !verdict.OK {
-		a.t.Fatalf("not let in: %v", verdict.Error)
+	if v := a.arrives(d, w, fingerprint); !v.OK || v.Resumed {
+		a.t.Fatalf("let in by %+v", v)
 	}
-	a.session = session
-	served, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, 1), r})
+	select {
+	case a.dialog = <-a.invited:
+	case <-time.After(patience):
+		a.t.Fatal("the app is not called")
+	}
+}
+
+// returns brings it back to a call that it has answered.
+func (a *app) returns(d *device, w pushseal.Wake, fingerprint string) {
+	a.t.Helper()
+	if v := a.arrives(d, w, fingerprint); !v.OK || !v.Resumed {
+		a.t.Fatalf("let in by %+v", v)
+	}
+	a.says(func(d *sip.Dialog) { d.Redirect(a.peer) })
+}
+
+// arrives opens a connection, and shows the token that it has.
+func (a *app) arrives(d *device, w pushseal.Wake, fingerprint string) proof.Verdict {
+	a.t.Helper()
+	session, s := dial(a.t, w.Node)
+	verdict, r := enter(a.t, s, lineOf(a.t, proof.Entry{Key: w.Key, Proof: d.proves(a.t, w, fingerprint, nil), Resume: a.token}))
+	if !verdict.OK {
+		return verdict
+	}
+	a.session, a.token, a.streams = session, verdict.Resume, a.streams+1
+	served, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, a.streams), r})
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	a.peer = served.Peer()
 	background(a.t, func(ctx context.Context) error {
 		select {
 		case <-served.Done():
@@ -236,11 +262,7 @@ func (a *app) comes(d *device, w pushseal.Wake, fingerprint string) {
 			return nil
 		}
 	})
-	select {
-	case a.dialog = <-a.invited:
-	case <-time.After(patience):
-		a.t.Fatal("the app is not called")
-	}
+	return verdict
 }
 
 // says has the app do something in its dialog.

@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
+	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
@@ -27,20 +28,22 @@ type visitor struct {
 	leg  func(any) bool
 }
 
-// visit judges whether this switch has promised to take the call of a key. From here on the key is a replay.
-func (w *Web) visit(c sessionkey.Claims) (*visitor, error) {
-	admission, err := w.cfg.Admission(c)
-	if err != nil {
-		return nil, err
+// visit judges whether this switch has promised to take the call of a key, and returns the token that takes the call up once it is
+// answered. From here on the key is a replay.
+func (w *Web) visit(c sessionkey.Claims, p proof.Call) (v *visitor, token string, err error) {
+	v = &visitor{claims: c}
+	if v.admission, err = w.cfg.Admission(c); err != nil {
+		return v, "", err
 	}
 	w.cfg.Verifier.Done(c.ID)
-	return &visitor{claims: c, admission: admission}, nil
+	token, err = w.legs.visit(c.ID, p, v.post)
+	return v, token, err
 }
 
 // meet expects the INVITE of an app on its stream, and returns what ends that. Who sends none in time has to leave.
 func (w *Web) meet(s net.Conn, g guest) (part func()) {
 	v, at := g.calls, netip.MustParseAddrPort(s.RemoteAddr().String())
-	v.here = joined{sip.Peer{Transport: sip.TCP, Addr: at}, g.dtls, g.proof, func() { _ = s.Close() }}
+	v.here = joined{at: sip.Peer{Transport: sip.TCP, Addr: at}, dtls: g.dtls, proof: g.proof, close: func() { _ = s.Close() }}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.callers[at] = v
@@ -51,6 +54,9 @@ func (w *Web) meet(s net.Conn, g guest) (part func()) {
 	})
 	return func() {
 		late.Stop()
+		if !v.calling() { // else the leg says when it is over
+			w.legs.end(g.leg, call.CauseOf(errs.CallerLeft, ""))
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.callers, at)
@@ -66,10 +72,17 @@ func (v *visitor) comes() bool {
 	return first
 }
 
+// calling says whether the call has begun.
+func (v *visitor) calling() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.leg != nil
+}
+
 // post tells the leg what happens to the connection.
 func (v *visitor) post(in any) bool {
-	if _, known := in.(joined); known {
-		return true
+	if j, first := in.(joined); first && !j.resumed {
+		return true // the leg is made with it
 	}
 	v.mu.Lock()
 	leg := v.leg
@@ -192,6 +205,7 @@ func (c *caller) accept(a call.Accept) {
 	c.dialog.SetSessionID(a.SessionID)
 	if a.Description.Body != nil {
 		c.direct, c.state, c.agreed = true, talking, c.offer.Description()
+		c.web.legs.answered(c.branch.App.Leg, c.here.dtls)
 		c.dialog.Answer(a.Description.Body, sip.NewHeader(sip.HeaderProof, a.Description.Proof))
 		return
 	}
@@ -199,7 +213,7 @@ func (c *caller) accept(a call.Accept) {
 	w, round, body, formats, post := c.web, c.round, c.dialog.SDP(), c.formats, c.setup.Post
 	receive := c.carrier.take
 	w.work.Go(func() {
-		p, answer, err := w.cfg.RTC.answerPeer(w.ctx, body, formats, receive, func() { post(mediaFailed{round}) })
+		p, answer, err := w.cfg.RTC.answerPeer(w.ctx, body, formats, receive, func(ok bool) { post(way{round, ok}) })
 		if !post(answering{round, p, answer, err}) && p != nil {
 			p.close()
 		}
@@ -226,6 +240,7 @@ func (c *caller) answer(in answering) []call.Event {
 	c.port.SetLocal(c.formats)
 	c.port.SetRemote(s, c.here.at.Addr.Addr())
 	c.state, c.agreed = talking, s.Description()
+	c.web.legs.answered(c.branch.App.Leg, c.here.dtls)
 	c.dialog.Answer(in.body)
 	return nil
 }

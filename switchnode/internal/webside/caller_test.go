@@ -151,25 +151,10 @@ func (d *desk) answers() {
 // enters brings an app that calls to its node.
 func (a *app) enters(d *device, w pushseal.Wake, fingerprint string) sip.Peer {
 	a.t.Helper()
-	session, s := dial(a.t, w.Node)
-	verdict, r := enter(a.t, s, lineOf(a.t, proof.Entry{Key: w.Key, Proof: d.proves(a.t, w, fingerprint, nil)}))
-	if !verdict.OK {
-		a.t.Fatalf("not let in: %v", verdict.Error)
+	if v := a.arrives(d, w, fingerprint); !v.OK || v.Resumed {
+		a.t.Fatalf("let in by %+v", v)
 	}
-	a.session = session
-	served, err := a.sip.ServeStream(a.t.Context(), buffered{newStream(s, 2), r})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	background(a.t, func(ctx context.Context) error {
-		select {
-		case <-served.Done():
-			return session.CloseWithError(0, "") // it has read the last words
-		case <-ctx.Done():
-			return nil
-		}
-	})
-	return served.Peer()
+	return a.peer
 }
 
 // calls places a call with the app's own offer of PCMU and PCMA.

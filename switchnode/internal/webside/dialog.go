@@ -110,7 +110,7 @@ func (l *leg) answered(body []byte) []call.Event {
 		return l.refused(c)
 	}
 	l.state, l.agreed = talking, s.Description()
-	l.web.legs.answered(l.branch.App.Leg)
+	l.web.legs.answered(l.branch.App.Leg, l.here.dtls)
 	l.web.cfg.Verifier.Done(l.branch.App.Leg)
 	s.Flow = theFlow
 	l.port.SetRemote(s, l.here.at.Addr.Addr())
@@ -129,8 +129,31 @@ func (l *leg) offeredBy(body []byte) []call.Event {
 		l.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return nil
 	}
+	if p := l.carrier.peer.Load(); p.moved(body) {
+		round, post := l.round, l.setup.Post
+		l.web.work.Go(func() { post(restarted{round, s, p.restart(l.web.ctx, body)}) })
+		return nil
+	}
 	l.offered = s
 	return []call.Event{call.Offered{Leg: l.setup.Leg, Description: s.Description()}}
+}
+
+// restarted answers an ICE restart. The other side is asked only if more changes than the way of the media.
+func (l *leg) restarted(in restarted) []call.Event {
+	switch {
+	case in.round != l.round || l.state != talking:
+		return nil
+	case in.err != nil:
+		l.web.cfg.Logger.Warn("no way to where an app went", "call", l.setup.Call, "device", l.branch.Device, "error", in.err)
+		l.dialog.RefuseOffer(488, "Not Acceptable Here")
+		return nil
+	}
+	l.offered = in.offered
+	if d := in.offered.Description(); d.Direction != l.agreed.Direction || !slices.EqualFunc(d.Codecs, l.agreed.Codecs, sdp.Codec.Same) {
+		return []call.Event{call.Offered{Leg: l.setup.Leg, Description: d}}
+	}
+	l.accept()
+	return nil
 }
 
 // offer reads an offer of the app's.
@@ -141,8 +164,6 @@ func (l *leg) offer(body []byte) (sdp.Session, error) {
 		return s, err
 	case l.state != talking || p == nil:
 		return s, errs.New(errs.Invalid, "there is no session yet")
-	case p.moved(body): // RFC 8445, 9: an ICE restart
-		return s, errs.New(errs.Invalid, "the app is on another network, which this release does not follow")
 	}
 	return s, proven(s, l.here.dtls)
 }

@@ -20,7 +20,7 @@ func (l *leg) answeredDirectly(body []byte) []call.Event {
 		return l.refused(c)
 	}
 	l.state, l.agreed = talking, d
-	l.web.legs.answered(l.branch.App.Leg)
+	l.web.legs.answered(l.branch.App.Leg, l.here.dtls)
 	l.web.cfg.Verifier.Done(l.branch.App.Leg)
 	return []call.Event{call.Answered{Leg: l.setup.Leg, Description: d, SessionID: l.dialog.SessionID().Remote}}
 }

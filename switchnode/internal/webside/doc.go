@@ -11,7 +11,7 @@
 // (packages sessionkey and proof). The switch answers by one line, and then either closes or speaks SIP (RFC 3261, framed by
 // Content-Length) on the stream:
 //
-//	{"ok":true}
+//	{"ok":true,"resume":TOKEN}
 //	{"error":{"code":CODE,"words":WORDS}}
 //
 // The codes are those of package sessionkey; ghost, for a proof that names another ring attempt than the present one; gone,
@@ -19,8 +19,15 @@
 // many connections. Proofs are used once.
 //
 // Then the switch sends INVITE with its offer. An app whose connection is lost before it answered may come back with the same
-// key and a fresh proof, until the leg is over: its old connection is closed, and it gets a new INVITE. A connection that is
-// lost in the call ends the leg.
+// key and a fresh proof, until the leg is over: its old connection is closed, and it gets a new INVITE.
+//
+// # How it comes back in the call
+//
+// The first verdict, {"ok":true,"resume":TOKEN}, has a token of the leg. Once the leg is answered the key alone is replayed; with
+// the token in the entry line, a fresh proof by the same device and of the same certificate, it takes the call up on another
+// connection: {"ok":true,"resume":TOKEN,"resumed":true}, and the SIP dialog goes on on that stream. The old connection is closed.
+// If the app is elsewhere now it offers an ICE restart (RFC 8445, 9) in a re-INVITE; DTLS and SRTP go on. An app that has no
+// connection, or no way for its media, for 30 s is lost (see presence).
 //
 // An app that cannot dial the switch says the same on a stream of the connection that the switch keeps to a bridge (package link:
 // "call"). The bridge sees what is said, and can change none of it that matters: the session key and the proof are judged as on
@@ -32,5 +39,5 @@
 // WebRTC can carry, without transcoding. The fingerprint of the switch's certificate is that of its designation (Node.DTLS),
 // that of the app's must be the one of its proof. RTCP ends here; what the app is sent has one SSRC, and continuous sequence
 // numbers and timestamps whoever speaks. Hold by the other side is not renegotiated; hold by the app is offered to the other
-// side, and WebRTC goes on as it is. Another network (an ICE restart) is refused with 488 in this release.
+// side, and WebRTC goes on as it is.
 package webside

@@ -97,11 +97,13 @@ type connKey struct{}
 
 // guest is an app that was let in.
 type guest struct {
-	leg   string
-	dtls  string // the certificate of its media
-	proof string // that it showed
-	post  func(any) bool
-	calls *visitor // of one that calls
+	leg     string
+	dtls    string // the certificate of its media
+	proof   string // that it showed
+	post    func(any) bool
+	calls   *visitor // of one that calls
+	token   string   // takes the leg up once it is answered
+	resumed bool     // it is
 }
 
 // admit reads and judges the entry line.
@@ -140,22 +142,26 @@ func (w *Web) judge(e proof.Entry) (guest, error) {
 		return guest{}, err
 	}
 	meant := claims.Confirm.Thumbprint == thumbprint && claims.Audience == w.cfg.Node
-	if err := w.legs.why(claims.ID); err != nil && meant {
+	if err := w.legs.why(claims.ID, e.Resume); err != nil && meant {
 		return guest{}, err
 	}
-	// The device is who holds its key: the proof names nobody. Until the leg is answered it may come back (Resume).
-	claims, err = w.cfg.Verifier.Verify(e.Key, sessionkey.Presenter{
-		ID: claims.Subject, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Resume: claims.ID,
-	})
-	if err != nil {
-		return guest{}, err
+	// The device is who holds its key: the proof names nobody. Until the leg is answered it may come back with that alone.
+	who := sessionkey.Presenter{ID: claims.Subject, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Resume: claims.ID}
+	g := guest{leg: claims.ID, dtls: p.DTLS, proof: e.Proof, token: e.Resume, resumed: e.Resume != "" && w.legs.isAnswered(claims.ID)}
+	if g.resumed {
+		if _, err = w.cfg.Verifier.Return(e.Key, who); err == nil {
+			g.post, err = w.legs.resume(g.leg, g.token, p)
+		}
+		return g, err
 	}
-	g := guest{leg: claims.ID, dtls: p.DTLS, proof: e.Proof}
+	if _, err = w.cfg.Verifier.Verify(e.Key, who); err != nil {
+		return g, err
+	}
 	if claims.Slot != "" {
-		g.calls, err = w.visit(claims)
+		g.calls, g.token, err = w.visit(claims, p)
 		g.post = g.calls.post
 	} else {
-		g.post, err = w.legs.take(claims.ID, p)
+		g.post, g.token, err = w.legs.take(g.leg, p)
 	}
 	return g, err
 }
@@ -174,10 +180,11 @@ func (w *Web) refuse(session *webtransport.Session, s *stream, why error) {
 
 // joined tells a leg that its device is there.
 type joined struct {
-	at    sip.Peer
-	dtls  string
-	proof string
-	close func() // ends the connection
+	at      sip.Peer
+	dtls    string
+	proof   string
+	resumed bool   // the leg is answered, and goes on here
+	close   func() // ends the connection
 }
 
 // dropped tells a leg that the stream of its device has ended.
@@ -185,7 +192,7 @@ type dropped struct{ at sip.Peer }
 
 // serve answers the app and gives its stream to SIP and to its leg, until the stream ends.
 func (g guest) serve(w *Web, s net.Conn) error {
-	if err := proof.WriteLine(s, proof.Verdict{OK: true}); err != nil {
+	if err := proof.WriteLine(s, proof.Verdict{OK: true, Resume: g.token, Resumed: g.resumed}); err != nil {
 		return err
 	}
 	served, err := w.sip.ServeStream(w.ctx, s)
@@ -195,7 +202,7 @@ func (g guest) serve(w *Web, s net.Conn) error {
 	hangUp := func() {
 		_ = served.Close() // what was written still arrives
 	}
-	if !g.post(joined{served.Peer(), g.dtls, g.proof, hangUp}) {
+	if !g.post(joined{served.Peer(), g.dtls, g.proof, g.resumed, hangUp}) {
 		hangUp() // the call ended in the meantime, and its session with it
 	}
 	<-served.Done()

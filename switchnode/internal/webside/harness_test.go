@@ -60,7 +60,7 @@ const bridgeOrigin = "https://bridge.example.com"
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	return newOfficeOf(t, Times{Stranger: time.Hour, Line: time.Hour, Last: patience, Grace: 10 * time.Millisecond})
+	return newOfficeOf(t, Times{Stranger: time.Hour, Line: time.Hour, Last: patience, Away: 10 * time.Millisecond})
 }
 
 func newOfficeOf(t *testing.T, times Times) *office {

@@ -1,6 +1,7 @@
 package webside
 
 import (
+	"cmp"
 	"time"
 
 	"strowger/pkg/designation"
@@ -61,6 +62,15 @@ type leg struct {
 	cause   ledger.Cause    // of the end
 	agreed  sdp.Description // the app's side of the session
 	offered sdp.Session     // by the app, waiting for the other side
+
+	watch watch // once it talks
+}
+
+// watch is the presence of a device with its timer.
+type watch struct {
+	presence
+	timer *time.Timer
+	armed int // times that it was set or stopped: an old one that rings is not heard
 }
 
 type legState uint8
@@ -87,10 +97,19 @@ type (
 		body  []byte
 		err   error
 	}
-	// mediaFailed says that ICE finds no way to the device any more.
-	mediaFailed struct{ round int }
-	// alone says that no BYE followed the end of a stream.
-	alone struct{ round int }
+	// way says whether ICE has one to the device.
+	way struct {
+		round int
+		ok    bool
+	}
+	// alone says that the device was away for too long.
+	alone struct{ armed int }
+	// restarted is what came of an ICE restart, which the device offered.
+	restarted struct {
+		round   int
+		offered sdp.Session
+		err     error
+	}
 	// begun says that the leg is to ring, with this to offer.
 	begun struct{ offer sdp.Description }
 	// told is what came of an action at once.
@@ -175,7 +194,21 @@ func (l *leg) over(why ledger.Cause) {
 	l.web.legs.end(l.branch.App.Leg, why)
 	l.web.cfg.Verifier.Done(l.branch.App.Leg)
 	l.alarm.over()
+	l.decide(l.watch.step(legOver))
 	l.hush()
+}
+
+// decide carries out what the presence of the device asks for.
+func (l *leg) decide(v verdict) {
+	switch v {
+	case arm:
+		l.watch.armed++
+		armed, post := l.watch.armed, l.setup.Post
+		l.watch.timer = time.AfterFunc(l.web.cfg.Times.Away, func() { post(alone{armed}) })
+	case disarm:
+		l.watch.armed++
+		l.watch.timer.Stop()
+	}
 }
 
 // hush ends the media with the device that was there.
@@ -203,14 +236,16 @@ func (l *leg) Handle(input any) []call.Event {
 		return l.dropped(in)
 	case ofDialog:
 		return l.heard(in)
-	case mediaFailed:
+	case way:
 		if in.round == l.round && l.state == talking {
-			return l.lost(errs.MediaLost, "No way is left for the audio of the app")
+			l.decide(l.watch.step(map[bool]happening{true: mediaBack, false: mediaFailed}[in.ok]))
 		}
 	case alone:
-		if in.round == l.round && l.state == talking {
-			return l.lost(errs.LegLost, "The app is gone")
+		if in.armed == l.watch.armed && l.state == talking && l.watch.step(timeIsUp) == giveUp {
+			return l.lost(l.watch.why())
 		}
+	case restarted:
+		return l.restarted(in)
 	case begun:
 		return l.begin(in.offer)
 	case told:
@@ -254,7 +289,11 @@ func (l *leg) lost(code errs.Code, words string) []call.Event {
 
 // joined takes a device that has come, or has come back.
 func (l *leg) joined(j joined) []call.Event {
-	if l.state >= talking {
+	switch {
+	case l.state == talking && j.resumed:
+		l.resumed(j)
+		return nil
+	case l.state >= talking || j.resumed:
 		j.close()
 		return nil
 	}
@@ -267,6 +306,22 @@ func (l *leg) joined(j joined) []call.Event {
 	round := l.round
 	l.web.work.Go(func() { l.web.prepare(l, round) })
 	return l.alarm.connected()
+}
+
+// cameBack is how the ladder tells of a device on another connection.
+const cameBack = "WebTransport: back on another connection"
+
+// device is what the ladder calls it.
+func (l *leg) device() string { return cmp.Or(l.branch.Name, l.branch.Device) }
+
+// resumed goes on with the dialog on another connection; media do so by themselves, or by an ICE restart of the app's.
+func (l *leg) resumed(j joined) {
+	old := l.here
+	l.here = &j
+	l.dialog.Redirect(j.at)
+	old.close()
+	l.setup.Trace(call.Arrow{Sender: l.device(), Receiver: l.web.cfg.Name, Text: cameBack, At: l.web.cfg.Now()})
+	l.decide(l.watch.step(streamBack))
 }
 
 // part forgets the connection that there was, and what was said on it.
@@ -286,7 +341,7 @@ func (l *leg) part() {
 // prepare makes an offer for a leg and posts it.
 func (w *Web) prepare(l *leg, round int) {
 	post := l.setup.Post
-	p, body, err := w.cfg.RTC.newPeer(w.ctx, l.formats, l.carrier.take, func() { post(mediaFailed{round}) })
+	p, body, err := w.cfg.RTC.newPeer(w.ctx, l.formats, l.carrier.take, func(ok bool) { post(way{round, ok}) })
 	if !post(prepared{round, p, body, err}) && p != nil {
 		p.close()
 	}
@@ -325,15 +380,11 @@ func (l *leg) invite(body []byte) {
 		Peer: l.here.at, Hops: s.Hops, SessionID: sip.SessionID{Local: s.SessionID},
 		Owner: func(d *sip.Dialog, in sip.Input) bool { return s.Post(ofDialog{d, in}) },
 	})
-	name := l.branch.Name
-	if name == "" {
-		name = l.branch.Device
-	}
-	l.dialog.SetTrace(sipleg.Tracer(l.web.cfg.Name, name, s.Trace))
+	l.dialog.SetTrace(sipleg.Tracer(l.web.cfg.Name, l.device(), s.Trace))
 	l.dialog.Invite(body)
 }
 
-// dropped takes the end of the device's stream: before the answer the device may come back, in the call it may not.
+// dropped takes the end of the device's stream. The device may come back; in the call for Times.Away.
 func (l *leg) dropped(in dropped) []call.Event {
 	if l.here == nil || l.here.at != in.at {
 		return nil
@@ -343,8 +394,7 @@ func (l *leg) dropped(in dropped) []call.Event {
 		l.part()
 		l.state = waking
 	case talking:
-		round, post := l.round, l.setup.Post
-		time.AfterFunc(l.web.cfg.Times.Grace, func() { post(alone{round}) })
+		l.decide(l.watch.step(streamEnded))
 	case ending:
 		if l.dialog != nil {
 			l.dialog.Abandon() // its Closed follows

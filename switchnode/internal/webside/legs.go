@@ -1,6 +1,8 @@
 package webside
 
 import (
+	"crypto/rand"
+	"crypto/subtle"
 	"sync"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 
 // Limits of what is remembered.
 const (
-	maxProofs = 16   // connections for one leg
+	maxProofs = 16   // connections for one leg, while their proofs count
 	maxOver   = 8192 // legs that are over, and whose devices may still come
 )
 
@@ -26,18 +28,23 @@ type legs struct {
 	sweep   time.Time
 }
 
-// waiting is a leg whose device may come.
+// waiting is a leg whose device may come, or come back.
 type waiting struct {
-	epoch  int    // of the ring attempt
-	device string // thumbprint of its key
-	post   func(any) bool
-	proofs map[string]struct{} // that were shown
+	epoch    int    // of the ring attempt
+	device   string // thumbprint of its key; empty if the bridge has nothing to report of it
+	post     func(any) bool
+	proofs   map[string]time.Time // that were shown, until they are too old anyway
+	token    string               // takes the leg up once it is answered
+	calls    bool                 // the device does: its key opens one connection
+	answered bool
+	dtls     string // the certificate of the device that answered
 }
 
 // ended is why a leg is over, until nobody can have a key for it any more.
 type ended struct {
 	cause ledger.Cause
 	until time.Time
+	token string // if its key alone is a replay: who shows it may know
 }
 
 // wait enters a leg. One that is there already is another call's: a plan came twice.
@@ -50,15 +57,28 @@ func (l *legs) wait(leg string, epoch int, device string, post func(any) bool) e
 	if l.waiting == nil {
 		l.waiting, l.over = map[string]*waiting{}, map[string]ended{}
 	}
-	l.waiting[leg] = &waiting{epoch: epoch, device: device, post: post, proofs: map[string]struct{}{}}
+	l.waiting[leg] = &waiting{epoch: epoch, device: device, post: post, proofs: map[string]time.Time{}, token: rand.Text()}
 	return nil
+}
+
+// visit enters the leg of a device that calls, and returns its token.
+func (l *legs) visit(leg string, p proof.Call, post func(any) bool) (token string, err error) {
+	if err := l.wait(leg, p.Epoch, "", post); err != nil {
+		return "", err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.waiting[leg]
+	w.calls = true
+	return w.token, w.shown(p, l.now())
 }
 
 // end remembers why a leg is over. It may be called more than once; the first cause stays.
 func (l *legs) end(leg string, cause ledger.Cause) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiting[leg] == nil {
+	w := l.waiting[leg]
+	if w == nil {
 		return
 	}
 	delete(l.waiting, leg)
@@ -72,45 +92,91 @@ func (l *legs) end(leg string, cause ledger.Cause) {
 		}
 	}
 	if len(l.over) < maxOver { // else its device hears that this switch does not know the call
-		l.over[leg] = ended{cause, now.Add(sessionkey.MaxLifetime + sessionkey.Leeway)}
+		e := ended{cause: cause, until: now.Add(sessionkey.MaxLifetime + sessionkey.Leeway)}
+		if w.answered || w.calls {
+			e.token = w.token
+		}
+		l.over[leg] = e
 	}
 }
 
-// answered forgets a leg that its device answered: from here on its key is a replay.
-func (l *legs) answered(leg string) {
+// answered notes that a device with a certificate answered a leg: from here on its key alone is a replay.
+func (l *legs) answered(leg, dtls string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.waiting, leg)
+	if w := l.waiting[leg]; w != nil {
+		w.answered, w.dtls = true, dtls
+	}
 }
 
-// why returns why a leg is over, if it is.
-func (l *legs) why(leg string) error {
+// isAnswered says whether a leg that was answered goes on.
+func (l *legs) isAnswered(leg string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.waiting[leg]
+	return w != nil && w.answered
+}
+
+// why returns why a leg is over, if it is, to who may know: of one that was answered the one with its token.
+func (l *legs) why(leg, token string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.over[leg]
-	if !ok {
+	if !ok || e.token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(e.token)) == 0 {
 		return nil
 	}
 	return errs.New(errs.Gone, "%s", e.cause.Words)
 }
 
-// take returns the post of the leg that a proof opens, once for each proof.
-func (l *legs) take(leg string, p proof.Call) (func(any) bool, error) {
+// take opens a leg that is not answered to a proof, once for each, and returns its post and its token.
+func (l *legs) take(leg string, p proof.Call) (post func(any) bool, token string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[leg]
 	if w == nil {
-		return nil, errs.New(errs.Gone, "this switch knows no such call")
+		return nil, "", errs.New(errs.Gone, "this switch knows no such call")
 	}
-	_, shown := w.proofs[p.ID]
+	return w.post, w.token, w.shown(p, l.now())
+}
+
+// resume opens a leg that is answered to who has its token and the certificate that its media go on with.
+func (l *legs) resume(leg, token string, p proof.Call) (post func(any) bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.waiting[leg]
 	switch {
-	case p.Epoch != w.epoch:
-		return nil, errs.New(errs.Ghost, "the proof is of ring attempt %d, the call is at %d", p.Epoch, w.epoch)
-	case p.ID == "" || shown:
-		return nil, errs.New(errs.Replayed, "the proof was shown before")
-	case len(w.proofs) >= maxProofs:
-		return nil, errs.New(errs.Congested, "the device came to this call %d times, the most it may", maxProofs)
+	case w == nil || !w.answered:
+		return nil, errs.New(errs.Gone, "this switch knows no such call")
+	case subtle.ConstantTimeCompare([]byte(token), []byte(w.token)) == 0:
+		return nil, errs.New(errs.Replayed, "the leg %s was answered, and this is not the token that takes it up", leg)
+	case p.DTLS != w.dtls:
+		return nil, errs.New(errs.WrongPresenter, "a call goes on with the certificate that it was answered with")
 	}
-	w.proofs[p.ID] = struct{}{}
-	return w.post, nil
+	return w.post, w.shown(p, l.now())
+}
+
+// shown takes a proof once.
+func (w *waiting) shown(p proof.Call, now time.Time) error {
+	if p.Epoch != w.epoch {
+		return errs.New(errs.Ghost, "the proof is of ring attempt %d, the call is at %d", p.Epoch, w.epoch)
+	}
+	return w.once(p.ID, now)
+}
+
+// once takes the id of a proof, or of a report. One that is forgotten is no longer fresh.
+func (w *waiting) once(id string, now time.Time) error {
+	for id, until := range w.proofs {
+		if now.After(until) {
+			delete(w.proofs, id)
+		}
+	}
+	_, again := w.proofs[id]
+	switch {
+	case id == "" || again:
+		return errs.New(errs.Replayed, "this was shown before")
+	case len(w.proofs) >= maxProofs:
+		return errs.New(errs.Congested, "the device came to this call, or told of it, %d times of late, the most it may", maxProofs)
+	}
+	w.proofs[id] = now.Add(proof.MaxAge + 2*sessionkey.Leeway) // it may be from the future, by Leeway
+	return nil
 }

@@ -55,20 +55,13 @@ func (l *legs) hear(r proof.Report, thumbprint string) (func(any) bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[r.Leg]
-	if w == nil {
-		return nil, errs.New(errs.Gone, "this switch knows no such call")
-	}
-	_, shown := w.proofs[r.ID]
 	switch {
+	case w == nil || w.answered:
+		return nil, errs.New(errs.Gone, "this switch knows no such call")
 	case thumbprint != w.device:
 		return nil, errs.New(errs.WrongPresenter, "the report is by another device than that of the leg")
-	case r.ID == "" || shown:
-		return nil, errs.New(errs.Replayed, "the report was heard before")
-	case len(w.proofs) >= maxProofs:
-		return nil, errs.New(errs.Congested, "the device said %d things of this call, the most it may", maxProofs)
 	}
-	w.proofs[r.ID] = struct{}{}
-	return w.post, nil
+	return w.post, w.once(r.ID, l.now())
 }
 
 // reported takes what the device says. What it says on its connection counts more.

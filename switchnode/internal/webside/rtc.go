@@ -125,19 +125,20 @@ type peer struct {
 	formats []sdp.Format // offered
 	track   track
 	receive func([]byte) // to the relay
-	failed  func()
+	way     func(ok bool)
 	work    sync.WaitGroup // readers
-	version uint64         // of our description, above that of the offer
+	version uint64         // of our description, above that of pion's
+	active  bool           // we are the client of DTLS
 	told    func(string) string
 
 	mu     sync.Mutex
 	closed bool
 }
 
-// newPeer makes an offer of formats. failed is called when no way to the app is left, once or more; receive gets what the
+// newPeer makes an offer of formats. way is called when ICE finds a way to the app, and when none is left; receive gets what the
 // app sends. It takes as long as to find out one's own address. The peer is to be closed.
-func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]byte), failed func()) (*peer, []byte, error) {
-	p, err := r.connect(offer, receive, failed)
+func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]byte), way func(bool)) (*peer, []byte, error) {
+	p, err := r.connect(offer, receive, way)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,7 +151,7 @@ func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]by
 }
 
 // connect makes a peer that says nothing yet.
-func (r *RTC) connect(formats []sdp.Format, receive func([]byte), failed func()) (*peer, error) {
+func (r *RTC) connect(formats []sdp.Format, receive func([]byte), way func(bool)) (*peer, error) {
 	engine, err := mediaEngine(formats)
 	if err != nil {
 		return nil, err
@@ -172,12 +173,12 @@ func (r *RTC) connect(formats []sdp.Format, receive func([]byte), failed func())
 	if err != nil {
 		return nil, fmt.Errorf("make a WebRTC connection: %w", err)
 	}
-	p := &peer{conn: conn, formats: formats, receive: receive, failed: failed, told: r.told}
+	p := &peer{conn: conn, formats: formats, receive: receive, way: way, told: r.told}
 	p.track.formats = formats
 	conn.OnTrack(p.read)
 	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateFailed {
-			p.failed()
+		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateConnected {
+			p.way(s == webrtc.PeerConnectionStateConnected)
 		}
 	})
 	return p, nil
@@ -208,6 +209,19 @@ func (p *peer) describe(ctx context.Context, d webrtc.SessionDescription) ([]byt
 	}
 }
 
+// restart follows the app to where it is now (RFC 8445, 9). DTLS and SRTP go on as they are.
+func (p *peer) restart(ctx context.Context, offer []byte) error {
+	if err := p.conn.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
+		return err
+	}
+	d, err := p.conn.CreateAnswer(nil)
+	if err != nil {
+		return err
+	}
+	_, err = p.describe(ctx, d)
+	return err
+}
+
 // answer takes the app's answer, whose certificate must be that of the proof.
 func (p *peer) answer(body []byte, certificate string) (sdp.Session, error) {
 	s, err := sdp.ParseSecure(body)
@@ -221,6 +235,7 @@ func (p *peer) answer(body []byte, certificate string) (sdp.Session, error) {
 	if err != nil {
 		return s, errs.New(errs.Invalid, "the answer of the app: %w", err)
 	}
+	p.active = attribute(string(body), "setup") == "passive"
 	return s, nil
 }
 
@@ -243,19 +258,15 @@ func (p *peer) moved(offer []byte) bool {
 }
 
 // reanswer answers an offer of the app's within the call. Only the direction changes, which is the relay's business: WebRTC
-// goes on as it is.
+// goes on as it is, or as a restart left it.
 func (p *peer) reanswer(d sdp.Direction) []byte {
-	setup := attribute(p.conn.LocalDescription().SDP, "setup") // as we answered, if we did
-	switch {
-	case setup != "actpass":
-	case attribute(p.conn.RemoteDescription().SDP, "setup") == "passive":
+	setup := "passive"
+	if p.active {
 		setup = "active"
-	default:
-		setup = "passive"
 	}
 	p.version++
 	var b strings.Builder
-	for l := range strings.Lines(p.conn.LocalDescription().SDP) {
+	for l := range strings.Lines(p.told(p.conn.LocalDescription().SDP)) {
 		l = strings.TrimRight(l, "\r\n")
 		switch f := strings.Fields(l); {
 		case strings.HasPrefix(l, "o=") && len(f) == 6: // RFC 3264, 8: the version goes up by one

@@ -10,10 +10,10 @@ import (
 	"strowger/pkg/sdp"
 )
 
-// answerPeer makes the answer to the offer of an app, in the formats of it that the other side took. failed and receive are as
+// answerPeer makes the answer to the offer of an app, in the formats of it that the other side took. way and receive are as
 // those of newPeer. The peer is to be closed.
-func (r *RTC) answerPeer(ctx context.Context, offer []byte, formats []sdp.Format, receive func([]byte), failed func()) (*peer, []byte, error) {
-	p, err := r.connect(formats, receive, failed)
+func (r *RTC) answerPeer(ctx context.Context, offer []byte, formats []sdp.Format, receive func([]byte), way func(bool)) (*peer, []byte, error) {
+	p, err := r.connect(formats, receive, way)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,7 +36,9 @@ func (p *peer) reply(ctx context.Context, offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.describe(ctx, d)
+	body, err := p.describe(ctx, d)
+	p.active = attribute(string(body), "setup") == "active"
+	return body, err
 }
 
 // taken are the formats of an offer that a description has, with the parameters of who took them. What WebRTC cannot carry is

@@ -123,11 +123,9 @@ func TestAppInACall(t *testing.T) {
 	if got := sees[sip.OfferRefused](a); got.Code != 488 {
 		t.Errorf("a refused hold: %+v", got)
 	}
-	for what, change := range map[string][]string{"ICE restart": {"a=ice-ufrag:", "a=ice-ufrag:x"}, "other certificate": {"a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:"}} {
-		a.reoffers(sdp.SendRecv, change...)
-		if got := sees[sip.OfferRefused](a); got.Code != 488 {
-			t.Errorf("%s: %+v", what, got)
-		}
+	a.reoffers(sdp.SendRecv, "a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:")
+	if got := sees[sip.OfferRefused](a); got.Code != 488 {
+		t.Errorf("another certificate: %+v", got)
 	}
 	before := len(a.hears())
 	eventually(t, "the app hears on", func() bool {

@@ -1,0 +1,257 @@
+package sdk
+
+import (
+	"context"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sip"
+)
+
+// A call that was answered outlives its connection and the way of its media. The phone dials again, with the same key, a fresh
+// proof, and the token that the node gave it; the SIP dialog goes on on the new stream, and a re-INVITE tells the node of the
+// phone's new addresses (an ICE restart: RFC 8445, 9). DTLS and SRTP stay as they are.
+
+// awayLimit is how long a call goes on while it lacks its connection or the way of its media: as long as nodes wait.
+const awayLimit = 30 * time.Second
+
+// NetworkChanged says that the phone has another network: calls dial their nodes anew, at once instead of when they miss them.
+func (p *Phone) NetworkChanged() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.calls {
+		if !c.isOver() {
+			c.do(c.networkChanged)
+		}
+	}
+}
+
+func (c *Call) networkChanged() {
+	c.moved = c.stage == up
+	switch {
+	case c.retreat != nil:
+		c.retreat() // the next attempt follows
+	case c.conn != nil:
+		_ = c.conn.served.Close() // lost follows
+	}
+}
+
+// lost is the end of the connection.
+func (c *Call) lost(ctx context.Context) {
+	c.disconnect()
+	switch {
+	case c.stage == up && c.token != "": // the node may have our answer, and says so when we come back
+		c.lacks(ctx)
+		c.connect(ctx)
+	case c.acked || c.out:
+		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
+	default: // until it has our 200 it takes another connection for the same key, and asks again
+		c.forget()
+		c.again(ctx)
+	}
+}
+
+// forget drops a dialog that the node does not know any more.
+func (c *Call) forget() {
+	c.stage = min(c.stage, answered)
+	c.dropMedia()
+	if c.dialog != nil {
+		c.dialog.Abandon()
+	}
+	c.dialog, c.flowing, c.lacking = nil, false, false
+	c.away++
+}
+
+// back goes on on a new connection.
+func (c *Call) back(ctx context.Context) {
+	resumed := c.conn.verdict.Resumed
+	switch {
+	case c.dialog == nil && resumed: // our answer got there when we had given it up
+		c.finish(end{errs.LinkLost, "the connection to the switch was lost while the call was answered"})
+	case c.dialog == nil && c.out:
+		c.offer()
+	case c.dialog == nil: // its INVITE follows
+	case !resumed: // and here too: our answer never got there
+		c.forget()
+	default:
+		c.dialog.Redirect(c.conn.served.Peer())
+		if c.moved || !c.flowing {
+			c.restart()
+		}
+		c.whole()
+	}
+}
+
+// lacks begins to wait for what is lacking.
+func (c *Call) lacks(ctx context.Context) {
+	if c.lacking {
+		return
+	}
+	c.lacking = true
+	c.away++
+	if c.connected {
+		c.tell(Reconnecting, end{})
+	}
+	away := c.away
+	c.work.Go(func() {
+		t := time.NewTimer(awayLimit)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			c.post(tooLong{away})
+		case <-ctx.Done():
+		}
+	})
+}
+
+// whole ends that if nothing is lacking any more.
+func (c *Call) whole() {
+	if !c.lacking || c.conn == nil || !c.flowing {
+		return
+	}
+	c.lacking = false
+	c.away++
+	if c.connected {
+		c.tell(Reconnected, end{})
+	}
+}
+
+func (c *Call) tooLong(in tooLong) {
+	switch {
+	case in.away != c.away || !c.lacking:
+	case c.conn == nil:
+		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
+	default:
+		c.bye(sip.Cause{SIP: 500, Text: "No media path"})
+		c.finish(end{errs.MediaLost, "no audio reaches the switch"})
+	}
+}
+
+// restart looks for another way for the media, beside run.
+func (c *Call) restart() {
+	m := c.media
+	if m == nil || c.conn == nil || c.restarting {
+		return
+	}
+	c.restarting, c.moved, c.flowing = true, false, false
+	c.work.Go(func() {
+		sdp, err := m.restart()
+		c.post(rerouted{m, sdp, err})
+	})
+}
+
+// rerouted offers the node where the phone is now.
+func (c *Call) rerouted(in rerouted) {
+	if in.err != nil {
+		c.restarting = false
+		c.phone.logger().Warn("no other way for the audio of a call", "call", c.ID(), "error", in.err)
+		return
+	}
+	in.media.local = in.sdp
+	c.dialog.Reoffer(in.media.reoffer(c.held))
+}
+
+// reoffered takes the outcome of an offer of ours: sdp is the answer, nil if there is none.
+func (c *Call) reoffered(sdp []byte) {
+	if c.restarting {
+		c.restarting = false
+		if err := c.media.restarted(sdp); err != nil {
+			c.phone.logger().Warn("the node does not follow to another network", "call", c.ID(), "error", err)
+		}
+	}
+	if !c.holding {
+		return
+	}
+	c.holding = false
+	said := ""
+	if sdp == nil { // the audio of this phone is held all the same
+		said = "the other side is not told"
+	}
+	c.tell(map[bool]string{true: Held, false: Resumed}[c.held], end{words: said})
+}
+
+// pathChanged takes the state of the way of the media.
+func (c *Call) pathChanged(ctx context.Context, state webrtc.PeerConnectionState) {
+	switch {
+	case state == webrtc.PeerConnectionStateConnected:
+		c.flowing = true
+		c.begin()
+		c.whole()
+	case c.connected:
+		c.flowing = false
+		c.lacks(ctx)
+		c.restart()
+	case state == webrtc.PeerConnectionStateFailed:
+		c.bye(sip.Cause{SIP: 500, Text: "No media path"})
+		c.finish(end{errs.MediaLost, "no audio reaches the switch"})
+	}
+}
+
+// restart begins ICE anew, and returns the offer of it. It waits for the addresses of this phone.
+func (m *media) restart() ([]byte, error) {
+	if m.pc.SignalingState() == webrtc.SignalingStateHaveLocalOffer { // one that was lost: pion knows no way back but an answer
+		if err := m.settle(); err != nil {
+			return nil, err
+		}
+	}
+	o, err := m.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		return nil, err
+	}
+	return m.describe(o)
+}
+
+// restarted takes the node's answer to it, nil if there is none.
+func (m *media) restarted(answer []byte) error {
+	if answer == nil {
+		return m.settle()
+	}
+	o, err := parseOffer(answer, m.call.sound.frames)
+	if err == nil {
+		err = o.from(m.far)
+	}
+	if err != nil {
+		return err
+	}
+	return m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)})
+}
+
+// settle leaves the node where it was.
+func (m *media) settle() error {
+	as := redescribe([]byte(m.pc.CurrentRemoteDescription().SDP), m.version, direction(true, true), "passive")
+	return m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(as)})
+}
+
+// moved says whether an offer of the other side's has other ICE credentials than before: the app at the other end has another
+// network.
+func (m *media) moved(offer []byte) bool {
+	return attribute([]byte(m.pc.CurrentRemoteDescription().SDP), "ice-ufrag") != attribute(offer, "ice-ufrag")
+}
+
+// follow answers the ICE restart of another app.
+func (m *media) follow(offer []byte) ([]byte, error) {
+	o, err := parseOffer(offer, m.call.sound.frames)
+	if err == nil {
+		err = o.from(m.far)
+	}
+	if err == nil {
+		err = m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.answer()
+}
+
+// followed answers the other side, which is elsewhere now.
+func (c *Call) followed(in followed) {
+	if in.err != nil {
+		c.phone.logger().Warn("cannot follow the other side of a call", "call", c.ID(), "error", in.err)
+		c.dialog.RefuseOffer(488, "Not Acceptable Here")
+		return
+	}
+	in.media.local = in.sdp
+	c.reanswer(in.offer)
+}
