@@ -87,6 +87,11 @@ func checkFace(l fabric.Lease) error {
 	case len(l.Face.KeyHash) > maxHash:
 		return errs.New(errs.Invalid, "key_hash of %d bytes: want the SHA-256 of a public key", len(l.Face.KeyHash))
 	}
+	if l.Face.Relay != nil {
+		if err := broker.CheckRelay(*l.Face.Relay); err != nil {
+			return err
+		}
+	}
 	if len(l.Node.Addresses) == 0 { // nor do switches dial it
 		return nil
 	}

@@ -37,9 +37,11 @@ func (c *instance) handle(ctx context.Context) error {
 	_, e3 := fabric.Handle(ctx, f, fabric.SubjectLease(fabric.Any, fabric.Any), group, documentWorkers,
 		c.lease)
 	_, observed := fabric.Subscribe(f, fabric.SubjectLease(fabric.Any, fabric.Any), func(s fabric.Subject, l fabric.Lease) {
-		if kindOf(s.ID) == trust.Switch {
-			_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
+		if kindOf(s.ID) == trust.Bridge {
+			c.broker.ObserveBridge(s.Org, s.ID, l)
+			return
 		}
+		_ = c.broker.Observe(s.ID, l) // who answers the lease says what is wrong with it
 	})
 	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, m fabric.RegistryChanged) {
 		c.directory.Changed(store.Change{

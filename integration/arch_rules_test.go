@@ -54,7 +54,8 @@ var confined = map[string][]string{
 	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/bench"},
 	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
-	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk"},
+	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk", "mobile-bridge/internal/relay"},
+	"github.com/pion/turn":               {"mobile-bridge/internal/relay"},
 	"github.com/pion/opus":               {"mobile-bridge/sdk"},
 }
 

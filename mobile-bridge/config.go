@@ -36,6 +36,8 @@ type Config struct {
 	Listen string `help:"Serve apps and browsers here: host:port, or :port. Default: ${default}; empty: nowhere, and apps are only woken." default:":443" placeholder:"ADDR"`
 	Public `embed:""`
 
+	Relaying `embed:""`
+
 	PushServices `embed:""`
 
 	Logger  *slog.Logger  `kong:"-"`
@@ -81,6 +83,7 @@ type Started struct {
 	Link    string   `json:"link,omitempty"`  // where switches dial it
 	URL     string   `json:"url,omitempty"`   // that apps and browsers reach it by
 	Metrics string   `json:"metrics,omitempty"`
+	Relay   string   `json:"relay,omitempty"` // where apps reach its relay of media
 }
 
 // Print tells people, or as JSON programs, what the bridge does.
@@ -103,9 +106,10 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 // settings is a Config that has been read and found good.
 type settings struct {
 	Config
-	apnsTLS *tls.Config // nil: the system's roots
-	host    netip.Addr
-	proxies []netip.Prefix
+	apnsTLS  *tls.Config // nil: the system's roots
+	host     netip.Addr
+	relaying relaying
+	proxies  []netip.Prefix
 }
 
 func (c Config) validate() (settings, error) {
@@ -132,6 +136,9 @@ func (c Config) validate() (settings, error) {
 	_, port, err := net.SplitHostPort(c.Link)
 	check(c.Link != "" && (err != nil || port == ""), "--link %q: want [IP]:port, such as :443", c.Link)
 	s.PushTimeout = cmp.Or(c.PushTimeout, DefaultPushTimeout)
+	if err := s.validateRelay(); err != nil {
+		errAll = append(errAll, err)
+	}
 	if err := s.validatePublic(); err != nil {
 		errAll = append(errAll, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"strowger/mobile-bridge/internal/relay"
 	"strowger/mobile-bridge/internal/splice"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
@@ -17,10 +18,12 @@ import (
 	"strowger/pkg/trust"
 )
 
-// links is the connections that switches keep to this bridge; without an endpoint there are none.
+// links is the connections that switches keep to this bridge, without an endpoint none, and what apps do with them when they find
+// no way of their own.
 type links struct {
 	endpoint *link.Endpoint
 	splice   *splice.Splice // nil without a face
+	relay    *relay.Relay   // of media; nil: none
 	asked    chan struct{}  // capacity 1: which nodes are revoked is to be asked
 
 	mu      sync.Mutex
@@ -53,6 +56,14 @@ func (l *links) close(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
 	return l.endpoint.Run(ctx)
+}
+
+// closeRelay releases the ports of a relay that never ran.
+func (l *links) closeRelay() error {
+	if l.relay == nil {
+		return nil
+	}
+	return l.relay.Close()
 }
 
 // addresses are where switches dial this bridge, told with each lease.

@@ -175,9 +175,13 @@ func (b *bridge) run(ctx context.Context) error {
 	if err := b.openLinks(); err != nil {
 		return errors.Join(err, b.closeFace(), b.health.Close())
 	}
+	if err := b.openRelay(); err != nil {
+		return errors.Join(err, b.closeFace(), b.health.Close(), b.links.close(ctx))
+	}
+	b.publishRelay()
 	leave, err := b.takeWakes(ctx)
 	if err != nil {
-		return errors.Join(err, b.closeFace(), b.health.Close(), b.links.close(ctx))
+		return errors.Join(err, b.closeFace(), b.health.Close(), b.links.close(ctx), b.links.closeRelay())
 	}
 	group := life.NewGroup(ctx, b.log)
 	group.Go("health", b.health.Run)
@@ -187,6 +191,9 @@ func (b *bridge) run(ctx context.Context) error {
 	if b.links.endpoint != nil {
 		group.Go("links", b.links.endpoint.Run)
 		group.Go("revocations", b.followRevocations)
+	}
+	if b.links.relay != nil {
+		group.Go("relay", b.runRelay)
 	}
 	if b.face != nil {
 		group.Go("apps", b.face.Run)

@@ -26,6 +26,7 @@ type upCommand struct {
 	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 
 	mobilebridge.PushServices `embed:""`
+	mobilebridge.Relaying     `embed:""`
 }
 
 func (*upCommand) unconnected() {}
@@ -56,7 +57,7 @@ func (c *upCommand) Run(e *env) error {
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
 		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
-		Push:    c.PushServices,
+		Push: c.PushServices, Relaying: c.Relaying,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },

@@ -41,6 +41,8 @@ type Config struct {
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB   string
 	Push mobilebridge.PushServices // that the bridge wakes phones by
+	// Relaying is how the bridge relays media: not at all, if it is zero.
+	Relaying mobilebridge.Relaying
 	// NATS, if set, is external servers of the fabric instead of an embedded one, and Public where switches reach them.
 	NATS, Public []string
 }
@@ -223,7 +225,7 @@ func (s *Stack) startBridge() error {
 	cfg := mobilebridge.Config{
 		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
 		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), Listen: ports.local("apps and browsers", 9443), Public: mobilebridge.Public{Plain: true},
-		PushServices: s.cfg.Push, Logger: s.cfg.Logger.With("role", "bridge"),
+		PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", "bridge"),
 	}
 	if err := s.keep(ports); err != nil {
 		return err

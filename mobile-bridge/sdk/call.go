@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
@@ -27,7 +28,8 @@ type Call struct {
 	sip    *sip.Endpoint      // on whatever connection there is
 	speech speech
 
-	progress // belongs to run
+	progress                    // belongs to run
+	relay    *designation.Relay // for the media, nil without one; belongs to run too
 }
 
 // progress is how far a call has come.

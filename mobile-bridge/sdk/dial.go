@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/channel"
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
@@ -61,7 +62,7 @@ func (p *Phone) Dial(number string, o *DialOptions) (*Call, error) {
 		}
 		e := ears{audio: o.Audio, frames: o.Frames}
 		if a.Crossing == "" {
-			return p.place(w, claims, cert, e)
+			return p.place(w, claims, cert, e, a.Designation.Relay)
 		}
 		w.Epoch = crossingEpoch
 		c, err := p.begin(w, claims)
@@ -103,8 +104,9 @@ func (p *Phone) admit(id *identity, number string, cert webrtc.Certificate, over
 }
 
 // place begins a call of ours.
-func (p *Phone) place(w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate, e ears) (*Call, error) {
+func (p *Phone) place(w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate, e ears, relay *designation.Relay) (*Call, error) {
 	c := callOf(p, w, claims, cert)
+	c.relay = relay
 	c.out, c.ears, c.stage = true, e, answered
 	p.mu.Lock()
 	defer p.mu.Unlock()

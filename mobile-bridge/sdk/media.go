@@ -100,7 +100,7 @@ func openMedia(c *Call, o offer) (*media, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{c.cert}}); err != nil {
+	if m.pc, err = api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{c.cert}, ICEServers: c.relays()}); err != nil {
 		return nil, err
 	}
 	m.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
@@ -164,16 +164,30 @@ func (m *media) answer() ([]byte, error) {
 	return m.describe(a)
 }
 
-// describe sets our description, and returns it with the addresses that are found in time.
+// describe sets our description, and returns it with the addresses that are found in time. That at a relay, which may be the only
+// one that leads anywhere, has more time.
 func (m *media) describe(d webrtc.SessionDescription) ([]byte, error) {
 	complete := webrtc.GatheringCompletePromise(m.pc)
+	relayed, have := make(chan struct{}), sync.Once{}
+	m.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		if c != nil && c.Typ == webrtc.ICECandidateTypeRelay {
+			have.Do(func() { close(relayed) })
+		}
+	})
 	if err := m.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	late := time.NewTimer(gatherWithin)
+	wait := gatherWithin
+	if m.call.relay != nil {
+		wait = relayWithin
+	} else {
+		relayed = nil
+	}
+	late := time.NewTimer(wait)
 	defer late.Stop()
 	select {
 	case <-complete:
+	case <-relayed:
 	case <-late.C:
 	case <-m.call.quit:
 	}

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"net"
+	"time"
 
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
@@ -73,4 +74,16 @@ func (n otherUDP) ListenPacket(network, at string) (net.PacketConn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// relayWithin is how long a description waits for an address at the call's relay.
+const relayWithin = 2 * time.Second
+
+// relays are those that this leg of the call may use.
+func (c *Call) relays() []webrtc.ICEServer {
+	r := c.relay
+	if r == nil {
+		return nil
+	}
+	return []webrtc.ICEServer{{URLs: r.URLs, Username: r.Username, Credential: r.Credential}}
 }

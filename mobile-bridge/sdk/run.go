@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -226,6 +227,7 @@ func (c *Call) attempted(ctx context.Context, a attempt) {
 	switch {
 	case a.err == nil:
 		c.tries, c.conn, c.token = 0, a.conn, a.conn.verdict.Resume
+		c.relay = cmp.Or(a.conn.verdict.Relay, c.relay)
 		if c.serve(ctx, a.conn) {
 			c.back(ctx)
 		}

@@ -63,6 +63,7 @@ type Designation struct {
 	Leg    string    `json:"leg"` // id of the leg that the key admits: its jti
 	Key    string    `json:"key"` // session key, a JWT
 	Expiry time.Time `json:"expiry"`
+	Relay  *Relay    `json:"relay,omitempty"` // for media of an app, where there is one
 }
 
 // Kind says what a branch rings.
@@ -77,10 +78,11 @@ const (
 
 // App is what an anchor needs to wake a device that sleeps, and to know it when it comes.
 type App struct {
-	Leg    string `json:"leg"`    // id of the leg: the jti of the key
-	Key    string `json:"key"`    // session key for the device to show at the anchor, to the end of the ring
-	Seal   string `json:"seal"`   // public key that pushes to the device are sealed to (package pushseal)
-	Ticket string `json:"ticket"` // permission to wake it (package waketicket)
+	Leg    string `json:"leg"`             // id of the leg: the jti of the key
+	Key    string `json:"key"`             // session key for the device to show at the anchor, to the end of the ring
+	Seal   string `json:"seal"`            // public key that pushes to the device are sealed to (package pushseal)
+	Ticket string `json:"ticket"`          // permission to wake it (package waketicket)
+	Relay  *Relay `json:"relay,omitempty"` // told when it has come: a push has no room for it
 }
 
 // Branch is one device to try. A desk phone is rung by SIP at its registration; it must be homed on the anchor. An app has

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 )
 
@@ -30,6 +31,8 @@ type Verdict struct {
 	Resume string `json:"resume,omitempty"`
 	// Resumed says that the leg is answered, and that its dialog goes on on this connection; else an INVITE follows.
 	Resumed bool `json:"resumed,omitempty"`
+
+	Relay *designation.Relay `json:"relay,omitempty"` // for the media of the leg, where there is one
 }
 
 // ReadLine reads a line of JSON of at most limit bytes into v, and not one byte beyond it: what follows is SIP. A line that

@@ -57,7 +57,9 @@ func (b *Broker) rings(p *designation.Plan, branches []designation.Branch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, v := range branches {
-		b.rung.put(ring{p.Organization, p.Call, v.Device}, designation.Designation{Node: *p.Node, Leg: v.App.Leg, Key: v.App.Key, Expiry: p.Expiry}, now)
+		b.rung.put(ring{p.Organization, p.Call, v.Device}, designation.Designation{
+			Node: *p.Node, Leg: v.App.Leg, Key: v.App.Key, Expiry: p.Expiry, Relay: v.App.Relay,
+		}, now)
 	}
 }
 
@@ -114,7 +116,7 @@ func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []di
 			return nil, false, err
 		}
 		branch := a.Branch
-		branch.App = &designation.App{Leg: leg, Key: key, Seal: a.Seal, Ticket: ticket}
+		branch.App = &designation.App{Leg: leg, Key: key, Seal: a.Seal, Ticket: ticket, Relay: b.relayFor(p.Organization, leg, b.until(a.Delay+p.Ring))}
 		branches = append(branches, branch)
 	}
 	return branches, true, nil

@@ -73,6 +73,7 @@ type Broker struct {
 	reached  *recent[reach, struct{}]
 	proofs   *recent[shown, struct{}] // of apps that asked
 	rung     *recent[ring, designation.Designation]
+	relays   map[string]relayLease // by bridge
 }
 
 // request names an admission request; a repeated one gets the same reply.
@@ -102,6 +103,7 @@ func New(cfg Config) *Broker {
 		reached:  newRecent[reach, struct{}](reachLife, maxReach),
 		proofs:   newRecent[shown, struct{}](proofLife, maxProofs),
 		rung:     newRecent[ring, designation.Designation](underwayLife, maxRung),
+		relays:   make(map[string]relayLease),
 	}
 }
 

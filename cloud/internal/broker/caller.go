@@ -207,7 +207,7 @@ func (b *Broker) designateApp(ctx context.Context, plan designation.Plan, n desi
 	if err != nil {
 		return nil, err
 	}
-	return &designation.Designation{Node: n, Leg: c.ID, Key: key, Expiry: expiry.UTC()}, nil
+	return &designation.Designation{Node: n, Leg: c.ID, Key: key, Expiry: expiry.UTC(), Relay: b.relayFor(plan.Organization, c.ID, b.until(plan.Ring))}, nil
 }
 
 // anchors are the nodes that may own the call of an app, the best first (1-system, "Which node anchors"): where the callee

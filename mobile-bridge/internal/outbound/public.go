@@ -36,14 +36,14 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("push service at %q: %w", address, err)
 	}
-	if !public(a.Addr()) {
+	if !Public(a.Addr()) {
 		return fmt.Errorf("push service at %s: %w", a.Addr(), ErrNotPublic)
 	}
 	return nil
 }
 
-// public says whether an address is on the public internet.
-func public(a netip.Addr) bool {
+// Public says whether an address is on the public internet.
+func Public(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsGlobalUnicast() && !a.IsPrivate() && a.Zone() == "" &&
 		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })

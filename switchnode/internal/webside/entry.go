@@ -192,7 +192,7 @@ type dropped struct{ at sip.Peer }
 
 // serve answers the app and gives its stream to SIP and to its leg, until the stream ends.
 func (g guest) serve(w *Web, s net.Conn) error {
-	if err := proof.WriteLine(s, proof.Verdict{OK: true, Resume: g.token, Resumed: g.resumed}); err != nil {
+	if err := proof.WriteLine(s, proof.Verdict{OK: true, Resume: g.token, Resumed: g.resumed, Relay: w.legs.lent(g.leg)}); err != nil {
 		return err
 	}
 	served, err := w.sip.ServeStream(w.ctx, s)

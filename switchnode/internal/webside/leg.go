@@ -168,6 +168,7 @@ func (l *leg) begin(offer sdp.Description) []call.Event {
 	if err != nil {
 		return l.refused(call.CauseOfError(err))
 	}
+	l.web.legs.lend(l.branch.App.Leg, l.branch.App.Relay)
 	return l.alarm.begin()
 }
 

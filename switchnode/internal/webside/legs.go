@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/proof"
@@ -37,7 +38,8 @@ type waiting struct {
 	token    string               // takes the leg up once it is answered
 	calls    bool                 // the device does: its key opens one connection
 	answered bool
-	dtls     string // the certificate of the device that answered
+	dtls     string             // the certificate of the device that answered
+	relay    *designation.Relay // for its media; nil: none
 }
 
 // ended is why a leg is over, until nobody can have a key for it any more.
@@ -71,6 +73,25 @@ func (l *legs) visit(leg string, p proof.Call, post func(any) bool) (token strin
 	w := l.waiting[leg]
 	w.calls = true
 	return w.token, w.shown(p, l.now())
+}
+
+// lend notes the relay that a leg may use.
+func (l *legs) lend(leg string, relay *designation.Relay) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.waiting[leg]; w != nil {
+		w.relay = relay
+	}
+}
+
+// lent is the relay that a leg may use, nil without one.
+func (l *legs) lent(leg string) *designation.Relay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.waiting[leg]; w != nil {
+		return w.relay
+	}
+	return nil
 }
 
 // end remembers why a leg is over. It may be called more than once; the first cause stays.
