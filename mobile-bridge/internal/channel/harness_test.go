@@ -1,0 +1,247 @@
+package channel
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+
+	"strowger/pkg/channel"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/proof"
+)
+
+const bridgeID = "br_1"
+
+// pipes is a network within a process, so that a test's time is its own.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	p.conns <- far
+	return near, nil
+}
+
+// hub is the channels of a bridge, with a cloud in memory.
+type hub struct {
+	*Channels
+	t       *testing.T
+	network *pipes
+
+	mu      sync.Mutex
+	keys    map[string]string // thumbprint of each device
+	bound   []fabric.Bound
+	unbound []fabric.Bound
+	refuse  error // of the next binds
+	asked   int   // requests of type "admit"
+}
+
+// newHub runs in a bubble; end ends it.
+func newHub(t *testing.T, change func(*Config)) (h *hub, end func()) {
+	h = &hub{t: t, network: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}, keys: map[string]string{}}
+	cfg := Config{
+		Bridge: bridgeID, Bind: func(_ context.Context, b fabric.Bound) error { return h.bind(b) },
+		Rebind: func(b fabric.Bound, done func(error)) { done(h.bind(b)) },
+		Unbind: func(b fabric.Bound) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.unbound = append(h.unbound, b)
+		},
+		Requests: map[string]Request{
+			channel.TypeAdmit: {Answer: channel.TypeAdmitted, Do: func(ctx context.Context, device string, _ []byte) (any, error) {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.asked++
+				return map[string]string{"device": device}, nil
+			}},
+			channel.TypeReport: {Do: func(context.Context, string, []byte) (any, error) { return nil, nil }},
+		},
+		Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	h.Channels = New(t.Context(), cfg)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.upgrade(w, r, netip.MustParsePrefix("192.0.2.1/32"))
+	})}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = server.Serve(h.network) })
+	running.Go(func() { _ = h.Run(ctx) })
+	return h, func() {
+		cancel()
+		h.Close()
+		_ = server.Close()
+		running.Wait()
+	}
+}
+
+func (h *hub) bind(b fabric.Bound) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuse != nil {
+		return h.refuse
+	}
+	if h.keys[b.Device] != b.Thumbprint {
+		return errs.New(errs.WrongPresenter, "another key")
+	}
+	h.bound = append(h.bound, b)
+	return nil
+}
+
+func (h *hub) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: h.network.dial, DisableKeepAlives: true}}
+}
+
+// device is a device of the tests.
+type device struct {
+	hub *hub
+	id  string
+	key *ecdsa.PrivateKey
+	n   int64 // order of its next channel
+}
+
+func (h *hub) device(id string) *device {
+	h.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.keys[id] = proof.JWKOf(&key.PublicKey).Thumbprint()
+	return &device{hub: h, id: id, key: key, n: 1}
+}
+
+// wire is a device's connection.
+type wire struct {
+	*websocket.Conn
+	t         *testing.T
+	challenge channel.Challenge
+	welcome   channel.Welcome
+	received  uint64 // by the bridge, at the welcome
+}
+
+// dial opens a connection and reads the challenge.
+func (h *hub) dial() *wire {
+	h.t.Helper()
+	ws, _, err := websocket.Dial(h.t.Context(), "http://bridge"+channel.Path, &websocket.DialOptions{
+		HTTPClient: h.client(), Subprotocols: []string{channel.Subprotocol},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	w := &wire{Conn: ws, t: h.t}
+	_, frame := w.read(channel.TypeChallenge)
+	w.challenge = body[channel.Challenge](h.t, frame)
+	return w
+}
+
+func body[T any](t *testing.T, frame []byte) T {
+	t.Helper()
+	v, err := channel.Body[T](frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// read reads the next frame, which must be of a type.
+func (w *wire) read(typ string) (channel.Head, []byte) {
+	w.t.Helper()
+	_, frame, err := w.Read(w.t.Context())
+	if err != nil {
+		w.t.Fatalf("no %s: %v", typ, err)
+	}
+	h, err := channel.Decode(frame)
+	if err != nil || h.Type != typ {
+		w.t.Fatalf("%s, %v: want %s", frame, err, typ)
+	}
+	return h, frame
+}
+
+// gone reads to the end, and returns the code of a bye on the way.
+func (w *wire) gone() (code errs.Code) {
+	w.t.Helper()
+	for {
+		_, frame, err := w.Read(w.t.Context())
+		if err != nil {
+			_ = w.CloseNow()
+			return code
+		}
+		if h, _ := channel.Decode(frame); h.Type == channel.TypeBye {
+			code = body[errs.Error](w.t, frame).Code
+		}
+	}
+}
+
+func (w *wire) write(h channel.Head, v any) {
+	w.t.Helper()
+	frame, err := channel.Encode(h, v)
+	if err == nil {
+		err = w.Write(w.t.Context(), websocket.MessageText, frame)
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		w.t.Fatal(err)
+	}
+}
+
+// proof is the device's answer to a challenge.
+func (d *device) proof(c channel.Challenge, change func(*proof.Channel)) string {
+	d.hub.t.Helper()
+	p := proof.Channel{Bridge: c.Bridge, Nonce: c.Nonce, Device: d.id, Order: d.n, ID: rand.Text(), IssuedAt: time.Now().Unix()}
+	d.n++
+	if change != nil {
+		change(&p)
+	}
+	signed, err := proof.Sign(proof.TypeChannel, d.key, p)
+	if err != nil {
+		d.hub.t.Fatal(err)
+	}
+	return signed
+}
+
+// enter opens the device's channel, or goes on with one.
+func (d *device) enter(resume string, received uint64) *wire {
+	d.hub.t.Helper()
+	w := d.hub.dial()
+	w.write(channel.Head{Type: channel.TypeHello, Received: received}, channel.Hello{Proof: d.proof(w.challenge, nil), Resume: resume})
+	h, frame := w.read(channel.TypeWelcome)
+	w.welcome, w.received = body[channel.Welcome](d.hub.t, frame), h.Received
+	return w
+}
+
+func TestMain(m *testing.M) {
+	if clients() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,185 @@
+package channel
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"strowger/mobile-bridge/internal/face"
+	"strowger/pkg/channel"
+	"strowger/pkg/fabric"
+	"strowger/pkg/proof"
+)
+
+// clientsOf is how this test runs as a process of its own, whose memory is not the bridge's: "URL COUNT".
+const clientsOf = "STROWGER_TEST_CHANNELS"
+
+// clients opens channels and holds them until its input ends. It says false if this process is no such one.
+func clients() bool {
+	url, count, ok := strings.Cut(os.Getenv(clientsOf), " ")
+	if !ok {
+		return false
+	}
+	n, err := strconv.Atoi(count)
+	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil || err2 != nil {
+		panic(fmt.Sprint(err, err2))
+	}
+	for i := range n {
+		if err := hold(url, fmt.Sprint("dv_", i), key); err != nil {
+			fmt.Println(err)
+			return true
+		}
+	}
+	fmt.Println("open")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return true
+}
+
+// hold opens a channel.
+func hold(url, device string, key *ecdsa.PrivateKey) error {
+	ctx := context.Background()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{channel.Subprotocol}})
+	if err != nil {
+		return err
+	}
+	_, frame, err := ws.Read(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := channel.Body[channel.Challenge](frame)
+	if err != nil {
+		return err
+	}
+	signed, err := proof.Sign(proof.TypeChannel, key, proof.Channel{Bridge: c.Bridge, Nonce: c.Nonce, Device: device, Order: 1, ID: rand.Text(), IssuedAt: time.Now().Unix()})
+	if err != nil {
+		return err
+	}
+	frame, err = channel.Encode(channel.Head{Type: channel.TypeHello}, channel.Hello{Proof: signed})
+	if err == nil {
+		err = ws.Write(ctx, websocket.MessageText, frame)
+	}
+	if err == nil {
+		_, _, err = ws.Read(ctx)
+	}
+	return err
+}
+
+// mostHeap is what an idle channel may take of the bridge's heap, in bytes.
+const mostHeap = 12 << 10
+
+// TestIdleChannelIsSmall opens channels of another process and looks at what they take here.
+func TestIdleChannelIsSmall(t *testing.T) {
+	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": selfSigned(t)} {
+		t.Run(name, func(t *testing.T) {
+			const n = 150
+			log := slog.New(slog.DiscardHandler)
+			f, err := face.Listen(face.Config{Listen: "127.0.0.1:0", TLS: config, Now: time.Now, Logger: log})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := New(t.Context(), Config{
+				Bridge: bridgeID, Bind: func(context.Context, fabric.Bound) error { return nil }, Unbind: func(fabric.Bound) {}, Now: time.Now, Logger: log,
+			})
+			c.Take(f)
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error, 1)
+			go func() { served <- f.Run(ctx) }()
+			scheme := "ws"
+			if config != nil {
+				scheme = "wss"
+			}
+			url := fmt.Sprintf("%s://%s%s", scheme, f.Addr(), channel.Path)
+			stop := run(t, url, 20) // what is made once, such as tables and pools
+			before := memory()
+			stop2 := run(t, url, n)
+			after := memory()
+			heap, stack := (int64(after.HeapAlloc)-int64(before.HeapAlloc))/n, (int64(after.StackInuse)-int64(before.StackInuse))/n
+			t.Logf("%s: %d bytes of heap and %d of stack for a channel", name, heap, stack)
+			if heap > mostHeap {
+				t.Errorf("%d bytes of heap, at most %d are aimed at", heap, mostHeap)
+			}
+			if got := c.Counters().Attached; got != n+20 && got != n { // the devices of the first 20 came again
+				t.Errorf("%d channels", got)
+			}
+			stop()
+			stop2()
+			cancel()
+			c.Close()
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// run runs the other process, and returns when its channels are open.
+func run(t *testing.T, url string, n int) (stop func()) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", clientsOf, url, n))
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "open\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// memory is what is in use when all garbage is gone.
+func memory() (m runtime.MemStats) {
+	for range 3 { // pools live through one
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return m
+}
+
+func selfSigned(t *testing.T) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bridge"}, IPAddresses: []net.IP{{127, 0, 0, 1}},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
