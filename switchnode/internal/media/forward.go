@@ -114,7 +114,7 @@ func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) 
 	p.mu.Lock()
 	ok := p.admit(control, from, at)
 	if ok {
-		p.quality.read(c, p.outgoing.Load(), at)
+		p.quality.read(c, p.sentTo(c), at)
 	}
 	p.mu.Unlock()
 	if !ok {
@@ -132,6 +132,17 @@ func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) 
 		peer.reportSent(*c.Report, at)
 	}
 	p.pass(control, peer, packet)
+}
+
+// sentTo is the source and the clock of what the leg is sent, packed. Where its RTCP ends here it is the one source that the leg
+// knows, whoever speaks.
+func (p *Port) sentTo(c rtp.Control) uint64 {
+	sent := p.outgoing.Load()
+	if p.end == "" || len(c.Blocks) == 0 {
+		return sent
+	}
+	_, clock := unpack(sent)
+	return pack(c.Blocks[0].SSRC, clock)
 }
 
 // reportSent notes that a sender report is about to go to the leg, before the answer to it can come.

@@ -211,6 +211,13 @@ func (p *Port) LastReceived() time.Time {
 	return p.quality.last
 }
 
+// Measured takes the round trip to a leg whose RTCP ends here, as what carries its media measures it.
+func (p *Port) Measured(trip time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quality.trip = trip
+}
+
 // Addresses are where the leg's RTP comes in and goes to, in the words of the ledger; remote is "" if unknown.
 func (p *Port) Addresses() (local, remote string) {
 	if p.end != "" {

@@ -143,6 +143,7 @@ func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Sess
 	if c.port, err = w.cfg.Relay.OpenEnd(&c.carrier, "WebRTC"); err != nil {
 		return nil, err
 	}
+	c.carrier.port.Store(c.port)
 	d.SetTrace(sipleg.Tracer(w.cfg.Name, "app "+claims.From.Number, s.Trace))
 	d.SetOwner(func(d *sip.Dialog, in sip.Input) bool { return post(ofDialog{d, in}) })
 	v.mu.Lock()
@@ -211,9 +212,9 @@ func (c *caller) accept(a call.Accept) {
 	}
 	c.formats = taken(c.offer.Formats, a.Description)
 	w, round, body, formats, post := c.web, c.round, c.dialog.SDP(), c.formats, c.setup.Post
-	receive := c.carrier.take
+	to := &c.carrier
 	w.work.Go(func() {
-		p, answer, err := w.cfg.RTC.answerPeer(w.ctx, body, formats, receive, func(ok bool) { post(way{round, ok}) })
+		p, answer, err := w.cfg.RTC.answerPeer(w.ctx, body, formats, to, func(ok bool) { post(way{round, ok}) })
 		if !post(answering{round, p, answer, err}) && p != nil {
 			p.close()
 		}

@@ -37,7 +37,8 @@
 //
 // The offer is WebRTC: ICE with the host candidates of this switch on one UDP port, DTLS-SRTP, the codecs of the caller that
 // WebRTC can carry, without transcoding. The fingerprint of the switch's certificate is that of its designation (Node.DTLS),
-// that of the app's must be the one of its proof. RTCP ends here; what the app is sent has one SSRC, and continuous sequence
+// that of the app's must be the one of its proof. RTCP ends here, and is the quality of
+// the leg in the ledger, with the round trip of ICE; what the app is sent has one SSRC, and continuous sequence
 // numbers and timestamps whoever speaks. Hold by the other side is not renegotiated; hold by the app is offered to the other
 // side, and WebRTC goes on as it is.
 package webside

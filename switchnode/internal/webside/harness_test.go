@@ -225,6 +225,23 @@ type session struct {
 	wire   *wire // of the caller
 	mu     sync.Mutex
 	events []ledger.Event
+	legs   []*leg // of apps
+}
+
+// tapped is a target whose legs the test knows.
+type tapped struct {
+	call.Target
+	s *session
+}
+
+func (t tapped) Dial(setup call.Setup) (call.Leg, error) {
+	made, err := t.Target.Dial(setup)
+	if l, ok := made.(*leg); ok {
+		t.s.mu.Lock()
+		defer t.s.mu.Unlock()
+		t.s.legs = append(t.s.legs, l)
+	}
+	return made, err
 }
 
 var (
@@ -253,7 +270,7 @@ func (o *office) call(p designation.Plan, offer sdp.Description) *session {
 	s.caller = &party{s, port, make(chan call.LegAction, 64)}
 	planned := call.Planned{From: p.From, To: p.To, Ring: p.Ring}
 	for _, b := range p.Branches {
-		planned.Branches = append(planned.Branches, call.Branch{Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Target: o.web.Target(b, p)})
+		planned.Branches = append(planned.Branches, call.Branch{Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Target: tapped{o.web.Target(b, p), s}})
 	}
 	ctx, cancel := context.WithCancel(o.t.Context())
 	go s.Run(ctx, s.caller, func(context.Context) call.Event { return planned })

@@ -342,7 +342,7 @@ func (l *leg) part() {
 // prepare makes an offer for a leg and posts it.
 func (w *Web) prepare(l *leg, round int) {
 	post := l.setup.Post
-	p, body, err := w.cfg.RTC.newPeer(w.ctx, l.formats, l.carrier.take, func(ok bool) { post(way{round, ok}) })
+	p, body, err := w.cfg.RTC.newPeer(w.ctx, l.formats, &l.carrier, func(ok bool) { post(way{round, ok}) })
 	if !post(prepared{round, p, body, err}) && p != nil {
 		p.close()
 	}
@@ -367,6 +367,7 @@ func (l *leg) prepared(in prepared) []call.Event {
 		return l.refused(call.CauseOfError(in.err))
 	}
 	l.carrier.peer.Store(in.peer)
+	l.carrier.port.Store(l.port)
 	l.port.SetLocal(l.formats)
 	l.invite(in.body)
 	return nil

@@ -125,6 +125,7 @@ type peer struct {
 	formats []sdp.Format // offered
 	track   track
 	receive func([]byte) // to the relay
+	trip    func(time.Duration)
 	way     func(ok bool)
 	work    sync.WaitGroup // readers
 	version uint64         // of our description, above that of pion's
@@ -135,10 +136,10 @@ type peer struct {
 	closed bool
 }
 
-// newPeer makes an offer of formats. way is called when ICE finds a way to the app, and when none is left; receive gets what the
+// newPeer makes an offer of formats. way is called when ICE finds a way to the app, and when none is left; to gets what the
 // app sends. It takes as long as to find out one's own address. The peer is to be closed.
-func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]byte), way func(bool)) (*peer, []byte, error) {
-	p, err := r.connect(offer, receive, way)
+func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, to *carrier, way func(bool)) (*peer, []byte, error) {
+	p, err := r.connect(offer, to, way)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,7 +152,7 @@ func (r *RTC) newPeer(ctx context.Context, offer []sdp.Format, receive func([]by
 }
 
 // connect makes a peer that says nothing yet.
-func (r *RTC) connect(formats []sdp.Format, receive func([]byte), way func(bool)) (*peer, error) {
+func (r *RTC) connect(formats []sdp.Format, to *carrier, way func(bool)) (*peer, error) {
 	engine, err := mediaEngine(formats)
 	if err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (r *RTC) connect(formats []sdp.Format, receive func([]byte), way func(bool)
 	if err != nil {
 		return nil, fmt.Errorf("make a WebRTC connection: %w", err)
 	}
-	p := &peer{conn: conn, formats: formats, receive: receive, way: way, told: r.told}
+	p := &peer{conn: conn, formats: formats, receive: to.take, trip: to.measured, way: way, told: r.told}
 	p.track.formats = formats
 	conn.OnTrack(p.read)
 	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -185,9 +186,11 @@ func (r *RTC) connect(formats []sdp.Format, receive func([]byte), way func(bool)
 }
 
 func (p *peer) offer(ctx context.Context) ([]byte, error) {
-	if _, err := p.conn.AddTransceiverFromTrack(&p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv}); err != nil {
+	t, err := p.conn.AddTransceiverFromTrack(&p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
+	if err != nil {
 		return nil, err
 	}
+	p.hearReports(t.Sender())
 	d, err := p.conn.CreateOffer(nil)
 	if err != nil {
 		return nil, err
@@ -321,6 +324,23 @@ func (p *peer) read(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	})
 }
 
+// hearReports takes what the app reports of what it is sent (RFC 3550, 6.4), for the quality of the leg. Unread, it would pile up.
+func (p *peer) hearReports(s *webrtc.RTPSender) {
+	p.work.Go(func() {
+		b := make([]byte, maxPacket)
+		for {
+			n, _, err := s.Read(b)
+			if err != nil {
+				return
+			}
+			p.receive(b[:n])
+			if stats, ok := s.Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
+				p.trip(time.Duration(stats.CurrentRoundTripTime * float64(time.Second)))
+			}
+		}
+	})
+}
+
 // close ends the connection and waits for what it started.
 func (p *peer) close() {
 	p.mu.Lock()
@@ -385,6 +405,7 @@ var errNotBound = errors.New("the app has not answered yet")
 // carrier is the media.Link of a leg. Its peer is another one after the app has come back.
 type carrier struct {
 	peer    atomic.Pointer[peer]
+	port    atomic.Pointer[media.Port]
 	receive func([]byte)
 }
 
@@ -405,8 +426,15 @@ func (c *carrier) NewFlow(receive func([]byte)) (media.Flow, error) {
 	return flow{}, nil
 }
 
-// take gives the relay a packet of the app. Before the port is open there is none: the app has not been invited.
+// take gives the relay a packet of the app, RTP or a report. Before the port is open there is none: the app has not been invited.
 func (c *carrier) take(packet []byte) { c.receive(packet) }
+
+// measured gives it the round trip.
+func (c *carrier) measured(trip time.Duration) {
+	if p := c.port.Load(); p != nil {
+		p.Measured(trip)
+	}
+}
 
 // Send sends a packet to the app. RTCP does not come here (media.Relay.OpenEnd).
 func (c *carrier) Send(_ uint64, packet []byte) error {

@@ -10,10 +10,10 @@ import (
 	"strowger/pkg/sdp"
 )
 
-// answerPeer makes the answer to the offer of an app, in the formats of it that the other side took. way and receive are as
+// answerPeer makes the answer to the offer of an app, in the formats of it that the other side took. way and to are as
 // those of newPeer. The peer is to be closed.
-func (r *RTC) answerPeer(ctx context.Context, offer []byte, formats []sdp.Format, receive func([]byte), way func(bool)) (*peer, []byte, error) {
-	p, err := r.connect(formats, receive, way)
+func (r *RTC) answerPeer(ctx context.Context, offer []byte, formats []sdp.Format, to *carrier, way func(bool)) (*peer, []byte, error) {
+	p, err := r.connect(formats, to, way)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,9 +26,11 @@ func (r *RTC) answerPeer(ctx context.Context, offer []byte, formats []sdp.Format
 }
 
 func (p *peer) reply(ctx context.Context, offer []byte) ([]byte, error) {
-	if _, err := p.conn.AddTrack(&p.track); err != nil {
+	s, err := p.conn.AddTrack(&p.track)
+	if err != nil {
 		return nil, err
 	}
+	p.hearReports(s)
 	if err := p.conn.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
 		return nil, errs.New(errs.Invalid, "the offer of the app: %w", err)
 	}
