@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
 )
 
@@ -23,6 +26,122 @@ func diverted(c rest.Call) string {
 		steps = append(steps, fmt.Sprintf("%s %s %s", d.From, d.Cause.Code, d.To.Number))
 	}
 	return strings.Join(steps, ", ")
+}
+
+// second gives a subscriber one more desk phone.
+func (w *world) second(t *testing.T, s subscriber, delay int, change func(*phone.Config)) (rest.Device, *phone.Phone) {
+	t.Helper()
+	d := rest.NewDevice(s.user.ID, s.user.Name+"'s other phone")
+	d.Switch, d.Username, d.DelaySeconds = s.device.Switch, s.device.Username+"-2", delay
+	d, err := w.Client.Devices().Create(soon(t), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s
+	other.device = d
+	return d, w.phone(t, other, change)
+}
+
+// turns is how long after each other the anchor tried two devices.
+func turns(c rest.Call, first, second rest.Device) time.Duration {
+	at := map[string]int64{}
+	for _, e := range c.Ladder {
+		if e.Kind == ledger.Trying {
+			at[e.Device] = e.At
+		}
+	}
+	return time.Duration(at[second.ID]-at[first.ID]) * time.Microsecond
+}
+
+// TestRingOrder calls a user with two phones, of which one rings later: at its time, or when the first is out; or never.
+func TestRingOrder(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	device, hall := w.second(t, bob, 2, nil)
+
+	out, first := ring(t, from, bob.number.Dial, desk)
+	later := incoming(t, hall, out)
+	later.Answer()
+	if e := over(t, first); e.Words != "Call completed elsewhere" {
+		t.Errorf("the first phone is told %q", e.Words)
+	}
+	hangUp(t, out, later)
+	if after := turns(w.record(t, ann.user, 2), bob.device, device); after < 1900*time.Millisecond { // the clock follows the cloud's
+		t.Errorf("the phone that is to ring after 2 s was tried after %v", after)
+	}
+
+	change(t, w.Client.Devices(), device.ID, map[string]any{"delay_seconds": 60})
+	w.settle(t)
+	out, first = ring(t, from, bob.number.Dial, desk)
+	first.Decline(486, "Busy Here") // its turn comes long before the minute
+	later = incoming(t, hall, out)
+	over(t, first)
+	later.Decline(486, "Busy Here")
+	if e := over(t, out); e.Code != 486 {
+		t.Errorf("both are engaged: the caller hears %d %s", e.Code, e.Words)
+	}
+
+	change(t, w.Client.Devices(), device.ID, map[string]any{"delay_seconds": rest.NeverRings})
+	w.settle(t)
+	out, first = ring(t, from, bob.number.Dial, desk)
+	first.Decline(486, "Busy Here")
+	over(t, out)
+	select {
+	case <-hall.Incoming():
+		t.Error("the phone that never rings rang")
+	default:
+	}
+}
+
+// TestDoNotDisturb calls a user who wants no calls, but those that matter.
+func TestDoNotDisturb(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	w.policy(t, bob, map[string]any{"dnd": true, "dnd_words": "in a meeting until 3", "dnd_priority": 5})
+	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 480 || e.Words != "in a meeting until 3" {
+		t.Errorf("the caller hears %d %q", e.Code, e.Words)
+	}
+	r := w.record(t, ann.user, 1)
+	if r.Cause == nil || r.Cause.Code != string(errs.DoNotDisturb) || r.Cause.SIP != 480 || r.Cause.Words != "in a meeting until 3" {
+		t.Errorf("the record: %+v", r.Cause)
+	}
+	w.policy(t, ann, map[string]any{"priority": 5})
+	out, in := ring(t, from, bob.number.Dial, desk)
+	in.Decline(603, "Decline")
+	if e := over(t, out); e.Code != 603 {
+		t.Errorf("the caller hears %d %s", e.Code, e.Words)
+	}
+}
+
+// TestCallsGoInNoCircles sends calls to and fro.
+func TestCallsGoInNoCircles(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	carol, hers := w.person(t, 0, "Carol", nil)
+	w.policy(t, bob, map[string]any{"fallback_busy": carol.number.Dial, "fallback_dnd": carol.number.Dial})
+	w.policy(t, carol, map[string]any{"fallback_busy": bob.number.Dial, "fallback_dnd": bob.number.Dial})
+
+	out, in := ring(t, from, bob.number.Dial, desk)
+	in.Decline(486, "Busy Here")
+	second := incoming(t, hers, out)
+	second.Decline(486, "Busy Here")
+	if e := over(t, out); e.Code != 486 { // and not to Bob again
+		t.Errorf("the caller hears %d %s", e.Code, e.Words)
+	}
+	if r := w.record(t, ann.user, 2); diverted(r) != bob.number.Dial+" busy "+carol.number.Dial {
+		t.Errorf("the record has the diversions %q", diverted(r))
+	}
+	w.policy(t, bob, map[string]any{"dnd": true})
+	w.policy(t, carol, map[string]any{"dnd": true})
+	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 482 || !strings.Contains(e.Words, "circles") {
+		t.Errorf("two who send all calls to each other: the caller hears %d %q", e.Code, e.Words)
+	}
 }
 
 // TestFallback calls users who do not answer, are busy, or are not there: the call goes on to whom they chose, in the same

@@ -1,11 +1,9 @@
 package call
 
 import (
+	"encoding/binary"
 	"fmt"
-	"hash/maphash"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +64,7 @@ type world struct {
 	peers    []peer
 	asking   bool // admission under way
 	stopped  bool
-	armed    map[Timer]bool
+	armed    timers
 	branches []Branch
 	sent     int // offers
 	rung     int // the caller was told Ring
@@ -75,14 +73,15 @@ type world struct {
 	endings  int // Ended notes
 	answers  int // Answered notes
 	finished bool
-	kind     bool // nobody is lost, answers with foreign codecs or ends before the plan: that is explored with one branch
 }
+
+var _ model[Event, *world] = &world{}
 
 func newWorld(caller, callee budget, delays ...time.Duration) *world {
 	w := &world{
 		call:   New("caller", "dv_a", speech),
 		peers:  []peer{{phase: inviting, budget: caller, started: true}},
-		asking: true, armed: map[Timer]bool{},
+		asking: true,
 	}
 	for i, d := range delays {
 		w.branches = append(w.branches, Branch{Leg: fmt.Sprintf("b%d", i+1), Delay: d})
@@ -108,16 +107,21 @@ func (w *world) clone() *world {
 	c := *w.call
 	c.legs = slices.Clone(w.call.legs)
 	v.call, v.peers = &c, slices.Clone(w.peers)
-	v.armed = map[Timer]bool{}
-	for t := range w.armed {
-		v.armed[t] = true
-	}
 	return &v
 }
 
-func (w *world) key() string {
-	return fmt.Sprint(*w.call, w.peers, w.asking, w.stopped, w.armed, w.rung, w.woke, w.finals, w.endings, w.answers, w.finished)
+func (w *world) key(b []byte) []byte {
+	b = w.call.key(b)
+	for _, p := range w.peers {
+		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.ended))
+		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
+		b = append(describe(b, p.told), p.asks...)
+	}
+	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
+	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
 }
+
+func (w *world) over() bool { return w.finished }
 
 // possible lists every event that the world can produce now.
 func (w *world) possible() []Event {
@@ -128,19 +132,11 @@ func (w *world) possible() []Event {
 	if !w.stopped && !w.finished {
 		evs = append(evs, Stop{CauseOf(errs.NodeStopped, "")})
 	}
-	for t := range w.armed {
+	for t := range w.armed.all() {
 		evs = append(evs, Fired{t})
 	}
 	for i, p := range w.peers {
 		evs = append(evs, p.possible(LegID(i))...)
-	}
-	if w.kind {
-		evs = slices.DeleteFunc(evs, func(ev Event) bool {
-			_, gone := ev.(Lost)
-			a, answered := ev.(Answered)
-			_, asked := ev.(Planned)
-			return gone || answered && sameCodecs(a.Description, foreign) || w.asking && !asked
-		})
 	}
 	return evs
 }
@@ -240,7 +236,7 @@ func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 // hopeful says that a branch may still answer.
 func (w *world) hopeful() bool {
 	for i, p := range w.peers[1:] {
-		if p.phase == inviting || w.armed[Timer(i+1)] {
+		if p.phase == inviting || w.armed.has(Timer(i+1)) {
 			return true
 		}
 	}
@@ -255,7 +251,7 @@ func (w *world) spend(ev Event) {
 	case Stop:
 		w.stopped = true
 	case Fired:
-		delete(w.armed, ev.Timer)
+		w.armed.stop(ev.Timer)
 	case Cancelled:
 		w.peers[Caller].phase = leaving
 		w.finals++ // 487
@@ -354,9 +350,9 @@ func (w *world) perform(a Action, over bool) error {
 	case RefuseOffer:
 		return w.replied(a.Leg)
 	case Arm:
-		w.armed[a.Timer] = true
+		w.armed.start(a.Timer)
 	case Disarm:
-		delete(w.armed, a.Timer)
+		w.armed.stop(a.Timer)
 	case Finish:
 		w.finished = true
 	case Note:
@@ -373,7 +369,12 @@ func (w *world) replied(id LegID) error {
 	return nil
 }
 
-func codecs(d sdp.Description) string { return fmt.Sprint(d.Codecs) }
+func codecs(d sdp.Description) (names string) {
+	for _, c := range d.Codecs {
+		names += c.Name + " "
+	}
+	return names
+}
 
 // agrees holds when nothing is under way: both legs of the conversation have one session, and each knows whether the
 // other holds it.
@@ -443,58 +444,12 @@ func (w *world) check() error {
 		return fmt.Errorf("%d final responses, %d answers, %d ends", w.finals, w.answers, w.endings)
 	case over != (w.endings == 1):
 		return fmt.Errorf("over %t with %d ends", over, w.endings)
-	case over && len(w.armed) > 0:
-		return fmt.Errorf("timers %v run after the end", w.armed)
+	case over && w.armed != 0:
+		return fmt.Errorf("timers %b run after the end", w.armed)
 	case !w.finished && !w.asking && len(w.possible()) == 0:
 		return fmt.Errorf("stuck in state %d", w.call.State())
 	}
 	return nil
-}
-
-// step is one event on the way to a state.
-type step struct {
-	before *step
-	event  Event
-}
-
-func (s *step) String() string {
-	var lines []string
-	for ; s != nil; s = s.before {
-		lines = append(lines, fmt.Sprintf("  %T%+v", s.event, s.event))
-	}
-	slices.Reverse(lines)
-	return strings.Join(lines, "\n")
-}
-
-// explore visits every state that the world can reach from start.
-func explore(t *testing.T, start *world) (states, transitions, finished int) {
-	type node struct {
-		w   *world
-		way *step
-	}
-	seed := maphash.MakeSeed()
-	seen := map[uint64]bool{maphash.String(seed, start.key()): true}
-	for frontier := []node{{w: start}}; len(frontier) > 0; frontier = frontier[1:] {
-		n := frontier[0]
-		for _, ev := range n.w.possible() {
-			v, way := n.w.clone(), &step{n.way, ev}
-			if err := v.deliver(ev); err != nil {
-				t.Fatalf("%v after\n%v", err, way)
-			}
-			transitions++
-			k := maphash.String(seed, v.key())
-			if seen[k] {
-				continue
-			}
-			seen[k] = true
-			if v.finished {
-				finished++
-				continue
-			}
-			frontier = append(frontier, node{v, way})
-		}
-	}
-	return len(seen), transitions, finished
 }
 
 func TestExploreOneCallee(t *testing.T) {
@@ -511,48 +466,21 @@ func TestExploreOneCallee(t *testing.T) {
 		{"a device that sleeps", 0, budget{offers: 1}, budget{offers: 1, wakes: 2}},
 	} {
 		w := newWorld(c.caller, c.callee, c.delay)
-		states, transitions, finished := explore(t, w)
-		t.Logf("%s: %d states, %d transitions, %d ways to finish", c.name, states, transitions, finished)
-		if finished == 0 || states < 1000 {
-			t.Fatalf("explored %d states with %d finished: the model is not driving the machine", states, finished)
-		}
+		t.Logf("%s: %+v", c.name, explore[Event](t, w))
 	}
 }
 
-// Two devices that sleep: each wakes early, late or never, rings, answers, declines, is cancelled, in any order.
-func TestExploreTwoSleepers(t *testing.T) {
-	w := newWorld(budget{}, budget{wakes: 1}, 0, 5*time.Second)
-	w.kind = true
-	states, transitions, finished := explore(t, w)
-	t.Logf("%d states, %d transitions, %d ways to finish", states, transitions, finished)
-	if finished == 0 || states < 1000 {
-		t.Fatalf("explored %d states with %d finished: the model is not driving the machine", states, finished)
+// ends says of an event that it may end a call early.
+func ends(ev Event) bool {
+	switch ev.(type) {
+	case Stop, Cancelled, HungUp, Lost, Refusal:
+		return true
 	}
+	return false
 }
 
 func TestRandomThreeBranches(t *testing.T) {
-	const seed, rounds = 1, 100_000
-	rng := rand.New(rand.NewPCG(seed, 2))
-	finished := 0
-	for range rounds {
-		w := newWorld(budget{2, 2, 1, 0}, budget{2, 2, 1, 2}, 0, 0, 3*time.Second)
-		var way *step
-		for range 200 {
-			evs := w.possible()
-			if len(evs) == 0 || w.finished {
-				break
-			}
-			way = &step{way, evs[rng.IntN(len(evs))]}
-			if err := w.deliver(way.event); err != nil {
-				t.Fatalf("%v (seed %d) after\n%v", err, seed, way)
-			}
-		}
-		if w.finished {
-			finished++
-		}
-	}
-	t.Logf("%d of %d random calls finished", finished, rounds)
-	if finished < rounds*9/10 {
-		t.Fatalf("%d of %d random calls finished", finished, rounds)
-	}
+	random(t, *rounds/10, ends, func() *world {
+		return newWorld(budget{2, 2, 1, 0}, budget{2, 2, 1, 2}, 0, 0, 3*time.Second)
+	})
 }

@@ -11,7 +11,8 @@
 // A device that is awake is reached over its channel, another one by pushes; the answer to a question says which. When the leg is
 // over, a device that heard of it and is not there is told so.
 //
-// A wake asks a bridge at most Tries times, Patience apart, with the same sealed bytes, which the device rings for once. It
+// A wake asks a bridge at most Tries times, Patience apart, with the same sealed bytes, which the device rings for once. When the
+// second did not bring the device either, others need not wait for it any more: the wake has stalled, and goes on. It
 // fails at once when no provider can ever reach the device: each has said that the token is dead, the device has none, or the
 // bridge refuses the ticket. It fails after the last try if none was accepted. Else it goes on until the device comes or the
 // call is over. Answers come in any order, and after the end.
@@ -77,6 +78,8 @@ type (
 		Step string
 		Err  error
 	}
+	// Stall says, once, that the device did not come when it was asked again either: others need not wait for it.
+	Stall struct{}
 	// GiveUp ends the branch: the device cannot be woken.
 	GiveUp struct{ Err error }
 	// Revoke has the device told that the call is over.
@@ -89,6 +92,7 @@ func (Ask) action()    {}
 func (Arm) action()    {}
 func (Disarm) action() {}
 func (Tell) action()   {}
+func (Stall) action()  {}
 func (GiveUp) action() {}
 func (Revoke) action() {}
 func (Finish) action() {}
@@ -117,9 +121,10 @@ const (
 type Wake struct {
 	state    state
 	tries    int
-	asking   bool  // a question is not answered yet
-	due      bool  // Patience passed meanwhile
-	accepted bool  // a provider took a push
+	asking   bool // a question is not answered yet
+	due      bool // Patience passed meanwhile
+	accepted bool // a provider took a push
+	stalled  bool
 	last     error // why the last question brought nothing
 }
 
@@ -178,11 +183,15 @@ func (w *Wake) replied(r Replied) []Action {
 			continue
 		}
 		dead = dead && p.Dead
-		w.last = errs.New(errs.Offline, "The callee's phone cannot be woken: %s says %s", p.Provider, p.Reason)
+		code := errs.Offline
+		if p.Dead {
+			code = errs.NoPush
+		}
+		w.last = errs.New(code, "The callee's phone cannot be woken: %s says %s", p.Provider, p.Reason)
 		acts = append(acts, Tell{"refused by " + string(p.Provider), w.last})
 	}
 	if len(r.Pushes) == 0 && r.Channel == nil {
-		w.last = errs.New(errs.Offline, "The callee's phone has no push token: its app must be opened once")
+		w.last = errs.New(errs.NoPush, "The callee's phone has no push token: its app must be opened once")
 		acts = append(acts, Tell{"refused", w.last})
 	}
 	return append(acts, w.proceed(dead)...)
@@ -222,14 +231,22 @@ func (w *Wake) proceed(hopeless bool) []Action {
 }
 
 func (w *Wake) fired() []Action {
-	switch {
-	case w.state != waking || w.tries == Tries:
-		return nil
-	case w.asking:
-		w.due = true
+	if w.state != waking {
 		return nil
 	}
-	return w.ask()
+	var acts []Action
+	if w.tries > 1 && !w.stalled { // 2-call-flows, "Wake ledger": retry, then the next branch
+		w.stalled = true
+		acts = append(acts, Stall{})
+	}
+	switch {
+	case w.tries == Tries:
+	case w.asking:
+		w.due = true
+	default:
+		acts = append(acts, w.ask()...)
+	}
+	return acts
 }
 
 func (w *Wake) connected() []Action {

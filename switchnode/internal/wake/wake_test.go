@@ -57,7 +57,7 @@ func TestWake(t *testing.T) {
 		},
 		"it comes at the third try": {
 			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
-			{Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, again},
+			{Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, "Stall, " + again},
 			{Replied{Pushes: []fabric.PushResult{accepted(fabric.FCM)}}, "accepted by fcm"}, {Fired{}, ""}, {Connected{}, "Disarm, connected, =came"},
 		},
 		"it never comes": {
@@ -78,7 +78,7 @@ func TestWake(t *testing.T) {
 		"the ticket is refused": {{Begin{}, again}, {Failed{stale}, "refused, Disarm, give up (ticket expired), =refused"}},
 		"one provider is in trouble": {
 			{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm"},
-			{Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, again},
+			{Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, "Stall, " + again},
 			{Replied{Pushes: []fabric.PushResult{refused(fabric.FCM, "UNAVAILABLE", false)}}, "refused by fcm, Disarm, give up (The callee's phone cannot be woken: fcm says UNAVAILABLE), =refused"},
 		},
 		"awake": {
@@ -90,7 +90,7 @@ func TestWake(t *testing.T) {
 			{Fired{}, again}, {Connected{}, "Disarm, connected, =came"},
 		},
 		"neither channel nor push": {
-			{Begin{}, again}, {Replied{Channel: &fabric.ChannelResult{Reason: "gone"}}, "not reached by channel"}, {Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, again},
+			{Begin{}, again}, {Replied{Channel: &fabric.ChannelResult{Reason: "gone"}}, "not reached by channel"}, {Fired{}, again}, {Failed{away}, "refused"}, {Fired{}, "Stall, " + again},
 			{Replied{}, "refused, Disarm, give up (The callee's phone has no push token: its app must be opened once), =refused"}, {Over{Away: true}, ""},
 		},
 		"over before it comes":              {{Begin{}, again}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"}, {Over{Away: true}, "Disarm, =missed, Revoke"}},
@@ -98,7 +98,7 @@ func TestWake(t *testing.T) {
 		"over before anything reached it":   {{Begin{}, again}, {Failed{away}, "refused"}, {Over{Away: true}, "Disarm, =missed"}},
 		"over while its connection is lost": {{Begin{}, again}, {Connected{}, "Disarm, connected, =came"}, {Over{Away: true}, "Revoke"}, {Over{Away: true}, ""}},
 		"a slow bridge": {
-			{Begin{}, again}, {Fired{}, ""}, {Failed{away}, "refused, " + again}, {Fired{}, ""}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns, " + again},
+			{Begin{}, again}, {Fired{}, ""}, {Failed{away}, "refused, " + again}, {Fired{}, "Stall"}, {Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns, " + again},
 			{Replied{Pushes: []fabric.PushResult{accepted(fabric.APNs)}}, "accepted by apns"},
 		},
 	} {
@@ -120,6 +120,7 @@ type world struct {
 	armed       bool
 	ends        []Outcome
 	gaveUp      bool
+	stalls      int
 	over        bool
 	reached     bool // it may have heard of the call
 	revoked     bool
@@ -183,6 +184,10 @@ func (w *world) deliver(ev Event) error {
 				return fmt.Errorf("revoked by %T%+v, reached: %t, before: %t", ev, ev, w.reached, w.revoked)
 			}
 			w.revoked = true
+		case Stall:
+			if w.stalls++; quiet || w.stalls > 1 || w.asked < 2 {
+				return fmt.Errorf("stalled %d times, asked %d times, after the end: %t", w.stalls, w.asked, quiet)
+			}
 		case Finish:
 			w.ends = append(w.ends, a.Outcome)
 		case Tell:

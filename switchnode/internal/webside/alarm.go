@@ -84,6 +84,8 @@ func (a *alarm) act(acts []wake.Action) (evs []call.Event) {
 				w.Cause = &c
 			}
 			evs = append(evs, w)
+		case wake.Stall:
+			evs = append(evs, call.Stalled{Leg: l.setup.Leg})
 		case wake.GiveUp:
 			evs = append(evs, l.refused(call.CauseOfError(act.Err))...)
 		case wake.Finish:

@@ -174,10 +174,10 @@ func TestNotWoken(t *testing.T) {
 	p := o.plan(d)
 	s = o.call(p, speech)
 	hears[call.Wake](s)
-	if r := hears[call.Refuse](s); r.Cause.Code != "offline" || r.Cause.Words != "The callee's phone cannot be woken: fcm says UNREGISTERED" {
+	if r := hears[call.Refuse](s); r.Cause.Code != "no-push" || r.Cause.Words != "The callee's phone cannot be woken: fcm says UNREGISTERED" {
 		t.Errorf("with a dead token: %+v", r.Cause)
 	}
-	want := []string{"trying", "wake requested", "wake refused by fcm offline", "leg-ended offline"}
+	want := []string{"trying", "wake requested", "wake refused by fcm no-push", "leg-ended no-push"}
 	if got := s.ends(p.Branches[0].App.Leg); !slices.Equal(got, want) {
 		t.Errorf("ledger: %q", got)
 	}
