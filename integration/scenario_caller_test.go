@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -100,5 +101,13 @@ func TestAppCallsSleepingApp(t *testing.T) {
 	r := w.record(t, eve, 1)
 	if r.AnsweredAt == nil || r.Cause == nil || r.Cause.Code != "normal" || r.To.User != joe.ID || r.From.User != eve.ID {
 		t.Errorf("the record: %+v, cause %+v", r, r.Cause)
+	}
+	for _, leg := range r.Legs { // of both apps: direct, and nothing of it came to the switch
+		if leg.Quality != nil || !strings.Contains("host prflx", leg.Local) || !strings.Contains("host prflx", leg.Remote) || leg.Local == "" {
+			t.Errorf("a leg's media: %+v", leg)
+		}
+	}
+	if len(r.Legs) != 2 {
+		t.Errorf("%d legs", len(r.Legs))
 	}
 }

@@ -87,7 +87,7 @@ type Event struct {
 	By       string             `json:"by,omitempty"` // "caller", "callee" or "system"
 	Cause    *Cause             `json:"cause,omitempty"`
 	Codec    string             `json:"codec,omitempty"` // as in SDP: "opus/48000/2"
-	Local    string             `json:"local,omitempty"` // media address "ip:port", or "link flow N"
+	Local    string             `json:"local,omitempty"` // media address "ip:port", "link flow N", or between apps the kind of the ICE candidate
 	Remote   string             `json:"remote,omitempty"`
 	Quality  *QualityFigures    `json:"quality,omitempty"`
 	Sender   string             `json:"sender,omitempty"` // participants of a Message, for people

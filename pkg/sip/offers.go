@@ -155,7 +155,7 @@ func (d *Dialog) SendDTMF(key byte, duration time.Duration) {
 
 // TellPair tells the peer by which pair of addresses our media go, by INFO, in turn with digits.
 func (d *Dialog) TellPair(kinds string) {
-	if d.state == up && len(d.digits) < maxDigits {
+	if kinds != "" && d.state == up && len(d.digits) < maxDigits {
 		d.inform(digit{pair: kinds})
 	}
 }

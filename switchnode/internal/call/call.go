@@ -88,6 +88,8 @@ func (c *Call) Step(ev Event) []Action {
 		return c.offerRefused(ev)
 	case OfferWithdrawn:
 		return c.offerWithdrawn(ev.Leg)
+	case Routed:
+		return c.routed(ev)
 	case Pressed:
 		return c.pressed(ev)
 	}

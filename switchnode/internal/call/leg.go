@@ -65,6 +65,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case OfferWithdrawn:
 		return ev.Leg, true
+	case Routed:
+		return ev.Leg, true
 	case Pressed:
 		return ev.Leg, true
 	}

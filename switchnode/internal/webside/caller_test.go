@@ -17,6 +17,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
 	"strowger/pkg/sdp"
@@ -274,6 +275,10 @@ func TestAppCallsApp(t *testing.T) {
 	}
 	heardDirectly(t, a, b)
 	heardDirectly(t, b, a)
+	b.says(func(d *sip.Dialog) {
+		d.TellPair("host/prflx")
+		d.TellPair("host/nonsense")
+	})
 	b.reoffers(sdp.SendOnly)
 	if held := sees[sip.Offered](a); !strings.Contains(string(held.SDP), "a=sendonly") {
 		t.Errorf("hold came as %q", held.SDP)
@@ -288,9 +293,12 @@ func TestAppCallsApp(t *testing.T) {
 	s := o.placedAs(p.Call)
 	s.ends("desk")
 	for _, e := range s.events {
-		if e.Kind == "media" || e.Kind == "quality" {
+		if e.Kind == "quality" || e.Kind == "media" && (e.Local != "host" || e.Remote != "prflx" || e.Leg != p.Branches[0].App.Leg) {
 			t.Errorf("media at the switch: %+v", e)
 		}
+	}
+	if !slices.ContainsFunc(s.events, func(e ledger.Event) bool { return e.Kind == ledger.Media }) {
+		t.Error("the way of the media is not on record")
 	}
 }
 

@@ -48,6 +48,8 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 		return l.offeredBy(ev.SDP)
 	case sip.OfferAccepted, sip.OfferRefused:
 		return l.passed(ev)
+	case sip.Pair:
+		return l.routed(ev.Kinds)
 	case sip.Withdrawn:
 		return []call.Event{call.OfferWithdrawn{Leg: id}}
 	case sip.Lost:

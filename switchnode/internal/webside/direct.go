@@ -1,6 +1,9 @@
 package webside
 
 import (
+	"slices"
+	"strings"
+
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -9,6 +12,13 @@ import (
 
 // Between apps descriptions pass through (2-call-flows, "C1'"): their media go from one to the other. What is seen to here is that
 // each describes the certificate which it has proved to have.
+
+// passing is what a leg has of that.
+type passing struct {
+	direct bool   // the media go to another app, not here
+	raw    []byte // that app's offer
+	pairs  int    // of addresses that the app told
+}
 
 // answeredDirectly takes the answer of an app to the offer of an app.
 func (l *leg) answeredDirectly(body []byte) []call.Event {
@@ -73,4 +83,18 @@ func (l *leg) pass(o call.Offer) {
 	default:
 		l.dialog.PassOffer(o.Description.Body)
 	}
+}
+
+// maxPairs is how many changes of the way of its media an app may have on record.
+const maxPairs = 8
+
+// routed takes what the app says of the way of its media.
+func (l *leg) routed(kinds string) []call.Event {
+	local, remote, _ := strings.Cut(kinds, "/")
+	known := []string{"host", "srflx", "prflx", "relay"} // RFC 8445, 5.1.1
+	if !l.direct || l.pairs == maxPairs || !slices.Contains(known, local) || !slices.Contains(known, remote) {
+		return nil
+	}
+	l.pairs++
+	return []call.Event{call.Routed{Leg: l.setup.Leg, Local: local, Remote: remote}}
 }

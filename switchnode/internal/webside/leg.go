@@ -47,11 +47,10 @@ type leg struct {
 	branch   designation.Branch
 	plan     designation.Plan
 	formats  []sdp.Format // offered
-	direct   bool         // the media go to another app, not here
-	raw      []byte       // that app's offer
 	alarm    alarm
 	sealed   []byte // for each try the same
 	declined bool   // by a report: the device is not at the call
+	passing
 
 	here    *joined // the device's connection, nil while there is none
 	round   int     // of connections: what an earlier one brings is dropped
