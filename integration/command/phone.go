@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"strowger/integration/phone"
 	"strowger/integration/standin"
 	"strowger/integration/standin/webpush"
 	"strowger/mobile-bridge/sdk"
@@ -25,6 +24,7 @@ import (
 type phoneCommands struct {
 	Enrol phoneEnrol `cmd:"" help:"Make this a phone, by the link that \"device add --kind mobile\" or \"device code\" printed."`
 	Run   phoneRun   `cmd:"" help:"Sleep until a push comes; then ring, answer and talk."`
+	Call  phoneCall  `cmd:"" help:"Call a number, and talk."`
 }
 
 type phoneEnrol struct {
@@ -163,18 +163,9 @@ func (c *phoneRun) answer() (func(*sdk.Call), error) {
 	case c.Answer == "no":
 		return nil, nil
 	}
-	f, err := os.Open(c.Answer)
+	pcm, err := readPCM(c.Answer)
 	if err != nil {
 		return nil, errs.New(errs.Invalid, "--answer %s: want echo, ask, no, or a WAV file: %w", c.Answer, err)
-	}
-	defer f.Close()
-	samples, err := phone.ReadWAV(f)
-	if err != nil {
-		return nil, errs.New(errs.Invalid, "--answer %s: %w", c.Answer, err)
-	}
-	pcm := make([]byte, 0, 2*len(samples))
-	for _, s := range samples {
-		pcm = append(pcm, byte(s), byte(s>>8))
 	}
 	return func(call *sdk.Call) { call.Answer(sdk.NewRecording(pcm)) }, nil
 }
@@ -186,9 +177,13 @@ type handset struct {
 	ask    bool
 	over   chan bool // a call is over; whether it was answered here
 
+	placed  bool          // it calls
+	talking chan struct{} // closed when the call that it placed is answered
+
 	mu       sync.Mutex // guards what follows
 	call     *sdk.Call  // the latest
 	answered bool       // it
+	last     sdk.Event  // of it
 }
 
 // happening is a line of --json.
@@ -198,6 +193,7 @@ type happening struct {
 	Call       string          `json:"call,omitempty"`
 	From       string          `json:"from,omitempty"`
 	FromName   string          `json:"from_name,omitempty"`
+	To         string          `json:"to,omitempty"` // of a call that this phone placed
 	Code       string          `json:"code,omitempty"`
 	Words      string          `json:"words,omitempty"`
 	Statistics *sdk.Statistics `json:"statistics,omitempty"`
@@ -219,8 +215,15 @@ func (h *handset) Happened(ev *sdk.Event) {
 	}
 	h.answered = h.answered || ev.Kind == sdk.Connected
 	answered := h.answered
+	h.last = *ev
+	if h.placed && ev.Kind == sdk.Connected {
+		close(h.talking)
+	}
 	h.mu.Unlock()
 	line := happening{Event: ev.Kind, Call: c.ID(), From: c.FromNumber(), FromName: c.FromName(), Code: ev.Code, Words: ev.Words}
+	if h.placed {
+		line.From, line.FromName, line.To = "", "", c.ToNumber()
+	}
 	ends := ev.Kind == sdk.Missed || ev.Kind == sdk.Cancelled || ev.Kind == sdk.Ended
 	if ends && answered {
 		line.Statistics = c.Statistics()
@@ -230,7 +233,9 @@ func (h *handset) Happened(ev *sdk.Event) {
 	case ev.Kind == sdk.Ringing && !h.ask && h.answer != nil:
 		h.answer(c)
 	case ends:
-		h.tell(happening{Event: "sleeping"})
+		if !h.placed {
+			h.tell(happening{Event: "sleeping"})
+		}
 		select {
 		case h.over <- answered:
 		default: // one is told already
@@ -252,7 +257,7 @@ func (h *handset) tell(line happening) {
 		what = line.Event
 	}
 	if line.Call != "" && line.Event != sdk.Connected {
-		what += ": " + strings.TrimSpace(line.FromName+" "+line.From)
+		what += ": " + strings.TrimSpace(line.FromName+" "+line.From+line.To)
 	}
 	if line.Words != "" {
 		what += ": " + line.Words
@@ -275,7 +280,9 @@ func (h *handset) keys(in io.Reader) {
 		switch key := strings.TrimSpace(lines.Text()); key {
 		case "":
 		case "a":
-			h.answer(c)
+			if h.answer != nil {
+				h.answer(c)
+			}
 		case "d", "h":
 			c.Hangup()
 		default:

@@ -180,4 +180,28 @@ func TestPhoneIsCalled(t *testing.T) {
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}
+
+	// Now it calls.
+	if Main(ctx, []string{"--data", dir, "phone", "call", "999"}, io.Discard, &complaints) == config.OK || !strings.Contains(complaints.String(), "nobody has the number") {
+		t.Errorf("a number that nobody has: %q", complaints.String())
+	}
+	complaints.Reset()
+	r, w = io.Pipe()
+	go func() {
+		ended <- Main(ctx, []string{"--data", dir, "--json", "phone", "call", "201001"}, w, &complaints)
+		w.Close()
+	}()
+	lines = bufio.NewScanner(r)
+	if h := next("trying"); h.To != "201001" || h.From != "" {
+		t.Errorf("calls %+v", h)
+	}
+	in := <-caller.Incoming()
+	next("ringing")
+	in.Answer()
+	next("connected")
+	in.HangUp()
+	next("ended")
+	if code := <-ended; code != config.OK || complaints.Len() > 0 {
+		t.Errorf("the phone ended with %d: %s", code, complaints.String())
+	}
 }
