@@ -44,7 +44,7 @@ type progress struct {
 	woke      bool // Waking was told
 	unwanted  bool // declined before the node asked: its INVITE will be refused
 	told      bool // the last event
-	byes      bool // we sent a BYE
+	byes      bool // we leave when the dialog is closed
 	acked     bool // the node has our 200
 	flowing   bool // the media path is there
 	connected bool // both, and Connected was told

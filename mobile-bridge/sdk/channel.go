@@ -29,6 +29,7 @@ type line struct {
 	wanted  int        // by how many
 	running bool
 	idle    chan struct{} // closed when it is no longer wanted
+	again   chan struct{} // closed when it was wanted again before it had ended, and begins anew
 	order   int64         // of the last connection
 
 	resume  string                 // name of the session; empty without one
@@ -97,8 +98,21 @@ func (l *line) want() {
 func (l *line) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.wanted--; l.wanted == 0 {
+	if l.wanted--; l.wanted == 0 && !l.ending() {
 		close(l.idle)
+	}
+}
+
+// ending says whether the session is being let go: the bridge is told, or has been. l.mu is held.
+func (l *line) ending() bool {
+	if !l.running {
+		return false
+	}
+	select {
+	case <-l.idle:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -106,17 +120,17 @@ func (l *line) release() {
 func (l *line) stop() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.phone.life.Err() != nil:
-	case l.wanted > 0:
-		select {
-		case <-l.idle: // let go and wanted again
+	if l.phone.life.Err() == nil && l.wanted > 0 {
+		if l.ending() { // let go and wanted again
+			l.reset(errAsleep)
 			l.idle = make(chan struct{})
-		default:
+			close(l.again)
+			l.again = make(chan struct{})
 		}
 		return false
 	}
 	l.running = false
+	l.reset(errAsleep)
 	return true
 }
 
@@ -135,12 +149,12 @@ func (l *line) run() {
 		wait := min(firstRetry<<min(tries, 10), lastRetry)
 		if final(errs.CodeOf(err)) {
 			wait = lastRetry
+			l.lose(err) // who asks need not wait
 			log.Warn("the bridge does not want this phone", "code", errs.CodeOf(err), "error", err)
 		}
 		tries++
 		l.pause(wait/2 + rand.N(wait/2))
 	}
-	l.lose(errs.New(errs.Offline, "the phone is asleep"))
 }
 
 // pause waits, unless there is something to do.
@@ -171,6 +185,18 @@ func (p *Phone) ask(ctx context.Context, typ string, body, reply any) error {
 	if l.wanted == 0 {
 		l.mu.Unlock()
 		return errs.New(errs.Offline, "the phone is asleep: connect it first")
+	}
+	for l.ending() {
+		again := l.again
+		l.mu.Unlock()
+		select {
+		case <-again:
+		case <-ctx.Done():
+			return errs.New(errs.CloudAway, "the bridge has not answered in time: %w", context.Cause(ctx))
+		case <-p.life.Done():
+			return errs.New(errs.NodeStopped, "the phone is closed")
+		}
+		l.mu.Lock()
 	}
 	seq, err := l.state.Put(typ, 0, body)
 	if err == nil {
@@ -216,6 +242,11 @@ func (l *line) kick() {
 func (l *line) lose(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.reset(why)
+}
+
+// reset forgets the session. l.mu is held.
+func (l *line) reset(why error) {
 	l.resume, l.state, l.dealt = "", channel.Session{}, 0
 	for seq, got := range l.asks {
 		delete(l.asks, seq)

@@ -69,6 +69,7 @@ func (c *Call) happened(e sip.Event) {
 	case sip.Answered:
 		c.taken(e)
 	case sip.Refused:
+		c.byes = true // the node waits for us to leave
 		c.finish(refusedFor(e))
 	case sip.Acked:
 		c.acked = true

@@ -193,6 +193,8 @@ func (c *caller) Do(a call.LegAction) {
 func (c *caller) refuse(why ledger.Cause) {
 	if c.state == inviting {
 		sipleg.RefuseWith(c.dialog, why) // its Closed follows
+		leave := c.here.close
+		c.here = &joined{at: c.here.at, close: func() { time.AfterFunc(c.web.cfg.Times.Last, leave) }} // the app has to read why
 		c.over(why)
 	}
 }
