@@ -181,21 +181,35 @@ func TestPhoneIsCalled(t *testing.T) {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}
 
-	// Now it calls.
+	phoneCalls(ctx, t, dir, caller)
+}
+
+// phoneCalls has the phone of a folder call a number that nobody has, and then a desk phone.
+func phoneCalls(ctx context.Context, t *testing.T, dir string, desk *phone.Phone) {
+	t.Helper()
+	var complaints bytes.Buffer
 	if Main(ctx, []string{"--data", dir, "phone", "call", "999"}, io.Discard, &complaints) == config.OK || !strings.Contains(complaints.String(), "nobody has the number") {
 		t.Errorf("a number that nobody has: %q", complaints.String())
 	}
 	complaints.Reset()
-	r, w = io.Pipe()
+	ended := make(chan int, 1)
+	r, w := io.Pipe()
 	go func() {
 		ended <- Main(ctx, []string{"--data", dir, "--json", "phone", "call", "201001"}, w, &complaints)
 		w.Close()
 	}()
-	lines = bufio.NewScanner(r)
+	lines := bufio.NewScanner(r)
+	next := func(event string) (h happening) {
+		t.Helper()
+		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Event != event {
+			t.Fatalf("the phone says %q, want %s; %s", lines.Text(), event, complaints.String())
+		}
+		return h
+	}
 	if h := next("trying"); h.To != "201001" || h.From != "" {
 		t.Errorf("calls %+v", h)
 	}
-	in := <-caller.Incoming()
+	in := <-desk.Incoming()
 	next("ringing")
 	in.Answer()
 	next("connected")

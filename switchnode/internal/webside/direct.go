@@ -91,7 +91,7 @@ const maxPairs = 8
 // routed takes what the app says of the way of its media.
 func (l *leg) routed(kinds string) []call.Event {
 	local, remote, _ := strings.Cut(kinds, "/")
-	known := []string{"host", "srflx", "prflx", "relay"} // RFC 8445, 5.1.1
+	known := []string{"host", "srflx", "prflx", "relay"}
 	if !l.direct || l.pairs == maxPairs || !slices.Contains(known, local) || !slices.Contains(known, remote) {
 		return nil
 	}
