@@ -19,15 +19,17 @@ import (
 const pushPort = 5555
 
 // startBridge adds a bridge, enrols it and starts it. It also pushes to services on private addresses, as apps are here.
-func (d *deployment) startBridge(t *testing.T) {
+func (d *deployment) startBridge(t *testing.T, args ...string) {
 	t.Helper()
 	node := create(t, d.api.Bridges(), rest.Bridge{Name: "push"})
 	enrolment, err := d.api.BridgeCode(t.Context(), node.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bridge := start(d.owner, d.net.host(t), program("mobile-bridge"), "--enroll", enrolment.Code, "--cloud", d.started.API,
+	machine := d.net.host(t)
+	args = append(args, "--enroll", enrolment.Code, "--cloud", d.started.API, "--host", machine.addr.String(),
 		"--data", t.TempDir(), "--contact", "mailto:admin@example.com", "--local-push", "--metrics", "", "--json")
+	bridge := start(d.owner, machine, program("mobile-bridge"), args...)
 	var s mobilebridge.Started
 	if err := json.Unmarshal([]byte(bridge.firstLine(t)), &s); err != nil {
 		t.Fatalf("first line of the bridge: %v", err)
