@@ -260,7 +260,7 @@ func keysOf(t *testing.T, a *app) (*ecdsa.PrivateKey, pushseal.PrivateKey) {
 func (a *woken) byBridge(t *testing.T, w *world) func(context.Context) (knock.Door, error) {
 	t.Helper()
 	way := func(ctx context.Context) (knock.Door, error) {
-		return knock.WebSocket(ctx, w.Bridge.URL, a.wake.Node.ID)
+		return knock.Source(nil).WebSocket(ctx, w.Bridge.URL, a.wake.Node.ID)
 	}
 	until(t, func() string {
 		if code := knocks(t, way, proof.Entry{Key: "x.y.z"}); code != errs.KeyMalformed {

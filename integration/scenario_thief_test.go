@@ -80,7 +80,7 @@ func (w *world) anchor(t *testing.T, c sleepingCall) designation.Node {
 
 // directly is the way of an app to a switch.
 func directly(n designation.Node) func(context.Context) (knock.Door, error) {
-	return func(ctx context.Context) (knock.Door, error) { return knock.WebTransport(ctx, n) }
+	return func(ctx context.Context) (knock.Door, error) { return knock.Source(nil).WebTransport(ctx, n) }
 }
 
 // knocks shows an entry at the door of a switch, and returns the refusal.

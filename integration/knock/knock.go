@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
 
+	"strowger/pkg/channel"
 	"strowger/pkg/designation"
 	"strowger/pkg/proof"
 )
@@ -31,16 +33,41 @@ type Door interface {
 	Close() error
 }
 
+// Source is an address of this machine that one comes from; nil is any.
+type Source net.IP
+
+// Dial opens a TCP connection.
+func (s Source) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{}
+	if s != nil {
+		d.LocalAddr = &net.TCPAddr{IP: net.IP(s)}
+	}
+	return d.DialContext(ctx, network, address)
+}
+
 // webTransport is a stream to a switch.
 type webTransport struct {
 	stream    *webtransport.Stream
 	session   *webtransport.Session
 	transport *webtransport.Transport
+	socket    *quic.Transport
 }
 
 // WebTransport opens a stream at the first address of a node.
-func WebTransport(ctx context.Context, n designation.Node) (Door, error) {
-	d := &webTransport{transport: &webtransport.Transport{
+func (s Source) WebTransport(ctx context.Context, n designation.Node) (Door, error) {
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IP(s)})
+	if err != nil {
+		return nil, err
+	}
+	d := &webTransport{socket: &quic.Transport{Conn: udp}}
+	d.transport = &webtransport.Transport{
+		DialAddr: func(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+			at, err := net.ResolveUDPAddr("udp", addr)
+			if err != nil {
+				return nil, err
+			}
+			return d.socket.DialEarly(ctx, at, t, q)
+		},
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13, NextProtos: []string{http3.NextProtoH3}, InsecureSkipVerify: true,
 			VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
@@ -52,10 +79,9 @@ func WebTransport(ctx context.Context, n designation.Node) (Door, error) {
 			},
 		},
 		QUICConfig: &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
-	}}
-	var err error
+	}
 	if _, d.session, err = d.transport.Dial(ctx, "https://"+n.Addresses[0]+"/call", nil); err != nil {
-		return nil, errors.Join(err, d.transport.Close())
+		return nil, errors.Join(err, d.transport.Close(), d.hangUp())
 	}
 	if d.stream, err = d.session.OpenStreamSync(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -77,8 +103,10 @@ func (d *webTransport) Show(ctx context.Context, line []byte) (v proof.Verdict, 
 func (d *webTransport) Close() error {
 	err := d.session.CloseWithError(0, "")
 	<-d.session.Context().Done()
-	return errors.Join(err, d.transport.Close())
+	return errors.Join(err, d.transport.Close(), d.hangUp())
 }
+
+func (d *webTransport) hangUp() error { return errors.Join(d.socket.Close(), d.socket.Conn.Close()) }
 
 // webSocket is a connection to a bridge.
 type webSocket struct {
@@ -87,9 +115,20 @@ type webSocket struct {
 }
 
 // WebSocket opens a connection to a bridge, by its URL, on the way to a node. Any certificate will do.
-func WebSocket(ctx context.Context, bridge, node string) (Door, error) {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}}}
-	ws, _, err := websocket.Dial(ctx, strings.TrimSuffix(bridge, "/")+"/call/"+node, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"sip"}})
+func (s Source) WebSocket(ctx context.Context, bridge, node string) (Door, error) {
+	return s.webSocket(ctx, strings.TrimSuffix(bridge, "/")+"/call/"+node, "sip")
+}
+
+// Channel opens the channel of a device to a bridge, by its URL.
+func (s Source) Channel(ctx context.Context, bridge string) (Door, error) {
+	return s.webSocket(ctx, strings.TrimSuffix(bridge, "/")+channel.Path, channel.Subprotocol)
+}
+
+func (s Source) webSocket(ctx context.Context, url, protocol string) (Door, error) {
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}, DialContext: s.Dial,
+	}}
+	ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{protocol}})
 	if err != nil {
 		client.CloseIdleConnections()
 		return nil, err

@@ -112,7 +112,7 @@ func (s *Splice) count(err error) {
 }
 
 // enter takes a place, to be left.
-func (s *Splice) enter(node string, source netip.Prefix) (leave func(), err error) {
+func (s *Splice) enter(source netip.Prefix) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -120,13 +120,10 @@ func (s *Splice) enter(node string, source netip.Prefix) (leave func(), err erro
 		return nil, errs.New(errs.NodeStopped, "this bridge stops")
 	case s.calls >= maxCalls:
 		return nil, errs.New(errs.Congested, "this bridge has %d calls, the most it takes", maxCalls)
-	case s.byNode[node] >= maxPerNode:
-		return nil, errs.New(errs.Congested, "%d calls go to that switch by way of this bridge, the most it takes", maxPerNode)
 	case s.bySource[source] >= maxPerSource:
 		return nil, errs.New(errs.Congested, "%d calls come from your address, the most it may have", maxPerSource)
 	}
 	s.calls++
-	s.byNode[node]++
 	s.bySource[source]++
 	s.work.Add(1)
 	return func() {
@@ -134,11 +131,25 @@ func (s *Splice) enter(node string, source netip.Prefix) (leave func(), err erro
 		defer s.mu.Unlock()
 		defer s.work.Done()
 		s.calls--
-		if s.byNode[node]--; s.byNode[node] == 0 {
-			delete(s.byNode, node)
-		}
 		if s.bySource[source]--; s.bySource[source] == 0 {
 			delete(s.bySource, source)
+		}
+	}, nil
+}
+
+// reach takes a place on the way to a switch, to be left. Who has said nothing yet has none: a few of those would shut out all.
+func (s *Splice) reach(node string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byNode[node] >= maxPerNode {
+		return nil, errs.New(errs.Congested, "%d calls go to that switch by way of this bridge, the most it takes", maxPerNode)
+	}
+	s.byNode[node]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.byNode[node]--; s.byNode[node] == 0 {
+			delete(s.byNode, node)
 		}
 	}, nil
 }
@@ -150,7 +161,7 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	leave, err := s.enter(node, s.cfg.Source(r))
+	leave, err := s.enter(s.cfg.Source(r))
 	if err != nil {
 		s.count(err)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -168,7 +179,18 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ws.SetReadLimit(sip.MaxMessage)
-	stream, err := s.open(s.ctx, ws, node, r.RemoteAddr)
+	entry, err := readEntry(s.ctx, ws)
+	var away func()
+	if err == nil {
+		away, err = s.reach(node)
+	}
+	var stream net.Conn
+	if err != nil {
+		refuse(s.ctx, ws, err)
+	} else {
+		defer away()
+		stream, err = s.open(s.ctx, ws, entry, node, r.RemoteAddr)
+	}
 	s.count(err)
 	if err != nil {
 		s.cfg.Logger.Info("an app was not spliced to a switch", "node", node, "from", r.RemoteAddr, "code", errs.CodeOf(err), "error", err)
@@ -178,18 +200,15 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // open brings the entry to the switch and the verdict to the app. After an error the WebSocket is closed.
-func (s *Splice) open(ctx context.Context, ws *websocket.Conn, node, from string) (stream net.Conn, err error) {
+func (s *Splice) open(ctx context.Context, ws *websocket.Conn, entry []byte, node, from string) (stream net.Conn, err error) {
 	defer func() {
 		if err != nil && stream != nil {
 			_ = stream.Close()
 		}
 	}()
-	entry, err := readEntry(ctx, ws)
-	if err == nil {
-		opening, cancel := context.WithTimeout(ctx, answerTime)
-		defer cancel()
-		stream, err = s.cfg.Open(opening, node, from)
-	}
+	opening, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	stream, err = s.cfg.Open(opening, node, from)
 	var answer json.RawMessage
 	if err == nil {
 		answer, err = ask(stream, entry)

@@ -318,3 +318,21 @@ func TestStops(t *testing.T) {
 		t.Errorf("the bridge stopped, and the switch reads %v", err)
 	}
 }
+
+// TestSilentAppsAreInNobodysWay: who has said nothing yet has no place on the way to a switch, of which a few sources could take
+// all.
+func TestSilentAppsAreInNobodysWay(t *testing.T) {
+	w := newWorld(t)
+	ways := func() (calls, ways int) {
+		w.splice.mu.Lock()
+		defer w.splice.mu.Unlock()
+		return w.splice.calls, w.splice.byNode[w.node]
+	}
+	for range maxPerSource - 1 {
+		w.dial(w.node, "")
+	}
+	w.spliced()
+	if calls, ways := ways(); calls != maxPerSource || ways != 1 {
+		t.Errorf("%d places of the bridge are taken, %d on the way to the switch", calls, ways)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -230,4 +231,35 @@ func TestOrigin(t *testing.T) {
 			_ = session.CloseWithError(0, "") // the office ends either way
 		}
 	}
+}
+
+// Who holds all places for connections that have shown no key, from many addresses, does not shut out an app that has one: each
+// who comes takes the place of the one that has waited longest.
+func TestStrangersMakeRoom(t *testing.T) {
+	o, d := newOffice(t), newDevice(t)
+	p := o.plan(d)
+	s := o.call(p, speech)
+	for i := range maxStrangers {
+		socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, byte(i/maxPerSource))})
+		if err != nil {
+			t.Skipf("this system has no other addresses on its loopback interface: %v", err)
+		}
+		transport := &quic.Transport{Conn: socket}
+		t.Cleanup(func() { _ = transport.Close(); _ = socket.Close() })
+		_, err = transport.Dial(t.Context(), net.UDPAddrFromAddrPort(o.endpoint.Addr()), &tls.Config{
+			MinVersion: tls.VersionTLS13, NextProtos: []string{"h3"}, InsecureSkipVerify: true,
+		}, &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all places are taken", func() bool { return o.web.Counters().Connections == maxStrangers })
+	a, fingerprint := newApp(t)
+	a.comes(d, o.woken(d), fingerprint)
+	eventually(t, "one stranger is gone", func() bool {
+		c := o.web.Counters()
+		return c.Connections == maxStrangers && c.Refused[errs.Congested] == 1
+	})
+	s.caller.cancel()
+	s.ends(p.Branches[0].App.Leg)
 }

@@ -103,6 +103,7 @@ type connection struct {
 	let      chan struct{} // closed when it may ask for something
 	source   netip.Prefix
 	stranger bool        // its handshake is complete, and no more
+	since    time.Time   // that it is one
 	late     *time.Timer // ends a stranger
 }
 
@@ -193,10 +194,12 @@ func (w *Web) let(c *quic.Conn) error {
 	switch {
 	case len(w.conns) > maxConnections:
 		return errs.New(errs.Congested, "this switch has %d connections of apps, the most it takes", maxConnections)
-	case w.strangers >= maxStrangers || w.bySource[source] >= maxPerSource:
+	case w.bySource[source] >= maxPerSource:
 		return errs.New(errs.Congested, "too many connections that have shown no session key")
+	case w.strangers >= maxStrangers:
+		w.makeRoom()
 	}
-	in.source, in.stranger = source, true
+	in.source, in.stranger, in.since = source, true, time.Now()
 	in.late = time.AfterFunc(w.cfg.Times.Stranger, func() {
 		_ = c.CloseWithError(codeNoError, "no session key was shown") // it is closed either way
 	})
@@ -204,6 +207,22 @@ func (w *Web) let(c *quic.Conn) error {
 	w.bySource[source]++
 	close(in.let)
 	return nil
+}
+
+// makeRoom ends the connection that has been a stranger's for the longest time: who comes for a call shows its key two round
+// trips after the handshake, and who holds places only does not shut it out. w.mu is held.
+func (w *Web) makeRoom() {
+	var oldest *quic.Conn
+	for c, in := range w.conns {
+		if in.stranger && (oldest == nil || in.since.Before(w.conns[oldest].since)) {
+			oldest = c
+		}
+	}
+	w.known(w.conns[oldest])
+	w.refused[errs.Congested]++
+	w.work.Go(func() { // it waits for the connection
+		_ = oldest.CloseWithError(codeExcessiveLoad, "too many connections that have shown no session key") // it is closed either way
+	})
 }
 
 // wasLet waits until a connection was let in, and says whether it was.
