@@ -1,6 +1,7 @@
 package command
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -21,7 +22,7 @@ type upCommand struct {
 	Code      string   `help:"Dialling code of the office, at first start." default:"10"`
 	Name      string   `help:"Name of the office, at first start." default:"Office"`
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the data. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
-	TLSCert   string   `help:"PEM certificate chain that phones see over TLS. Default: a self-signed one for --host." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSCert   string   `help:"PEM certificate chain that phones over TLS and browsers see. Default: a self-signed one for --host, and a softphone for browsers of this machine only." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
 	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 
@@ -42,6 +43,7 @@ type reached struct {
 	// Metrics is where the cloud, the switch and the bridge serve /metrics.
 	Metrics []string       `json:"metrics"`
 	WebRTC  netip.AddrPort `json:"webrtc"`
+	URL     string         `json:"url"`               // of the softphone; apps too reach the bridge there
 	Push    []string       `json:"push"`              // services that phones that sleep are woken by
 	APIKey  string         `json:"api_key,omitempty"` // at first start
 }
@@ -51,13 +53,17 @@ func (c *upCommand) Run(e *env) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
 	kept, err := loadAccount(e.Data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
 		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
-		Push: c.PushServices, Relaying: c.Relaying,
+		Push: c.PushServices, Relaying: c.Relaying, URL: url,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },
@@ -75,6 +81,23 @@ func (c *upCommand) Run(e *env) error {
 		return errors.Join(err, s.Close())
 	}
 	return s.Wait()
+}
+
+// url is what browsers know this machine by, by the name in its certificate; empty without one.
+func (c *upCommand) url() (string, error) {
+	if c.TLSCert == "" || c.TLSKey == "" {
+		return "", nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return "", errs.New(errs.Invalid, "--tls-cert %s and --tls-key %s: %w", c.TLSCert, c.TLSKey, err)
+	}
+	for _, name := range pair.Leaf.DNSNames {
+		if !strings.HasPrefix(name, "*") {
+			return "https://" + name, nil
+		}
+	}
+	return "", nil
 }
 
 // check refuses what the roles would refuse later, when half of a first start is done.
@@ -116,7 +139,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
-			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, Push: s.Bridge.Push,
+			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, URL: s.Bridge.URL, Push: s.Bridge.Push,
 		})
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
@@ -125,8 +148,8 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)
 	}
-	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP; woken by %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, wokenBy(s.Bridge.Push), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if s.Cloud.APIKey != "" {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", s.Cloud.APIKey, e.Data)
 	} else {
@@ -138,6 +161,14 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	}
 	e.say("\n  strowger%s user add Anna --number 1001 --site %s --phone\n", where, o.Site.Code)
 	return nil
+}
+
+// softphone says who can open it, and how it is given out.
+func softphone(url, cert string) string {
+	if cert == "" {
+		url += " in browsers of this machine (for others: --tls-cert)"
+	}
+	return url + "; 'strowger device add --kind web' prints a link"
 }
 
 // wokenBy names push services for people.

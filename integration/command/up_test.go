@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +19,7 @@ import (
 	"testing"
 
 	"strowger/pkg/config"
+	"strowger/pkg/trust/trusttest"
 )
 
 // TestUp starts an office twice: it serves figures, and keeps its ports.
@@ -64,6 +68,58 @@ func TestUp(t *testing.T) {
 	if err := busy.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestUpForBrowsers gives an office a certificate: browsers are served under its name.
+func TestUpForBrowsers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := trusttest.NewRoot(t)
+	key := trusttest.NewKey(t)
+	leaf := ca.Sign(t, &x509.Certificate{DNSNames: []string{"*.example.com", "phone.example.com"}}, key.Public())
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	for i, block := range []pem.Block{{Type: "CERTIFICATE", Bytes: leaf.Raw}, {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(files[i], pem.EncodeToMemory(&block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	var said bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		code := Main(ctx, upIn(dir, "--tls-cert", files[0], "--tls-key", files[1]), in, &said)
+		_ = in.Close() // never fails
+		ended <- code
+	}()
+	var at reached
+	if err := json.NewDecoder(out).Decode(&at); err != nil {
+		t.Fatalf("it does not start: %v, %d\n%s", err, <-ended, said.String())
+	}
+	port, named := strings.CutPrefix(at.URL, "https://phone.example.com:")
+	if !named {
+		t.Errorf("the softphone is at %s", at.URL)
+	}
+	client := http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), ServerName: "phone.example.com"},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
+		},
+	}}
+	resp, err := client.Get(at.URL)
+	if err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+		t.Errorf("%v %v", resp, err)
+	}
+	client.CloseIdleConnections()
+	stop()
+	if code := <-ended; code != config.OK {
+		t.Errorf("it ended with %d: %s", code, said.String())
+	}
+	refusesUp(t, upIn(dir, "--tls-cert", files[1], "--tls-key", files[0]), "--tls-cert", files[1])
 }
 
 // upIn is the command line of an office that keeps everything in a folder.

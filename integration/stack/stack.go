@@ -37,7 +37,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// MasterKey, if set, is the file of the master key instead of the usual one, which is outside of Data.
 	MasterKey       string
-	TLSCert, TLSKey string // what phones see over TLS; empty: the switch's own
+	TLSCert, TLSKey string // what phones over TLS and browsers see; empty: the switch's own, and browsers of this machine only, without TLS
+	URL             string // what browsers know the bridge by, without a port: the one that is found free; empty: its address
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB   string
 	Push mobilebridge.PushServices // that the bridge wakes phones by
@@ -224,8 +225,15 @@ func (s *Stack) startBridge() error {
 	ports := s.ports()
 	cfg := mobilebridge.Config{
 		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
-		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), Listen: ports.local("apps and browsers", 9443), Public: mobilebridge.Public{Plain: true},
-		PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", "bridge"),
+		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", "bridge"),
+	}
+	if s.cfg.TLSCert == "" {
+		cfg.Listen, cfg.Plain = ports.local("apps and browsers", 9443), true
+	} else {
+		cfg.Listen, cfg.TLSCert, cfg.TLSKey = ports.tcp("apps and browsers", 9443), s.cfg.TLSCert, s.cfg.TLSKey
+		if s.cfg.URL != "" {
+			cfg.URL = s.cfg.URL + cfg.Listen
+		}
 	}
 	if err := s.keep(ports); err != nil {
 		return err
