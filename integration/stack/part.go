@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"strowger/cloud"
-	mobilebridge "strowger/mobile-bridge"
 	"strowger/switchnode"
 )
 
@@ -63,27 +61,6 @@ func (s *Stack) runNode(name string, role func(context.Context) error) *part {
 	s.nodes = append(s.nodes, p)
 	return p
 }
-
-// runBridge runs the bridge and waits until it takes wakes.
-func (s *Stack) runBridge(cfg mobilebridge.Config) error {
-	started := make(chan mobilebridge.Started, 1)
-	cfg.Started = func(b mobilebridge.Started) { started <- b }
-	if len(s.cfg.NATS) == 0 {
-		cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the bridge enrolled
-	}
-	s.runNode("bridge", func(ctx context.Context) error { return mobilebridge.Run(ctx, cfg) })
-	select {
-	case s.Bridge = <-started:
-		return nil
-	case <-time.After(bridgeTime):
-		return fmt.Errorf("the cloud has not heard of the bridge in %v; what the bridge logs says why", bridgeTime)
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
-	}
-}
-
-// bridgeTime is how long the cloud may take to hear of a bridge, on a machine that has other work.
-const bridgeTime = time.Minute
 
 // runSwitch runs the switch of an office and waits until it serves.
 func (s *Stack) runSwitch(o *Office) error {

@@ -77,13 +77,14 @@ type Stack struct {
 	cloudConfig cloud.Config
 	cloud       *part
 
-	mu    sync.Mutex
-	nodes []*part // switches and bridges that run or ran
+	mu      sync.Mutex
+	nodes   []*part            // switches and bridges that run or ran
+	bridges map[string]*bridge // by id
 }
 
 // Start brings a stack up and returns when phones can register. Wait or Close must follow.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
-	s := &Stack{cfg: cfg, nextPort: cmp.Or(cfg.FirstPort, randomPort())}
+	s := &Stack{cfg: cfg, bridges: map[string]*bridge{}, nextPort: cmp.Or(cfg.FirstPort, randomPort())}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
 	if err := s.start(); err != nil {
@@ -132,7 +133,8 @@ func (s *Stack) start() error {
 		}
 		s.Offices = append(s.Offices, o)
 	}
-	if err := s.startBridge(); err != nil {
+	s.step("starting the bridge to phones that sleep")
+	if s.Bridge, err = s.AddBridge("bridge"); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
 	return nil
@@ -213,39 +215,6 @@ func (s *Stack) switchConfig(i int, o Office) (switchnode.Config, error) {
 	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)
 	cfg.Enroll = code.Code
 	return cfg, err
-}
-
-// startBridge makes the bridge if the registry lacks one, and runs it.
-func (s *Stack) startBridge() error {
-	s.step("starting the bridge to phones that sleep")
-	b, err := ensure(s.ctx, s.Client.Bridges(), rest.Bridge{Name: "bridge"}, func(b rest.Bridge) bool { return b.State != "revoked" })
-	if err != nil {
-		return err
-	}
-	ports := s.ports()
-	cfg := mobilebridge.Config{
-		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
-		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", "bridge"),
-	}
-	if s.cfg.TLSCert == "" {
-		cfg.Listen, cfg.Plain = ports.local("apps and browsers", 9443), true
-	} else {
-		cfg.Listen, cfg.TLSCert, cfg.TLSKey = ports.tcp("apps and browsers", 9443), s.cfg.TLSCert, s.cfg.TLSKey
-		if s.cfg.URL != "" {
-			cfg.URL = s.cfg.URL + cfg.Listen
-		}
-	}
-	if err := s.keep(ports); err != nil {
-		return err
-	}
-	if b.State == "new" {
-		code, err := s.Client.BridgeCode(s.ctx, b.ID)
-		if err != nil {
-			return err
-		}
-		cfg.Enroll = code.Code
-	}
-	return s.runBridge(cfg)
 }
 
 // Wait waits until the stack's context ends or a role fails, and for all roles to be done.

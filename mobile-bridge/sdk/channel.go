@@ -84,6 +84,13 @@ func (p *Phone) Awake() bool {
 	return p.line.wire != nil
 }
 
+// Bridge is the id of the bridge that the phone has, or last had, its channel at; empty if none.
+func (p *Phone) Bridge() string {
+	p.line.mu.Lock()
+	defer p.line.mu.Unlock()
+	return p.line.bridge.ID
+}
+
 // want has the channel opened until release.
 func (l *line) want() {
 	l.mu.Lock()

@@ -88,8 +88,10 @@ func (s *Store) replaceTokens(ctx context.Context, tx *sql.Tx, device string, pu
 	return setUnreachable(ctx, tx, device, unreachable)
 }
 
+// setUnreachable notes why no push reaches a device. While it has a channel it is reached by that.
 func setUnreachable(ctx context.Context, tx *sql.Tx, device, why string) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE devices SET unreachable = $1 WHERE id = $2`, why, device); err != nil {
+	_, err := tx.ExecContext(ctx, `UPDATE devices SET unreachable = CASE WHEN EXISTS (SELECT 1 FROM channels WHERE device = $2) THEN '' ELSE $1 END WHERE id = $2`, why, device)
+	if err != nil {
 		return fmt.Errorf("note whether pushes reach %s: %w", device, err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/pushtarget"
 )
 
 // Replaced is a channel whose place another took.
@@ -20,28 +21,38 @@ type Replaced struct {
 // Bind notes which devices have a channel at a bridge. For each that came it says why it may not have one, nil if it may. It
 // also returns the channels at other bridges that are over now.
 func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (refused []*errs.Error, replaced []Replaced, err error) {
+	at, change := fabric.Channel{Bridge: bridge, Boot: q.Boot}, Change{Org: org}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		refused, replaced = make([]*errs.Error, len(q.Come)), nil
+		refused, replaced, change.Devices = make([]*errs.Error, len(q.Come)), nil, nil
 		for i, b := range q.Come {
-			old, err := s.bind(ctx, tx, org, fabric.Channel{Bridge: bridge, Boot: q.Boot}, b)
+			old, err := s.bind(ctx, tx, org, at, b)
 			var no *errs.Error
 			switch {
 			case errors.As(err, &no):
 				refused[i] = no
+				continue
 			case err != nil:
 				return fmt.Errorf("note the channel of %s: %w", b.Device, err)
 			case old != nil:
 				replaced = append(replaced, *old)
 			}
+			if err := reached(ctx, tx, b.Device, &change); err != nil {
+				return err
+			}
 		}
 		for _, b := range q.Gone {
-			_, err := tx.ExecContext(ctx, `DELETE FROM channels WHERE device = $1 AND bridge = $2 AND boot = $3 AND opened <= $4`, b.Device, bridge, q.Boot, b.Order)
-			if err != nil {
+			if err := unbind(ctx, tx, at, b, &change); err != nil {
 				return fmt.Errorf("forget the channel of %s: %w", b.Device, err)
 			}
 		}
-		return nil
+		if len(change.Devices) == 0 {
+			return nil
+		}
+		return bump(ctx, tx, &change)
 	})
+	if err == nil && len(change.Devices) > 0 {
+		s.tellChanged(change)
+	}
 	for i, b := range q.Come {
 		if err != nil || refused[i] != nil {
 			continue
@@ -53,6 +64,29 @@ func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (re
 		}
 	}
 	return refused, replaced, err
+}
+
+// reached notes that a device which no push reaches has a channel.
+func reached(ctx context.Context, tx *sql.Tx, device string, change *Change) error {
+	n, err := affected(tx.ExecContext(ctx, `UPDATE devices SET unreachable = '' WHERE id = $1 AND unreachable <> ''`, device))
+	if n > 0 {
+		change.Devices = append(change.Devices, device)
+	}
+	return err
+}
+
+// unbind forgets a channel. A device without push tokens is reached by nothing then.
+func unbind(ctx context.Context, tx *sql.Tx, at fabric.Channel, b fabric.Bound, change *Change) error {
+	n, err := affected(tx.ExecContext(ctx, `DELETE FROM channels WHERE device = $1 AND bridge = $2 AND boot = $3 AND opened <= $4`, b.Device, at.Bridge, at.Boot, b.Order))
+	if err != nil || n == 0 {
+		return err
+	}
+	n, err = affected(tx.ExecContext(ctx, `UPDATE devices SET unreachable = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM push_tokens WHERE device = $2 AND provider <> $3)`,
+		noToken, b.Device, string(pushtarget.APNsAlert)))
+	if n > 0 {
+		change.Devices = append(change.Devices, b.Device)
+	}
+	return err
 }
 
 // bind notes one. An errs.Error says why it may not be.

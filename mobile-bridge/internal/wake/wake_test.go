@@ -44,6 +44,7 @@ type world struct {
 	channel *fabric.Channel                   // of the device
 	told    []fabric.Down                     // over it
 	awake   func(ctx context.Context, bridge string) error
+	until   func(context.Context, push.Push) fabric.PushResult // in place of answer, if set
 }
 
 func newWorld(t *testing.T) *world {
@@ -83,10 +84,13 @@ func newWorld(t *testing.T) *world {
 			w.mu.Unlock()
 			return w.awake(ctx, bridge)
 		},
-		Push: func(_ context.Context, p push.Push, _ func(fabric.PushResult)) fabric.PushResult {
+		Push: func(ctx context.Context, p push.Push, _ func(fabric.PushResult)) fabric.PushResult {
 			w.mu.Lock()
 			w.pushed = append(w.pushed, p)
 			w.mu.Unlock()
+			if w.until != nil {
+				return w.until(ctx, p)
+			}
 			return w.answer(p)
 		},
 		Pruned: func(_ context.Context, q fabric.Pruned) error {

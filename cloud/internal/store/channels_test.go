@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/rest"
+)
+
+// twoBridges are bridges A and B that live, of the runs "a" and "b".
+func twoBridges(ctx context.Context, t *testing.T, s *Store, org string, now time.Time) (a, b fabric.Channel) {
+	t.Helper()
+	var all [2]fabric.Channel
+	for i, boot := range []string{"a", "b"} {
+		v := rest.Bridge{Name: "bridge " + boot}
+		must(t, s.Bridges.Create(ctx, org, &v))
+		must(t, s.SetEnrolled(ctx, org, v.ID, "hash"+boot, "", now.Add(time.Hour)))
+		lives(ctx, t, s, org, fabric.Channel{Bridge: v.ID, Boot: boot}, now)
+		all[i] = fabric.Channel{Bridge: v.ID, Boot: boot}
+	}
+	return all[0], all[1]
+}
+
+func lives(ctx context.Context, t *testing.T, s *Store, org string, at fabric.Channel, now time.Time) {
+	t.Helper()
+	must(t, s.PutBridgeLease(ctx, org, at.Bridge, fabric.Lease{Node: designation.Node{ID: at.Bridge, Boot: at.Boot}, Face: &fabric.Face{URL: "https://" + at.Boot + ".example"}}, now))
+}
+
+// TestChannels is where the channel of a device is, whatever order its bridges speak in.
+func TestChannels(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		org, d := o.org.ID, mobile(ctx, t, s, o)
+		now := time.Now().Truncate(time.Microsecond)
+		s.now = func() time.Time { return now }
+		must(t, s.SetAppEnrolled(ctx, org, d.ID, App{Thumbprint: "thumb"}))
+		a, b := twoBridges(ctx, t, s, org, now)
+		bind := func(at fabric.Channel, q fabric.Bind, want errs.Code) []Replaced {
+			t.Helper()
+			q.Boot = at.Boot
+			refused, replaced, err := s.Bind(ctx, org, at.Bridge, q)
+			must(t, err)
+			if len(q.Come) == 1 && (refused[0] == nil) != (want == "") || want != "" && refused[0].Code != want {
+				t.Errorf("refused %v, want %q", refused[0], want)
+			}
+			return replaced
+		}
+		come := func(order int64) fabric.Bind {
+			return fabric.Bind{Come: []fabric.Bound{{Device: d.ID, Thumbprint: "thumb", Order: order}}}
+		}
+		gone := func(order int64) fabric.Bind { return fabric.Bind{Gone: []fabric.Bound{{Device: d.ID, Order: order}}} }
+		at := func(want fabric.Channel) {
+			t.Helper()
+			got, err := s.ChannelOf(ctx, org, d.ID)
+			must(t, err)
+			if got == nil {
+				got = &fabric.Channel{}
+			}
+			if *got != want {
+				t.Errorf("the channel is at %+v, want %+v", *got, want)
+			}
+		}
+		at(fabric.Channel{})
+		reachable := func(want bool) {
+			t.Helper()
+			v, err := s.Devices.Get(ctx, org, d.ID)
+			must(t, err)
+			if v.Reachable != want {
+				t.Errorf("reachable: %t (%s)", v.Reachable, v.Unreachable)
+			}
+		}
+		reachable(false) // it gave no push token
+		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: d.ID, Thumbprint: "other", Order: 1}}}, errs.WrongPresenter)
+		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: "dv_x", Thumbprint: "thumb", Order: 1}}}, errs.WrongPresenter)
+		at(fabric.Channel{})
+		bind(a, come(1), "")
+		at(a)
+		reachable(true)
+		must(t, s.SetPushTokens(ctx, org, d.ID, "thumb", nil))
+		reachable(true)
+		if old := bind(b, come(3), ""); len(old) != 1 || old[0].Channel != a || old[0].Device != d.ID || old[0].Order != 1 {
+			t.Errorf("replaced %+v", old)
+		}
+		at(b)
+		bind(a, come(2), errs.Conflict) // told late
+		bind(a, gone(2), "")            // so was this
+		bind(b, gone(2), "")            // an end of what was before
+		at(b)
+		bind(b, come(4), "") // it goes on
+		bind(b, gone(4), "")
+		at(fabric.Channel{})
+		reachable(false)
+
+		// A run of a bridge that is over has no channels.
+		bind(a, come(5), "")
+		lives(ctx, t, s, org, fabric.Channel{Bridge: a.Bridge, Boot: "a2"}, now)
+		at(fabric.Channel{})
+		bind(b, come(6), "")
+		now = now.Add(fabric.LeaseLifetime)
+		at(fabric.Channel{})
+		a.Boot = "a2"
+		lives(ctx, t, s, org, a, now)
+		bind(a, come(2), "") // B is dead: what it knows is no reason
+		at(a)
+		if all, err := s.LiveBridges(ctx, org); err != nil || len(all) != 1 || all[0].ID != a.Bridge {
+			t.Errorf("live bridges %+v, %v", all, err)
+		}
+	})
+}
+
+// TestUnwelcome finds the channels of devices that may have none any more, once.
+func TestUnwelcome(t *testing.T) {
+	for name, revoke := range map[string]func(context.Context, *testing.T, *Store, office, *rest.Device){
+		"disabled": func(ctx context.Context, t *testing.T, s *Store, o office, d *rest.Device) {
+			d.Enabled = false
+			must(t, s.Devices.Update(ctx, o.org.ID, d))
+		},
+		"its user is": func(ctx context.Context, t *testing.T, s *Store, o office, _ *rest.Device) {
+			o.users[0].Enabled = false
+			must(t, s.Users.Update(ctx, o.org.ID, &o.users[0]))
+		},
+		"another key": func(ctx context.Context, t *testing.T, s *Store, o office, d *rest.Device) {
+			must(t, s.SetAppEnrolled(ctx, o.org.ID, d.ID, App{Thumbprint: "new"}))
+		},
+		"removed": func(ctx context.Context, t *testing.T, s *Store, o office, d *rest.Device) {
+			must(t, s.Devices.Delete(ctx, o.org.ID, d.ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+				o := newOffice(ctx, t, s)
+				org, d, other := o.org.ID, mobile(ctx, t, s, o), mobile(ctx, t, s, o)
+				now := time.Now().Truncate(time.Microsecond)
+				s.now = func() time.Time { return now }
+				a, _ := twoBridges(ctx, t, s, org, now)
+				q := fabric.Bind{Boot: a.Boot}
+				for _, one := range []rest.Device{d, other} {
+					must(t, s.SetAppEnrolled(ctx, org, one.ID, App{Thumbprint: "of " + one.ID}))
+					q.Come = append(q.Come, fabric.Bound{Device: one.ID, Thumbprint: "of " + one.ID, Order: 1})
+				}
+				if refused, _, err := s.Bind(ctx, org, a.Bridge, q); err != nil || refused[0] != nil || refused[1] != nil {
+					t.Fatal(refused, err)
+				}
+				if all, _, err := s.Unwelcome(ctx, org); err != nil || len(all) != 0 {
+					t.Fatal(all, err)
+				}
+				var err error
+				d, err = s.Devices.Get(ctx, org, d.ID)
+				must(t, err)
+				revoke(ctx, t, s, o, &d)
+				all, why, err := s.Unwelcome(ctx, org)
+				must(t, err)
+				if name == "its user is" { // both are his
+					if len(all) != 2 {
+						t.Errorf("%+v", all)
+					}
+					return
+				}
+				if len(all) != 1 || all[0].Device != d.ID || all[0].Channel != a || why[0].Code != errs.WrongPresenter && why[0].Code != errs.Disabled {
+					t.Errorf("%+v, %v", all, why)
+				}
+				if all, _, err := s.Unwelcome(ctx, org); err != nil || len(all) != 0 {
+					t.Errorf("found again: %+v, %v", all, err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,86 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	mobilebridge "strowger/mobile-bridge"
+	"strowger/pkg/rest"
+)
+
+// bridge is a bridge that runs or ran.
+type bridge struct {
+	name   string
+	config mobilebridge.Config
+	part   *part
+}
+
+// AddBridge makes a bridge of a name what the registry has not yet, and runs it. Those of a stack share what browsers know the
+// first one by.
+func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error) {
+	b, err := ensure(s.ctx, s.Client.Bridges(), rest.Bridge{Name: name}, func(b rest.Bridge) bool {
+		return b.State != "revoked" && (b.Name == name || len(s.bridges) == 0) // which may have another name since the first start
+	})
+	if err != nil {
+		return started, err
+	}
+	ports := s.ports()
+	if len(s.bridges) > 0 {
+		ports.usual = false // the first bridge has the usual ports
+	}
+	cfg := mobilebridge.Config{
+		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
+		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", name),
+	}
+	if s.cfg.TLSCert == "" {
+		cfg.Listen, cfg.Plain = ports.local("apps and browsers", 9443), true
+	} else {
+		cfg.Listen, cfg.TLSCert, cfg.TLSKey = ports.tcp("apps and browsers", 9443), s.cfg.TLSCert, s.cfg.TLSKey
+		if s.cfg.URL != "" {
+			cfg.URL = s.cfg.URL + cfg.Listen
+		}
+	}
+	if first := s.bridges[s.Bridge.Node]; first != nil {
+		cfg.VAPIDKey = cmp.Or(cfg.VAPIDKey, filepath.Join(first.config.Data, "vapid.key"))
+	}
+	if err := s.keep(ports); err != nil {
+		return started, err
+	}
+	if b.State == "new" {
+		code, err := s.Client.BridgeCode(s.ctx, b.ID)
+		if err != nil {
+			return started, err
+		}
+		cfg.Enroll = code.Code
+	}
+	s.bridges[b.ID] = &bridge{name: name, config: cfg}
+	return s.StartBridge(b.ID)
+}
+
+// StartBridge runs a bridge, on the same data and addresses as before, and waits until it takes wakes.
+func (s *Stack) StartBridge(id string) (started mobilebridge.Started, err error) {
+	b := s.bridges[id]
+	cfg, ready := b.config, make(chan mobilebridge.Started, 1)
+	cfg.Started = func(b mobilebridge.Started) { ready <- b }
+	if len(s.cfg.NATS) == 0 {
+		cfg.Fabric = []string{s.Cloud.Fabric} // it may have moved since the bridge enrolled
+	}
+	b.part = s.runNode(b.name, func(ctx context.Context) error { return mobilebridge.Run(ctx, cfg) })
+	select {
+	case started = <-ready:
+		return started, nil
+	case <-time.After(bridgeTime):
+		return started, fmt.Errorf("the cloud has not heard of the bridge in %v; what the bridge logs says why", bridgeTime)
+	case <-s.ctx.Done():
+		return started, context.Cause(s.ctx)
+	}
+}
+
+// bridgeTime is how long the cloud may take to hear of a bridge, on a machine that has other work.
+const bridgeTime = time.Minute
+
+// StopBridge stops a bridge and waits for it.
+func (s *Stack) StopBridge(id string) { s.bridges[id].part.stop() }
