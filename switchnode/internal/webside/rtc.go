@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"net/netip"
@@ -73,7 +72,7 @@ func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
 		return nil, fmt.Errorf("listen for WebRTC: %w", err)
 	}
 	// pion's log is about packets of strangers above all; what matters to a call is told as the end of its leg.
-	r := &RTC{host: host.Unmap(), socket: socket, certificate: *certificate, quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
+	r := &RTC{host: host.Unmap(), socket: socket, certificate: *certificate, quiet: quiet{new(logging.DefaultLeveledLogger)}}
 	r.fingerprint = fingerprintOf(prints[0].Algorithm + " " + prints[0].Value)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket, Logger: r.quiet.NewLogger("ice")})
 	r.mux = onePort{mux, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, r.Addr().Port()))}
@@ -82,6 +81,12 @@ func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
 	}
 	return r, nil
 }
+
+// quiet has one logger, which says nothing, for all parts of all legs: pion makes one for each, which are 8 kB of a leg.
+type quiet struct{ logging.LeveledLogger }
+
+// NewLogger returns it.
+func (q quiet) NewLogger(string) logging.LeveledLogger { return q.LeveledLogger }
 
 // fingerprintOf is a fingerprint as designations and proofs have it: "sha-256 AB:CD:..." (RFC 8122, 5: the hash function is
 // case-insensitive, the bytes are in upper case).
