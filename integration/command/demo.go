@@ -143,7 +143,7 @@ func (d *demo) call() error {
 		return err
 	}
 	d.steps.next("answered; each side plays its speech to the other")
-	heard, err := d.listen(ctx, out, end{"office 20", out.Heard}, end{"office 30", in.Heard})
+	heard, err := d.listen(ctx, out.Done(), end{"office 20", out.Heard}, end{"office 30", in.Heard})
 	if err != nil {
 		return err
 	}
@@ -221,8 +221,8 @@ func (d *demo) account(ctx context.Context, o stack.Office, name, digits string)
 	return d.stack.Client.Devices().Create(ctx, v)
 }
 
-// listen waits until both speeches have been played to their ends, and compares what the two sides heard with what was said.
-func (d *demo) listen(ctx context.Context, call *phone.Call, caller, callee end) (string, error) {
+// listen compares what the two sides heard with what caller and callee said.
+func (d *demo) listen(ctx context.Context, over <-chan struct{}, caller, callee end) (string, error) {
 	a, err := speech("caller")
 	if err != nil {
 		return "", err
@@ -231,13 +231,30 @@ func (d *demo) listen(ctx context.Context, call *phone.Call, caller, callee end)
 	if err != nil {
 		return "", err
 	}
+	return compare(ctx, over, side{caller, a}, side{callee, b})
+}
+
+// compare is listen where both say the same.
+func (d *demo) compare(ctx context.Context, said []int16, caller, callee end) (string, error) {
+	return compare(ctx, nil, side{caller, said}, side{callee, said})
+}
+
+// side is an end, and what it says.
+type side struct {
+	end
+	says []int16
+}
+
+// compare waits until both speeches have been played to their ends, or the call is over, and compares.
+func compare(ctx context.Context, over <-chan struct{}, caller, callee side) (string, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	a, b := caller.says, callee.says
 	for len(callee.heard()) < len(a)+slack || len(caller.heard()) < len(b)+slack {
 		select {
 		case <-tick.C:
-		case <-call.Done():
-			return "", fmt.Errorf("the call ended early: %v", call.Events())
+		case <-over:
+			return "", errors.New("the call ended early")
 		case <-ctx.Done():
 			return "", fmt.Errorf("%s heard %d of %d samples, %s %d of %d", callee.name, len(callee.heard()), len(a), caller.name, len(caller.heard()), len(b))
 		}

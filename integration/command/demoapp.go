@@ -84,7 +84,7 @@ func (d *demo) wake() error {
 	ctx, cancel := context.WithTimeout(d.ctx, callTime)
 	defer cancel()
 	d.steps.next("enrolling an app, which goes to sleep")
-	app, number, err := d.sleeper(ctx)
+	app, number, err := d.sleeper(ctx, "Elisha", "7001")
 	if err != nil {
 		return err
 	}
@@ -124,21 +124,24 @@ func (d *demo) wake() error {
 		return err
 	}
 	d.tellWake(record)
-	return nil
+	if err := d.appCallsPhone(ctx, app, caller); err != nil {
+		return err
+	}
+	return d.appCallsApp(ctx, app)
 }
 
 // sleeper makes a user who has an app and no desk phone, and enrols the app.
-func (d *demo) sleeper(ctx context.Context) (app *sleeper, number string, err error) {
+func (d *demo) sleeper(ctx context.Context, name, digits string) (app *sleeper, number string, err error) {
 	c := d.stack.Client
-	u, err := c.Users().Create(ctx, rest.NewUser("Elisha"))
+	u, err := c.Users().Create(ctx, rest.NewUser(name))
 	if err != nil {
 		return nil, "", err
 	}
-	n, err := c.Numbers().Create(ctx, rest.Number{Digits: "7001", User: u.ID})
+	n, err := c.Numbers().Create(ctx, rest.Number{Digits: digits, User: u.ID})
 	if err != nil {
 		return nil, "", err
 	}
-	device, err := c.Devices().Create(ctx, rest.Device{User: u.ID, Kind: designation.Mobile, Name: "Elisha's app", Enabled: true})
+	device, err := c.Devices().Create(ctx, rest.Device{User: u.ID, Kind: designation.Mobile, Name: name + "'s app", Enabled: true})
 	if err != nil {
 		return nil, "", err
 	}
@@ -147,7 +150,7 @@ func (d *demo) sleeper(ctx context.Context) (app *sleeper, number string, err er
 		return nil, "", err
 	}
 	app = &sleeper{events: make(chan *sdk.Event, 16)}
-	store, err := sdk.NewFolder(filepath.Join(d.dir, "app"))
+	store, err := sdk.NewFolder(filepath.Join(d.dir, "app"+digits))
 	if err == nil {
 		app.Phone, err = sdk.NewPhone(store, app)
 	}
@@ -186,7 +189,7 @@ func (d *demo) talk(ctx context.Context, app *sleeper, out *phone.Call) error {
 		return err
 	}
 	d.steps.next("answered; each side plays its speech to the other")
-	heard, err := d.listen(ctx, out, end{"office 20", out.Heard}, end{"the app", voice.Heard})
+	heard, err := d.listen(ctx, out.Done(), end{"office 20", out.Heard}, end{"the app", voice.Heard})
 	if err != nil {
 		return err
 	}
