@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,7 +42,7 @@ func word(file string) string {
 // version is the first word with a digit of what a program says about itself.
 func version(name, program, flag string) string {
 	out, err := exec.Command(program, flag).CombinedOutput()
-	if err != nil {
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) { // Janus says its version and fails
 		return "no " + name
 	}
 	for _, w := range strings.Fields(string(out)) {
