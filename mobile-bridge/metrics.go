@@ -42,6 +42,15 @@ func (b *bridge) publish() {
 	}
 	b.health.Gauge("wakes", "Wakes under way.", func() float64 { return float64(b.wakes.Len()) })
 	b.health.Gauge("pushes", "Pushes under way, those that are to be tried again included.", func() float64 { return float64(b.pusher.Len()) })
+	b.health.Gauge("channels", "Channels of devices, those between two connections included.", func() float64 { return float64(b.channels.Counters().Open) })
+	b.health.Gauge("channel_connections", "Connections of devices that have a channel, or ask for one.", func() float64 { return float64(b.channels.Counters().Attached) })
+	b.health.Counts("channel_ends_total", "Channels that ended or were refused, by code.", "code", func() map[string]uint64 {
+		all := map[string]uint64{}
+		for code, n := range b.channels.Counters().Refused {
+			all[string(code)] = n
+		}
+		return all
+	})
 	b.health.Counts("wakes_total", "Wakes that anchors asked for, by outcome; empty is taken.", "code", b.wakes.Counts)
 	b.health.Table("push_tries_total", "Tries to hand a push to a push service: accepted, again (tried once more) or refused, and why.",
 		[]string{"provider", "outcome", "reason"}, func(row func(n uint64, labels ...string)) {

@@ -1,0 +1,66 @@
+package mobilebridge
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+// TestBinder has one question under way at a time, with all who came meanwhile, and tells ends again until they are heard.
+func TestBinder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, answers := make(chan fabric.Bind, 8), make(chan error)
+		b := newBinder(func(_ context.Context, q fabric.Bind) (fabric.BindReply, error) {
+			asked <- q
+			r := fabric.BindReply{Refused: make([]*errs.Error, len(q.Come))}
+			for i, v := range q.Come {
+				if v.Device == "dv_bad" {
+					r.Refused[i] = errs.New(errs.WrongPresenter, "no")
+				}
+			}
+			return r, <-answers
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = b.run(ctx) })
+		results := map[string]chan error{}
+		for _, device := range []string{"dv_1", "dv_2", "dv_bad"} {
+			results[device] = make(chan error, 1)
+			go func() { results[device] <- b.Bind(ctx, fabric.Bound{Device: device}) }()
+			synctest.Wait()
+		}
+		if q := <-asked; len(q.Come) != 1 || q.Come[0].Device != "dv_1" {
+			t.Errorf("first %+v", q)
+		}
+		answers <- nil
+		if q := <-asked; len(q.Come) != 2 {
+			t.Errorf("then %+v", q)
+		}
+		answers <- nil
+		if err := <-results["dv_1"]; err != nil {
+			t.Error(err)
+		}
+		if err := <-results["dv_bad"]; errs.CodeOf(err) != errs.WrongPresenter {
+			t.Error(err)
+		}
+		b.Unbind(fabric.Bound{Device: "dv_1"})
+		begun := time.Now()
+		<-asked
+		answers <- errs.New(errs.CloudAway, "away")
+		if q := <-asked; len(q.Gone) != 1 || time.Since(begun) != bindRetry {
+			t.Errorf("told again %+v after %v", q, time.Since(begun))
+		}
+		answers <- nil
+		synctest.Wait()
+		cancel()
+		running.Wait()
+		if err := b.Bind(t.Context(), fabric.Bound{Device: "dv_2"}); errs.CodeOf(err) != errs.NodeStopped {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
