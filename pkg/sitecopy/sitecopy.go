@@ -84,11 +84,22 @@ type Bridge struct {
 
 // User is a person or a service that numbers point to.
 type User struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`
-	Enabled    bool   `json:"enabled"`
-	Calling    string `json:"calling"` // class of service: "internal" or "none"
-	HomeSwitch string `json:"home_switch,omitempty"`
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	Enabled    bool    `json:"enabled"`
+	Calling    string  `json:"calling"` // class of service: "internal" or "none"
+	HomeSwitch string  `json:"home_switch,omitempty"`
+	Policy     *Policy `json:"policy,omitempty"` // nil: the defaults
+}
+
+// Policy is what becomes of calls to a user, and the priority of the user's own.
+type Policy struct {
+	Ring     time.Duration                   `json:"ring,omitempty"` // 0: as long as the organization's
+	Priority int                             `json:"prio,omitempty"`
+	DND      bool                            `json:"dnd,omitempty"`
+	Words    string                          `json:"words,omitempty"`    // why
+	Except   int                             `json:"except,omitempty"`   // least priority that rings all the same; 0: none
+	Fallback map[designation.Occasion]string `json:"fallback,omitempty"` // numbers, as the user dials them
 }
 
 // Device is a phone of a user.
@@ -100,7 +111,7 @@ type Device struct {
 	Username string           `json:"username,omitempty"` // SIP user of a desk phone, unique in the organization
 	Switch   string           `json:"switch,omitempty"`   // home switch
 	Enabled  bool             `json:"enabled"`
-	Delay    time.Duration    `json:"delay,omitempty"` // before it rings
+	Delay    time.Duration    `json:"delay,omitempty"` // before it rings; below 0: never
 }
 
 // Number is something dialled. With a site it is an extension of that site, else a number of the organization.

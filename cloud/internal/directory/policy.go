@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/pkg/sitecopy"
 )
 
 // policy is what becomes of calls to a user, where it differs from the defaults: few have one.
@@ -49,6 +50,14 @@ func (p *policy) apply(r *Route, name string) error {
 	}
 	r.Ring = cmp.Or(p.ring, r.Ring)
 	return nil
+}
+
+// copy is the policy as the documents for switches have it.
+func (p *policy) copy() *sitecopy.Policy {
+	if p == nil {
+		return nil
+	}
+	return &sitecopy.Policy{Ring: p.ring, Priority: p.priority, DND: p.dnd, Words: p.words, Except: p.except, Fallback: p.fallbacks}
 }
 
 // Fallback is the number, as the callee would dial it, that a call goes to on an occasion; "" if it goes nowhere.

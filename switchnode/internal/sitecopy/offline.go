@@ -17,6 +17,7 @@ type Route struct {
 	Branches []designation.Branch // here
 	Away     *designation.Node    // or there
 	Ring     time.Duration
+	Fallback []designation.Fallback // at this switch
 }
 
 // Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B): the site's extensions first,
@@ -72,17 +73,11 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 	default:
 		return s.away(r, u.HomeSwitch, now)
 	}
-	for _, d := range s.docs.copy.Devices {
-		if d.User == u.ID && d.Enabled && s.Homed(d.ID) && d.Kind == designation.DeskPhone {
-			r.Branches = append(r.Branches, designation.Branch{
-				Device: d.ID, User: u.ID, Kind: d.Kind, Name: u.Name, Number: r.To.Number, Delay: d.Delay,
-			})
-		}
-	}
+	r.Branches = s.branches(u, r.To.Number)
 	if len(r.Branches) == 0 {
 		return Route{}, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)
 	}
-	return r, nil
+	return r, s.apply(u.Policy, &r)
 }
 
 // resolveAway finds the site whose code begins what was dialled; the longest code wins. Which of its extensions exist
@@ -185,6 +180,6 @@ func (s *Snapshot) vouches(node string, from designation.Party) bool {
 func (s *Snapshot) Plan(call string, r Route, now time.Time) designation.Plan {
 	return designation.Plan{
 		Call: call, Organization: s.identity.Org, From: r.From, To: r.To, Media: []string{"audio"},
-		Branches: r.Branches, Ring: r.Ring, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
+		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
 	}
 }

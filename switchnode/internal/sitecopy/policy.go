@@ -1,0 +1,60 @@
+package sitecopy
+
+import (
+	"cmp"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/sitecopy"
+)
+
+// apply has a route follow the policy of its callee, as far as that can be done without the cloud: a fall-back must be a user of
+// this switch, and is the last one.
+func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
+	if p == nil {
+		return nil
+	}
+	priority := 0
+	if u := s.users[r.From.User]; u != nil && u.Policy != nil {
+		priority = u.Policy.Priority
+	}
+	if p.DND && (p.Except == 0 || priority < p.Except) {
+		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
+	}
+	r.Ring = cmp.Or(p.Ring, r.Ring)
+	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable} {
+		if f, ok := s.fallback(p.Fallback[on], r); ok {
+			f.On = []designation.Occasion{on}
+			r.Fallback = append(r.Fallback, f)
+		}
+	}
+	return nil
+}
+
+// fallback is what rings at a number of this switch.
+func (s *Snapshot) fallback(dialled string, r *Route) (f designation.Fallback, ok bool) {
+	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
+	if n == nil {
+		return f, false
+	}
+	u := s.users[n.User]
+	if u == nil || !u.Enabled || u.ID == r.To.User || u.Policy != nil && u.Policy.DND {
+		return f, false
+	}
+	f.To = designation.Party{User: u.ID, Number: s.dial(n), Name: u.Name, Site: n.Site}
+	f.Ring, f.Branches = s.docs.copy.Ring, s.branches(u, f.To.Number)
+	if u.Policy != nil {
+		f.Ring = cmp.Or(u.Policy.Ring, f.Ring)
+	}
+	return f, len(f.Branches) > 0
+}
+
+// branches is the desk phones of a user at this switch.
+func (s *Snapshot) branches(u *sitecopy.User, number string) (all []designation.Branch) {
+	for _, d := range s.docs.copy.Devices {
+		if d.User == u.ID && d.Enabled && d.Delay >= 0 && s.Homed(d.ID) && d.Kind == designation.DeskPhone {
+			all = append(all, designation.Branch{Device: d.ID, User: u.ID, Kind: d.Kind, Name: u.Name, Number: number, Delay: d.Delay})
+		}
+	}
+	return all
+}
