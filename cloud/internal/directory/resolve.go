@@ -191,7 +191,7 @@ func (s *Snapshot) silent(u *user, d *device, home string) error {
 		return nil
 	case d.app == nil:
 		return errs.New(errs.Offline, "%s cannot be reached: their app %s has not enrolled; give it a code (strowger device code)", u.name, d.name)
-	case d.app.unreachable != "":
+	case d.app.unreachable != "" && d.kind != designation.Web: // not every browser has pushes: a page that is open has a channel
 		return errs.New(errs.NoPush, "%s cannot be reached: no push reaches their app %s: %s", u.name, d.name, d.app.unreachable)
 	}
 	return nil

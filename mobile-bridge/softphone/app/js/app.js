@@ -17,7 +17,7 @@ const wide = matchMedia("(min-width: 860px)");
 /** view is what is not of the phone: where the user is, and what is being typed. */
 const view = {
 	tab: "keypad", dialled: "", search: "", onlyMissed: false, enrolling: false, error: "", keys: false, pressed: "", choosing: false,
-	quality: null, devices: { microphone: [], speaker: [], camera: [] }, allowed: false, blocked: false,
+	focus: "", quality: null, devices: { microphone: [], speaker: [] }, allowed: false, blocked: false,
 };
 
 const policy = window.trustedTypes?.createPolicy("strowger", { createScriptURL: (url) => (url === "/sw.js" ? url : "") }) ?? { createScriptURL: (url) => url };
@@ -41,7 +41,7 @@ const act = {
 		render();
 	},
 	async scan() {
-		const stream = await openCamera({}).catch(() => null);
+		const stream = await openCamera().catch(() => null);
 		if (!stream) {
 			view.error = "The camera cannot be used. Paste the link instead.";
 			render();
@@ -108,7 +108,6 @@ const act = {
 		Object.assign(view, { choosing: !view.choosing, keys: false });
 		await readDevices();
 	},
-	camera: (call) => tried(call.sendsVideo ? call.stopCamera() : openCamera(phone.settings).then((s) => call.startCamera(s))),
 	async choose(kind, id) {
 		await tried(phone.set(kind, id));
 		if (kind === "speaker") {
@@ -197,23 +196,22 @@ function render() {
 			fresh.removeAttribute("aria-busy");
 			fresh.append(screen());
 			morph(root, fresh);
-			pictures();
+			if (view.focus) {
+				document.getElementById(view.focus)?.focus();
+				view.focus = "";
+			}
+			hear();
 			sounds();
 		});
 	}
 }
 
-/** pictures gives streams to the elements that play them. */
-function pictures() {
-	const call = phone.current;
-	const play = (element, stream) => {
-		if (element && element.srcObject !== stream) {
-			element.srcObject = stream;
-		}
-	};
-	play(voice, call?.remote ?? null);
-	play(document.getElementById("picture"), call?.remote ?? null);
-	play(document.getElementById("self"), call?.camera ?? null);
+/** hear gives the voice of a call to the element that plays it. */
+function hear() {
+	const stream = phone.current?.remote ?? null;
+	if (voice.srcObject !== stream) {
+		voice.srcObject = stream;
+	}
 }
 
 function sounds() {
@@ -232,15 +230,16 @@ function say(text) {
 const said = new WeakMap();
 
 function called(call) {
+	render();
 	const now = call.over ? call.end && endOf(call) : stateOf(call);
 	if (now && said.get(call) !== now) {
 		said.set(call, now);
 		say(`${now}: ${call.name || call.number}`);
 		if (call.state === "ringing" && call.direction === "incoming") {
-			document.getElementById("answer")?.focus();
+			view.focus = "answer";
 			notify(call);
 		} else if (call.state === "connected") {
-			document.getElementById("hang-up")?.focus();
+			view.focus = "hang-up";
 		}
 	}
 	if (call.over) {
@@ -290,7 +289,10 @@ function listen() {
 		listen.notice = setTimeout(() => { notice.textContent = ""; }, 8000);
 	});
 	navigator.serviceWorker?.addEventListener("message", ({ data, ports }) => fromWorker(data, ports[0]));
-	addEventListener("online", () => phone.channel?.nudge());
+	addEventListener("online", () => {
+		phone.channel?.nudge();
+		phone.calls.forEach((call) => call.moved());
+	});
 	addEventListener("offline", render);
 	document.addEventListener("visibilitychange", () => !document.hidden && (phone.channel?.nudge(), phone.refresh()));
 	navigator.mediaDevices?.addEventListener("devicechange", readDevices);

@@ -11,8 +11,8 @@ import { UA } from "../vendor/jssip.js";
 import { hash } from "./bytes.js";
 import { Failure, failureOf } from "./failure.js";
 import { dial, SipSocket } from "./path.js";
-import { callProof, sign } from "./proof.js";
-import { sameCertificate } from "./sessionkey.js";
+import { callProof, openCall, sign } from "./proof.js";
+import { offererOf, sameCertificate } from "./sessionkey.js";
 import { endOfMessage } from "./words.js";
 
 const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
@@ -20,12 +20,16 @@ const lastWait = 4_000;
 const leeway = 30_000;
 const gatherWithin = 500; // ms that a description waits for addresses of this device: 3-protocols, "Apps"
 const afterFirst = 60; // ms that it waits for more after the first
+const resumeWithin = 30_000; // the switch keeps a call that long: go doc ./switchnode/internal/webside
+const nobody = "none"; // a certificate that none is
 const lastWords = 2_000; // that the switch has to take the last message
 
 export class Call extends EventTarget {
 	state;
 	end = null; // {kind: missed, cancelled, declined or ended; code, words}
 	held = false;
+	changing = false; // a hold, its end, or an ICE restart is under way
+	resuming = false; // the connection to the switch is lost, and looked for
 	muted = false;
 	path = null; // how the switch is reached: direct or bridge
 	since = Date.now();
@@ -37,8 +41,12 @@ export class Call extends EventTarget {
 	#wake;
 	#claims;
 	#certificate = null;
+	#path = null;
 	#ua = null;
 	#session = null;
+	#far = ""; // certificate of who sends and gets the media
+	#token = ""; // by which the switch lets us go on elsewhere
+	#stuck = false; // the media found no way, and look for others
 	#tries = 0;
 	#wanted = null; // the microphone's stream, once the user has answered
 	#unwanted = false; // declined before the switch asked: its INVITE is refused
@@ -61,7 +69,6 @@ export class Call extends EventTarget {
 	get expires() { return this.#claims?.exp; }
 	get over() { return this.state === "ended"; }
 	get connection() { return this.#session?.connection ?? null; }
-	get video() { return Boolean(this.#claims?.media?.includes("video")); }
 
 	/** ring connects an incoming call to its switch. */
 	async ring() {
@@ -109,18 +116,22 @@ export class Call extends EventTarget {
 			return;
 		}
 		const declines = this.direction === "incoming" && !this.answeredAt;
-		if (this.#session && !this.#session.isEnded()) {
-			this.#session.terminate(declines ? { status_code: 603, reason_phrase: "Decline" } : {});
-		} else if (declines && this.#claims) {
-			this.#unwanted = true;
-		}
+		this.#unwanted = declines && !this.#session;
 		this.#finish(declines ? new Failure("declined", "You declined") : null, declines ? "declined" : "ended");
+		this.#terminate(declines ? { status_code: 603, reason_phrase: "Decline" } : {});
+	}
+
+	/** terminate tells the switch. The call is finished before: what JsSIP says of it then is no news. */
+	#terminate(how) {
+		if (this.#session && !this.#session.isEnded()) {
+			this.#session.terminate(how);
+		}
 	}
 
 	/** cancel ends a call that rings, or is about to, because of what somebody other than its switch says. */
 	cancel(failure) {
-		this.#session?.isInProgress() && this.#session.terminate({ status_code: 487 });
 		this.#finish(failure);
+		this.#terminate({ status_code: 487 });
 	}
 
 	/** leave forgets the call without a word: another page, or this device's page instead of its service worker, has it now. */
@@ -139,12 +150,21 @@ export class Call extends EventTarget {
 		this.#change();
 	}
 
-	/** hold stops the audio of both sides; resume by hold(false). */
+	/** hold stops the audio of both sides, resume by hold(false). Until the other side has agreed, changing is true. */
 	hold(on) {
-		if (this.state !== "connected" || this.held === on || !(on ? this.#session.hold() : this.#session.unhold())) {
+		if (this.state !== "connected" || this.held === on || this.changing) {
 			return;
 		}
-		this.held = on;
+		this.changing = true;
+		const done = () => {
+			this.changing = false;
+			this.#change();
+		};
+		if (on ? this.#session.hold({}, done) : this.#session.unhold({}, done)) {
+			this.held = on;
+		} else {
+			this.changing = false; // something else is being agreed on
+		}
 		this.#change();
 	}
 
@@ -213,8 +233,13 @@ export class Call extends EventTarget {
 
 	#serve(path) {
 		this.path = path.kind;
+		this.#path = path;
+		this.#token = path.verdict.resume ?? "";
+		const socket = new SipSocket(path);
+		socket.before = (message) => this.#look(message);
+		socket.onlost = () => (this.answeredAt && this.#token && !this.over ? this.#resume(socket) : this.#fail(socket));
 		const ua = new UA({
-			sockets: [new SipSocket(path)], uri: `sip:${this.#me.device}@${this.#me.org}`, register: false, session_timers: false,
+			sockets: [socket], uri: `sip:${this.#me.device}@${this.#me.org}`, register: false, session_timers: false,
 			user_agent: "Strowger softphone",
 		});
 		this.#ua = ua;
@@ -223,11 +248,86 @@ export class Call extends EventTarget {
 				session.terminate({ status_code: 486 });
 			} else if (originator === "remote") {
 				this.#invited(session, request);
+			} else {
+				this.#adopt(session);
 			}
 		});
 		ua.on("disconnected", () => ua === this.#ua && this.#lost());
 		ua.on("connected", () => this.direction === "outgoing" && this.#invite(ua));
 		ua.start();
+	}
+
+	/** look finds out by which certificate the other side of the media is known. It is the switch; or, between two apps, the one
+	 * that the session key names as the caller, or that has proved by a key of the callee's that it is the callee's own. */
+	async #look(message) {
+		try {
+			if (message.startsWith("INVITE ") && !this.#far) {
+				this.#far = await offererOf(message, this.#claims, this.#wake.node);
+			} else if (/^SIP\/2\.0 2\d\d /.test(message) && /^CSeq:\s*\d+\s+INVITE\s*$/im.test(message) && !this.#far) {
+				const shown = /^Strowger-Proof:\s*(\S+)\s*$/im.exec(message)?.[1];
+				const { thumbprint, claims } = shown ? await openCall(shown) : {};
+				this.#far = !shown ? this.#wake.node.dtls
+					: this.#claims.peers?.includes(thumbprint) && claims.aud === this.#wake.node.id ? claims.dtls : nobody;
+			}
+		} catch {
+			this.#far = nobody;
+		}
+	}
+
+	/** resume takes an answered call up on another connection: the dialog goes on there, and the media follow by an ICE restart. */
+	async #resume(socket) {
+		this.resuming = true;
+		this.#change();
+		for (const end = Date.now() + resumeWithin; !this.over && Date.now() < end; ) {
+			try {
+				const path = await dial(this.#wake.node, { ...(await this.#entry()), resume: this.#token });
+				if (this.over || !path.verdict.resumed) {
+					path.close();
+					break;
+				}
+				this.path = path.kind;
+				this.#path = path;
+				this.resuming = false;
+				socket.take(path);
+				this.#restart();
+				return;
+			} catch (error) {
+				if (error.refused) {
+					break;
+				}
+				await new Promise((resolve) => setTimeout(resolve, firstWait));
+			}
+		}
+		this.resuming = false;
+		this.#fail(socket);
+	}
+
+	/** fail gives the connection up. What JsSIP says of its session then is no news: lost decides. */
+	#fail(socket) {
+		this.#session = null;
+		socket.fail();
+	}
+
+	/** restart finds new ways for the media (RFC 8445, 9). */
+	#restart() {
+		if (this.state === "connected" && !this.changing) {
+			this.changing = true;
+			const done = () => {
+				this.changing = false;
+				this.#change();
+			};
+			if (!this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)) {
+				this.changing = false;
+			}
+		}
+		this.#change();
+	}
+
+	/** moved is told when the device is on another network: what was open leads nowhere. */
+	moved() {
+		if (this.answeredAt && !this.over && !this.resuming) {
+			this.#path?.close();
+		}
 	}
 
 	/** lost is the end of the connection. Until the call is answered, it comes back with the same key. */
@@ -240,14 +340,16 @@ export class Call extends EventTarget {
 			this.#finish(new Failure("link-lost", "The connection to the switch was lost"));
 			return;
 		}
+		this.#far = "";
 		this.#change("waking");
 		this.#failed(new Failure("unreachable", "The connection to the switch was lost"));
 	}
 
+	/** drop closes the path first: JsSIP would refuse, or end, what another page goes on with. */
 	#drop() {
-		const ua = this.#ua;
-		this.#ua = null;
-		this.#session = null;
+		const [ua, path] = [this.#ua, this.#path];
+		this.#ua = this.#session = this.#path = null;
+		path?.close();
 		ua?.stop();
 	}
 
@@ -258,9 +360,9 @@ export class Call extends EventTarget {
 			this.#part();
 			return;
 		}
-		if (!sameCertificate(request.body ?? "", this.#wake.node.dtls)) {
-			session.terminate({ status_code: 403 });
+		if (!sameCertificate(request.body ?? "", this.#far)) {
 			this.#finish(new Failure("wrong-node", "The call was offered by somebody other than its switch"));
+			session.terminate({ status_code: 403 });
 			return;
 		}
 		this.#adopt(session);
@@ -275,8 +377,8 @@ export class Call extends EventTarget {
 
 	#invite(ua) {
 		ua.call(`sip:${encodeURIComponent(this.number)}@${this.#me.org}`, {
-			mediaStream: this.#wanted, pcConfig: this.#pcConfig(), eventHandlers: {},
-		}, (session) => this.#adopt(session));
+			mediaStream: this.#wanted, pcConfig: this.#pcConfig(), rtcOfferConstraints: { offerToReceiveVideo: false },
+		});
 	}
 
 	#pcConfig() {
@@ -302,7 +404,7 @@ export class Call extends EventTarget {
 		session.on("peerconnection", mine(({ peerconnection }) => this.#media(peerconnection)));
 		this.#gather(session);
 		session.on("sdp", mine((e) => {
-			if (e.originator === "remote" && !sameCertificate(e.sdp, this.#wake.node.dtls) && !this.#passes) {
+			if (e.originator === "remote" && !sameCertificate(e.sdp, this.#far)) {
 				e.sdp = ""; // which JsSIP refuses
 				this.#finish(new Failure("wrong-node", "The media is offered by somebody other than the switch of the call"));
 				session.terminate({ status_code: 403 });
@@ -316,9 +418,6 @@ export class Call extends EventTarget {
 			this.#media(session.connection);
 		}
 	}
-
-	/** passes says whether media go to another device, whose certificate the other device's proof names and this one cannot know. */
-	get #passes() { return this.#claims?.media_path === "device"; }
 
 	#progress(response) {
 		const waking = response.getHeader("Strowger-State") === "waking";
@@ -349,10 +448,15 @@ export class Call extends EventTarget {
 			this.#change();
 		});
 		connection.addEventListener("connectionstatechange", () => {
-			if (connection === this.connection && connection.connectionState === "failed" && !this.over) {
-				this.#session?.terminate({ status_code: 500, reason_phrase: "No way is left for the audio" });
+			const lost = connection === this.connection && connection.connectionState === "failed" && !this.over;
+			if (lost && this.answeredAt && !this.#stuck) {
+				this.#stuck = true; // one more try: ways that were there are gone
+				this.#restart();
+			} else if (lost) {
 				this.#finish(new Failure("media-lost", "No way was found for the audio"));
+				this.#terminate({ status_code: 500, reason_phrase: "No way is left for the audio" });
 			} else {
+				this.#stuck &&= connection.connectionState !== "connected";
 				this.#change();
 			}
 		});
@@ -366,9 +470,6 @@ export class Call extends EventTarget {
 	}
 
 	#closed({ originator, message, cause }, kind) {
-		if (originator === "system" && kind === "failed" && !this.answeredAt) {
-			return; // the connection was lost: see lost
-		}
 		const why = endOfMessage(message, cause);
 		this.#finish(originator === "local" ? null : why, kind === "ended" ? "ended" : undefined);
 	}

@@ -1,4 +1,4 @@
-// Microphone, camera, loudspeaker, and how good a call is.
+// Microphone, loudspeaker, the camera that reads QR codes, and how good a call is.
 
 const audio = (device) => ({ echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...(device && { deviceId: { ideal: device } }) });
 
@@ -15,16 +15,15 @@ export async function openMicrophone(settings) {
 	}
 }
 
-export const openCamera = (settings) =>
-	navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...(settings.camera && { deviceId: { ideal: settings.camera } }) } });
+export const openCamera = () => navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
 
-/** devices lists what there is: {microphone, speaker, camera}, each a list of {id, label}. */
+/** devices lists what there is: {microphone, speaker}, each a list of {id, label}. */
 export async function devices() {
-	const kinds = { audioinput: "microphone", audiooutput: "speaker", videoinput: "camera" };
-	const all = { microphone: [], speaker: [], camera: [] };
+	const kinds = { audioinput: "microphone", audiooutput: "speaker" };
+	const all = { microphone: [], speaker: [] };
 	for (const d of (await navigator.mediaDevices?.enumerateDevices()) ?? []) {
 		const list = all[kinds[d.kind]];
-		if (d.deviceId) {
+		if (list && d.deviceId) {
 			list.push({ id: d.deviceId, label: d.label || `${kinds[d.kind]} ${list.length + 1}` });
 		}
 	}

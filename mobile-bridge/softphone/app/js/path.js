@@ -12,6 +12,7 @@ const pingEvery = 5_000;
 const silence = 13_000; // without a sign of the switch, and the path is lost
 const maxAddresses = 8; // designation.MaxAddresses
 const maxVerdict = 4 << 10;
+const maxWaiting = 32; // messages, for a path that is to come
 
 /** Path is an open way to a switch. onmessage gets each SIP message, onclose is called once. */
 class Path {
@@ -241,22 +242,40 @@ export async function dial(node, entry) {
 	}
 }
 
-/** SipSocket is a path as JsSIP wants it: one that is there already, and is not dialled again. */
+/** SipSocket is a path as JsSIP wants it: one that is there already. When it is lost, onlost decides: another path takes its
+ * place, and JsSIP hears nothing of it, or fail ends what goes on. */
 export class SipSocket {
 	via_transport = "WSS";
 	url = "wss://switch.invalid"; // for logs: nothing is resolved
 	sip_uri = "sip:switch.invalid;transport=ws";
+	onlost = () => this.fail();
+	before = async () => {}; // sees each message before JsSIP does
 	#path;
+	#waiting = []; // while there is no path
+	#order = Promise.resolve(); // of messages
 
 	constructor(path) {
 		this.#path = path;
 	}
 
 	connect() {
-		this.#path.onmessage = (message) => this.ondata(message);
-		this.#path.onclose = () => this.ondisconnect(true, 1006, "the connection was lost");
 		this.onconnect();
-		this.#path.serve();
+		this.take(this.#path);
+	}
+
+	/** take goes on by a path. */
+	take(path) {
+		this.#path = path;
+		path.onmessage = (message) => {
+			this.#order = this.#order.then(() => this.before(message)).then(() => this.ondata(message));
+		};
+		path.onclose = () => path === this.#path && this.onlost();
+		path.serve();
+		this.#waiting.splice(0).forEach((message) => path.send(message));
+	}
+
+	fail() {
+		this.ondisconnect(true, 1006, "the connection was lost");
 	}
 
 	disconnect() {
@@ -264,10 +283,13 @@ export class SipSocket {
 	}
 
 	send(message) {
-		if (this.#path.closed) {
+		if (!this.#path.closed) {
+			this.#path.send(message.toString());
+		} else if (this.#waiting.length < maxWaiting) {
+			this.#waiting.push(message.toString());
+		} else {
 			return false;
 		}
-		this.#path.send(message.toString());
 		return true;
 	}
 }

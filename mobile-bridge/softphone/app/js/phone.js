@@ -10,7 +10,7 @@ import { openKey } from "./sessionkey.js";
 import * as store from "./store.js";
 import { believe, done, first, record } from "./wake.js";
 
-const defaults = { microphone: "", speaker: "", camera: "", volume: 0.8 };
+const defaults = { microphone: "", speaker: "", volume: 0.8 };
 const maxCalls = 4;
 
 /** Phone tells of every change by the event "change", and of what people should hear of by "notice" (detail: text). */
@@ -163,11 +163,16 @@ export class Phone extends EventTarget {
 		call.answer(stream);
 	}
 
-	/** cancelled takes word that a call is over before its switch could say so. */
-	#cancelled({ call: id, code, words }) {
-		const call = this.calls.find((c) => c.id === id);
-		if (call && !call.answeredAt) {
-			call.cancel(new Failure(code, words));
+	/** cancelled takes word that a call is over, for a phone that is not at it: it stops ringing, or is shown as missed. */
+	async #cancelled({ call: id, code, words, sealed }) {
+		const call = this.calls.find((c) => c.id === id && c.direction === "incoming");
+		if (call) {
+			call.answeredAt ?? call.cancel(new Failure(code, words));
+			return;
+		}
+		const { claims } = (sealed && (await believe(fromBase64(sealed)).catch((error) => error))) ?? {};
+		if (claims && !code.endsWith("elsewhere")) {
+			await this.#late({ claims, message: words });
 		}
 	}
 

@@ -65,6 +65,13 @@ export async function checkWake(wake, me, now) {
 	return claims;
 }
 
+/** offererOf is the certificate of who offers: that of the switch, or of the app that calls, which the session key names. */
+export async function offererOf(sdp, claims, node) {
+	const first = /^a=fingerprint:(\S+)\s+(\S+)\s*$/m.exec(sdp);
+	const print = first && `${first[1].toLowerCase()} ${first[2].toUpperCase()}`;
+	return print && claims.fp && (await hash(print)) === claims.fp ? print : node.dtls;
+}
+
 /** sameCertificate says whether a description is of who has a certificate, and of nobody else (RFC 8122, 5). */
 export function sameCertificate(sdp, fingerprint) {
 	const all = [...sdp.matchAll(/^a=fingerprint:(.*?)\s*$/gm)].map((m) => m[1]);

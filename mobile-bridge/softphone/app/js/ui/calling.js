@@ -35,21 +35,16 @@ function quality(q) {
 
 export function ongoing(phone, call, view, act) {
 	const up = call.state === "connected";
-	const state = up && !call.held ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
+	const state = up && !call.held && !call.resuming ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
 	const toggle = (name, other, label, on, f, more = {}) => round(on ? "soft on" : "soft", on ? other : name, label, f, { "aria-pressed": String(on), "data-key": label, disabled: !up, ...more });
-	const camera = call.sendsVideo || call.canVideo;
-	return h("section", { class: `stage ongoing ${call.hasVideo ? "seen" : ""}`, "aria-labelledby": "party", "data-key": `call-${call.since}` },
-		call.hasVideo && h("video", { id: "picture", class: "picture", autoplay: true, playsinline: true, muted: true, "aria-label": `Picture of ${nameOf(call)}`, "data-own": true }),
-		call.sendsVideo && h("video", { id: "self", class: "self", autoplay: true, playsinline: true, muted: true, "aria-label": "Your picture", "data-own": true }),
-		person(call, h("p", { class: `state ${call.state}`, role: up && !call.held ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
+	return h("section", { class: "stage ongoing", "aria-labelledby": "party", "data-key": `call-${call.since}` },
+		person(call, h("p", { class: `state ${call.state}`, role: up && !call.held && !call.resuming ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
 		view.keys && up && h("div", { class: "tones" }, h("output", { "aria-label": "Keys pressed" }, view.pressed), pad((k) => act.press(call, k))),
-		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act),
-			camera && chooser("camera", "Camera", phone, view, act)),
+		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act)),
 		h("div", { class: "controls" },
 			toggle("mic", "muted", "Mute", call.muted, () => call.mute(!call.muted)),
 			toggle("keypad", "keypad", "Keypad", view.keys, act.keys),
-			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held)),
-			toggle("camera", "camera", "Camera", Boolean(call.sendsVideo), () => act.camera(call), { disabled: !up || !camera, title: camera ? null : "This call is for audio only" }),
+			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held), { disabled: !up || call.changing }),
 			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
 			round("end", "end", up ? "Hang up" : "Cancel", () => call.hangUp(), { id: "hang-up" })),
 		h("p", { class: "fine keys-help" }, "M mutes, H holds, digits are sent"));

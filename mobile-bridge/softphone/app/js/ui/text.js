@@ -11,7 +11,10 @@ export function clock(seconds) {
 }
 
 /** spoken is a length as screen readers should say it. */
-export const spoken = (seconds) => (seconds < 60 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`);
+export function spoken(seconds) {
+	const [n, unit] = seconds < 60 ? [seconds, "second"] : [Math.round(seconds / 60), "minute"];
+	return `${n} ${unit}${n === 1 ? "" : "s"}`;
+}
 
 export function day(at, now = new Date()) {
 	const [d, today] = [new Date(at), new Date(now)];
@@ -26,6 +29,9 @@ export const time = (at) => new Date(at).toLocaleTimeString(undefined, { hour: "
 
 /** stateOf is what a call is doing, as it is: a phone that is being woken does not ring yet. */
 export function stateOf(call) {
+	if (call.resuming) {
+		return "Reconnecting";
+	}
 	if (call.held) {
 		return "On hold";
 	}
