@@ -228,7 +228,7 @@ func (c *caller) answer(in answering) []call.Event {
 	switch {
 	case in.round != c.round || c.state != inviting:
 		if in.peer != nil {
-			c.web.work.Go(in.peer.close)
+			c.web.work.Close(in.peer)
 		}
 		return nil
 	case in.err != nil:

@@ -215,7 +215,7 @@ func (l *leg) decide(v verdict) {
 func (l *leg) hush() {
 	l.round++
 	if p := l.carrier.peer.Swap(nil); p != nil {
-		l.web.work.Go(p.close)
+		l.web.work.Close(p)
 	}
 }
 
@@ -355,13 +355,13 @@ func (l *leg) prepared(in prepared) []call.Event {
 	switch {
 	case in.round != l.round || l.state != inviting:
 		if in.peer != nil {
-			l.web.work.Go(in.peer.close)
+			l.web.work.Close(in.peer)
 		}
 		return nil
 	case in.err != nil:
 		l.web.cfg.Logger.Error("no WebRTC for an app", "call", l.setup.Call, "error", in.err)
 		if in.peer != nil {
-			l.web.work.Go(in.peer.close)
+			l.web.work.Close(in.peer)
 		}
 		return l.refused(call.CauseOfError(in.err))
 	}

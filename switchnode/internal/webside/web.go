@@ -83,7 +83,7 @@ type Web struct {
 	server *webtransport.Server
 	ready  chan struct{}   // closed by Run, which sets ctx
 	ctx    context.Context // ends what is under way
-	work   sync.WaitGroup
+	work   work
 	legs   legs
 	number atomic.Uint64 // streams so far
 
@@ -141,7 +141,7 @@ func (w *Web) Run(ctx context.Context) error {
 	close(w.ready)
 	err := w.sip.Run(ctx)
 	_ = w.server.Close() // what it says is of no use any more
-	w.work.Wait()
+	w.work.End()
 	return err
 }
 
