@@ -19,14 +19,16 @@ import (
 const pushPort = 5555
 
 // startBridge adds a bridge, enrols it and starts it. It also pushes to services on private addresses, as apps are here.
-func (d *deployment) startBridge(t *testing.T, args ...string) {
+func (d *deployment) startBridge(t *testing.T, args ...string) { d.startBridgeAt(t, d.net.host(t), args...) }
+
+// startBridgeAt starts a bridge on a machine.
+func (d *deployment) startBridgeAt(t *testing.T, machine host, args ...string) {
 	t.Helper()
 	node := create(t, d.api.Bridges(), rest.Bridge{Name: "push"})
 	enrolment, err := d.api.BridgeCode(t.Context(), node.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine := d.net.host(t)
 	args = append(args, "--enroll", enrolment.Code, "--cloud", d.started.API, "--host", machine.addr.String(),
 		"--data", t.TempDir(), "--contact", "mailto:admin@example.com", "--local-push", "--metrics", "", "--json")
 	bridge := start(d.owner, machine, program("mobile-bridge"), args...)

@@ -23,7 +23,7 @@ const binariesVar = "STROWGER_PEERS_BINARIES"
 
 // tools are what the tests run, with the Debian packages that have them.
 var tools = map[string]string{
-	"ip": "iproute2", "baresip": "baresip-core", "sipp": "sip-tester",
+	"ip": "iproute2", "baresip": "baresip-core", "sipp": "sip-tester", "chromium": "chromium",
 }
 
 func TestMain(m *testing.M) {
