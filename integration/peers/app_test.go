@@ -19,7 +19,9 @@ import (
 const pushPort = 5555
 
 // startBridge adds a bridge, enrols it and starts it. It also pushes to services on private addresses, as apps are here.
-func (d *deployment) startBridge(t *testing.T, args ...string) { d.startBridgeAt(t, d.net.host(t), args...) }
+func (d *deployment) startBridge(t *testing.T, args ...string) {
+	d.startBridgeAt(t, d.net.host(t), args...)
+}
 
 // startBridgeAt starts a bridge on a machine.
 func (d *deployment) startBridgeAt(t *testing.T, machine host, args ...string) {
