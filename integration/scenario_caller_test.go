@@ -193,7 +193,7 @@ func TestCallsOfAppsThatFail(t *testing.T) {
 		t.Errorf("a callee without a phone: %s, %s", e.Code, e.Words)
 	}
 
-	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+	app.calls(t, bob.number.Dial, phone.NewVoice(nil))
 	in := comes(t, desk)
 	app.sees(t, sdk.Ringing)
 	in.Decline(486, "Busy Here")
@@ -202,7 +202,7 @@ func TestCallsOfAppsThatFail(t *testing.T) {
 	}
 	over(t, in)
 
-	call = app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
 	in = comes(t, desk)
 	app.sees(t, sdk.Ringing)
 	call.Hangup()

@@ -189,15 +189,14 @@ func (l *linked) atPhones(w *world) *column {
 // woken is an app that rings for a call of a phone of the second office, and whose keys somebody else has too.
 type woken struct {
 	*app
-	f         forger
-	caller    subscriber
-	out       *phone.Call
-	call      *sdk.Call
-	signing   *ecdsa.PrivateKey
-	wake      pushseal.Wake
-	claims    sessionkey.Claims
-	answered  bool
-	answering *phone.Voice
+	f        forger
+	caller   subscriber
+	out      *phone.Call
+	call     *sdk.Call
+	signing  *ecdsa.PrivateKey
+	wake     pushseal.Wake
+	claims   sessionkey.Claims
+	answered bool
 }
 
 func (w *world) byApp(t *testing.T, f forger) *woken {

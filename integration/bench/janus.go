@@ -47,7 +47,7 @@ func (b *bench) janus(ctx context.Context) (s server, to answerer, err error) {
 	}
 	found, err := filepath.Glob("/usr/lib/*/janus/plugins/libjanus_echotest.so")
 	if err != nil || len(found) == 0 {
-		return s, nil, errors.Join(err, errors.New("Janus without the plugin of the echo test"))
+		return s, nil, errors.Join(err, errors.New("the plugin of the echo test of Janus is missing"))
 	}
 	plugins := filepath.Dir(found[0])
 	at, err := freePort()
@@ -106,14 +106,14 @@ func (j janusAPI) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("Janus does not start: %w; --verbose shows why", last)
+	return fmt.Errorf("start Janus: %w; --verbose shows why", last)
 }
 
 func (j janusAPI) ask(ctx context.Context, path string, q map[string]any) (a reply, err error) {
 	q["transaction"] = "bench"
 	err = tell(ctx, j.at+path, q, &a)
 	if err == nil && a.Janus == "error" {
-		err = fmt.Errorf("Janus: %s", a.Error.Reason)
+		err = fmt.Errorf("say to Janus: %s", a.Error.Reason)
 	}
 	return a, err
 }
