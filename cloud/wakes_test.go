@@ -120,7 +120,7 @@ func TestDeskPhoneCallsASleepingApp(t *testing.T) {
 	_, err = bridge.targets(t, x.id.Node, b.App.Ticket)
 	wantCode(t, err, errs.Offline)
 	_, err = x.admit(t, "555")
-	wantCode(t, err, errs.Offline)
+	wantCode(t, err, errs.NoPush)
 	if err == nil || !strings.Contains(err.Error(), "BadDeviceToken") {
 		t.Errorf("the caller's switch is told %v", err)
 	}

@@ -120,7 +120,7 @@ func TestIdleChannelIsSmall(t *testing.T) {
 			if heap > mostHeap {
 				t.Errorf("%d bytes of heap, at most %d are aimed at", heap, mostHeap)
 			}
-			if got := c.Counters().Attached; got != n+20 && got != n { // the devices of the first 20 came again
+			if got := c.Counters().Attached; got < n || got > n+20 { // the devices of the first 20 came again, and end there one by one
 				t.Errorf("%d channels", got)
 			}
 			stop()
