@@ -129,6 +129,7 @@ func (c Config) validate() (settings, error) {
 	mail, isMail := strings.CutPrefix(c.Contact, "mailto:")
 	check(c.Contact != "" && !baseURL(c.Contact, "https") && (!isMail || !strings.Contains(mail, "@")),
 		"--contact %q: want mailto:ADDRESS or an https:// URL", c.Contact)
+	check(c.LocalPush && c.Contact == "", "--local-push wants --contact, without which nothing is pushed to Web Push services")
 	check(c.PushTimeout < 0, "--push-timeout %v: want a time above zero", c.PushTimeout)
 	var err error
 	s.host, err = hostaddr.Parse("host", c.Host)

@@ -35,6 +35,7 @@ func TestValidate(t *testing.T) {
 		"contact by page":      {change: func(c *Config) { c.Contact = "https://example.com/contact" }},
 		"contact that is none": {change: func(c *Config) { c.Contact = "admin@example.com" }, want: "--contact"},
 		"contact to nobody":    {change: func(c *Config) { c.Contact = "mailto:" }, want: "--contact"},
+		"local by nobody":      {change: func(c *Config) { c.LocalPush = true }, want: "--contact"},
 		"host that is none":    {change: func(c *Config) { c.Host = "bridge" }, want: "--host"},
 		"link without a port":  {change: func(c *Config) { c.Link = "192.0.2.1" }, want: "--link"},
 		"relay": {change: func(c *Config) {
