@@ -87,7 +87,7 @@ func (*phoneRun) unconnected() {}
 
 // Help says how pushes get here.
 func (*phoneRun) Help() string {
-	return "This phone is its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge that runs with --local-push and reaches that address. Nothing else wakes it."
+	return "This phone is its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge or \"strowger up\" that runs with --local-push and --contact and reaches that address. Nothing else wakes it."
 }
 
 // Run sleeps, rings and talks until it is told to stop.
