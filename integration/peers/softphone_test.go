@@ -99,6 +99,7 @@ func (s *softphone) woken(t *testing.T, sealed []byte) {
 func TestSoftphone(t *testing.T) {
 	d := deploy(t, 5, longRing)
 	wide, narrow := d.x.phone(t, d.x.account(t), handset{codec: opus, tone: low}), d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low})
+	nobody := d.x.account(t)                        // whose phone is not there
 	s, code := d.softphone(t, "Finn Bell", "70011") // when all machines are there: a new one is a change of the browser's network
 	t.Run("enrols by its link", func(t *testing.T) { testSoftphoneEnrols(t, s, code) })
 	if t.Failed() {
@@ -109,6 +110,7 @@ func TestSoftphone(t *testing.T) {
 	t.Run("declines", func(t *testing.T) { testSoftphoneDeclines(t, d, s, narrow) })
 	t.Run("is told who hung up", func(t *testing.T) { testSoftphoneMisses(t, s, narrow) })
 	t.Run("calls a desk phone", func(t *testing.T) { testSoftphoneCalls(t, d, s, wide) })
+	t.Run("is told why there is no call", func(t *testing.T) { testSoftphoneRefused(t, s, nobody) })
 	if err := s.faults(); err != nil {
 		t.Error(err)
 	}
@@ -286,6 +288,29 @@ func testSoftphoneCalls(t *testing.T, d *deployment, s *softphone, desk *phone) 
 	desk.do(t, "hangup", "")
 	s.shows(t, "Call ended")
 	d.conversation(t, s.account, desk.account, opus.record, outcome{"normal", 200, "callee"})
+}
+
+// testSoftphoneRefused has the softphone dial who cannot be reached: it is told so, and not that its connection is lost, even if
+// the connection ends behind the refusal at once.
+func testSoftphoneRefused(t *testing.T, s *softphone, nobody account) {
+	order := eval[string](t, s.browser, `import("/js/path.js").then(({ SipSocket }) => new Promise((resolve) => {
+		const seen = [];
+		const socket = new SipSocket({ serve() { this.onmessage("refused"); this.onclose(); } });
+		Object.assign(socket, {
+			onconnect() {}, ondata(message) { seen.push(message); },
+			onlost() { seen.push("lost"); setTimeout(() => resolve(seen.join()), 0); },
+		});
+		socket.connect();
+	}))`)
+	if order != "refused,lost" {
+		t.Errorf("of a refusal and the end of its connection the softphone sees %s", order)
+	}
+	s.shows(t, "Reachable")
+	for _, key := range nobody.dial {
+		s.presses(t, string(key))
+	}
+	s.presses(t, "Call")
+	s.shows(t, "None of their phones can be reached now")
 }
 
 // hearsNothing waits until the phone has heard silence for a while.

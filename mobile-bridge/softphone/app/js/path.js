@@ -266,12 +266,18 @@ export class SipSocket {
 	/** take goes on by a path. */
 	take(path) {
 		this.#path = path;
-		path.onmessage = (message) => {
-			this.#order = this.#order.then(() => this.before(message)).then(() => this.ondata(message));
-		};
-		path.onclose = () => path === this.#path && this.onlost();
+		path.onmessage = (message) => this.#inTurn(async () => {
+			await this.before(message);
+			this.ondata(message);
+		});
+		path.onclose = () => this.#inTurn(() => path === this.#path && this.onlost()); // the last message may say why
 		path.serve();
 		this.#waiting.splice(0).forEach((message) => path.send(message));
+	}
+
+	/** inTurn does something after all that came before it, whatever became of that. */
+	#inTurn(f) {
+		this.#order = this.#order.then(f).catch(reportError);
 	}
 
 	fail() {
