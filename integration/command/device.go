@@ -43,6 +43,8 @@ func reachability(v rest.Device) string {
 	switch {
 	case v.Registered:
 		return "registered"
+	case v.Awake:
+		return "awake"
 	case v.Reachable:
 		return "asleep, push wakes it"
 	case v.Unreachable != "":

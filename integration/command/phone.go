@@ -23,7 +23,7 @@ import (
 
 type phoneCommands struct {
 	Enrol phoneEnrol `cmd:"" help:"Make this a phone, by the link that \"device add --kind mobile\" or \"device code\" printed."`
-	Run   phoneRun   `cmd:"" help:"Sleep until a push comes; then ring, answer and talk."`
+	Run   phoneRun   `cmd:"" help:"Wait for calls; ring, answer and talk."`
 	Call  phoneCall  `cmd:"" help:"Call a number, and talk."`
 }
 
@@ -80,6 +80,7 @@ func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
 type phoneRun struct {
 	Answer string `help:"What it does when it rings: echo (answer, and say what it hears), a WAV file (answer and play it: 16 bit, mono, 8,000 Hz), ask (wait for a key: a answers, d declines, h hangs up, digits are dialled), or no. Default: ${default}." default:"ask" placeholder:"HOW"`
 	Once   bool   `help:"Exit after one call: 0 if it was answered, else 1."`
+	Asleep bool   `help:"Sleep until a push comes, as an app does that is not on the screen. Default: stay awake by a channel to a bridge; pushes come where that is lost."`
 	Listen string `name:"push-listen" help:"Address and port where it takes pushes; port 0 is a free one. Default: ${default}." default:"127.0.0.1:0" placeholder:"IP:PORT"`
 }
 
@@ -87,16 +88,19 @@ func (*phoneRun) unconnected() {}
 
 // Help says how pushes get here.
 func (*phoneRun) Help() string {
-	return "This phone is its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge or \"strowger up\" that runs with --local-push and --contact and reaches that address. Nothing else wakes it."
+	return "Awake, it has calls brought by its channel to a bridge. It is also its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge or \"strowger up\" that runs with --local-push and --contact and reaches that address. With --asleep nothing else wakes it."
 }
 
-// Run sleeps, rings and talks until it is told to stop.
+// Run waits, rings and talks until it is told to stop.
 func (c *phoneRun) Run(e *env) error {
 	answer, err := c.answer()
 	if err != nil {
 		return err
 	}
-	h := &handset{env: e, answer: answer, ask: c.Answer == "ask", over: make(chan bool, 1)}
+	h := &handset{env: e, answer: answer, ask: c.Answer == "ask", waits: "awake", over: make(chan bool, 1)}
+	if c.Asleep {
+		h.waits = "sleeping"
+	}
 	p, done, err := openPhone(e, h)
 	if err != nil {
 		return err
@@ -125,7 +129,12 @@ func (c *phoneRun) Run(e *env) error {
 	if err := p.SetTargets(targets); err != nil {
 		return err
 	}
-	h.tell(happening{Event: "sleeping", Words: p.Name() + ", woken at " + service.URL()})
+	if !c.Asleep {
+		if err := p.Connect(); err != nil {
+			return err
+		}
+	}
+	h.tell(happening{Event: h.waits, Words: p.Name() + ", woken at " + service.URL()})
 	if h.ask {
 		go h.keys(os.Stdin) // a read of a terminal ends with the process only
 	}
@@ -175,6 +184,7 @@ type handset struct {
 	*env
 	answer func(*sdk.Call)
 	ask    bool
+	waits  string    // how it waits for calls: "awake" or "sleeping"
 	over   chan bool // a call is over; whether it was answered here
 
 	placed  bool          // it calls
@@ -189,7 +199,7 @@ type handset struct {
 // happening is a line of --json.
 type happening struct {
 	At         time.Time       `json:"at"`
-	Event      string          `json:"event"` // "sleeping", "refused" (a push that is no call), or an event of package sdk
+	Event      string          `json:"event"` // "awake" or "sleeping" (it waits), "refused" (a push that is no call), or an event of package sdk
 	Call       string          `json:"call,omitempty"`
 	From       string          `json:"from,omitempty"`
 	FromName   string          `json:"from_name,omitempty"`
@@ -234,7 +244,7 @@ func (h *handset) Happened(ev *sdk.Event) {
 		h.answer(c)
 	case ends:
 		if !h.placed {
-			h.tell(happening{Event: "sleeping"})
+			h.tell(happening{Event: h.waits})
 		}
 		select {
 		case h.over <- answered:

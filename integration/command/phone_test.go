@@ -62,7 +62,7 @@ func TestPhone(t *testing.T) {
 	var complaints bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- Main(ctx, []string{"--data", s.data, "--json", "phone", "run", "--answer", "echo"}, w, &complaints)
+		ended <- Main(ctx, []string{"--data", s.data, "--json", "phone", "run", "--asleep", "--answer", "echo"}, w, &complaints)
 		w.Close()
 	}()
 	lines := bufio.NewScanner(r)
@@ -85,8 +85,8 @@ func TestPhone(t *testing.T) {
 	}
 }
 
-// TestPhoneIsCalled: a desk phone calls a phone on the command line, which sleeps; a real Web Push wakes it, it answers, and the
-// caller hears its own voice come back.
+// TestPhoneIsCalled: a desk phone calls a phone on the command line, which is awake, or sleeps and is woken by a real Web Push; it
+// answers, and the caller hears its own voice come back.
 func TestPhoneIsCalled(t *testing.T) {
 	dir := t.TempDir()
 	s, err := stack.Start(context.Background(), stack.Config{
@@ -123,10 +123,43 @@ func TestPhoneIsCalled(t *testing.T) {
 	if Main(ctx, []string{"--data", dir, "phone", "enrol", code.Link}, &out, &complaints) != config.OK {
 		t.Fatal(complaints.String())
 	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	desk, unplug := context.WithCancel(ctx)
+	defer unplug()
+	d := &demo{env: &env{out: io.Discard}, stack: s}
+	caller, err := d.phone(desk, &running, 0, "Bob", "caller", "1001", phone.Ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func() string {
+		d, err := s.Client.Devices().Get(ctx, device.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reachability(d)
+	}
+	becomes := func(want string) {
+		t.Helper()
+		for tick := time.NewTicker(20 * time.Millisecond); state() != want; <-tick.C { // as the bridge tells the cloud
+			if ctx.Err() != nil {
+				t.Fatalf("the phone is %q, want %q", state(), want)
+			}
+		}
+	}
+	rings(ctx, t, dir, caller, "awake", func() { becomes("awake") })
+	rings(ctx, t, dir, caller, "sleeping", func() {}, "--asleep")
+	phoneCalls(ctx, t, dir, caller)
+}
+
+// rings runs the phone in dir and has it called, when it is ready.
+func rings(ctx context.Context, t *testing.T, dir string, caller *phone.Phone, waits string, ready func(), args ...string) {
+	t.Helper()
 	r, w := io.Pipe()
+	var complaints bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- Main(ctx, []string{"--data", dir, "--json", "phone", "run", "--answer", "echo", "--once"}, w, &complaints)
+		ended <- Main(ctx, append([]string{"--data", dir, "--json", "phone", "run", "--answer", "echo", "--once"}, args...), w, &complaints)
 		w.Close()
 	}()
 	lines := bufio.NewScanner(r)
@@ -137,17 +170,9 @@ func TestPhoneIsCalled(t *testing.T) {
 		}
 		return h
 	}
-	next("sleeping")
+	next(waits)
+	ready()
 
-	var running sync.WaitGroup
-	defer running.Wait()
-	desk, unplug := context.WithCancel(ctx)
-	defer unplug()
-	d := &demo{env: &env{out: io.Discard}, stack: s}
-	caller, err := d.phone(desk, &running, 0, "Bob", "caller", "1001", phone.Ring)
-	if err != nil {
-		t.Fatal(err)
-	}
 	call, err := caller.Dial(ctx, "7001")
 	if err != nil {
 		t.Fatal(err)
@@ -176,12 +201,10 @@ func TestPhoneIsCalled(t *testing.T) {
 	if h := next("ended"); h.Statistics == nil || h.Statistics.Received == 0 {
 		t.Errorf("ended with %+v", h)
 	}
-	next("sleeping")
+	next(waits)
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}
-
-	phoneCalls(ctx, t, dir, caller)
 }
 
 // phoneCalls has the phone of a folder call a number that nobody has, and then a desk phone.

@@ -82,7 +82,7 @@ func (a *app) run(t *testing.T, answer string) {
 	t.Helper()
 	a.next = 0
 	a.process = start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "run",
-		"--answer", answer, "--push-listen", fmt.Sprintf("%s:%d", a.host.addr, pushPort))
+		"--asleep", "--answer", answer, "--push-listen", fmt.Sprintf("%s:%d", a.host.addr, pushPort))
 	a.sees(t, "sleeping")
 }
 

@@ -132,6 +132,8 @@ type Device struct {
 	// go nowhere.
 	Reachable   bool   `json:"reachable" readOnly:"true"`
 	Unreachable string `json:"unreachable,omitempty" readOnly:"true"`
+	// Awake: an app that has a channel to a bridge, by which calls come without a push.
+	Awake bool `json:"awake" readOnly:"true"`
 	// EnrolledAt is when an app enrolled last, with the signing key of that thumbprint.
 	EnrolledAt *time.Time   `json:"enrolled_at,omitempty" readOnly:"true"`
 	Thumbprint string       `json:"key_thumbprint,omitempty" readOnly:"true"`

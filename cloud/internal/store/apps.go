@@ -142,7 +142,7 @@ func (s *Store) RemovePushToken(ctx context.Context, org, device string, dead Pu
 	})
 }
 
-// fillDevices adds what leases say of desk phones, and where pushes to apps go.
+// fillDevices adds what leases say of desk phones, where pushes to apps go, and which apps are awake.
 func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device) error {
 	if err := s.fillPhones(ctx, q, items); err != nil {
 		return err
@@ -168,6 +168,9 @@ func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device)
 		}, `SELECT device, provider, app, updated_at FROM push_tokens WHERE device IN (`+places(len(part))+`) ORDER BY device, provider, app`, part...)
 		if err != nil {
 			return fmt.Errorf("read push targets: %w", err)
+		}
+		if err := s.fillAwake(ctx, q, part, apps); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/pushtarget"
+	"strowger/pkg/rest"
 )
 
 // Replaced is a channel whose place another took.
@@ -131,6 +133,24 @@ func mayHaveChannel(ctx context.Context, q querier, org string, b fabric.Bound) 
 		return err
 	case !device || !user || !organization:
 		return errs.New(errs.Disabled, "device %s is disabled, or its user or organization is", b.Device)
+	}
+	return nil
+}
+
+// fillAwake adds which apps have a channel.
+func (s *Store) fillAwake(ctx context.Context, q querier, ids []any, apps map[string]*rest.Device) error {
+	err := rows(ctx, q, func(r *sql.Rows) error {
+		var device string
+		err := r.Scan(&device)
+		if d := apps[device]; d != nil {
+			d.Awake = true
+		}
+		return err
+	}, fmt.Sprintf(`SELECT c.device FROM channels c JOIN bridges b ON b.id = c.bridge
+		WHERE c.device IN (%s) AND b.boot = c.boot AND b.state = $%d AND b.live_until > $%d`, places(len(ids)), len(ids)+1, len(ids)+2),
+		append(slices.Clone(ids), stateEnrolled, s.now().UnixMicro())...)
+	if err != nil {
+		return fmt.Errorf("read channels: %w", err)
 	}
 	return nil
 }

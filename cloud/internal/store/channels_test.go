@@ -63,6 +63,11 @@ func TestChannels(t *testing.T) {
 			if *got != want {
 				t.Errorf("the channel is at %+v, want %+v", *got, want)
 			}
+			v, err := s.Devices.Get(ctx, org, d.ID)
+			must(t, err)
+			if v.Awake != (want.Bridge != "") {
+				t.Errorf("awake: %t", v.Awake)
+			}
 		}
 		at(fabric.Channel{})
 		reachable := func(want bool) {
