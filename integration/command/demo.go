@@ -336,6 +336,9 @@ func (d *demo) invite() error {
 			d.say("  office %s   server %s   user %s   password %s\n", o.Site.Code, o.SIP, v.Username, v.Password)
 		}
 	}
+	if err := d.inviteBrowser(); err != nil {
+		return err
+	}
 	d.say("\nWithin an office dial 2001 or 2002; the other office is 30 2001 from office 20, and 20 2001 from office 30.\n"+
 		"See the calls: strowger --cloud %s --key %s call list\n", d.stack.Cloud.API, d.stack.Client.Key)
 	return nil

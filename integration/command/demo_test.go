@@ -1,0 +1,52 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"strowger/pkg/config"
+)
+
+// TestDemo: the demo has desk phones and apps call each other, and then tells how to join in with a browser.
+func TestDemo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	r, w := io.Pipe()
+	var steps bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Main(ctx, []string{"demo", "--host", "127.0.0.1"}, w, &steps)
+		w.Close()
+	}()
+	wants := []string{
+		"Office 30 heard what office 20 said", "Office 20 heard what office 30 said",
+		"The app heard what office 20 said", "Office 20 heard what the app said",
+		"Office 20 heard what the app said", "The app heard what office 20 said",
+		"The second app heard what the first app said", "The first app heard what the second app said",
+		"server 127.0.0.1:", "  http://",
+	}
+	lines := bufio.NewScanner(r)
+	for len(wants) > 0 && lines.Scan() {
+		if !strings.Contains(lines.Text(), wants[0]) {
+			continue
+		}
+		if wants = wants[1:]; len(wants) == 0 {
+			page := strings.TrimSpace(lines.Text())
+			if answer, err := http.Get(page); err != nil || answer.StatusCode != http.StatusOK || answer.Body.Close() != nil || !strings.Contains(page, "/#") {
+				t.Errorf("the page %s: %v", page, err)
+			}
+		}
+	}
+	stop()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Error(err)
+	}
+	if code := <-ended; code != config.OK || len(wants) > 0 {
+		t.Errorf("ended with %d, and did not say %q:\n%s", code, wants, steps.String())
+	}
+}
