@@ -80,11 +80,12 @@ export class Call extends EventTarget {
 		await this.#connect();
 	}
 
-	/** place calls: admit asks for permission with the fingerprint of our media, and returns {node, key, epoch, relay, claims}. */
+	/** place calls: admit asks for permission with the fingerprint of our media, and returns {node, key, relay, claims}; or null,
+	 * after leave. */
 	async place(admit, stream) {
 		this.#wanted = stream;
 		try {
-			const { claims, ...admitted } = await admit(await this.#fingerprint());
+			const { claims, ...admitted } = (await admit(await this.#fingerprint())) ?? {};
 			if (this.over) {
 				return;
 			}
@@ -381,8 +382,11 @@ export class Call extends EventTarget {
 		});
 	}
 
+	/** relay is for the media, if there is one: the verdict names it, or what admitted a call of ours. */
+	get #relay() { return this.#path?.verdict.relay ?? this.#wake.relay; }
+
 	#pcConfig() {
-		const relay = this.#wake.node.relay ?? this.#wake.relay;
+		const relay = this.#relay;
 		return {
 			certificates: [this.#certificate], bundlePolicy: "max-bundle",
 			iceServers: relay ? [{ urls: relay.urls, username: relay.username, credential: relay.credential }] : [],
@@ -432,7 +436,7 @@ export class Call extends EventTarget {
 		session.on("icecandidate", ({ candidate, ready }) => {
 			if (!begun) {
 				begun = performance.now();
-				setTimeout(ready, this.#wake.node.relay ? gatherWithin : afterFirst);
+				setTimeout(ready, this.#relay ? gatherWithin : afterFirst);
 			} else if (performance.now() - begun > gatherWithin || candidate.type === "relay") {
 				ready();
 			}

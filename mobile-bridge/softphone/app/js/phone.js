@@ -6,12 +6,13 @@ import { Failure, failureOf } from "./failure.js";
 import { enrol, update, whoAmI } from "./identity.js";
 import { openMicrophone } from "./media.js";
 import { admitProof, sign } from "./proof.js";
-import { openKey } from "./sessionkey.js";
+import { checkWake } from "./sessionkey.js";
 import * as store from "./store.js";
 import { believe, done, first, record } from "./wake.js";
 
 const defaults = { microphone: "", speaker: "", volume: 0.8 };
 const maxCalls = 4;
+const crossingEpoch = 1; // the ring attempt of a call that is found under way to this phone
 
 /** Phone tells of every change by the event "change", and of what people should hear of by "notice" (detail: text). */
 export class Phone extends EventTarget {
@@ -141,15 +142,31 @@ export class Phone extends EventTarget {
 		const call = new Call(this.me, null, null, dialled);
 		call.name = this.nameOf(dialled);
 		this.#add(call);
-		await call.place((dtls) => this.#admit(dialled, dtls), stream);
+		await call.place((dtls) => this.#admit(call, dtls, stream), stream);
 	}
 
-	/** admit asks the cloud for a call by a proof of this device, which the bridge only carries. */
-	async #admit(dialled, dtls) {
-		const admit = await sign(admitProof, this.me.signing, { org: this.me.org, sub: this.me.device, dialled, media: ["audio"], dtls }, this.me.now());
-		const answer = await this.channel.ask("admit", { admit });
-		const { node, key } = answer.designation;
-		return { node, key, epoch: answer.epoch ?? 0, relay: answer.designation.relay, claims: await openKey(key, this.me.keys, this.me.org) };
+	/** admit asks the cloud for a call by a proof of this device, which the bridge only carries. If the callee is calling this phone
+	 * at the same time, the two get the one call, which is answered; null, then. over is a call that was crossing. */
+	async #admit(call, dtls, stream, over) {
+		const admit = await sign(admitProof, this.me.signing, {
+			org: this.me.org, sub: this.me.device, dialled: call.number, media: ["audio"], dtls, over,
+		}, this.me.now());
+		const { designation: { node, key, relay }, crossing } = await this.channel.ask("admit", { admit });
+		const claims = await checkWake({ node, key }, this.me, this.me.now());
+		if (!crossing || call.over) {
+			return { node, key, relay, claims };
+		}
+		const theirs = await this.takeWake({ wake: { node, key, epoch: crossingEpoch }, claims });
+		if (theirs && !theirs.over) {
+			this.calls = this.calls.filter((c) => c !== call);
+			call.leave();
+			theirs.answer(stream);
+			return null;
+		}
+		if (over) {
+			throw new Failure("crossing", "They are calling this phone. Try again");
+		}
+		return this.#admit(call, dtls, stream, crossing);
 	}
 
 	/** answer takes an incoming call; one that is going on is held. */
