@@ -96,7 +96,7 @@ func TestCloudThatCannotStart(t *testing.T) {
 // TestSwitchThatCannotStart gives a new switch what it cannot work with.
 func TestSwitchThatCannotStart(t *testing.T) {
 	t.Parallel()
-	w := together(t)
+	w := alone(t) // an address may not enrol as often as all scenarios together would
 	at, folder := taken(t), below(t)
 	spare, err := w.Client.Switches().Create(soon(t), rest.Switch{Name: "spare", Site: w.Offices[0].Site.ID})
 	if err != nil {

@@ -37,7 +37,7 @@ type rogue struct {
 // infiltrate enrols a switch at the first office and links it to that of the second.
 func infiltrate(t *testing.T, w *world) *rogue {
 	t.Helper()
-	id, err := enrol.Enrol(soon(t), w.Cloud.API, w.code(t, "rogue"), t.TempDir())
+	id, err := w.enrol(t, w.code(t, "rogue"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,10 @@ import (
 func TestEnrolment(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	ctx := soon(t)
 	code := w.code(t, "spare")
 	refused := func(code, words string, want errs.Code) {
 		t.Helper()
-		if _, err := enrol.Enrol(ctx, w.Cloud.API, code, t.TempDir()); errs.CodeOf(err) != want || !strings.Contains(err.Error(), words) {
+		if _, err := w.enrol(t, code, t.TempDir()); errs.CodeOf(err) != want || !strings.Contains(err.Error(), words) {
 			t.Errorf("code %q: %s %v; want %s ... %s", code, errs.CodeOf(err), err, want, words)
 		}
 	}
@@ -49,7 +48,7 @@ func TestEnrolment(t *testing.T) {
 	refused(string(typo), "", errs.Invalid)
 
 	dir := t.TempDir()
-	id, err := enrol.Enrol(ctx, w.Cloud.API, code, dir)
+	id, err := w.enrol(t, code, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +56,18 @@ func TestEnrolment(t *testing.T) {
 		t.Errorf("the identity on disk: %v", err)
 	}
 	refused(code, "used", errs.Used)
+}
+
+// enrol shows a code. Scenarios side by side are more than one address may enrol at once.
+func (w *world) enrol(t *testing.T, code, dir string) (id *enrol.Identity, err error) {
+	t.Helper()
+	until(t, func() string {
+		if id, err = enrol.Enrol(soon(t), w.Cloud.API, code, dir); errs.CodeOf(err) == errs.Congested {
+			return err.Error()
+		}
+		return ""
+	})
+	return id, err
 }
 
 // code makes a switch at the first office and its enrolment code.
