@@ -6,7 +6,7 @@ import (
 )
 
 // ResolveApp checks that the app which signs with a key may call, and finds whom it dialled (steps A and B). It dials as its
-// user would at their home switch.
+// user would in their office.
 func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error) {
 	u := s.devices.get(device)
 	if u == nil {
@@ -19,12 +19,25 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 	if err := s.mayCall(u, d); err != nil {
 		return Route{}, err
 	}
-	site := s.siteOf(u.home())
+	site := s.officeOf(u)
 	callee, n, err := s.number(site, dialled)
 	if err != nil {
 		return Route{}, err
 	}
 	return s.routeFrom(site, device, u, callee, n)
+}
+
+// officeOf is the site of a user's home switch, or else of their first number that is an extension; "" if there is none.
+func (s *Snapshot) officeOf(u *user) string {
+	if home := u.home(); home != "" {
+		return s.siteOf(home)
+	}
+	for i := range u.numbers {
+		if site := u.numbers[i].site; site != "" {
+			return site
+		}
+	}
+	return ""
 }
 
 // Thumbprint is that of the key that an app enrolled with, "" if none did.

@@ -22,7 +22,7 @@ func (s *Snapshot) Contacts(of string) (own []string, all []enrol.Contact) {
 	if s.users.len > enrol.MaxContacts {
 		return own, nil
 	}
-	site := s.siteOf(me.home())
+	site := s.officeOf(me)
 	for u := range s.users.all() {
 		if number := u.presented(site); u != me && u.enabled && number != "" && slices.ContainsFunc(u.devices, func(d device) bool { return d.enabled }) {
 			all = append(all, enrol.Contact{Name: u.name, Number: number})

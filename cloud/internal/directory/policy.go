@@ -71,7 +71,11 @@ func (s *Snapshot) Fallback(callee designation.Party, on designation.Occasion) s
 // Divert finds whom the callee of a route sends the call to by a number; diversion is the numbers that it was sent to before,
 // the callee's included. The caller was judged already.
 func (s *Snapshot) Divert(r Route, dialled string, diversion []string) (Route, error) {
-	callee, n, err := s.number(s.siteOf(r.Home), dialled)
+	site := s.siteOf(r.Home)
+	if u := s.users.get(r.To.User); r.Home == "" && u != nil {
+		site = s.officeOf(u)
+	}
+	callee, n, err := s.number(site, dialled)
 	if err != nil {
 		return Route{}, err
 	}

@@ -71,7 +71,10 @@ func (s *Snapshot) confirmed(sw, device string) (u *user, site string, err error
 		return nil, "", errs.New(errs.Forbidden, "the calling device %q is not there any more", device)
 	}
 	d := u.device(device)
-	return u, s.siteOf(cmp.Or(d.switchID, u.home())), s.mayCall(u, d)
+	if d.switchID == "" {
+		return u, s.officeOf(u), s.mayCall(u, d)
+	}
+	return u, s.siteOf(d.switchID), s.mayCall(u, d)
 }
 
 func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Route, error) {

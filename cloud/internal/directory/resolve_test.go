@@ -7,6 +7,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 func TestResolve(t *testing.T) {
@@ -131,4 +132,35 @@ func FuzzResolve(f *testing.F) {
 			t.Errorf("%q: %v", dialled, err)
 		}
 	})
+}
+
+// Who has an app only dials as from the site of their extension, and so do calls that are sent on.
+func TestAppWithoutHomeSwitch(t *testing.T) {
+	g := twoOffices()
+	g.Devices[6].Thumbprint, g.Devices[6].EnrolledAt = "key", new(time.Time)
+	dials := func(want string) *Snapshot {
+		t.Helper()
+		s := NewSnapshot(g)
+		r, err := s.ResolveApp("dv_erik", "key", "1001")
+		if want == "" && errs.CodeOf(err) != errs.Unknown || want != "" && (err != nil || r.To.User != want) {
+			t.Fatalf("%v, to %q, want %q", err, r.To.User, want)
+		}
+		return s
+	}
+	dials("")
+	g.Numbers = append(g.Numbers, rest.Number{Meta: rest.Meta{ID: "nu_z"}, Site: "st_30", Digits: "1008", Dial: "301008", User: "us_erik"})
+	s := dials("us_bob")
+	r, err := s.ResolveApp("dv_erik", "key", "1001")
+	if err != nil || r.From.Number != "301008" || r.From.Site != "st_30" {
+		t.Errorf("%v, from %+v", err, r.From)
+	}
+	if again, err := s.Confirm("", r.From, r.To); err != nil || again.From != r.From {
+		t.Errorf("%v, confirmed from %+v", err, again.From)
+	}
+	sent, err := s.Divert(Route{To: designation.Party{User: "us_erik", Number: "301008"}}, "1001", nil)
+	if err != nil || sent.To.User != "us_bob" {
+		t.Errorf("%v, sent on to %+v", err, sent.To)
+	}
+	g.Users[4].HomeSwitch = "sw_20"
+	dials("us_alice")
 }
