@@ -104,7 +104,7 @@ func (c *userRing) setDevice(e *env, u rest.User) error {
 		if after, err = wholeSeconds("--after", *c.After); err != nil {
 			return err
 		}
-		if after < 0 {
+		if after < 0 || after > 60 {
 			return errs.New(errs.Invalid, "--after %v: want 0s to 60s", *c.After)
 		}
 	}
