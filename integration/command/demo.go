@@ -26,7 +26,7 @@ import (
 var audio embed.FS
 
 type demoCommand struct {
-	Once   bool     `help:"Exit after the call: 0 if each side heard what the other said, else 1."`
+	Once   bool     `help:"Exit after the calls: 0 if each side heard what the other said, else 1."`
 	Host   string   `help:"IP address to use. Default: this machine's outward one." placeholder:"IP"`
 	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Some phones give up when they see SHA-256. Default: ${default}." default:"MD5" placeholder:"NAME"`
 	Log    bool     `help:"Show what the roles log."`

@@ -45,7 +45,7 @@ func (d *demo) appCallsPhone(ctx context.Context, app *sleeper, desk *phone.Phon
 	<-in.Done()
 	_, err = app.sees(ctx, sdk.Ended)
 	d.steps.done()
-	d.say("\n%s\n\n", heard)
+	d.say("\nThe app calls a desk phone:\n\n%s\n", heard)
 	return err
 }
 
@@ -105,7 +105,7 @@ func (d *demo) appCallsApp(ctx context.Context, app *sleeper) error {
 	}
 	_, err = other.sees(ctx, sdk.Ended)
 	d.steps.done()
-	d.say("\n%s\nNothing of it passed a switch: the pair of addresses was %s.\n", heard, path)
+	d.say("\nThe app calls another app:\n\n%s\nNothing of it passed a switch: the pair of addresses was %s.\n", heard, path)
 	return err
 }
 
