@@ -113,6 +113,9 @@ func (c *upCommand) check() error {
 			return errs.New(errs.Invalid, "--digest %q: want SHA-256 or MD5", name)
 		}
 	}
+	if c.LocalPush && c.Contact == "" {
+		return errs.New(errs.Invalid, "--local-push wants --contact, without which nothing is pushed to Web Push services")
+	}
 	return ownAddress(c.Host)
 }
 

@@ -180,6 +180,9 @@ func TestUpThatCannotStart(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--speed", "9"), "--speed")
 		refusesUp(t, []string{"demo", "--speed", "9"}, "--speed")
 	})
+	t.Run("local pushes by nobody", func(t *testing.T) {
+		refusesUp(t, upIn(t.TempDir(), "--local-push"), "--contact")
+	})
 	t.Run("address of another machine", func(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
 		refusesUp(t, []string{"demo", "--host", "192.0.2.1"}, "192.0.2.1", "no such address")
