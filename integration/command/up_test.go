@@ -70,9 +70,9 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// TestUpForBrowsers gives an office a certificate: browsers are served under its name.
+// TestUpForBrowsers gives an office a certificate: browsers are served under its name. Two offices may not look for the usual
+// ports at once, so it does not run beside TestUp.
 func TestUpForBrowsers(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	ca := trusttest.NewRoot(t)
 	key := trusttest.NewKey(t)
