@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -45,6 +46,7 @@ type browser struct {
 // to be had here, so that a subscription is made by subscribe, an expression.
 func chromium(t *testing.T, origin, pin, microphone, subscribe string) *browser {
 	t.Helper()
+	still(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 840),
 		chromedp.Flag("ignore-certificate-errors-spki-list", pin), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
@@ -119,7 +121,34 @@ func (b *browser) open(t *testing.T, path string) {
 		return
 	}
 	// A browser gives up what it does when the machine's network changes, and here machines come and go.
-	eventually(t, "open "+path, func() error { return b.try(chromedp.Navigate(b.origin + path)) })
+	eventually(t, "open "+path, func() error {
+		if err := b.try(chromedp.Navigate(b.origin + path)); err != nil {
+			return err
+		}
+		return b.try(chromedp.Poll(`document.body.innerText !== ""`, nil, chromedp.WithPollingTimeout(10*time.Second))) // every module is there
+	})
+}
+
+// still waits until the machine's network has not changed for two seconds: what this test has plugged in comes up, and what
+// the test before had goes, a while after.
+func still(t *testing.T) {
+	t.Helper()
+	var last string
+	same := 0
+	eventually(t, "the network is still", func() error {
+		now, err := exec.CommandContext(t.Context(), "ip", "-o", "address").Output()
+		links, err2 := exec.CommandContext(t.Context(), "ip", "-o", "link").Output()
+		if err := errors.Join(err, err2); err != nil {
+			return err
+		}
+		if all := string(now) + string(links); all != last {
+			last, same = all, 0
+		}
+		if same++; same < 40 {
+			return errors.New("links come and go")
+		}
+		return nil
+	})
 }
 
 // eval evaluates an expression, or waits for the promise that it is, and decodes what comes of it.
