@@ -10,6 +10,9 @@ import (
 // once.
 type Listener struct {
 	net.Listener
+	// Trusted, if set, says which sources stand for many, such as a balancer: only the bound of all counts for them.
+	Trusted func(netip.Addr) bool
+
 	all, perSource int
 
 	mu       sync.Mutex
@@ -39,7 +42,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		var source netip.Prefix
 		if at, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-			source = Source(at.AddrPort().Addr())
+			if from := at.AddrPort().Addr(); l.Trusted == nil || !l.Trusted(from) {
+				source = Source(from)
+			}
 		}
 		if l.enter(source) {
 			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.leave(source) })}, nil
@@ -51,7 +56,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) enter(source netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open >= l.all || l.bySource[source] >= l.perSource {
+	if l.open >= l.all || source.IsValid() && l.bySource[source] >= l.perSource {
 		l.refused++
 		return false
 	}

@@ -47,7 +47,7 @@ type Config struct {
 // Face is the server.
 type Face struct {
 	cfg      Config
-	listener *listener
+	listener *limit.Listener
 	mux      *http.ServeMux
 	requests *limit.Buckets[netip.Prefix]
 }
@@ -61,9 +61,11 @@ func Listen(cfg Config) (*Face, error) {
 	if err != nil {
 		return nil, err
 	}
+	bounded := limit.Connections(l, maxConnections, cfg.PerSource)
+	bounded.Trusted = cfg.trusts
 	return &Face{
 		cfg: cfg, mux: http.NewServeMux(),
-		listener: &listener{Listener: l, trusted: cfg.trusts, perSource: cfg.PerSource, bySource: map[netip.Prefix]int{}},
+		listener: bounded,
 		requests: limit.New[netip.Prefix](limit.Config{Rate: sourceRate, Burst: sourceBurst, Max: maxSources, Now: cfg.Now}),
 	}, nil
 }

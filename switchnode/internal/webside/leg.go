@@ -198,19 +198,6 @@ func (l *leg) over(why ledger.Cause) {
 	l.hush()
 }
 
-// decide carries out what the presence of the device asks for.
-func (l *leg) decide(v verdict) {
-	switch v {
-	case arm:
-		l.watch.armed++
-		armed, post := l.watch.armed, l.setup.Post
-		l.watch.timer = time.AfterFunc(l.web.cfg.Times.Away, func() { post(alone{armed}) })
-	case disarm:
-		l.watch.armed++
-		l.watch.timer.Stop()
-	}
-}
-
 // hush ends the media with the device that was there.
 func (l *leg) hush() {
 	l.round++

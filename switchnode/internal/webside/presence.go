@@ -1,6 +1,10 @@
 package webside
 
-import "strowger/pkg/errs"
+import (
+	"time"
+
+	"strowger/pkg/errs"
+)
 
 // presence is whether the device of an answered leg is there: whether it has a connection, and its media have a way. It may be
 // without either for Times.Away, in which it comes back on another network; the call goes on meanwhile. The zero value is a
@@ -74,4 +78,17 @@ func (p *presence) why() (code errs.Code, words string) {
 		return errs.LegLost, "The callee's app is gone"
 	}
 	return errs.MediaLost, "No way is left for the audio of the callee's app"
+}
+
+// decide carries out what the presence of the device asks for.
+func (l *leg) decide(v verdict) {
+	switch v {
+	case arm:
+		l.watch.armed++
+		armed, post := l.watch.armed, l.setup.Post
+		l.watch.timer = time.AfterFunc(l.web.cfg.Times.Away, func() { post(alone{armed}) })
+	case disarm:
+		l.watch.armed++
+		l.watch.timer.Stop()
+	}
 }
