@@ -18,7 +18,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,9 +31,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a Chromium with one page, whose microphone is a file. It runs where the test does: its debugger is on loopback.
+// browser is a Chromium with one page, whose microphone is a file, on a machine of its own.
 type browser struct {
 	ctx    context.Context
+	host   host
 	origin string
 
 	mu           sync.Mutex
@@ -44,16 +44,15 @@ type browser struct {
 
 // chromium starts a browser for the pages of an origin, whose certificate is known by the hash of its key. No push service is
 // to be had here, so that a subscription is made by subscribe, an expression.
-func chromium(t *testing.T, origin, pin, microphone, subscribe string) *browser {
+func chromium(t *testing.T, machine host, origin, pin, microphone, subscribe string) *browser {
 	t.Helper()
-	still(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 840),
 		chromedp.Flag("ignore-certificate-errors-spki-list", pin), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
 		chromedp.Flag("use-file-for-fake-audio-capture", microphone), chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
 	allocator, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, stop := chromedp.NewContext(allocator)
-	b := &browser{ctx: ctx, origin: origin}
+	b := &browser{ctx: ctx, host: machine, origin: origin}
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx) // it is killed if it does not end
 		stop()
@@ -71,10 +70,12 @@ func chromium(t *testing.T, origin, pin, microphone, subscribe string) *browser 
 		PushManager.prototype.subscribe = async () => JSON.parse(localStorage.subscription = ` + subscribe + `);
 		Notification.requestPermission = async () => "granted";
 	}`
-	b.run(t, "start", runtime.Enable(), log.Enable(), serviceworker.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := page.AddScriptToEvaluateOnNewDocument(stub).Do(ctx)
-		return err
-	}))
+	machine.inside(t, func() { // where its debugger listens
+		b.run(t, "start", runtime.Enable(), log.Enable(), serviceworker.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
+			_, err := page.AddScriptToEvaluateOnNewDocument(stub).Do(ctx)
+			return err
+		}))
+	})
 	return b
 }
 
@@ -120,35 +121,8 @@ func (b *browser) open(t *testing.T, path string) {
 	if path == "" {
 		return
 	}
-	// A browser gives up what it does when the machine's network changes, and here machines come and go.
-	eventually(t, "open "+path, func() error {
-		if err := b.try(chromedp.Navigate(b.origin + path)); err != nil {
-			return err
-		}
-		return b.try(chromedp.Poll(`document.body.innerText !== ""`, nil, chromedp.WithPollingTimeout(10*time.Second))) // every module is there
-	})
-}
-
-// still waits until the machine's network has not changed for two seconds: what this test has plugged in comes up, and what
-// the test before had goes, a while after.
-func still(t *testing.T) {
-	t.Helper()
-	var last string
-	same := 0
-	eventually(t, "the network is still", func() error {
-		now, err := exec.CommandContext(t.Context(), "ip", "-o", "address").Output()
-		links, err2 := exec.CommandContext(t.Context(), "ip", "-o", "link").Output()
-		if err := errors.Join(err, err2); err != nil {
-			return err
-		}
-		if all := string(now) + string(links); all != last {
-			last, same = all, 0
-		}
-		if same++; same < 40 {
-			return errors.New("links come and go")
-		}
-		return nil
-	})
+	b.run(t, "open "+path, chromedp.Navigate(b.origin+path))
+	b.becomes(t, "every module is there", `document.body?.innerText`)
 }
 
 // eval evaluates an expression, or waits for the promise that it is, and decodes what comes of it.

@@ -21,6 +21,9 @@ import (
 // process of the tests with it.
 const binariesVar = "STROWGER_PEERS_BINARIES"
 
+// names is where ip(8) keeps the names of networks.
+const names = "/run/netns"
+
 // tools are what the tests run, with the Debian packages that have them.
 var tools = map[string]string{
 	"ip": "iproute2", "baresip": "baresip-core", "sipp": "sip-tester", "chromium": "chromium",
@@ -101,7 +104,6 @@ func isolate() int {
 
 // settle makes the new namespaces usable: /proc of the new processes, and named networks that nobody outside sees.
 func settle() error {
-	const names = "/run/netns" // where ip(8) keeps them
 	mounts := []struct {
 		source, target, kind string
 		flags                uintptr

@@ -6,9 +6,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // network is one Ethernet segment, 10.99.N.0/24. The test itself is on it as well, at .254.
@@ -66,6 +71,7 @@ func (n *network) host(t *testing.T) host {
 	n.ip(t, "link add %s type veth peer name eth0 netns %s", h.name, h.name)
 	n.ip(t, "link set %s master %s up", h.name, n.bridge())
 	n.ip(t, "-n %s link set lo up", h.name)
+	n.ip(t, "-n %s link set eth0 addrgenmode none", h.name) // an address that comes by itself later is a change of the network
 	n.ip(t, "-n %s addr add %s/24 dev eth0", h.name, h.addr)
 	n.ip(t, "-n %s link set eth0 up", h.name)
 	n.ip(t, "-n %s route add default via 10.99.%d.254", h.name, n.number)
@@ -75,4 +81,31 @@ func (n *network) host(t *testing.T) host {
 // command is a program on this machine.
 func (h host) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.name, name}, args...)...)
+}
+
+// inside runs f on this machine: the sockets that f itself opens and the programs that it starts are there.
+func (h host) inside(t *testing.T, f func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = home.Close() }() // was only read
+	there, err := os.Open(filepath.Join(names, h.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = there.Close() }() // was only read
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("enter %s: %v", h.name, err)
+	}
+	defer func() {
+		if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
+			t.Errorf("leave %s: %v", h.name, err) // the thread ends with its goroutine
+			return
+		}
+		runtime.UnlockOSThread()
+	}()
+	f()
 }

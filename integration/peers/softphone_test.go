@@ -68,7 +68,7 @@ func (d *deployment) softphone(t *testing.T, name, number string) (s *softphone,
 	if err := writeTone(tone, wideMono, high); err != nil {
 		t.Fatal(err)
 	}
-	s.browser = chromium(t, "https://"+at, pin, tone, quote(subscription))
+	s.browser = chromium(t, d.net.host(t), "https://"+at, pin, tone, quote(subscription))
 	s.run(t, "allow notifications", chromedp.ActionFunc(func(ctx context.Context) error {
 		allow := cdpbrowser.SetPermission(&cdpbrowser.PermissionDescriptor{Name: "notifications"}, cdpbrowser.PermissionSettingGranted).WithOrigin(s.origin)
 		return allow.Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser))
@@ -99,8 +99,8 @@ func (s *softphone) woken(t *testing.T, sealed []byte) {
 func TestSoftphone(t *testing.T) {
 	d := deploy(t, 5, longRing)
 	wide, narrow := d.x.phone(t, d.x.account(t), handset{codec: opus, tone: low}), d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low})
-	nobody := d.x.account(t)                        // whose phone is not there
-	s, code := d.softphone(t, "Finn Bell", "70011") // when all machines are there: a new one is a change of the browser's network
+	nobody := d.x.account(t) // whose phone is not there
+	s, code := d.softphone(t, "Finn Bell", "70011")
 	t.Run("enrols by its link", func(t *testing.T) { testSoftphoneEnrols(t, s, code) })
 	if t.Failed() {
 		return

@@ -10,6 +10,7 @@
 import { UA } from "../vendor/jssip.js";
 import { hash } from "./bytes.js";
 import { Failure, failureOf } from "./failure.js";
+import { pairOf } from "./media.js";
 import { dial, SipSocket } from "./path.js";
 import { callProof, openCall, sign } from "./proof.js";
 import { offererOf, sameCertificate } from "./sessionkey.js";
@@ -46,6 +47,7 @@ export class Call extends EventTarget {
 	#session = null;
 	#far = ""; // certificate of who sends and gets the media
 	#token = ""; // by which the switch lets us go on elsewhere
+	#pair = ""; // the kinds of addresses that the switch was told of
 	#stuck = false; // the media found no way, and look for others
 	#tries = 0;
 	#wanted = null; // the microphone's stream, once the user has answered
@@ -66,6 +68,7 @@ export class Call extends EventTarget {
 
 	get id() { return this.#claims?.call; }
 	get leg() { return this.#claims?.jti; }
+	get node() { return this.#wake?.node.id; } // the switch of the call
 	get expires() { return this.#claims?.exp; }
 	get over() { return this.state === "ended"; }
 	get connection() { return this.#session?.connection ?? null; }
@@ -461,6 +464,7 @@ export class Call extends EventTarget {
 				this.#terminate({ status_code: 500, reason_phrase: "No way is left for the audio" });
 			} else {
 				this.#stuck &&= connection.connectionState !== "connected";
+				this.#routed();
 				this.#change();
 			}
 		});
@@ -470,6 +474,20 @@ export class Call extends EventTarget {
 		if (!this.answeredAt) {
 			this.answeredAt = Date.now();
 			this.#change("connected");
+			this.#routed();
+		}
+	}
+
+	/** routed tells the switch by which pair of addresses the media of two apps go: it sees nothing of them. */
+	async #routed() {
+		const { connection } = this;
+		if (this.state !== "connected" || connection?.connectionState !== "connected" || this.#far === this.#wake.node.dtls) {
+			return;
+		}
+		const pair = await pairOf(connection);
+		if (pair && pair !== this.#pair && !this.over && connection === this.connection) {
+			this.#pair = pair;
+			this.#session.sendRequest("INFO", { extraHeaders: [`Strowger-Pair: ${pair}`] });
 		}
 	}
 

@@ -62,6 +62,15 @@ export class Quality {
 	}
 }
 
+/** pairOf says by which pair of addresses the media of a connection go, "host/srflx", ours first; "" if by none yet. */
+export async function pairOf(connection) {
+	const stats = await connection.getStats();
+	const chosen = [...stats.values()].find((s) => s.type === "transport")?.selectedCandidatePairId;
+	const pair = stats.get(chosen) ?? [...stats.values()].find((s) => s.type === "candidate-pair" && s.nominated && s.state === "succeeded");
+	const [ours, theirs] = [pair?.localCandidateId, pair?.remoteCandidateId].map((id) => stats.get(id)?.candidateType);
+	return ours && theirs ? `${ours}/${theirs}` : "";
+}
+
 /** gradeOf is how people would hear it (ITU-T G.114 on delay; loss as G.107 weighs it for G.711 and Opus). */
 export function gradeOf({ loss, jitter, trip, silent }) {
 	switch (true) {

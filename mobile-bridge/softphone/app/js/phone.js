@@ -5,7 +5,7 @@ import { Channel } from "./channel.js";
 import { Failure, failureOf } from "./failure.js";
 import { enrol, update, whoAmI } from "./identity.js";
 import { openMicrophone } from "./media.js";
-import { admitProof, sign } from "./proof.js";
+import { admitProof, reportProof, sign } from "./proof.js";
 import { checkWake } from "./sessionkey.js";
 import * as store from "./store.js";
 import { believe, done, first, record } from "./wake.js";
@@ -66,7 +66,7 @@ export class Phone extends EventTarget {
 				this.#changed();
 			});
 		}
-		this.channel.addEventListener("wake", ({ detail }) => this.take(fromBase64(detail.sealed)));
+		this.channel.addEventListener("wake", ({ detail }) => this.#woken(detail));
 		this.channel.addEventListener("cancel", ({ detail }) => this.#cancelled(detail));
 		this.channel.start();
 		await this.#readPush();
@@ -80,6 +80,24 @@ export class Phone extends EventTarget {
 			Object.assign(this.me, me);
 			this.#changed();
 		}, () => {});
+	}
+
+	/** woken takes a call that the channel brings. The anchor hears that the phone is awake, while that is on its way to it. */
+	async #woken({ sealed }) {
+		const call = await this.take(fromBase64(sealed));
+		if (call && !call.over) {
+			await this.#report(call, "channel-open");
+		}
+	}
+
+	/** report tells the anchor how far this phone is with a call, over the channel if there is one: the call goes on without. */
+	async #report(call, step) {
+		const report = await sign(reportProof, this.me.signing, { aud: call.node, sub: this.me.device, call: call.id, leg: call.leg, step }, this.me.now());
+		try {
+			this.channel.tell("report", { node: call.node, report });
+		} catch (error) {
+			console.warn(`The switch was not told ${step}: ${error.message}`);
+		}
 	}
 
 	/** take takes the bytes of a push or of the channel. It returns the call, or null if there is nothing to ring. */
@@ -216,6 +234,9 @@ export class Phone extends EventTarget {
 			this.last = call;
 			setTimeout(() => this.last === call && this.dismiss(), call.end.words ? 6000 : 1500);
 			this.#changed();
+			if (call.end.kind === "declined" && !call.rang) {
+				await this.#report(call, "declined"); // its connection to the switch is not there yet
+			}
 			if (call.leg && call.direction === "incoming") {
 				await done({ jti: call.leg, exp: call.expires }, null);
 			}

@@ -8,6 +8,7 @@ export const enrolProof = "enrol-proof+jwt";
 export const pushProof = "push-proof+jwt";
 export const channelProof = "channel-proof+jwt";
 export const admitProof = "admit-proof+jwt";
+export const reportProof = "report-proof+jwt";
 
 const algorithm = { name: "ECDSA", hash: "SHA-256" };
 
