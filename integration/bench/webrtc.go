@@ -295,6 +295,11 @@ func (b *bench) ourLegs(ctx context.Context) (cost []row, live, held row, err er
 			progress("strowger: WebRTC legs at %.0f/s: %v, cloud and bridge %v, %d lost", rate, one.main, one.side, one.lost)
 			r.ours(one, 1)
 		}
+		if err := b.profiled(ctx, ours, r.Name+" "+r.Load, b.plan.each, func() (outcome, error) {
+			return c.called(ctx, l, from, int(rate*b.plan.each.Seconds()), rate, fmt.Sprintf("leg%.0f.profile", rate))
+		}); err != nil {
+			return nil, live, held, err
+		}
 		cost = append(cost, r)
 	}
 	before, err := holds(ctx, ours)

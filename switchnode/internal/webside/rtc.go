@@ -181,8 +181,12 @@ func (r *RTC) connect(formats []sdp.Format, to *carrier, way func(bool)) (*peer,
 	p.track.formats = formats
 	conn.OnTrack(p.read)
 	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateConnected {
-			p.way(s == webrtc.PeerConnectionStateConnected)
+		switch s {
+		case webrtc.PeerConnectionStateConnected:
+			r.spare(conn)
+			p.way(true)
+		case webrtc.PeerConnectionStateFailed:
+			p.way(false)
 		}
 	})
 	return p, nil

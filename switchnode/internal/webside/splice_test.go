@@ -2,7 +2,9 @@ package webside
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -131,6 +133,51 @@ func TestUDPBlocked(t *testing.T) {
 	sees[sip.HungUp](a)
 	s.ends(p.Branches[0].App.Leg)
 	eventually(t, "the app has left", func() bool { return o.web.Counters().Spliced == 0 })
+}
+
+// What an app connected by TCP in case its UDP is blocked is closed once its media have a way by UDP: it would take a place, and memory,
+// until the call ends.
+func TestSpareTCP(t *testing.T) {
+	o, d := newOffice(t), newDevice(t)
+	p := o.plan(d)
+	s := o.call(p, speech)
+	w := o.woken(d)
+	hears[call.Wake](s)
+	a, fingerprint := newApp(t)
+	a.comes(d, w, fingerprint)
+	c, err := net.Dial("tcp", o.rtc.tcp.at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(binding(attribute(string(a.dialog.SDP()), "ice-ufrag") + ":app")); err != nil {
+		t.Fatal(err)
+	}
+	a.rings()
+	hears[call.Ring](s)
+	a.answers()
+	hears[call.Accept](s)
+	talk(t, s, a)
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection is still there: %v", err)
+	}
+	talk(t, s, a)
+}
+
+// binding is the check of an ICE agent, as it goes over TCP.
+func binding(username string) []byte {
+	padded := (len(username) + 3) / 4 * 4
+	b := binary.BigEndian.AppendUint16(nil, uint16(20+4+padded))
+	b = append(b, 0, 1)
+	b = binary.BigEndian.AppendUint16(b, uint16(4+padded))
+	b = binary.BigEndian.AppendUint32(b, 0x2112a442)
+	b = append(b, "transaction."...)
+	b = append(b, 0, 6)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(username)))
+	return append(append(b, username...), make([]byte, padded-len(username))...)
 }
 
 // A bridge that puts its own certificate into the app's answer gets no media: the proof names the app's.

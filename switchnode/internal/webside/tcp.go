@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/hostaddr"
 	"strowger/pkg/limit"
 )
 
-// Limits of connections for media (RFC 6544), of apps whose UDP is blocked: nobody knows whose one is before its first check.
+// Limits of connections for media, of apps whose UDP is blocked: nobody knows whose one is before its first check (RFC 6544, 10.1).
 const (
 	maxTCP          = 1024
 	maxTCPPerSource = 32
@@ -59,6 +60,21 @@ type oneTCPPort struct {
 
 // LocalAddr is the one address of the candidate.
 func (o oneTCPPort) LocalAddr() net.Addr { return o.at }
+
+// spare closes the connections that an app made in case its UDP is blocked, when it is not: they hold 70 kB of a leg, and places of
+// the source's. Where the app goes next, an ICE restart makes others.
+func (r *RTC) spare(conn *webrtc.PeerConnection) {
+	for _, t := range conn.GetTransceivers() {
+		ways := t.Sender().Transport().ICETransport()
+		pair, err := ways.GetSelectedCandidatePair()
+		if err != nil || pair == nil || pair.Local.Protocol != webrtc.ICEProtocolUDP {
+			continue
+		}
+		if own, err := ways.GetLocalParameters(); err == nil {
+			r.tcp.RemoveConnByUfrag(own.UsernameFragment)
+		}
+	}
+}
 
 // told has the candidates for TCP in a description name the address that apps are told, be it that of a NAT before the switch.
 func (r *RTC) told(description string) string {
