@@ -64,15 +64,13 @@ func (o oneTCPPort) LocalAddr() net.Addr { return o.at }
 // spare closes the connections that an app made in case its UDP is blocked, when it is not: they hold 70 kB of a leg, and places of
 // the source's. Where the app goes next, an ICE restart makes others.
 func (r *RTC) spare(conn *webrtc.PeerConnection) {
-	for _, t := range conn.GetTransceivers() {
-		ways := t.Sender().Transport().ICETransport()
-		pair, err := ways.GetSelectedCandidatePair()
-		if err != nil || pair == nil || pair.Local.Protocol != webrtc.ICEProtocolUDP {
-			continue
-		}
-		if own, err := ways.GetLocalParameters(); err == nil {
-			r.tcp.RemoveConnByUfrag(own.UsernameFragment)
-		}
+	ways := conn.SCTP().Transport().ICETransport() // the one transport of all
+	pair, err := ways.GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local.Protocol != webrtc.ICEProtocolUDP {
+		return
+	}
+	if own, err := ways.GetLocalParameters(); err == nil {
+		r.tcp.RemoveConnByUfrag(own.UsernameFragment)
 	}
 }
 
