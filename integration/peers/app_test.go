@@ -62,6 +62,12 @@ type happening struct {
 // app gives a user who has no other phone an app, and enrols it by its link.
 func (d *deployment) app(t *testing.T, name, number string) *app {
 	t.Helper()
+	return d.appOn(t, d.net.host(t), name, number)
+}
+
+// appOn is app on a machine that is there already.
+func (d *deployment) appOn(t *testing.T, machine host, name, number string) *app {
+	t.Helper()
 	user := create(t, d.api.Users(), rest.NewUser(name))
 	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Mobile, Name: name + "'s app", Enabled: true})
 	dial := create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial
@@ -69,7 +75,7 @@ func (d *deployment) app(t *testing.T, name, number string) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{account: account{user: user, device: device.ID, dial: dial}, host: d.net.host(t), dir: t.TempDir()}
+	a := &app{account: account{user: user, device: device.ID, dial: dial}, host: machine, dir: t.TempDir()}
 	enrol := start(t, a.host, program("strowger"), "--data", a.dir, "phone", "enrol", code.Link)
 	if err := enrol.wait(t); err != nil {
 		t.Fatalf("enrol the app: %v", err)
@@ -84,6 +90,21 @@ func (a *app) run(t *testing.T, answer string) {
 	a.process = start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "run",
 		"--asleep", "--answer", answer, "--push-listen", fmt.Sprintf("%s:%d", a.host.addr, pushPort))
 	a.sees(t, "sleeping")
+}
+
+// runAwake starts the app; calls come to it over its channel when this returns.
+func (a *app) runAwake(t *testing.T, d *deployment, answer string) {
+	t.Helper()
+	a.next = 0
+	a.process = start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "run", "--answer", answer)
+	a.sees(t, "awake")
+	eventually(t, "the app has its channel", func() error {
+		device, err := d.api.Devices().Get(t.Context(), a.device)
+		if err == nil && !device.Awake {
+			err = errors.New("it has none")
+		}
+		return err
+	})
 }
 
 // sees waits for the next thing that happens to the app, which must be of a kind.

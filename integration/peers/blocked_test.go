@@ -16,12 +16,17 @@ const blockedNetwork = 11
 // firewall puts a machine behind rules of nftables: what it must not let in.
 func (h host) firewall(t *testing.T, rules ...string) {
 	t.Helper()
+	h.filter(t, "table inet f {\n chain in {\n type filter hook input priority 0;\n "+strings.Join(rules, "\n ")+"\n }\n}\n")
+}
+
+// filter gives a machine tables of nftables in place of all that it has.
+func (h host) filter(t *testing.T, tables string) {
+	t.Helper()
 	if _, err := exec.LookPath("nft"); err != nil {
 		t.Skip("nft is not installed (Debian package nftables)")
 	}
-	script := "flush ruleset\ntable inet f {\n chain in {\n type filter hook input priority 0;\n " + strings.Join(rules, "\n ") + "\n }\n}\n"
 	nft := h.command(t.Context(), "nft", "-f", "-")
-	nft.Stdin = strings.NewReader(script)
+	nft.Stdin = strings.NewReader("flush ruleset\n" + tables)
 	if out, err := nft.CombinedOutput(); err != nil {
 		t.Fatalf("nft on %s: %v\n%s", h.name, err, out)
 	}

@@ -30,32 +30,15 @@ func listen(t *testing.T, h host) *tap {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// packet(7): the protocol is in network order; all protocols, since others are not told what the machine is sent.
-	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, syscall.ETH_P_ALL))
-	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, int(all))
-	if err != nil {
-		t.Fatal(os.NewSyscallError("socket", err))
-	}
-	socket := os.NewFile(uintptr(fd), "tap of "+h.name)
-	if err := syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: all, Ifindex: port.Index}); err != nil {
-		t.Fatal(os.NewSyscallError("bind", err))
-	}
 	w := &tap{}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		frame := make([]byte, 2048)
-		for {
+	packetSocket(t, port, func(socket *os.File) {
+		for frame := make([]byte, 2048); ; {
 			n, err := socket.Read(frame)
 			if err != nil {
 				return // closed
 			}
 			w.take(frame[:n], h)
 		}
-	}()
-	t.Cleanup(func() {
-		_ = socket.Close() // it was only read
-		<-done
 	})
 	return w
 }

@@ -30,8 +30,11 @@ var (
 const wavHeader = 44
 
 // writeTone writes a WAV file with a minute of one tone.
-func writeTone(path string, c codec, hertz float64) error {
-	const seconds, loudness = 60, 0.5 * math.MaxInt16
+func writeTone(path string, c codec, hertz float64) error { return writeToneFor(60, path, c, hertz) }
+
+// writeToneFor writes one of some seconds.
+func writeToneFor(seconds int, path string, c codec, hertz float64) error {
+	const loudness = 0.5 * math.MaxInt16
 	data := seconds * c.rate * c.channels * 2
 	b := make([]byte, 0, wavHeader+data)
 	le := binary.LittleEndian

@@ -19,9 +19,6 @@ import (
 	"strowger/pkg/sdp"
 )
 
-// gatherWithin is how long our answer waits for addresses of this phone: 3-protocols, "Apps".
-const gatherWithin = 500 * time.Millisecond
-
 // media is the WebRTC of one dialog.
 type media struct {
 	call    *Call
@@ -164,33 +161,19 @@ func (m *media) answer() ([]byte, error) {
 	return m.describe(a)
 }
 
-// describe sets our description, and returns it with the addresses that are found in time. That at a relay, which may be the only
-// one that leads anywhere, has more time.
+// describe sets our description, and returns it with the addresses that are found in time.
 func (m *media) describe(d webrtc.SessionDescription) ([]byte, error) {
 	complete := webrtc.GatheringCompletePromise(m.pc)
-	relayed, have := make(chan struct{}), sync.Once{}
+	g := newGathering()
 	m.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
-		if c != nil && c.Typ == webrtc.ICECandidateTypeRelay {
-			have.Do(func() { close(relayed) })
+		if c != nil {
+			g.found(c.Typ)
 		}
 	})
 	if err := m.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	wait := gatherWithin
-	if m.call.relay != nil {
-		wait = relayWithin
-	} else {
-		relayed = nil
-	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
-	select {
-	case <-complete:
-	case <-relayed:
-	case <-late.C:
-	case <-m.call.quit:
-	}
+	g.wait(m.call.relay != nil, complete, m.call.quit)
 	return []byte(m.pc.LocalDescription().SDP), nil
 }
 

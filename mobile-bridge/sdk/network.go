@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"net"
-	"time"
 
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
@@ -75,9 +74,6 @@ func (n otherUDP) ListenPacket(network, at string) (net.PacketConn, error) {
 	}
 	return c, nil
 }
-
-// relayWithin is how long a description waits for an address at the call's relay.
-const relayWithin = 2 * time.Second
 
 // relays are those that this leg of the call may use.
 func (c *Call) relays() []webrtc.ICEServer {
