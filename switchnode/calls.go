@@ -11,6 +11,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/crossing"
 	"strowger/switchnode/internal/routing"
 )
 
@@ -25,6 +26,7 @@ const (
 type calls struct {
 	node   string // name, for ladders
 	router *routing.Router
+	cross  *crossing.Calls
 	record func(ledger.Event)
 	tally  tally
 	now    func() time.Time
@@ -45,7 +47,7 @@ func (c *calls) begin(in call.Incoming) error {
 	}
 	s := call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
-		Record: c.record, Count: c.tally.add, Now: c.now, Logger: c.log,
+		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
 	name := nameOf(in)
 	if err := c.add(s, name, in.Device); err != nil {
@@ -60,12 +62,43 @@ func (c *calls) begin(in call.Incoming) error {
 		return err
 	}
 	admission := c.admission(in)
+	if !atFallback(in) {
+		admission = c.cross.Admission(s, cameFrom(in), admission)
+	}
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
 		c.remove(name, in.Device)
+		if !atFallback(in) {
+			c.cross.Settled(in.Call, false) // one that ended while it was admitted
+		}
 	}()
 	return nil
+}
+
+// cameFrom says where a call comes from.
+func cameFrom(in call.Incoming) crossing.Origin {
+	o := crossing.Origin{App: in.Admission != nil}
+	if in.Claims != nil {
+		o.Node = in.Claims.Subject
+	}
+	return o
+}
+
+// atFallback says whether a call is a leg that its anchor sends on to a fall-back here.
+func atFallback(in call.Incoming) bool { return in.Claims != nil && in.Claims.Diversion.Anchor != "" }
+
+// recorder is what records the events of a call.
+func (c *calls) recorder(in call.Incoming) func(ledger.Event) {
+	if atFallback(in) {
+		return c.record
+	}
+	return func(e ledger.Event) {
+		if e.Kind == ledger.Answered || e.Kind == ledger.Ended {
+			c.cross.Settled(in.Call, e.Kind == ledger.Answered)
+		}
+		c.record(e)
+	}
 }
 
 // note begins the ledger of a call at the switch where it was dialled.
@@ -146,7 +179,7 @@ func (c *calls) full() error {
 // nameOf is what a call is entered by: its id, for it is at a switch once. A leg that its anchor sends on to a fall-back may
 // come to a switch that has the call already, the caller's say.
 func nameOf(in call.Incoming) string {
-	if in.Claims != nil && in.Claims.Diversion.Anchor != "" {
+	if atFallback(in) {
 		return in.Call + " " + in.Leg
 	}
 	return in.Call

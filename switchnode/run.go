@@ -24,6 +24,7 @@ import (
 	"strowger/pkg/sip/locate"
 	"strowger/pkg/trust"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/crossing"
 	"strowger/switchnode/internal/linkside"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -131,6 +132,7 @@ func (n *node) serve(ctx context.Context) error {
 		node: id.NodeName, router: router, record: n.record, now: n.now, log: n.log,
 		sessions: map[string]*call.Session{}, placed: map[string]int{},
 	}
+	n.calls.cross = crossing.New(crossing.Config{Node: id.Node, Expected: router.Expected, Count: n.calls.tally.add})
 	n.links = linkside.New(linkside.Config{
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
 		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,

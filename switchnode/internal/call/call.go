@@ -66,6 +66,10 @@ func (c *Call) Step(ev Event) []Action {
 		return c.forwarded(ev.Leg)
 	case Diverted:
 		return c.diverted(ev)
+	case Joined:
+		return c.joined(ev)
+	case Crossed:
+		return c.crossed(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:

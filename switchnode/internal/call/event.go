@@ -26,6 +26,7 @@ type Planned struct {
 	Branches []Branch
 	Diverted []designation.Diversion // steps that led to To
 	Fallback []Fallback              // where the call goes when nobody answers
+	Crossing string                  // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
 }
 
 // Branch is one thing to ring.

@@ -23,11 +23,12 @@ const (
 	talking          // answered
 	takingBack       // CANCEL sent
 	leaving          // the leg's own final word was said, or we ended it
+	handedOver       // to another call: only Closed is due
 	silent           // Closed was delivered
 )
 
 func (p phase) String() string {
-	return []string{"idle", "inviting", "talking", "takingBack", "leaving", "silent"}[p]
+	return []string{"idle", "inviting", "talking", "takingBack", "leaving", "handedOver", "silent"}[p]
 }
 
 // budget is what a leg may still do of what it could do without end.
@@ -73,6 +74,9 @@ type world struct {
 	endings  int // Ended notes
 	answers  int // Answered notes
 	finished bool
+	crosses  int // times that the caller may be wanted elsewhere
+	joins    int // guests that may come
+	spurned  int
 }
 
 var _ model[Event, *world] = &world{}
@@ -117,7 +121,7 @@ func (w *world) key(b []byte) []byte {
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
-	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
+	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
 }
 
@@ -131,6 +135,12 @@ func (w *world) possible() []Event {
 	}
 	if !w.stopped && !w.finished {
 		evs = append(evs, Stop{CauseOf(errs.NodeStopped, "")})
+	}
+	if w.crosses > 0 && !w.finished {
+		evs = append(evs, Crossed{&Guest{}, CauseOf(errs.Crossing, "")})
+	}
+	if w.joins > 0 && !w.finished {
+		evs = append(evs, Joined{Branch{Leg: "guest"}})
 	}
 	for t := range w.armed.all() {
 		evs = append(evs, Fired{t})
@@ -187,6 +197,8 @@ func (p peer) possible(id LegID) []Event {
 			evs = append(evs, Ringing{Leg: id})
 		}
 		evs = append(evs, p.wake(id)...)
+	case handedOver:
+		evs = append(evs, Closed{id})
 	}
 	return evs
 }
@@ -224,6 +236,8 @@ func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 		return len(ev.Branches) == 0
 	case Fired:
 		return ev.Timer == RingTimer
+	case Crossed:
+		return w.peers[Caller].phase == handedOver
 	case Refused:
 		return before == Trying && (ev.Cause.SIP >= 600 || !hope)
 	case Answered: // of foreign codecs
@@ -252,6 +266,12 @@ func (w *world) spend(ev Event) {
 		w.stopped = true
 	case Fired:
 		w.armed.stop(ev.Timer)
+	case Crossed:
+		w.crosses--
+	case Joined:
+		if w.joins--; w.call.State() == Trying {
+			w.peers = append(w.peers, peer{})
+		}
 	case Cancelled:
 		w.peers[Caller].phase = leaving
 		w.finals++ // 487
@@ -349,6 +369,15 @@ func (w *world) perform(a Action, over bool) error {
 		return w.replied(a.Leg)
 	case RefuseOffer:
 		return w.replied(a.Leg)
+	case HandOver:
+		if over || w.peers[Caller].phase != inviting {
+			return fmt.Errorf("handed over a caller in phase %v, over %t", w.peers[Caller].phase, over)
+		}
+		w.peers[Caller].phase = handedOver
+	case Spurn:
+		if w.spurned++; w.peers[Caller].phase == inviting {
+			return fmt.Errorf("kept a caller in phase %v from a guest", w.peers[Caller].phase)
+		}
 	case Arm:
 		w.armed.start(a.Timer)
 	case Disarm:
@@ -468,6 +497,15 @@ func TestExploreOneCallee(t *testing.T) {
 		w := newWorld(c.caller, c.callee, c.delay)
 		t.Logf("%s: %+v", c.name, explore[Event](t, w))
 	}
+}
+
+// TestExploreCrossing has the caller be wanted by the call of the callee's, and callers of other calls come over, at any time.
+func TestExploreCrossing(t *testing.T) {
+	w := newWorld(budget{}, budget{}, 0)
+	if w.crosses, w.joins = 1, 1; *deep {
+		w.crosses = 2
+	}
+	t.Logf("%+v", explore[Event](t, w))
 }
 
 // ends says of an event that it may end a call early.

@@ -87,6 +87,8 @@ type Session struct {
 	finished bool
 	bridged  bool
 	chatter  int // events recorded of those that a phone may cause at will
+
+	glare
 }
 
 // message is an input of a leg, or an Event of none.
@@ -109,6 +111,9 @@ func NewSession(cfg SessionConfig, call *Call, from designation.Party) *Session 
 
 // ID is the id of the call.
 func (s *Session) ID() string { return s.cfg.ID }
+
+// Device is the id of the caller's device, "" on a link.
+func (s *Session) Device() string { return s.cfg.Device }
 
 // Done is closed when the call is over and all its legs are closed.
 func (s *Session) Done() <-chan struct{} { return s.done }
@@ -187,8 +192,10 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 		case <-timer.C:
 			s.expire()
 		case <-s.full:
-			s.cfg.Count("mailbox full")
-			s.step(Stop{CauseOf(errs.Congested, "The call sent more messages than it may")})
+			s.overflow()
+		case <-s.parted:
+			s.parted = nil
+			s.step(Closed{Caller})
 		case <-stop:
 			stop = nil
 			s.step(Stop{CauseOf(errs.NodeStopped, "")})
@@ -207,7 +214,8 @@ func (s *Session) admitted(ev Event) Event {
 	if s.branches > s.cfg.Breadth {
 		return Refusal{CauseOf(errs.TooWide, "")}
 	}
-	return ev
+	p.Branches = append(s.guests, p.Branches...)
+	return p
 }
 
 // divert finds what there is to ring at a fall-back. Breadth limits what rings at once (RFC 5393, 5.3.3), and what rang before
@@ -228,16 +236,24 @@ func (s *Session) divert(f Fallback) {
 // breadth is a branch's share of the call's Max-Breadth: over all branches it stays the same (RFC 5393, 5.3.3). A branch
 // with a delay counts, since the others may still ring when it starts.
 func (s *Session) breadth(id LegID) int {
-	share := s.cfg.Breadth / s.branches
-	if int(id-s.first) < s.cfg.Breadth%s.branches {
+	branches := max(s.branches, 1) // a guest forks nothing
+	share := s.cfg.Breadth / branches
+	if int(id-s.first) < s.cfg.Breadth%branches {
 		share++
 	}
 	return share
 }
 
 func (s *Session) handle(m message) {
-	if m.leg == outside {
+	switch j, joins := m.input.(Joined); {
+	case m.leg == outside && joins && s.call.State() == Admitting:
+		s.guests = append(s.guests, j.Branch)
+		return
+	case m.leg == outside:
 		s.step(m.input.(Event)) // Post takes no other
+		return
+	case m.leg == Caller && s.host != nil:
+		s.moved(m.input)
 		return
 	}
 	if int(m.leg) >= len(s.legs) || s.legs[m.leg] == nil {
@@ -276,6 +292,10 @@ func (s *Session) act(a Action) {
 		s.divert(a.To)
 	case Connect:
 		s.connect(a)
+	case HandOver:
+		s.handOver(a)
+	case Spurn:
+		a.To.setup.Post(spurned{})
 	case Arm:
 		s.due[a.Timer] = time.Now().Add(a.After)
 	case Disarm:
@@ -359,38 +379,5 @@ func (s *Session) closePorts() {
 		if l != nil && l.Port() != nil {
 			l.Port().Close() // idempotent: what an abandoned leg left
 		}
-	}
-}
-
-// closeGuard ends a session whose legs do not close: a bug of a side, counted, not a leak for ever.
-const closeGuard Timer = -1
-
-func (s *Session) untilNext() time.Duration {
-	next := time.Hour
-	now := time.Now()
-	for _, at := range s.due {
-		next = min(next, at.Sub(now))
-	}
-	return max(next, 0)
-}
-
-func (s *Session) expire() {
-	now := time.Now()
-	for t, at := range s.due {
-		if at.After(now) {
-			continue
-		}
-		delete(s.due, t)
-		if t == closeGuard {
-			s.cfg.Count("leg never closed")
-			s.cfg.Logger.Error("legs did not close after the end of the call", "call", s.cfg.ID)
-			for id, l := range s.call.legs {
-				if l.state != closed {
-					s.step(Closed{LegID(id)})
-				}
-			}
-			return
-		}
-		s.step(Fired{t})
 	}
 }

@@ -287,7 +287,7 @@ func TestLegsThatNeverClose(t *testing.T) {
 		if took := time.Since(began); took != lastClose {
 			t.Errorf("the session ended after %v", took)
 		}
-		s.counted("leg never closed")
+		s.counted("leg never closed", "leg never closed")
 		s.wrote("admitted", "trying branch1", "leg-ended caller caller-left", "ended caller-left", "leg-ended branch1 caller-left")
 	}, 0)
 }

@@ -43,6 +43,18 @@ func (o *offers) take(call, nonce string, now time.Time) (designation.Plan, bool
 	return p, ok && now.Before(p.Expiry)
 }
 
+// has says whether the plan of a call waits here.
+func (o *offers) has(call string, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, p := range o.plans {
+		if k.call == call {
+			return now.Before(p.Expiry)
+		}
+	}
+	return false
+}
+
 // forget drops what expired, at most once a second.
 func (o *offers) forget(now time.Time) {
 	if now.Before(o.sweep) {

@@ -71,6 +71,9 @@ func New(cfg Config) *Router { return &Router{cfg: cfg} }
 // Offered keeps the plan of a call that is on its way to this switch.
 func (r *Router) Offered(p designation.Plan) { r.offers.add(p, "", r.cfg.Now()) }
 
+// Expected says whether a call is on its way to this switch.
+func (r *Router) Expected(call string) bool { return r.offers.has(call, r.cfg.Now()) }
+
 // FromPhone is the admission of a call that a phone of this switch makes: the cloud decides and, when it cannot be asked,
 // the site copy.
 func (r *Router) FromPhone(q fabric.Admit) call.Admission {
@@ -82,13 +85,22 @@ func (r *Router) FromPhone(q fabric.Admit) call.Admission {
 			return r.byCopy(q)
 		case err != nil:
 			return call.Refusal{Cause: call.CauseOfError(err)}
-		case a.Plan != nil: // also of a crossing call: two desk phones that call each other decide for themselves
-			return r.planned(*a.Plan, false)
+		case a.Plan != nil:
+			return crossed(r.planned(*a.Plan, false), a.Crossing)
 		case a.Designation != nil:
-			return r.away(a.From, a.To, Way{Designation: *a.Designation, Again: r.again(q)}, false)
+			return crossed(r.away(a.From, a.To, Way{Designation: *a.Designation, Again: r.again(q)}, false), a.Crossing)
 		}
 		return call.Refusal{Cause: call.CauseOf(errs.Internal, "The directory gave neither a plan nor an address")}
 	}
+}
+
+// crossed notes the call that the callee has under way to the caller.
+func crossed(ev call.Event, by string) call.Event {
+	if p, ok := ev.(call.Planned); ok {
+		p.Crossing = by
+		return p
+	}
+	return ev
 }
 
 func (r *Router) byCopy(q fabric.Admit) call.Event {

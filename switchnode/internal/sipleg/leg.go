@@ -70,6 +70,9 @@ func (l *Leg) Port() *media.Port { return l.port }
 // Dialog is the leg's signalling.
 func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 
+// Move makes it the leg of another number.
+func (l *Leg) Move(id call.LegID) { l.id = id }
+
 // Do carries out an action of the call.
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {

@@ -1,0 +1,182 @@
+package call
+
+import (
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
+	"strowger/switchnode/internal/media"
+)
+
+// Two who call each other at the same time get one call (2-call-flows, "Glare"). The call that goes on has the other's caller
+// Joined, as a branch of its own: a Guest. When that is started it asks the other call for its leg, by Crossed. That call hands
+// the leg over and ends, or, if its caller waits no longer, spurns the guest, which is then a branch that refused.
+
+// Joined has the caller of another call, who calls this one's caller, answer this one.
+type Joined struct{ Branch Branch }
+
+// Crossed has the call hand its caller's leg over to the call of the callee's.
+type Crossed struct {
+	To    *Guest
+	Cause ledger.Cause // of the end of this call
+}
+
+// HandOver gives the caller's leg to a guest, whose call sees to it from here on.
+type HandOver struct {
+	To    *Guest
+	Offer sdp.Description // the caller's
+}
+
+// Spurn tells a guest that there is no leg for it.
+type Spurn struct{ To *Guest }
+
+func (Joined) event()    {}
+func (Crossed) event()   {}
+func (HandOver) action() {}
+func (Spurn) action()    {}
+
+func (c *Call) joined(j Joined) []Action {
+	if c.state != Trying {
+		return []Action{Count{"guest of a call that rings no longer"}}
+	}
+	c.legs = append(c.legs, leg{id: j.Branch.Leg, device: j.Branch.Device, branch: j.Branch})
+	return c.start(LegID(len(c.legs) - 1))
+}
+
+func (c *Call) crossed(x Crossed) []Action {
+	l := &c.legs[Caller]
+	if l.state != trying || c.state > Trying {
+		return []Action{Spurn{x.To}}
+	}
+	l.state, l.cause = ending, x.Cause
+	acts := []Action{HandOver{x.To, c.offer}, c.noteLegEnd(Caller)}
+	return append(acts, c.end("system", x.Cause)...)
+}
+
+// glare is what a session knows of the calls that cross its own.
+type glare struct {
+	guests []Branch        // that Joined before there was a plan
+	host   *Session        // the call that the caller's leg was handed over to
+	moved  func(any) bool  // takes the inputs of that leg
+	parted <-chan struct{} // closed when that call is over; nil without one
+}
+
+// handOver gives the caller's leg away. What is still told to this session of it, it passes on, until that call is over.
+func (s *Session) handOver(h HandOver) {
+	l := s.legs[Caller]
+	if !h.To.give(l, h.Offer) {
+		l.Do(Refuse{Caller, h.To.cause})
+		return
+	}
+	s.legs[Caller], s.host, s.moved, s.parted = nil, h.To.to, h.To.setup.Post, h.To.to.Done()
+}
+
+// overflow ends a call that gets more than it can take, or the one that its caller's leg has become one of.
+func (s *Session) overflow() {
+	s.cfg.Count("mailbox full")
+	stop := Stop{CauseOf(errs.Congested, "The call sent more messages than it may")}
+	if s.host != nil {
+		s.host.Post(stop)
+	}
+	s.step(stop)
+}
+
+// Guest is the target, and then the leg, of a caller who comes from a call of their own.
+type Guest struct {
+	from, to *Session
+	cause    ledger.Cause // of the end of the call that it leaves
+	setup    Setup
+	offer    sdp.Description // of the caller whom it meets
+	leg      Leg             // nil until it is given
+	unwanted bool            // taken back before that
+}
+
+// lodger is a Guest that was dialled.
+type lodger struct{ *Guest }
+
+// Inputs of a lodger besides those of its leg.
+type (
+	given struct {
+		leg   Leg
+		offer sdp.Description
+	}
+	spurned struct{}
+)
+
+// mover is a leg that can go over to another call, as the leg of another number. Its inputs follow it.
+type mover interface{ Move(LegID) }
+
+// NewGuest returns the caller of one session, a desk phone, as a target of the other. The call that it leaves ends with a cause.
+func NewGuest(from, to *Session, cause ledger.Cause) *Guest {
+	return &Guest{from: from, to: to, cause: cause}
+}
+
+// Dial makes the leg; Start asks for the one that it is to be.
+func (g *Guest) Dial(s Setup) (Leg, error) {
+	g.setup = s
+	return lodger{g}, nil
+}
+
+// give gives the guest its leg, and says whether it takes it.
+func (g *Guest) give(l Leg, offer sdp.Description) bool { return g.setup.Post(given{l, offer}) }
+
+// Port is the leg's media.
+func (l lodger) Port() *media.Port {
+	if l.leg == nil {
+		return nil
+	}
+	return l.leg.Port()
+}
+
+// Do carries out an action of the call.
+func (l lodger) Do(a LegAction) {
+	switch a := a.(type) {
+	case Start:
+		l.offer = a.Offer
+		if !l.from.Post(Crossed{l.Guest, l.cause}) {
+			l.setup.Post(spurned{})
+		}
+		return
+	case Cancel:
+		if l.leg == nil {
+			l.unwanted = true
+			return
+		}
+		l.leg.Do(HangUp(a)) // it was accepted when it came
+		return
+	}
+	if l.leg != nil {
+		l.leg.Do(a)
+	}
+}
+
+// Handle turns an input into events of the call.
+func (l lodger) Handle(input any) []Event {
+	id := l.setup.Leg
+	switch in := input.(type) {
+	case given:
+		return l.take(in)
+	case spurned:
+		return []Event{Refused{id, CauseOf(errs.Gone, "")}, Closed{id}}
+	}
+	return l.leg.Handle(input)
+}
+
+// take accepts the caller who came: the two have called each other.
+func (l lodger) take(in given) []Event {
+	id := l.setup.Leg
+	l.leg = in.leg
+	l.leg.(mover).Move(id) // only desk phones are guests
+	if l.unwanted {
+		l.leg.Do(Refuse{id, CauseOf(errs.Crossing, "")})
+		return nil
+	}
+	theirs, err := sdp.Common(l.offer, in.offer)
+	if err != nil {
+		cause := CauseOfError(err)
+		l.leg.Do(Refuse{id, cause})
+		return []Event{Refused{id, cause}}
+	}
+	ours, _ := sdp.Common(in.offer, l.offer) // as there are common codecs one way, there are the other way
+	l.leg.Do(Accept{id, ours, l.setup.SessionID})
+	return []Event{Answered{id, theirs, l.from.cfg.SessionID}}
+}
