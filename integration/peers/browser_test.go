@@ -69,7 +69,11 @@ func chromium(t *testing.T, machine host, origin, pin, microphone, subscribe str
 		PushManager.prototype.getSubscription = async () => JSON.parse(localStorage.subscription ?? "null");
 		PushManager.prototype.subscribe = async () => JSON.parse(localStorage.subscription = ` + subscribe + `);
 		Notification.requestPermission = async () => "granted";
-	}`
+	}
+	window.connections = [];
+	window.RTCPeerConnection = class extends RTCPeerConnection {
+		constructor(...how) { super(...how); connections.push(this); }
+	};`
 	machine.inside(t, func() { // where its debugger listens
 		b.run(t, "start", runtime.Enable(), log.Enable(), serviceworker.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
 			_, err := page.AddScriptToEvaluateOnNewDocument(stub).Do(ctx)
@@ -159,13 +163,17 @@ func (b *browser) shows(t *testing.T, text string) {
 	b.becomes(t, "the page shows "+text, fmt.Sprintf("document.body.innerText.includes(%s)", quote(text)))
 }
 
+// button is an expression for the button that a screen reader calls so, if it can be pressed.
+func button(label string) string {
+	const find = `[...document.querySelectorAll("button")].find((b) => (b.ariaLabel ?? b.innerText.trim().split("\n")[0]) === %s && !b.disabled)`
+	return fmt.Sprintf(find, quote(label))
+}
+
 // presses presses a button by what a screen reader calls it.
 func (b *browser) presses(t *testing.T, label string) {
 	t.Helper()
-	const find = `[...document.querySelectorAll("button")].find((b) => (b.ariaLabel ?? b.innerText.trim().split("\n")[0]) === %s && !b.disabled)`
-	button := fmt.Sprintf(find, quote(label))
-	b.becomes(t, "there is a button "+label, button)
-	eval[any](t, b, button+".click()")
+	b.becomes(t, "there is a button "+label, button(label))
+	eval[any](t, b, button(label)+".click()")
 }
 
 // hears waits until the page plays one tone, within what an FFT of 8,192 can tell.

@@ -59,22 +59,40 @@ type host struct {
 // host adds a machine; it goes when the test ends.
 func (n *network) host(t *testing.T) host {
 	t.Helper()
-	n.mu.Lock()
-	n.hosts++
-	h := host{
-		name: fmt.Sprintf("n%dh%d", n.number, n.hosts),
-		addr: netip.AddrFrom4([4]byte{10, 99, byte(n.number), byte(n.hosts)}),
-	}
-	n.mu.Unlock()
+	number, addr := n.next()
+	h := host{name: fmt.Sprintf("n%dh%d", n.number, number), addr: addr}
 	n.ip(t, "netns add %s", h.name)
 	t.Cleanup(func() { n.remove(t, "netns del "+h.name) })
-	n.ip(t, "link add %s type veth peer name eth0 netns %s", h.name, h.name)
-	n.ip(t, "link set %s master %s up", h.name, n.bridge())
 	n.ip(t, "-n %s link set lo up", h.name)
-	n.ip(t, "-n %s link set eth0 addrgenmode none", h.name) // an address that comes by itself later is a change of the network
-	n.ip(t, "-n %s addr add %s/24 dev eth0", h.name, h.addr)
-	n.ip(t, "-n %s link set eth0 up", h.name)
+	n.plug(t, h, h.name, "eth0")
+	return h
+}
+
+// next is what no other machine has.
+func (n *network) next() (number int, addr netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts++
+	return n.hosts, netip.AddrFrom4([4]byte{10, 99, byte(n.number), byte(n.hosts)})
+}
+
+// plug connects a port of a machine, which gets the machine's address, to the network by a cable.
+func (n *network) plug(t *testing.T, h host, cable, port string) {
+	t.Helper()
+	n.ip(t, "link add %s type veth peer name %s netns %s", cable, port, h.name)
+	n.ip(t, "link set %s master %s up", cable, n.bridge())
+	n.ip(t, "-n %s link set %s addrgenmode none", h.name, port) // an address that comes by itself later is a change of the network
+	n.ip(t, "-n %s addr add %s/24 dev %s", h.name, h.addr, port)
+	n.ip(t, "-n %s link set %s up", h.name, port)
 	n.ip(t, "-n %s route add default via 10.99.%d.254", h.name, n.number)
+}
+
+// move has a machine lose its port and get another one, with another address.
+func (n *network) move(t *testing.T, h host) host {
+	t.Helper()
+	n.ip(t, "link del %s", h.name)
+	_, h.addr = n.next()
+	n.plug(t, h, h.name+"b", "eth1")
 	return h
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	cdpnetwork "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"strowger/integration/standin"
@@ -38,14 +39,21 @@ type softphone struct {
 // wideMono is what Chromium takes for a microphone.
 var wideMono = codec{rate: 48000, channels: 1}
 
-// softphone gives a user a browser, and what stands in for its push service.
-func (d *deployment) softphone(t *testing.T, name, number string) (s *softphone, code string) {
+// webBridge is a bridge that serves the softphone: where, and the hash of its key.
+type webBridge struct{ origin, pin string }
+
+func (d *deployment) webBridge(t *testing.T, args ...string) webBridge {
 	t.Helper()
 	machine := d.net.host(t)
 	cert, key, pin := webCertificate(t, machine)
 	at := netip.AddrPortFrom(machine.addr, 8443).String()
-	d.startBridgeAt(t, machine, "--listen", at, "--url", "https://"+at, "--tls-cert", cert, "--tls-key", key)
+	d.startBridgeAt(t, machine, append(args, "--listen", at, "--url", "https://"+at, "--tls-cert", cert, "--tls-key", key)...)
+	return webBridge{"https://" + at, pin}
+}
 
+// softphone gives a user a browser, whose microphone hears a tone, and what stands in for its push service.
+func (d *deployment) softphone(t *testing.T, bridge webBridge, name, number string, tone float64) (s *softphone, code string) {
+	t.Helper()
 	user := create(t, d.api.Users(), rest.NewUser(name))
 	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Web, Name: "Browser", Enabled: true})
 	dial := create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial
@@ -64,11 +72,11 @@ func (d *deployment) softphone(t *testing.T, name, number string) (s *softphone,
 	if err != nil {
 		t.Fatal(err)
 	}
-	tone := filepath.Join(t.TempDir(), "microphone.wav")
-	if err := writeTone(tone, wideMono, high); err != nil {
+	microphone := filepath.Join(t.TempDir(), "microphone.wav")
+	if err := writeTone(microphone, wideMono, tone); err != nil {
 		t.Fatal(err)
 	}
-	s.browser = chromium(t, d.net.host(t), "https://"+at, pin, tone, quote(subscription))
+	s.browser = chromium(t, d.net.host(t), bridge.origin, bridge.pin, microphone, quote(subscription))
 	s.run(t, "allow notifications", chromedp.ActionFunc(func(ctx context.Context) error {
 		allow := cdpbrowser.SetPermission(&cdpbrowser.PermissionDescriptor{Name: "notifications"}, cdpbrowser.PermissionSettingGranted).WithOrigin(s.origin)
 		return allow.Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser))
@@ -100,7 +108,7 @@ func TestSoftphone(t *testing.T) {
 	d := deploy(t, 5, longRing)
 	wide, narrow := d.x.phone(t, d.x.account(t), handset{codec: opus, tone: low}), d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low})
 	nobody := d.x.account(t) // whose phone is not there
-	s, code := d.softphone(t, "Finn Bell", "70011")
+	s, code := d.softphone(t, d.webBridge(t), "Finn Bell", "70011", high)
 	t.Run("enrols by its link", func(t *testing.T) { testSoftphoneEnrols(t, s, code) })
 	if t.Failed() {
 		return
@@ -117,6 +125,11 @@ func TestSoftphone(t *testing.T) {
 }
 
 func testSoftphoneEnrols(t *testing.T, s *softphone, code string) {
+	lack := &cdpnetwork.BlockPattern{URLPattern: s.origin + "/js/seal.js", Block: true}
+	s.run(t, "have a module fail", cdpnetwork.Enable(), cdpnetwork.SetBlockedURLs().WithURLPatterns([]*cdpnetwork.BlockPattern{lack}))
+	s.open(t, "/")
+	s.shows(t, "The phone does not start")
+	s.run(t, "have it load", cdpnetwork.SetBlockedURLs(), cdpnetwork.Disable())
 	s.open(t, "/")
 	s.shows(t, "Make this browser your phone")
 	s.accessible(t, "welcome")
@@ -245,6 +258,8 @@ func testSoftphoneDeclines(t *testing.T, d *deployment, s *softphone, desk *phon
 	s.accessible(t, "incoming call")
 	s.becomes(t, "the answer button has the focus", `document.activeElement.id === "answer"`)
 	s.presses(t, "Decline")
+	s.shows(t, "You declined")
+	s.presses(t, "Close")
 	if got := desk.await(t, "CALL_CLOSED"); !strings.HasPrefix(got, "603 ") && !strings.HasPrefix(got, "486 ") {
 		t.Errorf("the caller is told %q", got)
 	}
@@ -258,6 +273,7 @@ func testSoftphoneMisses(t *testing.T, s *softphone, desk *phone) {
 	s.shows(t, "Incoming call")
 	desk.do(t, "hangup", "")
 	s.shows(t, "The caller hung up")
+	s.presses(t, "Close")
 	s.presses(t, "Recent")
 	s.presses(t, "Missed")
 	s.shows(t, desk.account.user.Name)
@@ -287,6 +303,7 @@ func testSoftphoneCalls(t *testing.T, d *deployment, s *softphone, desk *phone) 
 	desk.hears(t, high)
 	desk.do(t, "hangup", "")
 	s.shows(t, "Call ended")
+	s.presses(t, "Close")
 	d.conversation(t, s.account, desk.account, opus.record, outcome{"normal", 200, "callee"})
 }
 

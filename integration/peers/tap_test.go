@@ -72,6 +72,13 @@ func (w *tap) take(frame []byte, h host) {
 	w.samples = g711.Mu.Decode(w.samples, payload)
 }
 
+// begin forgets the gaps so far.
+func (w *tap) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gap = 0
+}
+
 // longest is the longest time between two packets since the tap began.
 func (w *tap) longest() time.Duration {
 	w.mu.Lock()

@@ -171,6 +171,7 @@ func TestImports(t *testing.T) {
 			follow(path.Join(path.Dir(at), string(m[1])))
 		}
 	}
+	follow("/js/boot.js")
 	follow("/js/app.js")
 	follow("/sw.js")
 	for at := range h.files {

@@ -170,11 +170,11 @@ function stage() {
 }
 
 function screen() {
+	if (view.blocked && !phone.current) {
+		return blocked(act);
+	}
 	if (!phone.me) {
 		return welcome(view, act);
-	}
-	if (view.blocked) {
-		return blocked(act);
 	}
 	const call = stage();
 	const tab = wide.matches && view.tab === "keypad" ? "recents" : view.tab;
@@ -188,7 +188,7 @@ let rendering = false;
 
 /** render shows what is, once for all changes of a moment. */
 function render() {
-	if (!rendering) {
+	if (!rendering && (phone.started || view.blocked)) {
 		rendering = true;
 		queueMicrotask(() => {
 			rendering = false;
@@ -259,24 +259,41 @@ function notify(call) {
 	}
 }
 
-/** own makes this window the one that has the phone. */
+/** own makes this window the one that has the phone, until it is closed or another one takes it. */
 function own(steal = false) {
-	return new Promise((resolve) => {
-		const mine = async (lock) => {
-			view.blocked = !lock;
-			render();
-			resolve();
-			if (lock) {
-				await phone.start();
-				await new Promise(() => {}); // until the window is closed, or another one takes it
-			}
-		};
-		navigator.locks.request("strowger", steal ? { steal } : { ifAvailable: true }, mine).catch(() => {
-			phone.channel?.stop();
-			view.blocked = true;
-			render();
-		});
-	});
+	const mine = async (lock) => {
+		view.blocked = !lock;
+		render();
+		if (lock) {
+			await phone.start();
+			await begin();
+			await new Promise(() => {});
+		}
+	};
+	const given = () => {
+		phone.retire();
+		view.blocked = true;
+		render();
+	};
+	return navigator.locks.request("strowger", steal ? { steal } : { ifAvailable: true }, mine)
+		.catch((error) => (error.name === "AbortError" ? given() : Promise.reject(error)));
+}
+
+/** begin does what the address asks for: a tab, an answer, or an enrolment. */
+async function begin() {
+	const wanted = decodeURIComponent(location.hash.slice(1));
+	if (tabs.some(([name]) => name === wanted)) {
+		act.go(wanted);
+		return;
+	}
+	history.replaceState(null, "", "/"); // a code is of no more use once it was
+	if (wanted.startsWith("answer=")) {
+		phone.answerSoon(wanted.slice(7));
+	} else if (wanted && phone.me) {
+		phone.notice(new Error("This browser is a phone already. Remove it in the settings before you use another link."));
+	} else if (wanted) {
+		await act.enrol(codeIn(wanted));
+	}
 }
 
 function listen() {
@@ -290,10 +307,12 @@ function listen() {
 	});
 	navigator.serviceWorker?.addEventListener("message", ({ data, ports }) => fromWorker(data, ports[0]));
 	addEventListener("online", () => {
-		phone.channel?.nudge();
+		phone.channel?.moved();
 		phone.calls.forEach((call) => call.moved());
 	});
 	addEventListener("offline", render);
+	navigator.connection?.addEventListener("change", () => phone.channel?.nudge());
+	addEventListener("pagehide", () => phone.calls.forEach((call) => call.answeredAt && call.hangUp()));
 	document.addEventListener("visibilitychange", () => !document.hidden && (phone.channel?.nudge(), phone.refresh()));
 	navigator.mediaDevices?.addEventListener("devicechange", readDevices);
 	wide.addEventListener("change", render);
@@ -346,21 +365,9 @@ function shortcut(e) {
 	}
 }
 
-listen();
-await own();
-const wanted = decodeURIComponent(location.hash.slice(1));
-if (tabs.some(([name]) => name === wanted)) {
-	act.go(wanted);
-} else if (wanted.startsWith("answer=")) {
-	history.replaceState(null, "", "/");
-	phone.answerSoon?.(wanted.slice(7));
-} else if (wanted) {
-	history.replaceState(null, "", "/"); // a code is of no more use once it was
-	if (!phone.me) {
-		await act.enrol(codeIn(wanted));
-	} else {
-		phone.notice(new Error("This browser is a phone already. Remove it in the settings before you use another link."));
-	}
+if (tabs.some(([name]) => `#${name}` === location.hash)) {
+	view.tab = location.hash.slice(1);
 }
-render();
+listen();
 readDevices();
+own();

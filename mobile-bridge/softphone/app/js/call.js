@@ -18,6 +18,8 @@ import { endOfMessage } from "./words.js";
 
 const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
 const lastWait = 4_000;
+const earlyWait = 200; // ms between attempts at a call that its switch has not got yet
+const earlyTries = 25;
 const leeway = 30_000;
 const gatherWithin = 500; // ms that a description waits for addresses of this device: 3-protocols, "Apps"
 const afterFirst = 60; // ms that it waits for more after the first
@@ -223,9 +225,14 @@ export class Call extends EventTarget {
 		return { key: this.#wake.key, proof };
 	}
 
-	/** failed tries again until the ring is over. What the switch refused stays refused. */
+	/** failed tries again until the ring is over. What the switch refused stays refused; but it may hear of a call later than who
+	 * asked for one that crosses it. */
 	#failed(failure) {
 		if (this.over) {
+			return;
+		}
+		if (failure.code === "gone" && this.#wake.early && this.#tries < earlyTries) {
+			setTimeout(() => this.over || this.#connect(), earlyWait);
 			return;
 		}
 		if (failure.refused || this.direction === "outgoing" || this.#me.now() > this.#claims.exp * 1000) {

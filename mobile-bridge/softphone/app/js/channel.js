@@ -6,6 +6,7 @@ import { channelProof, sign } from "./proof.js";
 const subprotocol = "strowger-channel.1";
 const pingEvery = 25_000;
 const pongWithin = 10_000;
+const probeWithin = 3_000;
 const helloTime = 10_000;
 const askWithin = 10_000;
 const maxUnacked = 64;
@@ -79,12 +80,20 @@ export class Channel extends EventTarget {
 		this.#socket?.close();
 	}
 
-	/** nudge connects at once instead of at the end of a wait: the network is there again, say. */
+	/** nudge finds out at once whether the bridge is there, after a sleep, say, and connects instead of at the end of a wait. */
 	nudge() {
-		if (!this.#stopped && !this.#socket) {
+		if (this.open) {
+			this.#probe(probeWithin);
+		} else if (!this.#stopped && !this.#socket) {
 			this.#tries = 0;
 			this.#connect();
 		}
+	}
+
+	/** moved is told when the device is on another network: what was open leads nowhere. */
+	moved() {
+		this.#abandon(this.#socket);
+		this.nudge();
 	}
 
 	/** ask sends a request and returns its answer; a refusal is a Failure. */
@@ -147,6 +156,14 @@ export class Channel extends EventTarget {
 			}
 		};
 		socket.onclose = () => socket === this.#socket && this.#dropped();
+	}
+
+	/** abandon ends a connection without waiting for the other side to agree, which may be gone. */
+	#abandon(socket) {
+		if (socket && socket === this.#socket) {
+			socket.close();
+			this.#dropped();
+		}
 	}
 
 	#dropped() {
@@ -227,10 +244,15 @@ export class Channel extends EventTarget {
 
 	#ping() {
 		this.#after(pingEvery, () => {
-			const socket = this.#socket;
-			this.#write({ type: "ping" });
-			this.silent = this.#after(pongWithin, () => socket?.close());
+			this.#probe(pongWithin);
 			this.#ping();
 		});
+	}
+
+	#probe(within) {
+		const socket = this.#socket;
+		this.#write({ type: "ping" });
+		clearTimeout(this.silent);
+		this.silent = this.#after(within, () => this.#abandon(socket));
 	}
 }

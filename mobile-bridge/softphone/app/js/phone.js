@@ -17,6 +17,7 @@ const crossingEpoch = 1; // the ring attempt of a call that is found under way t
 /** Phone tells of every change by the event "change", and of what people should hear of by "notice" (detail: text). */
 export class Phone extends EventTarget {
 	me = null;
+	started = false; // me is known
 	settings = { ...defaults };
 	calls = []; // that are not over, the newest last
 	last = null; // the call that ended last, while its end is shown
@@ -43,6 +44,8 @@ export class Phone extends EventTarget {
 		this.me = await whoAmI();
 		this.settings = { ...defaults, ...(await store.load("settings")) };
 		this.history = await store.calls();
+		this.started = true;
+		this.#changed();
 		this.bridge = await fetch("/bridge.json").then((r) => r.json()).catch(() => null);
 		this.registration = await this.#config.registration;
 		if (this.me) {
@@ -174,7 +177,7 @@ export class Phone extends EventTarget {
 		if (!crossing || call.over) {
 			return { node, key, relay, claims };
 		}
-		const theirs = await this.takeWake({ wake: { node, key, epoch: crossingEpoch }, claims });
+		const theirs = await this.takeWake({ wake: { node, key, epoch: crossingEpoch, early: true }, claims });
 		if (theirs && !theirs.over) {
 			this.calls = this.calls.filter((c) => c !== call);
 			call.leave();
@@ -242,6 +245,9 @@ export class Phone extends EventTarget {
 			}
 			const elsewhere = /elsewhere$/.test(call.end.code);
 			await this.#keep({ ...record(call), seen: elsewhere || record(call).seen });
+		}
+		if (call.state === "answering") {
+			await done({ jti: call.leg, exp: call.expires }, null); // no other window rings for it any more
 		}
 		this.#changed();
 		this.dispatchEvent(new CustomEvent("call", { detail: call }));
@@ -316,6 +322,14 @@ export class Phone extends EventTarget {
 			this.push = { state: "none", words: `This browser cannot be woken: ${error.message}` };
 			this.#changed();
 		}
+	}
+
+	/** retire leaves the phone to another window, and what rings: what is answered goes on here. */
+	retire() {
+		this.channel?.stop();
+		const ringing = this.calls.filter((c) => c.direction === "incoming" && ["waking", "ringing"].includes(c.state));
+		this.calls = this.calls.filter((c) => !ringing.includes(c));
+		ringing.forEach((c) => c.leave());
 	}
 
 	/** leave makes this browser nobody's phone. */
