@@ -12,6 +12,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/link"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/webcert"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/routing"
 	"strowger/switchnode/internal/uplink"
@@ -22,7 +23,7 @@ import (
 type apps struct {
 	web          *webside.Web
 	rtc          *webside.RTC
-	certificates *webside.Certificates
+	certificates *webcert.Certificates
 	uplinks      *uplink.Uplinks
 }
 
@@ -32,7 +33,7 @@ func (n *node) openApps() (err error) {
 		return nil
 	}
 	id := n.identity.Load()
-	n.apps.certificates, err = webside.OpenCertificates(webside.CertificatesConfig{
+	n.apps.certificates, err = webcert.Open(webcert.Config{
 		Path: filepath.Join(n.Data, "web.pem"), Node: id.Node, Host: n.host, Now: n.now, Changed: n.leases.soon, Logger: n.log,
 	})
 	if err != nil {

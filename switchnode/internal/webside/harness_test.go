@@ -28,6 +28,7 @@ import (
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/trust"
 	"strowger/pkg/trust/trusttest"
+	"strowger/pkg/webcert"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 )
@@ -74,7 +75,7 @@ func newOfficeOf(t *testing.T, times Times) *office {
 	o.reply = func() (fabric.WakeReply, error) {
 		return fabric.WakeReply{Pushes: []fabric.PushResult{{Provider: fabric.APNs, Accepted: true, Tries: 1}}}, nil
 	}
-	certificates, err := OpenCertificates(CertificatesConfig{Path: filepath.Join(t.TempDir(), "web.pem"), Node: "sw_y", Host: host, Now: time.Now, Logger: log})
+	certificates, err := webcert.Open(webcert.Config{Path: filepath.Join(t.TempDir(), "web.pem"), Node: "sw_y", Host: host, Now: time.Now, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

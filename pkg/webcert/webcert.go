@@ -1,4 +1,7 @@
-package webside
+// Package webcert keeps the certificates that apps and browsers know a node by without a public CA: self-signed ones of short
+// life, known by their hashes (W3C WebTransport, 6.2: serverCertificateHashes). The present one is shown, the next one is told
+// together with it, so that the hashes that a device has are good for a week at least.
+package webcert
 
 import (
 	"context"
@@ -33,10 +36,10 @@ const (
 	clocksBehind    = time.Hour // of devices
 )
 
-// CertificatesConfig says where certificates are kept and for what.
-type CertificatesConfig struct {
+// Config says where certificates are kept and for what.
+type Config struct {
 	Path    string // of the file
-	Node    string // id of this switch
+	Node    string // id
 	Host    netip.Addr
 	Now     func() time.Time
 	Changed func() // other hashes are to be designated; may be nil
@@ -46,15 +49,15 @@ type CertificatesConfig struct {
 // Certificates is the present certificate of WebTransport and the next one. They are kept on disk, so that a restart keeps
 // what was designated.
 type Certificates struct {
-	cfg  CertificatesConfig
+	cfg  Config
 	pair atomic.Pointer[pair]
 }
 
 // pair is the present one and the next.
 type pair [2]tls.Certificate
 
-// OpenCertificates reads the certificates, and makes those that are missing or too old.
-func OpenCertificates(cfg CertificatesConfig) (*Certificates, error) {
+// Open reads the certificates, and makes those that are missing or too old.
+func Open(cfg Config) (*Certificates, error) {
 	c := &Certificates{cfg: cfg}
 	old, err := c.read()
 	if err != nil {
