@@ -1,7 +1,14 @@
 // Package channel is what an app that is awake and a bridge say to each other.
 //
-// The app opens a WebSocket (RFC 6455) to Path of a bridge, with the subprotocol Subprotocol. Every message is a text frame
-// with one JSON object of at most MaxFrame bytes, whose "type" says what it is:
+// The app opens a connection to Path of a bridge, of one of two kinds; a session outlives connections of either kind:
+//
+//   - A WebSocket (RFC 6455) with the subprotocol Subprotocol. Every frame is a text message.
+//   - A session of WebTransport (draft-ietf-webtrans-http3) at the bridge's port for switches, whose certificate the app knows by
+//     its hash (designation.BridgeFace). A connection of HTTP/3 is for one session. The bridge opens its one stream, bidirectional,
+//     on which every frame follows its length in bytes, 1 to MaxFrame, as two bytes, the higher first. Who is done with a
+//     connection closes it as a whole. Another version of what follows would have another Path.
+//
+// Every frame is one JSON object of at most MaxFrame bytes, whose "type" says what it is:
 //
 //	bridge  challenge  {bridge, nonce}: first of all
 //	app     hello      {proof, resume?, received?}: a proof.Channel over the challenge; which session it goes on with
@@ -35,7 +42,8 @@
 // To extend: add types and members; a side ignores members that it does not know, acks and drops numbered types that it does
 // not know, and answers such a request as errs.Upgrade.
 //
-// Capability 1 (2026-11).
+// Capability 1 (2026-11): WebSocket.
+// Capability 2 (2026-11): WebTransport; a bridge that takes it has its hashes handed out.
 package channel
 
 import (

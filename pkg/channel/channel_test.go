@@ -3,9 +3,11 @@ package channel
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -41,6 +43,39 @@ func TestFrames(t *testing.T) {
 		`{"type":"ping"`, `{"type":7}`, ` {"type":"ping"}`, `{"type":"ping","x":"` + strings.Repeat("x", MaxFrame) + `"}`} {
 		if _, err := Decode([]byte(bad)); errs.CodeOf(err) != errs.Invalid {
 			t.Errorf("%.40q: %v", bad, err)
+		}
+	}
+}
+
+// TestStream writes frames to a stream and reads them, also when it comes byte by byte, and says what is none.
+func TestStream(t *testing.T) {
+	var b bytes.Buffer
+	all := []string{`{"type":"ping"}`, strings.Repeat("x", MaxFrame), "y"}
+	for _, frame := range all {
+		if err := WriteFrame(&b, []byte(frame)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.Bytes()[:4]; string(got) != "\x00\x0f{\"" {
+		t.Errorf("the stream begins with %q", got)
+	}
+	r := iotest.OneByteReader(&b)
+	for _, want := range all {
+		if got, err := ReadFrame(r); err != nil || string(got) != want {
+			t.Fatalf("%.20q, %v; want %.20q", got, err, want)
+		}
+	}
+	if _, err := ReadFrame(r); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
+	for _, bad := range []string{"\x00", "\x00\x00", "\x40\x01" + strings.Repeat("x", MaxFrame+1), "\x00\x02x", "\xff\xff"} {
+		if frame, err := ReadFrame(strings.NewReader(bad)); errs.CodeOf(err) != errs.Invalid {
+			t.Errorf("%.20q: %q, %v", bad, frame, err)
+		}
+	}
+	for _, bad := range []int{0, MaxFrame + 1} {
+		if err := WriteFrame(&b, make([]byte, bad)); errs.CodeOf(err) != errs.Invalid || b.Len() > 0 {
+			t.Errorf("a frame of %d bytes: %v, %d bytes written", bad, err, b.Len())
 		}
 	}
 }
@@ -124,6 +159,31 @@ func TestSessionRefuses(t *testing.T) {
 	if _, err := s.Put(TypeReport, 0, nil); errs.CodeOf(err) != errs.Congested {
 		t.Errorf("one too many: %v", err)
 	}
+}
+
+// FuzzReadFrame reads streams of strangers: frame after frame, what was read is what they are made of, and nothing is read on.
+func FuzzReadFrame(f *testing.F) {
+	f.Add([]byte("\x00\x0f{\"type\":\"ping\"}\x00\x0f{\"type\":\"ping\"}"))
+	f.Add([]byte("\x00\x1f{\"type\":\"ack\",\"received\":7}\x00\x0f{\"type\":"))
+	f.Add([]byte("\x00\x00"))
+	f.Add([]byte("\xff\xffGET / HTTP/1.1\r\n"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		r := bytes.NewReader(stream)
+		var again bytes.Buffer
+		for {
+			frame, err := ReadFrame(r)
+			if err == nil {
+				err = WriteFrame(&again, frame)
+			} else if err != io.EOF && errs.CodeOf(err) != errs.Invalid {
+				t.Fatal(err)
+			} else {
+				break
+			}
+			if err != nil || !bytes.Equal(again.Bytes(), stream[:len(stream)-r.Len()]) {
+				t.Fatalf("%q, %v: of %q", again.Bytes(), err, stream)
+			}
+		}
+	})
 }
 
 // FuzzDecode reads frames of strangers.
