@@ -5,17 +5,13 @@
 package channel
 
 import (
-	"bufio"
 	"context"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"strowger/mobile-bridge/internal/face"
 	"strowger/pkg/channel"
@@ -54,7 +50,9 @@ type Config struct {
 	Rebind func(b fabric.Bound, done func(error))
 	Unbind func(b fabric.Bound)
 	// Requests answers requests of devices, by type: frame is the whole, the answer becomes the members of answer's type.
-	Requests  map[string]Request
+	Requests map[string]Request
+	// Allow says whether a source may ask for one more channel by WebTransport. For WebSockets the server knows it.
+	Allow     func(source netip.Prefix) bool
 	PerSource int // channels; 0: maxPerSource
 	Now       func() time.Time
 	Logger    *slog.Logger
@@ -70,12 +68,13 @@ type Request struct {
 type Channels struct {
 	cfg  Config
 	ctx  context.Context // never ends
-	work sync.WaitGroup  // connections, and what they have under way
+	web  *web
+	work sync.WaitGroup // connections, and what they have under way
 
 	mu       sync.Mutex
-	closed   bool
-	open     map[*websocket.Conn]struct{} // of strangers and of devices
-	bySource map[netip.Prefix]int         // of them
+	ended    bool
+	open     map[conn]struct{}    // of strangers and of devices
+	bySource map[netip.Prefix]int // of them
 	byID     map[string]*session
 	byDevice map[string]*session
 	refused  map[errs.Code]uint64
@@ -87,10 +86,21 @@ func New(ctx context.Context, cfg Config) *Channels {
 	if cfg.PerSource == 0 {
 		cfg.PerSource = maxPerSource
 	}
-	return &Channels{
-		cfg: cfg, ctx: context.WithoutCancel(ctx), open: map[*websocket.Conn]struct{}{}, bySource: map[netip.Prefix]int{},
+	c := &Channels{
+		cfg: cfg, ctx: context.WithoutCancel(ctx), open: map[conn]struct{}{}, bySource: map[netip.Prefix]int{},
 		byID: map[string]*session{}, byDevice: map[string]*session{}, refused: map[errs.Code]uint64{},
 	}
+	c.web = newWeb(c)
+	return c
+}
+
+// conn is a connection that carries frames: a WebSocket, or a stream of WebTransport. One goroutine reads and one writes; the
+// time that either has is the deadline of its context.
+type conn interface {
+	// Read returns the next frame. What is no frame is errs.Invalid; after any other error there are none.
+	Read(ctx context.Context) ([]byte, error)
+	Write(ctx context.Context, frame []byte) error
+	Close() // at once, whoever reads or writes
 }
 
 // Counters is what became of channels.
@@ -130,7 +140,7 @@ func (c *Channels) Run(ctx context.Context) error {
 // Close tells every device that the bridge stops, and returns when nothing runs any more.
 func (c *Channels) Close() {
 	c.mu.Lock()
-	c.closed = true
+	c.ended = true
 	c.mu.Unlock()
 	for _, s := range c.sessions() {
 		c.end(s, errs.New(errs.NodeStopped, "this bridge stops; another one takes you"))
@@ -144,14 +154,14 @@ func (c *Channels) Close() {
 	defer late.Stop()
 	select {
 	case <-done:
-		return
 	case <-late.C:
 	}
 	c.mu.Lock()
-	for ws := range c.open {
-		c.work.Go(func() { _ = ws.CloseNow() }) // it is closed either way
+	for conn := range c.open {
+		c.work.Go(conn.Close)
 	}
 	c.mu.Unlock()
+	_ = c.web.server.Close() // strangers go without a word
 	<-done
 }
 
@@ -165,40 +175,12 @@ func (c *Channels) sessions() []*session {
 	return all
 }
 
-// upgrade opens a channel of a source.
-func (c *Channels) upgrade(w http.ResponseWriter, r *http.Request, source netip.Prefix) {
-	if err := c.enter(source); err != nil {
-		c.count(err)
-		face.Refuse(w, http.StatusServiceUnavailable, errs.From(err))
-		return
-	}
-	// Nothing that a browser adds by itself lets anybody in, so pages of all origins may ask.
-	ws, err := websocket.Accept(slim{w}, r, &websocket.AcceptOptions{Subprotocols: []string{channel.Subprotocol}, InsecureSkipVerify: true})
-	if err != nil { // it is answered
-		c.count(errs.New(errs.Invalid, "%w", err))
-		c.leave(source, nil)
-		return
-	}
-	c.entered(ws)
-	s, l, err := c.greet(ws)
-	if err != nil {
-		c.refuse(ws, err)
-		c.leave(source, ws)
-		return
-	}
-	// The goroutine of the request has a large stack, and much that this one needs no more.
-	go func() {
-		defer c.leave(source, ws)
-		c.read(s, l)
-	}()
-}
-
 // enter counts a connection, if there may be one more.
 func (c *Channels) enter(source netip.Prefix) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.closed:
+	case c.ended:
 		return errs.New(errs.NodeStopped, "this bridge stops; ask another one")
 	case len(c.open) >= MaxChannels || len(c.byID) >= MaxChannels:
 		return errs.New(errs.Congested, "this bridge has %d channels, the most it takes; ask another one", MaxChannels)
@@ -210,21 +192,26 @@ func (c *Channels) enter(source netip.Prefix) error {
 	return nil
 }
 
-func (c *Channels) entered(ws *websocket.Conn) {
-	ws.SetReadLimit(channel.MaxFrame)
+func (c *Channels) leave(source netip.Prefix) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open[ws] = struct{}{}
-}
-
-func (c *Channels) leave(source netip.Prefix, ws *websocket.Conn) {
-	c.mu.Lock()
-	delete(c.open, ws)
 	if c.bySource[source]--; c.bySource[source] == 0 {
 		delete(c.bySource, source)
 	}
 	c.mu.Unlock()
 	c.work.Done()
+}
+
+// opened and closed note a connection that frames come by.
+func (c *Channels) opened(conn conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[conn] = struct{}{}
+}
+
+func (c *Channels) closed(conn conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, conn)
 }
 
 func (c *Channels) count(err error) {
@@ -233,39 +220,24 @@ func (c *Channels) count(err error) {
 	c.refused[errs.CodeOf(err)]++
 }
 
-// refuse tells a stranger why it is not let in.
-func (c *Channels) refuse(ws *websocket.Conn, why error) {
+// refuse tells a stranger why it is not let in, and closes its connection.
+func (c *Channels) refuse(conn conn, why error) {
 	c.count(why)
 	c.cfg.Logger.Info("refused a channel", "code", errs.CodeOf(why), "error", why)
-	ctx, cancel := context.WithTimeout(c.ctx, writeWithin)
-	defer cancel()
+	defer conn.Close()
 	e := errs.From(why)
 	if e.Code == errs.Internal {
 		e = errs.New(errs.Internal, "something failed inside; the log of the bridge says what")
 	}
-	if frame, err := channel.Encode(channel.Head{Type: channel.TypeBye}, e); err == nil && ws.Write(ctx, websocket.MessageText, frame) == nil {
-		time.AfterFunc(lastWords, cancel)
-		_, _, _ = ws.Read(ctx) // until the app has closed it
+	ctx, cancel := context.WithTimeout(c.ctx, writeWithin)
+	defer cancel()
+	frame, err := channel.Encode(channel.Head{Type: channel.TypeBye}, e)
+	if err != nil || conn.Write(ctx, frame) != nil {
+		return
 	}
-	_ = ws.CloseNow() // it is closed either way
-}
-
-// slim gives a WebSocket small buffers: frames are short, and larger ones pass by the buffers.
-type slim struct{ http.ResponseWriter }
-
-const bufferSize = 256
-
-// Hijack takes over the connection.
-func (s slim) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(s.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
+	ctx, cancel = context.WithTimeout(c.ctx, lastWords)
+	defer cancel()
+	for err == nil || errs.CodeOf(err) == errs.Invalid { // until the app has closed it
+		_, err = conn.Read(ctx)
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil { // those of the server were for a request
-		return nil, nil, err
-	}
-	if rw.Reader.Buffered() > 0 || rw.Writer.Buffered() > 0 { // a client that speaks before it is answered, or the answer
-		return conn, rw, nil
-	}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, bufferSize), bufio.NewWriterSize(conn, bufferSize)), nil
 }

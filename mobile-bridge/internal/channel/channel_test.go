@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -15,57 +14,52 @@ import (
 	"strowger/pkg/proof"
 )
 
-// inBubble runs a test with a hub in a time of its own.
-func inBubble(t *testing.T, change func(*Config), f func(*testing.T, *hub)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		h, end := newHub(t, change)
-		defer end()
-		f(t, h)
+// TestFramesSurviveADrop loses the connection after a wake was sent and before it was acked, and after a request was taken and
+// before its answer was: both come again, and nothing is done twice, whichever way the device comes back.
+func TestFramesSurviveADrop(t *testing.T) {
+	ways(t, func(t *testing.T, back way) {
+		inBubble(t, nil, func(t *testing.T, h *hub) { dropAndResume(t, h, back) })
 	})
 }
 
-// TestFramesSurviveADrop loses the connection after a wake was sent and before it was acked, and after a request was taken and
-// before its answer was: both come again, and nothing is done twice.
-func TestFramesSurviveADrop(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, h *hub) {
-		d := h.device("dv_1")
-		w := d.enter("", 0)
-		taken := make(chan error, 1)
-		go func() { taken <- h.Send(t.Context(), "dv_1", channel.TypeWake, channel.Wake{Sealed: []byte("x")}) }()
-		w.read(channel.TypeWake)
-		w.write(channel.Head{Seq: 1, Type: channel.TypeAdmit}, nil)
-		synctest.Wait()
-		_ = w.CloseNow()
-		synctest.Wait()
-		select {
-		case err := <-taken:
-			t.Fatalf("the wake was taken: %v", err)
-		default:
-		}
+func dropAndResume(t *testing.T, h *hub, back way) {
+	d := h.device("dv_1")
+	w := d.enter("", 0)
+	taken := make(chan error, 1)
+	go func() { taken <- h.Send(t.Context(), "dv_1", channel.TypeWake, channel.Wake{Sealed: []byte("x")}) }()
+	w.read(channel.TypeWake)
+	w.write(channel.Head{Seq: 1, Type: channel.TypeAdmit}, nil)
+	settle()
+	w.Close()
+	settle()
+	select {
+	case err := <-taken:
+		t.Fatalf("the wake was taken: %v", err)
+	default:
+	}
 
-		again := d.enter(w.welcome.Resume, 0)
-		if !again.welcome.Resumed || again.welcome.Resume != w.welcome.Resume || again.received != 1 {
-			t.Fatalf("welcome %+v, received %d", again.welcome, again.received)
-		}
-		first, _ := again.read(channel.TypeWake)
-		second, frame := again.read(channel.TypeAdmitted)
-		if first.Seq != 1 || second.Seq != 2 || second.Re != 1 || body[map[string]any](t, frame)["device"] != "dv_1" {
-			t.Errorf("came again: %+v, %s", first, frame)
-		}
-		again.write(channel.Head{Seq: 1, Type: channel.TypeAdmit}, nil) // the device did not see the ack
-		again.write(channel.Head{Type: channel.TypeAck, Received: 2}, nil)
-		if err := <-taken; err != nil {
-			t.Errorf("the wake: %v", err)
-		}
-		if ack, _ := again.read(channel.TypeAck); ack.Received != 1 {
-			t.Errorf("ack %+v", ack)
-		}
-		if h.asked != 1 || h.Counters().Resumed != 1 {
-			t.Errorf("asked %d times, resumed %d", h.asked, h.Counters().Resumed)
-		}
-		_ = again.CloseNow()
-	})
+	h.by = back
+	again := d.enter(w.welcome.Resume, 0)
+	if !again.welcome.Resumed || again.welcome.Resume != w.welcome.Resume || again.received != 1 {
+		t.Fatalf("welcome %+v, received %d", again.welcome, again.received)
+	}
+	first, _ := again.read(channel.TypeWake)
+	second, frame := again.read(channel.TypeAdmitted)
+	if first.Seq != 1 || second.Seq != 2 || second.Re != 1 || body[map[string]any](t, frame)["device"] != "dv_1" {
+		t.Errorf("came again: %+v, %s", first, frame)
+	}
+	again.write(channel.Head{Seq: 1, Type: channel.TypeAdmit}, nil) // the device did not see the ack
+	again.write(channel.Head{Type: channel.TypeAck, Received: 2}, nil)
+	if err := <-taken; err != nil {
+		t.Errorf("the wake: %v", err)
+	}
+	if ack, _ := again.read(channel.TypeAck); ack.Received != 1 {
+		t.Errorf("ack %+v", ack)
+	}
+	if h.asked != 1 || h.Counters().Resumed != 1 {
+		t.Errorf("asked %d times, resumed %d", h.asked, h.Counters().Resumed)
+	}
+	again.Close()
 }
 
 // TestSessionEnds lets a session die of silence, and then of being away.
@@ -80,7 +74,7 @@ func TestSessionEnds(t *testing.T) {
 		if code := w.gone(); code != "" || time.Since(begun) < 2*channel.SilentFor-sweepEvery {
 			t.Errorf("after %v: %s", time.Since(begun), code)
 		}
-		synctest.Wait()
+		settle()
 		if c := h.Counters(); c.Open != 1 || c.Attached != 0 {
 			t.Errorf("%+v: want a session without a connection", c)
 		}
@@ -111,10 +105,8 @@ func TestEndsOfSessions(t *testing.T) {
 		"the bridge stops":          {func(h *hub, _ *device, _ *wire) { go h.Close() }, errs.NodeStopped},
 		"a gap":                     {func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Seq: 2, Type: channel.TypeReport}, nil) }, errs.Invalid},
 		"an ack of what was not":    {func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypeAck, Received: 1}, nil) }, errs.Invalid},
-		"a frame that is none":      {func(_ *hub, _ *device, w *wire) { _ = w.Write(w.t.Context(), websocket.MessageText, []byte("INVITE")) }, errs.Invalid},
-		"a binary frame": {func(_ *hub, _ *device, w *wire) {
-			_ = w.Write(w.t.Context(), websocket.MessageBinary, []byte(`{"type":"ping"}`))
-		}, errs.Invalid},
+		"a frame that is none":      {func(_ *hub, _ *device, w *wire) { _ = w.Write(w.t.Context(), []byte("INVITE")) }, errs.Invalid},
+		"what carries no frame":     {func(_ *hub, _ *device, w *wire) { w.noise() }, errs.Invalid},
 		"a flood":                   {func(_ *hub, _ *device, w *wire) { flood(w) }, errs.Congested},
 		"revoked while it was away": {func(h *hub, d *device, w *wire) { h.revokeAway(d, w) }, errs.WrongPresenter},
 		"a new channel by nobody": {func(h *hub, _ *device, w *wire) {
@@ -130,7 +122,7 @@ func TestEndsOfSessions(t *testing.T) {
 				if code := w.gone(); code != tt.want && name != "revoked while it was away" {
 					t.Errorf("the device is told %q, want %q", code, tt.want)
 				}
-				synctest.Wait()
+				settle()
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				if len(h.unbound) == 0 || h.unbound[0].Device != "dv_1" {
@@ -143,16 +135,37 @@ func TestEndsOfSessions(t *testing.T) {
 
 func flood(w *wire) {
 	for range frameBurst + 10 {
-		if w.Write(w.t.Context(), websocket.MessageText, []byte(`{"type":"ack"}`)) != nil {
+		if w.Write(w.t.Context(), []byte(`{"type":"ack"}`)) != nil {
 			return
 		}
 	}
 }
 
+// noise sends what is none of the frames that the connection is for.
+func (w *wire) noise() {
+	switch c := w.conn.(type) {
+	case socket:
+		_ = c.ws.Write(w.t.Context(), websocket.MessageBinary, []byte(`{"type":"ping"}`))
+	case *stream:
+		_, _ = c.Stream.Write([]byte{0, 0})
+	}
+}
+
+// large sends a frame that is one byte too large.
+func (w *wire) large() {
+	frame := make([]byte, channel.MaxFrame+1)
+	switch c := w.conn.(type) {
+	case socket:
+		_ = c.Write(w.t.Context(), frame)
+	case *stream:
+		_, _ = c.Stream.Write(append([]byte{byte(len(frame) >> 8), byte(len(frame))}, frame...))
+	}
+}
+
 // revokeAway has the cloud refuse a device that comes back.
 func (h *hub) revokeAway(d *device, w *wire) {
-	_ = w.CloseNow()
-	synctest.Wait()
+	w.Close()
+	settle()
 	h.mu.Lock()
 	h.refuse = errs.New(errs.WrongPresenter, "enrol anew")
 	h.mu.Unlock()
@@ -168,6 +181,7 @@ func TestStrangers(t *testing.T) {
 		change func(*proof.Channel)
 		say    func(h *hub, d *device, w *wire) // instead of a hello
 		want   errs.Code
+		web    errs.Code // by WebTransport, if that is another: there the bridge itself reads the frames
 	}{
 		"another bridge's nonce":   {change: func(p *proof.Channel) { p.Bridge = "br_2" }, want: errs.WrongAudience},
 		"a hello of another time":  {change: func(p *proof.Channel) { p.Nonce = "AAAA" }, want: errs.Replayed},
@@ -187,12 +201,10 @@ func TestStrangers(t *testing.T) {
 			signed, _ := proof.Sign(proof.TypeReport, d.key, proof.Channel{Bridge: bridgeID, Nonce: w.challenge.Nonce, Device: d.id, Order: 1, IssuedAt: time.Now().Unix()})
 			w.write(channel.Head{Type: channel.TypeHello}, channel.Hello{Proof: signed})
 		}, want: errs.KeyMalformed},
-		"no proof":     {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypeHello}, nil) }, want: errs.KeyMalformed},
-		"no hello":     {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypePing}, nil) }, want: errs.Unauthenticated},
-		"nothing said": {say: func(*hub, *device, *wire) {}, want: ""},
-		"a frame of 16 kB": {say: func(_ *hub, _ *device, w *wire) {
-			_ = w.Write(w.t.Context(), websocket.MessageText, make([]byte, channel.MaxFrame+1))
-		}, want: ""},
+		"no proof":          {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypeHello}, nil) }, want: errs.KeyMalformed},
+		"no hello":          {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypePing}, nil) }, want: errs.Unauthenticated},
+		"nothing said":      {say: func(*hub, *device, *wire) {}, want: "", web: errs.Unauthenticated},
+		"too large a frame": {say: func(_ *hub, _ *device, w *wire) { w.large() }, want: "", web: errs.Unauthenticated},
 		"the cloud is away": {say: func(h *hub, d *device, w *wire) { h.refuse = errs.New(errs.CloudAway, "x"); d.hello(w, "") }, want: errs.CloudAway},
 		"a failure inside":  {say: func(h *hub, d *device, w *wire) { h.refuse = errors.New("secret"); d.hello(w, "") }, want: errs.Internal},
 		"more than is known": {say: func(_ *hub, d *device, w *wire) {
@@ -208,8 +220,12 @@ func TestStrangers(t *testing.T) {
 				} else {
 					tt.say(h, d, w)
 				}
-				if code := w.gone(); code != tt.want {
-					t.Errorf("told %q, want %q", code, tt.want)
+				want := tt.want
+				if h.by == byWebTransport && tt.web != "" {
+					want = tt.web
+				}
+				if code := w.gone(); code != want {
+					t.Errorf("told %q, want %q", code, want)
 				}
 			})
 		})
@@ -224,12 +240,14 @@ func (d *device) hello(w *wire, resume string) {
 func TestBounds(t *testing.T) {
 	inBubble(t, func(c *Config) { c.PerSource = 2 }, func(t *testing.T, h *hub) {
 		a, b := h.dial(), h.dial()
-		_, r, err := websocket.Dial(t.Context(), "http://bridge"+channel.Path, &websocket.DialOptions{HTTPClient: h.client()})
-		if err == nil || r == nil || r.StatusCode != 503 {
-			t.Errorf("a third connection: %v", err)
+		for name, dial := range map[way]func() (conn, error){byWebSocket: h.dialSocket, byWebTransport: func() (conn, error) { return h.air.dial(t.Context()) }} {
+			if _, err := dial(); err == nil {
+				t.Errorf("a third connection, by %s, is taken", name)
+			}
 		}
-		_, _ = a.CloseNow(), b.CloseNow()
-		synctest.Wait()
+		a.Close()
+		b.Close()
+		settle()
 		w := h.device("dv_1").enter("", 0)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("enough"))
@@ -244,7 +262,7 @@ func TestBounds(t *testing.T) {
 		if err := h.Send(t.Context(), "dv_2", channel.TypeWake, channel.Wake{}); errs.CodeOf(err) != errs.Offline {
 			t.Errorf("a device that is not here: %v", err)
 		}
-		_ = w.CloseNow()
+		w.Close()
 	})
 	hold := make(chan struct{})
 	inBubble(t, func(c *Config) {
@@ -261,7 +279,7 @@ func TestBounds(t *testing.T) {
 		w.write(channel.Head{Seq: maxRequests + 2, Type: "dance"}, nil)
 		codes := map[errs.Code]int{}
 		for len(codes) < 2 {
-			_, frame, err := w.Read(t.Context())
+			frame, err := w.Read(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +291,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("refused %v", codes)
 		}
 		close(hold)
-		_ = w.CloseNow()
+		w.Close()
 	})
 }
 
@@ -285,8 +303,8 @@ func TestRebind(t *testing.T) {
 		h.mu.Lock()
 		h.refuse = errs.New(errs.CloudAway, "x")
 		h.mu.Unlock()
-		_ = w.CloseNow()
-		synctest.Wait()
+		w.Close()
+		settle()
 		w = d.enter(w.welcome.Resume, 0) // goes on without the cloud
 		if !w.welcome.Resumed {
 			t.Errorf("welcome %+v", w.welcome)
@@ -301,6 +319,6 @@ func TestRebind(t *testing.T) {
 		if last != (fabric.Bound{Device: "dv_1", Thumbprint: h.keys["dv_1"], Order: 2}) {
 			t.Errorf("the cloud knows %+v", last)
 		}
-		_ = w.CloseNow()
+		w.Close()
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
@@ -14,21 +12,18 @@ import (
 )
 
 // greet finds out who has connected, and makes the connection that of a session.
-func (c *Channels) greet(ws *websocket.Conn) (*session, *link, error) {
+func (c *Channels) greet(conn conn) (*session, *link, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, channel.HelloTime)
 	defer cancel()
-	if ws.Subprotocol() != channel.Subprotocol {
-		return nil, nil, errs.New(errs.Upgrade, "this bridge speaks the subprotocol %s", channel.Subprotocol)
-	}
 	nonce := rand.Text()
 	frame, err := channel.Encode(channel.Head{Type: channel.TypeChallenge}, channel.Challenge{Bridge: c.cfg.Bridge, Nonce: nonce})
 	if err == nil {
-		err = ws.Write(ctx, websocket.MessageText, frame)
+		err = conn.Write(ctx, frame)
 	}
 	if err != nil {
 		return nil, nil, errs.New(errs.Unauthenticated, "the challenge is not taken: %w", err)
 	}
-	head, hello, err := readHello(ctx, ws)
+	head, hello, err := readHello(ctx, conn)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,13 +35,13 @@ func (c *Channels) greet(ws *websocket.Conn) (*session, *link, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := c.attach(s, ws, who.Order, head.Received, resumed)
+	l, err := c.attach(s, conn, who.Order, head.Received, resumed)
 	return s, l, err
 }
 
-func readHello(ctx context.Context, ws *websocket.Conn) (channel.Head, channel.Hello, error) {
+func readHello(ctx context.Context, conn conn) (channel.Head, channel.Hello, error) {
 	var hello channel.Hello
-	kind, frame, err := ws.Read(ctx)
+	frame, err := conn.Read(ctx)
 	if err != nil {
 		return channel.Head{}, hello, errs.New(errs.Unauthenticated, "no hello came: %w", err)
 	}
@@ -54,7 +49,7 @@ func readHello(ctx context.Context, ws *websocket.Conn) (channel.Head, channel.H
 	if err != nil {
 		return head, hello, err
 	}
-	if kind != websocket.MessageText || head.Type != channel.TypeHello {
+	if head.Type != channel.TypeHello {
 		return head, hello, errs.New(errs.Unauthenticated, "the first frame is of type %.40q, want %q", head.Type, channel.TypeHello)
 	}
 	hello, err = channel.Body[channel.Hello](frame)
@@ -112,8 +107,8 @@ func (c *Channels) find(ctx context.Context, resume string, who fabric.Bound) (s
 }
 
 // attach makes a connection that of a session, in place of the one that it had, and welcomes the device.
-func (c *Channels) attach(s *session, ws *websocket.Conn, order int64, received uint64, resumed bool) (*link, error) {
-	l := &link{ws: ws, sent: received, heard: time.Now(), tokens: frameBurst}
+func (c *Channels) attach(s *session, conn conn, order int64, received uint64, resumed bool) (*link, error) {
+	l := &link{conn: conn, sent: received, heard: time.Now(), tokens: frameBurst}
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -131,7 +126,7 @@ func (c *Channels) attach(s *session, ws *websocket.Conn, order int64, received 
 	s.kick(l)
 	s.mu.Unlock()
 	if old != nil {
-		c.work.Go(func() { _ = old.ws.CloseNow() }) // it is closed either way
+		c.work.Go(old.conn.Close)
 	}
 	if resumed {
 		c.mu.Lock()

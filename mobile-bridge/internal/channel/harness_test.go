@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -49,11 +50,13 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return near, nil
 }
 
-// hub is the channels of a bridge, with a cloud in memory.
+// hub is the channels of a bridge, with a cloud in memory, in a bubble.
 type hub struct {
 	*Channels
 	t       *testing.T
+	by      way // how devices come, unless they say otherwise
 	network *pipes
+	air     *air
 
 	mu      sync.Mutex
 	keys    map[string]string // thumbprint of each device
@@ -61,11 +64,41 @@ type hub struct {
 	unbound []fabric.Bound
 	refuse  error // of the next binds
 	asked   int   // requests of type "admit"
+	shut    bool  // no source may ask for a channel by WebTransport
 }
 
-// newHub runs in a bubble; end ends it.
+// way is how a device comes.
+type way string
+
+const (
+	byWebSocket    way = "WebSocket"
+	byWebTransport way = "WebTransport"
+)
+
+// ways run a test for each way of coming.
+func ways(t *testing.T, f func(*testing.T, way)) {
+	t.Helper()
+	for _, by := range []way{byWebSocket, byWebTransport} {
+		t.Run(string(by), func(t *testing.T) { f(t, by) })
+	}
+}
+
+// inBubble runs a test with a hub in a time of its own, for each way of coming.
+func inBubble(t *testing.T, change func(*Config), f func(*testing.T, *hub)) {
+	t.Helper()
+	ways(t, func(t *testing.T, by way) {
+		synctest.Test(t, func(t *testing.T) {
+			h, end := newHub(t, change)
+			defer end()
+			h.by = by
+			f(t, h)
+		})
+	})
+}
+
+// newHub runs a hub in a bubble; end ends it.
 func newHub(t *testing.T, change func(*Config)) (h *hub, end func()) {
-	h = &hub{t: t, network: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}, keys: map[string]string{}}
+	h = &hub{t: t, by: byWebSocket, network: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}, keys: map[string]string{}}
 	cfg := Config{
 		Bridge: bridgeID, Bind: func(_ context.Context, b fabric.Bound) error { return h.bind(b) },
 		Rebind: func(b fabric.Bound, done func(error)) { done(h.bind(b)) },
@@ -83,6 +116,11 @@ func newHub(t *testing.T, change func(*Config)) (h *hub, end func()) {
 			}},
 			channel.TypeReport: {Do: func(context.Context, string, []byte) (any, error) { return nil, nil }},
 		},
+		Allow: func(netip.Prefix) bool {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return !h.shut
+		},
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
@@ -96,11 +134,13 @@ func newHub(t *testing.T, change func(*Config)) (h *hub, end func()) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(h.network) })
 	running.Go(func() { _ = h.Run(ctx) })
+	h.air = newAir(t, h.TakeWeb)
 	return h, func() {
 		cancel()
 		h.Close()
 		_ = server.Close()
 		running.Wait()
+		h.air.close()
 	}
 }
 
@@ -119,6 +159,12 @@ func (h *hub) bind(b fabric.Bound) error {
 
 func (h *hub) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: h.network.dial, DisableKeepAlives: true}}
+}
+
+// settle waits until all that was sent has come.
+func settle() {
+	<-time.After(time.Second)
+	synctest.Wait()
 }
 
 // device is a device of the tests.
@@ -143,7 +189,7 @@ func (h *hub) device(id string) *device {
 
 // wire is a device's connection.
 type wire struct {
-	*websocket.Conn
+	conn
 	t         *testing.T
 	challenge channel.Challenge
 	welcome   channel.Welcome
@@ -153,16 +199,26 @@ type wire struct {
 // dial opens a connection and reads the challenge.
 func (h *hub) dial() *wire {
 	h.t.Helper()
-	ws, _, err := websocket.Dial(h.t.Context(), "http://bridge"+channel.Path, &websocket.DialOptions{
-		HTTPClient: h.client(), Subprotocols: []string{channel.Subprotocol},
-	})
+	w := &wire{t: h.t}
+	var err error
+	if h.by == byWebTransport {
+		w.conn, err = h.air.dial(h.t.Context())
+	} else {
+		w.conn, err = h.dialSocket()
+	}
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	w := &wire{Conn: ws, t: h.t}
 	_, frame := w.read(channel.TypeChallenge)
 	w.challenge = body[channel.Challenge](h.t, frame)
 	return w
+}
+
+func (h *hub) dialSocket() (conn, error) {
+	ws, _, err := websocket.Dial(h.t.Context(), "http://bridge"+channel.Path, &websocket.DialOptions{
+		HTTPClient: h.client(), Subprotocols: []string{channel.Subprotocol},
+	})
+	return socket{ws}, err
 }
 
 func body[T any](t *testing.T, frame []byte) T {
@@ -177,7 +233,7 @@ func body[T any](t *testing.T, frame []byte) T {
 // read reads the next frame, which must be of a type.
 func (w *wire) read(typ string) (channel.Head, []byte) {
 	w.t.Helper()
-	_, frame, err := w.Read(w.t.Context())
+	frame, err := w.Read(w.t.Context())
 	if err != nil {
 		w.t.Fatalf("no %s: %v", typ, err)
 	}
@@ -192,9 +248,9 @@ func (w *wire) read(typ string) (channel.Head, []byte) {
 func (w *wire) gone() (code errs.Code) {
 	w.t.Helper()
 	for {
-		_, frame, err := w.Read(w.t.Context())
+		frame, err := w.Read(w.t.Context())
 		if err != nil {
-			_ = w.CloseNow()
+			w.Close()
 			return code
 		}
 		if h, _ := channel.Decode(frame); h.Type == channel.TypeBye {
@@ -207,7 +263,7 @@ func (w *wire) write(h channel.Head, v any) {
 	w.t.Helper()
 	frame, err := channel.Encode(h, v)
 	if err == nil {
-		err = w.Write(w.t.Context(), websocket.MessageText, frame)
+		err = w.Write(w.t.Context(), frame)
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		w.t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 )
@@ -13,20 +11,17 @@ import (
 // read takes frames of a connection until it ends.
 func (c *Channels) read(s *session, l *link) {
 	for {
-		kind, frame, err := l.ws.Read(c.ctx)
-		if err != nil {
-			break
-		}
-		if kind != websocket.MessageText {
-			err = errs.New(errs.Invalid, "a frame is binary, want text")
-		} else {
+		frame, err := l.conn.Read(c.ctx)
+		if err == nil {
 			err = c.take(s, l, frame)
+		} else if errs.CodeOf(err) != errs.Invalid {
+			break
 		}
 		if err != nil {
 			c.end(s, err)
 		}
 	}
-	_ = l.ws.CloseNow() // it is closed either way
+	l.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.link == l {

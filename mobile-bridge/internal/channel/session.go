@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
@@ -30,7 +28,7 @@ type session struct {
 
 // link is one connection of a session. Its fields are guarded by the session's mu.
 type link struct {
-	ws      *websocket.Conn
+	conn    conn
 	welcome *channel.Welcome // to be written first
 	sent    uint64           // numbered frame that was written last
 	ack     bool             // to be written
@@ -69,14 +67,14 @@ func (s *session) write(l *link) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(s.hub.ctx, writeWithin)
-		err := l.ws.Write(ctx, websocket.MessageText, frame)
+		err := l.conn.Write(ctx, frame)
 		cancel()
 		if err != nil {
-			_ = l.ws.CloseNow() // the reader sees it
+			l.conn.Close() // the reader sees it
 			return
 		}
 		if last {
-			time.AfterFunc(lastWords, func() { _ = l.ws.CloseNow() }) // unless the app has closed it
+			time.AfterFunc(lastWords, l.conn.Close) // unless the app has closed it
 			return
 		}
 	}
@@ -223,7 +221,7 @@ func (c *Channels) sweep() {
 		case over:
 			c.end(s, errs.New(errs.LinkLost, "the device did not come back"))
 		case silent:
-			_ = l.ws.CloseNow() // its reader sees it
+			l.conn.Close() // its reader sees it
 		case unknown:
 			c.rebind(s, bound)
 		}
