@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"strowger/cloud/internal/broker"
@@ -87,6 +88,9 @@ func checkFace(l fabric.Lease) error {
 	case len(l.Face.KeyHash) > maxHash:
 		return errs.New(errs.Invalid, "key_hash of %d bytes: want the SHA-256 of a public key", len(l.Face.KeyHash))
 	}
+	if len(l.Node.Web) > maxHashes || slices.ContainsFunc(l.Node.Web, func(h string) bool { return len(h) > maxHash }) {
+		return errs.New(errs.Invalid, "web: %d hashes, want at most %d, each a SHA-256", len(l.Node.Web), maxHashes)
+	}
 	if l.Face.Relay != nil {
 		if err := broker.CheckRelay(*l.Face.Relay); err != nil {
 			return err
@@ -98,8 +102,9 @@ func checkFace(l fabric.Lease) error {
 	return broker.CheckAddresses(l.Node.Addresses)
 }
 
-// Bytes of a bridge's URL, and of a SHA-256 in base64.
+// Bytes of a bridge's URL, and of a SHA-256 in base64; and how many certificates apps may know a bridge by.
 const (
-	maxURL  = 200
-	maxHash = 44
+	maxURL    = 200
+	maxHash   = 44
+	maxHashes = 4
 )

@@ -2,21 +2,27 @@ package mobilebridge
 
 import (
 	"context"
+	"path/filepath"
 
 	"strowger/mobile-bridge/internal/channel"
 	wire "strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/webcert"
 )
 
 // openChannels makes what takes the channels of apps. It ends with serveChannels.
 func (b *bridge) openChannels(ctx context.Context) {
 	b.binder = newBinder(b.bind)
-	b.channels = channel.New(ctx, channel.Config{
+	cfg := channel.Config{
 		Bridge: b.identity.Load().Node, Bind: b.binder.Bind, Rebind: b.binder.Rebind, Unbind: b.binder.Unbind,
 		Requests: b.requests(), Now: b.now, Logger: b.log,
-	})
+	}
+	if b.face != nil {
+		cfg.Allow = b.face.Allow
+	}
+	b.channels = channel.New(ctx, cfg)
 	if b.face != nil {
 		b.channels.Take(b.face)
 	}
@@ -35,6 +41,26 @@ func (b *bridge) bind(ctx context.Context, q fabric.Bind) (fabric.BindReply, err
 	c := b.fabric
 	q.Boot = b.boot
 	return fabric.Request[fabric.Bind, fabric.BindReply](ctx, c, fabric.SubjectBind(c.Org(), c.Node()), q)
+}
+
+// openWeb finds the certificates that apps know the port of switches by, over which they have channels by WebTransport: none
+// without both that port and the one of apps.
+func (b *bridge) openWeb() (err error) {
+	if b.face == nil || b.Link == "" {
+		return nil
+	}
+	b.web, err = webcert.Open(webcert.Config{
+		Path: filepath.Join(b.Data, "web.pem"), Node: b.identity.Load().Node, Host: b.host, Now: b.now, Changed: b.leaseSoon, Logger: b.log,
+	})
+	return err
+}
+
+// webHashes is how apps know that port, nothing if they may not come to it.
+func (b *bridge) webHashes() []string {
+	if b.web == nil {
+		return nil
+	}
+	return b.web.Hashes()
 }
 
 // serveChannels serves the channels of apps until ctx ends, and ends them.

@@ -105,11 +105,16 @@ func (b *bridge) fabricStatus(s fabric.Status) {
 		return
 	}
 	b.links.ask()
+	b.leaseSoon()
+	b.channels.Rebind() // a device may have lost its right meanwhile, and the cloud what it knew
+}
+
+// leaseSoon has a lease sent at once: the cloud is to hear of something.
+func (b *bridge) leaseSoon() {
 	select {
 	case b.leases <- struct{}{}:
 	default: // one is due already
 	}
-	b.channels.Rebind() // a device may have lost its right meanwhile, and the cloud what it knew
 }
 
 // leaseRetry is when a lease that was not answered is sent again.
@@ -158,6 +163,7 @@ func (b *bridge) sendLease(ctx context.Context, l fabric.Lease) error {
 	id := b.identity.Load()
 	l.Node = designation.Node{
 		ID: id.Node, Name: id.NodeName, Addresses: b.addresses(), KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo), Boot: b.boot,
+		Web: b.webHashes(),
 	}
 	l.Face = &b.at
 	l.Version = config.Version()

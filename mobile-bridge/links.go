@@ -36,16 +36,31 @@ func (b *bridge) openLinks() (err error) {
 		return nil
 	}
 	id := b.identity.Load()
-	b.links.endpoint, err = link.Listen(link.Config{
+	cfg := link.Config{
 		Addr: b.Link, Name: trust.Name{Org: id.Org, Kind: trust.Bridge, ID: id.Node}, Boot: b.boot,
 		Certificate: func() tls.Certificate { return b.identity.Load().Certificate() }, Roots: b.identity.Roots(),
 		Authorize: b.links.authorize, Logger: b.log, Now: b.now,
-	})
+	}
+	if b.web != nil {
+		cfg.OnWeb, cfg.WebCertificate = b.channels.TakeWeb, b.web.Current
+	}
+	b.links.endpoint, err = link.Listen(cfg)
 	if err != nil {
 		return fmt.Errorf("listen for switches: %w; choose another address with --link, or turn it off with --link ''", err)
 	}
 	b.started.Link = netip.AddrPortFrom(b.host, b.links.endpoint.Addr().Port()).String()
 	return nil
+}
+
+// serveLinks serves that port until ctx ends, and the devices that have their channels there have heard so.
+func (b *bridge) serveLinks(ctx context.Context) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		b.channels.Close()
+		stop()
+	})()
+	return b.links.endpoint.Run(serving)
 }
 
 // close releases the port of an endpoint that never ran.

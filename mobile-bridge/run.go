@@ -22,6 +22,7 @@ import (
 	"strowger/pkg/identity"
 	"strowger/pkg/life"
 	"strowger/pkg/trust"
+	"strowger/pkg/webcert"
 )
 
 // bridge is one running bridge.
@@ -40,6 +41,7 @@ type bridge struct {
 	face     *face.Face  // nil: no app comes here
 	at       fabric.Face // where apps reach it
 	channels *channel.Channels
+	web      *webcert.Certificates // nil: apps have channels by WebSocket only
 	binder   *binder
 	tally    tally
 	health   *health.Server
@@ -148,6 +150,9 @@ func (b *bridge) serve(ctx, working context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, b.closeFace())
 	}
+	if err := b.openWeb(); err != nil {
+		return errors.Join(err, b.closeFace())
+	}
 	b.openChannels(working)
 	b.openSplice(working)
 	if b.health, err = health.Listen(b.Metrics, b.Pprof, b.log); err != nil {
@@ -189,11 +194,14 @@ func (b *bridge) run(ctx context.Context) error {
 	group.Go("lease", b.lease)
 	group.Go("certificate", b.keepCertificate)
 	if b.links.endpoint != nil {
-		group.Go("links", b.links.endpoint.Run)
+		group.Go("links", b.serveLinks)
 		group.Go("revocations", b.followRevocations)
 	}
 	if b.links.relay != nil {
 		group.Go("relay", b.runRelay)
+	}
+	if b.web != nil {
+		group.Go("web certificate", b.web.Run)
 	}
 	if b.face != nil {
 		group.Go("apps", b.face.Run)

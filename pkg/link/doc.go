@@ -17,7 +17,7 @@
 //
 // ALPN h3 on the same port is HTTP/3 with WebTransport for apps and browsers. They show no certificate; the node shows a
 // self-signed one of at most 14 days, which its designation names by hash. Such connections are handed to Config.OnWeb; the
-// limits of handshakes hold for them too.
+// limits of handshakes hold for them too. At a switch they are calls, at a bridge channels (package channel).
 //
 // # Streams
 //

@@ -36,6 +36,8 @@ const (
 	firstWindow      = 64 << 10  // and that a stranger may send on one that nobody reads
 	maxFlows         = 16384     // on one connection
 	maxPerPeer       = 4         // connections of one peer: the preferred, the draining
+
+	quietChannel = 75 * time.Second // longer than what package channel takes for the end
 )
 
 // Times are the intervals of a link. A zero one takes its default, which nodes in service use; tests shorten them.
@@ -204,6 +206,16 @@ func (e *Endpoint) quicConfig() *quic.Config {
 	}
 }
 
+// quicConfigFrom is that of a connection which others dial. Apps have their channels at a bridge: those are silent for a while, and
+// what keeps them alive is the app's own. The links of switches are kept alive by these.
+func (e *Endpoint) quicConfigFrom() *quic.Config {
+	c := e.quicConfig()
+	if isBridge(e.cfg.Name.ID) {
+		c.KeepAlivePeriod, c.MaxIdleTimeout = 0, quietChannel
+	}
+	return c
+}
+
 // quicConfigTo is that of a connection which is dialled.
 func (e *Endpoint) quicConfigTo(node string) *quic.Config {
 	c := e.quicConfig()
@@ -232,7 +244,7 @@ func (e *Endpoint) Counters() Counters {
 
 // Run serves links until ctx is done, then closes them all, releases the socket and waits for every goroutine.
 func (e *Endpoint) Run(ctx context.Context) error {
-	listener, err := e.transport.ListenEarly(e.acceptTLS(), e.quicConfig())
+	listener, err := e.transport.ListenEarly(e.acceptTLS(), e.quicConfigFrom())
 	if err != nil {
 		return errors.Join(fmt.Errorf("serve links: %w", err), e.socket.Close())
 	}

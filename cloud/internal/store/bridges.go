@@ -73,6 +73,9 @@ func (s *Store) PutBridgeLease(ctx context.Context, org, bridge string, l fabric
 			_, err = tx.ExecContext(ctx, `UPDATE bridges SET seen_at = $1, live_until = $2, software = $3, addresses = $4, url = $5, web_key_hash = $6,
 				boot = $7 WHERE id = $8`, now.UnixMicro(), until.UnixMicro(), l.Version, addresses, v.URL, v.WebKeyHash, l.Node.Boot, bridge)
 		}
+		if err == nil && l.Face != nil && !l.Leaving { // copies of sites do not name it
+			_, err = tx.ExecContext(ctx, `UPDATE bridges SET web = $1 WHERE id = $2`, texts{&l.Node.Web}, bridge)
+		}
 		if err == nil { // channels of an earlier run
 			_, err = tx.ExecContext(ctx, `DELETE FROM channels WHERE bridge = $1 AND (boot <> $2 OR $3)`, bridge, l.Node.Boot, l.Leaving)
 		}

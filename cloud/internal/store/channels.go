@@ -206,10 +206,13 @@ func (s *Store) LiveBridges(ctx context.Context, org string) ([]designation.Brid
 	var all []designation.BridgeFace
 	err := rows(ctx, s.read, func(r *sql.Rows) error {
 		var b designation.BridgeFace
-		err := r.Scan(&b.ID, &b.URL, &b.KeyHash)
+		err := r.Scan(&b.ID, &b.URL, &b.KeyHash, texts{&b.Addresses}, texts{&b.Web})
+		if len(b.Web) == 0 {
+			b.Addresses = nil // those are for switches only
+		}
 		all = append(all, b)
 		return err
-	}, `SELECT id, url, web_key_hash FROM bridges WHERE org = $1 AND state = $2 AND url <> '' AND live_until > $3 ORDER BY id`, org, stateEnrolled, s.now().UnixMicro())
+	}, `SELECT id, url, web_key_hash, addresses, web FROM bridges WHERE org = $1 AND state = $2 AND url <> '' AND live_until > $3 ORDER BY id`, org, stateEnrolled, s.now().UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("look for the bridges of %s: %w", org, err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -111,9 +112,22 @@ func TestChannels(t *testing.T) {
 		lives(ctx, t, s, org, a, now)
 		bind(a, come(2), "") // B is dead: what it knows is no reason
 		at(a)
-		if all, err := s.LiveBridges(ctx, org); err != nil || len(all) != 1 || all[0].ID != a.Bridge {
-			t.Errorf("live bridges %+v, %v", all, err)
+		where := func(web ...string) {
+			t.Helper()
+			must(t, s.PutBridgeLease(ctx, org, a.Bridge, fabric.Lease{
+				Node: designation.Node{Boot: a.Boot, Addresses: []string{"192.0.2.1:443"}, Web: web}, Face: &fabric.Face{URL: "https://b"},
+			}, now))
+			want := designation.BridgeFace{ID: a.Bridge, URL: "https://b", Web: web}
+			if len(web) > 0 {
+				want.Addresses = []string{"192.0.2.1:443"}
+			}
+			if all, err := s.LiveBridges(ctx, org); err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], want) {
+				t.Errorf("live bridges %+v, %v, want %+v", all, err, want)
+			}
 		}
+		where()
+		where("present", "next")
+		where() // apps have no channels by WebTransport any more
 	})
 }
 

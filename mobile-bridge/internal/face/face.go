@@ -98,9 +98,12 @@ func (f *Face) Run(ctx context.Context) error {
 // Close releases the address of a server that was never run.
 func (f *Face) Close() error { return f.listener.Close() }
 
+// Allow takes a request of a source that comes another way than by this server, if it may have one more.
+func (f *Face) Allow(source netip.Prefix) bool { return f.requests.Take(source) }
+
 // serve answers a request, unless its source has asked for too much.
 func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
-	if !f.requests.Take(f.Source(r)) {
+	if !f.Allow(f.Source(r)) {
 		w.Header().Set("Retry-After", "10")
 		Refuse(w, http.StatusTooManyRequests, errs.New(errs.Congested, "too many requests from your address; wait some seconds and try again"))
 		return
