@@ -2,6 +2,7 @@ package mobilebridge
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
 
 	"strowger/mobile-bridge/internal/channel"
@@ -24,7 +25,7 @@ func (b *bridge) openChannels(ctx context.Context) {
 	}
 	b.channels = channel.New(ctx, cfg)
 	if b.face != nil {
-		b.channels.Take(b.face)
+		b.face.Handle("GET "+wire.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.channels.TakeSocket(w, r, b.face.Source(r)) }))
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 // line is a phone's channel: its session with a bridge, which outlives connections.
 type line struct {
 	phone *Phone
+	dial  func(context.Context, designation.BridgeFace) (carrier, error) // opens a connection
 
 	mu      sync.Mutex // guards what follows
 	wanted  int        // by how many

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -53,8 +52,13 @@ type connection struct {
 	served *sip.Stream
 }
 
-// direct opens a connection to a node, which is to be shown the entry.
-func (p *Phone) direct(ctx context.Context, node designation.Node) (c *connection, err error) {
+// direct opens a connection to a node, which is to be shown the entry (3-protocols, "Apps": the path of a node).
+func (p *Phone) direct(ctx context.Context, node designation.Node) (*connection, error) {
+	return p.openSession(ctx, node, "/call", quietQUIC(idle, keepAlive))
+}
+
+// openSession opens a session of WebTransport.
+func (p *Phone) openSession(ctx context.Context, node designation.Node, path string, config *quic.Config) (c *connection, err error) {
 	udp, err := p.openUDP()
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)
@@ -66,7 +70,7 @@ func (p *Phone) direct(ctx context.Context, node designation.Node) (c *connectio
 			c = nil
 		}
 	}()
-	if c.quic, err = c.race(ctx, node); err != nil {
+	if c.quic, err = c.dialAny(ctx, node, config); err != nil {
 		return c, err
 	}
 	// What follows waits for answers of the node without regard for ctx.
@@ -78,8 +82,7 @@ func (p *Phone) direct(ctx context.Context, node designation.Node) (c *connectio
 	if err != nil {
 		return c, err
 	}
-	// 3-protocols, "Apps": the path of a node.
-	resp, session, err := wt.Dial(ctx, "https://"+c.remote.String()+"/call", nil)
+	resp, session, err := wt.Dial(ctx, "https://"+c.remote.String()+path, nil)
 	if err != nil {
 		return c, refusedBy(c.remote, resp, err)
 	}
@@ -154,55 +157,34 @@ func (c *connection) close() {
 	_ = c.socket.Conn.Close()
 }
 
-// race dials the addresses of a node, each a little after the one before it, and returns the first connection that comes up.
-func (c *connection) race(ctx context.Context, n designation.Node) (*quic.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type outcome struct {
-		conn *quic.Conn
-		err  error
+// dialAny dials the addresses of a node, each a little after the one before it, and returns the first connection that comes up.
+func (c *connection) dialAny(ctx context.Context, n designation.Node, config *quic.Config) (*quic.Conn, error) {
+	var ways []func(context.Context) (*quic.Conn, error)
+	for _, address := range n.Addresses[:min(len(n.Addresses), designation.MaxAddresses)] {
+		ways = append(ways, func(ctx context.Context) (*quic.Conn, error) { return c.dialOne(ctx, address, n.Web, config) })
 	}
-	addresses := n.Addresses[:min(len(n.Addresses), designation.MaxAddresses)]
-	outcomes := make(chan outcome, len(addresses))
-	var failed []error
-	begun, ended := 0, 0
-	next := time.NewTimer(0)
-	defer next.Stop()
-	for ended < len(addresses) {
-		select {
-		case <-next.C:
-			if begun == len(addresses) {
-				continue
-			}
-			address := addresses[begun]
-			begun++
-			go func() { // it is waited for: each says what came of it
-				conn, err := c.dialOne(ctx, address, n.Web)
-				outcomes <- outcome{conn, err}
-			}()
-			next.Reset(headStart)
-		case o := <-outcomes:
-			ended++
-			if o.err == nil {
-				cancel()
-				for ; ended < begun; ended++ {
-					if late := <-outcomes; late.conn != nil {
-						_ = late.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
-					}
-				}
-				return o.conn, nil
-			}
-			failed = append(failed, o.err)
-			next.Reset(0)
-		}
+	if len(ways) == 0 {
+		return nil, errs.New(errs.Unreachable, "no address of the node is known")
 	}
-	if len(failed) == 0 {
-		return nil, errs.New(errs.Unreachable, "the push names no address of the node")
+	conn, err := race(ctx, headStart, ways, func(late *quic.Conn) {
+		_ = late.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") // it is closed either way
+	})
+	if err != nil {
+		return nil, errs.New(errs.Unreachable, "no address of the node answers: %w", err)
 	}
-	return nil, errs.New(errs.Unreachable, "no address of the node answers: %w", errors.Join(failed...))
+	return conn, nil
 }
 
-func (c *connection) dialOne(ctx context.Context, address string, web []string) (*quic.Conn, error) {
+// quietQUIC is QUIC for WebTransport, of a connection that is lost without a sign of the other side for idle, and that is kept
+// alive so often.
+func quietQUIC(idle, alive time.Duration) *quic.Config {
+	return &quic.Config{
+		EnableDatagrams: true, EnableStreamResetPartialDelivery: true, // WebTransport needs both
+		MaxIdleTimeout: idle, KeepAlivePeriod: alive,
+	}
+}
+
+func (c *connection) dialOne(ctx context.Context, address string, web []string, config *quic.Config) (*quic.Conn, error) {
 	at, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, err
@@ -213,10 +195,7 @@ func (c *connection) dialOne(ctx context.Context, address string, web []string) 
 		// The hash of the certificate takes the place of chain and name.
 		InsecureSkipVerify: true,
 		VerifyConnection:   func(cs tls.ConnectionState) error { return known(cs.PeerCertificates[0], web, time.Now()) },
-	}, &quic.Config{
-		EnableDatagrams: true, EnableStreamResetPartialDelivery: true, // WebTransport needs both
-		KeepAlivePeriod: keepAlive, MaxIdleTimeout: idle,
-	})
+	}, config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}

@@ -43,6 +43,7 @@ type cloud struct {
 	keys     sitecopy.KeySet
 	requests []enrol.DeviceRequest
 	updates  []enrol.PushUpdate
+	bridges  []designation.BridgeFace // that devices are told of
 }
 
 func newCloud(t testing.TB) *cloud {
@@ -64,7 +65,7 @@ func newCloud(t testing.TB) *cloud {
 			t.Errorf("request to the cloud: %v", err)
 		}
 		if err := json.NewEncoder(w).Encode(enrol.DeviceInfo{
-			Org: "org_a", Device: "dev_a", DeviceName: "phone", UserName: "Anna", Now: time.Now(), SessionKeys: c.keys,
+			Org: "org_a", Device: "dev_a", DeviceName: "phone", UserName: "Anna", Now: time.Now(), SessionKeys: c.keys, Bridges: c.bridges,
 		}); err != nil {
 			t.Error(err)
 		}

@@ -42,7 +42,7 @@ func NewPhone(store Store, listener Listener) (*Phone, error) {
 	p := &Phone{
 		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), sound: sound{rate: narrow}, id: id, calls: map[string]*Call{},
 	}
-	p.line = line{phone: p, asks: map[uint64]chan<- answer{}, changed: make(chan struct{}, 1), again: make(chan struct{})}
+	p.line = line{phone: p, dial: p.reach, asks: map[uint64]chan<- answer{}, changed: make(chan struct{}, 1), again: make(chan struct{})}
 	return p, nil
 }
 

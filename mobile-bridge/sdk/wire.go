@@ -3,25 +3,19 @@ package sdk
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	mathrand "math/rand/v2"
-	"net/http"
-	"strings"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"strowger/pkg/channel"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
-	"strowger/pkg/trust"
 )
 
 // wire is one connection to a bridge.
 type wire struct {
-	ws     *websocket.Conn
+	carrier
 	sent   uint64 // numbered frame that was written last
 	ack    bool   // is due
 	pinged time.Time
@@ -55,7 +49,7 @@ func (l *line) connect() error {
 		}
 		return err
 	}
-	defer func() { _ = w.ws.CloseNow() }() // it is closed either way
+	defer w.Close()
 	err = l.serve(ctx, w, idle)
 	var bye byeError
 	if errors.As(err, &bye) {
@@ -92,45 +86,21 @@ func (l *line) open(ctx context.Context, id *identity, at designation.BridgeFace
 	l.mu.Lock()
 	l.bridge = at
 	l.mu.Unlock()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: pinned(at.KeyHash), Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
-	ws, resp, err := websocket.Dial(ctx, strings.TrimSuffix(at.URL, "/")+channel.Path, &websocket.DialOptions{
-		HTTPClient: client, Subprotocols: []string{channel.Subprotocol},
-	})
+	c, err := l.dial(ctx, at)
 	if err != nil {
-		if resp != nil && resp.StatusCode >= http.StatusBadRequest {
-			return nil, errs.New(errs.Unreachable, "the bridge at %s answered %s", at.URL, resp.Status)
-		}
-		return nil, errs.New(errs.Unreachable, "the bridge at %s does not answer: %w", at.URL, err)
+		return nil, err
 	}
-	ws.SetReadLimit(channel.MaxFrame)
-	w = &wire{ws: ws, pinged: time.Now()}
+	w = &wire{carrier: c, pinged: time.Now()}
 	if err := l.enter(ctx, w, id, at); err != nil {
-		_ = ws.CloseNow() // it is closed either way
+		c.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// pinned is TLS to a bridge that is known by the hash of its key, or by its name where that is empty.
-func pinned(keyHash string) *tls.Config {
-	if keyHash == "" {
-		return &tls.Config{MinVersion: tls.VersionTLS13}
-	}
-	return &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		InsecureSkipVerify: true, // the hash takes the place of chain and name
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			if trust.CertKeyHash(cs.PeerCertificates[0].RawSubjectPublicKeyInfo) != keyHash {
-				return errs.New(errs.WrongNode, "the key there is not the bridge's")
-			}
-			return nil
-		},
-	}
-}
-
 // enter answers the challenge, and takes up the session again if the bridge has it.
 func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.BridgeFace) error {
-	_, frame, err := w.read(ctx, channel.TypeChallenge)
+	_, frame, err := w.next(ctx, channel.TypeChallenge)
 	if err != nil {
 		return err
 	}
@@ -152,10 +122,10 @@ func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.
 	if resume != "" {
 		head.Received = received
 	}
-	if err := w.write(ctx, head, channel.Hello{Proof: signed, Resume: resume}); err != nil {
+	if err := w.say(ctx, head, channel.Hello{Proof: signed, Resume: resume}); err != nil {
 		return err
 	}
-	head, frame, err = w.read(ctx, channel.TypeWelcome)
+	head, frame, err = w.next(ctx, channel.TypeWelcome)
 	if err != nil {
 		return err
 	}
@@ -172,9 +142,9 @@ func (l *line) enter(ctx context.Context, w *wire, id *identity, at designation.
 	return l.state.Acked(head.Received)
 }
 
-// read reads a frame of a type; a bye is an error.
-func (w *wire) read(ctx context.Context, typ string) (channel.Head, []byte, error) {
-	kind, frame, err := w.ws.Read(ctx)
+// next reads a frame of a type; a bye is an error.
+func (w *wire) next(ctx context.Context, typ string) (channel.Head, []byte, error) {
+	frame, err := w.Read(ctx)
 	if err != nil {
 		return channel.Head{}, nil, err
 	}
@@ -182,8 +152,6 @@ func (w *wire) read(ctx context.Context, typ string) (channel.Head, []byte, erro
 	switch {
 	case err != nil:
 		return h, nil, err
-	case kind != websocket.MessageText:
-		return h, nil, errs.New(errs.Invalid, "a frame of the bridge's is binary, want text")
 	case h.Type == channel.TypeBye:
 		why, err := channel.Body[errs.Error](frame)
 		if err != nil {
@@ -196,15 +164,16 @@ func (w *wire) read(ctx context.Context, typ string) (channel.Head, []byte, erro
 	return h, frame, nil
 }
 
-func (w *wire) write(ctx context.Context, h channel.Head, body any) error {
+// say writes what is not numbered.
+func (w *wire) say(ctx context.Context, h channel.Head, body any) error {
 	frame, err := channel.Encode(h, body)
 	if err != nil {
 		return err
 	}
-	return w.ws.Write(ctx, websocket.MessageText, frame)
+	return w.Write(ctx, frame)
 }
 
-// serve reads and writes frames until the connection ends.
+// serve reads and writes frames until the connection ends, or the phone sleeps or is closed: then the bridge hears that.
 func (l *line) serve(ctx context.Context, w *wire, idle <-chan struct{}) error {
 	l.mu.Lock()
 	l.wire = w
@@ -214,16 +183,19 @@ func (l *line) serve(ctx context.Context, w *wire, idle <-chan struct{}) error {
 		l.wire = nil
 		l.mu.Unlock()
 	}()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	written := make(chan struct{})
-	defer func() { cancel(nil); <-written }()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // a phone that is closed has something to say yet
+	written, over := make(chan struct{}), make(chan struct{})
+	defer func() { close(over); cancel(nil); <-written }()
 	go func() {
 		defer close(written)
-		cancel(l.write(ctx, w, idle))
+		err := l.write(ctx, w, idle, over)
+		if errors.Is(err, errAsleep) {
+			err = l.leave(ctx, w, over)
+		}
+		cancel(err)
 	}()
 	for {
-		h, frame, err := w.read(ctx, "")
+		h, frame, err := w.next(ctx, "")
 		if err == nil {
 			err = l.take(w, h, frame)
 		}
@@ -239,8 +211,26 @@ func (l *line) serve(ctx context.Context, w *wire, idle <-chan struct{}) error {
 // errAsleep ends a channel that is no longer wanted.
 var errAsleep = errs.New(errs.Offline, "the phone sleeps")
 
-// write writes what is due until ctx ends, or the phone sleeps: then the bridge hears that.
-func (l *line) write(ctx context.Context, w *wire, idle <-chan struct{}) error {
+// goodbye is how long a bridge may take to hear that a phone sleeps.
+const goodbye = time.Second
+
+// leave tells the bridge that the phone sleeps, and waits until the bridge has closed the connection: what was not acknowledged
+// when a connection of WebTransport is closed may be lost.
+func (l *line) leave(ctx context.Context, w *wire, over <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	if err := w.say(ctx, channel.Head{Type: channel.TypeBye}, errAsleep); err != nil {
+		return err
+	}
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+	return errAsleep
+}
+
+// write writes what is due until the connection is over; errAsleep says that the phone is to sleep, or is closed.
+func (l *line) write(ctx context.Context, w *wire, idle, over <-chan struct{}) error {
 	ping := time.NewTimer(channel.PingEvery)
 	defer ping.Stop()
 	waits := false // for a pong
@@ -250,18 +240,17 @@ func (l *line) write(ctx context.Context, w *wire, idle <-chan struct{}) error {
 			return err
 		}
 		if frame != nil {
-			if err := w.ws.Write(ctx, websocket.MessageText, frame); err != nil {
+			if err := w.Write(ctx, frame); err != nil {
 				return err
 			}
 			continue
 		}
 		select {
-		case <-ctx.Done():
+		case <-over:
 			return nil
 		case <-idle:
-			if err := w.write(ctx, channel.Head{Type: channel.TypeBye}, errAsleep); err != nil {
-				return err
-			}
+			return errAsleep
+		case <-l.phone.life.Done():
 			return errAsleep
 		case <-l.changed:
 		case <-ping.C:
@@ -272,7 +261,7 @@ func (l *line) write(ctx context.Context, w *wire, idle <-chan struct{}) error {
 			if !answered {
 				return errs.New(errs.LinkLost, "the bridge is silent")
 			}
-			if err := w.write(ctx, channel.Head{Type: channel.TypePing}, nil); err != nil {
+			if err := w.say(ctx, channel.Head{Type: channel.TypePing}, nil); err != nil {
 				return err
 			}
 			waits = true

@@ -8,12 +8,10 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
-	"strowger/mobile-bridge/internal/face"
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
@@ -116,11 +114,6 @@ func (c *Channels) Counters() Counters {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Counters{Open: len(c.byID), Attached: len(c.open), Resumed: c.resumed, Refused: maps.Clone(c.refused)}
-}
-
-// Take takes channels at a server.
-func (c *Channels) Take(f *face.Face) {
-	f.Handle("GET "+channel.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.upgrade(w, r, f.Source(r)) }))
 }
 
 // Run ends what is silent for too long, until ctx ends. Then Close ends all.

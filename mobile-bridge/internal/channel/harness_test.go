@@ -128,7 +128,7 @@ func newHub(t *testing.T, change func(*Config)) (h *hub, end func()) {
 	}
 	h.Channels = New(t.Context(), cfg)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.upgrade(w, r, netip.MustParsePrefix("192.0.2.1/32"))
+		h.TakeSocket(w, r, netip.MustParsePrefix("192.0.2.1/32"))
 	})}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -160,7 +161,7 @@ func serveFace(t *testing.T, c *Channels, config *tls.Config) (url string, stop 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Take(f)
+	f.Handle("GET "+channel.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.TakeSocket(w, r, f.Source(r)) }))
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- f.Run(ctx) }()
@@ -182,7 +183,12 @@ func serveWeb(t *testing.T, c *Channels) (url string, stop func()) {
 	t.Helper()
 	config := selfSigned(t)
 	config.NextProtos = []string{http3.NextProtoH3}
-	l, err := quic.ListenAddrEarly("127.0.0.1:0", config, quicOf())
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := &quic.Transport{Conn: udp}
+	l, err := port.ListenEarly(config, quicOf())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,9 +202,9 @@ func serveWeb(t *testing.T, c *Channels) (url string, stop func()) {
 			served.Go(func() { c.TakeWeb(q) })
 		}
 	})
-	return fmt.Sprintf("https://%s%s", l.Addr(), channel.Path), func() {
+	return fmt.Sprintf("https://%s%s", udp.LocalAddr(), channel.Path), func() {
 		c.Close()
-		if err := l.Close(); err != nil {
+		if err := errors.Join(port.Close(), udp.Close()); err != nil {
 			t.Error(err)
 		}
 		served.Wait()

@@ -32,8 +32,8 @@ func (s socket) Write(ctx context.Context, frame []byte) error {
 
 func (s socket) Close() { _ = s.ws.CloseNow() } // it is closed either way
 
-// upgrade opens a channel of a source by WebSocket.
-func (c *Channels) upgrade(w http.ResponseWriter, r *http.Request, source netip.Prefix) {
+// TakeSocket opens a channel by WebSocket, of a source.
+func (c *Channels) TakeSocket(w http.ResponseWriter, r *http.Request, source netip.Prefix) {
 	if err := c.enter(source); err != nil {
 		c.count(err)
 		face.Refuse(w, http.StatusServiceUnavailable, errs.From(err))
