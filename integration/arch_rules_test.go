@@ -49,8 +49,8 @@ var confined = map[string][]string{
 	"github.com/SherClockHolmes/webpush-go": {"mobile-bridge/internal/push/webpush"},
 
 	// HTTP/3 and WebRTC of apps: both ends, and who tries the doors.
-	"github.com/quic-go/quic-go":         {"pkg/link", "switchnode/internal/webside", "mobile-bridge/sdk", "integration/knock"},
-	"github.com/quic-go/webtransport-go": {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/knock"},
+	"github.com/quic-go/quic-go":         {"pkg/link", "switchnode/internal/webside", "mobile-bridge/internal/channel", "mobile-bridge/sdk", "integration/knock"},
+	"github.com/quic-go/webtransport-go": {"switchnode/internal/webside", "mobile-bridge/internal/channel", "mobile-bridge/sdk", "integration/knock"},
 	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/bench"},
 	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},

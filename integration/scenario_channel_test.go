@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"errors"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -24,14 +26,20 @@ func (a *app) awake(t *testing.T) {
 	})
 }
 
-// TestAppIsAwakeUntilItSleeps opens a channel to the bridge and closes it.
+// TestAppIsAwakeUntilItSleeps opens a channel to the bridge and closes it: by WebTransport, and by WebSocket where there is no UDP.
 func TestAppIsAwakeUntilItSleeps(t *testing.T) {
 	t.Parallel()
 	w := together(t)
 	eve, _ := w.roamer(t, "Eve")
 	app := w.app(t, eve, "webpush")
-	for range 2 {
+	for _, by := range []string{"WebTransport", "WebSocket"} {
+		if by == "WebSocket" {
+			app.SetUDP(func(string, *net.UDPAddr) (*net.UDPConn, error) { return nil, errors.New("blocked") })
+		}
 		app.awake(t)
+		if got := app.Carrier(); got != by {
+			t.Errorf("the channel is by %s, want %s", got, by)
+		}
 		app.Disconnect()
 		until(t, func() string {
 			if app.Awake() {

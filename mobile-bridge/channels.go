@@ -50,7 +50,7 @@ func (b *bridge) openWeb() (err error) {
 	if b.face == nil || b.Link == "" {
 		return nil
 	}
-	b.web, err = webcert.Open(webcert.Config{
+	b.links.web, err = webcert.Open(webcert.Config{
 		Path: filepath.Join(b.Data, "web.pem"), Node: b.identity.Load().Node, Host: b.host, Now: b.now, Changed: b.leaseSoon, Logger: b.log,
 	})
 	return err
@@ -58,10 +58,10 @@ func (b *bridge) openWeb() (err error) {
 
 // webHashes is how apps know that port, nothing if they may not come to it.
 func (b *bridge) webHashes() []string {
-	if b.web == nil {
+	if b.links.web == nil {
 		return nil
 	}
-	return b.web.Hashes()
+	return b.links.web.Hashes()
 }
 
 // serveChannels serves the channels of apps until ctx ends, and ends them.

@@ -16,15 +16,17 @@ import (
 	"strowger/pkg/hostaddr"
 	"strowger/pkg/link"
 	"strowger/pkg/trust"
+	"strowger/pkg/webcert"
 )
 
 // links is the connections that switches keep to this bridge, without an endpoint none, and what apps do with them when they find
 // no way of their own.
 type links struct {
 	endpoint *link.Endpoint
-	splice   *splice.Splice // nil without a face
-	relay    *relay.Relay   // of media; nil: none
-	asked    chan struct{}  // capacity 1: which nodes are revoked is to be asked
+	web      *webcert.Certificates // that apps see; nil: they have channels by WebSocket only
+	splice   *splice.Splice        // nil without a face
+	relay    *relay.Relay          // of media; nil: none
+	asked    chan struct{}         // capacity 1: which nodes are revoked is to be asked
 
 	mu      sync.Mutex
 	revoked map[string]bool // nodes; nothing before the cloud has said so
@@ -41,8 +43,8 @@ func (b *bridge) openLinks() (err error) {
 		Certificate: func() tls.Certificate { return b.identity.Load().Certificate() }, Roots: b.identity.Roots(),
 		Authorize: b.links.authorize, Logger: b.log, Now: b.now,
 	}
-	if b.web != nil {
-		cfg.OnWeb, cfg.WebCertificate = b.channels.TakeWeb, b.web.Current
+	if b.links.web != nil {
+		cfg.OnWeb, cfg.WebCertificate = b.channels.TakeWeb, b.links.web.Current
 	}
 	b.links.endpoint, err = link.Listen(cfg)
 	if err != nil {

@@ -22,7 +22,6 @@ import (
 	"strowger/pkg/identity"
 	"strowger/pkg/life"
 	"strowger/pkg/trust"
-	"strowger/pkg/webcert"
 )
 
 // bridge is one running bridge.
@@ -41,7 +40,6 @@ type bridge struct {
 	face     *face.Face  // nil: no app comes here
 	at       fabric.Face // where apps reach it
 	channels *channel.Channels
-	web      *webcert.Certificates // nil: apps have channels by WebSocket only
 	binder   *binder
 	tally    tally
 	health   *health.Server
@@ -200,8 +198,8 @@ func (b *bridge) run(ctx context.Context) error {
 	if b.links.relay != nil {
 		group.Go("relay", b.runRelay)
 	}
-	if b.web != nil {
-		group.Go("web certificate", b.web.Run)
+	if b.links.web != nil {
+		group.Go("web certificate", b.links.web.Run)
 	}
 	if b.face != nil {
 		group.Go("apps", b.face.Run)

@@ -92,6 +92,19 @@ func (p *Phone) Bridge() string {
 	return p.line.bridge.ID
 }
 
+// Carrier says how the phone has its channel at this moment: "WebTransport" or "WebSocket"; empty if it has none.
+func (p *Phone) Carrier() string {
+	p.line.mu.Lock()
+	defer p.line.mu.Unlock()
+	if p.line.wire == nil {
+		return ""
+	}
+	if _, web := p.line.wire.carrier.(webStream); web {
+		return "WebTransport"
+	}
+	return "WebSocket"
+}
+
 // want has the channel opened until release.
 func (l *line) want() {
 	l.mu.Lock()

@@ -178,22 +178,6 @@ func asks(t *testing.T, p *Phone, n int) int {
 	return answer.N
 }
 
-// by is what carries a phone's channel.
-func by(p *Phone) string {
-	p.line.mu.Lock()
-	defer p.line.mu.Unlock()
-	if p.line.wire == nil {
-		return ""
-	}
-	switch p.line.wire.carrier.(type) {
-	case socket:
-		return "WebSocket"
-	case webStream:
-		return "WebTransport"
-	}
-	return "another"
-}
-
 // TestChannel is a phone that is awake by either way: it asks and is told, loses its connection and goes on, and says when it sleeps.
 func TestChannel(t *testing.T) {
 	for _, way := range []string{"WebSocket", "WebTransport"} {
@@ -205,7 +189,7 @@ func TestChannel(t *testing.T) {
 				at.Addresses, at.Web = h.web(t)
 			}
 			w := awake(t, at)
-			if got := by(w.phone); got != way || w.phone.Bridge() != "br_1" {
+			if got := w.phone.Carrier(); got != way || w.phone.Bridge() != "br_1" {
 				t.Errorf("the channel is by %s, at %s", got, w.phone.Bridge())
 			}
 			if n := asks(t, w.phone, 7); n != 7 {
@@ -251,7 +235,7 @@ func TestChannelFallsBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := awake(t, at)
-			if got := by(w.phone); got != "WebSocket" {
+			if got := w.phone.Carrier(); got != "WebSocket" {
 				t.Errorf("the channel is by %s", got)
 			}
 			eventually(t, func() bool {
