@@ -129,10 +129,7 @@ func TestIdleChannelIsSmall(t *testing.T) {
 		"WebTransport": serveWeb,
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := int64(150)
-			if name == "WebTransport" {
-				n = 60 // their handshakes are most of the time of this test
-			}
+			const n = 60 // their handshakes are most of the time of this test
 			c := New(t.Context(), Config{
 				Bridge: bridgeID, Bind: func(context.Context, fabric.Bound) error { return nil }, Unbind: func(fabric.Bound) {},
 				Allow: func(netip.Prefix) bool { return true }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
@@ -140,14 +137,14 @@ func TestIdleChannelIsSmall(t *testing.T) {
 			url, stopServing := serve(t, c)
 			stop := run(t, url, 20) // what is made once, such as tables and pools
 			before := memory()
-			stop2 := run(t, url, int(n))
+			stop2 := run(t, url, n)
 			after := memory()
 			heap, stack := (int64(after.HeapAlloc)-int64(before.HeapAlloc))/n, (int64(after.StackInuse)-int64(before.StackInuse))/n
 			t.Logf("%s: %d bytes of heap and %d of stack for a channel", name, heap, stack)
 			if heap > mostHeap && name != "WebTransport" {
 				t.Errorf("%d bytes of heap, at most %d are aimed at", heap, mostHeap)
 			}
-			if got := int64(c.Counters().Attached); got < n || got > n+20 { // the devices of the first 20 came again, and end there one by one
+			if got := c.Counters().Attached; got < n || got > n+20 { // the devices of the first 20 came again, and end there one by one
 				t.Errorf("%d channels", got)
 			}
 			stop()
