@@ -38,11 +38,12 @@ func TestBindings(t *testing.T) {
 
 	for name, wants := range map[string][]string{
 		"java/sdk/Sdk.java":      {"Folder newFolder(String dir) throws", "Phone newPhone(Store store, Listener listener) throws", `Woken = "woken"`, `Ringing = "ringing"`},
-		"java/sdk/Phone.java":    {"void enrol(String link, String platform, Targets targets) throws", "Call push(byte[] payload) throws", "Call dial(String number, DialOptions o) throws", "void close()"},
-		"java/sdk/Call.java":     {"void answer(Audio a)", "void decline()", "void hangup()", "void hold()", "void sendDTMF(String keys) throws", "void speak(byte[] pcm)", "void answerFrames(Frames f)", "void speakFrame(byte[] payload)", "Statistics statistics()"},
+		"java/sdk/Phone.java":    {"void enrol(String link, String platform, Targets targets) throws", "Call push(byte[] payload) throws", "Call dial(String number, DialOptions o) throws", "void setVideo(boolean vp8, boolean h264)", "void close()"},
+		"java/sdk/Call.java":     {"void answer(Audio a)", "void decline()", "void hangup()", "void hold()", "void sendDTMF(String keys) throws", "void speak(byte[] pcm)", "void answerFrames(Frames f)", "void speakFrame(byte[] payload)", "void startVideo(Video v, boolean camera)", "void sendPicture(byte[] data, long micros)", "VideoStatistics videoStatistics()", "Statistics statistics()"},
 		"java/sdk/Listener.java": {"void happened(Event e)"},
 		"java/sdk/Audio.java":    {"void start(Call c)", "void play(byte[] pcm)", "void stop()"},
 		"java/sdk/Frames.java":   {"void playFrame(Frame f)"},
+		"java/sdk/Video.java":    {"void showPicture(Picture picture)"},
 		"java/sdk/Decoder.java":  {"byte[] decode(byte[] frame) throws"},
 		"java/sdk/Store.java":    {"byte[] load(String name) throws", "void save(String name, byte[] data) throws"},
 		"src/gobind/Sdk.objc.h":  {"SdkPhone* _Nullable SdkNewPhone(", "- (SdkCall* _Nullable)push:(NSData* _Nullable)payload", "@protocol SdkAudio", "- (void)answer:(id<SdkAudio> _Nullable)a"},

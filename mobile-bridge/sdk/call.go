@@ -27,6 +27,7 @@ type Call struct {
 	work   sync.WaitGroup     // what run started
 	sip    *sip.Endpoint      // on whatever connection there is
 	speech speech
+	sight  sight
 
 	progress                    // belongs to run
 	relay    *designation.Relay // for the media, nil without one; belongs to run too
@@ -52,7 +53,8 @@ type progress struct {
 	holding   bool // and wait for an answer to
 	owes      bool // the user hung up while there was no connection: the node is still to be told
 
-	restarting bool // ICE: our offer is being made, or waits for its answer
+	restarting bool // our offer of an ICE restart, or of video, is being made, or waits for its answer
+	scene      scene
 }
 
 // reach is how the node is reached.
@@ -101,12 +103,12 @@ type (
 		media *media
 		state webrtc.PeerConnectionState
 	}
-	rerouted struct { // our offer of an ICE restart is ready
+	rerouted struct { // our offer of an ICE restart, or of video, is ready
 		media *media
 		sdp   []byte
 		err   error
 	}
-	followed struct { // the ICE restart of another app is answered
+	followed struct { // the ICE restart, or the video, of another app is answered
 		media      *media
 		offer, sdp []byte
 		err        error
@@ -183,7 +185,7 @@ func (c *Call) Hangup() {
 	})
 }
 
-// Hold stops the audio of both sides. Held follows when the other side was told.
+// Hold stops the audio and the video of both sides. Held follows when the other side was told.
 func (c *Call) Hold() { c.do(func() { c.hold(true) }) }
 
 // Resume ends a hold. Resumed follows.
@@ -193,7 +195,8 @@ func (c *Call) hold(on bool) {
 	if c.connected && c.held != on {
 		c.held, c.holding = on, true
 		c.speech.hold(on)
-		c.dialog.Reoffer(c.media.reoffer(on))
+		c.look()
+		c.dialog.Reoffer(c.reoffer())
 	}
 }
 

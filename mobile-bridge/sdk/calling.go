@@ -43,6 +43,12 @@ func (c *Call) offer() {
 		return
 	}
 	c.media = m
+	if c.scene.wanted {
+		if err := m.film(); err != nil {
+			c.finish(endOf(err))
+			return
+		}
+	}
 	c.work.Go(func() {
 		o, err := m.pc.CreateOffer(nil)
 		var sdp []byte
@@ -68,7 +74,7 @@ func (c *Call) invite(in gathered) {
 		From: sip.Party{User: c.claims.From.Number, Host: c.claims.Org}, Peer: c.conn.served.Peer(),
 		Owner: c.owner,
 	})
-	c.dialog.Invite(in.sdp)
+	c.dialog.Invite(c.described(c.directions(), ""))
 }
 
 // owner takes the inputs of a dialog.
@@ -107,25 +113,27 @@ func (c *Call) progressed(e sip.Progress) {
 func (c *Call) taken(e sip.Answered) {
 	c.stage, c.acked = up, true // the node has our ACK
 	far, err := c.answerer(e.Proof)
+	var o offer
 	if err == nil {
-		err = c.media.answered(e.SDP, far)
+		o, err = c.media.answered(e.SDP, far)
 	}
 	if err != nil {
 		c.bye(sip.Cause{SIP: 488, Text: err.Error()})
 		c.finish(endOf(err))
 		return
 	}
+	c.regard(o.video)
 	c.begin()
 }
 
 // answered takes the answer to our offer, of who has the certificate.
-func (m *media) answered(body []byte, far string) error {
+func (m *media) answered(body []byte, far string) (offer, error) {
 	o, err := parseOffer(body, m.call.sound.frames)
-	if err != nil {
-		return err
+	if err == nil {
+		err = o.from(far)
 	}
-	if err := o.from(far); err != nil {
-		return err
+	if err != nil {
+		return o, err
 	}
 	m.offer, m.far = o, far
 	if m.setup = "active"; attribute(body, "setup") == m.setup {
@@ -134,10 +142,10 @@ func (m *media) answered(body []byte, far string) error {
 	m.track.mu.Lock()
 	m.track.offer = o
 	m.track.mu.Unlock()
-	if err := m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(body)}); err != nil {
-		return errs.New(errs.Invalid, "the answer of the other side: %w", err)
+	if err := m.hear(webrtc.SDPTypeAnswer, body); err != nil {
+		return o, errs.New(errs.Invalid, "the answer of the other side: %w", err)
 	}
-	return nil
+	return o, nil
 }
 
 // answerer is the fingerprint of who answers: the node, or an app that has proved by a key of the callee's that it is its own.

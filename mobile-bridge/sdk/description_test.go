@@ -70,13 +70,32 @@ func TestFingerprintsOfAnOffer(t *testing.T) {
 }
 
 func TestRedescribe(t *testing.T) {
-	got := string(redescribe([]byte(written), 7, "sendonly", "actpass"))
-	want := strings.NewReplacer("o=- 1 1", "o=- 1 7", "sendrecv", "sendonly", "a=inactive", "a=sendonly").Replace(written)
+	got := string(redescribe([]byte(written), 7, directions{"sendonly", "recvonly"}, "actpass"))
+	want := strings.NewReplacer("o=- 1 1", "o=- 1 7", "sendrecv", "sendonly", "a=inactive", "a=recvonly").Replace(written)
 	if got != want {
 		t.Errorf("wrote\n%s", got)
 	}
-	if again := string(redescribe([]byte(strings.Replace(got, "actpass", "active", 1)), 8, "sendrecv", "passive")); !strings.Contains(again, "a=setup:passive") {
+	if again := string(redescribe([]byte(strings.Replace(got, "actpass", "active", 1)), 8, bothWays, "passive")); !strings.Contains(again, "a=setup:passive") {
 		t.Errorf("wrote\n%s", again)
+	}
+}
+
+// TestComplete: pion hears that what it offered of video was taken, wherever the answer left it out, and nothing else changes.
+func TestComplete(t *testing.T) {
+	const session, audio = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=setup:active\r\n"
+	const video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\na=sendrecv\r\n"
+	const sent = "a=ssrc:7 cname:x\r\na=msid:a b\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\na=setup:actpass\r\na=ice-ufrag:u\r\n"
+	const refused = "m=video 0 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\n"
+	for name, c := range map[string]struct{ answer, want string }{
+		"taken":    {session + audio + video, session + audio + video},
+		"refused":  {session + audio + refused, session + audio + video},
+		"left out": {session + audio, session + audio + video},
+		"more":     {session + audio + refused + video, session + audio + video + video},
+		"no audio": {session, session + video},
+	} {
+		if got := string(complete([]byte(c.answer), []byte(session+audio+video+sent))); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 
@@ -88,6 +107,8 @@ func FuzzParseOffer(f *testing.F) {
 		if err == nil && (len(o.speech) == 0 || o.find(o.speech[0].PT) != o.speech[0]) {
 			t.Errorf("read %+v", o)
 		}
-		redescribe(sdp, 2, direction(o.sends, hold), "active")
+		redescribe(sdp, 2, directions{direction(o.sends, hold), "inactive"}, "active")
+		complete(sdp, []byte(written))
+		complete([]byte(written), sdp)
 	})
 }

@@ -22,10 +22,12 @@ const admitWithin = 10 * time.Second
 // crossingEpoch is the ring attempt of a call that is found under way to this phone.
 const crossingEpoch = 1
 
-// DialOptions says how a call is placed: with Audio, or, of a phone with SetFrames, with Frames.
+// DialOptions says how a call is placed: with Audio, or, of a phone with SetFrames, with Frames; and of one with SetVideo perhaps
+// with Video, and then the camera is on.
 type DialOptions struct {
 	Audio  Audio
 	Frames Frames
+	Video  Video
 }
 
 // Dial calls a number. It returns when the cloud has said where the call goes, or why it does not: nobody has the number, the
@@ -60,14 +62,14 @@ func (p *Phone) Dial(number string, o *DialOptions) (*Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := ears{audio: o.Audio, frames: o.Frames}
 		if a.Crossing == "" {
-			return p.place(w, claims, cert, e, a.Designation.Relay)
+			return p.place(w, claims, cert, o, a.Designation.Relay)
 		}
 		w.Epoch = crossingEpoch
 		c, err := p.begin(w, claims)
 		if err == nil && !c.isOver() {
-			c.answer(e)
+			o.show(c)
+			c.answer(o.ears())
 			return c, nil
 		}
 		if over != "" {
@@ -84,7 +86,7 @@ func (p *Phone) admit(id *identity, number string, cert webrtc.Certificate, over
 		return a, err
 	}
 	signed, err := proof.Sign(proof.TypeAdmit, p.keys.signing, proof.Admit{
-		Org: id.Info.Org, Device: id.Info.Device, Dialled: number, Media: []string{"audio"}, DTLS: fingerprint, Over: over,
+		Org: id.Info.Org, Device: id.Info.Device, Dialled: number, Media: p.kinds(), DTLS: fingerprint, Over: over,
 		ID: rand.Text(), IssuedAt: time.Now().Unix(),
 	})
 	if err != nil {
@@ -104,10 +106,11 @@ func (p *Phone) admit(id *identity, number string, cert webrtc.Certificate, over
 }
 
 // place begins a call of ours.
-func (p *Phone) place(w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate, e ears, relay *designation.Relay) (*Call, error) {
+func (p *Phone) place(w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate, o *DialOptions, relay *designation.Relay) (*Call, error) {
 	c := callOf(p, w, claims, cert)
 	c.relay = relay
-	c.out, c.ears, c.stage = true, e, answered
+	c.out, c.ears, c.stage = true, o.ears(), answered
+	o.show(c)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.enter(c); err != nil {
@@ -115,4 +118,21 @@ func (p *Phone) place(w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Cer
 	}
 	p.work.Go(c.run)
 	return c, nil
+}
+
+func (o *DialOptions) ears() ears { return ears{audio: o.Audio, frames: o.Frames} }
+
+// show has a call begin with video, if it is to.
+func (o *DialOptions) show(c *Call) {
+	if o.Video != nil {
+		c.StartVideo(o.Video, true)
+	}
+}
+
+// kinds are the media of which the calls of a phone may consist, at once or later.
+func (p *Phone) kinds() []string {
+	if len(p.soundNow().video) == 0 {
+		return []string{"audio"}
+	}
+	return []string{"audio", "video"}
 }

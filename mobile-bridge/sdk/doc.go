@@ -20,6 +20,16 @@
 // Audio is G.722 or G.711, which the app gives and takes as linear samples (see Audio), or as it is encoded, and then Opus too (see
 // Frames).
 //
+// Between apps there is video too, of an app that has said by SetVideo what it encodes and decodes. It is in a call from the
+// beginning (DialOptions, StartVideo before Answer), or comes and goes: each StartVideo and StopVideo is told as VideoChanged, whatever
+// comes of it. The app gives encoded pictures to Call.SendPicture, and takes those of the other side as a Video; the SDK makes
+// packets of them and pictures of packets. KeyframeWanted says that the other side needs a key picture. A desk phone, and an app that
+// has none, refuse video, and the call is one of audio:
+//
+//	phone.SetVideo(true, true)                  // VP8 and H.264
+//	call.StartVideo(screen, true)               // and VideoChanged follows
+//	call.SendPicture(picture, micros)           // of call.VideoCodec(), a key picture first
+//
 // What happens to a call is told as Events, in order: Woken, Ringing, Connected, and in the end one of Missed, Cancelled and
 // Ended. Nothing rings before the node that anchors the call asked for it on the connection: no payload rings by itself.
 package sdk

@@ -13,6 +13,9 @@ const (
 	Held      = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
 	Resumed   = "resumed"
 	Digit     = "digit" // Words: the key that the other side pressed
+	// What is seen has changed, or was asked to: VideoCodec says what the app is to send. Words: who sees whom, for people.
+	VideoChanged   = "video-changed"
+	KeyframeWanted = "keyframe-wanted" // the other side sees nothing before the next key picture
 	// The connection or the way of the audio was lost in the call, which goes on; Reconnected or the end follows.
 	Reconnecting = "reconnecting"
 	Reconnected  = "reconnected"

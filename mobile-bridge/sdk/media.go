@@ -27,10 +27,11 @@ type media struct {
 	far     string // fingerprint of the other end's certificate
 	track   *track
 	sender  *webrtc.RTPSender
-	local   []byte // our answer, or offer
-	version int    // of it
-	setup   string // our role of DTLS, which stays
-	ears    ears   // set before started
+	camera  *camera // nil if this phone has no video
+	local   []byte  // our answer, or offer, as pion made it
+	version int     // of it
+	setup   string  // our role of DTLS, which stays
+	ears    ears    // set before started
 
 	started chan struct{} // closed when audio may be played
 	stopped chan struct{} // closed when the media ends
@@ -38,6 +39,7 @@ type media struct {
 
 	mu     sync.Mutex // guards what follows
 	closed bool
+	filmed bool   // the camera is part of our description
 	tones  []byte // keys that wait, the one that is sent first
 }
 
@@ -83,7 +85,7 @@ func newMedia(c *Call, sdp []byte) (*media, error) {
 		return nil, err
 	}
 	m.far = far
-	if err := m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(sdp)}); err != nil {
+	if err := m.hear(webrtc.SDPTypeOffer, sdp); err != nil {
 		m.close(nil)
 		return nil, errs.New(errs.Invalid, "the offer of the other side: %w", err)
 	}
@@ -93,6 +95,9 @@ func newMedia(c *Call, sdp []byte) (*media, error) {
 // openMedia makes the media of formats.
 func openMedia(c *Call, o offer) (*media, error) {
 	m := &media{call: c, offer: o, track: newTrack(o, c.sound.rate), version: 1, started: make(chan struct{}), stopped: make(chan struct{})}
+	if len(c.sound.video) > 0 {
+		m.camera = newCamera(m)
+	}
 	api, err := m.api(c.conn.remote.Addr().IsLoopback())
 	if err != nil {
 		return nil, err
@@ -101,7 +106,13 @@ func openMedia(c *Call, o offer) (*media, error) {
 		return nil, err
 	}
 	m.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		m.loop(func() { m.listen(t) })
+		m.loop(func() {
+			if t.Kind() == webrtc.RTPCodecTypeVideo {
+				m.watch(t)
+			} else {
+				m.listen(t)
+			}
+		})
 		m.loop(func() { drain(r.Read) })
 	})
 	m.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -121,13 +132,8 @@ func openMedia(c *Call, o offer) (*media, error) {
 // api is pion with the formats of the offer that we speak, and no others. Loopback is for a node on this machine.
 func (m *media) api(loopback bool) (*webrtc.API, error) {
 	engine := new(webrtc.MediaEngine)
-	for _, f := range slices.Concat(m.offer.speech, m.offer.events) {
-		if err := engine.RegisterCodec(parametersOf(f), webrtc.RTPCodecTypeAudio); err != nil {
-			return nil, err
-		}
-	}
 	reports := new(interceptor.Registry)
-	if err := webrtc.ConfigureRTCPReports(reports); err != nil {
+	if err := m.formats(engine, reports); err != nil {
 		return nil, err
 	}
 	settings := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
@@ -138,6 +144,27 @@ func (m *media) api(loopback bool) (*webrtc.API, error) {
 	}
 	settings.DisableCloseByDTLS(true) // SIP says when a call is over, and pion would close beside us
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings)), nil
+}
+
+// formats tells pion what we speak and see, and that reports are made of it; lost video is asked for again.
+func (m *media) formats(engine *webrtc.MediaEngine, reports *interceptor.Registry) error {
+	for _, f := range slices.Concat(m.offer.speech, m.offer.events) {
+		if err := engine.RegisterCodec(parametersOf(f), webrtc.RTPCodecTypeAudio); err != nil {
+			return err
+		}
+	}
+	for _, f := range m.call.sound.video {
+		p := webrtc.RTPCodecCapability{MimeType: "video/" + f.Name, ClockRate: uint32(f.Clock), SDPFmtpLine: f.Fmtp, RTCPFeedback: feedback}
+		if err := engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: p, PayloadType: webrtc.PayloadType(f.PT)}, webrtc.RTPCodecTypeVideo); err != nil {
+			return err
+		}
+	}
+	if m.camera != nil {
+		if err := webrtc.ConfigureNack(engine, reports); err != nil {
+			return err
+		}
+	}
+	return webrtc.ConfigureRTCPReports(reports)
 }
 
 // parametersOf is a format in the words of pion.
@@ -152,8 +179,13 @@ func parametersOf(f sdp.Format) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(f.PT)}
 }
 
-// answer describes this phone.
-func (m *media) answer() ([]byte, error) {
+// answer describes this phone, with its camera if the other side has video too.
+func (m *media) answer(video sdp.Video) ([]byte, error) {
+	if len(video.Formats) > 0 {
+		if err := m.film(); err != nil {
+			return nil, err
+		}
+	}
 	a, err := m.pc.CreateAnswer(nil)
 	if err != nil {
 		return nil, err
@@ -175,25 +207,6 @@ func (m *media) describe(d webrtc.SessionDescription) ([]byte, error) {
 	}
 	g.wait(m.call.relay != nil, complete, m.call.quit)
 	return []byte(m.pc.LocalDescription().SDP), nil
-}
-
-// reoffer is an offer of what there is already, to hold the call or to resume it.
-func (m *media) reoffer(hold bool) []byte {
-	m.version++
-	return redescribe(m.local, m.version, direction(true, !hold), "actpass")
-}
-
-// reanswer answers an offer of the node's within the call, which may change nothing but the direction.
-func (m *media) reanswer(sdp []byte, hold bool) ([]byte, error) {
-	o, err := parseOffer(sdp, m.call.sound.frames)
-	if err == nil {
-		err = o.from(m.far)
-	}
-	if err != nil {
-		return nil, err
-	}
-	m.version++
-	return redescribe(m.local, m.version, direction(o.receives, o.sends && !hold), m.setup), nil
 }
 
 // direction is that of who sends and receives.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
 )
 
 // Phone is one device: an app on one phone.
@@ -53,10 +54,11 @@ func (p *Phone) SetLogger(log *slog.Logger) {
 	p.log = log
 }
 
-// sound is how an app takes and gives the audio of calls.
+// sound is how an app takes and gives the audio and the video of calls.
 type sound struct {
-	rate   int  // of samples, in Hz
-	frames bool // it takes what is encoded
+	rate   int          // of samples, in Hz
+	frames bool         // it takes what is encoded
+	video  []sdp.Format // that the app has
 }
 
 // SetWideband has the samples of Audio be 16,000 a second, or 8,000 again, in calls from now on.

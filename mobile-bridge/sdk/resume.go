@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -78,7 +79,7 @@ func (c *Call) back(ctx context.Context) {
 	default:
 		c.dialog.Redirect(c.conn.served.Peer())
 		if c.moved || !c.flowing {
-			c.restart()
+			c.renegotiate(true)
 		}
 		c.whole()
 	}
@@ -129,15 +130,19 @@ func (c *Call) tooLong(in tooLong) {
 	}
 }
 
-// restart looks for another way for the media, beside run.
-func (c *Call) restart() {
+// renegotiate makes an offer anew, beside run: of video, or of an ICE restart, which looks for another way for the media.
+func (c *Call) renegotiate(elsewhere bool) {
 	m := c.media
 	if m == nil || c.conn == nil || c.restarting {
 		return
 	}
-	c.restarting, c.moved, c.flowing = true, false, false
+	c.restarting = true
+	if elsewhere {
+		c.moved, c.flowing = false, false
+	}
+	films := c.scene.wanted
 	c.work.Go(func() {
-		sdp, err := m.restart()
+		sdp, err := m.renegotiate(elsewhere, films)
 		c.post(rerouted{m, sdp, err})
 	})
 }
@@ -150,17 +155,34 @@ func (c *Call) rerouted(in rerouted) {
 		return
 	}
 	in.media.local = in.sdp
-	c.dialog.Reoffer(in.media.reoffer(c.held))
+	c.dialog.Reoffer(c.reoffer())
+}
+
+// reoffer is an offer of what there is, with what is wanted of it now.
+func (c *Call) reoffer() []byte { return c.described(c.directions(), "actpass") }
+
+// described is our description, with directions and a version of its own.
+func (c *Call) described(d directions, setup string) []byte {
+	c.scene.said = c.directions().video
+	c.media.version++
+	return redescribe(c.media.local, c.media.version, d, setup)
 }
 
 // reoffered takes the outcome of an offer of ours: sdp is the answer, nil if there is none.
 func (c *Call) reoffered(sdp []byte) {
+	var o offer
 	if c.restarting {
 		c.restarting = false
 		if err := c.media.restarted(sdp); err != nil {
-			c.phone.logger().Warn("the node does not follow to another network", "call", c.ID(), "error", err)
+			c.phone.logger().Warn("the other side does not follow", "call", c.ID(), "error", err)
+			sdp = nil
 		}
 	}
+	if sdp != nil {
+		o, _ = parseOffer(sdp, c.sound.frames)
+		c.regard(o.video)
+	}
+	c.renew()
 	if !c.holding {
 		return
 	}
@@ -182,28 +204,32 @@ func (c *Call) pathChanged(ctx context.Context, state webrtc.PeerConnectionState
 	case c.connected:
 		c.flowing = false
 		c.lacks(ctx)
-		c.restart()
+		c.renegotiate(true)
 	case state == webrtc.PeerConnectionStateFailed:
 		c.bye(sip.Cause{SIP: 500, Text: "No media path"})
 		c.finish(end{errs.MediaLost, "no audio reaches the switch"})
 	}
 }
 
-// restart begins ICE anew, and returns the offer of it. It waits for the addresses of this phone.
-func (m *media) restart() ([]byte, error) {
-	if m.pc.SignalingState() == webrtc.SignalingStateHaveLocalOffer { // one that was lost: pion knows no way back but an answer
-		if err := m.settle(); err != nil {
+// renegotiate returns an offer of what pion has, with the camera if it is to be there, and of an ICE restart. It waits for the
+// addresses of this phone.
+func (m *media) renegotiate(elsewhere, films bool) ([]byte, error) {
+	if err := m.settle(); err != nil { // an offer that was lost
+		return nil, err
+	}
+	if films {
+		if err := m.film(); err != nil {
 			return nil, err
 		}
 	}
-	o, err := m.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	o, err := m.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: elsewhere})
 	if err != nil {
 		return nil, err
 	}
 	return m.describe(o)
 }
 
-// restarted takes the node's answer to it, nil if there is none.
+// restarted takes the answer to it, nil if there is none.
 func (m *media) restarted(answer []byte) error {
 	if answer == nil {
 		return m.settle()
@@ -215,37 +241,58 @@ func (m *media) restarted(answer []byte) error {
 	if err != nil {
 		return err
 	}
-	return m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)})
+	return m.hear(webrtc.SDPTypeAnswer, answer)
 }
 
-// settle leaves the node where it was.
+// settle leaves the other side where it was, if an offer of ours waits for its answer: pion knows no way back but one.
 func (m *media) settle() error {
-	as := redescribe([]byte(m.pc.CurrentRemoteDescription().SDP), m.version, direction(true, true), "passive")
-	return m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(as)})
+	if m.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer {
+		return nil
+	}
+	return m.hear(webrtc.SDPTypeAnswer, redescribe([]byte(m.pc.CurrentRemoteDescription().SDP), 0, bothWays, "passive"))
 }
 
-// moved says whether an offer of the other side's has other ICE credentials than before: the app at the other end has another
-// network.
-func (m *media) moved(offer []byte) bool {
-	return attribute([]byte(m.pc.CurrentRemoteDescription().SDP), "ice-ufrag") != attribute(offer, "ice-ufrag")
+// hear has pion take a description of the other side's.
+func (m *media) hear(kind webrtc.SDPType, sdp []byte) error {
+	sdp = redescribe(sdp, 0, bothWays, "")
+	if offer := m.pc.PendingLocalDescription(); kind == webrtc.SDPTypeAnswer && offer != nil {
+		sdp = complete(sdp, []byte(offer.SDP))
+	}
+	return m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: string(sdp)})
 }
 
-// follow answers the ICE restart of another app.
+// differs says whether an offer of the other side's has other ICE credentials than before, since the app at the other end has
+// another network, or other video. Else it is about directions alone.
+func (m *media) differs(offer []byte) bool {
+	had := []byte(m.pc.CurrentRemoteDescription().SDP)
+	if attribute(had, "ice-ufrag") != attribute(offer, "ice-ufrag") {
+		return true
+	}
+	before, err := parseOffer(had, m.call.sound.frames)
+	now, failed := parseOffer(offer, m.call.sound.frames)
+	return err == nil && failed == nil && !slices.Equal(before.video.Sources, now.video.Sources) ||
+		len(sections(had)) != len(sections(offer))
+}
+
+// follow answers the ICE restart of another app, or its video.
 func (m *media) follow(offer []byte) ([]byte, error) {
 	o, err := parseOffer(offer, m.call.sound.frames)
 	if err == nil {
 		err = o.from(m.far)
 	}
 	if err == nil {
-		err = m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)})
+		err = m.settle() // ours crosses it, and is made again
+	}
+	if err == nil {
+		err = m.hear(webrtc.SDPTypeOffer, offer)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return m.answer()
+	return m.answer(m.call.known(o.video))
 }
 
-// followed answers the other side, which is elsewhere now.
+// followed answers the other side, which is elsewhere now, or has video.
 func (c *Call) followed(in followed) {
 	if in.err != nil {
 		c.phone.logger().Warn("cannot follow the other side of a call", "call", c.ID(), "error", in.err)
@@ -254,4 +301,8 @@ func (c *Call) followed(in followed) {
 	}
 	in.media.local = in.sdp
 	c.reanswer(in.offer)
+	if c.restarting {
+		c.restarting = false
+		c.dialog.Reoffer(c.reoffer()) // in place of the one that waits
+	}
 }

@@ -214,6 +214,8 @@ func (c *Call) take(ctx context.Context, in any) {
 		}
 	case tooLong:
 		c.tooLong(in)
+	case keyWanted:
+		c.tell(KeyframeWanted, end{})
 	case pressedKey:
 		c.tell(Digit, end{words: string(in.key)})
 	}

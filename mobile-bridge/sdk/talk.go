@@ -28,6 +28,7 @@ func (c *Call) invited(in invited) {
 		return
 	}
 	c.media = m
+	c.regard(m.offer.video)
 	d.Progress(180, "Ringing")
 	if !c.rang && c.stage == waking {
 		c.stage = ringing
@@ -39,9 +40,9 @@ func (c *Call) invited(in invited) {
 
 // accept makes our answer beside run, once the user answered and the node asked.
 func (c *Call) accept() {
-	if m := c.media; m != nil && c.stage == answered {
+	if m, video := c.media, c.scene.far; m != nil && c.stage == answered {
 		c.work.Go(func() {
-			sdp, err := m.answer()
+			sdp, err := m.answer(video)
 			c.post(gathered{m, sdp, err})
 		})
 	}
@@ -58,7 +59,7 @@ func (c *Call) gathered(in gathered) {
 		return
 	}
 	c.stage, c.media.local, c.media.setup = up, in.sdp, attribute(in.sdp, "setup")
-	c.dialog.Answer(in.sdp)
+	c.dialog.Answer(c.described(c.answers(in.media.offer), ""))
 }
 
 // happened is an event of the dialog.
@@ -113,7 +114,7 @@ func cancelled(why sip.Cause) end {
 
 // offered answers an offer within the call. The codec and the path stay as they are; the direction follows.
 func (c *Call) offered(sdp []byte) {
-	if m := c.media; m.moved(sdp) {
+	if m := c.media; m.differs(sdp) {
 		c.work.Go(func() {
 			answer, err := m.follow(sdp)
 			c.post(followed{m, sdp, answer, err})
@@ -124,12 +125,16 @@ func (c *Call) offered(sdp []byte) {
 }
 
 func (c *Call) reanswer(sdp []byte) {
-	answer, err := c.media.reanswer(sdp, c.held)
+	o, err := parseOffer(sdp, c.sound.frames)
+	if err == nil {
+		err = o.from(c.media.far)
+	}
 	if err != nil {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}
-	c.dialog.AcceptOffer(answer)
+	c.dialog.AcceptOffer(c.described(c.answers(o), c.media.setup))
+	c.regard(o.video)
 }
 
 // begin talks, once the node knows that we answered and the path is there.
@@ -143,5 +148,7 @@ func (c *Call) begin() {
 			c.dialog.TellPair(c.media.statistics().Path)
 		}
 		c.tell(Connected, end{})
+		c.scene.asks = c.scene.wanted
+		c.renew()
 	}
 }

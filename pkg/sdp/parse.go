@@ -31,6 +31,7 @@ type Session struct {
 	Flow        uint64         // on a link: the flow to send to; then Audio and RTCP mean nothing
 
 	Fingerprints []string // of ParseSecure: the certificates of the writer, as after a=fingerprint (RFC 8122, 5)
+	Video        Video    // of ParseSecure
 
 	sections []section // all media, in order
 	audio    int       // index of the one that Formats describe
@@ -77,6 +78,7 @@ func ParseSecure(b []byte) (Session, error) {
 	}
 	m := r.media[s.audio]
 	s.Direction, s.Ptime = directionOf(m, r.session), m.ptime()
+	s.Video = r.video(s.sections)
 	for _, l := range []level{r.session, m} {
 		for _, a := range l.attributes {
 			if a.name == "fingerprint" {

@@ -261,6 +261,9 @@ a=rtpmap:8 PCMA/8000
 a=rtpmap:101 telephone-event/8000
 `, "\n", "\r\n")
 	s, err := ParseSecure([]byte(body))
+	if s.Video.Sends() || s.Video.Receives() {
+		t.Errorf("there is video: %+v", s.Video)
+	}
 	if err != nil || len(s.Formats) != 2 || s.Formats[0].Name != "PCMA" || s.Direction != RecvOnly || s.Audio.IsValid() ||
 		!slices.Equal(s.Fingerprints, []string{"sha-256 AA:BB", "sha-256 CC:DD"}) {
 		t.Errorf("%+v, %v", s, err)
@@ -270,5 +273,32 @@ a=rtpmap:101 telephone-event/8000
 	}
 	if _, err := ParseSecure([]byte(strings.Replace(body, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1))); errs.CodeOf(err) != errs.NoCommonCodec {
 		t.Errorf("without DTLS: %v", err)
+	}
+}
+
+// TestVideo: the camera and the screen of a WebRTC peer.
+func TestVideo(t *testing.T) {
+	const audio = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"
+	const camera = "m=video 9 UDP/TLS/RTP/SAVPF 96 97 102\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
+		"a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1\r\na=ssrc:7 cname:x\r\n"
+	for name, c := range map[string]struct {
+		section         string
+		formats         string
+		sends, receives bool
+		sources         int
+	}{
+		"both ways":        {camera, "96 VP8/90000, 102 H264/90000 packetization-mode=1", true, true, 1},
+		"one way":          {camera + "a=recvonly\r\n", "96 VP8/90000, 102 H264/90000 packetization-mode=1", false, true, 1},
+		"the other way":    {camera + "a=sendonly\r\n", "96 VP8/90000, 102 H264/90000 packetization-mode=1", true, false, 1},
+		"refused":          {strings.Replace(camera, " 9 ", " 0 ", 1), "", false, false, 0},
+		"without DTLS":     {strings.Replace(camera, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1), "", false, false, 0},
+		"cannot be read":   {strings.Replace(camera, "VP8/90000", "VP8", 1), "", false, false, 1},
+		"none":             {"", "", false, false, 0},
+		"the second of it": {strings.Replace(camera, " 9 ", " 0 ", 1) + camera, "96 VP8/90000, 102 H264/90000 packetization-mode=1", true, true, 1},
+	} {
+		s, err := ParseSecure([]byte(audio + c.section))
+		if err != nil || words(s.Video.Formats) != c.formats || s.Video.Sends() != c.sends || s.Video.Receives() != c.receives || len(s.Video.Sources) != c.sources {
+			t.Errorf("%s: %+v, %v", name, s.Video, err)
+		}
 	}
 }

@@ -144,6 +144,7 @@ type app struct {
 	dialog  *sip.Dialog
 	rtc     *webrtc.PeerConnection
 	voice   *webrtc.TrackLocalStaticRTP
+	video   bool   // its offer has it
 	said    []byte // the first
 	token   string
 	streams uint64

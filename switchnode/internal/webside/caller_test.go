@@ -189,6 +189,9 @@ func (a *app) offer() []byte {
 	if err == nil {
 		_, err = a.rtc.AddTrack(a.voice)
 	}
+	if a.video {
+		a.films()
+	}
 	var d webrtc.SessionDescription
 	if err == nil {
 		d, err = a.rtc.CreateOffer(nil)

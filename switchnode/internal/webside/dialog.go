@@ -131,7 +131,7 @@ func (l *leg) offeredBy(body []byte) []call.Event {
 		l.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return nil
 	}
-	if p := l.carrier.peer.Load(); p.moved(body) {
+	if p := l.carrier.peer.Load(); p.differs(body) {
 		round, post := l.round, l.setup.Post
 		l.web.work.Go(func() { post(restarted{round, s, p.restart(l.web.ctx, body)}) })
 		return nil

@@ -219,7 +219,7 @@ func (p *peer) describe(ctx context.Context, d webrtc.SessionDescription) ([]byt
 	}
 }
 
-// restart follows the app to where it is now (RFC 8445, 9). DTLS and SRTP go on as they are.
+// restart follows the app to where it is now (RFC 8445, 9), and refuses what it adds. DTLS and SRTP go on as they are.
 func (p *peer) restart(ctx context.Context, offer []byte) error {
 	if err := p.conn.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
 		return err
@@ -262,9 +262,11 @@ func proven(s sdp.Session, certificate string) error {
 	return nil
 }
 
-// moved says whether an offer has other ICE credentials than the app's answer.
-func (p *peer) moved(offer []byte) bool {
-	return attribute(p.conn.RemoteDescription().SDP, "ice-ufrag") != attribute(string(offer), "ice-ufrag")
+// differs says whether an offer has other ICE credentials than the app's last description, or media that this one had not: video,
+// which is refused (RFC 3264, 6).
+func (p *peer) differs(offer []byte) bool {
+	had, now := p.conn.RemoteDescription().SDP, string(offer)
+	return attribute(had, "ice-ufrag") != attribute(now, "ice-ufrag") || strings.Count(had, "\nm=") != strings.Count(now, "\nm=")
 }
 
 // reanswer answers an offer of the app's within the call. Only the direction changes, which is the relay's business: WebRTC
