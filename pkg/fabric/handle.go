@@ -77,14 +77,14 @@ func Subscribe[M any](c *Client, subject string, f func(Subject, M)) (stop func(
 	})
 }
 
-// receive subscribes and hands messages to a bounded number of workers; at most waiting wait for them, others are given
+// receive subscribes and has messages handled by a bounded number of workers; at most waiting wait for them, others are given
 // to full.
 func (c *Client) receive(subject, queue string, workers, waiting int, full, handle func(*nats.Msg)) (stop func(), err error) {
-	queued := make(chan *nats.Msg, waiting)
+	var wg sync.WaitGroup
+	crew := &crew{handle: handle, most: workers, waiting: waiting, work: &wg}
+	wg.Add(1)
 	sub, err := c.conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
-		select {
-		case queued <- m:
-		default:
+		if !crew.take(m) {
 			c.overflow.Add(1)
 			full(m)
 		}
@@ -92,20 +92,11 @@ func (c *Client) receive(subject, queue string, workers, waiting int, full, hand
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
-	sub.SetClosedHandler(func(string) { close(queued) })
+	sub.SetClosedHandler(func(string) { wg.Done() }) // after the last message
+	c.workers.Go(wg.Wait)
 	if c.state.status().Connected {
 		// In effect when the caller goes on. Lost with the connection, it is repeated by nats.go on the next.
 		_ = c.conn.FlushTimeout(writeTimeout)
-	}
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Add(1)
-		c.workers.Go(func() {
-			defer wg.Done()
-			for m := range queued {
-				handle(m)
-			}
-		})
 	}
 	return func() {
 		_ = sub.Unsubscribe() // fails only when the client is closed, which ends the workers too
