@@ -21,8 +21,9 @@ const lastWait = 4_000;
 const earlyWait = 200; // ms between attempts at a call that its switch has not got yet
 const earlyTries = 25;
 const leeway = 30_000;
-const gatherWithin = 500; // ms that a description waits for addresses of this device: 3-protocols, "Apps"
-const afterFirst = 60; // ms that it waits for more after the first
+const afterFirst = 60; // ms that a description waits for more addresses of this device after the first: 3-protocols, "Apps"
+const relayWithin = 2_000; // ms that it waits for one at the relay
+const routedAgain = 200; // ms until the way of the media is looked for again
 const resumeWithin = 30_000; // the switch keeps a call that long: go doc ./switchnode/internal/webside
 const nobody = "none"; // a certificate that none is
 const lastWords = 2_000; // that the switch has to take the last message
@@ -440,14 +441,16 @@ export class Call extends EventTarget {
 		}
 	}
 
-	/** gather sends our description soon: what it lacks the other side finds out by itself (peer-reflexive). */
+	/** gather sends our description soon: what it lacks the other side finds out by itself (peer-reflexive). An address at the relay,
+	 * which may be the only one that leads anywhere, has more time. */
 	#gather(session) {
-		let begun = 0;
+		let begun = false;
 		session.on("icecandidate", ({ candidate, ready }) => {
 			if (!begun) {
-				begun = performance.now();
-				setTimeout(ready, this.#relay ? gatherWithin : afterFirst);
-			} else if (performance.now() - begun > gatherWithin || candidate.type === "relay") {
+				begun = true;
+				setTimeout(ready, this.#relay ? relayWithin : afterFirst);
+			}
+			if (candidate.type === "relay") {
 				ready();
 			}
 		});
@@ -485,14 +488,21 @@ export class Call extends EventTarget {
 		}
 	}
 
-	/** routed tells the switch by which pair of addresses the media of two apps go: it sees nothing of them. */
+	/** routed tells the switch by which pair of addresses the media of two apps go, and when that changes: it sees nothing of them. */
 	async #routed() {
 		const { connection } = this;
 		if (this.state !== "connected" || connection?.connectionState !== "connected" || this.#far === this.#wake.node.dtls) {
 			return;
 		}
+		const again = () => setTimeout(() => this.#routed(), routedAgain); // browsers keep their figures for a while
+		const ice = connection.getSenders()[0]?.transport?.iceTransport;
+		if (ice) {
+			ice.onselectedcandidatepairchange = again;
+		}
 		const pair = await pairOf(connection);
-		if (pair && pair !== this.#pair && !this.over && connection === this.connection) {
+		if (!pair) {
+			again();
+		} else if (pair !== this.#pair && !this.over && connection === this.connection) {
 			this.#pair = pair;
 			this.#session.sendRequest("INFO", { extraHeaders: [`Strowger-Pair: ${pair}`] });
 		}
