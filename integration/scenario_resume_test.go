@@ -2,12 +2,14 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"strowger/integration/phone"
 	"strowger/mobile-bridge/sdk"
+	"strowger/pkg/errs"
 )
 
 // Tones that the two sides of a call say, in Hz.
@@ -160,4 +162,83 @@ func TestAppsChangeNetwork(t *testing.T) {
 	call.Hangup()
 	caller.sees(t, sdk.Ended)
 	callee.sees(t, sdk.Ended)
+}
+
+// sooner waits for an event of the app's calls, behind others that may come before it or not.
+func (a *app) sooner(t *testing.T, kind string, others ...string) *sdk.Event {
+	t.Helper()
+	for {
+		select {
+		case e := <-a.events:
+			if e.Kind == kind {
+				return e
+			}
+			if !slices.Contains(others, e.Kind) {
+				t.Fatalf("the app saw %s (%s %s), want %s", e.Kind, e.Code, e.Words, kind)
+			}
+		case <-soon(t).Done():
+			t.Fatalf("the app did not see %s", kind)
+		}
+	}
+}
+
+// TestAppsChangeNetworkWhileItRings has an app that calls, and the one that it calls, lose their connections before the answer:
+// both come back, whichever of the callee's phones answers.
+func TestAppsChangeNetworkWhileItRings(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	bob, desk := w.person(t, 1, "Bob", says(2))
+	eve, _ := w.roamer(t, "Eve")
+	caller, app := w.app(t, eve, "apns"), w.app(t, bob.user, "fcm")
+	for _, answers := range []string{"the desk phone", "the app"} {
+		begun := time.Now()
+		v, back := phone.NewVoice(speech(1)), phone.NewVoice(speech(3))
+		call := caller.calls(t, bob.number.Dial, v)
+		in := comes(t, desk)
+		app.sees(t, sdk.Woken)
+		ringing := app.sees(t, sdk.Ringing).Call
+		caller.sooner(t, sdk.Ringing, sdk.Waking)
+		caller.NetworkChanged()
+		app.NetworkChanged()
+		if answers == "the desk phone" {
+			in.Answer()
+			app.sees(t, sdk.Cancelled)
+		} else {
+			ringing.Answer(back)
+			app.sooner(t, sdk.Connected)
+		}
+		caller.sooner(t, sdk.Connected)
+		if answers == "the desk phone" {
+			heard(t, 2, v.Heard, begun)
+			hears(t, in, 1)
+		} else {
+			heard(t, 3, v.Heard, begun)
+			heard(t, 1, back.Heard, begun)
+		}
+		call.Hangup()
+		caller.sooner(t, sdk.Ended, sdk.Reconnecting, sdk.Reconnected) // as ICE began anew
+		if answers == "the app" {
+			app.sooner(t, sdk.Ended, sdk.Reconnecting, sdk.Reconnected)
+		}
+		over(t, in)
+	}
+}
+
+// TestCallingAppHangsUpWithoutNetwork gives a call up while the connection is lost: the callee hears it as soon as there is another.
+func TestCallingAppHangsUpWithoutNetwork(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	eve, _ := w.roamer(t, "Eve")
+	app := w.app(t, eve, "fcm")
+	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+	in := comes(t, desk)
+	app.sees(t, sdk.Ringing)
+	app.NetworkChanged()
+	call.Hangup()
+	app.sees(t, sdk.Ended)
+	over(t, in)
+	if r := w.record(t, eve, 1); r.Cause == nil || r.Cause.Code != string(errs.CallerLeft) {
+		t.Errorf("the record ends with %+v", r.Cause)
+	}
 }

@@ -165,7 +165,7 @@ func (c *Call) Decline() { c.Hangup() }
 func (c *Call) Hangup() {
 	c.do(func() {
 		switch {
-		case c.stage == up && c.conn == nil:
+		case c.stage == up && c.cutOff():
 			c.owes = true
 			c.finish(end{words: "hung up"})
 		case c.stage == up:

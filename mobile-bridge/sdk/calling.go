@@ -69,12 +69,17 @@ func (c *Call) invite(in gathered) {
 		return
 	}
 	c.media.local = in.sdp
+	c.call(c.described(c.directions(), ""))
+}
+
+// call sends the INVITE with our offer.
+func (c *Call) call(offer []byte) {
 	c.dialog = c.sip.NewDialog(sip.InviteParams{
 		To:   sip.URI{Scheme: "sip", User: c.claims.To.Number, Host: c.claims.Org},
 		From: sip.Party{User: c.claims.From.Number, Host: c.claims.Org}, Peer: c.conn.served.Peer(),
 		Owner: c.owner,
 	})
-	c.dialog.Invite(c.described(c.directions(), ""))
+	c.dialog.Invite(offer)
 }
 
 // owner takes the inputs of a dialog.
@@ -89,11 +94,18 @@ func (c *Call) owner(d *sip.Dialog, in sip.Input) bool {
 
 // takeBack ends a call of ours that is not answered.
 func (c *Call) takeBack() {
-	if c.dialog != nil {
-		c.byes = true // what answers our CANCEL are the last words
-		c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+	switch {
+	case c.dialog != nil && c.cutOff():
+		c.owes = true
+	case c.dialog != nil:
+		c.cancel()
 	}
 	c.finish(end{words: "hung up"})
+}
+
+func (c *Call) cancel() {
+	c.byes = true // what answers our CANCEL are the last words
+	c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"})
 }
 
 // progressed tells once what the callee's phones do.
@@ -112,22 +124,29 @@ func (c *Call) progressed(e sip.Progress) {
 // taken takes the callee's answer.
 func (c *Call) taken(e sip.Answered) {
 	c.stage, c.acked = up, true // the node has our ACK
-	far, err := c.answerer(e.Proof)
-	var o offer
-	if err == nil {
-		o, err = c.media.answered(e.SDP, far)
+	if c.media.far == "" {      // else it came before, and our ACK was lost
+		o, err := c.media.answered(e)
+		if err != nil {
+			c.bye(sip.Cause{SIP: 488, Text: err.Error()})
+			c.finish(endOf(err))
+			return
+		}
+		c.regard(o.video)
 	}
-	if err != nil {
-		c.bye(sip.Cause{SIP: 488, Text: err.Error()})
-		c.finish(endOf(err))
-		return
-	}
-	c.regard(o.video)
 	c.begin()
+	if c.moved { // what we offered are the addresses of another network
+		c.renegotiate(true)
+	}
+	c.whole()
 }
 
-// answered takes the answer to our offer, of who has the certificate.
-func (m *media) answered(body []byte, far string) (offer, error) {
+// answered takes the answer to our offer.
+func (m *media) answered(e sip.Answered) (offer, error) {
+	body := e.SDP
+	far, err := m.call.answerer(e.Proof)
+	if err != nil {
+		return offer{}, err
+	}
 	o, err := parseOffer(body, m.call.sound.frames)
 	if err == nil {
 		err = o.from(far)

@@ -30,7 +30,7 @@ func (p *Phone) NetworkChanged() {
 }
 
 func (c *Call) networkChanged() {
-	c.moved = c.stage == up
+	c.moved = c.stage == up || c.called()
 	switch {
 	case c.retreat != nil:
 		c.retreat() // the next attempt follows
@@ -43,7 +43,7 @@ func (c *Call) networkChanged() {
 func (c *Call) lost(ctx context.Context) {
 	c.disconnect()
 	switch {
-	case c.stage == up && c.token != "": // the node may have our answer, and says so when we come back
+	case c.token != "" && (c.stage == up || c.called()): // the node may have our answer, or the callee's, and says so when we come back
 		c.lacks(ctx)
 		c.connect(ctx)
 	case c.acked || c.out:
@@ -74,6 +74,10 @@ func (c *Call) back(ctx context.Context) {
 	case c.dialog == nil && c.out:
 		c.offer()
 	case c.dialog == nil: // its INVITE follows
+	case !resumed && c.out:
+		c.inviteAgain()
+	case resumed && c.stage != up: // no answer came, and the node knows better
+		c.finish(end{errs.LinkLost, "the connection to the switch was lost while the call was answered"})
 	case !resumed: // and here too: our answer never got there
 		c.forget()
 	default:
@@ -83,6 +87,20 @@ func (c *Call) back(ctx context.Context) {
 		}
 		c.whole()
 	}
+}
+
+// called says that our INVITE is under way.
+func (c *Call) called() bool { return c.out && c.dialog != nil && c.stage < up }
+
+// inviteAgain calls once more on another connection, with the same offer: the node says how far the call is.
+func (c *Call) inviteAgain() {
+	offer := c.dialog.SDP()
+	c.dialog.Abandon()
+	if c.lacking && !c.connected {
+		c.lacking = false
+		c.away++
+	}
+	c.call(offer)
 }
 
 // lacks begins to wait for what is lacking.

@@ -67,6 +67,9 @@ func (c *Call) part(ctx context.Context) {
 			case lost:
 				if in.conn == c.conn {
 					c.disconnect()
+					if c.owes {
+						c.connect(ctx)
+					}
 				}
 			case attempt:
 				c.settle(ctx, in)
@@ -81,15 +84,34 @@ func (c *Call) part(ctx context.Context) {
 
 // settle tells the node that the user hung up, if it was not told. What it cannot be told now it finds out.
 func (c *Call) settle(ctx context.Context, a attempt) {
-	if !c.owes || a.err != nil || !a.conn.verdict.Resumed {
+	again := a.err == nil && !a.conn.verdict.Resumed && c.out // the node waits for our INVITE
+	if !c.owes || a.err != nil || !again && !(a.conn.verdict.Resumed && c.acked) {
 		a.conn.close()
 		c.owes = false
 		return
 	}
 	c.owes, c.conn = false, a.conn
-	if c.serve(ctx, a.conn) {
+	switch {
+	case !c.serve(ctx, a.conn):
+	case again:
+		c.inviteAgain()
+		c.cancel()
+	default:
 		c.dialog.Redirect(a.conn.served.Peer())
 		c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+	}
+}
+
+// cutOff says that what is said now does not arrive: the connection has ended.
+func (c *Call) cutOff() bool {
+	if c.conn == nil {
+		return true
+	}
+	select {
+	case <-c.conn.served.Done():
+		return true
+	default:
+		return false
 	}
 }
 

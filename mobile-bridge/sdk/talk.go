@@ -88,12 +88,7 @@ func (c *Call) happened(e sip.Event) {
 	case sip.DTMF:
 		c.tell(Digit, end{words: string(e.Digit)})
 	case sip.Lost:
-		if c.conn == nil {
-			return // the connection is gone, not the node
-		}
-		select {
-		case <-c.conn.served.Done(): // lost will come, and say what becomes of the call
-		default:
+		if !c.cutOff() { // else the connection is gone, not the node
 			c.finish(end{errs.LegLost, e.Err.Error()})
 		}
 	}

@@ -1,140 +1,22 @@
 package webside
 
 import (
-	"net"
-	"net/netip"
-	"sync"
+	"bytes"
 	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
-	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
-	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/sipleg"
 )
 
-// visitor is an app that was let in to call: it has one INVITE to send.
-type visitor struct {
-	claims    sessionkey.Claims
-	admission call.Admission
-	here      joined
-
-	mu   sync.Mutex
-	came bool // its INVITE
-	leg  func(any) bool
-}
-
-// visit judges whether this switch has promised to take the call of a key, and returns the token that takes the call up once it is
-// answered. From here on the key is a replay.
-func (w *Web) visit(c sessionkey.Claims, p proof.Call) (v *visitor, token string, err error) {
-	v = &visitor{claims: c}
-	if v.admission, err = w.cfg.Admission(c); err != nil {
-		return v, "", err
-	}
-	w.cfg.Verifier.Done(c.ID)
-	token, err = w.legs.visit(c.ID, p, v.post)
-	return v, token, err
-}
-
-// meet expects the INVITE of an app on its stream, and returns what ends that. Who sends none in time has to leave.
-func (w *Web) meet(s net.Conn, g guest) (part func()) {
-	v, at := g.calls, netip.MustParseAddrPort(s.RemoteAddr().String())
-	v.here = joined{at: sip.Peer{Transport: sip.TCP, Addr: at}, dtls: g.dtls, proof: g.proof, close: func() { _ = s.Close() }}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.callers[at] = v
-	late := time.AfterFunc(w.cfg.Times.Line, func() {
-		if v.comes() {
-			v.here.close()
-		}
-	})
-	return func() {
-		late.Stop()
-		if !v.calling() { // else the leg says when it is over
-			w.legs.end(g.leg, call.CauseOf(errs.CallerLeft, ""))
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.callers, at)
-	}
-}
-
-// comes says whether it is the first time.
-func (v *visitor) comes() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	first := !v.came
-	v.came = true
-	return first
-}
-
-// calling says whether the call has begun.
-func (v *visitor) calling() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.leg != nil
-}
-
-// post tells the leg what happens to the connection.
-func (v *visitor) post(in any) bool {
-	if j, first := in.(joined); first && !j.resumed {
-		return true // the leg is made with it
-	}
-	v.mu.Lock()
-	leg := v.leg
-	v.mu.Unlock()
-	return leg != nil && leg(in)
-}
-
-// caller finds who calls from an address.
-func (w *Web) caller(at netip.AddrPort) *visitor {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.callers[at]
-}
-
-// Invite takes the call of an app that came with a caller's key. Whatever the INVITE says, the key says who calls whom.
-func (w *Web) Invite(d *sip.Dialog) {
-	v := w.caller(d.Source().Addr)
-	if v == nil || !v.comes() {
-		sipleg.Refuse(d, errs.New(errs.Forbidden, "an app calls by a key of its own, on a connection of its own"))
-		return
-	}
-	if err := w.begin(d, v); err != nil {
-		sipleg.Refuse(d, err)
-	}
-}
-
-func (w *Web) begin(d *sip.Dialog, v *visitor) error {
-	s, err := sdp.ParseSecure(d.SDP())
-	if err == nil {
-		err = proven(s, v.here.dtls)
-	}
-	if err != nil {
-		return err
-	}
-	offer := s.Description()
-	offer.Codecs = nil // what cannot be carried, others need not hear of
-	for _, f := range taken(s.Formats, s.Description()) {
-		offer.Codecs = append(offer.Codecs, f.Codec)
-	}
-	offer.Body = d.SDP()
-	c := v.claims
-	return w.cfg.Begin(call.Incoming{
-		Call: c.Call, Leg: c.ID, Device: c.Subject, From: c.From, Dialled: c.To.Number, Offer: offer,
-		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Admission: v.admission,
-		Attach: func(session *call.Session) (call.Leg, error) { return w.calling(session, d, v, s) },
-	})
-}
-
 // calling makes the leg of an app that calls.
 func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Session) (call.Leg, error) {
 	post, claims := s.PosterOf(call.Caller), v.claims
-	c := &caller{offer: offer, leg: leg{
+	c := &caller{offer: offer, body: d.SDP(), leg: leg{
 		web: w, state: inviting, dialog: d, here: &v.here,
 		setup:  call.Setup{Call: claims.Call, Leg: call.Caller, ID: claims.ID, From: claims.From, To: claims.To, Post: post, Trace: s.Trace},
 		branch: designation.Branch{Device: claims.Subject, App: &designation.App{Leg: claims.ID}},
@@ -144,7 +26,7 @@ func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Sess
 		return nil, err
 	}
 	c.carrier.port.Store(c.port)
-	d.SetTrace(sipleg.Tracer(w.cfg.Name, "app "+claims.From.Number, s.Trace))
+	c.trace()
 	d.SetOwner(func(d *sip.Dialog, in sip.Input) bool { return post(ofDialog{d, in}) })
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -156,25 +38,41 @@ func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Sess
 type caller struct {
 	leg
 	offer    sdp.Session
-	accepted bool // our answer is being made, or was sent
+	body     []byte         // the same, as the app wrote it
+	accepted bool           // our answer is being made, or was sent
+	reply    *reply         // our answer, until the app has it
+	told     call.LegAction // the state that the app was told last
 }
 
-// answering is our answer to the app's offer.
-type answering struct {
-	round int
-	peer  *peer
-	body  []byte
-	err   error
+// reply is a 200.
+type reply struct {
+	session string // UUID of the callee
+	body    []byte
+	headers []sip.Header
 }
+
+// Inputs of a caller besides those of a leg.
+type (
+	// answering is our answer to the app's offer.
+	answering struct {
+		round int
+		peer  *peer
+		body  []byte
+		err   error
+	}
+	// repeated is the INVITE of an app that came back before it had the answer to its first one.
+	repeated struct {
+		dialog *sip.Dialog
+		here   *joined
+	}
+)
 
 // Do carries out an action of the call.
 func (c *caller) Do(a call.LegAction) {
 	switch a := a.(type) {
-	case call.Ring:
-		c.dialog.SetSessionID(a.SessionID)
-		c.dialog.Progress(180, "Ringing")
-	case call.Wake: // 2-call-flows, "Honest ring-back"
-		c.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
+	case call.Ring, call.Wake, call.Forward:
+		c.told = a
+		c.tell()
 	case call.Accept:
 		c.accept(a)
 	case call.Refuse:
@@ -185,18 +83,44 @@ func (c *caller) Do(a call.LegAction) {
 			return
 		}
 		c.leg.Do(a)
+	case call.Press:
+		if c.dialog != nil {
+			c.leg.Do(a)
+		}
 	default:
 		c.leg.Do(a)
 	}
 }
 
-func (c *caller) refuse(why ledger.Cause) {
-	if c.state == inviting {
-		sipleg.RefuseWith(c.dialog, why) // its Closed follows
-		leave := c.here.close
-		c.here = &joined{at: c.here.at, close: func() { time.AfterFunc(c.web.cfg.Times.Last, leave) }} // the app has to read why
-		c.over(why)
+// tell tells the app, if it is there, the state of the call.
+func (c *caller) tell() {
+	if c.dialog == nil {
+		return
 	}
+	switch a := c.told.(type) {
+	case call.Ring:
+		c.dialog.SetSessionID(a.SessionID)
+		c.dialog.Progress(180, "Ringing")
+	case call.Wake: // 2-call-flows, "Honest ring-back"
+		c.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
+	case call.Forward:
+		c.dialog.Progress(181, "Call Is Being Forwarded")
+	}
+}
+
+func (c *caller) refuse(why ledger.Cause) {
+	if c.state != inviting {
+		return
+	}
+	if c.dialog == nil { // it is away, and hears why when it comes back
+		c.over(why)
+		c.setup.Post(finished{})
+		return
+	}
+	sipleg.RefuseWith(c.dialog, why) // its Closed follows
+	leave := c.here.close
+	c.here = &joined{at: c.here.at, close: func() { time.AfterFunc(c.web.cfg.Times.Last, leave) }} // the app has to read why
+	c.over(why)
 }
 
 // accept passes the answer of the callee's app on, or makes one of our own to what the callee's phone took.
@@ -205,15 +129,15 @@ func (c *caller) accept(a call.Accept) {
 		return
 	}
 	c.accepted = true
-	c.dialog.SetSessionID(a.SessionID)
+	c.reply = &reply{session: a.SessionID}
 	if a.Description.Body != nil {
 		c.direct, c.state, c.agreed = true, talking, c.offer.Description()
-		c.web.legs.answered(c.branch.App.Leg, c.here.dtls)
-		c.dialog.Answer(a.Description.Body, sip.NewHeader(sip.HeaderProof, a.Description.Proof))
+		c.reply.body, c.reply.headers = a.Description.Body, []sip.Header{sip.NewHeader(sip.HeaderProof, a.Description.Proof)}
+		c.send()
 		return
 	}
 	c.formats = taken(c.offer.Formats, a.Description)
-	w, round, body, formats, post := c.web, c.round, c.dialog.SDP(), c.formats, c.setup.Post
+	w, round, body, formats, post := c.web, c.round, c.body, c.formats, c.setup.Post
 	to := &c.carrier
 	w.work.Go(func() {
 		p, answer, err := w.cfg.RTC.answerPeer(w.ctx, body, formats, to, func(ok bool) { post(way{round, ok}) })
@@ -243,38 +167,111 @@ func (c *caller) answer(in answering) []call.Event {
 	c.port.SetLocal(c.formats)
 	c.port.SetRemote(s, c.here.at.Addr.Addr())
 	c.state, c.agreed = talking, s.Description()
-	c.web.legs.answered(c.branch.App.Leg, c.here.dtls)
-	c.dialog.Answer(in.body)
+	c.reply.body = in.body
+	c.send()
 	return nil
 }
 
+// send sends our answer, if the app is there.
+func (c *caller) send() {
+	if c.dialog != nil {
+		c.dialog.SetSessionID(c.reply.session)
+		c.dialog.Answer(c.reply.body, c.reply.headers...)
+	}
+}
+
+// unanswered says that the app does not have our answer, or that there is none: its dialog does not outlive its connection.
+func (c *caller) unanswered() bool {
+	return c.state == inviting || c.state == talking && c.reply != nil
+}
+
+// away goes on without the app, which may come back with its INVITE.
+func (c *caller) away() {
+	if c.dialog != nil {
+		c.dialog.Abandon()
+		c.dialog = nil
+	}
+	c.here.close()
+	c.decide(c.watch.step(streamEnded))
+}
+
+// repeated takes the INVITE of an app that has come back, and says how far the call is.
+func (c *caller) repeated(in repeated) {
+	switch {
+	case !c.unanswered():
+		sipleg.Refuse(in.dialog, errs.New(errs.Gone, "the call is not waiting for its answer"))
+		return
+	case !bytes.Equal(in.dialog.SDP(), c.body):
+		sipleg.Refuse(in.dialog, errs.New(errs.Invalid, "an app that comes back repeats the offer that it made"))
+		return
+	}
+	c.away()
+	c.here, c.dialog = in.here, in.dialog
+	c.trace()
+	c.setup.Trace(call.Arrow{Sender: c.device(), Receiver: c.web.cfg.Name, Text: cameBack, At: c.web.cfg.Now()})
+	c.decide(c.watch.step(streamBack))
+	if c.reply != nil && c.state == talking {
+		c.send()
+		return
+	}
+	c.tell()
+}
+
+// trace has the messages of the dialog on record.
+func (c *caller) trace() {
+	c.dialog.SetTrace(sipleg.Tracer(c.web.cfg.Name, "app "+c.setup.From.Number, c.setup.Trace))
+}
+
 // Handle turns an input into events of the call.
-func (c *caller) Handle(input any) (evs []call.Event) {
+func (c *caller) Handle(input any) []call.Event {
 	switch in := input.(type) {
 	case answering:
 		return c.answer(in)
+	case repeated:
+		c.repeated(in)
+		return nil
 	case dropped:
-		if c.state == inviting {
-			c.dialog.Abandon() // its Closed follows
-			return c.left()
+		if c.unanswered() {
+			if c.here.at == in.at {
+				c.away()
+			}
+			return nil
+		}
+	case alone:
+		if c.unanswered() {
+			return c.gone(in)
 		}
 	case ofDialog:
-		for _, ev := range in.dialog.Handle(in.in) {
-			if c.state == inviting {
-				evs = append(evs, c.before(ev)...)
-			} else {
-				evs = append(evs, c.translate(ev)...)
-			}
-		}
-		return evs
+		return c.heard(in)
 	}
 	return c.leg.Handle(input)
 }
 
-// before takes an event of the dialog before it is answered: whatever ends it, the caller has left.
+// heard takes an input of a dialog. One that was given up only closes.
+func (c *caller) heard(in ofDialog) (evs []call.Event) {
+	for _, ev := range in.dialog.Handle(in.in) {
+		if in.dialog != c.dialog {
+			continue
+		}
+		if _, acked := ev.(sip.Acked); acked && c.reply != nil {
+			c.reply = nil
+			c.web.legs.answered(c.branch.App.Leg, c.here.dtls)
+		}
+		if c.state == inviting {
+			evs = append(evs, c.before(ev)...)
+		} else {
+			evs = append(evs, c.translate(ev)...)
+		}
+	}
+	return evs
+}
+
+// before takes an event of the dialog before it is answered.
 func (c *caller) before(ev sip.Event) []call.Event {
 	switch ev.(type) {
-	case sip.Cancelled, sip.HungUp, sip.Lost:
+	case sip.Lost:
+		c.away()
+	case sip.Cancelled, sip.HungUp:
 		return c.left()
 	case sip.Closed:
 		return append(c.left(), c.dialogClosed()...)
@@ -282,6 +279,7 @@ func (c *caller) before(ev sip.Event) []call.Event {
 	return nil
 }
 
+// left ends the leg of an app that has given up.
 func (c *caller) left() []call.Event {
 	why := call.CauseOf(errs.CallerLeft, "")
 	c.over(why)
@@ -289,4 +287,19 @@ func (c *caller) left() []call.Event {
 		return []call.Event{call.HungUp{Leg: call.Caller, Cause: why}}
 	}
 	return []call.Event{call.Cancelled{}}
+}
+
+// gone ends the leg of an app that did not come back in time.
+func (c *caller) gone(in alone) []call.Event {
+	if in.armed != c.watch.armed || c.watch.step(timeIsUp) != giveUp {
+		return nil
+	}
+	code, words := c.watch.why()
+	why := call.CauseOf(code, words)
+	if c.over(why); c.dialog == nil {
+		c.setup.Post(finished{})
+	} else {
+		c.dialog.Bye(sipleg.Reason(why))
+	}
+	return []call.Event{call.Lost{Leg: call.Caller, Cause: why}}
 }

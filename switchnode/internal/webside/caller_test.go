@@ -323,12 +323,15 @@ func heardDirectly(t *testing.T, a, b *app) {
 	})
 }
 
-// An app that calls gives up: by CANCEL, or because its connection ends.
+// An app that calls gives up: by CANCEL, or because its connection ends and it does not come back.
 func TestCallingAppGivesUp(t *testing.T) {
-	for name, give := range map[string]func(*app){
-		"cancels":  func(a *app) { a.says(func(d *sip.Dialog) { d.Cancel(sip.Cause{}) }) },
-		"vanishes": func(a *app) { _ = a.session.CloseWithError(0, "") },
-		"hangs up": func(a *app) { a.says(func(d *sip.Dialog) { d.Bye(sip.Cause{}) }) },
+	for name, c := range map[string]struct {
+		give func(*app)
+		code errs.Code
+	}{
+		"cancels":  {func(a *app) { a.says(func(d *sip.Dialog) { d.Cancel(sip.Cause{}) }) }, errs.CallerLeft},
+		"vanishes": {func(a *app) { _ = a.session.CloseWithError(0, "") }, errs.LegLost},
+		"hangs up": {func(a *app) { a.says(func(d *sip.Dialog) { d.Bye(sip.Cause{}) }) }, errs.CallerLeft},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, d := newOffice(t), newDevice(t)
@@ -338,12 +341,12 @@ func TestCallingAppGivesUp(t *testing.T) {
 			gets[call.Start](phone)
 			phone.rings()
 			sees[sip.Progress](a)
-			give(a)
-			if c := gets[call.Cancel](phone); c.Cause.Code != string(errs.CallerLeft) {
-				t.Errorf("the phone is told %+v", c.Cause)
+			c.give(a)
+			if told := gets[call.Cancel](phone); told.Cause.Code != string(c.code) {
+				t.Errorf("the phone is told %+v", told.Cause)
 			}
 			s := o.placedAs(p.Call)
-			if got := s.ends("desk"); got[len(got)-1] != "leg-ended caller-left" {
+			if got := s.ends("desk"); got[len(got)-1] != "leg-ended "+string(c.code) {
 				t.Errorf("ledger: %q", got)
 			}
 			eventually(t, "no connection is left", func() bool { return o.web.Counters().Connections == 0 })

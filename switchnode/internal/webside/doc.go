@@ -29,6 +29,9 @@
 // If the app is elsewhere now it offers an ICE restart (RFC 8445, 9) in a re-INVITE; DTLS and SRTP go on. An app that has no
 // connection, or no way for its media, for 30 s is lost (see presence).
 //
+// An app that calls has that long before the answer, too. The verdict is {"ok":true,"resume":TOKEN} then: its dialog is not known
+// any more, and it sends its INVITE once more, with the same offer. It is told how far the call is, or has the answer at once.
+//
 // An app that cannot dial the switch says the same on a stream of the connection that the switch keeps to a bridge (package link:
 // "call"). The bridge sees what is said, and can change none of it that matters: the session key and the proof are judged as on
 // a connection of the app's own, and the proof covers the certificate of the app's media, the key that of the switch's.

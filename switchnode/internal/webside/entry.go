@@ -147,10 +147,10 @@ func (w *Web) judge(e proof.Entry) (guest, error) {
 	}
 	// The device is who holds its key: the proof names nobody. Until the leg is answered it may come back with that alone.
 	who := sessionkey.Presenter{ID: claims.Subject, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Resume: claims.ID}
-	g := guest{leg: claims.ID, dtls: p.DTLS, proof: e.Proof, token: e.Resume, resumed: e.Resume != "" && w.legs.isAnswered(claims.ID)}
-	if g.resumed {
+	g := guest{leg: claims.ID, dtls: p.DTLS, proof: e.Proof, token: e.Resume}
+	if e.Resume != "" && w.legs.resumable(claims.ID) {
 		if _, err = w.cfg.Verifier.Return(e.Key, who); err == nil {
-			g.post, err = w.legs.resume(g.leg, g.token, p)
+			err = w.back(&g, claims, p)
 		}
 		return g, err
 	}

@@ -38,7 +38,7 @@ type waiting struct {
 	token    string               // takes the leg up once it is answered
 	calls    bool                 // the device does: its key opens one connection
 	answered bool
-	dtls     string             // the certificate of the device that answered
+	dtls     string             // the certificate of the device that answered, or calls
 	relay    *designation.Relay // for its media; nil: none
 }
 
@@ -71,7 +71,7 @@ func (l *legs) visit(leg string, p proof.Call, post func(any) bool) (token strin
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[leg]
-	w.calls = true
+	w.calls, w.dtls = true, p.DTLS
 	return w.token, w.shown(p, l.now())
 }
 
@@ -130,12 +130,12 @@ func (l *legs) answered(leg, dtls string) {
 	}
 }
 
-// isAnswered says whether a leg that was answered goes on.
-func (l *legs) isAnswered(leg string) bool {
+// resumable says whether a leg goes on to which a device may come back by its token: it was answered, or the device calls.
+func (l *legs) resumable(leg string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[leg]
-	return w != nil && w.answered
+	return w != nil && (w.answered || w.calls)
 }
 
 // why returns why a leg is over, if it is, to who may know: of one that was answered the one with its token.
@@ -160,20 +160,21 @@ func (l *legs) take(leg string, p proof.Call) (post func(any) bool, token string
 	return w.post, w.token, w.shown(p, l.now())
 }
 
-// resume opens a leg that is answered to who has its token and the certificate that its media go on with.
-func (l *legs) resume(leg, token string, p proof.Call) (post func(any) bool, err error) {
+// resume opens a resumable leg to who has its token and the certificate that its media go on with. One that is not answered is of
+// a device that calls.
+func (l *legs) resume(leg, token string, p proof.Call) (post func(any) bool, answered bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[leg]
 	switch {
-	case w == nil || !w.answered:
-		return nil, errs.New(errs.Gone, "this switch knows no such call")
+	case w == nil:
+		return nil, false, errs.New(errs.Gone, "this switch knows no such call")
 	case subtle.ConstantTimeCompare([]byte(token), []byte(w.token)) == 0:
-		return nil, errs.New(errs.Replayed, "the leg %s was answered, and this is not the token that takes it up", leg)
+		return nil, false, errs.New(errs.Replayed, "the leg %s was answered, or called by, and this is not the token that takes it up", leg)
 	case p.DTLS != w.dtls:
-		return nil, errs.New(errs.WrongPresenter, "a call goes on with the certificate that it was answered with")
+		return nil, false, errs.New(errs.WrongPresenter, "a call goes on with the certificate that it began with")
 	}
-	return w.post, w.shown(p, l.now())
+	return w.post, w.answered, w.shown(p, l.now())
 }
 
 // shown takes a proof once.

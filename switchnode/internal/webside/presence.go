@@ -75,9 +75,9 @@ func (p *presence) step(h happening) verdict {
 // why is the reason of giveUp.
 func (p *presence) why() (code errs.Code, words string) {
 	if p.cut {
-		return errs.LegLost, "The callee's app is gone"
+		return errs.LegLost, "The app is gone"
 	}
-	return errs.MediaLost, "No way is left for the audio of the callee's app"
+	return errs.MediaLost, "No way is left for the audio of the app"
 }
 
 // decide carries out what the presence of the device asks for.
