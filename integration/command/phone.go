@@ -71,7 +71,12 @@ func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
 		return nil, nil, err
 	}
 	p.SetLogger(slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	ctx, stop := context.WithCancel(e.ctx)
+	var work sync.WaitGroup
+	work.Go(func() { follow(ctx, p) })
 	return p, func() {
+		stop()
+		work.Wait()
 		p.Close()
 		_ = folder.Close() // the lock goes with the process anyway
 	}, nil

@@ -108,9 +108,19 @@ func (a *app) runAwake(t *testing.T, d *deployment, answer string) {
 }
 
 // sees waits for the next thing that happens to the app, which must be of a kind.
-func (a *app) sees(t *testing.T, kind string) (h happening) {
+func (a *app) sees(t *testing.T, kind string) happening {
 	t.Helper()
-	eventually(t, "the app says "+kind, func() error {
+	h := a.looks(t, kind)
+	if h.Event != kind {
+		t.Fatalf("the app says %+v, want %s", h, kind)
+	}
+	return h
+}
+
+// looks waits for the next thing that happens to the app.
+func (a *app) looks(t *testing.T, wanted string) (h happening) {
+	t.Helper()
+	eventually(t, "the app says "+wanted, func() error {
 		a.mustRun(t)
 		lines := strings.SplitAfter(a.stdout.String(), "\n")
 		if a.next >= len(lines)-1 {
@@ -122,9 +132,6 @@ func (a *app) sees(t *testing.T, kind string) (h happening) {
 		return nil
 	})
 	a.next++
-	if h.Event != kind {
-		t.Fatalf("the app says %+v, want %s", h, kind)
-	}
 	return h
 }
 
@@ -187,6 +194,7 @@ func TestSleepingApp(t *testing.T) {
 	for _, c := range []codec{both, opus} {
 		t.Run("echo of "+c.record, func(t *testing.T) { testWoken(t, d, c, app, low) })
 	}
+	t.Run("another network in a call", func(t *testing.T) { testAppMoves(t, d, app) })
 	app.stop(t)
 }
 
@@ -220,6 +228,34 @@ func testWoken(t *testing.T, d *deployment, c codec, app *app, tone float64) {
 			t.Errorf("call %s: wake ledger %q lacks %q", r.ID, steps, want)
 		}
 	}
+}
+
+// testAppMoves has the app's machine lose its network in the call and get another: the call goes on there.
+func testAppMoves(t *testing.T, d *deployment, app *app) {
+	desk := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low})
+	desk.do(t, "dial", app.dial)
+	app.sees(t, "woken")
+	app.sees(t, "ringing")
+	desk.await(t, "CALL_ESTABLISHED")
+	app.sees(t, "connected")
+	wire := listen(t, desk.host)
+	wire.expectTone(t, low) // its own
+	wire.begin()
+	before := app.host.addr
+	app.host = d.net.move(t, app.host)
+	app.sees(t, "reconnecting")
+	app.sees(t, "reconnected")
+	wire.expectTone(t, low)
+	t.Logf("from %s to %s: the longest gap in the audio is %v", before, app.host.addr, wire.longest())
+	desk.do(t, "hangup", "")
+	desk.await(t, "CALL_CLOSED")
+	for h := app.looks(t, "ended"); h.Event != "ended"; h = app.looks(t, "ended") {
+		if h.Event != "reconnecting" && h.Event != "reconnected" { // once for the address that went, once for the one that came
+			t.Fatalf("the app says %+v, want ended", h)
+		}
+	}
+	app.sees(t, "sleeping")
+	d.conversation(t, desk.account, app.account, pcmu.record, hungUpByCaller)
 }
 
 // testForeignCodec has a phone call the app that speaks none of the app's codecs: it has no encoder of Opus.

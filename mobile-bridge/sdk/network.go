@@ -36,20 +36,34 @@ func (p *Phone) openUDP() (*net.UDPConn, error) {
 // network has the media take UDP, and TCP where that is blocked.
 func (p *Phone) network(s *webrtc.SettingEngine) error {
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
-	listen := p.sockets()
-	if listen == nil {
-		return nil
-	}
 	system, err := stdnet.NewNet()
-	if err == nil {
-		s.SetNet(otherUDP{system, listen})
+	if err != nil {
+		return err
 	}
-	return err
+	if listen := p.sockets(); listen != nil {
+		s.SetNet(otherUDP{present{system}, listen})
+	} else {
+		s.SetNet(present{system})
+	}
+	return nil
+}
+
+// present is the network of the system with the addresses that it has now, where stdnet.Net has those that it began with: a phone
+// gets others in the call.
+type present struct{ *stdnet.Net }
+
+// Interfaces are those of the system now.
+func (present) Interfaces() ([]*transport.Interface, error) {
+	now, err := stdnet.NewNet()
+	if err != nil {
+		return nil, err
+	}
+	return now.Interfaces()
 }
 
 // otherUDP is the network of the system but for its sockets of UDP.
 type otherUDP struct {
-	*stdnet.Net
+	present
 	listen listenUDP
 }
 
