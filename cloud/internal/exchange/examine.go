@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,8 +27,12 @@ const oldestMajor, oldestMinor = 2, 10
 // renewBefore is how long before its end a server's certificate is complained of.
 const renewBefore = 30 * 24 * time.Hour
 
-// examineWithin bounds how long the servers of a cluster may take to describe themselves.
-const examineWithin = 3 * time.Second
+// examineWithin bounds how long all examinations may take.
+const examineWithin = 10 * time.Second
+
+// describeWithin is how long the servers of a cluster have to describe themselves. They are asked every askAgain: while a
+// cluster forms, what one server sends to another may be lost.
+const describeWithin, askAgain = 3 * time.Second, 500 * time.Millisecond
 
 // examine checks external servers: that the users are in their accounts, that the system account answers, that each
 // server is new enough and asks for certificates, and that the callout of this installation is asked.
@@ -73,7 +79,8 @@ func (x *Exchange) examineAccounts(ctx context.Context) error {
 	return nil
 }
 
-// describe collects what every server of the cluster says of itself.
+// describe collects what every server of the cluster says of itself. One that died is still counted by the others for some
+// minutes (NATS learns of a shutdown, not of a crash), which must not keep a cloud from starting.
 func (x *Exchange) describe(ctx context.Context) ([]*server.Varz, error) {
 	var stats server.ServerStatsMsg
 	m, err := x.system.RequestWithContext(ctx, "$SYS.REQ.SERVER.PING.STATSZ", nil)
@@ -88,22 +95,49 @@ func (x *Exchange) describe(ctx context.Context) ([]*server.Varz, error) {
 		return nil, fmt.Errorf("subscribe to descriptions of NATS servers: %w", err)
 	}
 	defer func() { _ = answers.Unsubscribe() }() // fails only when the connection is closed
-	if err := x.system.PublishRequest("$SYS.REQ.SERVER.PING.VARZ", answers.Subject, nil); err != nil {
-		return nil, fmt.Errorf("ask NATS servers for descriptions: %w", err)
+	ctx, cancel := context.WithTimeout(ctx, describeWithin)
+	defer cancel()
+	all, want := map[string]*server.Varz{}, max(1, stats.Stats.ActiveServers)
+	for len(all) < want && ctx.Err() == nil {
+		if err := x.askForDescriptions(ctx, answers, want, all); err != nil {
+			return nil, fmt.Errorf("%d of %d NATS servers described themselves: %w", len(all), want, err)
+		}
 	}
-	var all []*server.Varz
-	for len(all) < max(1, stats.Stats.ActiveServers) {
+	switch {
+	case len(all) == 0:
+		return nil, fmt.Errorf("none of %d NATS servers described itself: %w", want, ctx.Err())
+	case len(all) < want:
+		x.log.Warn("NATS servers that may have died did not describe themselves", "answered", len(all), "of", want)
+	}
+	return slices.Collect(maps.Values(all)), nil
+}
+
+// askForDescriptions asks all servers once, and adds what they say of themselves by their ids, until there are as many as
+// wanted or it is time to ask again.
+func (x *Exchange) askForDescriptions(ctx context.Context, answers *nats.Subscription, want int, all map[string]*server.Varz) error {
+	if err := x.system.PublishRequest("$SYS.REQ.SERVER.PING.VARZ", answers.Subject, nil); err != nil {
+		return err
+	}
+	turn, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	for len(all) < want {
+		m, err := answers.NextMsgWithContext(turn)
+		if turn.Err() != nil && err != nil {
+			return nil
+		}
 		var v server.ServerAPIVarzResponse
-		m, err := answers.NextMsgWithContext(ctx)
 		if err == nil {
 			err = json.Unmarshal(m.Data, &v)
 		}
-		if err != nil || v.Data == nil {
-			return nil, fmt.Errorf("%d of %d NATS servers described themselves: %w", len(all), stats.Stats.ActiveServers, err)
+		switch {
+		case err != nil:
+			return err
+		case v.Data == nil:
+			return fmt.Errorf("one answers %+v", v.Error)
 		}
-		all = append(all, v.Data)
+		all[v.Data.ID] = v.Data
 	}
-	return all, nil
+	return nil
 }
 
 // examineServer says what one server lacks.

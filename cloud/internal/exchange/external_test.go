@@ -17,6 +17,7 @@ import (
 	"strowger/cloud/internal/exchange"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 )
 
 // servers runs NATS servers on the configuration that ServerConfig writes, and returns where they listen.
@@ -211,6 +212,21 @@ func TestServerThatIsNotOurs(t *testing.T) {
 	cfg := in.external(t, other.servers(t, 1)...)
 	refusesToStart(t, cfg, "has not the certificate that this installation made", "cloud --fabric-config")
 	refusesToStart(t, in.external(t, freeAddress(t)), "can be reached", "--nats")
+}
+
+// TestServerThatDied has the cluster still count a server that answers nobody: a cloud starts all the same, and says so.
+func TestServerThatDied(t *testing.T) {
+	in := newInstallation(t)
+	cfg := in.external(t, in.servers(t, 1)...)
+	a, _ := run(t, cfg)
+	if err := a.Count("dead"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Instance = ident.New(ident.Cloud)
+	run(t, cfg)
+	if !in.log.has("servers that may have died", "answered=1", "of=2") {
+		t.Error("nothing was said of the server that did not answer")
+	}
 }
 
 func TestServerConfigRefusesBadAddresses(t *testing.T) {
