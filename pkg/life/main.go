@@ -8,7 +8,8 @@ import (
 )
 
 // Main runs a role until it ends or the process gets SIGINT or SIGTERM, and returns the exit code: 0, or 1 after an error,
-// which it logs. The first signal ends the context of run; a second one kills the process.
+// which it logs. The first signal ends the context of run; a second one kills the process, but for a SIGINT that was
+// ignored when the process began.
 func Main(ctx context.Context, log *slog.Logger, run func(ctx context.Context) error) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
