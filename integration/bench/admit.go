@@ -47,7 +47,7 @@ func parseAdmission(line string) (a admission, ok bool) {
 // admissions measures what the cloud decides a second on one core: who calls, who is called, the key and the plan, without
 // the network.
 func (b *bench) admissions(ctx context.Context) error {
-	args := []string{"-test.run=^$", "-test.bench=Admit/devices=(" + b.plan.devices + ")$", fmt.Sprint("-test.count=", runs), "-test.benchtime=" + b.plan.benchtime}
+	args := []string{"-test.run=^$", "-test.bench=Admit/devices=(" + b.plan.devices + ")$", fmt.Sprint("-test.count=", b.plan.runs), "-test.benchtime=" + b.plan.benchtime}
 	cmd, stdout, err := b.startWith([]string{"GOMAXPROCS=1"}, filepath.Join(b.dir, brokerTest), args...)
 	if err != nil {
 		return err

@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// runs is how often each figure is taken; the median counts.
-const runs = 3
-
 // options is what the command line says.
 type options struct {
 	quick, alone, verbose           bool

@@ -207,7 +207,7 @@ func (b *bench) pushes(ctx context.Context) error {
 		for _, rate := range b.plan.pushRates {
 			r := row{Part: "push", Name: "push by " + by, Load: fmt.Sprintf("%.0f/s", rate), Unit: "µs"}
 			n := int(rate * b.plan.each.Seconds())
-			for pass := range runs + 1 { // the first one connects
+			for pass := range b.plan.runs + 1 { // the first one connects
 				one, err := b.take(ctx, ours, func() (outcome, error) { return w.wake(ctx, numbers, n, rate) })
 				if err != nil {
 					return err
@@ -247,7 +247,7 @@ func (b *bench) bareAPNs(ctx context.Context, s *services, r *row, n int, rate f
 		"Token": s.apple.Install(bundle), "Payload": payload, "N": n, "Rate": rate,
 	}
 	r.Peer = "apns2"
-	for range runs {
+	for range b.plan.runs {
 		one, err := b.take(ctx, server{name: "apns2", main: []program{bare}}, func() (o outcome, err error) {
 			o.units = n
 			return o, tell(ctx, "http://"+at+"/pushes", order, &o.lost)

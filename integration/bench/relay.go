@@ -113,7 +113,7 @@ func (b *bench) audio(ctx context.Context, s server, t *talk, a *audio, load aud
 	if _, err := run(b.plan.each / 10); err != nil { // ports are heard, buffers grow
 		return err
 	}
-	for range runs {
+	for range b.plan.runs {
 		one, err := b.take(ctx, s, func() (outcome, error) { return counted(ctx, s, func() (outcome, error) { return run(b.plan.each) }) })
 		if err != nil {
 			return err

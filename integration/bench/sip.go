@@ -24,6 +24,7 @@ func (w work) expected() time.Duration {
 
 // registrations measures REGISTER.
 func (b *bench) registrations(ctx context.Context) error {
+	runs := b.plan.runs
 	part := b.plan.phones / runs
 	pass := 0
 	var works []work
@@ -114,7 +115,7 @@ func (b *bench) each(ctx context.Context, s server, works []work, note func(i in
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	for i, w := range works {
-		for r := range runs {
+		for r := range b.plan.runs {
 			one, err := b.take(ctx, s, func() (outcome, error) { return l.run(ctx, w.make(s, r), w.each, w.rate) })
 			if err != nil {
 				return err
@@ -122,7 +123,7 @@ func (b *bench) each(ctx context.Context, s server, works []work, note func(i in
 			told(s, w.name+" "+w.load(), one)
 			note(i, one)
 		}
-		load := func() (outcome, error) { return l.run(ctx, w.make(s, runs), w.each, w.rate) }
+		load := func() (outcome, error) { return l.run(ctx, w.make(s, b.plan.runs), w.each, w.rate) }
 		if err := b.profiled(ctx, s, w.name+" "+w.load(), w.expected(), load); err != nil {
 			return err
 		}

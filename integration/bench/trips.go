@@ -26,11 +26,12 @@ type delayed struct {
 	fabric  string
 	load    *load
 	offices []office
+	runs    int // how often each way is timed
 }
 
 // trips counts network round trips from INVITE to 180.
 func (b *bench) trips(ctx context.Context) (err error) {
-	way := &delayed{delayer: &delayer{}}
+	way := &delayed{delayer: &delayer{}, runs: b.plan.runs}
 	defer way.delayer.close()
 	if way.load, err = newLoad(); err != nil {
 		return err
@@ -119,9 +120,9 @@ func (d *delayed) timed(ctx context.Context, other office) (rows [3]row, err err
 		to   []phone
 		runs int
 	}{
-		{"INVITE to 180, inside an office", inside, runs},
+		{"INVITE to 180, inside an office", inside, d.runs},
 		{"INVITE to 180, another office, no link yet", to[:1], 1},
-		{"INVITE to 180, another office, the link is up", to[:1], runs},
+		{"INVITE to 180, another office, the link is up", to[:1], d.runs},
 	} {
 		rows[i] = row{Part: "trips", Name: c.name, Unit: "trips"}
 		for r := range c.runs {

@@ -20,7 +20,7 @@ var wakeSteps = [...]string{"INVITE to the push on the phone", "push to the app'
 
 // wakes counts network round trips from INVITE over the push to the ringing of an app that slept.
 func (b *bench) wakes(ctx context.Context) (err error) {
-	way := &delayed{delayer: &delayer{}, flags: []string{"--webrtc", "127.0.0.1:0"}}
+	way := &delayed{delayer: &delayer{}, runs: b.plan.runs, flags: []string{"--webrtc", "127.0.0.1:0"}}
 	defer way.delayer.close()
 	s, err := serve(ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func (b *bench) wakes(ctx context.Context) (err error) {
 		for i, name := range wakeSteps {
 			rows[i] = row{Part: "wake", Name: name, Load: c.name, Unit: "trips"}
 		}
-		for r := range runs {
+		for r := range b.plan.runs {
 			took, err := way.wakesUp(ctx, app, pushed, fmt.Sprintf("wake%d.%d", len(b.rows), r))
 			if err != nil {
 				return fmt.Errorf("delay %s: %w", c.name, err)

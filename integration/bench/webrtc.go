@@ -285,7 +285,7 @@ func (b *bench) ourLegs(ctx context.Context) (cost []row, live, held row, err er
 	l.patience = upWithin
 	for _, rate := range b.plan.legRates {
 		r := row{Part: "webrtc", Name: legSetUp, Load: fmt.Sprintf("%.0f/s", rate), Unit: "µs"}
-		for pass := range runs {
+		for pass := range b.plan.runs {
 			one, err := b.take(ctx, ours, func() (outcome, error) {
 				return c.called(ctx, l, from, int(rate*b.plan.each.Seconds()), rate, fmt.Sprintf("leg%.0f.%d", rate, pass))
 			})
@@ -355,7 +355,7 @@ func (b *bench) theirLegs(ctx context.Context, peer string, cost []row, held *ro
 	}
 	for i, rate := range b.plan.legRates {
 		cost[i].Peer = peer
-		for pass := range runs + 1 { // the first one warms up
+		for pass := range b.plan.runs + 1 { // the first one warms up
 			one, err := b.take(ctx, theirs, func() (outcome, error) {
 				o, _, err := setUps(ctx, to, int(rate*b.plan.each.Seconds()), rate, false)
 				return o, err
