@@ -159,7 +159,9 @@ type member struct {
 
 // natsServer builds the server of the tool line and returns its path.
 var natsServer = sync.OnceValues(func() (string, error) {
-	path, err := exec.Command("go", "tool", "-n", "nats-server").Output()
+	build := exec.Command("go", "tool", "-n", "nats-server")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	path, err := build.Output()
 	return strings.TrimSpace(string(path)), err
 })
 

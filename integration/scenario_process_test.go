@@ -38,7 +38,7 @@ func program(t *testing.T, name string) string {
 		if programs.dir, programs.err = os.MkdirTemp("", "strowger-programs-"); programs.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-o", programs.dir, "./cloud/cmd/cloud", "./switchnode/cmd/switchnode")
+		build := exec.Command("go", "build", "-ldflags=-w", "-o", programs.dir, "./cloud/cmd/cloud", "./switchnode/cmd/switchnode")
 		build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			programs.err = fmt.Errorf("build the programs: %w\n%s", err, out)

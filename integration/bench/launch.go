@@ -27,7 +27,7 @@ const patienceToStop = 10 * time.Second
 // buildPrograms puts ours into a folder.
 func buildPrograms(ctx context.Context, dir string) error {
 	progress("building")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir, "strowger/cloud/cmd/cloud", "strowger/switchnode/cmd/switchnode",
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-w", "-o", dir, "strowger/cloud/cmd/cloud", "strowger/switchnode/cmd/switchnode",
 		"strowger/mobile-bridge/cmd/mobile-bridge", "strowger/integration/bench/bare")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

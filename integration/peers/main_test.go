@@ -79,7 +79,7 @@ func isolate() int {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // in the temporary folder, where the system finds it in the end
-	build := exec.Command("go", "build", "-o", dir, "strowger", "strowger/cloud/cmd/cloud", "strowger/switchnode/cmd/switchnode",
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", dir, "strowger", "strowger/cloud/cmd/cloud", "strowger/switchnode/cmd/switchnode",
 		"strowger/mobile-bridge/cmd/mobile-bridge")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
