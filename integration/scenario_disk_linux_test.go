@@ -110,7 +110,10 @@ func (k *disk) fail(t *testing.T) {
 func (k *disk) mend(t *testing.T) {
 	t.Helper()
 	k.unmount(t)
-	_ = exec.Command("e2fsck", "-p", "-f", k.image).Run() // says 1 when it corrected something
+	check := exec.Command("e2fsck", "-p", "-f", k.image)
+	if out, err := check.CombinedOutput(); err != nil && check.ProcessState.ExitCode() != 1 { // 1: it corrected something
+		t.Fatalf("e2fsck: %v: %s", err, out)
+	}
 	k.mount(t)
 }
 

@@ -82,6 +82,7 @@ func (p *process) launch(t *testing.T, dir string, log io.Writer, args ...string
 func (p *process) started(t *testing.T, v any) {
 	t.Helper()
 	if err := json.NewDecoder(p.out).Decode(v); err != nil {
+		p.kill(t) // all that it said is in the log then
 		t.Fatalf("%s does not start: %v", p.name, err)
 	}
 }

@@ -201,6 +201,11 @@ func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{t: t, store: openStore(t), log: &bytes.Buffer{}}
 	s.fake = &fake{store: s.store, ids: map[string]string{}, passwords: map[string]string{}}
+	t.Cleanup(func() { // when the server is closed
+		if t.Failed() {
+			t.Logf("the API logged:\n%s", s.log)
+		}
+	})
 	s.restart(t)
 	s.client = rest.Client{BaseURL: s.server.URL, Key: s.key(rest.APIKey{Name: "root", Role: "admin"}), HTTP: s.server.Client()}
 	return s
