@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
@@ -181,5 +182,38 @@ func TestFallback(t *testing.T) {
 				t.Errorf("the record has the diversions %q, want %q; to %s, answered %v", diverted(r), want, r.To.Number, r.AnsweredAt)
 			}
 		})
+	}
+}
+
+// TestAppIsToldOfFallback has an app call a user whose desk phone is busy: it is told where the call goes on, and that it rings there.
+func TestAppIsToldOfFallback(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	bob, desk := w.person(t, 0, "Bob", nil)
+	carol, hers := w.person(t, 1, "Carol", nil)
+	eve, _ := w.roamer(t, "Eve")
+	app := w.app(t, eve, "apns")
+	w.policy(t, bob, map[string]any{"fallback_busy": carol.number.Dial, "fallback_dnd": carol.number.Dial})
+	for _, disturbed := range []bool{true, false} {
+		if !disturbed {
+			w.policy(t, bob, map[string]any{"dnd": true}) // its call goes on in the cloud
+		}
+		call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+		if disturbed {
+			in := comes(t, desk)
+			app.sees(t, sdk.Ringing)
+			in.Decline(486, "Busy Here")
+			over(t, in)
+		}
+		if e := app.sees(t, sdk.Forwarded); e.Words != carol.number.Dial {
+			t.Errorf("the call is said to go on to %q, want %q", e.Words, carol.number.Dial)
+		}
+		in := comes(t, hers)
+		app.sees(t, sdk.Ringing)
+		in.Answer()
+		app.sees(t, sdk.Connected)
+		call.Hangup()
+		app.sees(t, sdk.Ended)
+		over(t, in)
 	}
 }

@@ -108,9 +108,14 @@ func (c *Call) cancel() {
 	c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"})
 }
 
-// progressed tells once what the callee's phones do.
+// progressed tells once what the phones of the callee do, or of who the call went on to.
 func (c *Call) progressed(e sip.Progress) {
 	switch {
+	case e.Code == 181:
+		if !slices.Contains(c.forwards, e.Forward) { // else we came back, and are told once more
+			c.forwards, c.rang, c.woke = append(c.forwards, e.Forward), false, false
+			c.tell(Forwarded, end{words: e.Forward})
+		}
 	case c.rang:
 	case e.Code == 180:
 		c.rang = true

@@ -16,10 +16,11 @@ type Event interface{ event() }
 type (
 	// Progress is a provisional response to our INVITE, 100 not included.
 	Progress struct {
-		Code   int
-		Reason string
-		State  string // the Strowger-State header: what the callee's devices really do
-		SDP    []byte
+		Code    int
+		Reason  string
+		State   string // the Strowger-State header: what the callee's devices really do
+		Forward string // the Strowger-Forward header: the number that the call goes on to
+		SDP     []byte
 	}
 	// Answered says that the callee accepted our INVITE; the ACK is sent.
 	Answered struct {

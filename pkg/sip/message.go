@@ -28,6 +28,7 @@ const (
 	HeaderState   = "Strowger-State"   // on provisional responses: what the callee's devices really do
 	HeaderRefusal = "Strowger-Refusal" // on final responses: the errs code
 	HeaderProof   = "Strowger-Proof"   // on the 200 to an app that calls an app: the call proof of the one that answered
+	HeaderForward = "Strowger-Forward" // on 181: the number that the call goes on to
 	HeaderPair    = "Strowger-Pair"    // on INFO of an app: by which pair of addresses its media go, "host/srflx"
 )
 

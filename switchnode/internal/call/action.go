@@ -33,7 +33,10 @@ type Ring struct {
 type Wake struct{ Leg LegID }
 
 // Forward tells the caller that the call goes on to somebody else: 181 (RFC 3261, 21.1.3).
-type Forward struct{ Leg LegID }
+type Forward struct {
+	Leg LegID
+	To  string // number, "" if it is not known
+}
 
 // Divert asks what there is to ring at a fall-back; a Diverted follows.
 type Divert struct{ To Fallback }

@@ -134,7 +134,13 @@ func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
 	}
 	acts = append(acts, diversions(append([]designation.Diversion{step}, f.Diverted...))...)
 	c.attempt = attempt{to: f.To.Number, first: LegID(len(c.legs)), ring: f.Ring, fallback: f.Next, diverting: true}
-	return append(acts, Forward{Caller}, Divert{f})
+	return append(acts, c.forward(f.To.Number), Divert{f})
+}
+
+// forward tells the caller where the call goes on. What it rings there, or wakes, the caller is told again.
+func (c *Call) forward(to string) Action {
+	c.rung, c.woke = false, false
+	return Forward{Caller, to}
 }
 
 // diverted goes on at a fall-back.
@@ -150,11 +156,13 @@ func (c *Call) diverted(d Diverted) []Action {
 }
 
 // forwarded tells the caller that the anchor sends the call on.
-func (c *Call) forwarded(id LegID) []Action {
-	if s := c.legs[id].state; c.state != Trying || id == Caller || s != trying && s != ringing {
+func (c *Call) forwarded(f Forwarded) []Action {
+	l := &c.legs[f.Leg]
+	if c.state != Trying || f.Leg == Caller || l.state != trying && l.state != ringing {
 		return []Action{Count{"forwarding of a leg that is over"}}
 	}
-	return []Action{Forward{Caller}}
+	l.state = trying
+	return []Action{c.forward(f.To)}
 }
 
 // diversions notes steps of a call.

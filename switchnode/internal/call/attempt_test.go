@@ -120,7 +120,7 @@ func TestFallbackAfterTheRing(t *testing.T) {
 		s.pass(20 * time.Second)
 		s.told(2, "start 2", "cancel 2 no-answer")
 		s.close(2, Caller)
-		s.told(Caller, "call.Ring", "call.Forward", "refuse 408")
+		s.told(Caller, "call.Ring", "call.Forward", "call.Ring", "refuse 408")
 		s.wrote("admitted", "trying branch1", "ringing branch1", "diverted no-answer", "trying branch2", "leg-ended branch1 no-answer",
 			"ringing branch2", "leg-ended caller no-answer", "ended no-answer", "leg-ended branch2 no-answer")
 		for _, e := range s.ledger() {
@@ -193,10 +193,16 @@ func TestAsleep(t *testing.T) {
 // The switch at the other end of a link sends the call on, and the caller is told.
 func TestForwardedIsPassedOn(t *testing.T) {
 	perform(t, func(s *scene) {
-		s.say(1, Forwarded{1})
-		s.told(Caller, "call.Forward")
+		s.say(1, Ringing{Leg: 1})
+		s.say(1, Forwarded{1, "301002"})
+		s.say(1, Waking{Leg: 1})
+		s.say(1, Ringing{Leg: 1})
+		s.told(Caller, "call.Ring", "call.Forward", "call.Wake", "call.Ring")
+		if f := s.caller.told[1].(Forward); f.To != "301002" {
+			t.Errorf("the caller is told of %q", f.To)
+		}
 		s.say(1, Answered{1, speech, ""})
-		s.say(1, Forwarded{1})
+		s.say(1, Forwarded{1, "301003"})
 		s.counted("forwarding of a leg that is over")
 		s.say(1, HungUp{1, normal})
 		s.close(1, Caller)

@@ -63,7 +63,7 @@ func (c *Call) Step(ev Event) []Action {
 	case Stalled:
 		return c.stalled(ev.Leg)
 	case Forwarded:
-		return c.forwarded(ev.Leg)
+		return c.forwarded(ev)
 	case Diverted:
 		return c.diverted(ev)
 	case Joined:
@@ -105,7 +105,9 @@ func (c *Call) planned(p Planned) []Action {
 		return []Action{Count{"plan after the end"}}
 	}
 	acts := []Action{note(ledger.Event{Kind: ledger.Admitted, From: &p.From, To: &p.To, Anchor: p.Anchor, Offline: p.Offline})}
-	acts = append(acts, diversions(p.Diverted)...)
+	if len(p.Diverted) > 0 {
+		acts = append(append(acts, diversions(p.Diverted)...), c.forward(p.To.Number))
+	}
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
 	offline := CauseOf(errs.Offline, "")
 	switch _, on := c.next(offline); {

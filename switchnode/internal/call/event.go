@@ -75,7 +75,10 @@ type Waking struct {
 type Stalled struct{ Leg LegID }
 
 // Forwarded says that the switch at the other end of a link sends the call on.
-type Forwarded struct{ Leg LegID }
+type Forwarded struct {
+	Leg LegID
+	To  string // number, "" if it does not say
+}
 
 // Answered says that a branch accepted the offer.
 type Answered struct {

@@ -37,6 +37,7 @@ type budget struct {
 	settles int // changes without asking
 	digits  int
 	wakes   int // steps of its wake
+	sent    int // times that the switch at its other end sends the call on
 }
 
 // maxOffers is more than what all legs together may ask for and settle can cause, each with the way back.
@@ -117,7 +118,7 @@ func (w *world) clone() *world {
 func (w *world) key(b []byte) []byte {
 	b = w.call.key(b)
 	for _, p := range w.peers {
-		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.ended))
+		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
@@ -161,6 +162,9 @@ func (p peer) possible(id LegID) []Event {
 		}
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
+		}
+		if p.sent > 0 {
+			evs = append(evs, Forwarded{Leg: id})
 		}
 		evs = append(evs, p.wake(id)...)
 		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
@@ -279,6 +283,9 @@ func (w *world) spend(ev Event) {
 		w.peers[ev.Leg].rang = true
 	case Waking:
 		w.peers[ev.Leg].wakes--
+	case Forwarded:
+		w.peers[ev.Leg].sent--
+		w.peers[ev.Leg].rang = false
 	case Answered:
 		p := &w.peers[ev.Leg]
 		p.phase, p.codecs, p.says, p.hears = talking, codecs(speech), string(sdp.SendRecv), string(sdp.SendRecv)
@@ -332,6 +339,11 @@ func (w *world) perform(a Action, over bool) error {
 			return fmt.Errorf("told of a wake a caller in phase %v, over %t, rung %d", w.peers[Caller].phase, over, w.rung)
 		}
 		w.woke++
+	case Forward:
+		if over || w.peers[Caller].phase != inviting {
+			return fmt.Errorf("sent on a caller in phase %v, over %t", w.peers[Caller].phase, over)
+		}
+		w.rung, w.woke = 0, 0 // it is told anew
 	case Accept:
 		if over || w.peers[Caller].phase != inviting {
 			return fmt.Errorf("accepted a caller in phase %v, over %t", w.peers[Caller].phase, over)
@@ -493,6 +505,7 @@ func TestExploreOneCallee(t *testing.T) {
 		{"the callee settles", 0, budget{offers: 1}, budget{offers: 1, settles: 1}},
 		{"both settle", 0, budget{settles: 1}, budget{settles: 1}},
 		{"a device that sleeps", 0, budget{offers: 1}, budget{offers: 1, wakes: 2}},
+		{"a call that is sent on", 0, budget{}, budget{wakes: 1, sent: 2}},
 	} {
 		w := newWorld(c.caller, c.callee, c.delay)
 		t.Logf("%s: %+v", c.name, explore[Event](t, w))
@@ -519,6 +532,6 @@ func ends(ev Event) bool {
 
 func TestRandomThreeBranches(t *testing.T) {
 	random(t, *rounds/10, ends, func() *world {
-		return newWorld(budget{2, 2, 1, 0}, budget{2, 2, 1, 2}, 0, 0, 3*time.Second)
+		return newWorld(budget{2, 2, 1, 0, 0}, budget{2, 2, 1, 2, 1}, 0, 0, 3*time.Second)
 	})
 }

@@ -500,6 +500,7 @@ func (n *night) perform(a Action, over bool) {
 		n.tell(a, over || n.rung)
 	case Forward:
 		n.tell(a, over)
+		n.rung = false
 	case Accept:
 		n.tell(a, over)
 		n.caller = talking

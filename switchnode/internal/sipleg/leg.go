@@ -86,7 +86,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.Wake: // 2-call-flows, "Honest ring-back"
 		l.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
 	case call.Forward:
-		l.dialog.Progress(181, "Call Is Being Forwarded")
+		Forward(l.dialog, a)
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
 		if l.late.stage != inTime {
@@ -185,7 +185,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 		case ev.State == sip.StateWaking:
 			return call.Waking{Leg: l.id}
 		case ev.Code == 181:
-			return call.Forwarded{Leg: l.id}
+			return call.Forwarded{Leg: l.id, To: ev.Forward}
 		}
 	case sip.Answered:
 		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
@@ -283,6 +283,15 @@ func (l *Leg) offered(body []byte) call.Event {
 	}
 	l.offer = s
 	return call.Offered{Leg: l.id, Description: s.Description()}
+}
+
+// Forward tells the caller of an incoming dialog that the call goes on to somebody else.
+func Forward(d *sip.Dialog, f call.Forward) {
+	var to []sip.Header
+	if f.To != "" {
+		to = append(to, sip.NewHeader(sip.HeaderForward, f.To))
+	}
+	d.Progress(181, "Call Is Being Forwarded", to...)
 }
 
 // Reason is a cause as a Reason header says it.

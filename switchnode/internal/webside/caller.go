@@ -104,7 +104,7 @@ func (c *caller) tell() {
 	case call.Wake: // 2-call-flows, "Honest ring-back"
 		c.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
 	case call.Forward:
-		c.dialog.Progress(181, "Call Is Being Forwarded")
+		sipleg.Forward(c.dialog, a)
 	}
 }
 

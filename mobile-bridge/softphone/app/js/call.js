@@ -4,7 +4,7 @@
 // hears of every change by the event "change"; state says where the call is, end why it is over.
 //
 //	incoming: waking, ringing, answering, connected, ended
-//	outgoing: asking, calling, waking, ringing, connected, ended
+//	outgoing: asking, calling, waking, forwarded, ringing, connected, ended
 //
 // In a service worker, which has no media, a call rings and is declined; a page takes it over with the same session key.
 import { UA } from "../vendor/jssip.js";
@@ -436,7 +436,9 @@ export class Call extends EventTarget {
 
 	#progress(response) {
 		const waking = response.getHeader("Strowger-State") === "waking";
-		if (response.status_code === 180 || waking) {
+		if (response.status_code === 181) {
+			this.#change("forwarded");
+		} else if (response.status_code === 180 || waking) {
 			this.#change(waking ? "waking" : "ringing");
 		}
 	}

@@ -37,7 +37,7 @@ export function stateOf(call) {
 	}
 	const words = {
 		incoming: { waking: "Connecting", ringing: "Incoming call", answering: "Connecting the audio", connected: "Connected" },
-		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", ringing: "Ringing", connected: "Connected" },
+		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", forwarded: "Being forwarded", ringing: "Ringing", connected: "Connected" },
 	};
 	return words[call.direction][call.state] ?? "";
 }
