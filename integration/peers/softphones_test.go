@@ -33,6 +33,8 @@ func TestSoftphones(t *testing.T) {
 	t.Run("both call at once", func(t *testing.T) { testSoftphonesCross(t, d, finn, gwen) })
 	t.Run("declined", func(t *testing.T) { testSoftphonesDecline(t, finn, gwen) })
 	t.Run("missed", func(t *testing.T) { testSoftphonesMiss(t, finn, gwen) })
+	t.Run("video", func(t *testing.T) { testSoftphonesVideo(t, finn, gwen) })
+	t.Run("video to a desk phone", func(t *testing.T) { testSoftphoneFilmsDesk(t, finn, desk) })
 	t.Run("two windows", func(t *testing.T) { testSoftphoneWindows(t, d, finn, gwen) })
 	t.Run("another network in a call", func(t *testing.T) { testSoftphoneMoves(t, d, finn, desk) })
 	for _, c := range []struct{ name, drop, way string }{

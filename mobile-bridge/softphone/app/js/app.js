@@ -5,6 +5,7 @@ import { Phone } from "./phone.js";
 import { ended, incoming, ongoing } from "./ui/calling.js";
 import { h, morph } from "./ui/dom.js";
 import { icon, mark } from "./ui/icons.js";
+import { see } from "./ui/pictures.js";
 import { blocked, contacts, keypad, recents, settings, welcome } from "./ui/screens.js";
 import { endOf, reach, stateOf } from "./ui/text.js";
 import { Tones } from "./ui/tones.js";
@@ -17,7 +18,7 @@ const wide = matchMedia("(min-width: 860px)");
 /** view is what is not of the phone: where the user is, and what is being typed. */
 const view = {
 	tab: "keypad", dialled: "", search: "", onlyMissed: false, enrolling: false, error: "", keys: false, pressed: "", choosing: false,
-	focus: "", quality: null, devices: { microphone: [], speaker: [] }, allowed: false, blocked: false,
+	focus: "", quality: null, devices: { microphone: [], speaker: [], camera: [] }, allowed: false, blocked: false,
 };
 
 const policy = window.trustedTypes?.createPolicy("strowger", { createScriptURL: (url) => (url === "/sw.js" ? url : "") }) ?? { createScriptURL: (url) => url };
@@ -88,12 +89,13 @@ const act = {
 		view.onlyMissed = missed;
 		render();
 	},
-	async dial(number) {
-		await tried(phone.dial(number));
+	async dial(number, video) {
+		await tried(phone.dial(number, video));
 		view.dialled = "";
 		render();
 	},
-	answer: (call) => tried(phone.answer(call)),
+	answer: (call, video) => tried(phone.answer(call, video)),
+	film: (call) => phone.film(call, !call.video.camera),
 	decline: (call) => call.hangUp(),
 	press(call, k) {
 		call.press(k);
@@ -201,6 +203,7 @@ function render() {
 				view.focus = "";
 			}
 			hear();
+			see(root, phone.current);
 			sounds();
 		});
 	}
@@ -357,6 +360,8 @@ function shortcut(e) {
 			call.mute(!call.muted);
 		} else if (e.key === "h" || e.key === "H") {
 			call.hold(!call.held);
+		} else if ((e.key === "v" || e.key === "V") && call.direct) {
+			act.film(call);
 		} else if (/^[0-9*#]$/.test(e.key)) {
 			act.press(call, e.key);
 		}

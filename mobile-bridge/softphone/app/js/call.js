@@ -14,6 +14,7 @@ import { pairOf } from "./media.js";
 import { dial, SipSocket } from "./path.js";
 import { callProof, openCall, sign } from "./proof.js";
 import { offererOf, sameCertificate } from "./sessionkey.js";
+import { offersVideo, Video } from "./video.js";
 import { endOfMessage } from "./words.js";
 
 const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
@@ -39,6 +40,7 @@ export class Call extends EventTarget {
 	since = Date.now();
 	answeredAt = null;
 	remote = null; // MediaStream of the other side
+	video = new Video(this);
 	rang = false;
 	seconds = 0;
 	#me;
@@ -75,6 +77,9 @@ export class Call extends EventTarget {
 	get expires() { return this.#claims?.exp; }
 	get over() { return this.state === "ended"; }
 	get connection() { return this.#session?.connection ?? null; }
+
+	/** direct says that the media go to another app, and not to a switch. */
+	get direct() { return Boolean(this.#far) && this.#far !== this.#wake.node.dtls; }
 
 	/** ring connects an incoming call to its switch. */
 	async ring() {
@@ -154,6 +159,7 @@ export class Call extends EventTarget {
 		for (const track of this.#wanted?.getAudioTracks() ?? []) {
 			track.enabled = !on;
 		}
+		this.#session?.[on ? "mute" : "unmute"]({ audio: true }); // or it would speak again after each change of the session
 		this.#change();
 	}
 
@@ -191,6 +197,16 @@ export class Call extends EventTarget {
 		}
 		this.#wanted?.getAudioTracks().forEach((t) => t.stop());
 		this.#wanted = stream;
+	}
+
+	/** film has the camera of a stream on, or none with null. */
+	async film(stream) {
+		if (!this.changing && !this.resuming) {
+			await this.video.turn(stream);
+			this.#change();
+		} else {
+			stream?.getTracks().forEach((t) => t.stop());
+		}
 	}
 
 	async #connect() {
@@ -321,14 +337,17 @@ export class Call extends EventTarget {
 	}
 
 	/** restart finds new ways for the media (RFC 8445, 9). */
-	#restart() {
+	#restart() { this.renegotiate({ iceRestart: true }); }
+
+	/** renegotiate offers the other side what this one has now. */
+	renegotiate(how) {
 		if (this.state === "connected" && !this.changing) {
 			this.changing = true;
 			const done = () => {
 				this.changing = false;
 				this.#change();
 			};
-			if (!this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)) {
+			if (!this.#session.renegotiate({ rtcOfferConstraints: how }, done)) {
 				this.changing = false;
 			}
 		}
@@ -378,6 +397,7 @@ export class Call extends EventTarget {
 			return;
 		}
 		this.#adopt(session);
+		this.video.offered = this.direct && offersVideo(request.body);
 		this.rang = true;
 		clearTimeout(this.#timer);
 		if (this.#wanted) {
@@ -389,7 +409,7 @@ export class Call extends EventTarget {
 
 	#invite(ua) {
 		ua.call(`sip:${encodeURIComponent(this.number)}@${this.#me.org}`, {
-			mediaStream: this.#wanted, pcConfig: this.#pcConfig(), rtcOfferConstraints: { offerToReceiveVideo: false },
+			mediaStream: this.video.beside(this.#wanted), pcConfig: this.#pcConfig(),
 		});
 	}
 
@@ -409,7 +429,7 @@ export class Call extends EventTarget {
 			return;
 		}
 		this.#change("answering");
-		this.#session.answer({ mediaStream: this.#wanted, pcConfig: this.#pcConfig() });
+		this.#session.answer({ mediaStream: this.video.beside(this.#wanted), pcConfig: this.#pcConfig() });
 	}
 
 	/** adopt listens to the session of the call. */
@@ -460,12 +480,12 @@ export class Call extends EventTarget {
 
 	#media(connection) {
 		connection.addEventListener("track", ({ track, streams }) => {
-			this.remote = streams[0] ?? this.remote ?? new MediaStream();
-			if (!streams[0]) {
-				this.remote.addTrack(track);
+			if (track.kind === "audio") {
+				this.remote = streams[0] ?? new MediaStream([track]);
 			}
 			this.#change();
 		});
+		connection.addEventListener("signalingstatechange", () => connection.signalingState === "stable" && this.#change());
 		connection.addEventListener("connectionstatechange", () => {
 			const lost = connection === this.connection && connection.connectionState === "failed" && !this.over;
 			if (lost && this.answeredAt && !this.#stuck) {
@@ -487,6 +507,11 @@ export class Call extends EventTarget {
 			this.answeredAt = Date.now();
 			this.#change("connected");
 			this.#routed();
+			const lack = this.video.begins();
+			if (lack) {
+				this.dispatchEvent(new CustomEvent("notice", { detail: lack }));
+			}
+			this.#change();
 		}
 	}
 
@@ -526,6 +551,7 @@ export class Call extends EventTarget {
 		};
 		clearTimeout(this.#timer);
 		this.#wanted?.getTracks().forEach((t) => t.stop());
+		this.video.end();
 		this.seconds = this.answeredAt ? Math.round((Date.now() - this.answeredAt) / 1000) : 0;
 		this.#change("ended");
 		this.#part();
@@ -543,6 +569,7 @@ export class Call extends EventTarget {
 		if (state && this.state !== "ended") {
 			this.state = state;
 		}
+		this.video.look();
 		this.dispatchEvent(new Event("change"));
 	}
 }

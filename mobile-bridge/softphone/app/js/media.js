@@ -17,10 +17,10 @@ export async function openMicrophone(settings) {
 
 export const openCamera = () => navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
 
-/** devices lists what there is: {microphone, speaker}, each a list of {id, label}. */
+/** devices lists what there is: {microphone, speaker, camera}, each a list of {id, label}. */
 export async function devices() {
-	const kinds = { audioinput: "microphone", audiooutput: "speaker" };
-	const all = { microphone: [], speaker: [] };
+	const kinds = { audioinput: "microphone", audiooutput: "speaker", videoinput: "camera" };
+	const all = { microphone: [], speaker: [], camera: [] };
 	for (const d of (await navigator.mediaDevices?.enumerateDevices()) ?? []) {
 		const list = all[kinds[d.kind]];
 		if (list && d.deviceId) {

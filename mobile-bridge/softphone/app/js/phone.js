@@ -5,12 +5,13 @@ import { Channel } from "./channel.js";
 import { Failure, failureOf } from "./failure.js";
 import { enrol, update, whoAmI } from "./identity.js";
 import { openMicrophone } from "./media.js";
+import { openVideo } from "./video.js";
 import { admitProof, reportProof, sign } from "./proof.js";
 import { checkWake } from "./sessionkey.js";
 import * as store from "./store.js";
 import { believe, done, first, record } from "./wake.js";
 
-const defaults = { microphone: "", speaker: "", volume: 0.8 };
+const defaults = { microphone: "", speaker: "", camera: "", volume: 0.8 };
 const maxCalls = 4;
 const crossingEpoch = 1; // the ring attempt of a call that is found under way to this phone
 
@@ -153,8 +154,8 @@ export class Phone extends EventTarget {
 
 	#soon = ""; // the leg of answerSoon
 
-	/** dial places a call. The microphone is asked for first: without one there is no call. */
-	async dial(number) {
+	/** dial places a call, with the camera on if video says so. The microphone is asked for first: without one there is no call. */
+	async dial(number, video = false) {
 		const dialled = number.replace(/[\s().-]/g, "");
 		if (!dialled || this.current) {
 			return;
@@ -162,6 +163,9 @@ export class Phone extends EventTarget {
 		const stream = await openMicrophone(this.settings);
 		const call = new Call(this.me, null, null, dialled);
 		call.name = this.nameOf(dialled);
+		if (video) {
+			await this.film(call, true);
+		}
 		this.#add(call);
 		await call.place((dtls) => this.#admit(call, dtls, stream), stream);
 	}
@@ -170,7 +174,7 @@ export class Phone extends EventTarget {
 	 * at the same time, the two get the one call, which is answered; null, then. over is a call that was crossing. */
 	async #admit(call, dtls, stream, over) {
 		const admit = await sign(admitProof, this.me.signing, {
-			org: this.me.org, sub: this.me.device, dialled: call.number, media: ["audio"], dtls, over,
+			org: this.me.org, sub: this.me.device, dialled: call.number, media: ["audio", "video"], dtls, over,
 		}, this.me.now());
 		const { designation: { node, key, relay }, crossing } = await this.channel.ask("admit", { admit });
 		const claims = await checkWake({ node, key }, this.me, this.me.now());
@@ -190,9 +194,21 @@ export class Phone extends EventTarget {
 		return this.#admit(call, dtls, stream, crossing);
 	}
 
-	/** answer takes an incoming call; one that is going on is held. */
-	async answer(call) {
+	/** film turns the camera of a call on or off. Without a camera the call goes on. */
+	async film(call, on) {
+		try {
+			await call.film(on ? await openVideo(this.settings) : null);
+		} catch (error) {
+			this.notice(error);
+		}
+	}
+
+	/** answer takes an incoming call, with the camera on if video says so; one that is going on is held. */
+	async answer(call, video = false) {
 		const stream = await openMicrophone(this.settings);
+		if (video) {
+			await this.film(call, true);
+		}
 		for (const other of this.calls) {
 			if (other !== call && other.state === "connected") {
 				other.hold(true);
@@ -228,6 +244,7 @@ export class Phone extends EventTarget {
 	#add(call) {
 		this.calls.push(call);
 		call.addEventListener("change", () => this.#called(call));
+		call.addEventListener("notice", ({ detail }) => this.notice(new Error(detail)));
 		this.#changed();
 	}
 
@@ -291,6 +308,9 @@ export class Phone extends EventTarget {
 		await store.save("settings", this.settings);
 		if (name === "microphone" && this.current) {
 			await this.current.replace(await openMicrophone(this.settings));
+		}
+		if (name === "camera" && this.current?.video.camera) {
+			await this.current.video.replace(await openVideo(this.settings));
 		}
 		this.#changed();
 	}

@@ -1,6 +1,7 @@
 // The screens of a call: one that comes in, one that goes on, one that has just ended.
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { pictures } from "./pictures.js";
 import { avatar, chooser, pad } from "./screens.js";
 import { clock, endOf, grades, stateOf } from "./text.js";
 
@@ -16,8 +17,9 @@ export function incoming(phone, call, act) {
 	const busy = phone.current !== null;
 	return h("section", { class: "stage incoming", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "party", "aria-describedby": "call-state", "data-key": `incoming-${call.leg}` },
 		person(call, h("p", { id: "call-state", class: "state" }, stateOf(call))),
-		h("div", { class: "controls two" },
+		h("div", { class: `controls ${call.video.offered ? "three" : "two"}` },
 			round("end", "end", "Decline", () => act.decline(call)),
+			call.video.offered && round("call", "camera", "Answer with video", () => act.answer(call, true)),
 			round("call pulse", "call", busy ? "Hold and answer" : "Answer", () => act.answer(call), { id: "answer" })));
 }
 
@@ -29,7 +31,7 @@ function quality(q) {
 		return null;
 	}
 	const figures = [q.codec, q.trip && `${Math.round(q.trip)} ms there and back`, `${q.loss.toFixed(1)} % lost`, `${Math.round(q.jitter)} ms jitter`].filter(Boolean);
-	return h("details", { class: "quality", "data-key": "quality" },
+	return h("details", { class: "quality", "data-key": "quality", "aria-label": "Quality of the call" },
 		h("summary", { "aria-label": `Quality: ${grades[q.grade]}` }, bars(q.grade), h("span", {}, grades[q.grade])), h("p", {}, figures.join(" · ")));
 }
 
@@ -37,17 +39,23 @@ export function ongoing(phone, call, view, act) {
 	const up = call.state === "connected";
 	const state = up && !call.held && !call.resuming ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
 	const toggle = (name, other, label, on, f, more = {}) => round(on ? "soft on" : "soft", on ? other : name, label, f, { "aria-pressed": String(on), "data-key": label, disabled: !up, ...more });
-	return h("section", { class: "stage ongoing", "aria-labelledby": "party", "data-key": `call-${call.since}` },
+	const { video } = call;
+	const blind = up && !call.direct && "a desk phone has no video"; // why there is no camera
+	return h("section", { class: `stage ongoing ${video.picture ? "seen" : ""}`, "aria-labelledby": "party", "data-key": `call-${call.since}` },
+		pictures(call),
 		person(call, h("p", { class: `state ${call.state}`, role: up && !call.held && !call.resuming ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
 		view.keys && up && h("div", { class: "tones" }, h("output", { "aria-label": "Keys pressed" }, view.pressed), pad((k) => act.press(call, k))),
-		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act)),
+		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act), chooser("camera", "Camera", phone, view, act)),
 		h("div", { class: "controls" },
 			toggle("mic", "muted", "Mute", call.muted, () => call.mute(!call.muted)),
 			toggle("keypad", "keypad", "Keypad", view.keys, act.keys),
 			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held), { disabled: !up || call.changing }),
+			toggle("camera", "camera", "Camera", Boolean(video.camera), () => act.film(call), {
+				disabled: !up || Boolean(blind) || call.changing, title: blind || null, ...(blind && { "aria-label": `Camera: ${blind}` }),
+			}),
 			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
 			round("end", "end", up ? "Hang up" : "Cancel", () => call.hangUp(), { id: "hang-up" })),
-		h("p", { class: "fine keys-help" }, "M mutes, H holds, digits are sent"));
+		h("p", { class: "fine keys-help" }, "M mutes, H holds, V is for video, digits are sent"));
 }
 
 export const ended = (phone, call) => h("section", { class: "stage ended", "aria-labelledby": "party", "data-key": `ended-${call.since}` },

@@ -84,7 +84,12 @@ export function keypad(phone, view, act) {
 			h("button", { type: "button", class: "item", onclick: () => act.dial(c.number) }, avatar(c.name, "small"),
 				h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)))))),
 		pad(act.digit, act.plus),
-		h("button", { class: "round call", disabled: !view.dialled || none, "aria-label": none ? `Call: ${none}` : "Call" }, icon("call")),
+		h("div", { class: "row place" },
+			h("button", { class: "round call", disabled: !view.dialled || none, "aria-label": none ? `Call: ${none}` : "Call" }, icon("call")),
+			h("button", {
+				type: "button", class: "bare film", disabled: !view.dialled || none, title: "Video call", "aria-label": none ? `Video call: ${none}` : "Video call",
+				onclick: () => act.dial(view.dialled, true),
+			}, icon("camera"))),
 		h("p", { class: "fine center", role: "status" }, none ? `${none}: calls cannot be made now` : "")));
 }
 
@@ -139,9 +144,10 @@ export function contacts(phone, view, act) {
 		all.length === 0 && empty("contacts", "No contacts", "The people of your organization who can be called are listed here."),
 		all.length > 0 && shown.length === 0 && empty("search", "Nobody found", "Try another spelling, or dial the number."),
 		Object.entries(groups).sort(([a], [b]) => a.localeCompare(b)).map(([name, people]) => h("div", { "data-key": name },
-			h("h2", { class: "group" }, name), h("ul", {}, people.map((c) => h("li", { "data-key": c.number },
+			h("h2", { class: "group" }, name), h("ul", {}, people.map((c) => h("li", { "data-key": c.number, class: "ways" },
 				h("button", { type: "button", class: "item", "aria-label": `Call ${c.name}, ${c.number}`, onclick: () => act.dial(c.number) },
-					avatar(c.name), h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)), h("span", { class: "muted" }, icon("call")))))))));
+					avatar(c.name), h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)), h("span", { class: "muted" }, icon("call"))),
+				h("button", { type: "button", class: "bare", title: "Video call", "aria-label": `Video call ${c.name}, ${c.number}`, onclick: () => act.dial(c.number, true) }, icon("camera"))))))));
 }
 
 export function chooser(kind, label, phone, view, act) {
@@ -164,8 +170,9 @@ export function settings(phone, view, act) {
 			h("div", { class: "line" }, h("span", { class: `dot ${r.state}` }), h("div", {}, h("b", {}, r.words), h("p", { class: "muted" }, r.more))),
 			push.state === "off" && h("button", { type: "button", class: "primary", onclick: () => phone.allowPush() }, icon("bell"), "Ring when this page is closed"),
 			["denied", "none"].includes(push.state) && h("p", { class: "muted" }, `${push.words}. ${push.state === "denied" ? "Allow them beside the address." : "Keep this page open."}`)),
-		h("h2", { class: "group" }, "Sound"),
+		h("h2", { class: "group" }, "Sound and camera"),
 		h("div", { class: "card" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act),
+			chooser("camera", "Camera", phone, view, act),
 			h("div", { class: "field" }, h("label", { for: "volume" }, "Ring volume"),
 				h("input", { id: "volume", type: "range", min: "0", max: "1", step: "0.1", value: phone.settings.volume, onchange: (e) => act.volume(Number(e.target.value)) })),
 			!view.allowed && h("button", { type: "button", class: "quiet", onclick: act.allow }, icon("mic"), "Allow the microphone")),

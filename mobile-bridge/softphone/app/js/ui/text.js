@@ -36,7 +36,7 @@ export function stateOf(call) {
 		return "On hold";
 	}
 	const words = {
-		incoming: { waking: "Connecting", ringing: "Incoming call", answering: "Connecting the audio", connected: "Connected" },
+		incoming: { waking: "Connecting", ringing: call.video.offered ? "Incoming video call" : "Incoming call", answering: "Connecting the audio", connected: "Connected" },
 		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", forwarded: "Being forwarded", ringing: "Ringing", connected: "Connected" },
 	};
 	return words[call.direction][call.state] ?? "";

@@ -1,0 +1,90 @@
+//go:build peers
+
+package peers
+
+import (
+	"testing"
+)
+
+// Expressions about the video of a page's call.
+const (
+	theirs = `document.querySelector("video.theirs")`
+	ours   = `document.querySelector("video.ours")`
+	// decoded is a promise of how many pictures of the other side were decoded.
+	decoded = `connections.at(-1).getStats().then((all) => [...all.values()].filter((s) => s.type === "inbound-rtp" && s.kind === "video").reduce((n, s) => n + (s.framesDecoded ?? 0), 0))`
+)
+
+// sees waits until a page shows the other side, whose pictures follow one another.
+func (s *softphone) sees(t *testing.T) {
+	t.Helper()
+	s.becomes(t, s.user.Name+" sees the other side", theirs+`?.videoWidth > 0`)
+	eval[any](t, s.browser, decoded+`.then((n) => { window.seen = n; })`)
+	s.becomes(t, "pictures follow", decoded+`.then((n) => n > seen + 4)`)
+}
+
+// testSoftphonesVideo has one softphone call another with video: they see each other, one camera goes off and on, and audio goes on.
+func testSoftphonesVideo(t *testing.T, finn, gwen *softphone) {
+	finn.presses(t, "Video c"+contact(gwen)[1:])
+	gwen.shows(t, "Incoming video call")
+	gwen.accessible(t, "incoming video call")
+	gwen.presses(t, "Answer with video")
+	finn.talks(t)
+	gwen.talks(t)
+	finn.sees(t)
+	gwen.sees(t)
+	finn.becomes(t, "Finn sees himself", ours+`?.videoWidth > 0`)
+	finn.hears(t, low)
+	gwen.hears(t, high)
+	finn.accessible(t, "video call")
+
+	gwen.presses(t, "Camera")
+	finn.becomes(t, "Gwen's camera is off", "!"+theirs)
+	gwen.becomes(t, "Gwen does not film", "!"+ours)
+	gwen.sees(t)
+	finn.hears(t, low)
+	gwen.presses(t, "Mute")
+	gwen.presses(t, "Camera")
+	finn.sees(t)
+	if eval[bool](t, gwen.browser, `connections.at(-1).getSenders().some((s) => s.track?.kind === "audio" && s.track.enabled)`) {
+		t.Error("who turns the camera on is not muted any more")
+	}
+	finn.presses(t, "Hang up")
+	gwen.shows(t, "Call ended")
+}
+
+// testSoftphoneFilmsDesk has a softphone call a desk phone with video: the two hear each other, and the page says why it shows nothing.
+// Another one may not use the camera: its call goes on too.
+func testSoftphoneFilmsDesk(t *testing.T, s *softphone, desk *phone) {
+	s.becomes(t, "there is the keypad", `document.getElementById("number")`)
+	for _, key := range desk.account.dial {
+		s.presses(t, string(key))
+	}
+	s.presses(t, "Video call")
+	desk.await(t, "CALL_INCOMING")
+	desk.do(t, "accept", "")
+	desk.await(t, "CALL_ESTABLISHED")
+	s.talks(t)
+	s.shows(t, "A desk phone has no video. The call has audio only.")
+	s.becomes(t, "the camera is off", `!`+ours+` && [...document.querySelectorAll("button")].find((b) => b.ariaLabel === "Camera: a desk phone has no video").disabled`)
+	desk.hears(t, high)
+	s.hears(t, low)
+	s.presses(t, "Hang up")
+	desk.await(t, "CALL_CLOSED")
+
+	eval[any](t, s.browser, `{
+		const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+		navigator.mediaDevices.getUserMedia = (what) => what.video ? Promise.reject(new DOMException("", "NotAllowedError")) : ask(what);
+		null
+	}`)
+	for _, key := range desk.account.dial {
+		s.presses(t, string(key))
+	}
+	s.presses(t, "Video call")
+	s.shows(t, "This page may not use the camera.")
+	desk.await(t, "CALL_INCOMING")
+	desk.do(t, "accept", "")
+	desk.await(t, "CALL_ESTABLISHED")
+	s.talks(t)
+	s.presses(t, "Hang up")
+	desk.await(t, "CALL_CLOSED")
+}
