@@ -1,8 +1,15 @@
 package switchnode
 
-import "strowger/pkg/hostaddr"
+import (
+	"net/netip"
+	"slices"
 
-// addresses are where other switches may reach this one, told with each lease, since the machine may move.
+	"strowger/pkg/designation"
+	"strowger/pkg/hostaddr"
+)
+
+// addresses are where apps and other switches may reach this one, told with each lease, since the machine may move. That of a NAT
+// is the first: who has one expects most of them outside.
 func (n *node) addresses() []string {
 	host := n.host
 	if n.Host == "" {
@@ -14,5 +21,9 @@ func (n *node) addresses() []string {
 	if err != nil {
 		n.log.Warn("the addresses of this machine cannot be read; other switches are told of one only", "host", host, "error", err)
 	}
-	return all
+	if !n.public.IsValid() {
+		return all
+	}
+	all = slices.Insert(all, 0, netip.AddrPortFrom(n.public, n.endpoint.Addr().Port()).String())
+	return all[:min(len(all), designation.MaxAddresses)]
 }

@@ -39,7 +39,7 @@ func (n *node) openApps() (err error) {
 	if err != nil {
 		return err
 	}
-	if n.apps.rtc, err = webside.ListenRTC(n.webrtc, n.host); err != nil {
+	if n.apps.rtc, err = webside.ListenRTC(n.webrtc, n.host, n.public); err != nil {
 		return fmt.Errorf("%w; choose another address with --webrtc, or turn apps off with --webrtc ''", err)
 	}
 	n.apps.web = webside.New(webside.Config{

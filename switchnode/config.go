@@ -25,6 +25,7 @@ type Config struct {
 	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
 	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this switch enrolled." placeholder:"ADDR"`
 	Host    string   `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
+	Public  string   `help:"IP address that apps and other switches outside use, if a NAT before this switch has one and passes the ports of --link and --webrtc on unchanged. Phones are told --host." placeholder:"IP"`
 	SIP     string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
 	SIPS    string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
 	TLSCert string   `help:"PEM certificate chain that phones see over TLS. Default: one of its own for --host, which phones that verify must be given as a trusted root." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
@@ -85,6 +86,7 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 type settings struct {
 	Config
 	host     netip.Addr
+	public   netip.Addr // zero: none
 	sip      netip.AddrPort
 	sips     netip.AddrPort // zero: off
 	webrtc   netip.AddrPort // zero: off
@@ -112,6 +114,10 @@ func (c Config) validate() (settings, error) {
 	}
 	s.host, err = hostaddr.Parse("host", c.Host)
 	check(err)
+	if c.Public != "" {
+		s.public, err = hostaddr.Parse("public", c.Public)
+		check(err)
+	}
 	s.sip, err = listenAddr("sip", c.SIP)
 	check(err)
 	if c.SIPS != "" {

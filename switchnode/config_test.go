@@ -25,6 +25,9 @@ func TestGoodConfig(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	c := good()
+	if s.public.IsValid() {
+		t.Errorf("a NAT at %v", s.public)
+	}
 	c.Host, c.SIP, c.SIPS, c.RTP, c.Digest = "", "[::1]:0", "", "0", nil
 	if s, err = c.validate(); err != nil {
 		t.Fatal(err)
@@ -42,6 +45,7 @@ func TestBadConfig(t *testing.T) {
 		"--tls-cert and --tls-key go together":       func(c *Config) { c.TLSKey = "key.pem" },
 		`--host "0.0.0.0": want the IP address`:      func(c *Config) { c.Host = "0.0.0.0" },
 		`--host "office": want the IP address`:       func(c *Config) { c.Host = "office" },
+		`--public "0.0.0.0": want the IP address`:    func(c *Config) { c.Public = "0.0.0.0" },
 		`--sip "5060": want [IP]:port`:               func(c *Config) { c.SIP = "5060" },
 		`--sip "office:5060": "office" is not an IP`: func(c *Config) { c.SIP = "office:5060" },
 		`--sips ":sips": "sips" is not a port`:       func(c *Config) { c.SIPS = ":sips" },

@@ -98,7 +98,13 @@ func (d *deployment) startCloud(t *testing.T) {
 // office adds a site with a switch and its phones, and enrols the switch.
 func (d *deployment) office(t *testing.T, code string) *office {
 	t.Helper()
-	o := &office{owner: d.owner, net: d.net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
+	return d.officeOn(t, d.net, code)
+}
+
+// officeOn is office on a network, with flags for the switch.
+func (d *deployment) officeOn(t *testing.T, net *network, code string, args ...string) *office {
+	t.Helper()
+	o := &office{owner: d.owner, net: net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
 	o.site = create(t, d.api.Sites(), rest.Site{Name: "Office " + code, Code: code})
 	o.node = create(t, d.api.Switches(), rest.Switch{Name: "edge-" + code, Site: o.site.ID})
 	for i := range accountsPerOffice {
@@ -108,8 +114,8 @@ func (d *deployment) office(t *testing.T, code string) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.machine = d.net.host(t)
-	o.startSwitch(t, "--enroll", enrolment.Code, "--cloud", d.started.API)
+	o.machine = net.host(t)
+	o.startSwitch(t, append(args, "--enroll", enrolment.Code, "--cloud", d.started.API)...)
 	d.waitLive(t, o)
 	return o
 }

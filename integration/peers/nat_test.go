@@ -42,9 +42,7 @@ func (n *network) behind(t *testing.T, router host, k int, kind translation) hos
 	n.ip(t, "-n %s addr add %s/24 dev eth0", h.name, h.addr)
 	n.ip(t, "-n %s link set eth0 up", h.name)
 	n.ip(t, "-n %s route add default via 192.168.%d.1", h.name, k)
-	if out, err := router.command(t.Context(), "sysctl", "-qw", "net.ipv4.ip_forward=1").CombinedOutput(); err != nil {
-		t.Fatalf("sysctl: %v\n%s", err, out)
-	}
+	router.forwards(t)
 	source, pre := "masquerade", ""
 	switch kind {
 	case symmetric:
@@ -56,6 +54,14 @@ func (n *network) behind(t *testing.T, router host, k int, kind translation) hos
 	router.filter(t, fmt.Sprintf("table ip nat {\n chain post {\n type nat hook postrouting priority 100;\n oifname eth0 %s\n }\n %s\n}\n", source, pre)+
 		"table ip f {\n chain in {\n type filter hook input priority 0;\n iifname eth0 ct state new drop\n }\n}\n")
 	return h
+}
+
+// forwards makes a machine a router.
+func (h host) forwards(t *testing.T) {
+	t.Helper()
+	if out, err := h.command(t.Context(), "sysctl", "-qw", "net.ipv4.ip_forward=1").CombinedOutput(); err != nil {
+		t.Fatalf("sysctl: %v\n%s", err, out)
+	}
 }
 
 // TestNATs has apps behind NATs of all kinds call each other: their media go directly where that is possible, else by the relay, and

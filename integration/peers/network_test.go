@@ -19,6 +19,7 @@ import (
 // network is one Ethernet segment, 10.99.N.0/24. The test itself is on it as well, at .254.
 type network struct {
 	number int
+	router netip.Addr // to other networks; zero: the test, which passes nothing on
 	mu     sync.Mutex
 	hosts  int
 }
@@ -32,6 +33,13 @@ func newNetwork(t *testing.T, number int) *network {
 	n.ip(t, "link set %s up", n.bridge())
 	t.Cleanup(func() { n.remove(t, "link del "+n.bridge()) })
 	return n
+}
+
+func (n *network) gateway() netip.Addr {
+	if n.router.IsValid() {
+		return n.router
+	}
+	return netip.AddrFrom4([4]byte{10, 99, byte(n.number), 254})
 }
 
 func (n *network) bridge() string { return fmt.Sprintf("lan%d", n.number) }
@@ -84,7 +92,7 @@ func (n *network) plug(t *testing.T, h host, cable, port string) {
 	n.ip(t, "-n %s link set %s addrgenmode none", h.name, port) // an address that comes by itself later is a change of the network
 	n.ip(t, "-n %s addr add %s/24 dev %s", h.name, h.addr, port)
 	n.ip(t, "-n %s link set %s up", h.name, port)
-	n.ip(t, "-n %s route add default via 10.99.%d.254", h.name, n.number)
+	n.ip(t, "-n %s route add default via %s", h.name, n.gateway())
 }
 
 // move has a machine lose its port and get another one, with another address.

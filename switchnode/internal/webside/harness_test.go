@@ -79,7 +79,7 @@ func newOfficeOf(t *testing.T, times Times) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.rtc, err = ListenRTC(netip.AddrPortFrom(host, 0), host); err != nil {
+	if o.rtc, err = ListenRTC(netip.AddrPortFrom(host, 0), host, netip.Addr{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.rtc.Close() })

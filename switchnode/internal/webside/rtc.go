@@ -40,6 +40,7 @@ const fingerprintLife = 10 * 365 * 24 * time.Hour
 // RTC is the WebRTC of a switch: one UDP port, one TCP port for apps whose UDP is blocked, and one certificate for all its legs.
 type RTC struct {
 	host        netip.Addr // what apps are told
+	public      netip.Addr // and that of a NAT before the switch; zero: none
 	socket      net.PacketConn
 	mux         ice.UDPMux
 	tcp         oneTCPPort
@@ -48,8 +49,9 @@ type RTC struct {
 	quiet       logging.LoggerFactory
 }
 
-// ListenRTC opens the port and makes the certificate. host is what apps are told to send to.
-func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
+// ListenRTC opens the port and makes the certificate. host is what apps are told to send to, and so is public, the address of a NAT
+// that passes the port on, if it is not zero.
+func ListenRTC(addr netip.AddrPort, host, public netip.Addr) (*RTC, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func ListenRTC(addr netip.AddrPort, host netip.Addr) (*RTC, error) {
 		return nil, fmt.Errorf("listen for WebRTC: %w", err)
 	}
 	// pion's log is about packets of strangers above all; what matters to a call is told as the end of its leg.
-	r := &RTC{host: host.Unmap(), socket: socket, certificate: *certificate, quiet: quiet{new(logging.DefaultLeveledLogger)}}
+	r := &RTC{host: host.Unmap(), public: public, socket: socket, certificate: *certificate, quiet: quiet{new(logging.DefaultLeveledLogger)}}
 	r.fingerprint = fingerprintOf(prints[0].Algorithm + " " + prints[0].Value)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket, Logger: r.quiet.NewLogger("ice")})
 	r.mux = onePort{mux, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, r.Addr().Port()))}

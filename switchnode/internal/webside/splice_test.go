@@ -251,11 +251,18 @@ func TestLyingBridgeReplaysAnEntry(t *testing.T) {
 	s.ends(p.Branches[0].App.Leg)
 }
 
-// Behind a NAT the candidates for TCP name what apps are told, as that for UDP does.
+// Behind a NAT the candidates for TCP name what apps are told, as that for UDP does; and all of them its address, where phones are
+// told another.
 func TestCandidatesNameTheHost(t *testing.T) {
 	const lines = "a=candidate:1 1 udp 2130706431 203.0.113.5 7444 typ host ufrag x\r\na=candidate:2 1 tcp 1671430143 %s 7444 typ host tcptype passive ufrag x\r\n"
 	r := &RTC{host: netip.MustParseAddr("203.0.113.5"), tcp: oneTCPPort{at: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5), Port: 7444}}}
 	if got, want := r.told(fmt.Sprintf(lines, "10.0.0.5")), fmt.Sprintf(lines, "203.0.113.5"); got != want {
 		t.Errorf("told %q, want %q", got, want)
+	}
+	r.host, r.public = netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("203.0.113.5")
+	const both = "v=0\r\na=candidate:1 1 udp 2130706431 10.0.0.5 7444 typ host ufrag x\r\na=candidate:11 1 udp 2130706175 203.0.113.5 7444 typ host ufrag x\r\n" +
+		"a=candidate:2 1 tcp 1671430143 10.0.0.5 7444 typ host tcptype passive ufrag x\r\na=candidate:21 1 tcp 1671429887 203.0.113.5 7444 typ host tcptype passive ufrag x\r\n"
+	if got := r.told("v=0\r\n" + strings.Replace(fmt.Sprintf(lines, "10.0.0.5"), "203.0.113.5", "10.0.0.5", 1)); got != both {
+		t.Errorf("told %q, want %q", got, both)
 	}
 }

@@ -3,6 +3,7 @@ package webside
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,19 +75,26 @@ func (r *RTC) spare(conn *webrtc.PeerConnection) {
 	}
 }
 
-// told has the candidates for TCP in a description name the address that apps are told, be it that of a NAT before the switch.
+// told has the candidates in a description name the addresses that apps are told: those for TCP too, and all of them that of a NAT as
+// well. What comes there comes to the same port of ours, so that ICE needs not know of it.
 func (r *RTC) told(description string) string {
-	at, ok := netip.AddrFromSlice(r.tcp.at.IP)
-	if !ok || at.Unmap() == r.host {
-		return description
-	}
 	var b strings.Builder
 	for l := range strings.Lines(description) {
-		if f := strings.Fields(l); strings.HasPrefix(l, "a=candidate:") && len(f) > 7 && strings.EqualFold(f[2], "tcp") {
-			f[4] = r.host.String()
-			l = strings.Join(f, " ") + "\r\n"
+		f := strings.Fields(l)
+		if !strings.HasPrefix(l, "a=candidate:") || len(f) < 8 {
+			b.WriteString(l)
+			continue
 		}
-		b.WriteString(l)
+		if strings.EqualFold(f[2], "tcp") {
+			f[4] = r.host.String()
+		}
+		b.WriteString(strings.Join(f, " ") + "\r\n")
+		if priority, err := strconv.ParseUint(f[3], 10, 32); err == nil && r.public.IsValid() {
+			f[0] += "1"                                  // RFC 8445, 5.1.1.3: addresses of different bases have different foundations
+			f[3] = strconv.FormatUint(priority-1<<8, 10) // RFC 8445, 5.1.2.1: the next local preference
+			f[4] = r.public.String()
+			b.WriteString(strings.Join(f, " ") + "\r\n")
+		}
 	}
 	return b.String()
 }
