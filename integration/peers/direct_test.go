@@ -25,7 +25,7 @@ func TestSoftphonesDirectly(t *testing.T) {
 	cert, key, pin := webCertificate(t, bridge)
 	at := netip.AddrPortFrom(bridge.addr, 8443).String()
 	d.startBridgeAt(t, bridge, "--listen", at, "--url", "https://"+at, "--tls-cert", cert, "--tls-key", key,
-		"--relay", ":3478", "--relay-ports", "50000-50999", "--relay-private")
+		"--relay", ":3478", "--relay-tls", ":5349", "--relay-ports", "50000-50999", "--relay-private")
 	ann, ben := d.window(t, "Ann Ames", "70021", "https://"+at, pin, low), d.window(t, "Ben Bell", "70022", "https://"+at, pin, high)
 	media := d.net.capture(t)
 
@@ -38,6 +38,15 @@ func TestSoftphonesDirectly(t *testing.T) {
 	ben.host.firewall(t, fmt.Sprintf("ip saddr %s drop", ann.host.addr))
 	t.Run("no direct way", func(t *testing.T) { testSoftphonesTalk(t, d, ben, ann, true) })
 	media.since(t, before, [2]host{ann.host, bridge}, [2]host{ben.host, bridge})
+
+	// What the relay gets over TLS is not seen as media; what it passes on is.
+	before = media.counted(t)
+	ann.host.firewall(t)
+	ben.host.firewall(t, "meta l4proto udp drop", "tcp sport 3478 drop")
+	ben.open(t, "/")
+	ben.shows(t, "Reachable")
+	t.Run("TLS only", func(t *testing.T) { testSoftphonesTalk(t, d, ann, ben, true) })
+	media.since(t, before, [2]host{ann.host, bridge})
 	if err := errors.Join(ann.faults(), ben.faults()); err != nil {
 		t.Error(err)
 	}
