@@ -204,7 +204,7 @@ func TestTokensAreTheAppsOwn(t *testing.T) {
 	must(a.enrol(a.request(i.deviceCode(d.ID), target("00aa"))))(t)
 	other := i.app()
 	wantCode(t, other.setPush(d.ID, target("00bb")), errs.WrongPresenter)
-	wantCode(t, a.setPush(ident.New(ident.Device), target("00bb")), errs.WrongPresenter)
+	wantCode(t, a.setPush(ident.New(ident.Device), target("00bb")), errs.Revoked)
 	_, err := a.send(http.MethodPut, enrol.PushPath(d.ID), proof.TypePush, proof.Request{Device: ident.New(ident.Device)}, enrol.PushUpdate{}, "")
 	wantCode(t, err, errs.WrongPresenter)
 	_, err = a.send(http.MethodPut, enrol.PushPath(d.ID), proof.TypePush, proof.Request{Device: d.ID, IssuedAt: time.Now().Add(-time.Hour).Unix()},
@@ -220,7 +220,7 @@ func TestTokensAreTheAppsOwn(t *testing.T) {
 	if err := i.client.Devices().Delete(t.Context(), d.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, a.setPush(d.ID, target("00bb")), errs.WrongPresenter)
+	wantCode(t, a.setPush(d.ID, target("00bb")), errs.Revoked)
 }
 
 // TestStolenDatabaseHasNoToken looks into the files as a thief would.

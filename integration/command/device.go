@@ -41,6 +41,8 @@ func devices() noun[rest.Device] {
 // reachability is how a device is reached, or why it is not.
 func reachability(v rest.Device) string {
 	switch {
+	case !v.Enabled:
+		return "no: disabled"
 	case v.Registered:
 		return "registered"
 	case v.Awake:

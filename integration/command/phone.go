@@ -102,7 +102,7 @@ func (c *phoneRun) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	h := &handset{env: e, answer: answer, ask: c.Answer == "ask", waits: "awake", over: make(chan bool, 1)}
+	h := &handset{env: e, answer: answer, ask: c.Answer == "ask", waits: "awake", over: make(chan bool, 1), refused: make(chan error, 1)}
 	if c.Asleep {
 		h.waits = "sleeping"
 	}
@@ -112,6 +112,7 @@ func (c *phoneRun) Run(e *env) error {
 	}
 	defer done()
 	p.SetFrames(c.echoes())
+	p.SetChannelListener(h)
 	if !p.Enrolled() {
 		return errs.New(errs.Unauthenticated, "%s holds no phone: strowger phone enrol LINK first", filepath.Join(e.Data, "phone"))
 	}
@@ -154,6 +155,8 @@ func (c *phoneRun) wait(ctx context.Context, served <-chan error, h *handset) er
 			return err
 		case <-ctx.Done():
 			return nil
+		case err := <-h.refused:
+			return err
 		case answered := <-h.over:
 			if !c.Once {
 				continue
@@ -192,6 +195,8 @@ type handset struct {
 	waits  string    // how it waits for calls: "awake" or "sleeping"
 	over   chan bool // a call is over; whether it was answered here
 
+	refused chan error // capacity 1: no bridge lets the phone in
+
 	placed  bool          // it calls
 	talking chan struct{} // closed when the call that it placed is answered
 
@@ -218,6 +223,14 @@ type happening struct {
 func (h *handset) push(p *sdk.Phone, payload []byte) {
 	if _, err := p.Push(payload); err != nil {
 		h.tell(happening{Event: "refused", Code: string(errs.CodeOf(err)), Words: err.Error()})
+	}
+}
+
+// Refused takes the word of a bridge that this is no phone of its organization any more.
+func (h *handset) Refused(code, words string) {
+	select {
+	case h.refused <- errs.New(errs.Code(code), "this phone is not let in: %s", words):
+	default: // it was told
 	}
 }
 

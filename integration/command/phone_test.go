@@ -150,6 +150,52 @@ func TestPhoneIsCalled(t *testing.T) {
 	rings(ctx, t, dir, caller, "awake", func() { becomes("awake") })
 	rings(ctx, t, dir, caller, "sleeping", func() {}, "--asleep")
 	phoneCalls(ctx, t, dir, caller)
+	becomes("asleep, push wakes it") // who closes says so
+	enabled := func(on bool) {
+		t.Helper()
+		if _, err := s.Client.Devices().Update(ctx, device.ID, 0, map[string]any{"enabled": on}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	isTurnedAway(ctx, t, dir, "device "+device.ID+" is disabled", func() {
+		becomes("awake")
+		enabled(false)
+		becomes("no: disabled")
+	})
+	isTurnedAway(ctx, t, dir, "device laptop is disabled", nil)
+	enabled(true)
+	isTurnedAway(ctx, t, dir, "device "+device.ID+" was removed", func() {
+		becomes("awake")
+		if err := s.Client.Devices().Delete(ctx, device.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// isTurnedAway runs the phone in dir until its organization does not want it: it ends with the one reason for that. Without a
+// change it is not wanted from the beginning.
+func isTurnedAway(ctx context.Context, t *testing.T, dir, why string, change func()) {
+	t.Helper()
+	r, w := io.Pipe()
+	var complaints bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Main(ctx, []string{"--data", dir, "phone", "run", "--answer", "no"}, w, &complaints)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	if change != nil {
+		if !lines.Scan() {
+			t.Fatal(complaints.String())
+		}
+		change()
+	}
+	for lines.Scan() {
+		t.Errorf("the phone says %q", lines.Text())
+	}
+	if code := <-ended; code == config.OK || strings.Count(complaints.String(), why) != 1 || strings.Count(complaints.String(), "\n") != 1 {
+		t.Errorf("the phone ended with %d: %q, want one line with %q", code, complaints.String(), why)
+	}
 }
 
 // rings runs the phone in dir and has it called, when it is ready.

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -38,7 +39,8 @@ type line struct {
 	state   channel.Session
 	dealt   uint64 // frames of the bridge's up to it were dealt with
 	asks    map[uint64]chan<- answer
-	wire    *wire // nil without a connection
+	wire    *wire         // nil without a connection
+	there   chan struct{} // closed while there is one
 	changed chan struct{}
 }
 
@@ -65,6 +67,35 @@ func (p *Phone) Connect() error {
 		p.line.want()
 	}
 	return nil
+}
+
+// ChannelListener is told what keeps a phone from its channel.
+type ChannelListener interface {
+	// Refused tells why bridges do not let the phone in until somebody does something: Code is revoked, disabled, wrong-presenter,
+	// conflict (another connection has taken its place) or upgrade-needed; words are for people. The phone asks again within a minute.
+	// It is told each time. Refused must return soon, and may not call Phone.Close.
+	Refused(code, words string)
+}
+
+// SetChannelListener has the phone tell of its channel. It is called before anything else.
+func (p *Phone) SetChannelListener(l ChannelListener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.channels = l
+}
+
+// refused tells that bridges refuse the phone.
+func (p *Phone) refused(why error) {
+	var e *errs.Error
+	errors.As(why, &e) // whose code is final
+	p.mu.Lock()
+	l, log := p.channels, p.log
+	p.mu.Unlock()
+	if l == nil {
+		log.Warn("the bridge does not want this phone", "code", e.Code, "error", why)
+		return
+	}
+	l.Refused(string(e.Code), e.Words)
 }
 
 // Disconnect lets the phone sleep: the bridge is told, and calls come by push again.
@@ -171,7 +202,7 @@ func (l *line) run() {
 		if final(errs.CodeOf(err)) {
 			wait = lastRetry
 			l.lose(err) // who asks need not wait
-			log.Warn("the bridge does not want this phone", "code", errs.CodeOf(err), "error", err)
+			l.phone.refused(err)
 		}
 		tries++
 		l.pause(wait/2 + rand.N(wait/2))

@@ -143,8 +143,8 @@ func (h *hub) web(t testing.TB) (addresses, hashes []string) {
 	return []string{udp.LocalAddr().String()}, []string{base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
-// awake is an enrolled phone whose cloud tells it of a bridge, and keeps it awake.
-func awake(t *testing.T, at designation.BridgeFace) *world {
+// wideAwake is an enrolled phone whose cloud tells it of a bridge, and keeps it awake.
+func wideAwake(t *testing.T, at designation.BridgeFace) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.tellOf(t, at)
@@ -188,7 +188,7 @@ func TestChannel(t *testing.T) {
 			if way == "WebTransport" {
 				at.Addresses, at.Web = h.web(t)
 			}
-			w := awake(t, at)
+			w := wideAwake(t, at)
 			if got := w.phone.Carrier(); got != way || w.phone.Bridge() != "br_1" {
 				t.Errorf("the channel is by %s, at %s", got, w.phone.Bridge())
 			}
@@ -234,7 +234,7 @@ func TestChannelFallsBack(t *testing.T) {
 		"silence":             {ID: "br_1", URL: url, Addresses: []string{silent.LocalAddr().String()}, Web: []string{"AAAA"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := awake(t, at)
+			w := wideAwake(t, at)
 			if got := w.phone.Carrier(); got != "WebSocket" {
 				t.Errorf("the channel is by %s", got)
 			}

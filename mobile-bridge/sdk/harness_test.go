@@ -47,7 +47,7 @@ type cloud struct {
 }
 
 func newCloud(t testing.TB) *cloud {
-	c := &cloud{keys: sitecopy.KeySet{}}
+	c := &cloud{keys: sitecopy.KeySet{}, bridges: []designation.BridgeFace{{ID: "br_0", URL: "http://127.0.0.1:1"}}} // one that is away
 	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

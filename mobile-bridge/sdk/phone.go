@@ -28,6 +28,8 @@ type Phone struct {
 	awake  bool             // Connect
 	closed bool
 	udp    listenUDP // nil: net.ListenUDP
+
+	channels ChannelListener // may be nil
 }
 
 // NewPhone returns the phone that a store keeps, or a new one.
@@ -43,7 +45,7 @@ func NewPhone(store Store, listener Listener) (*Phone, error) {
 	p := &Phone{
 		store: store, listener: listener, keys: keys, life: newLife(), log: slog.New(slog.DiscardHandler), sound: sound{rate: narrow}, id: id, calls: map[string]*Call{},
 	}
-	p.line = line{phone: p, dial: p.reach, asks: map[uint64]chan<- answer{}, changed: make(chan struct{}, 1), again: make(chan struct{})}
+	p.line = line{phone: p, dial: p.reach, asks: map[uint64]chan<- answer{}, changed: make(chan struct{}, 1), again: make(chan struct{}), there: make(chan struct{})}
 	return p, nil
 }
 

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -9,17 +10,14 @@ import (
 	"strowger/pkg/proof"
 )
 
-// woken takes a call that the channel brings. The anchor hears that the phone is awake, while it is on its way to it.
+// woken takes a call that the channel brings.
 func (p *Phone) woken(frame []byte) {
 	v, err := channel.Body[channel.Wake](frame)
 	if err == nil {
-		var c *Call
-		if c, err = p.Push(v.Sealed); err == nil {
-			if !c.isOver() {
-				c.report(proof.ChannelOpen)
-			}
-			return
-		}
+		_, err = p.Push(v.Sealed)
+	}
+	if err == nil {
+		return
 	}
 	p.logger().Info("a wake brings no call", "code", errs.CodeOf(err), "error", err)
 }
@@ -64,6 +62,27 @@ func (p *Phone) over(sealed []byte, why end) error {
 
 // overElsewhere says by another way than the connection that a call is over.
 type overElsewhere struct{ why end }
+
+// awake is posted when the phone has its channel.
+type awake struct{}
+
+// stayAwake keeps the channel for the time of a call, however that came: by it the anchor hears how far the phone is before it has
+// a connection to it, and the phone that the call is over. A phone that is called again while it talks needs no push.
+func (c *Call) stayAwake(ctx context.Context) (release func()) {
+	l := &c.phone.line
+	l.want()
+	l.mu.Lock()
+	open := l.there
+	l.mu.Unlock()
+	c.work.Go(func() {
+		select {
+		case <-open:
+			c.post(awake{})
+		case <-ctx.Done():
+		}
+	})
+	return l.release
+}
 
 // report tells the anchor how far the phone is with a call, over the channel if there is one: the call goes on without.
 func (c *Call) report(step string) {

@@ -32,6 +32,9 @@ func (c *Call) run() {
 	defer deadline.Stop()
 	defer c.speakSIP(ctx)()
 	c.tell(map[bool]string{false: Woken, true: Trying}[c.out], end{})
+	if !c.out {
+		defer c.stayAwake(ctx)()
+	}
 	c.connect(ctx)
 	for c.stage != leaving {
 		select {
@@ -233,6 +236,10 @@ func (c *Call) take(ctx context.Context, in any) {
 	case followed:
 		if in.media == c.media {
 			c.followed(in)
+		}
+	case awake:
+		if c.dialog == nil && !c.unwanted {
+			c.report(proof.ChannelOpen)
 		}
 	case tooLong:
 		c.tooLong(in)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/proof"
 	"strowger/pkg/sip"
 )
 
@@ -33,6 +34,9 @@ func (c *Call) invited(in invited) {
 	if !c.rang && c.stage == waking {
 		c.stage = ringing
 		c.tell(Ringing, end{})
+		if c.phone.Awake() {
+			c.report(proof.Ringing) // in case that the connection is lost before our 180 has come
+		}
 	}
 	c.rang = true
 	c.accept()

@@ -177,10 +177,11 @@ func (w *wire) say(ctx context.Context, h channel.Head, body any) error {
 func (l *line) serve(ctx context.Context, w *wire, idle <-chan struct{}) error {
 	l.mu.Lock()
 	l.wire = w
+	close(l.there)
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
-		l.wire = nil
+		l.wire, l.there = nil, make(chan struct{})
 		l.mu.Unlock()
 	}()
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // a phone that is closed has something to say yet

@@ -59,8 +59,7 @@ func (a *Authority) EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbpr
 	return info, nil
 }
 
-// SetPush replaces where the pushes of an app go. thumbprint is of the key that proved the request. Who is no device, or one
-// with another key, is told no more than that.
+// SetPush replaces where the pushes of an app go. thumbprint is of the key that proved the request.
 func (a *Authority) SetPush(ctx context.Context, device, thumbprint string, push []pushtarget.Target) (enrol.DeviceInfo, error) {
 	if err := checkPush(push); err != nil {
 		return enrol.DeviceInfo{}, err
@@ -68,7 +67,7 @@ func (a *Authority) SetPush(ctx context.Context, device, thumbprint string, push
 	d, err := a.cfg.Store.Devices.Get(ctx, "", device)
 	switch {
 	case errs.CodeOf(err) == errs.NotFound || err == nil && d.Thumbprint != thumbprint:
-		return enrol.DeviceInfo{}, errs.New(errs.WrongPresenter, "device %s has enrolled with another key, or is not there any more: enrol it anew", device)
+		return enrol.DeviceInfo{}, store.NotOfKey(device, err == nil)
 	case err != nil:
 		return enrol.DeviceInfo{}, err
 	}

@@ -54,14 +54,22 @@ func (s *Store) SetAppEnrolled(ctx context.Context, org, device string, a App) e
 	})
 }
 
-// SetPushTokens replaces the push tokens of the app that enrolled with a signing key; another is errs.WrongPresenter.
+// NotOfKey is why an app that signs with another key than that of a device, or names a device that is not there, has no part in it.
+func NotOfKey(device string, there bool) error {
+	if !there {
+		return errs.New(errs.Revoked, "device %s was removed: enrol anew, by a link of another device", device)
+	}
+	return errs.New(errs.WrongPresenter, "another phone has enrolled as device %s since: enrol anew, by a new link", device)
+}
+
+// SetPushTokens replaces the push tokens of the app that enrolled with a signing key; another one gets NotOfKey.
 func (s *Store) SetPushTokens(ctx context.Context, org, device, thumbprint string, push []PushToken) error {
 	return s.registryTx(ctx, &Change{Org: org, Devices: []string{device}}, func(tx *sql.Tx) error {
 		var known string
 		err := tx.QueryRowContext(ctx, `SELECT thumbprint FROM devices WHERE id = $1 AND org = $2`, device, org).Scan(&known)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) || err == nil && known != thumbprint:
-			return errs.New(errs.WrongPresenter, "device %s has enrolled with another key, or is not there any more: enrol it anew", device)
+			return NotOfKey(device, err == nil)
 		case err != nil:
 			return fmt.Errorf("look for device %s: %w", device, err)
 		}
@@ -154,7 +162,6 @@ func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device)
 			if d.EnrolledAt == nil {
 				d.Unreachable = notEnrolled
 			}
-			d.Reachable = d.Unreachable == ""
 			apps[d.ID], ids = d, append(ids, d.ID)
 		}
 	}
@@ -172,6 +179,13 @@ func (s *Store) fillDevices(ctx context.Context, q querier, items []rest.Device)
 		if err := s.fillAwake(ctx, q, part, apps); err != nil {
 			return err
 		}
+	}
+	for _, d := range apps { // a bridge that died has not said that its channels are over
+		wakes := slices.ContainsFunc(d.Push, func(p rest.PushTarget) bool { return p.Provider != pushtarget.APNsAlert })
+		if d.Unreachable == "" && !d.Awake && !wakes {
+			d.Unreachable = noToken
+		}
+		d.Reachable = d.Unreachable == ""
 	}
 	return nil
 }

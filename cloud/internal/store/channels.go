@@ -128,11 +128,15 @@ func mayHaveChannel(ctx context.Context, q querier, org string, b fabric.Bound) 
 		Scan(&thumbprint, &device, &user, &organization)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && (thumbprint == "" || thumbprint != b.Thumbprint):
-		return errs.New(errs.WrongPresenter, "device %s has enrolled with another key, or is not there any more: enrol it anew", b.Device)
+		return NotOfKey(b.Device, err == nil)
 	case err != nil:
 		return err
-	case !device || !user || !organization:
-		return errs.New(errs.Disabled, "device %s is disabled, or its user or organization is", b.Device)
+	case !organization:
+		return errs.New(errs.Disabled, "the organization of device %s is disabled", b.Device)
+	case !user:
+		return errs.New(errs.Disabled, "the user of device %s is disabled", b.Device)
+	case !device:
+		return errs.New(errs.Disabled, "device %s is disabled", b.Device)
 	}
 	return nil
 }

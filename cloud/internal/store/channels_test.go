@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func TestChannels(t *testing.T) {
 		}
 		reachable(false) // it gave no push token
 		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: d.ID, Thumbprint: "other", Order: 1}}}, errs.WrongPresenter)
-		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: "dv_x", Thumbprint: "thumb", Order: 1}}}, errs.WrongPresenter)
+		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: "dv_x", Thumbprint: "thumb", Order: 1}}}, errs.Revoked)
 		at(fabric.Channel{})
 		bind(a, come(1), "")
 		at(a)
@@ -105,9 +106,11 @@ func TestChannels(t *testing.T) {
 		bind(a, come(5), "")
 		lives(ctx, t, s, org, fabric.Channel{Bridge: a.Bridge, Boot: "a2"}, now)
 		at(fabric.Channel{})
+		reachable(false)
 		bind(b, come(6), "")
 		now = now.Add(fabric.LeaseLifetime)
 		at(fabric.Channel{})
+		reachable(false)
 		a.Boot = "a2"
 		lives(ctx, t, s, org, a, now)
 		bind(a, come(2), "") // B is dead: what it knows is no reason
@@ -179,7 +182,7 @@ func TestUnwelcome(t *testing.T) {
 					}
 					return
 				}
-				if len(all) != 1 || all[0].Device != d.ID || all[0].Channel != a || why[0].Code != errs.WrongPresenter && why[0].Code != errs.Disabled {
+				if len(all) != 1 || all[0].Device != d.ID || all[0].Channel != a || !slices.Contains([]errs.Code{errs.WrongPresenter, errs.Disabled, errs.Revoked}, why[0].Code) {
 					t.Errorf("%+v, %v", all, why)
 				}
 				if all, _, err := s.Unwelcome(ctx, org); err != nil || len(all) != 0 {
