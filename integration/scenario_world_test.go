@@ -79,7 +79,11 @@ func clearShared() (err error) {
 	return errors.Join(err, os.RemoveAll(shared.dir), os.RemoveAll(programs.dir))
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+func TestMain(m *testing.M) {
+	if !runBridge() {
+		goleak.VerifyTestMain(tests{m})
+	}
+}
 
 // together returns the shared world.
 func together(t *testing.T) *world {

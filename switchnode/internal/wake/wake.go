@@ -204,6 +204,9 @@ func (w *Wake) refused(err error) []Action {
 		return nil
 	}
 	w.last = err
+	if errs.CodeOf(err) == errs.CloudAway { // its words are of the way there
+		w.last = errs.New(errs.Offline, "The callee's phone cannot be woken: no bridge answers")
+	}
 	return append([]Action{Tell{"refused", err}}, w.proceed(!passing(err))...)
 }
 
