@@ -65,6 +65,14 @@ const accountsPerOffice = 40
 // deploy brings up a deployment on a network of its own, where an unanswered call rings for some seconds.
 func deploy(t *testing.T, network, ringSeconds int) *deployment {
 	t.Helper()
+	d := found(t, network, "Peers", ringSeconds)
+	d.x, d.y = d.office(t, "20", accountsPerOffice), d.office(t, "30", accountsPerOffice)
+	return d
+}
+
+// found brings up the cloud of a deployment, with an organization that has no offices yet.
+func found(t *testing.T, network int, name string, ringSeconds int) *deployment {
+	t.Helper()
 	need(t)
 	d := &deployment{owner: t, net: newNetwork(t, network), dir: t.TempDir()}
 	d.machine = d.net.host(t)
@@ -76,10 +84,9 @@ func deploy(t *testing.T, network, ringSeconds int) *deployment {
 	client := enrol.Trust{Pin: pin}.Client()
 	t.Cleanup(client.CloseIdleConnections)
 	d.api = rest.Client{BaseURL: d.started.API, Key: d.started.APIKey, HTTP: client}
-	organization := rest.NewOrganization("Peers")
+	organization := rest.NewOrganization(name)
 	organization.RingSeconds = ringSeconds
 	create(t, d.api.Organizations(), organization)
-	d.x, d.y = d.office(t, "20"), d.office(t, "30")
 	return d
 }
 
@@ -96,18 +103,18 @@ func (d *deployment) startCloud(t *testing.T) {
 }
 
 // office adds a site with a switch and its phones, and enrols the switch.
-func (d *deployment) office(t *testing.T, code string) *office {
+func (d *deployment) office(t *testing.T, code string, phones int) *office {
 	t.Helper()
-	return d.officeOn(t, d.net, code)
+	return d.officeOn(t, d.net, code, phones)
 }
 
 // officeOn is office on a network, with flags for the switch.
-func (d *deployment) officeOn(t *testing.T, net *network, code string, args ...string) *office {
+func (d *deployment) officeOn(t *testing.T, net *network, code string, phones int, args ...string) *office {
 	t.Helper()
-	o := &office{owner: d.owner, net: net, dir: t.TempDir(), accounts: make(chan account, accountsPerOffice)}
+	o := &office{owner: d.owner, net: net, dir: t.TempDir(), accounts: make(chan account, phones)}
 	o.site = create(t, d.api.Sites(), rest.Site{Name: "Office " + code, Code: code})
 	o.node = create(t, d.api.Switches(), rest.Switch{Name: "edge-" + code, Site: o.site.ID})
-	for i := range accountsPerOffice {
+	for i := range phones {
 		o.accounts <- d.addPhone(t, o, fmt.Sprint(1001+i))
 	}
 	enrolment, err := d.api.EnrolmentCode(t.Context(), o.node.ID)
@@ -156,7 +163,13 @@ func create[T any](t *testing.T, c rest.Collection[T], v T) T {
 // addPhone adds a user with an extension and a desk phone.
 func (d *deployment) addPhone(t *testing.T, o *office, extension string) account {
 	t.Helper()
-	user := create(t, d.api.Users(), rest.NewUser("User "+o.site.Code+extension))
+	return d.addPerson(t, o, "User "+o.site.Code+extension, extension)
+}
+
+// addPerson is addPhone of somebody with a name.
+func (d *deployment) addPerson(t *testing.T, o *office, name, extension string) account {
+	t.Helper()
+	user := create(t, d.api.Users(), rest.NewUser(name))
 	phone := rest.NewDevice(user.ID, "Phone "+o.site.Code+extension)
 	phone.Switch = o.node.ID
 	device := create(t, d.api.Devices(), phone)

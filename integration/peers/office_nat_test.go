@@ -37,7 +37,7 @@ func TestSwitchBehindNAT(t *testing.T) {
 	d := deploy(t, worldNetwork, longRing)
 	d.startBridge(t)
 	lan, router := d.net.office(t, officeNetwork)
-	o := d.officeOn(t, lan, "40", "--public", router.addr.String())
+	o := d.officeOn(t, lan, "40", accountsPerOffice, "--public", router.addr.String())
 	tone := filepath.Join(t.TempDir(), "tone.wav")
 	if err := writeTone(tone, pcmu, high); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ const pingEvery = 25_000;
 const pongWithin = 10_000;
 const probeWithin = 3_000;
 const helloTime = 10_000;
+const openWithin = 5_000; // that a request waits for the channel
 const askWithin = 10_000;
 const maxUnacked = 64;
 const firstWait = 500;
@@ -96,9 +97,11 @@ export class Channel extends EventTarget {
 		this.nudge();
 	}
 
-	/** ask sends a request and returns its answer; a refusal is a Failure. */
+	/** ask sends a request, as soon as the channel is open, and returns its answer; a refusal is a Failure. */
 	async ask(type, body) {
-		if (!this.open) {
+		this.nudge();
+		const open = new Promise((resolve) => (this.open ? resolve(true) : this.addEventListener("open", () => resolve(true), { once: true })));
+		if (!(await Promise.race([open, new Promise((resolve) => setTimeout(resolve, openWithin))]))) {
 			throw new Failure("offline", "This phone has no connection. Check the network and try again");
 		}
 		const { seq } = this.#put({ type, ...body });

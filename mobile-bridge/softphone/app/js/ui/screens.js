@@ -75,14 +75,14 @@ export function keypad(phone, view, act) {
 			},
 		},
 		h("div", { class: "number" },
+			h("ul", { class: "found", "aria-label": "Contacts found" }, found.map((c) => h("li", { "data-key": c.number },
+				h("button", { type: "button", class: "item", onclick: () => act.dial(c.number) }, avatar(c.name, "small"),
+					h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)))))),
 			h("input", {
 				id: "number", type: "tel", value: view.dialled, autocomplete: "off", "aria-label": "Number", placeholder: "Number or name",
 				oninput: (e) => act.typed(e.target.value),
 			}),
 			view.dialled && h("button", { type: "button", class: "bare", "aria-label": "Delete last digit", onclick: act.erase }, icon("back"))),
-		h("ul", { class: "found", "aria-label": "Contacts found" }, found.map((c) => h("li", { "data-key": c.number },
-			h("button", { type: "button", class: "item", onclick: () => act.dial(c.number) }, avatar(c.name, "small"),
-				h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)))))),
 		pad(act.digit, act.plus),
 		h("div", { class: "row place" },
 			h("button", { class: "round call", disabled: !view.dialled || none, "aria-label": none ? `Call: ${none}` : "Call" }, icon("call")),
@@ -125,7 +125,7 @@ const missed = (e) => e.direction === "incoming" && ["missed", "cancelled"].incl
 function recent(e, act) {
 	const [kind, said] = missed(e) ? ["missed", "Missed call from"] : [e.direction, e.direction === "outgoing" ? "You called" : "Call from"];
 	const name = e.name || e.number;
-	const note = e.seconds ? spoken(e.seconds) : e.words || { declined: "Declined" }[e.outcome] || "";
+	const note = e.seconds ? spoken(e.seconds) : e.words || { declined: "Declined" }[e.outcome] || (e.name ? "" : { missed: "Missed" }[kind] ?? "");
 	return h("li", { "data-key": e.call },
 		h("button", { type: "button", class: `item ${kind}`, "aria-label": `${said} ${name}, ${time(e.at)}. ${note}. Call back`, onclick: () => act.dial(e.number) },
 			avatar(name), h("span", { class: "who" }, h("b", {}, name), h("span", { class: "muted" }, icon(kind), h("span", {}, note || e.number))),

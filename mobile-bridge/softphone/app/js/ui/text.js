@@ -25,7 +25,7 @@ export function day(at, now = new Date()) {
 	return days === 1 ? "Yesterday" : d.toLocaleDateString(undefined, { weekday: days < 7 ? "long" : undefined, day: "numeric", month: "long" });
 }
 
-export const time = (at) => new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+export const time = (at) => new Date(at).toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
 
 /** stateOf is what a call is doing, as it is: a phone that is being woken does not ring yet. */
 export function stateOf(call) {
