@@ -14,6 +14,10 @@ const (
 	relayWithin  = 2 * time.Second
 )
 
+// waitRelayed is how long a way by the relay waits for a direct one, while nobody hears anything (RFC 8445, 8.1.1): some round trips,
+// as two NATs let in only what was sent to before.
+const waitRelayed = time.Second
+
 // gathering is what kinds of addresses are found for a description.
 type gathering struct {
 	relayed, seen         chan struct{} // closed when there is one at the relay, and one that the relay sees us at

@@ -138,6 +138,7 @@ func (m *media) api(loopback bool) (*webrtc.API, error) {
 	}
 	settings := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
 	settings.SetIncludeLoopbackCandidate(loopback)
+	settings.SetRelayAcceptanceMinWait(waitRelayed)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	if err := m.call.phone.network(&settings); err != nil {
 		return nil, err

@@ -33,6 +33,13 @@ const (
 	iceKeepAlive    = 2 * time.Second
 )
 
+// How long a way to the app that was found waits for a better one, while nobody hears anything (RFC 8445, 8.1.1). An app behind a NAT
+// is never better seen than as peer-reflexive; what is by a relay of its own has more time.
+const (
+	waitDirect  = 200 * time.Millisecond
+	waitRelayed = time.Second
+)
+
 // fingerprintLife of the certificate of DTLS is of no meaning: peers know it by its fingerprint (RFC 8122). It outlives the
 // run of the switch.
 const fingerprintLife = 10 * 365 * 24 * time.Hour
@@ -171,6 +178,9 @@ func (r *RTC) connect(formats []sdp.Format, to *carrier, way func(bool)) (*peer,
 	s.SetICETCPMux(r.tcp)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	s.SetSrflxAcceptanceMinWait(waitDirect)
+	s.SetPrflxAcceptanceMinWait(waitDirect)
+	s.SetRelayAcceptanceMinWait(waitRelayed)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true) // the mux says which address it is
 	s.DisableActiveTCP(true)
