@@ -242,13 +242,23 @@ func (w *timed) SetReadDeadline(until time.Time) error {
 // TestOnlyBodiesHaveADeadline sends requests whose work may take longer than their bodies: no deadline is left for it.
 func TestOnlyBodiesHaveADeadline(t *testing.T) {
 	s := newService(t)
-	for method, body := range map[string]io.Reader{"GET": http.NoBody, "POST": strings.NewReader(`{"name":"Acme"}`)} {
+	for _, c := range []struct {
+		method, key string
+		body        io.Reader
+	}{
+		{"GET", "", http.NoBody},
+		{"POST", "", strings.NewReader(`{"name":"Acme"}`)},
+		{"POST", "once", strings.NewReader(`{"name":"Umbrella"}`)},
+	} {
 		w := &timed{ResponseRecorder: httptest.NewRecorder()}
-		r := httptest.NewRequestWithContext(t.Context(), method, "/api/v1/organizations", body)
+		r := httptest.NewRequestWithContext(t.Context(), c.method, "/api/v1/organizations", c.body)
 		r.Header.Set("Authorization", "Bearer "+s.client.Key)
+		if c.key != "" {
+			r.Header.Set("Idempotency-Key", c.key)
+		}
 		s.api.Handler().ServeHTTP(w, r)
-		if w.Code/100 != 2 || !w.until.IsZero() || method == "POST" && w.set < 2 {
-			t.Errorf("%s: %d %s; the deadline was set %d times, to %v in the end", method, w.Code, w.Body, w.set, w.until)
+		if w.Code/100 != 2 || !w.until.IsZero() || c.method == "POST" && w.set < 2 {
+			t.Errorf("%s %s: %d %s; the deadline was set %d times, to %v in the end", c.method, c.key, w.Code, w.Body, w.set, w.until)
 		}
 	}
 }

@@ -114,14 +114,14 @@ func (a *API) repeatable(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	r, w := humago.Unwrap(ctx)
-	body, err := io.ReadAll(r.Body)
+	whole, err := io.ReadAll(r.Body)
 	if err != nil {
 		a.refuse(ctx, errs.New(errs.Invalid, "the body did not arrive whole: %w", err))
 		return
 	}
 	// Who asks is part of the key: nobody gets another's reply.
 	scope := sha256.Sum256([]byte(callerOf(ctx.Context()).key.ID + "\n" + r.URL.RequestURI() + "\n" + key))
-	once := store.Once{Key: scope, Request: sha256.Sum256(body)}
+	once := store.Once{Key: scope, Request: sha256.Sum256(whole)}
 	if !a.underway.begin(scope) {
 		a.refuse(ctx, errs.New(errs.Conflict, "the first request with this Idempotency-Key is still under way; try again"))
 		return
@@ -138,7 +138,8 @@ func (a *API) repeatable(ctx huma.Context, next func(huma.Context)) {
 	default:
 		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(store.WithOnce(ctx.Context(), &once))
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		// huma sets a deadline for the body once more.
+		r.Body = &body{io.NopCloser(bytes.NewReader(whole)), http.NewResponseController(w)}
 		next(humago.NewContext(ctx.Operation(), r, rec))
 		a.keepReply(ctx.Context(), &once, rec)
 	}
