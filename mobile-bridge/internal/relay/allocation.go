@@ -65,11 +65,10 @@ func (r *Relay) leave(name string) {
 }
 
 // pass says whether a packet of a leg may pass: a second's worth may be saved up.
-func (r *Relay) pass(l *leg, n int) bool {
+func (r *Relay) pass(l *leg, n int, now time.Time) bool {
 	perSecond := float64(r.cfg.Rate) / 8
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
 	if l.at.IsZero() {
 		l.tokens = perSecond
 	}
@@ -96,7 +95,7 @@ type metered struct {
 func (m *metered) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := m.PacketConn.ReadFrom(b)
-		if err != nil || m.relay.pass(m.leg, n) {
+		if err != nil || m.relay.pass(m.leg, n, time.Now()) {
 			return n, from, err
 		}
 	}
@@ -104,7 +103,7 @@ func (m *metered) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteTo sends a packet, if it may pass; else it is lost, as on any way.
 func (m *metered) WriteTo(b []byte, to net.Addr) (int, error) {
-	if !m.relay.pass(m.leg, len(b)) {
+	if !m.relay.pass(m.leg, len(b), time.Now()) {
 		return len(b), nil
 	}
 	return m.PacketConn.WriteTo(b, to)

@@ -181,11 +181,11 @@ func TestRefusals(t *testing.T) {
 	for range maxPerLeg {
 		w.allocate("udp", w.credential("lg_1"))
 	}
-	if _, err := w.client("udp", w.credential("lg_1")).Allocate(); err == nil || w.Counters().Refused[refusedLeg] != 1 {
+	if _, err := w.client("udp", w.credential("lg_1")).Allocate(); err == nil || w.Counters().Refused[refusedLeg] == 0 { // more than one: a client asks again
 		t.Errorf("one leg has more than its share: %v", w.Counters())
 	}
 	w.allocate("udp", w.credential("lg_3"))
-	if _, err := w.client("udp", w.credential("lg_4")).Allocate(); err == nil || w.Counters().Refused[refusedAll] != 1 {
+	if _, err := w.client("udp", w.credential("lg_4")).Allocate(); err == nil || w.Counters().Refused[refusedAll] == 0 {
 		t.Errorf("more than all may have: %v", w.Counters())
 	}
 	// Who has an allocation may have another one after its credential expired: its network changed.
@@ -232,10 +232,11 @@ func TestRate(t *testing.T) {
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	if !w.pass(one, 900) || w.pass(one, 900) || !w.pass(other, 900) {
+	now := time.Now()
+	if !w.pass(one, 900, now) || w.pass(one, 900, now.Add(700*time.Millisecond)) || !w.pass(other, 900, now) || !w.pass(one, 900, now.Add(800*time.Millisecond)) {
 		t.Errorf("counted %+v", w.Counters())
 	}
-	if c := w.Counters(); c.OverRate != 1 || c.Bytes != 1800 {
+	if c := w.Counters(); c.OverRate != 1 || c.Bytes != 2700 {
 		t.Errorf("counted %+v", c)
 	}
 	w.leave("lg_1")
