@@ -65,9 +65,9 @@ func newWorld(t *testing.T) *world {
 	return newWorldOf(t, link.Times{Ping: 50 * time.Millisecond, Dead: time.Minute, Dial: time.Minute})
 }
 
-// hasty is a world whose links soon give up.
+// hasty is a world whose links soon give up, but not before they are up on a busy machine.
 func hasty(t *testing.T) *world {
-	return newWorldOf(t, link.Times{Ping: 50 * time.Millisecond, Dead: 2 * time.Second, Dial: time.Second})
+	return newWorldOf(t, link.Times{Ping: 50 * time.Millisecond, Dead: 2 * time.Second, Dial: 3 * time.Second})
 }
 
 func newWorldOf(t *testing.T, times link.Times) *world {
