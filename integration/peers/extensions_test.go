@@ -21,6 +21,7 @@ func testExtensions(t *testing.T, d *deployment) {
 			Extra: "Supported: timer\nSession-Expires: 90;refresher=uac\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\n"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			from, to := d.x.line(t, d.x.account(t)), d.y.line(t, d.y.account(t))
 			to.register(t)
 			callee := to.run(t, test.callee, scenario{}, "-rtp_echo")

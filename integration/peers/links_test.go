@@ -12,6 +12,7 @@ import (
 
 // TestLinks breaks the network between two offices in mid-call, in a deployment of its own.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, linksNetwork, longRing)
 	t.Run("the caller's switch changes its address", func(t *testing.T) { testAddressChanges(t, d) })
 	t.Run("the address that it is bound to goes away", func(t *testing.T) { testBoundAddressGoes(t, d) })

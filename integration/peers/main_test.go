@@ -5,6 +5,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 		if err := settle(); err != nil {
 			fmt.Fprintln(os.Stderr, "peers:", err)
 			os.Exit(1)
+		}
+		flag.Parse()
+		if err := flag.Set("test.parallel", "4"); err != nil { // those that run side by side wait more than they work
+			panic(err) // it is a flag of every test
 		}
 		goleak.VerifyTestMain(m)
 	case missing() != "" && os.Getenv("CI") != "true":

@@ -10,6 +10,7 @@ import (
 
 // TestOutages kills programs without warning, in a deployment of its own.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, 2, longRing)
 	t.Run("cloud", func(t *testing.T) { testCloudDies(t, d) })
 	t.Run("callee's switch between calls", func(t *testing.T) { testSwitchRestarts(t, d) })
