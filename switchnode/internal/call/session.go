@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"strowger/pkg/designation"
@@ -86,7 +87,7 @@ type Session struct {
 	queue    []Event // being stepped
 	finished bool
 	bridged  bool
-	chatter  int // events recorded of those that a phone may cause at will
+	chatter  atomic.Int32 // events recorded of those that a phone may cause at will
 
 	glare
 }
@@ -144,7 +145,8 @@ func (s *Session) post(m message) bool {
 	return false
 }
 
-// Trace writes an arrow of the ladder. It is called by the session's goroutine, or before Run.
+// Trace writes an arrow of the ladder. It is called by the session's goroutine, or before Run, and by that of the call which
+// the caller's leg was handed over to.
 func (s *Session) Trace(a Arrow) {
 	s.record(ledger.Event{
 		At: a.At.UnixMicro(), Call: s.cfg.ID, Kind: ledger.Message, Sender: a.Sender, Receiver: a.Receiver, Text: a.Text,
@@ -154,7 +156,7 @@ func (s *Session) Trace(a Arrow) {
 // record writes an event to the ledger, unless it is one too many of those that a phone may cause at will.
 func (s *Session) record(e ledger.Event) {
 	if e.Kind.Chatter() {
-		if s.chatter++; s.chatter > ledger.MaxChatter {
+		if s.chatter.Add(1) > ledger.MaxChatter {
 			s.cfg.Count("ladder full")
 			return
 		}

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,12 +55,20 @@ func TestBranchesAreToldWhoCalls(t *testing.T) {
 	}, 0)
 }
 
-// A phone that floods its call with requests does not fill the ledger: the end of the call has room.
+// A phone that floods its call with requests does not fill the ledger: the end of the call has room. What comes of a leg that was
+// handed over is written by another call's goroutine.
 func TestLadderIsBounded(t *testing.T) {
 	perform(t, func(s *scene) {
-		for range 2 * ledger.MaxChatter {
-			s.setup(1).Trace(Arrow{Text: "INFO", At: time.Now()})
+		trace := s.setup(1).Trace
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				for range ledger.MaxChatter {
+					trace(Arrow{Text: "INFO", At: time.Now()})
+				}
+			})
 		}
+		both.Wait()
 		s.say(1, Refused{1, busy})
 		s.close(1, Caller)
 		messages := 0
