@@ -6,6 +6,7 @@ import (
 	"strowger/cloud/internal/authority"
 	"strowger/cloud/internal/directory"
 	"strowger/pkg/enrol"
+	"strowger/pkg/proof"
 	"strowger/pkg/pushtarget"
 )
 
@@ -25,8 +26,8 @@ func (a apps) EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbprint st
 }
 
 // SetPush replaces where the pushes of an app go.
-func (a apps) SetPush(ctx context.Context, device, thumbprint string, push []pushtarget.Target) (enrol.DeviceInfo, error) {
-	info, err := a.authority.SetPush(ctx, device, thumbprint, push)
+func (a apps) SetPush(ctx context.Context, thumbprint string, p proof.Request, push []pushtarget.Target) (enrol.DeviceInfo, error) {
+	info, err := a.authority.SetPush(ctx, thumbprint, p, push)
 	if err != nil {
 		return info, err
 	}

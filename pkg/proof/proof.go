@@ -199,6 +199,9 @@ func decode(part string, v any) error {
 	return json.Unmarshal(b, v)
 }
 
+// Until is from when on a proof that was made at iat is fresh nowhere, whatever clock says so.
+func Until(iat int64) time.Time { return time.Unix(iat, 0).Add(MaxAge + 2*sessionkey.Leeway) }
+
 // Fresh says why a proof that was made at iat, in Unix seconds, is not one of now.
 func Fresh(iat int64, now time.Time) error {
 	switch age := now.Sub(time.Unix(iat, 0)).Round(time.Second); {

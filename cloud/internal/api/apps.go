@@ -17,7 +17,7 @@ import (
 // Apps enrols apps. thumbprint is of the key that proved the request.
 type Apps interface {
 	EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbprint string) (enrol.DeviceInfo, error)
-	SetPush(ctx context.Context, device, thumbprint string, push []pushtarget.Target) (enrol.DeviceInfo, error)
+	SetPush(ctx context.Context, thumbprint string, p proof.Request, push []pushtarget.Target) (enrol.DeviceInfo, error)
 }
 
 // appEnrolInput is an app's enrolment; where it comes from is what limits it.
@@ -94,16 +94,22 @@ func (a *API) appRoutes() error {
 		if claims.Device != in.Device {
 			return nil, errs.New(errs.WrongPresenter, "the proof is of device %.40q, the request is for %.40q", claims.Device, in.Device)
 		}
+		if n := len(claims.ID); n == 0 || n > maxProofID {
+			return nil, errs.New(errs.Invalid, "jti: has %d bytes, not 1 to %d", n, maxProofID)
+		}
 		q, err := pushes.create(in.RawBody)
 		if err != nil {
 			return nil, err
 		}
-		info, err := a.apps.SetPush(ctx, in.Device, thumbprint, q.Push)
+		info, err := a.apps.SetPush(ctx, thumbprint, claims, q.Push)
 		return &result[enrol.DeviceInfo]{Body: info}, err
 	})
 	takes(op.RequestBody, true, "PushInput", "application/json")
 	return nil
 }
+
+// maxProofID is how long the id of a proof may be, in bytes.
+const maxProofID = 64
 
 // proven returns which key proved a request, and what it said. It is asked first: a request costs no more than one signature.
 func (a *API) proven(most *limit.Buckets[netip.Prefix], source netip.Prefix, typ, text string, body []byte) (thumbprint string, claims proof.Request, err error) {

@@ -10,6 +10,7 @@ import (
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/rest"
@@ -59,8 +60,9 @@ func (a *Authority) EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbpr
 	return info, nil
 }
 
-// SetPush replaces where the pushes of an app go. thumbprint is of the key that proved the request.
-func (a *Authority) SetPush(ctx context.Context, device, thumbprint string, push []pushtarget.Target) (enrol.DeviceInfo, error) {
+// SetPush replaces where the pushes of an app go, by its proof p, which thumbprint is the key of.
+func (a *Authority) SetPush(ctx context.Context, thumbprint string, p proof.Request, push []pushtarget.Target) (enrol.DeviceInfo, error) {
+	device := p.Device
 	if err := checkPush(push); err != nil {
 		return enrol.DeviceInfo{}, err
 	}
@@ -75,7 +77,8 @@ func (a *Authority) SetPush(ctx context.Context, device, thumbprint string, push
 	if err != nil {
 		return enrol.DeviceInfo{}, err
 	}
-	return info, a.cfg.Store.SetPushTokens(ctx, d.Organization, device, thumbprint, a.wrapTargets(d.Organization, device, push))
+	shown := store.Proof{Thumbprint: thumbprint, ID: p.ID, Until: proof.Until(p.IssuedAt)}
+	return info, a.cfg.Store.SetPushTokens(ctx, d.Organization, device, shown, a.wrapTargets(d.Organization, device, push))
 }
 
 // appInfo collects what an app is told of itself. One that is disabled, or whose user is, is errs.Disabled.

@@ -211,7 +211,7 @@ func TestAppsThatCannotRing(t *testing.T) {
 	a := w.app(u, 0)
 	_, err = call()
 	w.refused(err, errs.NoPush, "no push token")
-	must(t, w.store.SetPushTokens(ctx, w.org, a.id, a.thumbprint, []store.PushToken{token()}))
+	must(t, w.store.SetPushTokens(ctx, w.org, a.id, store.Proof{Thumbprint: a.thumbprint, ID: rand.Text(), Until: time.Now().Add(time.Minute)}, []store.PushToken{token()}))
 	_, err = call()
 	w.refused(err, errs.Offline, "edge20", "upgrade") // no Web in its lease
 	must(t, w.store.RemovePushToken(ctx, w.org, a.id, token(), "apns says BadDeviceToken"))
@@ -219,7 +219,7 @@ func TestAppsThatCannotRing(t *testing.T) {
 	w.refused(err, errs.NoPush, "BadDeviceToken")
 
 	// A desk phone rings all the same, at a switch that cannot take apps.
-	must(t, w.store.SetPushTokens(ctx, w.org, a.id, a.thumbprint, []store.PushToken{token()}))
+	must(t, w.store.SetPushTokens(ctx, w.org, a.id, store.Proof{Thumbprint: a.thumbprint, ID: rand.Text(), Until: time.Now().Add(time.Minute)}, []store.PushToken{token()}))
 	desk := w.desk(u, 0)
 	got, err := call()
 	must(t, err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -62,19 +63,54 @@ func NotOfKey(device string, there bool) error {
 	return errs.New(errs.WrongPresenter, "another phone has enrolled as device %s since: enrol anew, by a new link", device)
 }
 
-// SetPushTokens replaces the push tokens of the app that enrolled with a signing key; another one gets NotOfKey.
-func (s *Store) SetPushTokens(ctx context.Context, org, device, thumbprint string, push []PushToken) error {
+// Proof is what an app shows with a change.
+type Proof struct {
+	Thumbprint string // of the key that made it
+	ID         string
+	Until      time.Time // it is fresh
+}
+
+// SetPushTokens replaces the push tokens of the app that enrolled with a signing key; another one gets NotOfKey. A proof that was
+// shown before, at whichever instance, is errs.Replayed; the last one may come again, since what it asks for is so already.
+func (s *Store) SetPushTokens(ctx context.Context, org, device string, p Proof, push []PushToken) error {
 	return s.registryTx(ctx, &Change{Org: org, Devices: []string{device}}, func(tx *sql.Tx) error {
 		var known string
 		err := tx.QueryRowContext(ctx, `SELECT thumbprint FROM devices WHERE id = $1 AND org = $2`, device, org).Scan(&known)
 		switch {
-		case errors.Is(err, sql.ErrNoRows) || err == nil && known != thumbprint:
+		case errors.Is(err, sql.ErrNoRows) || err == nil && known != p.Thumbprint:
 			return NotOfKey(device, err == nil)
 		case err != nil:
 			return fmt.Errorf("look for device %s: %w", device, err)
 		}
+		if again, err := s.shown(ctx, tx, device, p); err != nil || again {
+			return err
+		}
 		return s.replaceTokens(ctx, tx, device, push)
 	})
+}
+
+// shown notes a proof of a device, and says whether it is the last one again.
+func (s *Store) shown(ctx context.Context, tx *sql.Tx, device string, p Proof) (again bool, err error) {
+	now := s.now().UnixMicro()
+	if _, err := tx.ExecContext(ctx, `DELETE FROM proofs WHERE device = $1 AND until < $2`, device, now); err != nil {
+		return false, fmt.Errorf("forget proofs of %s: %w", device, err)
+	}
+	written, err := affected(tx.ExecContext(ctx, `INSERT INTO proofs (device, id, at, until)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), 1 + COALESCE(MAX(at), 0), CAST($3 AS BIGINT) FROM proofs WHERE device = $1 ON CONFLICT DO NOTHING`, device, p.ID, p.Until.UnixMicro()))
+	if err != nil {
+		return false, fmt.Errorf("note a proof of %s: %w", device, err)
+	}
+	if written > 0 {
+		return false, nil
+	}
+	var last string
+	if err := tx.QueryRowContext(ctx, `SELECT id FROM proofs WHERE device = $1 ORDER BY at DESC LIMIT 1`, device).Scan(&last); err != nil {
+		return false, fmt.Errorf("look for proofs of %s: %w", device, err)
+	}
+	if last != p.ID {
+		return false, errs.New(errs.Replayed, "the proof was shown before")
+	}
+	return true, nil
 }
 
 func (s *Store) replaceTokens(ctx context.Context, tx *sql.Tx, device string, push []PushToken) error {

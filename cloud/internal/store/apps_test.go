@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"testing"
 	"time"
 
@@ -153,9 +154,9 @@ func TestPushTokens(t *testing.T) {
 		if v := get(); len(v.Push) != 0 || v.Reachable || v.Unreachable != "webpush says dead" {
 			t.Errorf("app without tokens is %+v", v)
 		}
-		refused(t, s.SetPushTokens(ctx, org, d.ID, "other", []PushToken{apns}), errs.WrongPresenter)
-		refused(t, s.SetPushTokens(ctx, "org_x", d.ID, "thumb", []PushToken{apns}), errs.NotFound)
-		must(t, s.SetPushTokens(ctx, org, d.ID, "thumb", []PushToken{apns}))
+		refused(t, s.SetPushTokens(ctx, org, d.ID, shows("other"), []PushToken{apns}), errs.WrongPresenter)
+		refused(t, s.SetPushTokens(ctx, "org_x", d.ID, shows("thumb"), []PushToken{apns}), errs.NotFound)
+		must(t, s.SetPushTokens(ctx, org, d.ID, shows("thumb"), []PushToken{apns}))
 		if v := get(); !v.Reachable || len(v.Push) != 1 {
 			t.Errorf("app with a new token is %+v", v)
 		}
@@ -164,10 +165,46 @@ func TestPushTokens(t *testing.T) {
 			t.Errorf("app that enrolled anew is %+v", v)
 		}
 		refused(t, s.SetAppEnrolled(ctx, org, "dv_x", app), errs.NotFound)
-		must(t, s.SetPushTokens(ctx, org, d.ID, "next", []PushToken{apns}))
+		must(t, s.SetPushTokens(ctx, org, d.ID, shows("next"), []PushToken{apns}))
 		must(t, s.Devices.Delete(ctx, org, d.ID))
 		if got, err := s.PushTokens(ctx, org, d.ID); err != nil || len(got) != 0 {
 			t.Errorf("tokens of a device that is gone: %+v, %v", got, err)
 		}
 	})
+}
+
+// shows is a fresh proof by a key.
+func shows(thumbprint string) Proof {
+	return Proof{Thumbprint: thumbprint, ID: rand.Text(), Until: time.Now().Add(time.Minute)}
+}
+
+// Instances of the cloud have the store in common: what was proved at one of them is a replay at all, and changes nothing. Only the
+// last one may come again, as a request does whose answer was lost.
+func TestProofsAreGoodOnce(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		org, d := o.org.ID, mobile(ctx, t, s, o)
+		must(t, s.SetAppEnrolled(ctx, org, d.ID, App{Thumbprint: "thumb", SealKey: "seal"}))
+		one, two := PushToken{Provider: pushtarget.APNs, App: "a", Wrapped: []byte{1}}, PushToken{Provider: pushtarget.APNs, App: "a", Wrapped: []byte{2}}
+		first, second, stale := shows("thumb"), shows("thumb"), shows("thumb")
+		stale.Until = time.Now().Add(-time.Second)
+		must(t, s.SetPushTokens(ctx, org, d.ID, stale, []PushToken{one}))
+		must(t, s.SetPushTokens(ctx, org, d.ID, first, []PushToken{one}))
+		must(t, s.SetPushTokens(ctx, org, d.ID, first, []PushToken{one}))
+		must(t, s.SetPushTokens(ctx, org, d.ID, second, []PushToken{two}))
+		refused(t, s.SetPushTokens(ctx, org, d.ID, first, []PushToken{one}), errs.Replayed)
+		must(t, s.SetPushTokens(ctx, org, d.ID, second, []PushToken{two}))
+		if got, err := s.PushTokens(ctx, org, d.ID); err != nil || len(got) != 1 || got[0].Wrapped[0] != 2 {
+			t.Errorf("tokens %+v, %v", got, err)
+		}
+		if kept := count(t, s, `SELECT COUNT(*) FROM proofs`); kept != 2 {
+			t.Errorf("%d proofs are kept, want those two that are fresh", kept)
+		}
+	})
+}
+
+func count(t *testing.T, s *Store, query string) (n int) {
+	t.Helper()
+	must(t, s.read.QueryRowContext(t.Context(), query).Scan(&n))
+	return n
 }

@@ -87,7 +87,7 @@ func TestChannels(t *testing.T) {
 		bind(a, come(1), "")
 		at(a)
 		reachable(true)
-		must(t, s.SetPushTokens(ctx, org, d.ID, "thumb", nil))
+		must(t, s.SetPushTokens(ctx, org, d.ID, shows("thumb"), nil))
 		reachable(true)
 		if old := bind(b, come(3), ""); len(old) != 1 || old[0].Channel != a || old[0].Device != d.ID || old[0].Order != 1 {
 			t.Errorf("replaced %+v", old)
