@@ -111,7 +111,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.broker = broker.New(broker.Config{
-		Snapshot: c.directory.Snapshot, Later: c.directory.Later, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Ask: c.ask, Control: c.control,
+		Snapshot: c.directory.Snapshot, Later: c.directory.Later, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Ask: c.ask, Announce: c.attempted, Control: c.control,
 		Now: time.Now, Logger: c.log,
 	})
 	c.records = records.New(records.Config{

@@ -48,6 +48,7 @@ func (c *instance) handle(ctx context.Context) error {
 			Org: s.Org, Revision: m.Revision, Base: m.Base, Users: m.Users, Devices: m.Devices, Dials: m.Dials, All: m.All,
 		})
 	})
+	_, attempts := fabric.Subscribe(f, fabric.SubjectAttempt(fabric.Any), func(s fabric.Subject, m fabric.Attempt) { c.broker.Heard(s.Org, m) })
 	_, e4 := fabric.Handle(ctx, f, fabric.SubjectLedger(fabric.Any, fabric.Any), group, ledgerWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.LedgerJSON) (fabric.LedgerReply, error) {
 			return c.records.Append(ctx, s.Org, s.ID, q)
@@ -60,7 +61,7 @@ func (c *instance) handle(ctx context.Context) error {
 		func(ctx context.Context, s fabric.Subject, q fabric.Reach) (fabric.Reply, error) {
 			return c.broker.Reach(ctx, s.Org, s.ID, q)
 		})
-	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, observed, told, c.handleBridges(ctx))
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, observed, told, attempts, c.handleBridges(ctx))
 }
 
 // lease takes a node's sign of life. One that was revoked and is still connected, because the instance that revoked it
@@ -176,6 +177,11 @@ func (c *instance) offer(org, node string, o fabric.Offer) {
 // ask asks an anchor whether it takes a call (C11).
 func (c *instance) ask(ctx context.Context, org, node string, o fabric.Offer) (fabric.Promise, error) {
 	return fabric.Request[fabric.Offer, fabric.Promise](ctx, c.exchange.Client(), fabric.SubjectOffer(org, node), o)
+}
+
+// attempted tells all instances of the call of an app.
+func (c *instance) attempted(org string, a fabric.Attempt) error {
+	return fabric.Publish(c.ctx, c.exchange.Client(), fabric.SubjectAttempt(org), a)
 }
 
 // control tells a node to do something; nobody waits for it.

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -123,4 +124,35 @@ func TestAppCallsDeskPhoneThatCallsIt(t *testing.T) {
 	call.Hangup()
 	app.sees(t, sdk.Ended)
 	over(t, out)
+}
+
+// TestAppsCallEachOtherAtOnce has two apps ask for a call to each other at the same moment.
+func TestAppsCallEachOtherAtOnce(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	eve, number := w.roamer(t, "Eve")
+	joe, other := w.roamer(t, "Joe")
+	sleeps := func(*app, []byte) {} // whom their push services do not wake
+	apps := [2]*app{w.appWith(t, eve, "apns", sleeps), w.appWith(t, joe, "fcm", sleeps)}
+	voices := [2]*phone.Voice{phone.NewVoice(speech(1)), phone.NewVoice(speech(2))}
+	var calls [2]*sdk.Call
+	var failed [2]error
+	begun := time.Now()
+	var dialling sync.WaitGroup
+	for i, number := range []string{other.Dial, number.Dial} {
+		dialling.Go(func() { calls[i], failed[i] = apps[i].Dial(number, &sdk.DialOptions{Audio: voices[i]}) })
+	}
+	dialling.Wait()
+	if failed[0] != nil || failed[1] != nil || calls[0].ID() != calls[1].ID() {
+		t.Fatalf("not one call: %v, %v, %v", calls, failed[0], failed[1])
+	}
+	for _, a := range apps {
+		a.sooner(t, sdk.Connected, sdk.Trying, sdk.Waking, sdk.Woken, sdk.Ringing)
+	}
+	heard(t, 1, voices[1].Heard, begun)
+	heard(t, 2, voices[0].Heard, begun)
+	calls[0].Hangup()
+	for _, a := range apps {
+		a.sees(t, sdk.Ended)
+	}
 }

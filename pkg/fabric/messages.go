@@ -23,7 +23,8 @@ import (
 // 8 (2026-11): Face in the lease of a bridge.
 // 9 (2026-11): calls of apps: AppAdmit; Ask in an offer.
 // 10 (2026-11): channels of devices: bind, down, dev, cancel, Channel in the answer to targets.
-const Capability = 10
+// 11 (2026-11): attempt, between cloud instances.
+const Capability = 11
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

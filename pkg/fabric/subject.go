@@ -81,6 +81,9 @@ func SubjectRevoke(org string) string { return subject(org, familyRevoke) }
 // node may send or read it.
 func SubjectRegistry(org string) string { return subject(org, familyRegistry) }
 
+// SubjectAttempt is where cloud instances tell each other of calls of apps: Attempt. No node may send or read it.
+func SubjectAttempt(org string) string { return subject(org, familyAttempt) }
+
 const (
 	familySwitch = "sw"
 	familyNode   = "node"
@@ -93,6 +96,7 @@ const (
 	familyPush   = "push"
 
 	familyRegistry = "registry"
+	familyAttempt  = "attempt"
 )
 
 // subject joins "o", the organization and the tokens.
@@ -103,8 +107,8 @@ func subject(org string, tokens ...string) string {
 // Subject is a subject taken apart: o.<Org>.<Family>.<ID>.<Verb>.
 type Subject struct {
 	Org    string
-	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke", "registry", "br", "push"
-	ID     string // of the node or the site; empty for revoke and registry
+	Family string // "sw", "node", "lease", "ledger", "copy", "peer", "revoke", "registry", "attempt", "br", "push"
+	ID     string // of the node or the site; empty for revoke, registry and attempt
 	Verb   string // "admit", "offer"; empty where the family says it all
 }
 

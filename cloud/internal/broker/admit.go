@@ -101,7 +101,7 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	} else if a.Designation, err = b.designate(ctx, s, plan, way{from: sw, to: anchor}); err != nil {
 		return fabric.Admitted{}, err
 	}
-	a.Crossing = b.cross(org, q.Call, l.route)
+	a.Crossing = b.cross(org, sw, attempt{call: q.Call, anchor: anchor.ID}, l.route)
 	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact(append([]string{sw, anchor.ID}, ways(plan.Fallback)...))})
 	if a.Designation != nil {
 		now := b.cfg.Now()
@@ -187,23 +187,6 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 		return nil, err
 	}
 	return &designation.Designation{Node: y, Leg: leg, Key: key, Expiry: expiry.UTC()}, nil
-}
-
-// cross remembers that the caller calls the callee, and returns the call that the callee has under way to the caller, if
-// any (glare). Desk phones need nothing more: the second call is admitted as well, and each phone decides.
-func (b *Broker) cross(org, call string, r directory.Route) (crossing string) {
-	there, back := pair{org, r.From.User, r.To.User}, pair{org, r.To.User, r.From.User}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.cfg.Now()
-	if there != back {
-		if other, ok := b.underway.get(back, now); ok && other != call {
-			crossing = other
-		}
-	}
-	b.underway.put(there, call, now)
-	b.pairs.put(callID{org, call}, there, now)
-	return crossing
 }
 
 // Plan answers an anchor whose INVITE overtook its offer: with the key that it was shown it gets the plan again, made

@@ -61,8 +61,10 @@ func (w *world) webLease(i int) {
 	l := w.leaseOf(i)
 	l.Node.DTLS = "sha-256 " + strings.TrimSuffix(strings.Repeat("AB:", 32), ":")
 	l.Node.Web = []string{strings.Repeat("w", 43), strings.Repeat("v", 43)}
-	_, err := w.broker.Lease(w.t.Context(), w.org, w.switches[i], l)
-	must(w.t, err)
+	for _, b := range w.instances {
+		_, err := b.Lease(w.t.Context(), w.org, w.switches[i], l)
+		must(w.t, err)
+	}
 }
 
 // rings checks that the plan wakes an app: what the anchor seals opens there, and the ticket lets it.

@@ -4,9 +4,10 @@
 // admits the database is never waited for. A refusal is checked against what other instances have just changed. What must
 // outlive this process, which nodes are parties of a call, goes to Parties.
 //
-// Several cloud instances each have a broker. All know every lease. Each remembers only the requests that it answered
-// itself: a request that is repeated at another instance gets a designation of its own, and two users who call each other
-// at once through two instances are not told of it, as their switches decide anyway.
+// Several cloud instances each have a broker. All know every lease, and of the calls of apps (Heard). Each remembers only the requests
+// that it answered itself: a request that is repeated at another instance gets a designation of its own. So does the proof of an app
+// that somebody shows there once more, which is of no use to them: the key is for the app's own key to present, the anchor promised to
+// take one call with it, and rings nobody before that comes.
 package broker
 
 import (
@@ -54,6 +55,8 @@ type Config struct {
 	Offer func(org, node string, o fabric.Offer)
 	// Ask asks an anchor whether it takes the call of an app (C11).
 	Ask func(ctx context.Context, org, node string, o fabric.Offer) (fabric.Promise, error)
+	// Announce tells all instances of the cloud, this one too, of the call of an app: they have it Heard. It must not block.
+	Announce func(org string, a fabric.Attempt) error
 	// Control tells a node to do something and must not block.
 	Control func(org, node string, c fabric.Control)
 	Now     func() time.Time
@@ -68,8 +71,10 @@ type Broker struct {
 	mu       sync.Mutex
 	leases   map[string]store.Lease // by node
 	replies  *recent[request, *reply]
-	underway *recent[pair, string] // call that the pair has
+	underway *recent[pair, attempt]
 	pairs    *recent[callID, pair] // of calls under way
+	echoes   map[string]*echo      // by call
+	news     chan struct{}         // closed when an instance is heard, and replaced
 	reached  *recent[reach, struct{}]
 	proofs   *recent[shown, struct{}] // of apps that asked
 	rung     *recent[ring, designation.Designation]
@@ -98,12 +103,14 @@ func New(cfg Config) *Broker {
 		parties:  make(chan store.Parties, maxParties),
 		leases:   make(map[string]store.Lease),
 		replies:  newRecent[request, *reply](replyLife, maxReplies),
-		underway: newRecent[pair, string](underwayLife, maxUnderway),
+		underway: newRecent[pair, attempt](underwayLife, maxUnderway),
 		pairs:    newRecent[callID, pair](underwayLife, maxUnderway),
 		reached:  newRecent[reach, struct{}](reachLife, maxReach),
 		proofs:   newRecent[shown, struct{}](proofLife, maxProofs),
 		rung:     newRecent[ring, designation.Designation](underwayLife, maxRung),
 		relays:   make(map[string]relayLease),
+		echoes:   make(map[string]*echo),
+		news:     make(chan struct{}),
 	}
 }
 
@@ -131,16 +138,5 @@ func (b *Broker) announce(p store.Parties) {
 	case b.parties <- p:
 	default:
 		b.cfg.Logger.Warn("too many parties of calls wait to be written; records will judge by what nodes report", "call", p.Call)
-	}
-}
-
-// Settled says that a call was answered or is over: calling back is no longer a crossing.
-func (b *Broker) Settled(org, call string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	id := callID{org, call}
-	if p, ok := b.pairs.get(id, b.cfg.Now()); ok {
-		b.pairs.remove(id)
-		b.underway.remove(p)
 	}
 }

@@ -61,10 +61,17 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	if a, ok := b.join(org, p, l.route); ok {
-		return a, nil
+	call := ident.New(ident.Call)
+	if first := b.begins(ctx, org, call, l.route, p); first != "" {
+		if a, ok := b.join(ctx, org, first, p, l.route); ok {
+			return a, nil
+		}
 	}
-	return b.introduce(ctx, s, p, thumbprint, l)
+	a, err := b.introduce(ctx, s, p, thumbprint, l, call)
+	if err != nil {
+		b.tell(org, fabric.Attempt{Call: call, From: l.route.From.User, To: l.route.To.User, Ended: true})
+	}
+	return a, err
 }
 
 // findApp makes the steps A and B for an app. Which of the nodes that may anchor the call does, is asked of them later.
@@ -108,26 +115,12 @@ func (b *Broker) useUp(org string, p proof.Admit) error {
 	return nil
 }
 
-// join is the answer to a caller whom the callee calls at the same time: the caller's leg of that call (2-call-flows, "Glare").
-func (b *Broker) join(org string, p proof.Admit, r directory.Route) (fabric.Admitted, bool) {
-	now := b.cfg.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	call, ok := b.underway.get(pair{org, r.To.User, r.From.User}, now)
-	if !ok || call == p.Over || r.From.User == r.To.User {
-		return fabric.Admitted{}, false
-	}
-	d, ok := b.rung.get(ring{org, call, p.Device}, now)
-	return fabric.Admitted{From: r.From, To: r.To, Crossing: call, Designation: &d}, ok
-}
-
 // introduce finds an anchor that takes the call, and sends the app there.
-func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.Admit, thumbprint string, l lead) (fabric.Admitted, error) {
+func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.Admit, thumbprint string, l lead, call string) (fabric.Admitted, error) {
 	by := offered{media: []string{"audio"}, print: proof.HashPrint(p.DTLS)}
 	if slices.Contains(p.Media, "video") {
 		by.media = append(by.media, "video")
 	}
-	call := ident.New(ident.Call)
 	anchors, err := b.anchors(s, l.route)
 	for _, n := range anchors {
 		r := l.route
@@ -147,7 +140,7 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 		if err != nil {
 			return fabric.Admitted{}, err
 		}
-		b.cross(s.ID(), call, r)
+		b.tellRings(plan, n.ID)
 		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: append([]string{n.ID, p.Device}, ways(plan.Fallback)...)})
 		return fabric.Admitted{From: r.From, To: r.To, Designation: d}, nil
 	}

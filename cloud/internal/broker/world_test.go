@@ -40,6 +40,8 @@ type world struct {
 	boots    [2]string
 	grown    func() // what another instance does before a refusal
 
+	bus
+
 	mu     sync.Mutex
 	now    time.Time
 	signed int
@@ -69,9 +71,7 @@ func newWorld(t testing.TB) *world {
 	org := rest.Organization{Name: "Acme", Enabled: true}
 	must(t, w.store.Organizations.Create(ctx, "", &org))
 	w.org = org.ID
-	w.broker = New(Config{
-		Snapshot: w.snapshot, Later: w.later, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Ask: w.ask, Control: w.control, Now: w.clock, Logger: slog.New(slog.DiscardHandler),
-	})
+	w.broker = w.instance()
 	for i, code := range []string{"20", "30"} {
 		w.sites[i] = rest.Site{Name: "Site " + code, Code: code}
 		must(t, w.store.Sites.Create(ctx, w.org, &w.sites[i]))
@@ -90,6 +90,36 @@ func newWorld(t testing.TB) *world {
 		must(t, w.lease(i))
 	}
 	return w
+}
+
+// bus is the fabric between instances of the cloud.
+type bus struct {
+	instances []*Broker
+	fabric    sync.Mutex // one message at a time
+	cut       bool
+}
+
+// instance is one more instance of the cloud.
+func (w *world) instance() *Broker {
+	b := New(Config{
+		Snapshot: w.snapshot, Later: w.later, Store: w.store, Signer: w, Verify: w.verify, Offer: w.offer, Ask: w.ask, Announce: w.announce, Control: w.control,
+		Now: w.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	w.instances = append(w.instances, b)
+	return b
+}
+
+// announce is the fabric: it has an order, the same for all.
+func (w *world) announce(org string, a fabric.Attempt) error {
+	w.fabric.Lock()
+	defer w.fabric.Unlock()
+	if w.cut {
+		return errs.New(errs.CloudAway, "the fabric is gone")
+	}
+	for _, b := range w.instances {
+		b.Heard(org, a)
+	}
+	return nil
 }
 
 func (w *world) snapshot(org string) (*directory.Snapshot, error) {

@@ -132,3 +132,29 @@ func TestMisuseOfACallersToken(t *testing.T) {
 	gets[call.Cancel](phone)
 	o.placedAs(p.Call).ends("desk")
 }
+
+// A device may be here before the call that its key is for, as one is that calls who calls it: it is let in when that begins.
+func TestDeviceIsHereBeforeItsCall(t *testing.T) {
+	times := patient
+	times.Early = patience
+	o, d := newOfficeOf(t, times), newDevice(t)
+	p := o.plan(d)
+	leg := p.Branches[0].App
+	_, fingerprint := newApp(t)
+	w := pushseal.Wake{Epoch: epoch, Node: o.node, Key: leg.Key}
+	let := make(chan error, 1)
+	entry := proof.Entry{Key: w.Key, Proof: d.proves(t, w, fingerprint, nil)}
+	go func() { let <- o.knock(entry) }()
+	eventually(t, "the device waits", func() bool {
+		o.web.legs.mu.Lock()
+		defer o.web.legs.mu.Unlock()
+		return o.web.legs.coming[leg.Leg] != nil
+	})
+	s := o.call(p, speech)
+	if err := <-let; err != nil {
+		t.Errorf("%v", err)
+	}
+	s.caller.say(call.Cancelled{})
+	s.caller.say(call.Closed{Leg: call.Caller})
+	s.ends(leg.Leg)
+}

@@ -161,6 +161,7 @@ func (w *Web) judge(e proof.Entry) (guest, error) {
 		g.calls, g.token, err = w.visit(claims, p)
 		g.post = g.calls.post
 	} else {
+		w.legs.await(g.leg, w.cfg.Times.Early)
 		g.post, g.token, err = w.legs.take(g.leg, p)
 	}
 	return g, err

@@ -1,6 +1,7 @@
 package webside
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -66,6 +67,7 @@ func newOffice(t *testing.T) *office {
 
 func newOfficeOf(t *testing.T, times Times) *office {
 	t.Helper()
+	times.Early = cmp.Or(times.Early, 10*time.Millisecond)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

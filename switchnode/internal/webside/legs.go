@@ -26,6 +26,7 @@ type legs struct {
 	mu      sync.Mutex
 	waiting map[string]*waiting
 	over    map[string]ended
+	coming  map[string]chan struct{} // legs whose devices are here before them; closed when they are entered
 	sweep   time.Time
 }
 
@@ -59,8 +60,43 @@ func (l *legs) wait(leg string, epoch int, device string, post func(any) bool) e
 	if l.waiting == nil {
 		l.waiting, l.over = map[string]*waiting{}, map[string]ended{}
 	}
+	if here := l.coming[leg]; here != nil {
+		close(here)
+		delete(l.coming, leg)
+	}
 	l.waiting[leg] = &waiting{epoch: epoch, device: device, post: post, proofs: map[string]time.Time{}, token: rand.Text()}
 	return nil
+}
+
+// await waits for a leg whose device is here already: two apps that call each other may come in any order.
+func (l *legs) await(leg string, patience time.Duration) {
+	l.mu.Lock()
+	_, over := l.over[leg]
+	here := l.coming[leg]
+	switch {
+	case over || l.waiting[leg] != nil:
+		l.mu.Unlock()
+		return
+	case l.coming == nil:
+		l.coming = map[string]chan struct{}{}
+		fallthrough
+	case here == nil:
+		here = make(chan struct{})
+		l.coming[leg] = here
+	}
+	l.mu.Unlock()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-here:
+		return
+	case <-late.C:
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.coming[leg] == here {
+		delete(l.coming, leg)
+	}
 }
 
 // visit enters the leg of a device that calls, and returns its token.

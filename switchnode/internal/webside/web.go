@@ -39,13 +39,14 @@ type Times struct {
 	Stranger time.Duration // from a connection to its session key, 10 s
 	Line     time.Duration // from a session to its stream, and from a stream to its line, 5 s
 	Last     time.Duration // that an app has to read why it was refused, or that its call is over, 10 s
+	Early    time.Duration // that a device may be here before the call that its key is for, 3 s
 	Away     time.Duration // that the device of an answered leg may have no connection or no way for its media, 30 s
 }
 
 func (t Times) withDefaults() Times {
 	return Times{
 		Stranger: cmp.Or(t.Stranger, 10*time.Second), Line: cmp.Or(t.Line, 5*time.Second),
-		Last: cmp.Or(t.Last, 10*time.Second), Away: cmp.Or(t.Away, 30*time.Second),
+		Last: cmp.Or(t.Last, 10*time.Second), Early: cmp.Or(t.Early, 3*time.Second), Away: cmp.Or(t.Away, 30*time.Second),
 	}
 }
 
