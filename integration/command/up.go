@@ -19,6 +19,7 @@ import (
 
 type upCommand struct {
 	Host      string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
+	Public    string   `help:"IP address that apps and other switches outside use, if a NAT before this machine has one and passes the ports of the switch for links and WebRTC on unchanged. Phones are told --host." placeholder:"IP"`
 	Code      string   `help:"Dialling code of the office, at first start." default:"10"`
 	Name      string   `help:"Name of the office, at first start." default:"Office"`
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the data. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
@@ -62,7 +63,7 @@ func (c *upCommand) Run(e *env) error {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code}}, UsualPorts: true,
+		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code, Public: c.Public}}, UsualPorts: true,
 		Push: c.PushServices, Relaying: c.Relaying, URL: url,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
@@ -115,6 +116,9 @@ func (c *upCommand) check() error {
 	}
 	if c.LocalPush && c.Contact == "" {
 		return errs.New(errs.Invalid, "--local-push wants --contact, without which nothing is pushed to Web Push services")
+	}
+	if a, err := netip.ParseAddr(c.Public); c.Public != "" && (err != nil || a.IsUnspecified()) {
+		return errs.New(errs.Invalid, "--public %q: want an IP address, such as 203.0.113.10", c.Public)
 	}
 	return ownAddress(c.Host)
 }

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/pkg/config"
 	"strowger/pkg/trust/trusttest"
@@ -70,7 +71,8 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// TestUpForBrowsers gives an office a certificate: browsers are served under its name. Two offices may not look for the usual
+// TestUpForBrowsers gives an office a certificate: browsers are served under its name; and a NAT before it, at which apps outside find
+// the switch. Two offices may not look for the usual
 // ports at once, so it does not run beside TestUp.
 func TestUpForBrowsers(t *testing.T) {
 	dir := t.TempDir()
@@ -92,7 +94,7 @@ func TestUpForBrowsers(t *testing.T) {
 	var said bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		code := Main(ctx, upIn(dir, "--tls-cert", files[0], "--tls-key", files[1]), in, &said)
+		code := Main(ctx, upIn(dir, "--tls-cert", files[0], "--tls-key", files[1], "--public", "192.0.2.7"), in, &said)
 		_ = in.Close() // never fails
 		ended <- code
 	}()
@@ -115,6 +117,21 @@ func TestUpForBrowsers(t *testing.T) {
 		t.Errorf("%v %v", resp, err)
 	}
 	client.CloseIdleConnections()
+	want := fmt.Sprintf(`"192.0.2.7:%d"`, at.Link.Port())
+	late := time.Now().Add(time.Minute)
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C { // the switch tells the cloud
+		var list, complaints bytes.Buffer
+		code := Main(ctx, []string{"--json", "--data", filepath.Join(dir, "data"), "switch", "list"}, &list, &complaints)
+		if code != config.OK {
+			t.Fatalf("list the switches: %d: %s", code, complaints.String())
+		}
+		if strings.Contains(list.String(), want) {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("the switches are %s, want one at %s", list.String(), want)
+		}
+	}
 	stop()
 	if code := <-ended; code != config.OK {
 		t.Errorf("it ended with %d: %s", code, said.String())
@@ -182,6 +199,9 @@ func TestUpThatCannotStart(t *testing.T) {
 	})
 	t.Run("local pushes by nobody", func(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--local-push"), "--contact")
+	})
+	t.Run("address of no NAT", func(t *testing.T) {
+		refusesUp(t, upIn(t.TempDir(), "--public", "office"), "--public", "office", "want an IP address")
 	})
 	t.Run("address of another machine", func(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
