@@ -57,8 +57,16 @@ func (s *Stream) Done() <-chan struct{} { return s.closed }
 // Err returns why the stream ended, after Done.
 func (s *Stream) Err() error { return s.err }
 
-// Close ends the stream.
-func (s *Stream) Close() error { return s.fail(net.ErrClosed) }
+// Close ends the stream behind what is queued. A peer that does not read that soon misses it.
+func (s *Stream) Close() error {
+	var err error
+	s.end.Do(func() {
+		s.err = net.ErrClosed
+		err = s.conn.SetWriteDeadline(time.Now().Add(lingerTime))
+		close(s.closed) // and write closes the connection
+	})
+	return err
+}
 
 func (s *Stream) fail(err error) error {
 	var closing error
@@ -75,6 +83,9 @@ func (s *Stream) send(b []byte) error {
 	select {
 	case <-s.closed:
 		return net.ErrClosed
+	default:
+	}
+	select {
 	case s.writes <- b:
 		return nil
 	default:
@@ -84,17 +95,33 @@ func (s *Stream) send(b []byte) error {
 	}
 }
 
-// write sends what is queued until the stream ends.
+// write sends what is queued until the stream ends, and what is queued then.
 func (s *Stream) write() {
+	defer func() { _ = s.conn.Close() }() // what fails has closed it
 	for {
 		select {
 		case <-s.closed:
+			s.flush()
 			return
 		case p := <-s.writes:
 			if _, err := s.conn.Write(p); err != nil {
 				_ = s.fail(err)
 				return
 			}
+		}
+	}
+}
+
+// flush sends what is queued.
+func (s *Stream) flush() {
+	for {
+		select {
+		case p := <-s.writes:
+			if _, err := s.conn.Write(p); err != nil {
+				return
+			}
+		default:
+			return
 		}
 	}
 }
