@@ -38,7 +38,7 @@ func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, e
 }
 
 // settle finds the anchor of a call that came to l with err. From who cannot be rung the call goes to their fall-back at once; a
-// number that nobody has is none.
+// number that nobody has is none, nor is the caller who has no other phone.
 func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Route) (designation.Node, error)) (lead, error) {
 	for {
 		if err == nil {
@@ -53,7 +53,7 @@ func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Rou
 		}
 		from, past := l.route.To, l.past()
 		next, why := s.Divert(l.route, number, past)
-		if errs.CodeOf(why) == errs.Unknown {
+		if errs.CodeOf(why) == errs.Unknown || why != nil && next.To.User == l.route.From.User {
 			return l, err
 		}
 		l.diverted = append(slices.Clip(l.diverted), designation.Diversion{From: from, To: next.To, Code: errs.CodeOf(err), Words: err.Error()})

@@ -85,6 +85,11 @@ func TestDoNotDisturb(t *testing.T) {
 	w.set(mia.ID, func(p *rest.Policy) { p.DND, p.FallbackDND = true, "301001" })
 	_, err = call()
 	w.refused(err, errs.Loop, "301001", "circles")
+
+	// The caller is no fall-back, and hears what there is to hear without one.
+	w.set(w.users[1], func(p *rest.Policy) { p.FallbackDND = "201001" })
+	_, err = call()
+	w.refused(err, errs.DoNotDisturb, "in a meeting until 3")
 }
 
 func TestUnreachableCalleesSendCallsOn(t *testing.T) {
