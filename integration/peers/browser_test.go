@@ -157,10 +157,17 @@ func (b *browser) becomes(t *testing.T, what, expression string) {
 	})
 }
 
-// shows waits until the page has a text.
+// shows waits until the page has a text that is seen: what is said to screen readers stays there.
 func (b *browser) shows(t *testing.T, text string) {
 	t.Helper()
-	b.becomes(t, "the page shows "+text, fmt.Sprintf("document.body.innerText.includes(%s)", quote(text)))
+	const seen = `[...document.body.children].filter((e) => e.id !== "announce").map((e) => e.innerText).join(" ").includes(%s)`
+	b.becomes(t, "the page shows "+text, fmt.Sprintf(seen, quote(text)))
+}
+
+// rings waits until a call comes in.
+func (b *browser) rings(t *testing.T) {
+	t.Helper()
+	b.becomes(t, "it rings", `document.querySelector("[role=alertdialog]")`)
 }
 
 // button is an expression for the button that a screen reader calls so, if it can be pressed.

@@ -72,7 +72,8 @@ func (n *network) host(t *testing.T) host {
 	n.ip(t, "netns add %s", h.name)
 	t.Cleanup(func() { n.remove(t, "netns del "+h.name) })
 	n.ip(t, "-n %s link set lo up", h.name)
-	n.plug(t, h, h.name, "eth0")
+	n.plug(t, h, "eth0")
+	t.Cleanup(func() { n.remove(t, "link del "+h.name) }) // which the end of the machine does, but some time later
 	return h
 }
 
@@ -84,11 +85,11 @@ func (n *network) next() (number int, addr netip.Addr) {
 	return n.hosts, netip.AddrFrom4([4]byte{10, 99, byte(n.number), byte(n.hosts)})
 }
 
-// plug connects a port of a machine, which gets the machine's address, to the network by a cable.
-func (n *network) plug(t *testing.T, h host, cable, port string) {
+// plug connects a port of a machine, which gets the machine's address, to the network.
+func (n *network) plug(t *testing.T, h host, port string) {
 	t.Helper()
-	n.ip(t, "link add %s type veth peer name %s netns %s", cable, port, h.name)
-	n.ip(t, "link set %s master %s up", cable, n.bridge())
+	n.ip(t, "link add %s type veth peer name %s netns %s", h.name, port, h.name)
+	n.ip(t, "link set %s master %s up", h.name, n.bridge())
 	n.ip(t, "-n %s link set %s addrgenmode none", h.name, port) // an address that comes by itself later is a change of the network
 	n.ip(t, "-n %s addr add %s/24 dev %s", h.name, h.addr, port)
 	n.ip(t, "-n %s link set %s up", h.name, port)
@@ -100,7 +101,7 @@ func (n *network) move(t *testing.T, h host) host {
 	t.Helper()
 	n.ip(t, "link del %s", h.name)
 	_, h.addr = n.next()
-	n.plug(t, h, h.name+"b", "eth1")
+	n.plug(t, h, "eth1")
 	return h
 }
 

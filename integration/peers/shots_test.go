@@ -137,7 +137,7 @@ func (s *softphone) shotsOfCalls(t *testing.T, carla *phone, asleep *app, away a
 // shotsOfIncoming is called, and misses the call.
 func (s *softphone) shotsOfIncoming(t *testing.T, grace *phone) {
 	grace.do(t, "dial", s.dial)
-	s.shows(t, "Incoming call")
+	s.rings(t)
 	s.shoot(t, "incoming", desktop, pocket, pocketN)
 	grace.do(t, "hangup", "")
 	s.shows(t, "The caller hung up")

@@ -253,7 +253,7 @@ func payload(b []byte) string {
 
 func testSoftphoneDeclines(t *testing.T, d *deployment, s *softphone, desk *phone) {
 	desk.do(t, "dial", s.dial)
-	s.shows(t, "Incoming call")
+	s.rings(t)
 	s.shows(t, desk.account.user.Name)
 	s.accessible(t, "incoming call")
 	s.becomes(t, "the answer button has the focus", `document.activeElement.id === "answer"`)
@@ -270,7 +270,7 @@ func testSoftphoneDeclines(t *testing.T, d *deployment, s *softphone, desk *phon
 
 func testSoftphoneMisses(t *testing.T, s *softphone, desk *phone) {
 	desk.do(t, "dial", s.dial)
-	s.shows(t, "Incoming call")
+	s.rings(t)
 	desk.do(t, "hangup", "")
 	s.shows(t, "The caller hung up")
 	s.presses(t, "Close")

@@ -110,8 +110,10 @@ func testSoftphonesCross(t *testing.T, d *deployment, finn, gwen *softphone) {
 
 func testSoftphonesDecline(t *testing.T, finn, gwen *softphone) {
 	finn.dials(t, gwen)
-	gwen.shows(t, "Incoming call")
+	gwen.rings(t)
 	gwen.presses(t, "Decline")
+	gwen.shows(t, "You declined")
+	gwen.presses(t, "Close")
 	finn.shows(t, "They declined")
 	finn.presses(t, "Close")
 }
@@ -119,9 +121,10 @@ func testSoftphonesDecline(t *testing.T, finn, gwen *softphone) {
 // testSoftphonesMiss has the caller hang up before the answer, which leads to a missed call.
 func testSoftphonesMiss(t *testing.T, finn, gwen *softphone) {
 	finn.dials(t, gwen)
-	gwen.shows(t, "Incoming call")
+	gwen.rings(t)
 	finn.presses(t, "Cancel")
 	gwen.shows(t, "The caller hung up")
+	gwen.presses(t, "Close")
 	gwen.becomes(t, "one call is missed", `document.querySelector(".count")?.ariaLabel === "1 missed"`)
 	gwen.presses(t, "Recent")
 	gwen.presses(t, "Missed")
@@ -142,12 +145,12 @@ func testSoftphoneWindows(t *testing.T, d *deployment, finn, gwen *softphone) {
 	second.open(t, "/")
 	second.shows(t, "Your phone is open in another window")
 	finn.dials(t, gwen)
-	gwen.shows(t, "Incoming call")
+	gwen.rings(t)
 	if n := eval[int](t, second, dialogs); n != 0 {
 		t.Error("both windows ring")
 	}
 	second.presses(t, "Use it here")
-	second.shows(t, "Incoming call")
+	second.rings(t)
 	gwen.shows(t, "Your phone is open in another window")
 	second.presses(t, "Answer")
 	second.becomes(t, "the call is up", `document.querySelector("[role=timer]")`)

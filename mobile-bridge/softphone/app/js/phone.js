@@ -119,12 +119,12 @@ export class Phone extends EventTarget {
 
 	/** takeWake takes a wake that was believed here or in the service worker. */
 	async takeWake({ wake, claims }) {
-		const known = this.calls.find((c) => c.leg === claims.jti);
+		const ofLeg = () => this.calls.find((c) => c.leg === claims.jti);
 		const isNew = await first({ wake, claims });
-		if (known || (!isNew && (await store.wakeOf(claims.jti)).over)) {
-			return known ?? null;
+		if (!ofLeg() && !isNew && (await store.wakeOf(claims.jti)).over) {
+			return null;
 		}
-		return this.#ring(wake, claims);
+		return ofLeg() ?? this.#ring(wake, claims); // which may have come by another way meanwhile
 	}
 
 	#ring(wake, claims) {
