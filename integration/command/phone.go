@@ -55,7 +55,12 @@ func (silent) Happened(*sdk.Event) {}
 // openPhone opens the phone in the data folder, which is this process's alone until done.
 func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
 	folder, err := datafolder.Open(filepath.Join(e.Data, "phone"), "phone")
-	if err != nil {
+	var taken datafolder.Taken
+	switch {
+	case errors.As(err, &taken):
+		return nil, nil, errs.New(errs.Conflict,
+			"another strowger phone command uses the phone in %s: end that, or enrol a phone of its own with --data DIR for this one", e.Data)
+	case err != nil:
 		return nil, nil, err
 	}
 	defer func() {
@@ -96,7 +101,7 @@ func (*phoneRun) Help() string {
 	return "Awake, it has calls brought by its channel to a bridge. It is also its own push service: it takes real Web Pushes (RFC 8030, RFC 8291, RFC 8292) at --push-listen, of a mobile-bridge or \"strowger up\" that runs with --local-push and --contact and reaches that address. With --asleep nothing else wakes it."
 }
 
-// Run waits, rings and talks until it is told to stop.
+// Run waits, rings and talks until it is told to stop. It has one line: a second call is refused as busy.
 func (c *phoneRun) Run(e *env) error {
 	answer, err := c.answer()
 	if err != nil {
@@ -201,7 +206,8 @@ type handset struct {
 	talking chan struct{} // closed when the call that it placed is answered
 
 	mu       sync.Mutex // guards what follows
-	call     *sdk.Call  // the latest
+	call     *sdk.Call  // the one that it has, or had last
+	busy     bool       // it has it
 	answered bool       // it
 	last     sdk.Event  // of it
 }
@@ -237,10 +243,20 @@ func (h *handset) Refused(code, words string) {
 // Happened shows an event of a call.
 func (h *handset) Happened(ev *sdk.Event) {
 	c := ev.Call
+	ends := ev.Kind == sdk.Missed || ev.Kind == sdk.Cancelled || ev.Kind == sdk.Ended
 	h.mu.Lock()
+	if h.busy && h.call != c && !h.placed { // it has one line
+		h.mu.Unlock()
+		if ev.Kind == sdk.Woken {
+			c.Busy()
+		}
+		h.tell(lineOf(ev))
+		return
+	}
 	if h.call != c {
 		h.call, h.answered = c, false
 	}
+	h.busy = !ends
 	h.answered = h.answered || ev.Kind == sdk.Connected
 	answered := h.answered
 	h.last = *ev
@@ -248,11 +264,10 @@ func (h *handset) Happened(ev *sdk.Event) {
 		close(h.talking)
 	}
 	h.mu.Unlock()
-	line := happening{Event: ev.Kind, Call: c.ID(), From: c.FromNumber(), FromName: c.FromName(), Code: ev.Code, Words: ev.Words}
+	line := lineOf(ev)
 	if h.placed {
 		line.From, line.FromName, line.To = "", "", c.ToNumber()
 	}
-	ends := ev.Kind == sdk.Missed || ev.Kind == sdk.Cancelled || ev.Kind == sdk.Ended
 	if ends && answered {
 		line.Statistics = c.Statistics()
 	}
@@ -269,6 +284,12 @@ func (h *handset) Happened(ev *sdk.Event) {
 		default: // one is told already
 		}
 	}
+}
+
+// lineOf is what people are told of an event of a call that came.
+func lineOf(ev *sdk.Event) happening {
+	c := ev.Call
+	return happening{Event: ev.Kind, Call: c.ID(), From: c.FromNumber(), FromName: c.FromName(), Code: ev.Code, Words: ev.Words}
 }
 
 // tell prints a line.
@@ -289,6 +310,9 @@ func (h *handset) tell(line happening) {
 	}
 	if line.Words != "" {
 		what += ": " + line.Words
+	}
+	if line.Code != "" {
+		what += " (" + line.Code + ")"
 	}
 	if s := line.Statistics; s != nil {
 		what += fmt.Sprintf(" (%s, %d packets sent, %d received, %d lost)", s.Codec, s.Sent, s.Received, s.Lost)

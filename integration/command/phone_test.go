@@ -19,6 +19,7 @@ import (
 	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/config"
 	"strowger/pkg/designation"
+	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
 
@@ -73,7 +74,7 @@ func TestPhone(t *testing.T) {
 	if device, err = client.Devices().Get(t.Context(), device.ID); err != nil || !device.Reachable || len(device.Push) != 1 {
 		t.Errorf("the cloud knows %+v, %v", device, err)
 	}
-	if said := s.refused("phone", "run"); !strings.Contains(said, "another process") {
+	if said := s.refused("phone", "run"); !strings.Contains(said, "another strowger phone command") {
 		t.Errorf("two phones in one folder: %q", said)
 	}
 	stop()
@@ -109,6 +110,14 @@ func TestPhoneIsCalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Client.Numbers().Create(ctx, rest.Number{Digits: "7001", User: eve.ID}); err != nil {
+		t.Fatal(err)
+	}
+	busy := rest.NewUser("Dora")
+	busy.DND, busy.DNDWords = true, "in a meeting"
+	if busy, err = s.Client.Users().Create(ctx, busy); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Client.Numbers().Create(ctx, rest.Number{Digits: "7002", User: busy.ID}); err != nil {
 		t.Fatal(err)
 	}
 	device, err := s.Client.Devices().Create(ctx, rest.Device{User: eve.ID, Name: "laptop", Kind: designation.Mobile, Enabled: true})
@@ -149,6 +158,7 @@ func TestPhoneIsCalled(t *testing.T) {
 	}
 	rings(ctx, t, dir, caller, "awake", func() { becomes("awake") })
 	rings(ctx, t, dir, caller, "sleeping", func() {}, "--asleep")
+	allOver(ctx, t, s.Client, 4) // else to call back is to call each other at once
 	phoneCalls(ctx, t, dir, caller)
 	becomes("asleep, push wakes it") // who closes says so
 	enabled := func(on bool) {
@@ -170,6 +180,26 @@ func TestPhoneIsCalled(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// allOver waits until the cloud has heard of the end of n calls.
+func allOver(ctx context.Context, t *testing.T, c rest.Client, n int) {
+	t.Helper()
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+		page, err := c.Calls().Page(ctx, nil, rest.MaxPage, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := 0
+		for _, call := range page.Items {
+			if call.EndedAt != nil {
+				over++
+			}
+		}
+		if over == n {
+			return
+		}
+	}
 }
 
 // isTurnedAway runs the phone in dir until its organization does not want it: it ends with the one reason for that. Without a
@@ -243,6 +273,17 @@ func rings(ctx context.Context, t *testing.T, dir string, caller *phone.Phone, w
 			t.Fatal("the caller does not hear itself")
 		}
 	}
+	second, err := caller.Dial(ctx, "7001") // it has one line
+	if err != nil {
+		t.Fatal(err)
+	}
+	next("woken")
+	if h := next("missed"); h.Code != string(errs.Busy) {
+		t.Errorf("the second call: %+v", h)
+	}
+	if e, err := second.Wait(ctx, phone.Ended); err != nil || e.Code != 486 {
+		t.Errorf("a second caller hears %d %q, %v", e.Code, e.Words, err)
+	}
 	call.HangUp()
 	if h := next("ended"); h.Statistics == nil || h.Statistics.Received == 0 {
 		t.Errorf("ended with %+v", h)
@@ -253,12 +294,16 @@ func rings(ctx context.Context, t *testing.T, dir string, caller *phone.Phone, w
 	}
 }
 
-// phoneCalls has the phone of a folder call a number that nobody has, and then a desk phone.
+// phoneCalls has the phone of a folder call a number that nobody has, somebody who is not to be disturbed, and then a desk phone.
 func phoneCalls(ctx context.Context, t *testing.T, dir string, desk *phone.Phone) {
 	t.Helper()
 	var complaints bytes.Buffer
 	if Main(ctx, []string{"--data", dir, "phone", "call", "999"}, io.Discard, &complaints) == config.OK || !strings.Contains(complaints.String(), "nobody has the number") {
 		t.Errorf("a number that nobody has: %q", complaints.String())
+	}
+	complaints.Reset()
+	if Main(ctx, []string{"--data", dir, "phone", "call", "7002"}, io.Discard, &complaints) == config.OK || complaints.String() != "strowger: do not disturb: in a meeting\n" {
+		t.Errorf("somebody who is not to be disturbed: %q", complaints.String())
 	}
 	complaints.Reset()
 	ended := make(chan int, 1)

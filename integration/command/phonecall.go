@@ -23,7 +23,7 @@ func (*phoneCall) unconnected() {}
 
 // Help says how it ends.
 func (*phoneCall) Help() string {
-	return "The call ends when the other side hangs up, at the end of --wav, with the key h, or with Ctrl-C; digits are dialled. The exit code is 0 if the call was answered."
+	return "The call ends when the other side hangs up, at the end of --wav, with the key h, or with Ctrl-C; digits are dialled. The exit code is 0 if the call was answered. Two phones that both say what they hear are silent."
 }
 
 // Run places a call and returns when it is over.
@@ -44,7 +44,7 @@ func (c *phoneCall) Run(e *env) error {
 	p.SetFrames(options.Frames != nil)
 	call, err := p.Dial(c.Number, options)
 	if err != nil {
-		return err
+		return named(err)
 	}
 	go h.keys(os.Stdin) // a read of a terminal ends with the process only
 	talking := h.talking
@@ -62,7 +62,7 @@ func (c *phoneCall) Run(e *env) error {
 			return nil // the phone hangs up
 		case answered := <-h.over:
 			if !answered {
-				return h.why()
+				return named(h.why())
 			}
 			return nil
 		}
@@ -97,6 +97,14 @@ func readPCM(name string) ([]byte, error) {
 		pcm = append(pcm, byte(s), byte(s>>8))
 	}
 	return pcm, nil
+}
+
+// named has the words of a refusal name its cause: those of who is not to be disturbed are anything.
+func named(err error) error {
+	if errs.CodeOf(err) == errs.DoNotDisturb {
+		return errs.New(errs.DoNotDisturb, "do not disturb: %w", err)
+	}
+	return err
 }
 
 // why is why a call was not answered.

@@ -186,7 +186,11 @@ func (c *userDND) Run(e *env) error {
 	put(change, "dnd_words", c.Words)
 	put(change, "dnd_priority", c.Except)
 	if len(change) == 0 {
-		return users().show(e, c.User)
+		u, err := users().find(e, c.User)
+		if err != nil {
+			return err
+		}
+		return e.show(u, func() { e.say("Do not disturb of %s: %s\n", u.Name, cmp.Or(disturb(u), "no")) })
 	}
 	return users().set(e, c.User, change)
 }
@@ -233,10 +237,17 @@ func (c *userFallback) Run(e *env) error {
 	return users().set(e, c.User, change)
 }
 
-// fallbackNumber is the number that people mean by ref, which may name a user.
+// fallbackNumber is the number that people mean by ref, which may name a user. Somebody must have it.
 func fallbackNumber(e *env, ref *string) (*string, error) {
-	if ref == nil || strings.Trim(*ref, "0123456789*#+") == "" {
+	if ref == nil || *ref == "" {
 		return ref, nil
+	}
+	if strings.Trim(*ref, "0123456789*#+") == "" {
+		found, err := numbersLike(e, *ref)
+		if err == nil && len(found) == 0 {
+			err = errs.New(errs.NotFound, "nobody has the number %s: \"strowger number list\" shows what there is", *ref)
+		}
+		return ref, err
 	}
 	u, err := users().find(e, *ref)
 	if err != nil {

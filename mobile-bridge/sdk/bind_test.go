@@ -39,7 +39,7 @@ func TestBindings(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"java/sdk/Sdk.java":      {"Folder newFolder(String dir) throws", "Phone newPhone(Store store, Listener listener) throws", `Woken = "woken"`, `Ringing = "ringing"`},
 		"java/sdk/Phone.java":    {"void enrol(String link, String platform, Targets targets) throws", "Call push(byte[] payload) throws", "Call dial(String number, DialOptions o) throws", "void setVideo(boolean vp8, boolean h264)", "void close()"},
-		"java/sdk/Call.java":     {"void answer(Audio a)", "void decline()", "void hangup()", "void hold()", "void sendDTMF(String keys) throws", "void speak(byte[] pcm)", "void answerFrames(Frames f)", "void speakFrame(byte[] payload)", "void startVideo(Video v, boolean camera)", "void sendPicture(byte[] data, long micros)", "VideoStatistics videoStatistics()", "Statistics statistics()"},
+		"java/sdk/Call.java":     {"void answer(Audio a)", "void decline()", "void busy()", "void hangup()", "void hold()", "void sendDTMF(String keys) throws", "void speak(byte[] pcm)", "void answerFrames(Frames f)", "void speakFrame(byte[] payload)", "void startVideo(Video v, boolean camera)", "void sendPicture(byte[] data, long micros)", "VideoStatistics videoStatistics()", "Statistics statistics()"},
 		"java/sdk/Listener.java": {"void happened(Event e)"},
 		"java/sdk/Audio.java":    {"void start(Call c)", "void play(byte[] pcm)", "void stop()"},
 		"java/sdk/Frames.java":   {"void playFrame(Frame f)"},

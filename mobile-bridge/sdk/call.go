@@ -45,6 +45,7 @@ type progress struct {
 	woke      bool     // Waking was told
 	forwards  []string // numbers that Forwarded was told of
 	unwanted  bool     // declined before the node asked: its INVITE will be refused
+	busy      bool     // so is this one's, as its user talks to somebody else
 	told      bool     // the last event
 	byes      bool     // we leave when the dialog is closed
 	acked     bool     // the node has our 200
@@ -184,6 +185,25 @@ func (c *Call) Hangup() {
 			c.last(end{errs.Declined, "declined"})
 		}
 	})
+}
+
+// Busy refuses a call because its user talks to somebody else: the caller hears that the line is busy, or goes where the user's calls go
+// then. An app that has no call waiting says so as soon as it is told Woken; Missed follows, or Cancelled if it rang.
+func (c *Call) Busy() {
+	c.do(func() {
+		if !c.out && c.stage < answered && !c.busy {
+			c.busy = true
+			c.refuseBusy()
+		}
+	})
+}
+
+// refuseBusy refuses the INVITE of a call whose user is busy, if it has come.
+func (c *Call) refuseBusy() {
+	if c.dialog != nil {
+		c.dialog.Refuse(486, "Busy Here", sip.Cause{Q850: 17, Text: "Busy"})
+		c.finish(end{errs.Busy, "the phone was busy"})
+	}
 }
 
 // Hold stops the audio and the video of both sides. Held follows when the other side was told.

@@ -313,6 +313,37 @@ func TestDeclinedBeforeItRings(t *testing.T) {
 	w.seen.want(Woken, Ended)
 }
 
+// TestBusy: the node hears that the user talks to somebody else, before it rings and while it does.
+func TestBusy(t *testing.T) {
+	for _, rings := range []bool{false, true} {
+		w := newWorld(t)
+		c, err := w.phone.Push(w.wake(w.claims("leg_1")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rings {
+			c.Busy()
+		}
+		in := w.next()
+		in.offer(webrtcOffer)
+		if rings {
+			w.seen.want(Woken, Ringing)
+			want[progressed](in)
+			c.Busy()
+		}
+		c.Busy() // once more is nothing
+		if e := want[sip.Refused](in); e.Code != 486 || e.Cause.Q850 != 17 {
+			t.Errorf("the anchor was told %+v", e)
+		}
+		in.leave()
+		<-c.done
+		kinds := map[bool][]string{false: {Woken, Missed}, true: {Woken, Ringing, Cancelled}}[rings]
+		if e := w.seen.want(kinds...); e.Code != string(errs.Busy) {
+			t.Errorf("ended with %+v", e)
+		}
+	}
+}
+
 // TestCloseHangsUp: the other side is not left to talk alone.
 func TestCloseHangsUp(t *testing.T) {
 	w := newWorld(t)

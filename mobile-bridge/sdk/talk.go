@@ -22,6 +22,10 @@ func (c *Call) invited(in invited) {
 		return
 	}
 	c.dialog = d
+	if c.busy {
+		c.refuseBusy()
+		return
+	}
 	m, err := newMedia(c, d.SDP())
 	if err != nil {
 		d.Refuse(488, err.Error(), sip.Cause{SIP: 488, Text: err.Error()}, sip.NewHeader(sip.HeaderRefusal, string(errs.CodeOf(err))))

@@ -45,7 +45,7 @@ func Open(dir, role string) (*Folder, error) {
 	}
 	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		return nil, errors.Join(fmt.Errorf("another process uses the data folder %s: stop it, or name another folder with --data", dir), f.Close())
+		return nil, errors.Join(Taken{dir}, f.Close())
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("lock the data folder %s: %w", dir, err), f.Close())
 	}
@@ -53,6 +53,13 @@ func Open(dir, role string) (*Folder, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Folder{f, last}, nil
+}
+
+// Taken says that another process uses a folder.
+type Taken struct{ Dir string }
+
+func (t Taken) Error() string {
+	return fmt.Sprintf("another process uses the data folder %s: stop it, or name another folder with --data", t.Dir)
 }
 
 // claim finds the role in the lock file, or writes it.

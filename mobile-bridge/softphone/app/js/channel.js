@@ -59,6 +59,7 @@ export class Channel extends EventTarget {
 	#resume = null;
 	#answers = new Map(); // of requests, by number
 	#tries = 0;
+	#order = 0; // of the last connection
 	#timers = new Set();
 	#stopped = true;
 
@@ -222,8 +223,9 @@ export class Channel extends EventTarget {
 	}
 
 	async #hello({ bridge, nonce }) {
+		this.#order = Math.max(this.#order + 1, Date.now()); // a clock that was set back makes no earlier channel
 		const proof = await sign(channelProof, this.#me.signing, {
-			aud: bridge, nonce, sub: this.#me.device, order: Date.now(), jti: randomId(),
+			aud: bridge, nonce, sub: this.#me.device, order: this.#order, jti: randomId(),
 		}, this.#me.now());
 		this.#socket?.send(JSON.stringify({
 			type: "hello", proof, ...(this.#resume && { resume: this.#resume, received: this.#session.received }),
