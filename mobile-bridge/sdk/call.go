@@ -44,8 +44,7 @@ type progress struct {
 	rang      bool     // it rang, or was answered before
 	woke      bool     // Waking was told
 	forwards  []string // numbers that Forwarded was told of
-	unwanted  bool     // declined before the node asked: its INVITE will be refused
-	busy      bool     // so is this one's, as its user talks to somebody else
+	unwanted  int      // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
 	told      bool     // the last event
 	byes      bool     // we leave when the dialog is closed
 	acked     bool     // the node has our 200
@@ -153,7 +152,7 @@ func (c *Call) AnswerFrames(f Frames) { c.answer(ears{frames: f}) }
 
 func (c *Call) answer(e ears) {
 	c.do(func() {
-		if c.stage < answered && !c.unwanted {
+		if c.stage < answered && c.unwanted == 0 {
 			c.ears, c.stage = e, answered
 			c.accept()
 		}
@@ -179,8 +178,8 @@ func (c *Call) Hangup() {
 			c.dialog.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
 			c.stage = answered // by a no
 			c.finish(end{errs.Declined, "declined"})
-		case !c.unwanted:
-			c.unwanted, c.stage = true, answered
+		case c.unwanted == 0:
+			c.unwanted, c.stage = 603, answered
 			c.report(proof.Declined)
 			c.last(end{errs.Declined, "declined"})
 		}
@@ -191,8 +190,8 @@ func (c *Call) Hangup() {
 // then. An app that has no call waiting says so as soon as it is told Woken; Missed follows, or Cancelled if it rang.
 func (c *Call) Busy() {
 	c.do(func() {
-		if !c.out && c.stage < answered && !c.busy {
-			c.busy = true
+		if !c.out && c.stage < answered && c.unwanted == 0 {
+			c.unwanted = 486
 			c.refuseBusy()
 		}
 	})

@@ -238,7 +238,7 @@ func (c *Call) take(ctx context.Context, in any) {
 			c.followed(in)
 		}
 	case awake:
-		if c.dialog == nil && !c.unwanted {
+		if c.dialog == nil && c.unwanted == 0 {
 			c.report(proof.ChannelOpen)
 		}
 	case tooLong:

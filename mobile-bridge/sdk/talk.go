@@ -15,14 +15,14 @@ func (c *Call) invited(in invited) {
 	case c.conn == nil || d.Source() != c.conn.served.Peer() || c.dialog != nil: // one connection is for one call
 		d.Refuse(486, "Busy Here", sip.Cause{})
 		return
-	case c.unwanted:
+	case c.unwanted == 603:
 		c.dialog = d
 		d.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
 		c.finish(end{})
 		return
 	}
 	c.dialog = d
-	if c.busy {
+	if c.unwanted == 486 {
 		c.refuseBusy()
 		return
 	}
