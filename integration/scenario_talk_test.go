@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/pkg/ledger"
@@ -179,9 +181,14 @@ func TestDigits(t *testing.T) {
 // press presses keys at one end of a call and waits for them at the other.
 func press(t *testing.T, from, to *phone.Call, keys string) {
 	t.Helper()
-	for i := range len(keys) {
-		from.SendDTMF(keys[i])
+	send := func() time.Time {
+		for i := range len(keys) {
+			from.SendDTMF(keys[i])
+		}
+		return time.Now()
 	}
+	begun := send()
+	last := begun
 	until(t, func() string {
 		heard := ""
 		for _, e := range to.Events() {
@@ -189,10 +196,13 @@ func press(t *testing.T, from, to *phone.Call, keys string) {
 				heard += e.Words
 			}
 		}
-		if heard != keys {
-			return "pressed " + keys + ", heard " + heard
+		switch {
+		case heard == keys, last != begun && strings.HasSuffix(heard, keys):
+			return ""
+		case time.Since(last) > patience/10 && late.busy(begun):
+			last = send() // a link drops what a busy machine lets grow old
 		}
-		return ""
+		return "pressed " + keys + ", heard " + heard
 	})
 }
 

@@ -80,7 +80,22 @@ func TestSIPStreamBothWays(t *testing.T) {
 	}
 }
 
+// comes sends, and sends again what is lost because it got old on a busy machine, until it has come.
+func comes(t *testing.T, what string, send func(), came func() bool) {
+	t.Helper()
+	const again = 100 // looks
+	looks := 0
+	eventually(t, what, func() bool {
+		if looks%again == 0 {
+			send()
+		}
+		looks++
+		return came()
+	})
+}
+
 func TestMediaBothWays(t *testing.T) {
+	sent := 0
 	o := newOrg(t)
 	x, y := start(t, o.config(t)), start(t, o.config(t))
 	xc := x.connect(t, y)
@@ -96,22 +111,32 @@ func TestMediaBothWays(t *testing.T) {
 			t.Fatal(err)
 		}
 		packet := bytes.Repeat([]byte{0x80}, way.size)
-		if err := way.from.Send(flow.ID(), packet); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(wait(t, way.name, got), packet) {
-			t.Errorf("%s: packet changed on its way", way.name)
-		}
+		comes(t, way.name, func() {
+			if err := way.from.Send(flow.ID(), packet); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}, func() bool {
+			select {
+			case p := <-got:
+				if !bytes.Equal(p, packet) {
+					t.Errorf("%s: packet changed on its way", way.name)
+				}
+				return true
+			default:
+				return false
+			}
+		})
 		flow.Close()
-		if err := way.from.Send(flow.ID(), packet[:1]); err != nil {
-			t.Fatal(err)
-		}
+		before := way.to.endpoint.Counters().DroppedUnknown
+		comes(t, "packet without a flow", func() {
+			if err := way.from.Send(flow.ID(), packet[:1]); err != nil {
+				t.Fatal(err)
+			}
+		}, func() bool { return way.to.endpoint.Counters().DroppedUnknown > before })
 	}
-	eventually(t, "count of packets without a flow", func() bool {
-		return x.Counters().DroppedUnknown == 2 && y.Counters().DroppedUnknown == 2
-	})
-	if n := x.Counters(); n.LargeSent != 1 || n.PacketsReceived != 2 {
-		t.Errorf("counters: %+v", n)
+	if n := x.Counters(); n.LargeSent < 1 || n.LargeSent > uint64(sent-3) || n.PacketsReceived < 2 || n.PacketsReceived > uint64(sent-2) {
+		t.Errorf("of %d packets: %+v", sent, n)
 	}
 	wantCode(t, xc.Send(1, make([]byte, MaxPacket+1)), errs.Invalid)
 	wantCode(t, xc.Send(1, nil), errs.Invalid)
