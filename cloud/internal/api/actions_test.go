@@ -149,12 +149,15 @@ func TestDeletingAnEnrolledSwitchRevokesIt(t *testing.T) {
 	if err := s.client.Switches().Delete(t.Context(), sw.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	// One that cannot be deleted is revoked all the same: trust goes first.
+	// One that cannot be deleted stays as it is.
 	if err := s.store.SetEnrolled(t.Context(), o.org.ID, o.sw.ID, "hash2", "key", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.client.Switches().Delete(t.Context(), o.sw.ID, 0); errs.CodeOf(err) != errs.Conflict {
 		t.Errorf("deleted while used: %v", err)
+	}
+	if left := must(s.client.Switches().Get(t.Context(), o.sw.ID))(t); left.State != "enrolled" {
+		t.Errorf("a switch that was not deleted is %s", left.State)
 	}
 }
 

@@ -66,8 +66,8 @@ func (a *API) switches() error {
 		table: a.store.Switches, meta: func(v *rest.Switch) *rest.Meta { return &v.Meta },
 		filters: []string{"name", "site", "state", "pool"},
 		removing: func(ctx context.Context, org string, sw rest.Switch) error {
-			if sw.State != "enrolled" {
-				return nil
+			if err := a.store.Switches.Unused(ctx, sw.ID); err != nil || sw.State != "enrolled" {
+				return err
 			}
 			return a.nodes.Revoke(ctx, org, sw.ID, "deleted") // it holds a certificate: the others must know
 		},

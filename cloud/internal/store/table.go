@@ -121,15 +121,8 @@ func (t *Table[T]) Delete(ctx context.Context, org, id string) error {
 	}
 	return t.inTx(ctx, t.owner(&old, false), id, func(tx *sql.Tx, c *Change) error {
 		t.touched(c, &old, nil)
-		for _, r := range t.referrers {
-			var by, label string
-			err := tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT id, %s FROM %s WHERE %s = $1 ORDER BY id LIMIT 1`, r.label, r.table, r.column), id).Scan(&by, &label)
-			if err == nil {
-				return errs.New(errs.Conflict, "%s %s is still used by %s %s (%s); remove or change that first", t.noun, id, r.noun, label, by)
-			}
-			if !errors.Is(err, sql.ErrNoRows) {
-				return fmt.Errorf("delete %s %s: look for uses by a %s: %w", t.noun, id, r.noun, err)
-			}
+		if err := t.unused(ctx, tx, id); err != nil {
+			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, `DELETE FROM `+t.table+` WHERE id = $1`, id))
 		if err != nil {
@@ -140,6 +133,23 @@ func (t *Table[T]) Delete(ctx context.Context, org, id string) error {
 		}
 		return nil
 	})
+}
+
+// Unused says whether an object may be removed: nil, or the errs.Conflict of Delete. For those who do what cannot be undone first.
+func (t *Table[T]) Unused(ctx context.Context, id string) error { return t.unused(ctx, t.s.read, id) }
+
+func (t *Table[T]) unused(ctx context.Context, q querier, id string) error {
+	for _, r := range t.referrers {
+		var by, label string
+		err := q.QueryRowContext(ctx, fmt.Sprintf(`SELECT id, %s FROM %s WHERE %s = $1 ORDER BY id LIMIT 1`, r.label, r.table, r.column), id).Scan(&by, &label)
+		if err == nil {
+			return errs.New(errs.Conflict, "%s %s is still used by %s %s (%s); remove or change that first", t.noun, id, r.noun, label, by)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("delete %s %s: look for uses by a %s: %w", t.noun, id, r.noun, err)
+		}
+	}
+	return nil
 }
 
 // inTx runs a write. Objects of an organization are written under the lock of its registry; creating an organization,
