@@ -186,7 +186,7 @@ func TestCodesEnrolWhatTheyAreFor(t *testing.T) {
 	if forBridge.Link != "" || forBridge.Device != "" || forApp.Bridge != "" {
 		t.Errorf("codes %+v, %+v", forBridge, forApp)
 	}
-	_, err := enrol.Enrol(t.Context(), i.api, forApp.Code, t.TempDir())
+	_, err := enrol.Enrol(t.Context(), "", i.api, forApp.Code, t.TempDir())
 	wantCode(t, err, errs.Invalid)
 	a := i.app()
 	wrong := a.request(forApp)
@@ -194,7 +194,7 @@ func TestCodesEnrolWhatTheyAreFor(t *testing.T) {
 	_, err = a.enrol(wrong)
 	wantCode(t, err, errs.Invalid)
 	must(a.enrol(a.request(forApp)))(t)
-	must(enrol.Enrol(t.Context(), i.api, forBridge.Code, t.TempDir()))(t)
+	must(enrol.Enrol(t.Context(), "", i.api, forBridge.Code, t.TempDir()))(t)
 }
 
 func TestTokensAreTheAppsOwn(t *testing.T) {

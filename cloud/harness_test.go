@@ -86,7 +86,7 @@ type node struct {
 // join enrols a node with a code and connects it.
 func (i *installation) join(code rest.EnrolmentCode) node {
 	i.t.Helper()
-	id := must(enrol.Enrol(i.t.Context(), i.api, code.Code, i.t.TempDir()))(i.t)
+	id := must(enrol.Enrol(i.t.Context(), "", i.api, code.Code, i.t.TempDir()))(i.t)
 	roots := x509.NewCertPool()
 	roots.AddCert(id.Root)
 	n := node{id: id, status: make(chan fabric.Status, 16)}

@@ -62,7 +62,7 @@ func TestEnrolment(t *testing.T) {
 func (w *world) enrol(t *testing.T, code, dir string) (id *enrol.Identity, err error) {
 	t.Helper()
 	until(t, func() string {
-		if id, err = enrol.Enrol(soon(t), w.Cloud.API, code, dir); errs.CodeOf(err) == errs.Congested {
+		if id, err = enrol.Enrol(soon(t), "", w.Cloud.API, code, dir); errs.CodeOf(err) == errs.Congested {
 			return err.Error()
 		}
 		return ""

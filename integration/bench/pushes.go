@@ -47,7 +47,7 @@ func (d *directory) waker(ctx context.Context) (w waker, err error) {
 	if err != nil {
 		return w, err
 	}
-	if w.id, err = enrol.Enrol(ctx, d.up.API, code.Code, filepath.Join(d.dir, "waker-"+d.unique())); err != nil {
+	if w.id, err = enrol.Enrol(ctx, "", d.up.API, code.Code, filepath.Join(d.dir, "waker-"+d.unique())); err != nil {
 		return w, err
 	}
 	roots := x509.NewCertPool()

@@ -174,7 +174,7 @@ type edge struct {
 // enrol brings a switch up with the code that a command printed.
 func (s *system) enrol(code string) *edge {
 	s.t.Helper()
-	id, err := enrol.Enrol(s.t.Context(), s.cloud.API, code, s.t.TempDir())
+	id, err := enrol.Enrol(s.t.Context(), "", s.cloud.API, code, s.t.TempDir())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -15,6 +15,7 @@
 //
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): apps.
+// Capability 3 (2026-11): a node says what it is.
 package enrol
 
 import (

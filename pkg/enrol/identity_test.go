@@ -93,7 +93,7 @@ func TestEnrolKeepsTheIdentity(t *testing.T) {
 	if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("identity before enrolment: %v", err)
 	}
-	id, err := Enrol(t.Context(), strings.TrimPrefix(c.URL, "https://"), c.code(), dir)
+	id, err := Enrol(t.Context(), "", strings.TrimPrefix(c.URL, "https://"), c.code(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestEnrolKeepsTheIdentity(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
-	_, err = Enrol(t.Context(), c.URL, c.code(), dir)
+	_, err = Enrol(t.Context(), "", c.URL, c.code(), dir)
 	wantCode(t, err, errs.Conflict, "sw_x")
 }
 
@@ -118,14 +118,14 @@ func TestCutOffEnrolmentIsRepeated(t *testing.T) {
 	c := newCloud(t)
 	dir, code := t.TempDir(), c.code()
 	c.answer = func(r *Response) { r.Chain = "" }
-	if _, err := Enrol(t.Context(), c.URL, code, dir); err == nil {
+	if _, err := Enrol(t.Context(), "", c.URL, code, dir); err == nil {
 		t.Fatal("enrolled without a certificate")
 	}
 	if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("half an identity loads: %v", err)
 	}
 	c.answer = nil
-	if _, err := Enrol(t.Context(), c.URL, code, dir); err != nil {
+	if _, err := Enrol(t.Context(), "", c.URL, code, dir); err != nil {
 		t.Fatal(err)
 	}
 	keyOf := func(q Request) any {
@@ -161,7 +161,7 @@ func TestEnrolRefusesWhatIsNotItsIdentity(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, dir := newCloud(t), t.TempDir()
 			tt.change(c)
-			_, err := Enrol(t.Context(), c.URL, c.code(), dir)
+			_, err := Enrol(t.Context(), "", c.URL, c.code(), dir)
 			wantCode(t, err, errs.Internal, tt.words)
 			if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("it was kept: %v", err)
@@ -206,20 +206,20 @@ func TestEnrolSaysWhyNot(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c.refuse = tt.refuse
-			_, err := Enrol(t.Context(), tt.address, tt.code, t.TempDir())
+			_, err := Enrol(t.Context(), "", tt.address, tt.code, t.TempDir())
 			wantCode(t, err, tt.want, tt.words)
 		})
 	}
 	c.refuse = nil
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Enrol(ctx, c.URL, c.code(), t.TempDir())
+	_, err := Enrol(ctx, "", c.URL, c.code(), t.TempDir())
 	wantCode(t, err, errs.CloudAway, "canceled")
 }
 
 func TestRenewedKeepsTheKey(t *testing.T) {
 	c, dir := newCloud(t), t.TempDir()
-	id, err := Enrol(t.Context(), c.URL, c.code(), dir)
+	id, err := Enrol(t.Context(), "", c.URL, c.code(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestLoadSaysWhichFileIsBad(t *testing.T) {
 	c := newCloud(t)
 	for _, name := range []string{fileKey, fileSigning, fileChain, fileRoot, fileInfo} {
 		dir := t.TempDir()
-		if _, err := Enrol(t.Context(), c.URL, c.code(), dir); err != nil {
+		if _, err := Enrol(t.Context(), "", c.URL, c.code(), dir); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("garbage"), 0o600); err != nil {
@@ -272,7 +272,7 @@ func TestClocksApart(t *testing.T) {
 			c.root = authority(t, nil)
 			c.inter = authority(t, c.root)
 			c.ahead = tt.ahead
-			id, err := Enrol(t.Context(), c.URL, c.code(), dir)
+			id, err := Enrol(t.Context(), "", c.URL, c.code(), dir)
 			if tt.refuse {
 				wantCode(t, err, errs.ClockSkew, "set the wrong clock (NTP)")
 				if off := clocksIn(t, err) - tt.ahead; off.Abs() > time.Minute {
@@ -282,7 +282,7 @@ func TestClocksApart(t *testing.T) {
 					t.Errorf("it was kept: %v", err)
 				}
 				c.ahead = 0 // somebody sets a clock
-				if id, err = Enrol(t.Context(), c.URL, c.code(), dir); err != nil {
+				if id, err = Enrol(t.Context(), "", c.URL, c.code(), dir); err != nil {
 					t.Fatal(err)
 				}
 			}

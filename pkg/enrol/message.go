@@ -11,9 +11,10 @@ const Path = "/api/v1/enrolments"
 
 // Request asks for the identity that a code stands for.
 type Request struct {
-	Secret     []byte `json:"secret"`      // of the code
-	CSR        []byte `json:"csr"`         // PKCS #10 in DER, of an ECDSA P-256 key; only the key is taken from it
-	SigningKey string `json:"signing_key"` // Ed25519 public key, unpadded base64url: signs session keys without the cloud
+	Kind       string `json:"kind,omitempty"` // what asks: trust.Switch, trust.Bridge; the code must be of one. Empty: whichever
+	Secret     []byte `json:"secret"`         // of the code
+	CSR        []byte `json:"csr"`            // PKCS #10 in DER, of an ECDSA P-256 key; only the key is taken from it
+	SigningKey string `json:"signing_key"`    // Ed25519 public key, unpadded base64url: signs session keys without the cloud
 }
 
 // LogValue keeps the secret out of logs.

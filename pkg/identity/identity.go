@@ -60,7 +60,7 @@ func Open(ctx context.Context, cfg Config) (*Holder, error) {
 	case cfg.Cloud == "":
 		return nil, errors.New("--enroll needs --cloud: where the cloud's API is, such as cloud.example.com or https://192.0.2.1:443")
 	default:
-		if id, err = enrol.Enrol(ctx, cfg.Cloud, cfg.Code, dir); err != nil {
+		if id, err = enrol.Enrol(ctx, cfg.Kind, cfg.Cloud, cfg.Code, dir); err != nil {
 			return nil, fmt.Errorf("enrol at %s: %w", cfg.Cloud, err)
 		}
 		cfg.enrolled(id)

@@ -10,6 +10,7 @@ import (
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 	"strowger/pkg/proof"
 	"strowger/pkg/pushseal"
 	"strowger/pkg/pushtarget"
@@ -44,7 +45,7 @@ func (a *Authority) EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbpr
 	if len(q.Platform) > enrol.MaxPlatform {
 		return enrol.DeviceInfo{}, errs.New(errs.Invalid, "platform: has %d bytes, at most %d are allowed", len(q.Platform), enrol.MaxPlatform)
 	}
-	e, err := a.cfg.Store.UseEnrolment(ctx, enrol.HashSecret(q.Secret), thumbprint, true, a.cfg.Now())
+	e, err := a.cfg.Store.UseEnrolment(ctx, enrol.HashSecret(q.Secret), thumbprint, ident.Device, a.cfg.Now())
 	if err != nil {
 		return enrol.DeviceInfo{}, err
 	}

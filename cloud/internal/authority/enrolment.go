@@ -88,7 +88,7 @@ func (a *Authority) Enrol(ctx context.Context, q enrol.Request) (enrol.Response,
 	if b, err := base64.RawURLEncoding.DecodeString(q.SigningKey); err != nil || len(b) != ed25519.PublicKeySize {
 		return enrol.Response{}, errs.New(errs.Invalid, "signing_key: want an Ed25519 public key in unpadded base64url")
 	}
-	e, err := a.cfg.Store.UseEnrolment(ctx, enrol.HashSecret(q.Secret), hash, false, a.cfg.Now())
+	e, err := a.cfg.Store.UseEnrolment(ctx, enrol.HashSecret(q.Secret), hash, kindOf(q.Kind), a.cfg.Now())
 	if err != nil {
 		return enrol.Response{}, err
 	}
@@ -109,6 +109,17 @@ func (a *Authority) Enrol(ctx context.Context, q enrol.Request) (enrol.Response,
 	}
 	a.cfg.Log.Info("enrolled a node", "org", n.Org, "kind", n.Kind, "node", n.ID, "key", hash)
 	return enrol.Response{Info: info, Chain: string(chain), Root: string(certPEM(a.root.cert.Raw))}, nil
+}
+
+// kindOf is the kind that the ids of such nodes have. What this release does not know is what its code says.
+func kindOf(node string) ident.Kind {
+	switch node {
+	case trust.Switch:
+		return ident.Switch
+	case trust.Bridge:
+		return ident.Bridge
+	}
+	return ""
 }
 
 // info collects what a node is told of itself. A bridge has no site, and no use for the keys of site copies.

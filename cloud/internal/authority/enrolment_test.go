@@ -88,7 +88,7 @@ func TestEnrolOverThePinnedConnection(t *testing.T) {
 	i := install(t)
 	s := i.serve(t)
 	dir, code := t.TempDir(), i.code(t)
-	id := must[*enrol.Identity](t)(enrol.Enrol(t.Context(), s, code, dir))
+	id := must[*enrol.Identity](t)(enrol.Enrol(t.Context(), "", s, code, dir))
 	if id.Org != i.org.ID || id.Node != i.sw.ID || id.Site != i.site.ID || id.SiteCode != "20" || id.Realm != i.org.ID ||
 		id.NodeName != "berlin-1" || id.Kind != trust.Switch || !slices.Equal(id.Fabric, i.cfg.Fabric()) {
 		t.Errorf("identity is %+v", id.Info)
@@ -110,7 +110,7 @@ func TestEnrolOverThePinnedConnection(t *testing.T) {
 		t.Error("the identity on disk is another one")
 	}
 	// The same code in another folder means another key.
-	_, err := enrol.Enrol(t.Context(), s, code, t.TempDir())
+	_, err := enrol.Enrol(t.Context(), "", s, code, t.TempDir())
 	wantCode(t, err, errs.Used, "another key")
 
 	chain := must[string](t)(i.Renew(t.Context(), i.org.ID, i.sw.ID, must[[]byte](t)(id.CSR())))
@@ -126,7 +126,7 @@ func TestEnrolOverThePinnedConnection(t *testing.T) {
 func TestCodeOfAnotherCloudIsRefusedByTheNode(t *testing.T) {
 	i, other := install(t), install(t)
 	s := i.serve(t)
-	_, err := enrol.Enrol(t.Context(), s, other.code(t), t.TempDir())
+	_, err := enrol.Enrol(t.Context(), "", s, other.code(t), t.TempDir())
 	wantCode(t, err, errs.Unauthenticated, "not the cloud")
 }
 

@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/rest"
 )
@@ -62,7 +63,7 @@ func TestBridgeEnrolsLivesAndIsRevoked(t *testing.T) {
 		refused(t, s.Organizations.Delete(ctx, "", org), errs.Conflict)
 		must(t, s.CreateEnrolment(ctx, Enrolment{Hash: []byte("h"), Org: org, Subject: b.ID, ExpiresAt: now.Add(time.Hour)}))
 		must(t, s.Bridges.Delete(ctx, org, b.ID)) // and its code
-		_, err := s.UseEnrolment(ctx, []byte("h"), "key", false, now)
+		_, err := s.UseEnrolment(ctx, []byte("h"), "key", ident.Bridge, now)
 		refused(t, err, errs.NotFound)
 	})
 }
@@ -79,12 +80,19 @@ func TestCodesAreOfOneKind(t *testing.T) {
 		o := newOffice(ctx, t, s)
 		now := time.Now()
 		d := mobile(ctx, t, s, o)
-		for i, subject := range []string{d.ID, o.switches[0].ID} {
-			app, hash := i == 0, []byte{byte(i)}
+		b := rest.Bridge{Name: "another bridge"}
+		must(t, s.Bridges.Create(ctx, o.org.ID, &b))
+		kinds := []ident.Kind{ident.Device, ident.Switch, ident.Bridge}
+		for i, subject := range []string{d.ID, o.switches[0].ID, b.ID} {
+			hash := []byte{byte(i)}
 			must(t, s.CreateEnrolment(ctx, Enrolment{Hash: hash, Org: o.org.ID, Subject: subject, ExpiresAt: now.Add(time.Hour)}))
-			_, err := s.UseEnrolment(ctx, hash, "thief", !app, now)
-			refused(t, err, errs.Invalid)
-			got, err := s.UseEnrolment(ctx, hash, "key", app, now) // the refusal did not use it up
+			for _, other := range kinds {
+				if other != kinds[i] {
+					_, err := s.UseEnrolment(ctx, hash, "thief", other, now)
+					refused(t, err, errs.Invalid)
+				}
+			}
+			got, err := s.UseEnrolment(ctx, hash, "key", kinds[i], now) // the refusals did not use it up
 			must(t, err)
 			if got.Subject != subject || got.Org != o.org.ID {
 				t.Errorf("used enrolment is %+v", got)

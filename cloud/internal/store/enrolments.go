@@ -49,9 +49,9 @@ func (s *Store) CreateEnrolment(ctx context.Context, e Enrolment) error {
 }
 
 // UseEnrolment uses a code for the key with that hash or thumbprint. The same key may repeat it until it expires. It is
-// errs.NotFound, errs.Used (with another key) or errs.Expired; and errs.Invalid for a code that enrols something else than
-// apps, or than nodes.
-func (s *Store) UseEnrolment(ctx context.Context, hash []byte, key string, app bool, now time.Time) (Enrolment, error) {
+// errs.NotFound, errs.Used (with another key) or errs.Expired; and errs.Invalid for a code that enrols something else: want is
+// ident.Device, ident.Switch, ident.Bridge, or empty for a node of whichever kind. What is refused leaves the code as it was.
+func (s *Store) UseEnrolment(ctx context.Context, hash []byte, key string, want ident.Kind, now time.Time) (Enrolment, error) {
 	e := Enrolment{Hash: hash}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		// The update comes first: it locks the row, so that of two keys only one wins. An error undoes it.
@@ -64,10 +64,14 @@ func (s *Store) UseEnrolment(ctx context.Context, hash []byte, key string, app b
 			return errs.New(errs.NotFound, "this enrolment code is not known, or a newer one replaced it; ask for a new one")
 		case err != nil:
 			return fmt.Errorf("use enrolment code: %w", err)
-		case app && ident.KindOf(e.Subject) != ident.Device:
+		case want == ident.Device && ident.KindOf(e.Subject) != ident.Device:
 			return errs.New(errs.Invalid, "this enrolment code is that of a switch or a bridge, not of an app")
-		case !app && ident.KindOf(e.Subject) == ident.Device:
+		case want != ident.Device && ident.KindOf(e.Subject) == ident.Device:
 			return errs.New(errs.Invalid, "this enrolment code is that of an app: open the link, or scan the QR code, that came with it")
+		case want == ident.Switch && ident.KindOf(e.Subject) != want:
+			return errs.New(errs.Invalid, "this enrolment code is that of a bridge, this is a switch: 'strowger switch add' makes one for it")
+		case want == ident.Bridge && ident.KindOf(e.Subject) != want:
+			return errs.New(errs.Invalid, "this enrolment code is that of a switch, this is a bridge: 'strowger bridge add' makes one for it")
 		case usedBy != "" && usedBy != key:
 			return errs.New(errs.Used, "this enrolment code was used before, by another key; ask for a new one")
 		case !now.Before(e.ExpiresAt):

@@ -95,24 +95,24 @@ func TestEnrolmentCodesWorkOnce(t *testing.T) {
 		now := time.UnixMicro(1_800_000_000_000_000).UTC()
 		e := Enrolment{Hash: []byte("h1"), Org: o.org.ID, Subject: o.switches[0].ID, ExpiresAt: now.Add(time.Hour)}
 		must(t, s.CreateEnrolment(ctx, e))
-		got, err := s.UseEnrolment(ctx, e.Hash, "key", false, now)
+		got, err := s.UseEnrolment(ctx, e.Hash, "key", "", now)
 		must(t, err)
 		if got.Subject != e.Subject || got.Org != e.Org || !got.ExpiresAt.Equal(e.ExpiresAt) {
 			t.Errorf("used enrolment is %+v", got)
 		}
-		_, err = s.UseEnrolment(ctx, e.Hash, "key", false, now.Add(time.Minute))
+		_, err = s.UseEnrolment(ctx, e.Hash, "key", "", now.Add(time.Minute))
 		must(t, err)
-		_, err = s.UseEnrolment(ctx, e.Hash, "other", false, now)
+		_, err = s.UseEnrolment(ctx, e.Hash, "other", "", now)
 		refused(t, err, errs.Used)
-		_, err = s.UseEnrolment(ctx, []byte("h2"), "key", false, now)
+		_, err = s.UseEnrolment(ctx, []byte("h2"), "key", "", now)
 		refused(t, err, errs.NotFound)
 
 		e.Hash = []byte("h3")
 		must(t, s.CreateEnrolment(ctx, e))
-		_, err = s.UseEnrolment(ctx, []byte("h1"), "key", false, now)
+		_, err = s.UseEnrolment(ctx, []byte("h1"), "key", "", now)
 		refused(t, err, errs.NotFound, "newer")
 		for range 2 {
-			_, err = s.UseEnrolment(ctx, e.Hash, "key", false, now.Add(time.Hour))
+			_, err = s.UseEnrolment(ctx, e.Hash, "key", "", now.Add(time.Hour))
 			refused(t, err, errs.Expired)
 		}
 		e.Subject = "sw_x"
@@ -128,7 +128,7 @@ func TestOneKeyWinsAnEnrolmentCode(t *testing.T) {
 		results := make([]error, 8)
 		var wg sync.WaitGroup
 		for i := range results {
-			wg.Go(func() { _, results[i] = s.UseEnrolment(ctx, []byte("h"), fmt.Sprint("key", i), false, now) })
+			wg.Go(func() { _, results[i] = s.UseEnrolment(ctx, []byte("h"), fmt.Sprint("key", i), "", now) })
 		}
 		wg.Wait()
 		won := 0
