@@ -88,7 +88,7 @@ func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
 }
 
 type phoneRun struct {
-	Answer string `help:"What it does when it rings: echo (answer, and say what it hears), a WAV file (answer and play it: 16 bit, mono, 8,000 Hz), ask (wait for a key: a answers, d declines, h hangs up, digits are dialled), or no. Default: ${default}." default:"ask" placeholder:"HOW"`
+	Answer string `help:"What it does when it rings: echo (answer, and say what it hears and show what it sees), a WAV file (answer and play it: 16 bit, mono, 8,000 Hz), ask (wait for a key: a answers, d declines, h hangs up, digits are dialled), or no. Default: ${default}." default:"ask" placeholder:"HOW"`
 	Once   bool   `help:"Exit after one call: 0 if it was answered, else 1."`
 	Asleep bool   `help:"Sleep until a push comes, as an app does that is not on the screen. Default: stay awake by a channel to a bridge; pushes come where that is lost."`
 	Listen string `name:"push-listen" help:"Address and port where it takes pushes; port 0 is a free one. Default: ${default}." default:"127.0.0.1:0" placeholder:"IP:PORT"`
@@ -117,6 +117,7 @@ func (c *phoneRun) Run(e *env) error {
 	}
 	defer done()
 	p.SetFrames(c.echoes())
+	p.SetVideo(c.echoes(), c.echoes())
 	p.SetChannelListener(h)
 	if !p.Enrolled() {
 		return errs.New(errs.Unauthenticated, "%s holds no phone: strowger phone enrol LINK first", filepath.Join(e.Data, "phone"))
@@ -181,7 +182,7 @@ func (c *phoneRun) echoes() bool { return c.Answer == "ask" || c.Answer == "echo
 func (c *phoneRun) answer() (func(*sdk.Call), error) {
 	switch {
 	case c.echoes():
-		return func(call *sdk.Call) { call.AnswerFrames(sdk.NewEcho()) }, nil
+		return echo, nil
 	case c.Answer == "no":
 		return nil, nil
 	}
@@ -190,6 +191,15 @@ func (c *phoneRun) answer() (func(*sdk.Call), error) {
 		return nil, errs.New(errs.Invalid, "--answer %s: want echo, ask, no, or a WAV file: %w", c.Answer, err)
 	}
 	return func(call *sdk.Call) { call.Answer(sdk.NewRecording(pcm)) }, nil
+}
+
+// echo answers a call and gives back what comes, with video if the caller's camera is on.
+func echo(c *sdk.Call) {
+	e := sdk.NewEcho()
+	if c.OffersVideo() {
+		c.StartVideo(e, true)
+	}
+	c.AnswerFrames(e)
 }
 
 // handset shows what happens to a phone and does what its user wants.
@@ -223,6 +233,8 @@ type happening struct {
 	Code       string          `json:"code,omitempty"`
 	Words      string          `json:"words,omitempty"`
 	Statistics *sdk.Statistics `json:"statistics,omitempty"`
+
+	Video *sdk.VideoStatistics `json:"video,omitempty"` // of a call that had some
 }
 
 // push takes a push.
@@ -243,6 +255,10 @@ func (h *handset) Refused(code, words string) {
 // Happened shows an event of a call.
 func (h *handset) Happened(ev *sdk.Event) {
 	c := ev.Call
+	if ev.Kind == sdk.KeyframeWanted { // what it shows is what it sees
+		c.WantKeyframe()
+		return
+	}
 	ends := ev.Kind == sdk.Missed || ev.Kind == sdk.Cancelled || ev.Kind == sdk.Ended
 	h.mu.Lock()
 	if h.busy && h.call != c && !h.placed { // it has one line
@@ -270,6 +286,9 @@ func (h *handset) Happened(ev *sdk.Event) {
 	}
 	if ends && answered {
 		line.Statistics = c.Statistics()
+		if v := c.VideoStatistics(); v.Received+v.Sent > 0 {
+			line.Video = v
+		}
 	}
 	h.tell(line)
 	switch {
@@ -316,6 +335,9 @@ func (h *handset) tell(line happening) {
 	}
 	if s := line.Statistics; s != nil {
 		what += fmt.Sprintf(" (%s, %d packets sent, %d received, %d lost)", s.Codec, s.Sent, s.Received, s.Lost)
+	}
+	if v := line.Video; v != nil {
+		what += fmt.Sprintf(" (video: %d pictures sent, %d received, %d packets lost)", v.Sent, v.Shown, v.Lost)
 	}
 	fmt.Fprintf(h.out, "%s  %s\n", line.At.Local().Format(time.TimeOnly), what)
 }

@@ -57,6 +57,7 @@ type happening struct {
 	Code       string
 	Words      string
 	Statistics *struct{ Received int64 }
+	Video      *struct{ Sent, Shown int64 }
 }
 
 // app gives a user who has no other phone an app, and enrols it by its link.

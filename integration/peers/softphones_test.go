@@ -34,6 +34,7 @@ func TestSoftphones(t *testing.T) {
 	t.Run("declined", func(t *testing.T) { testSoftphonesDecline(t, finn, gwen) })
 	t.Run("missed", func(t *testing.T) { testSoftphonesMiss(t, finn, gwen) })
 	t.Run("video", func(t *testing.T) { testSoftphonesVideo(t, finn, gwen) })
+	t.Run("video with an app", func(t *testing.T) { testSoftphoneFilmsApp(t, d, finn) })
 	t.Run("video to a desk phone", func(t *testing.T) { testSoftphoneFilmsDesk(t, finn, desk) })
 	t.Run("two windows", func(t *testing.T) { testSoftphoneWindows(t, d, finn, gwen) })
 	t.Run("another network in a call", func(t *testing.T) { testSoftphoneMoves(t, d, finn, desk) })

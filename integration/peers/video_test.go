@@ -88,3 +88,29 @@ func testSoftphoneFilmsDesk(t *testing.T, s *softphone, desk *phone) {
 	s.presses(t, "Hang up")
 	desk.await(t, "CALL_CLOSED")
 }
+
+// testSoftphoneFilmsApp has a softphone call an app of the SDK, which shows it what it shows.
+func testSoftphoneFilmsApp(t *testing.T, d *deployment, s *softphone) {
+	app := d.app(t, "Echo", "70013")
+	app.runAwake(t, d, "echo")
+	s.becomes(t, "there is the keypad", `document.getElementById("number")`)
+	for _, key := range app.dial {
+		s.presses(t, string(key))
+	}
+	s.presses(t, "Video call")
+	for _, event := range []string{"woken", "ringing", "connected", "video-changed"} {
+		app.sees(t, event)
+	}
+	s.talks(t)
+	s.sees(t)
+	s.hears(t, high)
+	s.presses(t, "Camera") // off, and the app sees that
+	app.sees(t, "video-changed")
+	s.presses(t, "Camera")
+	app.sees(t, "video-changed")
+	s.sees(t)
+	s.presses(t, "Hang up")
+	if h := app.sees(t, "ended"); h.Video == nil || h.Video.Sent < 5 || h.Video.Shown < h.Video.Sent {
+		t.Errorf("the app's video: %+v", h.Video)
+	}
+}

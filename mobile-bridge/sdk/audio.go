@@ -36,7 +36,8 @@ type Frame struct {
 	Timestamp int64 // RTP: 48,000 a second for Opus, else 8,000; 32 bits
 }
 
-// Echo is Audio, or Frames, that says what it hears.
+// Echo is Audio, or Frames, that says what it hears; and Video that sends what it sees. Who wants a key picture of it wants one of
+// the other side: see KeyframeWanted and Call.WantKeyframe.
 type Echo struct{ call *Call }
 
 // NewEcho returns an echo. It is for one call.
@@ -52,6 +53,13 @@ func (e *Echo) Play(pcm []byte) { e.call.Speak(pcm) }
 func (e *Echo) PlayFrame(f *Frame) {
 	if f.Codec == e.call.Codec() {
 		e.call.SpeakFrame(f.Payload)
+	}
+}
+
+// ShowPicture sends it, if the other side takes its codec.
+func (e *Echo) ShowPicture(picture *Picture) {
+	if picture.Codec == e.call.VideoCodec() {
+		e.call.SendPicture(picture.Data, (picture.Timestamp*100+8)/9) // microseconds, rounded up: it comes out as the same timestamp
 	}
 }
 

@@ -178,10 +178,12 @@ func (m *media) watch(t *webrtc.TrackRemote) {
 		lost := a.Lost()
 		pictures := a.Push(h, payload)
 		screen := m.call.received(source, len(pictures), a.Lost()-lost)
+		if screen == nil {
+			a.Miss()
+			continue
+		}
 		for _, p := range pictures {
-			if screen != nil {
-				screen.ShowPicture(&Picture{Codec: codec, Data: p.Data, Key: p.Key, Timestamp: int64(p.Timestamp)})
-			}
+			screen.ShowPicture(&Picture{Codec: codec, Data: p.Data, Key: p.Key, Timestamp: int64(p.Timestamp)})
 		}
 		if now := time.Now(); h.Marker && a.NeedsKey() && now.Sub(asked) >= askAgain {
 			asked = now

@@ -48,6 +48,9 @@ func (a *Assembler) Lost() int64 { return a.lost }
 // NeedsKey says whether nothing can be decoded before a key picture comes.
 func (a *Assembler) NeedsKey() bool { return a.broken }
 
+// Miss says that a picture was not decoded: what follows cannot be before the next key picture.
+func (a *Assembler) Miss() { a.broken = true }
+
 // Push takes a packet, of which it keeps a copy, and returns the pictures that are whole now.
 func (a *Assembler) Push(h rtp.Header, payload []byte) (pictures []Picture) {
 	switch ahead := int(int16(h.Sequence - a.next)); {
