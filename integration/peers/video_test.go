@@ -2,9 +2,7 @@
 
 package peers
 
-import (
-	"testing"
-)
+import "testing"
 
 // Expressions about the video of a page's call.
 const (

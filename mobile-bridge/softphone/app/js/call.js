@@ -27,6 +27,9 @@ const relayWithin = 2_000; // ms that it waits for one at the relay
 const routedAgain = 200; // ms until the way of the media is looked for again
 const resumeWithin = 30_000; // the switch keeps a call that long: go doc ./switchnode/internal/webside
 const nobody = "none"; // a certificate that none is
+const crossed = 499; // what JsSIP is told for 491: it would repeat its request with the old CSeq
+const maxOffers = 8; // of one change of the session
+const againWithin = 2_000;
 const lastWords = 2_000; // that the switch has to take the last message
 
 export class Call extends EventTarget {
@@ -264,7 +267,10 @@ export class Call extends EventTarget {
 		this.#path = path;
 		this.#token = path.verdict.resume ?? "";
 		const socket = new SipSocket(path);
-		socket.before = (message) => this.#look(message);
+		socket.before = async (message) => {
+			await this.#look(message);
+			return message.replace(/^SIP\/2\.0 491 /, `SIP/2.0 ${crossed} `);
+		};
 		socket.onlost = () => (this.answeredAt && this.#token && !this.over ? this.#resume(socket) : this.#fail(socket));
 		const ua = new UA({
 			sockets: [socket], uri: `sip:${this.#me.device}@${this.#me.org}`, register: false, session_timers: false,
@@ -339,19 +345,36 @@ export class Call extends EventTarget {
 	/** restart finds new ways for the media (RFC 8445, 9). */
 	#restart() { this.renegotiate({ iceRestart: true }); }
 
-	/** renegotiate offers the other side what this one has now. */
-	renegotiate(how) {
-		if (this.state === "connected" && !this.changing) {
-			this.changing = true;
-			const done = () => {
-				this.changing = false;
-				this.#change();
-			};
-			if (!this.#session.renegotiate({ rtcOfferConstraints: how }, done)) {
-				this.changing = false;
-			}
+	/** renegotiate offers the other side what this one has now. If both do so at once, each tries again a random time later (RFC 3261,
+	 * 14.1). JsSIP would end the call, hence not its renegotiate. */
+	renegotiate(how, tries = maxOffers) {
+		const session = this.#session;
+		if (this.state !== "connected" || (this.changing && tries === maxOffers)) {
+			return;
 		}
+		this.changing = true;
 		this.#change();
+		const done = () => {
+			this.changing = false;
+			this.#change();
+		};
+		const again = () => setTimeout(() => session === this.#session && !this.over && this.renegotiate(how, tries - 1), Math.random() * againWithin);
+		const failed = async (response) => {
+			if (response?.status_code !== crossed || tries === 1) {
+				this.#terminate({ status_code: 500, reason_phrase: "Media Renegotiation Failed" });
+				return;
+			}
+			await this.connection.setLocalDescription({ type: "rollback" });
+			this.changing = false; // for who comes first now
+			again();
+		};
+		if (session.isReadyToReOffer()) {
+			session._sendReinvite({ rtcOfferConstraints: how, eventHandlers: { succeeded: done, failed: (response) => failed(response).catch(reportError) } });
+		} else if (tries > 1) {
+			again();
+		} else {
+			done();
+		}
 	}
 
 	/** moved is told when the device is on another network: what was open leads nowhere. */
@@ -446,6 +469,7 @@ export class Call extends EventTarget {
 			}
 		}));
 		session.on("progress", mine(({ originator, response }) => originator === "remote" && this.#progress(response)));
+		session.on("reinvite", mine(({ reject }) => this.changing && reject({ status_code: 491 }))); // JsSIP says so too, and takes it all the same
 		session.on("confirmed", mine(() => this.#answered()));
 		session.on("ended", mine((e) => this.#closed(e, "ended")));
 		session.on("failed", mine((e) => this.#closed(e, "failed")));

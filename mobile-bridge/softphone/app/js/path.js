@@ -249,7 +249,7 @@ export class SipSocket {
 	url = "wss://switch.invalid"; // for logs: nothing is resolved
 	sip_uri = "sip:switch.invalid;transport=ws";
 	onlost = () => this.fail();
-	before = async () => {}; // sees each message before JsSIP does
+	before = async (message) => message; // sees each message before JsSIP does, and says what that is to see
 	#path;
 	#waiting = []; // while there is no path
 	#order = Promise.resolve(); // of messages
@@ -267,8 +267,7 @@ export class SipSocket {
 	take(path) {
 		this.#path = path;
 		path.onmessage = (message) => this.#inTurn(async () => {
-			await this.before(message);
-			this.ondata(message);
+			this.ondata(await this.before(message));
 		});
 		path.onclose = () => this.#inTurn(() => path === this.#path && this.onlost()); // the last message may say why
 		path.serve();

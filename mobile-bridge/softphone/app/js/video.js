@@ -64,7 +64,7 @@ export class Video {
 		const track = stream?.getVideoTracks()[0] ?? null;
 		const t = this.#transceiver;
 		if (!t && track) {
-			this.#call.connection.addTransceiver(track, { streams: [stream] });
+			this.#call.connection.addTrack(track, stream); // which an offer that crosses ours would be met by
 		} else if (t) {
 			await t.sender.replaceTrack(track);
 			t.direction = track ? "sendrecv" : "recvonly";
