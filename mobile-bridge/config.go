@@ -112,6 +112,12 @@ type settings struct {
 	proxies  []netip.Prefix
 }
 
+// Check says what is wrong with the settings, before anything is opened or made.
+func (c Config) Check() error {
+	_, err := c.validate()
+	return err
+}
+
 func (c Config) validate() (settings, error) {
 	s := settings{Config: c}
 	var errAll []error

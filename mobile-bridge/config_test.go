@@ -41,9 +41,17 @@ func TestValidate(t *testing.T) {
 		"relay": {change: func(c *Config) {
 			c.Relaying = Relaying{Relay: ":3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
 		}},
-		"relay of no ports":         {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPorts: "1-2"} }, want: "--relay-ports"},
-		"relay at no address":       {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPublic: "here"} }, want: "--relay-public"},
-		"relay over nobody's TLS":   {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayTLS: ":5349"} }, want: "--relay-tls"},
+		"relay of no ports":       {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPorts: "1-2"} }, want: "--relay-ports"},
+		"relay at no address":     {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPublic: "here"} }, want: "--relay-public"},
+		"relay over nobody's TLS": {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayTLS: ":5349"} }, want: "--relay-tls"},
+		"relay at no port": {change: func(c *Config) {
+			c.Relaying = Relaying{Relay: ":3478x", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
+		}, want: `--relay ":3478x"`},
+		"relay at a port alone": {change: func(c *Config) {
+			c.Relaying = Relaying{Relay: "3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
+		}, want: `--relay "3478"`},
+		"ports without a relay":     {change: func(c *Config) { c.RelayPorts = "50000-50999" }, want: "--relay-ports: of no use without --relay"},
+		"default ports, no relay":   {change: func(c *Config) { c.RelayPorts, c.RelayRate, c.RelayMost = "49152-65535", 4096, 1000 }},
 		"public without a relay":    {change: func(c *Config) { c.RelayPublic = "192.0.2.1" }, want: "--relay"},
 		"timeout in the other way":  {change: func(c *Config) { c.PushTimeout = -time.Second }, want: "--push-timeout"},
 		"everything wrong is named": {change: func(c *Config) { c.Data, c.Contact = "", "x" }, want: "--contact"},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -34,12 +35,17 @@ type relaying struct {
 
 func (s *settings) validateRelay() error {
 	if s.Relay == "" {
-		if s.RelayTLS != "" || s.RelayPublic != "" {
-			return errors.New("--relay-tls and --relay-public are of no use without --relay")
+		if given := s.Relaying.given(); len(given) > 0 {
+			return fmt.Errorf("%s: of no use without --relay", strings.Join(given, ", "))
 		}
 		return nil
 	}
 	var errAll []error
+	for flag, at := range map[string]string{"--relay": s.Relay, "--relay-tls": s.RelayTLS} {
+		if err := listenable(at); at != "" && err != nil {
+			errAll = append(errAll, fmt.Errorf("%s %q: want [IP]:port, such as :3478", flag, at))
+		}
+	}
 	s.relaying.public = s.host
 	if s.RelayPublic != "" {
 		a, err := netip.ParseAddr(s.RelayPublic)
@@ -64,6 +70,46 @@ func (s *settings) validateRelay() error {
 	return errors.Join(errAll...)
 }
 
+// given names the flags of a relay that are not at their defaults.
+func (r Relaying) given() []string {
+	var names []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"--relay-tls", r.RelayTLS != ""}, {"--relay-public", r.RelayPublic != ""}, {"--relay-ports", r.RelayPorts != "" && r.RelayPorts != defaultPorts},
+		{"--relay-rate", r.RelayRate != 0 && r.RelayRate != defaultRate}, {"--relay-most", r.RelayMost != 0 && r.RelayMost != defaultMost},
+		{"--relay-private", r.RelayPrivate},
+	} {
+		if f.set {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// Defaults of Relaying, as its tags have them.
+const (
+	defaultPorts = "49152-65535"
+	defaultRate  = 4096
+	defaultMost  = 1000
+)
+
+// listenable says why nothing can listen at [IP]:port, whoever has it now.
+func listenable(at string) error {
+	host, port, err := net.SplitHostPort(at)
+	if err != nil {
+		return err
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return err
+		}
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err
+}
+
 // openRelay binds what apps reach the relay at, if there is to be one, and says where that is.
 func (b *bridge) openRelay() error {
 	if b.Relay == "" {
@@ -82,7 +128,7 @@ func (b *bridge) openRelay() error {
 	}
 	r, err := relay.Open(cfg)
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with --relay", err)
+		return fmt.Errorf("%w; choose another address with --relay or --relay-tls", err)
 	}
 	b.links.relay = r
 	// RFC 7065, 3.1. Within a push there is room for three.

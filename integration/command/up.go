@@ -14,6 +14,7 @@ import (
 	"strowger/integration/stack"
 	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/config"
+	"strowger/pkg/datafolder"
 	"strowger/pkg/errs"
 )
 
@@ -50,7 +51,7 @@ type reached struct {
 }
 
 // Run runs every role for one office until it is told to stop.
-func (c *upCommand) Run(e *env) error {
+func (c *upCommand) Run(e *env) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -58,6 +59,11 @@ func (c *upCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	folder, err := datafolder.Open(e.Data, "single office") // a role that is given it by mistake keeps out
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
 	kept, err := loadAccount(e.Data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -114,13 +120,20 @@ func (c *upCommand) check() error {
 			return errs.New(errs.Invalid, "--digest %q: want SHA-256 or MD5", name)
 		}
 	}
-	if c.LocalPush && c.Contact == "" {
-		return errs.New(errs.Invalid, "--local-push wants --contact, without which nothing is pushed to Web Push services")
+	if err := ownAddress(c.Host); err != nil {
+		return err
 	}
 	if a, err := netip.ParseAddr(c.Public); c.Public != "" && (err != nil || a.IsUnspecified()) {
 		return errs.New(errs.Invalid, "--public %q: want an IP address, such as 203.0.113.10", c.Public)
 	}
-	return ownAddress(c.Host)
+	err := mobilebridge.Config{
+		Data: "data", Host: c.Host, Logger: slog.New(slog.DiscardHandler), PushServices: c.PushServices, Relaying: c.Relaying,
+		Listen: ":0", Public: mobilebridge.Public{TLSCert: c.TLSCert, TLSKey: c.TLSKey},
+	}.Check()
+	if err != nil {
+		return errs.New(errs.Invalid, "%w", err)
+	}
+	return nil
 }
 
 var siteCode = regexp.MustCompile(`^[0-9]{1,6}$`)
@@ -162,12 +175,16 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	} else {
 		e.say("\nTo add phones:\n")
 	}
-	where := ""
-	if e.Data != config.StateDir() {
-		where = " --data " + e.Data
-	}
-	e.say("\n  strowger%s user add Anna --number 1001 --site %s --phone\n", where, o.Site.Code)
+	e.say("\n  strowger%s user add Anna --number 1001 --site %s --phone\n", e.where(), o.Site.Code)
 	return nil
+}
+
+// where is the flag that another command needs to find the same folder; empty for the usual one.
+func (e *env) where() string {
+	if e.Data == config.StateDir() {
+		return ""
+	}
+	return " --data " + e.Data
 }
 
 // softphone says who can open it, and how it is given out.

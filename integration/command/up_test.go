@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/cloud"
 	"strowger/pkg/config"
 	"strowger/pkg/trust/trusttest"
 )
@@ -202,6 +204,35 @@ func TestUpThatCannotStart(t *testing.T) {
 	})
 	t.Run("address of no NAT", func(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--public", "office"), "--public", "office", "want an IP address")
+	})
+	t.Run("settings of the bridge", func(t *testing.T) {
+		for flags, words := range map[string]string{
+			"--relay 3478x":                   "3478x",
+			"--relay-ports 50000-50999":       "--relay-ports: of no use without --relay",
+			"--contact you@example.com":       "want mailto:ADDRESS",
+			"--relay :3478 --relay-public me": "--relay-public",
+		} {
+			dir := t.TempDir()
+			refusesUp(t, upIn(dir, strings.Fields(flags)...), words)
+			if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+				t.Errorf("up %s made something before it looked at its settings", flags)
+			}
+		}
+	})
+	t.Run("its folder is given to a cloud", func(t *testing.T) {
+		dir := t.TempDir()
+		write("{", 0o600, dir, "data", "ports.json")
+		refusesUp(t, upIn(dir), "ports.json")
+		err := cloud.Run(t.Context(), cloud.Config{
+			Data: filepath.Join(dir, "data"), MasterKey: filepath.Join(dir, "other.key"), Host: []string{"127.0.0.1"}, API: "127.0.0.1:0", Fabric: "127.0.0.1:0",
+			Logger: slog.New(slog.DiscardHandler), Started: func(cloud.Started) { t.Error("it starts") },
+		})
+		if err == nil || !strings.Contains(err.Error(), "is that of a single office, this is a cloud") {
+			t.Errorf("the cloud says %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "data", "cloud.db")); err == nil {
+			t.Error("it made a database")
+		}
 	})
 	t.Run("address of another machine", func(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")

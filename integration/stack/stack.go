@@ -137,10 +137,8 @@ func (s *Stack) start() error {
 		s.Offices = append(s.Offices, o)
 	}
 	s.step("starting the bridge to phones that sleep")
-	if s.Bridge, err = s.AddBridge("bridge"); err != nil {
-		return fmt.Errorf("bridge: %w", err)
-	}
-	return nil
+	s.Bridge, err = s.AddBridge("bridge")
+	return err // which says that it is of the bridge
 }
 
 func (s *Stack) step(text string) {
