@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func (p Program) Parse(into any, args []string) (ctx *kong.Context, code int, ok
 	}
 	ctx, err = parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(p.Stderr, "%s: %s\n", p.Name, mistake(err.Error()))
 		var e *kong.ParseError
 		if name := p.Name; errors.As(err, &e) && e.Context != nil {
 			if node := e.Context.Selected(); node != nil {
@@ -78,6 +79,30 @@ func (p Program) Parse(into any, args []string) (ctx *kong.Context, code int, ok
 		return nil, Usage, false
 	}
 	return ctx, OK, true
+}
+
+// mistake is kong's words for a wrong command line, without guesses that are no slip of the finger and without the empty value.
+func mistake(words string) string {
+	words = strings.Replace(words, `must be one of "",`, "must be one of ", 1)
+	wrong, guesses, ok := strings.Cut(words, ", did you mean ")
+	if !ok {
+		return words
+	}
+	typed := strings.Trim(wrong[strings.LastIndexByte(wrong, ' ')+1:], `"-`)
+	var near []string
+	for _, guess := range regexp.MustCompile(`"[^"]*"`).FindAllString(guesses, -1) {
+		known := strings.Trim(guess, `"-`)
+		if strings.HasPrefix(known, typed) || nearest(typed, []string{known}) != "" {
+			near = append(near, guess)
+		}
+	}
+	switch len(near) {
+	case 0:
+		return wrong
+	case 1:
+		return wrong + ", did you mean " + near[0] + "?"
+	}
+	return wrong + ", did you mean one of " + strings.Join(near, ", ") + "?"
 }
 
 func (p Program) options() []kong.Option {

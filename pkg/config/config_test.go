@@ -114,6 +114,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"not TOML", "pool = true\nsip-port : 1\n", nil, "node.toml:2: "},
 		{"wrong type", "sip-port = 'high'\n", nil, "--sip-port: "},
 		{"unknown flag", "", []string{"--sip-prot=1"}, "--sip-prot"},
+		{"flag with a slip", "", []string{"--sip-prot=1"}, `unknown flag --sip-prot, did you mean "--sip-port"?`},
+		{"flag like nothing", "", []string{"--col"}, "unknown flag --col\n"},
 		{"no such file", "", []string{"--config=/nowhere/node.toml"}, "/nowhere/node.toml"},
 		{"stray argument", "", []string{"now"}, "unexpected argument now"},
 	} {
