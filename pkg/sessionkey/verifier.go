@@ -96,7 +96,7 @@ func (v *Verifier) open(key string, p Presenter) (Claims, error) {
 	case c.Audience != v.Node:
 		return c, errs.New(errs.WrongAudience, "session key is for node %s, this is %s", c.Audience, v.Node)
 	case c.Boot != v.Boot:
-		return c, errs.New(errs.Restarted, "session key is for an earlier run of this node; ask for a new one")
+		return c, errs.New(errs.Restarted, "the switch of this call was restarted; call again")
 	case v.Revoked != nil && v.Revoked(c.Subject):
 		return c, errs.New(errs.Revoked, "%s was revoked", c.Subject)
 	case c.Subject != p.ID:
