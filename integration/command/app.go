@@ -3,6 +3,8 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 
@@ -21,13 +23,13 @@ type addedApp struct {
 
 // sayLink says how an app enrols, or a browser; with a QR code on a terminal, or if that is wanted.
 func (e *env) sayLink(d rest.Device, code rest.EnrolmentCode, wantQR bool) error {
-	link, where := code.Link, "on the phone"
+	link, where, note := code.Link, "on the phone", ""
 	if d.Kind == designation.Web {
-		page, err := e.pageLink(code.Code)
+		b, err := e.webBridge()
 		if err != nil {
 			return err
 		}
-		link, where = page, "in the browser"
+		link, where, note = pageOf(b, code.Code), "in the browser", noteOf(b)
 	}
 	e.say("Open this link %s before %s:\n\n    %s\n\n", where, code.ExpiresAt.Local().Format("15:04"), link)
 	if wantQR || e.onTerminal() {
@@ -38,7 +40,7 @@ func (e *env) sayLink(d rest.Device, code rest.EnrolmentCode, wantQR bool) error
 		e.say("Or scan it:\n\n%s\n", drawing(c.Size, c.Black))
 	}
 	if d.Kind == designation.Web {
-		e.say("It works once; a new one comes from \"strowger device code\".\n")
+		e.say("It works once; a new one comes from \"strowger device code\".\n%s", note)
 		return nil
 	}
 	e.say("An app that asks for a code takes this one, with %s as the cloud:\n\n    %s\n\nIt works once; a new one comes from \"strowger device code\".\n",
@@ -46,17 +48,38 @@ func (e *env) sayLink(d rest.Device, code rest.EnrolmentCode, wantQR bool) error
 	return nil
 }
 
-// pageLink is the address of a bridge's softphone with a code, which browsers do not send to the server.
-func (e *env) pageLink(code string) (string, error) {
+// webBridge is a bridge whose softphone browsers can open, one that all of them can if there is one.
+func (e *env) webBridge() (found rest.Bridge, err error) {
 	for b, err := range e.client.Bridges().All(e.ctx, nil) {
 		if err != nil {
-			return "", err
+			return b, err
 		}
-		if b.URL != "" && b.State != "revoked" {
-			return b.URL + "/#" + code, nil
+		if b.URL != "" && b.State != "revoked" && (found.URL == "" || noteOf(found) != "" && noteOf(b) == "") {
+			found = b
 		}
 	}
-	return "", errs.New(errs.NotFound, "no bridge serves browsers: start one with --listen, then make a new link with \"strowger device code\"")
+	if found.URL == "" {
+		return found, errs.New(errs.NotFound, "no bridge serves browsers: start one with --listen, then make a new link with \"strowger device code\"")
+	}
+	return found, nil
+}
+
+// pageOf is the address of a bridge's softphone with a code, which browsers do not send to the server.
+func pageOf(b rest.Bridge, code string) string { return b.URL + "/#" + code }
+
+// noteOf says which browsers do not open the page of a bridge, and what to do; empty if all do.
+func noteOf(b rest.Bridge) string {
+	u, err := url.Parse(b.URL)
+	switch {
+	case err != nil:
+		return ""
+	case b.WebKeyHash != "":
+		return "note: bridge " + b.Name + " has no certificate that browsers trust, and they refuse its page: start it with --tls-cert, --tls-key and --url, then make a new link\n"
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && a.IsLoopback() {
+		return "note: only browsers on the machine of bridge " + b.Name + " reach that; for others start it with --tls-cert and --tls-key\n"
+	}
+	return ""
 }
 
 // onTerminal says whether people look at the output.

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"rsc.io/qr"
+
+	"strowger/pkg/rest"
 )
 
 // TestDrawing reads a drawing back, module by module.
@@ -48,5 +50,37 @@ func TestQRCode(t *testing.T) {
 	}
 	if out := s.ok("device", "code", "mobile"); drawn(out) {
 		t.Errorf("device code printed %s", out)
+	}
+}
+
+// TestNotes: whoever gives out the link of a softphone hears where it does not open.
+func TestNotes(t *testing.T) {
+	for b, want := range map[*rest.Bridge]string{
+		{URL: "https://phone.example.com"}:                     "",
+		{URL: "https://192.0.2.1:8443"}:                        "",
+		{URL: "https://127.0.0.1:8443", WebKeyHash: "sha-256"}: "no certificate that browsers trust",
+		{URL: "http://127.0.0.1:9443"}:                         "only browsers on the machine of bridge",
+		{URL: "http://localhost:9443"}:                         "only browsers on the machine of bridge",
+	} {
+		if got := noteOf(*b); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", b.URL, got, want)
+		}
+	}
+}
+
+// TestNumberWithTheCode: an extension that was given with the code of its site is pointed out.
+func TestNumberWithTheCode(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Rome", "--code", "10")
+	if said := s.ok("user", "add", "Dora", "--number", "101004", "--site", "10"); !strings.Contains(said, "dialled 10101004") || !strings.Contains(said, "number set 10101004 --digits 1004") {
+		t.Errorf("a number with the code: %s", said)
+	}
+	s.ok("number", "set", "10101004", "--digits", "1004")
+	for _, digits := range []string{"1001", "2002"} {
+		if said := s.ok("number", "add", digits, "--user", "Dora", "--site", "10"); strings.Contains(said, "note:") {
+			t.Errorf("%s: %s", digits, said)
+		}
 	}
 }

@@ -43,8 +43,8 @@ func (d *demo) browser() (page, dial string, err error) {
 	}
 	e := *d.env
 	e.client = c
-	page, err = e.pageLink(code.Code)
-	return page, n.Dial, err
+	b, err := e.webBridge()
+	return pageOf(b, code.Code), n.Dial, err
 }
 
 // open shows a page in the person's browser, if there is a display. Where that fails the page is on the terminal.

@@ -62,6 +62,18 @@ func numbersLike(e *env, ref string) ([]rest.Number, error) {
 	return nil, nil
 }
 
+// noteDoubled says what came of a number that was given with the code of its site, which stands before it anyway.
+func (e *env) noteDoubled(v rest.Number) {
+	all := dialled(e, v)
+	code := strings.TrimSuffix(all, v.Digits)
+	short, doubled := strings.CutPrefix(v.Digits, code)
+	if code == "" || !doubled || len(short) < 3 || short[0] == '0' { // 1001 at site 10 is meant so
+		return
+	}
+	e.say("note: the code %s of the site stands before its extensions anyway, so this one is dialled %s. If %s was meant: strowger number set %s --digits %s\n",
+		code, all, v.Digits, all, short)
+}
+
 type numberCmds struct {
 	Add    numberAdd    `cmd:"" help:"Add a number."`
 	List   numberList   `cmd:"" help:"List numbers."`
@@ -93,7 +105,10 @@ func (c *numberAdd) Run(e *env) error {
 	if v, err = e.client.Numbers().Create(e.ctx, v); err != nil {
 		return err
 	}
-	return e.show(v, func() { e.say("Added number %s of %s (%s).\n", dialled(e, v), user.Name, v.ID) })
+	return e.show(v, func() {
+		e.say("Added number %s of %s (%s).\n", dialled(e, v), user.Name, v.ID)
+		e.noteDoubled(v)
+	})
 }
 
 type numberList struct {

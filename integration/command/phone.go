@@ -40,11 +40,19 @@ func (c *phoneEnrol) Run(e *env) error {
 		return err
 	}
 	defer done()
-	if err := p.Enrol(c.Link, "strowger phone", sdk.NewTargets()); err != nil {
+	before := p.Name()
+	err = p.Enrol(c.Link, "strowger phone", sdk.NewTargets())
+	switch {
+	case errs.CodeOf(err) == errs.CloudAway:
+		return fmt.Errorf("%w; is the cloud running, and does this machine reach it? The same link can be tried again", err)
+	case err != nil:
 		return err
 	}
 	return e.show(map[string]string{"name": p.Name()}, func() {
-		e.say("This is %s now. It can be called while it runs:\n\n    strowger phone run\n", p.Name())
+		if before != "" {
+			e.say("It was %s until now; to have several phones give each its own --data.\n", before)
+		}
+		e.say("This is %s now. It can be called while it runs:\n\n    strowger%s phone run\n", p.Name(), e.where())
 	})
 }
 
@@ -73,7 +81,7 @@ func openPhone(e *env, l sdk.Listener) (p *sdk.Phone, done func(), err error) {
 		return nil, nil, err
 	}
 	if p, err = sdk.NewPhone(store, l); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; the phone is kept in %s: restore that folder, or remove it and enrol by a new link", err, filepath.Join(e.Data, "phone"))
 	}
 	p.SetLogger(slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	ctx, stop := context.WithCancel(e.ctx)
@@ -128,7 +136,7 @@ func (c *phoneRun) Run(e *env) error {
 	defer stop()
 	service, err := webpush.New(webpush.Config{Listen: c.Listen, Now: time.Now, Deliver: func(m standin.Message) { h.push(p, m.Payload) }})
 	if err != nil {
-		return err
+		return errs.New(errs.Invalid, "--push-listen %q: %w; want an address of this machine and a port, such as 127.0.0.1:0", c.Listen, err)
 	}
 	served := make(chan error, 1)
 	work.Go(func() { served <- service.Run(ctx) })
@@ -146,6 +154,7 @@ func (c *phoneRun) Run(e *env) error {
 			return err
 		}
 	}
+	work.Go(func() { h.askAgain(ctx, p.Refresh, time.NewTicker(refreshEvery)) })
 	h.tell(happening{Event: h.waits, Words: p.Name() + ", woken at " + service.URL()})
 	if h.ask {
 		go h.keys(os.Stdin) // a read of a terminal ends with the process only
@@ -249,6 +258,27 @@ func (h *handset) Refused(code, words string) {
 	select {
 	case h.refused <- errs.New(errs.Code(code), "this phone is not let in: %s", words):
 	default: // it was told
+	}
+}
+
+// refreshEvery is how often a phone that waits asks the cloud whether it is still one.
+const refreshEvery = time.Minute
+
+// askAgain asks at each tick until ctx ends or the phone is not wanted. A cloud that is away has refused nobody.
+func (h *handset) askAgain(ctx context.Context, refresh func() error, every *time.Ticker) {
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		err := refresh()
+		switch errs.CodeOf(err) {
+		case errs.Revoked, errs.Disabled, errs.WrongPresenter, errs.Upgrade:
+			h.Refused(string(errs.CodeOf(err)), err.Error())
+			return
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"strowger/integration/phone"
@@ -19,6 +20,7 @@ import (
 	mobilebridge "strowger/mobile-bridge"
 	"strowger/pkg/config"
 	"strowger/pkg/designation"
+	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -47,8 +49,17 @@ func TestPhone(t *testing.T) {
 	if said := s.refused("phone", "enrol", "strowger://enrol?code=x"); !strings.Contains(said, "copy it whole") {
 		t.Errorf("half a link: %q", said)
 	}
-	if said := s.ok("phone", "enrol", code.Link); !strings.Contains(said, "mobile (Anna)") {
-		t.Errorf("enrolled as %q", said)
+	for _, want := range []string{"This is mobile (Anna) now", "It was mobile (Anna) until now"} {
+		if said := s.ok("phone", "enrol", code.Link); !strings.Contains(said, want) || !strings.Contains(said, "strowger --data "+s.data+" phone run") {
+			t.Errorf("enrolled as %q, want %q", said, want)
+		}
+	}
+	away := enrol.Link(code.Code, "https://127.0.0.1:1") // where nobody listens
+	if said := s.refused("phone", "enrol", away); !strings.Contains(said, "is the cloud running") {
+		t.Errorf("enrolled by a cloud that is down: %q", said)
+	}
+	if said := s.refused("phone", "run", "--push-listen", "foo"); !strings.Contains(said, `--push-listen "foo"`) {
+		t.Errorf("pushes at no address: %q", said)
 	}
 	if said := s.refused("phone", "run", "--answer", "loudly"); !strings.Contains(said, "a WAV file") {
 		t.Errorf("to answer loudly: %q", said)
@@ -84,6 +95,26 @@ func TestPhone(t *testing.T) {
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}
+	if err := os.WriteFile(filepath.Join(s.data, "phone", "identity.json"), []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := s.refused("phone", "run"); !strings.Contains(said, filepath.Join(s.data, "phone")) || !strings.Contains(said, "enrol by a new link") {
+		t.Errorf("a damaged phone: %q", said)
+	}
+}
+
+// TestPhoneAsksAgain: a phone without a channel hears from the cloud that it is not wanted any more; a cloud that is away
+// does not end it.
+func TestPhoneAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &handset{refused: make(chan error, 1)}
+		answers := []error{nil, errs.New(errs.CloudAway, "away"), errs.New(errs.Revoked, "device phone was removed")}
+		asked := 0
+		h.askAgain(t.Context(), func() error { asked++; return answers[asked-1] }, time.NewTicker(refreshEvery))
+		if err := <-h.refused; asked != len(answers) || errs.CodeOf(err) != errs.Revoked || !strings.Contains(err.Error(), "was removed") {
+			t.Errorf("asked %d times, and ends with %v", asked, err)
+		}
+	})
 }
 
 // TestPhoneIsCalled: a desk phone calls a phone on the command line, which is awake, or sleeps and is woken by a real Web Push; it
@@ -327,8 +358,15 @@ func phoneCalls(ctx context.Context, t *testing.T, dir string, desk *phone.Phone
 	next("ringing")
 	in.Answer()
 	next("connected")
+	for tick := time.NewTicker(20 * time.Millisecond); len(in.Heard()) == 0; <-tick.C { // it sends although nobody says anything
+		if ctx.Err() != nil {
+			t.Fatal("the phone sends nothing")
+		}
+	}
 	in.HangUp()
-	next("ended")
+	if h := next("ended"); h.Statistics == nil || h.Statistics.Sent == 0 {
+		t.Errorf("ended with %+v", h)
+	}
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
 	}

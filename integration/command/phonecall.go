@@ -16,7 +16,7 @@ const wavRate = 8000
 
 type phoneCall struct {
 	Number string `arg:"" help:"What to dial, as from a phone of the user's office."`
-	WAV    string `name:"wav" help:"A file to play to the other side (16 bit, mono, 8,000 Hz), and to hang up after. Default: say what it hears." placeholder:"FILE"`
+	WAV    string `name:"wav" help:"A file to play to the other side (16 bit, mono, 8,000 Hz), and to hang up after. Default: silence, until somebody hangs up." placeholder:"FILE"`
 }
 
 func (*phoneCall) unconnected() {}
@@ -41,7 +41,6 @@ func (c *phoneCall) Run(e *env) error {
 	if !p.Enrolled() {
 		return errs.New(errs.Unauthenticated, "%s holds no phone: strowger phone enrol LINK first", filepath.Join(e.Data, "phone"))
 	}
-	p.SetFrames(options.Frames != nil)
 	call, err := p.Dial(c.Number, options)
 	if err != nil {
 		return named(err)
@@ -72,7 +71,7 @@ func (c *phoneCall) Run(e *env) error {
 // audio is what the caller says, and how long; 0 is until somebody hangs up.
 func (c *phoneCall) audio() (*sdk.DialOptions, time.Duration, error) {
 	if c.WAV == "" {
-		return &sdk.DialOptions{Frames: sdk.NewEcho()}, 0, nil
+		return &sdk.DialOptions{Audio: sdk.NewRecording(nil)}, 0, nil // an echo would wait for the other side's for ever
 	}
 	pcm, err := readPCM(c.WAV)
 	if err != nil {

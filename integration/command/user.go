@@ -145,6 +145,7 @@ func (c *userAdd) tell(e *env, out newUser) {
 	e.say("Added user %s (%s).\n", out.User.Name, out.User.ID)
 	if out.Number != nil {
 		e.say("Number: %s.\n", dialled(e, *out.Number))
+		e.noteDoubled(*out.Number)
 	}
 	if out.Device != nil {
 		out.Device.tell(e)
