@@ -133,6 +133,7 @@ func (c *phoneRun) Run(e *env) error {
 	ctx, stop := context.WithCancel(e.ctx)
 	var work sync.WaitGroup
 	defer work.Wait()
+	defer p.Close() // ends a question to a cloud that does not answer
 	defer stop()
 	service, err := webpush.New(webpush.Config{Listen: c.Listen, Now: time.Now, Deliver: func(m standin.Message) { h.push(p, m.Payload) }})
 	if err != nil {
