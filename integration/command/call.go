@@ -46,7 +46,7 @@ func (c *callList) Run(e *env) error {
 			break
 		}
 	}
-	return e.show(calls, func() { table(e.out, callColumns(), calls, "there is no call") })
+	return e.show(calls, func() { table(e.out, callColumns(e.now()), calls, "there is no call") })
 }
 
 func (c *callList) filter(e *env) (rest.Filter, error) {
@@ -77,13 +77,13 @@ func when(text string, now time.Time) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-func callColumns() []column[rest.Call] {
+func callColumns(now time.Time) []column[rest.Call] {
 	return []column[rest.Call]{
 		{head: "started", cell: func(v rest.Call) string { return clock(&v.StartedAt) }},
 		{head: "from", cell: func(v rest.Call) string { return party(v.From) }},
 		{head: "to", cell: func(v rest.Call) string {
 			if to := party(v.To); to != "" {
-				return to
+				return to + answerer(v)
 			}
 			return v.Dialled // nobody has it
 		}},
@@ -93,7 +93,7 @@ func callColumns() []column[rest.Call] {
 		{head: "answered", detail: true, cell: func(v rest.Call) string { return clock(v.AnsweredAt) }},
 		{head: "diverted", detail: true, cell: diversionText},
 		{head: "ended at", detail: true, cell: func(v rest.Call) string { return clock(v.EndedAt) }},
-		{head: "seconds", cell: func(v rest.Call) string { return strconv.FormatFloat(v.Seconds, 'f', 1, 64) }},
+		{head: "seconds", cell: func(v rest.Call) string { return seconds(v, now) }},
 		{head: "codec", detail: true, cell: func(v rest.Call) string { return v.Codec }},
 		{head: "without cloud", cell: func(v rest.Call) string {
 			if v.Offline {
@@ -104,6 +104,31 @@ func callColumns() []column[rest.Call] {
 		{head: "end", cell: ending},
 		{head: "id", cell: func(v rest.Call) string { return v.ID }},
 	}
+}
+
+// answerer is who answered a call that went on to another.
+func answerer(v rest.Call) string {
+	if v.AnsweredAt == nil || len(v.Diversions) == 0 {
+		return ""
+	}
+	by := v.Diversions[len(v.Diversions)-1].To
+	if by.Number == v.To.Number {
+		return ""
+	}
+	return " (answered by " + party(by) + ")"
+}
+
+// seconds is how long a call was talked, or is by now; "-" if that is yet to come.
+func seconds(v rest.Call, now time.Time) string {
+	long := v.Seconds
+	switch {
+	case v.EndedAt != nil:
+	case v.AnsweredAt == nil:
+		return "-"
+	default:
+		long = max(0, now.Sub(*v.AnsweredAt).Seconds())
+	}
+	return strconv.FormatFloat(long, 'f', 1, 64)
 }
 
 func party(p designation.Party) string { return strings.TrimSpace(p.Number + " " + p.Name) }
@@ -164,7 +189,7 @@ func (c *callShow) Run(e *env) error {
 
 // tellCall prints a record with its legs and its ladder.
 func (e *env) tellCall(call rest.Call) error {
-	card(e.out, callColumns(), call)
+	card(e.out, callColumns(e.now()), call)
 	known := e.names()
 	if len(call.Legs) > 0 {
 		e.say("\n")

@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = parsed.Run(e)
 	}
 	if err != nil {
-		e.fail(err)
+		e.fail(inWords(err, func(name string) (string, bool) { return config.Given(parsed, name) }))
 		return config.Failed
 	}
 	return config.OK

@@ -362,5 +362,38 @@ func TestPolicies(t *testing.T) {
 		"user ring Anna --device app --after 1500ms",
 		"user fallback Anna --to Bert",
 		"user fallback Anna --no-answer Nobody",
+		"user fallback Anna --to 1001",
+		"user fallback Anna --busy Anna",
+		"user dnd Anna --words writing",
+		"user dnd Anna --off",
+		"user dnd Anna --except 500",
+		"user set Anna --priority 11 --calling moon",
+		"user add Cora --number abc",
+		"user add ''",
+		"site add Rome --code 20x",
 	))
+}
+
+func TestCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	answered := now.Add(-90 * time.Second)
+	sent := []rest.CallDiversion{{From: "1002", To: designation.Party{Number: "1003", Name: "Cora"}}}
+	to := designation.Party{Number: "1002", Name: "Bruno"}
+	for _, c := range []struct {
+		call        rest.Call
+		seconds, to string
+	}{
+		{rest.Call{To: to, State: "ringing", Diversions: sent}, "-", "1002 Bruno"},
+		{rest.Call{To: to, State: "answered", AnsweredAt: &answered}, "90.0", "1002 Bruno"},
+		{rest.Call{To: to, State: "answered", AnsweredAt: &answered, Diversions: sent}, "90.0", "1002 Bruno (answered by 1003 Cora)"},
+		{rest.Call{To: to, State: "ended", EndedAt: &now}, "0.0", "1002 Bruno"},
+		{rest.Call{To: to, State: "ended", AnsweredAt: &answered, EndedAt: &now, Seconds: 90}, "90.0", "1002 Bruno"},
+	} {
+		for _, col := range callColumns(now) {
+			if got := col.cell(c.call); col.head == "seconds" && got != c.seconds || col.head == "to" && got != c.to {
+				t.Errorf("%s of a call that is %s: %q", col.head, c.call.State, got)
+			}
+		}
+	}
 }

@@ -191,6 +191,7 @@ func TestPhoneIsCalled(t *testing.T) {
 	rings(ctx, t, dir, caller, "sleeping", func() {}, "--asleep")
 	allOver(ctx, t, s.Client, 4) // else to call back is to call each other at once
 	phoneCalls(ctx, t, dir, caller)
+	phoneIsStopped(ctx, t, s, dir, caller)
 	becomes("asleep, push wakes it") // who closes says so
 	enabled := func(on bool) {
 		t.Helper()
@@ -369,5 +370,51 @@ func phoneCalls(ctx context.Context, t *testing.T, dir string, desk *phone.Phone
 	}
 	if code := <-ended; code != config.OK || complaints.Len() > 0 {
 		t.Errorf("the phone ended with %d: %s", code, complaints.String())
+	}
+}
+
+// phoneIsStopped has the phone of a folder call and be interrupted: before the answer that takes the call back, after it it hangs up.
+func phoneIsStopped(ctx context.Context, t *testing.T, s *stack.Stack, dir string, desk *phone.Phone) {
+	t.Helper()
+	for _, until := range []string{"ringing", "connected"} {
+		run, stop := context.WithCancel(ctx)
+		defer stop()
+		ended := make(chan int, 1)
+		r, w := io.Pipe()
+		go func() {
+			ended <- Main(run, []string{"--data", dir, "--json", "phone", "call", "201001"}, w, io.Discard)
+			w.Close()
+		}()
+		var last happening
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
+				t.Fatal(err)
+			}
+			if last.Event == "ringing" && until == "connected" {
+				(<-desk.Incoming()).Answer()
+			}
+			if last.Event == until {
+				stop()
+			}
+		}
+		if until == "ringing" {
+			<-desk.Incoming()
+		}
+		if code := <-ended; (code == config.OK) != (until == "connected") {
+			t.Errorf("stopped when %s: exit code %d", until, code)
+		}
+		want := map[string]string{"ringing": "caller-left", "connected": "normal"}[until]
+		for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C { // until the switch has told the cloud
+			c, err := s.Client.Calls().Get(ctx, last.Call)
+			if err == nil && c.State == "ended" {
+				if c.EndedBy != "caller" || c.Cause.Code != want || c.Cause.Q850 != 16 {
+					t.Errorf("stopped when %s: ended by %s, %+v", until, c.EndedBy, c.Cause)
+				}
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("the record of the call: %+v, %v", c, err)
+			}
+		}
 	}
 }

@@ -47,6 +47,7 @@ func (c *phoneCall) Run(e *env) error {
 	}
 	go h.keys(os.Stdin) // a read of a terminal ends with the process only
 	talking := h.talking
+	stopped := e.ctx.Done()
 	var ends <-chan time.Time
 	for {
 		select {
@@ -57,8 +58,9 @@ func (c *phoneCall) Run(e *env) error {
 			}
 		case <-ends:
 			call.Hangup()
-		case <-e.ctx.Done():
-			return nil // the phone hangs up
+		case <-stopped:
+			stopped = nil
+			call.Hangup()
 		case answered := <-h.over:
 			if !answered {
 				return named(h.why())

@@ -63,6 +63,9 @@ func (c *userRing) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		if seconds != 0 && (seconds < 5 || seconds > 300) {
+			return errs.New(errs.Invalid, "--for %v: want 5s to 5m, or 0s for as long as the organization says", *c.For)
+		}
 		if u, err = e.client.Users().Update(e.ctx, u.ID, u.Version, map[string]any{"ring_seconds": seconds}); err != nil {
 			return err
 		}
@@ -190,7 +193,7 @@ func (c *userDND) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.show(u, func() { e.say("Do not disturb of %s: %s\n", u.Name, cmp.Or(disturb(u), "no")) })
+		return e.show(u, func() { e.say("Do not disturb of %s: %s\n", u.Name, disturb(u)) })
 	}
 	return users().set(e, c.User, change)
 }
@@ -221,6 +224,9 @@ The fall-back's own fall-back comes next, never one to whom the call went before
 
 // Run sets where calls go that are not answered.
 func (c *userFallback) Run(e *env) error {
+	if err := c.check(e); err != nil {
+		return err
+	}
 	change := change{}
 	for field, number := range map[string]*string{
 		"fallback_no_answer": c.NoAnswer, "fallback_busy": c.Busy, "fallback_dnd": c.DND, "fallback_unreachable": c.Unreachable,
@@ -235,6 +241,46 @@ func (c *userFallback) Run(e *env) error {
 		return users().show(e, c.User)
 	}
 	return users().set(e, c.User, change)
+}
+
+// check refuses a number that leads back to the user.
+func (c *userFallback) check(e *env) error {
+	var own []rest.Number
+	seen := map[string]bool{"": true} // "" ends the call
+	for _, ref := range []*string{c.To, c.NoAnswer, c.Busy, c.DND, c.Unreachable} {
+		to, err := fallbackNumber(e, ref)
+		if err != nil {
+			return err
+		}
+		if to == nil || seen[*to] {
+			continue
+		}
+		seen[*to] = true
+		if own == nil {
+			if own, err = numbersOfUser(e, c.User); err != nil {
+				return err
+			}
+		}
+		if slices.ContainsFunc(own, func(n rest.Number) bool { return n.Dial == *to || n.Digits == *to }) {
+			return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", *to, c.User)
+		}
+	}
+	return nil
+}
+
+// numbersOfUser is the numbers of the user that ref means.
+func numbersOfUser(e *env, ref string) (own []rest.Number, err error) {
+	u, err := users().find(e, ref)
+	if err != nil {
+		return nil, err
+	}
+	for n, err := range e.client.Numbers().All(e.ctx, rest.Filter{"user": u.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		own = append(own, n)
+	}
+	return own, nil
 }
 
 // fallbackNumber is the number that people mean by ref, which may name a user. Somebody must have it.
@@ -284,10 +330,13 @@ func policyColumns() []column[rest.User] {
 }
 
 func disturb(v rest.User) string {
-	if !v.DND {
-		return ""
-	}
 	text := "yes"
+	switch {
+	case !v.DND && v.DNDWords == "" && v.DNDPriority == 0:
+		return "no"
+	case !v.DND:
+		text = "no; when it is on"
+	}
 	if v.DNDWords != "" {
 		text += fmt.Sprintf(", %q", v.DNDWords)
 	}

@@ -12,9 +12,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -182,4 +184,34 @@ func (version) BeforeReset(app *kong.Kong, vars kong.Vars) error {
 	fmt.Fprintf(app.Stdout, "%s %s\n", app.Model.Name, vars["version"])
 	app.Exit(OK)
 	return nil
+}
+
+// Given returns a flag or an argument of the selected command and its value, as people would say it: --number "12a". It is false
+// if the command has none of that name.
+func Given(ctx *kong.Context, name string) (string, bool) {
+	node := ctx.Selected()
+	if node == nil {
+		return "", false
+	}
+	for _, f := range node.Flags {
+		if f.Name == name {
+			return "--" + name + " " + said(f.Target), true
+		}
+	}
+	for _, v := range node.Positional {
+		if v.Name == name {
+			return strings.ToUpper(name) + " " + said(v.Target), true
+		}
+	}
+	return "", false
+}
+
+func said(v reflect.Value) string {
+	if v = reflect.Indirect(v); !v.IsValid() {
+		return "(none)"
+	}
+	if v.Kind() == reflect.String {
+		return strconv.Quote(v.String())
+	}
+	return fmt.Sprint(v)
 }

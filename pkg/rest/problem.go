@@ -21,6 +21,9 @@ type Problem struct {
 	Fields []FieldWord `json:"fields,omitempty" doc:"The values that were wrong, if any can be named"`
 }
 
+// Error returns Detail.
+func (p *Problem) Error() string { return p.Detail }
+
 // FieldWord says what is wrong with one value of a request.
 type FieldWord struct {
 	Field string `json:"field" doc:"The member of the body, or the parameter" example:"code"`
@@ -35,7 +38,7 @@ const maxProblem = 64 << 10
 func problemOf(status int, body []byte) error {
 	var p Problem
 	if err := json.Unmarshal(body, &p); err == nil && p.Code != "" {
-		return &errs.Error{Code: p.Code, Words: p.Detail}
+		return errs.New(p.Code, "%w", &p)
 	}
 	words := strings.TrimSpace(string(body))
 	if len(words) > 200 {

@@ -39,7 +39,6 @@ func statusOf(c errs.Code) int {
 // problem is an error on its way to the client. It is huma.StatusError and huma.ContentTypeFilter.
 type problem struct{ rest.Problem }
 
-func (p *problem) Error() string             { return p.Detail }
 func (p *problem) GetStatus() int            { return p.Status }
 func (p *problem) ContentType(string) string { return rest.ProblemType }
 
