@@ -106,6 +106,13 @@ func (a *anchor) refuses(e *errs.Error) {
 	a.refuse = e
 }
 
+// gives sets the token of the next verdicts.
+func (a *anchor) gives(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.token = token
+}
+
 // admit takes the one stream of a connection.
 func (a *anchor) admit(s *webtransport.Session) {
 	str, err := s.AcceptStream(s.Context())

@@ -265,7 +265,7 @@ func TestALostConnectionRingsOn(t *testing.T) {
 // TestTheCallIsOverWhenItComesBack: a call whose connection is lost goes on until the node says that it is over, and why.
 func TestTheCallIsOverWhenItComesBack(t *testing.T) {
 	w := newWorld(t)
-	w.token = "token"
+	w.gives("token")
 	c, in := w.ring("leg_1")
 	c.Answer(NewEcho())
 	in.connect()
@@ -280,7 +280,7 @@ func TestTheCallIsOverWhenItComesBack(t *testing.T) {
 // TestAnswerThatNeverArrived: the node asks again on the next connection, and the call is answered there by itself.
 func TestAnswerThatNeverArrived(t *testing.T) {
 	w := newWorld(t)
-	w.token = "token"
+	w.gives("token")
 	c, first := w.ring("leg_1")
 	c.Answer(NewEcho())
 	eventually(t, func() bool { return len(first.events) > 0 }) // our 200
