@@ -34,7 +34,7 @@ func newPlan(quick bool) plan {
 	return plan{
 		runs: 3, phones: 6000, registerRates: []float64{400, 2000}, talkers: 200, callRates: []float64{100, 400}, betweenRates: []float64{100, 200},
 		audio:     []audioLoad{{calls: 50, packet: 50}, {calls: 200, packet: 50}, {calls: 200, packet: 250}},
-		pushRates: []float64{200, 1000}, legRates: []float64{10, 40}, legs: 100, sleepers: 800, // with a tenth more, a bridge takes 1024 channels from one address
+		pushRates: []float64{200, 600}, legRates: []float64{10, 40}, legs: 100, sleepers: 800, // with a tenth more, a bridge takes 1024 channels from one address
 		held: 500, soak: 100 * time.Second, devices: "1000|1000000", benchtime: "2s", look: time.Second, each: 5 * time.Second,
 	}
 }

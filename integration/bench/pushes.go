@@ -35,6 +35,7 @@ type waker struct {
 	id     *enrol.Identity
 	client *fabric.Client
 	phone  rest.Device // the caller's
+	boot   string
 }
 
 // waker enrols one.
@@ -62,16 +63,8 @@ func (d *directory) waker(ctx context.Context) (w waker, err error) {
 	if err := w.client.Ready(ctx); err != nil {
 		return w, err
 	}
-	hash, err := trust.KeyHash(&w.id.Key.PublicKey)
-	if err != nil {
-		return w, err
-	}
-	_, err = fabric.Request[fabric.Lease, fabric.Reply](ctx, w.client, fabric.SubjectLease(w.id.Org, w.id.Node), fabric.Lease{
-		Header: fabric.Header{ID: ident.New(ident.Request)}, Version: "bench", Node: designation.Node{
-			ID: w.id.Node, KeyHash: hash, Boot: ident.New(ident.Boot), Addresses: []string{"192.0.2.1:7443"}, Web: []string{"any"},
-			DTLS: "sha-256 " + string(bytes.Repeat([]byte("AB:"), 31)) + "AB",
-		}})
-	if err != nil {
+	w.boot = ident.New(ident.Boot)
+	if err := w.lease(ctx); err != nil {
 		return w, err
 	}
 	all, err := d.client.Devices().Page(ctx, rest.Filter{"switch": w.id.Node}, 1, "")
@@ -80,6 +73,20 @@ func (d *directory) waker(ctx context.Context) (w waker, err error) {
 	}
 	w.phone = all.Items[0]
 	return w, nil
+}
+
+// lease says that the switch lives, for the next 50 s.
+func (w waker) lease(ctx context.Context) error {
+	hash, err := trust.KeyHash(&w.id.Key.PublicKey)
+	if err != nil {
+		return err
+	}
+	_, err = fabric.Request[fabric.Lease, fabric.Reply](ctx, w.client, fabric.SubjectLease(w.id.Org, w.id.Node), fabric.Lease{
+		Header: fabric.Header{ID: ident.New(ident.Request)}, Version: "bench", Node: designation.Node{
+			ID: w.id.Node, KeyHash: hash, Boot: w.boot, Addresses: []string{"192.0.2.1:7443"}, Web: []string{"any"},
+			DTLS: "sha-256 " + string(bytes.Repeat([]byte("AB:"), 31)) + "AB",
+		}})
+	return err
 }
 
 // ticket lets devices be woken for a call to a number.
@@ -98,6 +105,9 @@ func (w waker) ticket(ctx context.Context, number string) (string, error) {
 
 // wake has a device woken n times at a rate; each time is another ring attempt.
 func (w waker) wake(ctx context.Context, numbers []string, n int, rate float64) (outcome, error) {
+	if err := w.lease(ctx); err != nil {
+		return outcome{}, err
+	}
 	var tickets []string
 	for _, number := range numbers {
 		ticket, err := w.ticket(ctx, number)
