@@ -163,6 +163,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	group := life.NewGroup(ctx, c.log)
 	group.Go("directory", c.directory.Run)
 	group.Go("records", c.records.Run)
+	group.Go("refusals", c.recordRefusals)
 	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
 	group.Go("database", c.watchDatabase)

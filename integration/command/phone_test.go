@@ -190,7 +190,7 @@ func TestPhoneIsCalled(t *testing.T) {
 	rings(ctx, t, dir, caller, "awake", func() { becomes("awake") })
 	rings(ctx, t, dir, caller, "sleeping", func() {}, "--asleep")
 	allOver(ctx, t, s.Client, 4) // else to call back is to call each other at once
-	phoneCalls(ctx, t, dir, caller)
+	phoneCalls(ctx, t, s, dir, caller)
 	phoneIsStopped(ctx, t, s, dir, caller)
 	becomes("asleep, push wakes it") // who closes says so
 	enabled := func(on bool) {
@@ -327,11 +327,23 @@ func rings(ctx context.Context, t *testing.T, dir string, caller *phone.Phone, w
 }
 
 // phoneCalls has the phone of a folder call a number that nobody has, somebody who is not to be disturbed, and then a desk phone.
-func phoneCalls(ctx context.Context, t *testing.T, dir string, desk *phone.Phone) {
+func phoneCalls(ctx context.Context, t *testing.T, s *stack.Stack, dir string, desk *phone.Phone) {
 	t.Helper()
 	var complaints bytes.Buffer
 	if Main(ctx, []string{"--data", dir, "phone", "call", "999"}, io.Discard, &complaints) == config.OK || !strings.Contains(complaints.String(), "nobody has the number") {
 		t.Errorf("a number that nobody has: %q", complaints.String())
+	}
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C { // until the cloud has written it
+		p, err := s.Client.Calls().Page(ctx, rest.Filter{"number": "999"}, 1, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Items) == 1 {
+			if c := p.Items[0]; c.From.Name != "Eve" || c.State != "ended" || c.Cause.Code != "unknown-number" {
+				t.Errorf("recorded %+v", c)
+			}
+			break
+		}
 	}
 	complaints.Reset()
 	if Main(ctx, []string{"--data", dir, "phone", "call", "7002"}, io.Discard, &complaints) == config.OK || complaints.String() != "strowger: do not disturb: in a meeting\n" {

@@ -20,6 +20,8 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
+	"strowger/pkg/limit"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/waketicket"
 )
@@ -65,8 +67,11 @@ type Config struct {
 
 // Broker admits calls. Its methods may be called from any goroutine.
 type Broker struct {
-	cfg     Config
-	parties chan store.Parties
+	cfg      Config
+	parties  chan store.Parties
+	node     string // that reports refused calls
+	refusals chan Refusal
+	refused  *limit.Buckets[string] // by device
 
 	mu       sync.Mutex
 	leases   map[string]store.Lease // by node
@@ -101,6 +106,9 @@ func New(cfg Config) *Broker {
 	return &Broker{
 		cfg:      cfg,
 		parties:  make(chan store.Parties, maxParties),
+		node:     ident.New(ident.Cloud),
+		refusals: make(chan Refusal, maxRefusals),
+		refused:  newRefused(cfg),
 		leases:   make(map[string]store.Lease),
 		replies:  newRecent[request, *reply](replyLife, maxReplies),
 		underway: newRecent[pair, attempt](underwayLife, maxUnderway),

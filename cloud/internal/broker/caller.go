@@ -58,10 +58,13 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 			return fabric.Admitted{}, err
 		}
 	}
+	call := ident.New(ident.Call)
 	if err != nil {
+		if s.Thumbprint(p.Device) == thumbprint {
+			b.refuse(s, p, call, err)
+		}
 		return fabric.Admitted{}, err
 	}
-	call := ident.New(ident.Call)
 	if first := b.begins(ctx, org, call, l.route, p); first != "" {
 		if a, ok := b.join(ctx, org, first, p, l.route); ok {
 			return a, nil
@@ -69,6 +72,7 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	}
 	a, err := b.introduce(ctx, s, p, thumbprint, l, call)
 	if err != nil {
+		b.refuse(s, p, call, err)
 		b.tell(org, fabric.Attempt{Call: call, From: l.route.From.User, To: l.route.To.User, Ended: true})
 	}
 	return a, err

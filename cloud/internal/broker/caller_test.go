@@ -202,6 +202,32 @@ func TestAdmissionOfAnAppIsRefused(t *testing.T) {
 	w.refused(err, errs.Revoked, "enrol")
 }
 
+// A call of an app that is refused is recorded, as those of desk phones are, but not as often as the app likes.
+func TestRefusedCallsOfAppsAreRecorded(t *testing.T) {
+	w := newWorld(t)
+	c := w.caller(w.roamer("Eve", "7001"))
+	thief := caller{w, w.caller(w.roamer("Mia", "7002")).key, c.id}
+	_, err := thief.admit(thief.asks("999", nil))
+	w.refused(err, errs.WrongPresenter)
+	refused := w.broker.Refusals()
+	if len(refused) != 0 {
+		t.Fatalf("recorded what the app has not signed: %+v", <-refused)
+	}
+	for range 2 * refusalBurst {
+		_, err := c.admit(c.asks("999", nil))
+		w.refused(err, errs.Unknown, "999")
+	}
+	if len(refused) != refusalBurst {
+		t.Errorf("%d refusals are recorded, want %d", len(refused), refusalBurst)
+	}
+	r := <-refused
+	dialled, why := r.Events[0], r.Events[1]
+	if r.Parties.Org != w.org || !slices.Equal(r.Parties.Nodes, []string{r.Node, c.id}) || dialled.Call != r.Parties.Call || why.Call != dialled.Call ||
+		dialled.From.Number != "7001" || dialled.From.Device != c.id || dialled.To.Number != "999" || why.Cause.Code != string(errs.Unknown) {
+		t.Errorf("recorded %+v", r)
+	}
+}
+
 // A run of the anchor that is not the one of its lease promises: the keys are for that run.
 func TestPromiseOfAnotherRun(t *testing.T) {
 	w := newWorld(t)

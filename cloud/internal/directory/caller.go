@@ -27,6 +27,16 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 	return s.routeFrom(site, device, u, callee, n)
 }
 
+// Caller is the user of an app as its calls name them.
+func (s *Snapshot) Caller(device string) (designation.Party, bool) {
+	u := s.devices.get(device)
+	if u == nil {
+		return designation.Party{}, false
+	}
+	site := s.officeOf(u)
+	return designation.Party{User: u.id, Device: device, Number: u.presented(site), Name: u.name, Site: site}, true
+}
+
 // officeOf is the site of a user's home switch, or else of their first number that is an extension; "" if there is none.
 func (s *Snapshot) officeOf(u *user) string {
 	if home := u.home(); home != "" {
