@@ -64,6 +64,7 @@ type attempt struct {
 	anchor   string // node
 	done     chan struct{}
 	answered bool // set before done is closed
+	over     bool // done is closed; guarded by Calls.mu
 }
 
 // New returns the calls of a switch that has none.
@@ -106,7 +107,7 @@ func (c *Calls) Settled(id string, answered bool) {
 	if c.ringing[a.pair] = left; len(left) == 0 {
 		delete(c.ringing, a.pair)
 	}
-	a.answered = answered
+	a.answered, a.over = answered, true
 	close(a.done)
 }
 
@@ -142,10 +143,13 @@ func (c *Calls) came(id string) {
 	}
 }
 
-// enter enters a call, and returns the oldest one that crosses it, nil for none.
+// enter enters a call, and returns the oldest one that crosses it, nil for none. One that is over crosses none.
 func (c *Calls) enter(a *attempt) *attempt {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if a.over {
+		return nil
+	}
 	if c.byID[a.id] == nil {
 		c.byID[a.id] = a
 		c.ringing[a.pair] = append(c.ringing[a.pair], a)

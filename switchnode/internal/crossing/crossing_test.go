@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"strowger/switchnode/internal/call"
 )
 
 // desk is the origin of a call of a desk phone.
@@ -115,6 +117,22 @@ func TestGivesWay(t *testing.T) {
 			n.empty(away, here)
 		})
 	}
+}
+
+// What gives way, and whose caller has left when the other is over, is over for good.
+func TestLeavesWhileItGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, "sw_x")
+		away := n.place(ask{"ca_1", "ann", "bob", "sw_y", desk, 0, ""})
+		here := n.place(ask{"ca_2", "bob", "ann", "sw_x", Origin{Node: "sw_y"}, time.Second, ""})
+		pass(2 * time.Second)
+		here.caller.says(call.Cancelled{})
+		synctest.Wait()
+		away.caller.cancels()
+		synctest.Wait()
+		here.caller.says(call.Closed{Leg: call.Caller}) // its ACK took long
+		n.empty(away, here)
+	})
 }
 
 // Calls that do not cross, or whose anchors leave no way to make them one, ring as they are.

@@ -73,6 +73,10 @@ func (p *phone) answers() {
 	p.post(saying(func(id call.LegID) []call.Event { return []call.Event{call.Answered{Leg: id, Description: speech}} }))
 }
 
+func (p *phone) says(evs ...call.Event) {
+	p.post(saying(func(call.LegID) []call.Event { return evs }))
+}
+
 // was compares what the phone was told.
 func (p *phone) was(t *testing.T, want ...string) {
 	t.Helper()
