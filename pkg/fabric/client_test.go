@@ -391,30 +391,32 @@ func TestSubscriberHearsRequestsOfOthers(t *testing.T) {
 	}
 }
 
-// TestInstanceDoesNotHearItself tells other cloud instances of a change.
-func TestInstanceDoesNotHearItself(t *testing.T) {
+// TestInstanceHearsItself has two cloud instances tell each other: where its own message comes among those of the other says whose
+// call was first, so each waits for its own as well.
+func TestInstanceHearsItself(t *testing.T) {
 	n := newNetwork(t)
 	first := n.connect(t, "cloud", nil)
 	second := n.connect(t, "cloud", func(c *fabric.Config) { c.Node = "second" })
-	told := make(chan string, 4)
-	for name, c := range map[string]*fabric.Client{"first": first, "second": second} {
-		if _, err := fabric.Subscribe(c, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, _ fabric.RegistryChanged) {
-			told <- name + " " + s.Org
-		}); err != nil {
+	clients := []*fabric.Client{first, second}
+	told := make([]chan string, len(clients))
+	for i, c := range clients {
+		told[i] = make(chan string, 2*len(clients))
+		if _, err := fabric.Subscribe(c, fabric.SubjectAttempt(fabric.Any), func(_ fabric.Subject, m fabric.Attempt) { told[i] <- m.Call }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range []*fabric.Client{first, second} {
-		if err := fabric.Publish(t.Context(), c, fabric.SubjectRegistry(org), fabric.RegistryChanged{}); err != nil {
+	want := []string{"call of the first", "call of the second"}
+	for i, c := range clients {
+		if err := fabric.Publish(t.Context(), c, fabric.SubjectAttempt(org), fabric.Attempt{Call: want[i]}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := []string{<-told, <-told}
-	slices.Sort(got)
-	first.Close()
-	second.Close()
-	if want := []string{"first " + org, "second " + org}; !slices.Equal(got, want) || len(told) > 0 {
-		t.Errorf("told are %v and %d more, want %v", got, len(told), want)
+	for i, heard := range told {
+		got := []string{<-heard, <-heard}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("instance %d heard of %q, want %q", i, got, want)
+		}
 	}
 }
 

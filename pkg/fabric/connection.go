@@ -34,7 +34,6 @@ func (c *Client) options() nats.Options {
 	o.InboxPrefix = Inbox(c.cfg.Node)
 	o.IgnoreAuthErrorAbort = true
 	o.RetryOnFailedConnect = true
-	o.NoEcho = c.cfg.Cloud           // an instance knows what it told the others
 	o.IgnoreDiscoveredServers = true // a node talks to the addresses of its enrolment only
 	o.MaxReconnect = -1
 	o.ReconnectBufSize = -1
