@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,7 +120,8 @@ func outcome(r *http.Response) push.Outcome {
 	if r.StatusCode >= 200 && r.StatusCode < 300 { // RFC 8030, 5: 201, or 202 if a receipt was asked for
 		return push.Outcome{Accepted: true}
 	}
-	o := push.Answered(r.StatusCode, r.Header, cmp.Or(http.StatusText(r.StatusCode), r.Status))
+	// Not the words of its status line: whoever enrols a device may name the service, and reasons are counted one by one.
+	o := push.Answered(r.StatusCode, r.Header, cmp.Or(http.StatusText(r.StatusCode), "status "+strconv.Itoa(r.StatusCode)))
 	// RFC 8030, 7.3: 404 is an expired subscription. Services answer 410 when the user has ended it.
 	o.Dead = r.StatusCode == http.StatusNotFound || r.StatusCode == http.StatusGone
 	return o

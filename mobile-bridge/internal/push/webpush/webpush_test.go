@@ -1,9 +1,11 @@
 package webpush
 
 import (
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -64,6 +66,19 @@ func TestPrivateServices(t *testing.T) {
 	o := s.Send(t.Context(), push.Push{Target: fabric.Target{Provider: fabric.WebPush, Token: token}, Payload: "AAAA", Left: time.Minute})
 	if o.Accepted || o.Again || o.Reason != notPublic {
 		t.Errorf("%+v, want %q and not again", o, notPublic)
+	}
+}
+
+// TestReason says nothing that a push service can make up without end.
+func TestReason(t *testing.T) {
+	for status, want := range map[string]string{"410 Gone": "Gone", "410 It left": "Gone", "599 Again, number 4711": "status 599"} {
+		code, err := strconv.Atoi(status[:3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := outcome(&http.Response{Status: status, StatusCode: code}); o.Reason != want {
+			t.Errorf("%s: reason %q, want %q", status, o.Reason, want)
+		}
 	}
 }
 
