@@ -5,6 +5,7 @@ package face
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,10 +13,12 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/limit"
+	"strowger/pkg/rest"
 )
 
 // Limits of requests and of connections.
@@ -76,11 +79,21 @@ func (f *Face) Addr() netip.AddrPort { return f.listener.Addr().(*net.TCPAddr).A
 // Handle has requests of a pattern of http.ServeMux answered. It is called before Run.
 func (f *Face) Handle(pattern string, h http.Handler) { f.mux.Handle(pattern, h) }
 
-// Run serves until ctx ends. Connections that a handler took over are the handler's.
+// Run serves until ctx ends, and the handlers have seen that. Connections that a handler took over are the handler's.
 func (f *Face) Run(ctx context.Context) error {
+	var open sync.WaitGroup // connections
+	defer open.Wait()
 	server := &http.Server{
 		Handler: http.HandlerFunc(f.serve), ErrorLog: slog.NewLogLogger(f.cfg.Logger.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			switch s {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				open.Done()
+			}
+		},
 		TLSConfig: f.cfg.TLS, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1: a WebSocket is a connection
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // who was asked for something asks another bridge
@@ -115,7 +128,7 @@ func (f *Face) serve(w http.ResponseWriter, r *http.Request) {
 func Refuse(w http.ResponseWriter, status int, why *errs.Error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":%q}`+"\n", status, why.Code, why.Words) // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(rest.Problem{Title: http.StatusText(status), Status: status, Code: why.Code, Detail: why.Words}) // nobody is left to tell
 }
 
 // Source is whom a request comes from, for limits: behind a proxy of ours, whom the proxy names.

@@ -8,19 +8,25 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -113,6 +119,44 @@ func TestLimits(t *testing.T) {
 	if status, _ := ask(t, f, "198.51.100.2"); status != http.StatusOK {
 		t.Errorf("another source: status %d", status)
 	}
+}
+
+// TestRefusalIsJSON whatever its words are.
+func TestRefusalIsJSON(t *testing.T) {
+	rec := httptest.NewRecorder()
+	Refuse(rec, http.StatusBadGateway, errs.New(errs.CloudAway, "no \a, no \u00fc"))
+	var p rest.Problem
+	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || p.Status != http.StatusBadGateway || p.Code != errs.CloudAway || p.Detail != "no \a, no \u00fc" {
+		t.Errorf("%s, %v", rec.Body, err)
+	}
+}
+
+// TestRunWaits for what handlers do about the end.
+func TestRunWaits(t *testing.T) {
+	f, err := Listen(Config{Listen: "127.0.0.1:0", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var over atomic.Bool
+	ctx, cancel := context.WithCancel(t.Context())
+	f.Handle("GET /", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+		<-time.After(20 * time.Millisecond) // in which a server that does not wait is gone
+		over.Store(true)
+	}))
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		resp, err := http.Get("http://" + f.Addr().String() + "/")
+		if err == nil { // the server ended it
+			_ = resp.Body.Close()
+		}
+	}()
+	if err := f.Run(ctx); err != nil || !over.Load() {
+		t.Errorf("run ended before its handlers: %v", err)
+	}
+	<-asked
 }
 
 // TestConnections closes those that are one too many, and takes others when one has ended.
