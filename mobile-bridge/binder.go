@@ -5,12 +5,16 @@ import (
 	"sync"
 	"time"
 
+	"strowger/mobile-bridge/internal/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 )
 
-// maxGone bounds the ends of channels that wait for the cloud. What is forgotten is found out by the first wake.
-const maxGone = 1 << 16
+// What waits for the cloud. Who is one too many is refused, and comes again; an end that is forgotten is found out by the first wake.
+const (
+	maxCome = 2 * channel.MaxChannels // all sessions, and as many that are new
+	maxGone = 1 << 16
+)
 
 // bindRetry is the pause after the cloud did not answer.
 const bindRetry = 2 * time.Second
@@ -48,16 +52,21 @@ func (b *binder) Bind(ctx context.Context, v fabric.Bound) error {
 	}
 }
 
-// Rebind asks it and calls back.
+// Rebind asks it and calls back, at once if too many wait.
 func (b *binder) Rebind(v fabric.Bound, done func(error)) {
 	b.mu.Lock()
-	closed := b.closed
-	if !closed {
+	var refused error
+	switch {
+	case b.closed:
+		refused = errs.New(errs.NodeStopped, "this bridge stops")
+	case len(b.come) >= maxCome:
+		refused = errs.New(errs.Congested, "%d channels wait for the cloud's word", maxCome)
+	default:
 		b.come = append(b.come, coming{v, done})
 	}
 	b.mu.Unlock()
-	if closed {
-		done(errs.New(errs.NodeStopped, "this bridge stops"))
+	if refused != nil {
+		done(refused)
 		return
 	}
 	b.wake()

@@ -64,3 +64,19 @@ func TestBinder(t *testing.T) {
 		}
 	})
 }
+
+// TestBinderIsBounded while the cloud says nothing and the connection to it comes and goes.
+func TestBinderIsBounded(t *testing.T) {
+	b := newBinder(nil)
+	var refused error
+	for range maxCome {
+		b.Rebind(fabric.Bound{Device: "dv_1"}, func(err error) { refused = err })
+	}
+	if refused != nil {
+		t.Fatalf("refused with room left: %v", refused)
+	}
+	b.Rebind(fabric.Bound{Device: "dv_1"}, func(err error) { refused = err })
+	if errs.CodeOf(refused) != errs.Congested {
+		t.Errorf("one too many: %v", refused)
+	}
+}
