@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"time"
 
 	"strowger/mobile-bridge/internal/push"
@@ -35,7 +36,7 @@ func (w *Wakes) cancel(ctx context.Context, s fabric.Subject, q fabric.Cancel) (
 	if q.Why == nil || q.Why.Code == "" {
 		return fabric.WakeReply{}, errs.New(errs.Invalid, "the cancel does not say why")
 	}
-	q.Why.Words = q.Why.Words[:min(len(q.Why.Words), maxWords)]
+	q.Why.Words = strings.ToValidUTF8(q.Why.Words[:min(len(q.Why.Words), maxWords)], "")
 	ticket := sha256.Sum256([]byte(q.Ticket))
 	w.silence(ticket)
 	one, err := w.join(key{ticket, cancelEpoch}, func(one *wake) error { return w.tellOver(one, s.ID, c, q) })

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"strowger/mobile-bridge/internal/push"
 	"strowger/pkg/errs"
@@ -105,6 +106,11 @@ func TestCancel(t *testing.T) {
 		w.channel, w.awake, w.pushed = &fabric.Channel{Bridge: "br_2"}, taken, nil
 		if r, err := w.cancels(cancelOf(q, errs.Elsewhere)); err != nil || !r.Channel.Reached || len(w.pushed) != 0 || w.told[0].Why.Code != errs.Elsewhere {
 			t.Errorf("awake: %+v, %v, pushed %+v, told %+v", r, err, w.pushed, w.told)
+		}
+		long := cancelOf(q, errs.Elsewhere)
+		long.Why.Words = "x" + strings.Repeat("ü", maxWords)
+		if _, err := w.cancels(long); err != nil || len(long.Why.Words) != maxWords-1 || !utf8.ValidString(long.Why.Words) {
+			t.Errorf("words %q, %v", long.Why.Words, err)
 		}
 		w.awake = silent
 		if r, err := w.cancels(cancelOf(q, errs.Elsewhere)); err != nil || r.Channel.Reached || len(w.pushed) != 2 || w.pushed[0].Alert.Title != "Call taken on another phone" {
