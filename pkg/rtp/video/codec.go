@@ -62,7 +62,14 @@ func newDepacketizer(codec string) depacketizer {
 	if codec == H264 {
 		return &codecs.H264Packet{}
 	}
-	return &codecs.VP8Packet{}
+	return &vp8{}
+}
+
+// vp8 knows the beginning of a picture from that of its later partitions, which begin with S=1 as well (RFC 7741, 4.2).
+type vp8 struct{ codecs.VP8Packet }
+
+func (*vp8) IsPartitionHead(payload []byte) bool {
+	return len(payload) > 0 && payload[0]&0x17 == 0x10
 }
 
 // Key says whether a picture can be decoded without those before it.

@@ -131,6 +131,20 @@ func TestAfterALoss(t *testing.T) {
 	}
 }
 
+// TestPartitions: the beginning of a later partition of VP8 is not that of a picture (RFC 7741, 4.2).
+func TestPartitions(t *testing.T) {
+	first := packet{rtp.Header{Sequence: 1}, append([]byte{0x10}, picture(VP8, true, 100)...)}
+	second := packet{rtp.Header{Sequence: 2, Marker: true}, append([]byte{0x11}, picture(VP8, true, 100)...)} // as if it were a key
+	a := NewAssembler(VP8)
+	if p := append(a.Push(first.header, first.payload), a.Push(second.header, second.payload)...); len(p) != 1 || len(p[0].Data) != 212 {
+		t.Errorf("of two partitions came %d pictures", len(p))
+	}
+	a = NewAssembler(VP8)
+	if p := a.Push(second.header, second.payload); len(p) != 0 || !a.NeedsKey() {
+		t.Error("a picture without its first partition is decoded")
+	}
+}
+
 // TestBounds: a sender that leaves gaps everywhere, or never ends a picture, costs no more than is allowed.
 func TestBounds(t *testing.T) {
 	a := NewAssembler(VP8)
