@@ -108,7 +108,11 @@ func (l *legs) visit(leg string, p proof.Call, post func(any) bool) (token strin
 	defer l.mu.Unlock()
 	w := l.waiting[leg]
 	w.calls, w.dtls = true, p.DTLS
-	return w.token, w.shown(p, l.now())
+	if err := w.shown(p, l.now()); err != nil {
+		delete(l.waiting, leg) // nobody will end it
+		return "", err
+	}
+	return w.token, nil
 }
 
 // lend notes the relay that a leg may use.

@@ -13,6 +13,17 @@ import (
 	"strowger/pkg/sdp"
 )
 
+// A device that calls with a proof that counts for nothing leaves nothing behind.
+func TestVisitWithoutProof(t *testing.T) {
+	l := legs{now: time.Now}
+	if _, err := l.visit("lg_1", proof.Call{}, nil); errs.CodeOf(err) != errs.Replayed {
+		t.Errorf("a proof without an id: %v", err)
+	}
+	if len(l.waiting) != 0 {
+		t.Errorf("%d legs wait for ever", len(l.waiting))
+	}
+}
+
 // One source for the app, whoever speaks: sequence numbers without a hole, time that goes on, one SSRC; what was late or out of
 // order stays so.
 func TestContinuity(t *testing.T) {
