@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,8 +22,9 @@ const awayLimit = 30 * time.Second
 // NetworkChanged says that the phone has another network: calls dial their nodes anew, at once instead of when they miss them.
 func (p *Phone) NetworkChanged() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.calls {
+	calls := slices.Collect(maps.Values(p.calls))
+	p.mu.Unlock()
+	for _, c := range calls { // one that takes no more says so in the log, which is under the same lock
 		if !c.isOver() {
 			c.do(c.networkChanged)
 		}
