@@ -158,3 +158,28 @@ func TestDeviceIsHereBeforeItsCall(t *testing.T) {
 	s.caller.say(call.Closed{Leg: call.Caller})
 	s.ends(leg.Leg)
 }
+
+// An app that has come back, and whose call is over when it repeats its INVITE, loses its connection: the next one tells it why.
+func TestCallEndsWhileTheCallerComesBack(t *testing.T) {
+	o, d := newOfficeOf(t, patient), newDevice(t)
+	p, phone := o.plan(), o.desk()
+	w := o.promises(d, p, call.Branch{Leg: "desk", Target: phone})
+	a, fingerprint := newApp(t)
+	a.calls(a.enters(d, w, fingerprint))
+	gets[call.Start](phone)
+	phone.rings()
+	a.progress(180)
+	a.loses()
+	if v := a.arrives(d, w, fingerprint); !v.OK || v.Resumed {
+		t.Fatalf("let in by %+v", v)
+	}
+	phone.setup.Post(call.Refused{Leg: phone.setup.Leg, Cause: call.CauseOf(errs.Busy, "")})
+	phone.setup.Post(call.Closed{Leg: phone.setup.Leg})
+	o.placedAs(p.Call).ends("desk")
+	a.callsWith(a.peer, a.said)
+	sees[sip.Lost](a)
+	sees[sip.Closed](a)
+	if err := o.knock(proof.Entry{Key: w.Key, Proof: d.proves(t, w, fingerprint, nil), Resume: a.token}); code(err) != errs.Gone || err.Error() != "Busy" {
+		t.Errorf("the next connection hears %v", err)
+	}
+}

@@ -115,7 +115,9 @@ func (w *Web) Invite(d *sip.Dialog) {
 	}
 	if v.again {
 		d.SetOwner(func(d *sip.Dialog, in sip.Input) bool { return v.leg(ofDialog{d, in}) })
-		v.leg(repeated{d, &v.here})
+		if !v.leg(repeated{d, &v.here}) { // over since it was let in
+			v.here.close()
+		}
 		return
 	}
 	if err := w.begin(d, v); err != nil {
