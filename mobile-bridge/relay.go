@@ -131,7 +131,7 @@ func (b *bridge) openRelay() error {
 		return fmt.Errorf("%w; choose another address with --relay or --relay-tls", err)
 	}
 	b.links.relay = r
-	// RFC 7065, 3.1. Within a push there is room for three.
+	// RFC 7065, 3.1.
 	at := netip.AddrPortFrom(b.relaying.public, r.Addr().Port()).String()
 	told := &fabric.Relay{URLs: []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}, Secret: r.Secret()}
 	if u, err := url.Parse(b.at.URL); err == nil && r.SecureAddr().IsValid() {

@@ -34,7 +34,7 @@ func (b *Broker) ObserveBridge(org, bridge string, l fabric.Lease) {
 	b.relays[bridge] = relayLease{org, *l.Face.Relay, b.cfg.Now().Add(fabric.LeaseLifetime)}
 }
 
-// CheckRelay says why a relay cannot be handed out: what is told of it goes into pushes.
+// CheckRelay says why a relay cannot be handed out: what is told of it goes into designations and verdicts (proof.MaxVerdict).
 func CheckRelay(r fabric.Relay) error {
 	if n := len(r.URLs); n == 0 || n > maxRelayURLs {
 		return errs.New(errs.Invalid, "relay: %d URLs are not 1 to %d", n, maxRelayURLs)
