@@ -28,6 +28,8 @@ type upCommand struct {
 	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 
+	ReplaceRevoked bool `help:"If the office's own switch or bridge was revoked, have a new one in its place; phones of the switch go over to it."`
+
 	mobilebridge.PushServices `embed:""`
 	mobilebridge.Relaying     `embed:""`
 }
@@ -70,7 +72,7 @@ func (c *upCommand) Run(e *env) (err error) {
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
 		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code, Public: c.Public}}, UsualPorts: true,
-		Push: c.PushServices, Relaying: c.Relaying, URL: url,
+		Push: c.PushServices, Relaying: c.Relaying, URL: url, Replace: c.ReplaceRevoked,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },

@@ -31,19 +31,8 @@ func TestUp(t *testing.T) {
 	dir := t.TempDir()
 	var first reached
 	for start := range 2 {
-		ctx, stop := context.WithCancel(t.Context())
-		out, in := io.Pipe()
-		var said bytes.Buffer
-		ended := make(chan int, 1)
-		go func() {
-			code := Main(ctx, upIn(dir), in, &said)
-			_ = in.Close() // never fails
-			ended <- code
-		}()
-		var at reached
-		if err := json.NewDecoder(out).Decode(&at); err != nil {
-			t.Fatalf("it does not start: %v, %d\n%s", err, <-ended, said.String())
-		}
+		o := startUp(t, upIn(dir)...)
+		at := o.at
 		for _, address := range at.Metrics {
 			resp, err := http.Get("http://" + address + "/readyz")
 			if err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
@@ -58,10 +47,7 @@ func TestUp(t *testing.T) {
 		} else if fmt.Sprint(at) != fmt.Sprint(first) {
 			t.Errorf("it is at %+v, and was at %+v", at, first)
 		}
-		stop()
-		if code := <-ended; code != config.OK {
-			t.Errorf("it ended with %d: %s", code, said.String())
-		}
+		o.end()
 	}
 	busy, err := net.ListenPacket("udp", first.SIP.String())
 	if err != nil {
@@ -91,19 +77,8 @@ func TestUpForBrowsers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	var said bytes.Buffer
-	ended := make(chan int, 1)
-	go func() {
-		code := Main(ctx, upIn(dir, "--tls-cert", files[0], "--tls-key", files[1], "--public", "192.0.2.7"), in, &said)
-		_ = in.Close() // never fails
-		ended <- code
-	}()
-	var at reached
-	if err := json.NewDecoder(out).Decode(&at); err != nil {
-		t.Fatalf("it does not start: %v, %d\n%s", err, <-ended, said.String())
-	}
+	o := startUp(t, upIn(dir, "--tls-cert", files[0], "--tls-key", files[1], "--public", "192.0.2.7")...)
+	at := o.at
 	port, named := strings.CutPrefix(at.URL, "https://phone.example.com:")
 	if !named {
 		t.Errorf("the softphone is at %s", at.URL)
@@ -122,22 +97,15 @@ func TestUpForBrowsers(t *testing.T) {
 	want := fmt.Sprintf(`"192.0.2.7:%d"`, at.Link.Port())
 	late := time.Now().Add(time.Minute)
 	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C { // the switch tells the cloud
-		var list, complaints bytes.Buffer
-		code := Main(ctx, []string{"--json", "--data", filepath.Join(dir, "data"), "switch", "list"}, &list, &complaints)
-		if code != config.OK {
-			t.Fatalf("list the switches: %d: %s", code, complaints.String())
-		}
-		if strings.Contains(list.String(), want) {
+		list := o.says("switch", "list")
+		if strings.Contains(list, want) {
 			break
 		}
 		if time.Now().After(late) {
-			t.Fatalf("the switches are %s, want one at %s", list.String(), want)
+			t.Fatalf("the switches are %s, want one at %s", list, want)
 		}
 	}
-	stop()
-	if code := <-ended; code != config.OK {
-		t.Errorf("it ended with %d: %s", code, said.String())
-	}
+	o.end()
 	refusesUp(t, upIn(dir, "--tls-cert", files[1], "--tls-key", files[0]), "--tls-cert", files[1])
 }
 
@@ -145,6 +113,50 @@ func TestUpForBrowsers(t *testing.T) {
 func upIn(dir string, more ...string) []string {
 	return append([]string{"--json", "--data", filepath.Join(dir, "data"), "up", "--host", "127.0.0.1",
 		"--master-key-file", filepath.Join(dir, "master.key")}, more...)
+}
+
+// office is an office that is up, and tells programs so.
+type office struct {
+	t     *testing.T
+	at    reached
+	stop  context.CancelFunc
+	said  bytes.Buffer // to be read when it has ended
+	ended chan int
+}
+
+// startUp runs a command line of up until end is called.
+func startUp(t *testing.T, args ...string) *office {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	o := &office{t: t, stop: stop, ended: make(chan int, 1)}
+	out, in := io.Pipe()
+	go func() {
+		code := Main(ctx, args, in, &o.said)
+		_ = in.Close() // never fails
+		o.ended <- code
+	}()
+	if err := json.NewDecoder(out).Decode(&o.at); err != nil {
+		t.Fatalf("it does not start: %v, %d\n%s", err, <-o.ended, o.said.String())
+	}
+	return o
+}
+
+func (o *office) end() {
+	o.t.Helper()
+	o.stop()
+	if code := <-o.ended; code != config.OK {
+		o.t.Errorf("it ended with %d: %s", code, o.said.String())
+	}
+}
+
+// says runs another command in the office, for programs.
+func (o *office) says(args ...string) string {
+	o.t.Helper()
+	var out, complaints bytes.Buffer
+	if code := Main(o.t.Context(), append([]string{"--json", "--data", o.at.Data}, args...), &out, &complaints); code != config.OK {
+		o.t.Fatalf("strowger %s: %d: %s", strings.Join(args, " "), code, complaints.String())
+	}
+	return out.String()
 }
 
 // refusesUp runs a command line that must fail, with words.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	mobilebridge "strowger/mobile-bridge"
-	"strowger/pkg/rest"
 )
 
 // bridge is a bridge that runs or ran.
@@ -21,9 +20,7 @@ type bridge struct {
 // AddBridge makes a bridge of a name what the registry has not yet, and runs it. Those of a stack share what browsers know the
 // first one by.
 func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error) {
-	b, err := ensure(s.ctx, s.Client.Bridges(), rest.Bridge{Name: name}, func(b rest.Bridge) bool {
-		return b.State != "revoked" && (b.Name == name || len(s.bridges) == 0) // which may have another name since the first start
-	})
+	b, err := s.ownBridge(name)
 	if err != nil {
 		return started, err
 	}
@@ -32,7 +29,7 @@ func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error)
 		ports.usual = false // the first bridge has the usual ports
 	}
 	cfg := mobilebridge.Config{
-		Data: filepath.Join(s.cfg.Data, "bridge-"+b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
+		Data: s.bridgeFolder(b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
 		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", name),
 	}
 	if s.cfg.TLSCert == "" {
@@ -49,7 +46,11 @@ func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error)
 	if err := s.keep(ports); err != nil {
 		return started, err
 	}
-	if b.State == "new" {
+	own, err := enrolledAs(cfg.Data)
+	if err != nil {
+		return started, err
+	}
+	if own == "" {
 		code, err := s.Client.BridgeCode(s.ctx, b.ID)
 		if err != nil {
 			return started, err

@@ -44,8 +44,9 @@ type Config struct {
 	Push mobilebridge.PushServices // that the bridge wakes phones by
 	// Relaying is how the bridge relays media: not at all, if it is zero.
 	Relaying mobilebridge.Relaying
-	// NATS, if set, is external servers of the fabric instead of an embedded one, and Public where switches reach them.
-	NATS, Public []string
+	NATS     []string // if set, external servers of the fabric instead of an embedded one
+	// Replace has a new node take the place of a switch or a bridge of this stack that was revoked.
+	Replace bool
 }
 
 // Site is an office.
@@ -154,7 +155,7 @@ const keepEvents = 90 * 24 * time.Hour
 func (s *Stack) startCloud() error {
 	ports := s.ports()
 	cfg := cloud.Config{
-		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey, NATS: s.cfg.NATS, Public: s.cfg.Public,
+		Data: filepath.Join(s.cfg.Data, "cloud"), DB: s.cfg.DB, MasterKey: s.cfg.MasterKey, NATS: s.cfg.NATS,
 		API: ports.tcp("API", 443, 8443), Fabric: ports.tcp("fabric", 4222), Metrics: ports.metrics("metrics of the cloud", 9464),
 		Logger: s.cfg.Logger.With("role", "cloud"), KeepEvents: keepEvents,
 	}
@@ -185,9 +186,7 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 		return o, err
 	}
 	s.step(fmt.Sprintf("starting the switch of %s", o.Site.Name)) // which may have another name since the first start
-	o.Switch, err = ensure(s.ctx, s.Client.Switches(), rest.Switch{Name: "switch-" + site.Code, Site: o.Site.ID},
-		func(v rest.Switch) bool { return v.Site == o.Site.ID })
-	if err != nil {
+	if o.Switch, err = s.ownSwitch(o.Site, s.switchFolder(o.Site)); err != nil {
 		return o, err
 	}
 	if o.config, err = s.switchConfig(i, o, site.Public); err != nil {
@@ -196,13 +195,17 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 	return o, s.runSwitch(&o)
 }
 
+func (s *Stack) switchFolder(site rest.Site) string {
+	return filepath.Join(s.cfg.Data, "switch-"+site.ID)
+}
+
 func (s *Stack) switchConfig(i int, o Office, public string) (switchnode.Config, error) {
 	ports := s.ports()
 	if i > 0 {
 		ports.usual = false // the first office has the usual ports
 	}
 	cfg := switchnode.Config{
-		Data: filepath.Join(s.cfg.Data, "switch-"+o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: public, Digest: s.cfg.Digest,
+		Data: s.switchFolder(o.Site), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: public, Digest: s.cfg.Digest,
 		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
@@ -210,7 +213,10 @@ func (s *Stack) switchConfig(i int, o Office, public string) (switchnode.Config,
 	if s.cfg.UsualPorts {
 		cfg.RTP = "20000-29999"
 	}
-	if err := s.keep(ports); err != nil || o.Switch.State != "new" {
+	if err := s.keep(ports); err != nil {
+		return cfg, err
+	}
+	if own, err := enrolledAs(cfg.Data); err != nil || own != "" {
 		return cfg, err
 	}
 	code, err := s.Client.EnrolmentCode(s.ctx, o.Switch.ID)

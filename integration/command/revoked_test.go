@@ -1,0 +1,55 @@
+package command
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"strowger/pkg/rest"
+)
+
+// TestUpAfterRevocation revokes the switch and the bridge of an office, and removes the next switch: it says what is to be done, and does it.
+func TestUpAfterRevocation(t *testing.T) {
+	dir := t.TempDir()
+	o := startUp(t, upIn(dir)...)
+	o.says("user", "add", "Anna", "--number", "1001", "--site", "10", "--phone")
+	o.says("switch", "revoke", "switch-10")
+	o.says("bridge", "revoke", "bridge")
+	o.end()
+	refusesUp(t, upIn(dir), "office Office: switch switch-10 of this office was revoked", "--replace-revoked", "takes over its phones")
+	o = startUp(t, upIn(dir, "--replace-revoked")...)
+	sw, phone := one[rest.Switch](t, o, "switch", "show", "switch-10-2"), one[rest.Device](t, o, "device", "show", "101001")
+	if sw.State != "enrolled" || phone.Switch != sw.ID {
+		t.Errorf("the new switch is %+v, the phone %+v", sw, phone)
+	}
+	if b := one[rest.Bridge](t, o, "bridge", "show", "bridge-2"); b.State != "enrolled" {
+		t.Errorf("the new bridge is %+v", b)
+	}
+	if aside, err := filepath.Glob(filepath.Join(dir, "data", "switch-*.sw_*")); err != nil || len(aside) != 1 {
+		t.Errorf("folders of the old switch: %q, %v", aside, err)
+	}
+	o.says("switch", "remove", "switch-10")
+	o.says("device", "remove", phone.ID)
+	o.says("switch", "remove", "switch-10-2")
+	o.says("bridge", "revoke", "bridge-2")
+	o.end()
+	refusesUp(t, upIn(dir), "bridge bridge-2 of this office was revoked", "--replace-revoked to have a new one\"")
+	o = startUp(t, upIn(dir, "--replace-revoked")...)
+	if sw := one[rest.Switch](t, o, "switch", "show", "switch-10"); sw.State != "enrolled" {
+		t.Errorf("the newest switch is %+v", sw)
+	}
+	if b := one[rest.Bridge](t, o, "bridge", "show", "bridge-3"); b.State != "enrolled" {
+		t.Errorf("the newest bridge is %+v", b)
+	}
+	o.end()
+}
+
+// one is the object that a command of an office shows.
+func one[T any](t *testing.T, o *office, args ...string) (v T) {
+	t.Helper()
+	if err := json.NewDecoder(strings.NewReader(o.says(args...))).Decode(&v); err != nil {
+		t.Fatalf("strowger %s: %v", strings.Join(args, " "), err)
+	}
+	return v
+}
