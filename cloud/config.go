@@ -39,17 +39,17 @@ type Started struct {
 	API     string `json:"api"`               // https://host:port
 	Fabric  string `json:"fabric"`            // host:port
 	Metrics string `json:"metrics,omitempty"` // host:port
-	APIKey  string `json:"api_key,omitempty"` // of the first admin, at first start only
+	APIKey  string `json:"api_key,omitempty"` // of the first admin, until a key is used
 }
 
-// Print tells people, or as JSON programs, where the cloud is reached. The API key is shown here and never again.
+// Print tells people, or as JSON programs, where the cloud is reached. The API key is shown here alone.
 func (s Started) Print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(s)
 	}
 	_, err := fmt.Fprintf(w, "cloud serves the API at %s and switches at %s\n", s.API, s.Fabric)
 	if err == nil && s.APIKey != "" {
-		_, err = fmt.Fprintf(w, "\nFirst start. This API key of the administrator is shown only now:\n\n  %s\n\nKeep it with: strowger login %s %s\n", s.APIKey, s.API, s.APIKey)
+		_, err = fmt.Fprintf(w, "\nFirst start. This API key of the administrator is shown until it is used:\n\n  %s\n\nKeep it with: strowger login %s %s\n", s.APIKey, s.API, s.APIKey)
 	}
 	return err
 }

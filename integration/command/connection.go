@@ -29,6 +29,7 @@ type connection struct {
 type account struct {
 	Cloud string `json:"cloud"`
 	Key   string `json:"key"`
+	First bool   `json:"first,omitempty"` // up has not yet told of it: no start came to its end
 }
 
 const accountFile = "client.json"

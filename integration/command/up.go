@@ -74,7 +74,7 @@ func (c *upCommand) Run(e *env) (err error) {
 		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code, Public: c.Public}}, UsualPorts: true,
 		Push: c.PushServices, Relaying: c.Relaying, URL: url, Replace: c.ReplaceRevoked,
 		Key:     kept.Key,
-		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key}.save(e.Data) },
+		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key, First: true}.save(e.Data) },
 		Step:    func(text string) { e.say("%s ...\n", text) },
 		Logger:  slog.New(slog.NewTextHandler(e.err, nil)),
 	})
@@ -82,11 +82,16 @@ func (c *upCommand) Run(e *env) (err error) {
 		return err
 	}
 	if kept.Key != "" && kept.Cloud != s.Cloud.API { // the port may have moved since
-		if err := (account{Cloud: s.Cloud.API, Key: kept.Key}).save(e.Data); err != nil {
+		if err := (account{Cloud: s.Cloud.API, Key: kept.Key, First: kept.First}).save(e.Data); err != nil {
 			return errors.Join(err, s.Close())
 		}
 	}
-	if err := c.tell(e, s); err != nil {
+	first := kept.First || s.Cloud.APIKey != ""
+	err = c.tell(e, s, first)
+	if err == nil && first {
+		err = account{Cloud: s.Cloud.API, Key: s.Client.Key}.save(e.Data)
+	}
+	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	return s.Wait()
@@ -156,11 +161,15 @@ func ownAddress(host string) error {
 	return l.Close()
 }
 
-func (c *upCommand) tell(e *env, s *stack.Stack) error {
-	o := s.Offices[0]
+// tell says where everything is, and at the first start that got so far the API key.
+func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
+	o, key := s.Offices[0], ""
+	if first {
+		key = s.Client.Key
+	}
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
-			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: s.Cloud.APIKey,
+			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: key,
 			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, URL: s.Bridge.URL, Push: s.Bridge.Push,
 		})
 	}
@@ -172,8 +181,8 @@ func (c *upCommand) tell(e *env, s *stack.Stack) error {
 	}
 	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
 		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
-	if s.Cloud.APIKey != "" {
-		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", s.Cloud.APIKey, e.Data)
+	if first {
+		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", key, e.Data)
 	} else {
 		e.say("\nTo add phones:\n")
 	}

@@ -25,10 +25,21 @@ import (
 	"strowger/pkg/trust/trusttest"
 )
 
-// TestUp starts an office twice: it serves figures, and keeps its ports.
+// TestUp starts an office twice, after a start that failed: it serves figures, keeps its ports, and tells of its API key once.
 func TestUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	ports := filepath.Join(dir, "data", "ports.json")
+	if err := os.Mkdir(filepath.Dir(ports), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(ports, []byte(`{"other switches": 65536}`), 0o600); err != nil { // the cloud starts, the switch does not
+		t.Fatal(err)
+	}
+	refusesUp(t, upIn(dir), "65536")
+	if err := os.Remove(ports); err != nil {
+		t.Fatal(err)
+	}
 	var first reached
 	for start := range 2 {
 		o := startUp(t, upIn(dir)...)

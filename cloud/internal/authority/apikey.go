@@ -23,14 +23,16 @@ func (a *Authority) IssueAPIKey(ctx context.Context, k *rest.APIKey) error {
 	return nil
 }
 
-// FirstAPIKey makes the key of the first admin and returns its secret; "" when there is a key already.
+// FirstAPIKey returns the secret of the first admin's key, which it makes if there is none; "" once a key was used.
 func (a *Authority) FirstAPIKey(ctx context.Context) (string, error) {
+	const name = "first-api-key"
 	secret, hash := enrol.NewAPIKey(a.spki)
-	made, err := a.cfg.Store.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, hash)
-	if err != nil || !made {
+	stored, err := a.cfg.Store.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, hash, a.custody.wrap(name, []byte(secret)))
+	if err != nil || stored == nil {
 		return "", err
 	}
-	return secret, nil
+	plain, err := a.custody.unwrap(name, stored)
+	return string(plain), err
 }
 
 // Authenticate returns the API key that a secret belongs to, or errs.Unauthenticated.

@@ -94,3 +94,18 @@ func TestAPIKeys(t *testing.T) {
 	wantCode(t, err, errs.Unauthenticated, "deleted")
 	wantCode(t, i.IssueAPIKey(ctx, &k), errs.NotFound, k.ID)
 }
+
+// A cloud that is stopped before anybody has read the first key shows it again.
+func TestFirstAPIKeyIsShownUntilItIsUsed(t *testing.T) {
+	i := install(t)
+	first := must[string](t)(i.FirstAPIKey(t.Context()))
+	if again := must[string](t)(i.FirstAPIKey(t.Context())); again != first {
+		t.Errorf("first it is %q, then %q", first, again)
+	}
+	if k := must[rest.APIKey](t)(i.Authenticate(t.Context(), first)); k.Role != "admin" || k.Organization != "" {
+		t.Errorf("authenticated as %+v", k)
+	}
+	if later := must[string](t)(i.FirstAPIKey(t.Context())); later != "" {
+		t.Errorf("it was used, and is shown: %q", later)
+	}
+}

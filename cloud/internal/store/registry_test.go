@@ -274,20 +274,24 @@ func TestListPagesAndFilters(t *testing.T) {
 	})
 }
 
-// The first key is made once, also where a first start that was cut off has left one that nobody has.
+// The first key is made once, also where a first start that was cut off has left one that nobody has, and kept until it was used.
 func TestFirstAPIKey(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
 		nobodys := rest.APIKey{Name: "first admin", Role: "admin"}
 		must(t, s.APIKeys.Create(ctx, "", &nobodys))
-		for _, want := range []bool{true, false} {
-			made, err := s.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, []byte("hash"))
-			if err != nil || made != want {
-				t.Errorf("made %v, want %v: %v", made, want, err)
+		for _, secret := range []string{"secret", "another"} { // the same until it was used
+			stored, err := s.CreateFirstAPIKey(ctx, rest.APIKey{Name: "first admin", Role: "admin"}, []byte("hash"), []byte(secret))
+			if err != nil || string(stored) != "secret" {
+				t.Errorf("stored %q: %v", stored, err)
 			}
 		}
 		k, err := s.APIKeyByHash(ctx, []byte("hash"))
 		if err != nil || k.ID == nobodys.ID || k.Version != 1 || k.CreatedAt.IsZero() || k.Name != "first admin" || k.Role != "admin" || k.Organization != "" {
 			t.Errorf("found %+v, %v", k, err)
+		}
+		must(t, s.TouchAPIKey(ctx, k.ID, k.CreatedAt))
+		if stored, err := s.CreateFirstAPIKey(ctx, k, []byte("hash"), []byte("third")); err != nil || stored != nil {
+			t.Errorf("a key was used, and stored is %q: %v", stored, err)
 		}
 	})
 }

@@ -99,24 +99,38 @@ func (s *Store) SetAPIKeyHash(ctx context.Context, id string, hash []byte) error
 	return nil
 }
 
-// CreateFirstAPIKey stores a key of the whole installation with its hash, unless there is one already that somebody may have;
-// made says which. It is one step: a first start that is cut off leaves no key that nobody has.
-func (s *Store) CreateFirstAPIKey(ctx context.Context, k rest.APIKey, hash []byte) (made bool, err error) {
+// firstAPIKey is the secret of the first API key, for as long as no key was used.
+const firstAPIKey = "first-api-key"
+
+// CreateFirstAPIKey stores a key of the whole installation with its hash and with its secret, which the caller has encrypted, unless
+// there is one already that somebody may have. It returns the secret that is stored, nil once a key was used: a first start that is
+// cut off leaves no key that nobody has.
+func (s *Store) CreateFirstAPIKey(ctx context.Context, k rest.APIKey, hash, wrapped []byte) (stored []byte, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var have string
 		err := tx.QueryRowContext(ctx, `SELECT id FROM api_keys WHERE hash IS NOT NULL LIMIT 1`).Scan(&have)
+		if err == nil {
+			err = tx.QueryRowContext(ctx, `SELECT wrapped FROM secrets WHERE name = $1`, firstAPIKey).Scan(&stored)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			return err
+		}
 		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		stored = wrapped
+		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, wrapped) VALUES ($1, $2)`, firstAPIKey, wrapped); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO api_keys (id, version, created_at, updated_at, name, role, hash) VALUES ($1, 1, $2, $2, $3, $4, $5)`,
 			ident.New(ident.APIKey), s.now().UnixMicro(), k.Name, k.Role, hash)
-		made = err == nil
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("make the first API key: %w", err)
+		return nil, fmt.Errorf("make the first API key: %w", err)
 	}
-	return made, nil
+	return stored, nil
 }
 
 // APIKeyByHash returns the key with that hash, or errs.NotFound.
@@ -131,9 +145,16 @@ func (s *Store) APIKeyByHash(ctx context.Context, hash []byte) (rest.APIKey, err
 	return keys[0], nil
 }
 
-// TouchAPIKey notes that a key was used.
+// TouchAPIKey notes that a key was used: somebody has it, and the first one need not be shown again.
 func (s *Store) TouchAPIKey(ctx context.Context, id string, at time.Time) error {
-	if _, err := s.write.ExecContext(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2`, at.UnixMicro(), id); err != nil {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2`, at.UnixMicro(), id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM secrets WHERE name = $1`, firstAPIKey)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("note use of API key %s: %w", id, err)
 	}
 	return nil
