@@ -8,6 +8,7 @@ import (
 	"strowger/mobile-bridge/internal/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 )
 
 // What waits for the cloud. Who is one too many is refused, and comes again; an end that is forgotten is found out by the first wake.
@@ -42,6 +43,10 @@ func newBinder(ask func(context.Context, fabric.Bind) (fabric.BindReply, error))
 
 // Bind asks whether a device may have a channel here.
 func (b *binder) Bind(ctx context.Context, v fabric.Bound) error {
+	// One question is of many devices: what no device can be called must not spoil it for them.
+	if err := ident.Check(ident.Device, v.Device); err != nil {
+		return errs.New(errs.Invalid, "the proof names no device")
+	}
 	answer := make(chan error, 1)
 	b.Rebind(v, func(err error) { answer <- err })
 	select {

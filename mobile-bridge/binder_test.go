@@ -2,6 +2,7 @@ package mobilebridge
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -9,17 +10,19 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ident"
 )
 
 // TestBinder has one question under way at a time, with all who came meanwhile, and tells ends again until they are heard.
 func TestBinder(t *testing.T) {
+	one, two, bad := ident.New(ident.Device), ident.New(ident.Device), ident.New(ident.Device)
 	synctest.Test(t, func(t *testing.T) {
 		asked, answers := make(chan fabric.Bind, 8), make(chan error)
 		b := newBinder(func(_ context.Context, q fabric.Bind) (fabric.BindReply, error) {
 			asked <- q
 			r := fabric.BindReply{Refused: make([]*errs.Error, len(q.Come))}
 			for i, v := range q.Come {
-				if v.Device == "dv_bad" {
+				if v.Device == bad {
 					r.Refused[i] = errs.New(errs.WrongPresenter, "no")
 				}
 			}
@@ -29,12 +32,12 @@ func TestBinder(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { _ = b.run(ctx) })
 		results := map[string]chan error{}
-		for _, device := range []string{"dv_1", "dv_2", "dv_bad"} {
+		for _, device := range []string{one, two, bad} {
 			results[device] = make(chan error, 1)
 			go func() { results[device] <- b.Bind(ctx, fabric.Bound{Device: device}) }()
 			synctest.Wait()
 		}
-		if q := <-asked; len(q.Come) != 1 || q.Come[0].Device != "dv_1" {
+		if q := <-asked; len(q.Come) != 1 || q.Come[0].Device != one {
 			t.Errorf("first %+v", q)
 		}
 		answers <- nil
@@ -42,13 +45,13 @@ func TestBinder(t *testing.T) {
 			t.Errorf("then %+v", q)
 		}
 		answers <- nil
-		if err := <-results["dv_1"]; err != nil {
+		if err := <-results[one]; err != nil {
 			t.Error(err)
 		}
-		if err := <-results["dv_bad"]; errs.CodeOf(err) != errs.WrongPresenter {
+		if err := <-results[bad]; errs.CodeOf(err) != errs.WrongPresenter {
 			t.Error(err)
 		}
-		b.Unbind(fabric.Bound{Device: "dv_1"})
+		b.Unbind(fabric.Bound{Device: one})
 		begun := time.Now()
 		<-asked
 		answers <- errs.New(errs.CloudAway, "away")
@@ -59,7 +62,7 @@ func TestBinder(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		running.Wait()
-		if err := b.Bind(t.Context(), fabric.Bound{Device: "dv_2"}); errs.CodeOf(err) != errs.NodeStopped {
+		if err := b.Bind(t.Context(), fabric.Bound{Device: two}); errs.CodeOf(err) != errs.NodeStopped {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -78,5 +81,15 @@ func TestBinderIsBounded(t *testing.T) {
 	b.Rebind(fabric.Bound{Device: "dv_1"}, func(err error) { refused = err })
 	if errs.CodeOf(refused) != errs.Congested {
 		t.Errorf("one too many: %v", refused)
+	}
+}
+
+// TestBinderIsNotSpoiled asks the cloud of no device whose name none can have: it would be asked of others in the same breath.
+func TestBinderIsNotSpoiled(t *testing.T) {
+	b := newBinder(nil)
+	for _, device := range []string{"", "dv_1", "a\x00b", ident.New(ident.User), strings.Repeat("d", 3000)} {
+		if err := b.Bind(t.Context(), fabric.Bound{Device: device}); errs.CodeOf(err) != errs.Invalid || b.come != nil {
+			t.Errorf("%.20q: %v, %d wait", device, err, len(b.come))
+		}
 	}
 }
