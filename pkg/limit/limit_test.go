@@ -101,3 +101,29 @@ func TestSource(t *testing.T) {
 		t.Errorf("no address: %s", p)
 	}
 }
+
+// Whoever knocks is told of now and then, however many they are.
+func TestTold(t *testing.T) {
+	at := &clock{time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)}
+	told := NewTold[int](at.now)
+	lines := 0
+	for range 60 { // seconds
+		for who := range 5000 {
+			if told.Take(who) {
+				lines++
+			}
+		}
+		at.Time = at.Add(time.Second)
+	}
+	if most := (256 + 1) * 6; lines < 256 || lines > most {
+		t.Errorf("%d lines of 300,000 in a minute, want 256 to %d", lines, most)
+	}
+}
+
+func TestHost(t *testing.T) {
+	for address, want := range map[string]string{"192.0.2.1:99": "192.0.2.1", "[2001:db8::1]:99": "2001:db8::1", "192.0.2.1": "192.0.2.1", "": ""} {
+		if got := Host(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}

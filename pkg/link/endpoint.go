@@ -20,6 +20,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/trust"
 )
 
@@ -94,7 +95,8 @@ type Endpoint struct {
 	counters   counters
 	streams    atomic.Uint64 // SIP streams so far; makes their addresses unique
 	handshakes handshakes
-	started    chan struct{} // closed by Run
+	told       *limit.Buckets[string] // of whom the log tells, by address
+	started    chan struct{}          // closed by Run
 	running    sync.WaitGroup
 
 	mu      sync.Mutex
@@ -141,6 +143,7 @@ func newEndpoint(cfg Config, socket net.PacketConn, open func() (net.PacketConn,
 		started: make(chan struct{}),
 		links:   map[string][]*Conn{},
 		dials:   map[dialKey]*dial{},
+		told:    limit.NewTold[string](cfg.Now),
 		open:    open,
 	}
 	e.transport = &quic.Transport{

@@ -13,6 +13,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/trust"
 )
 
@@ -91,7 +92,9 @@ func (e *Endpoint) dialTLS(node designation.Node) *tls.Config {
 
 func (e *Endpoint) refused(from net.Addr, err error) {
 	e.counters.refused.Add(1)
-	e.log.Warn("link refused", "remote", from, "code", errs.CodeOf(err), "err", err)
+	if e.told.Take(limit.Host(from.String())) {
+		e.log.Warn("link refused", "remote", from, "code", errs.CodeOf(err), "err", err)
+	}
 }
 
 // verify judges the certificates that a peer shows, leaf first.

@@ -3,12 +3,17 @@ package exchange
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"strings"
+
+	"strowger/pkg/limit"
 )
 
 // serverLog is the NATS server's log in ours. Violations of permissions come as errors.
 type serverLog struct {
 	log   *slog.Logger
 	fatal chan<- error
+	told  *limit.Buckets[string] // of whom it tells, by address
 }
 
 const serverMessage = "fabric server"
@@ -17,12 +22,16 @@ func (l serverLog) Noticef(format string, v ...any) {
 	l.log.Debug(serverMessage, "text", fmt.Sprintf(format, v...))
 }
 
-func (l serverLog) Warnf(format string, v ...any) {
-	l.log.Warn(serverMessage, "text", fmt.Sprintf(format, v...))
-}
+func (l serverLog) Warnf(format string, v ...any) { l.warn(fmt.Sprintf(format, v...)) }
 
-func (l serverLog) Errorf(format string, v ...any) {
-	l.log.Warn(serverMessage, "text", fmt.Sprintf(format, v...))
+func (l serverLog) Errorf(format string, v ...any) { l.warn(fmt.Sprintf(format, v...)) }
+
+// warn tells a text. One about a connection begins with its address; those, above all of failed handshakes, may be many.
+func (l serverLog) warn(text string) {
+	from, _, about := strings.Cut(text, " - ")
+	if _, err := netip.ParseAddrPort(from); !about || err != nil || l.told.Take(limit.Host(from)) {
+		l.log.Warn(serverMessage, "text", text)
+	}
 }
 
 // Fatalf keeps the first reason for Start.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 
 	"strowger/pkg/fabric"
+	"strowger/pkg/limit"
 )
 
 // embedded makes the server inside the cloud. It is configured as ServerConfig has external ones configured, but that its
@@ -55,7 +57,7 @@ func (x *Exchange) embedded() (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the fabric's server: %w", err)
 	}
-	s.SetLogger(serverLog{x.log, x.fatal}, false, false)
+	s.SetLogger(serverLog{x.log, x.fatal, limit.NewTold[string](time.Now)}, false, false)
 	return s, nil
 }
 

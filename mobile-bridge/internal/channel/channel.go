@@ -15,6 +15,7 @@ import (
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/limit"
 )
 
 // Limits.
@@ -67,7 +68,8 @@ type Channels struct {
 	cfg  Config
 	ctx  context.Context // never ends
 	web  *web
-	work sync.WaitGroup // connections, and what they have under way
+	work sync.WaitGroup         // connections, and what they have under way
+	told *limit.Buckets[string] // of whom the log tells: sources and devices
 
 	mu       sync.Mutex
 	ended    bool
@@ -87,6 +89,7 @@ func New(ctx context.Context, cfg Config) *Channels {
 	c := &Channels{
 		cfg: cfg, ctx: context.WithoutCancel(ctx), open: map[conn]struct{}{}, bySource: map[netip.Prefix]int{},
 		byID: map[string]*session{}, byDevice: map[string]*session{}, refused: map[errs.Code]uint64{},
+		told: limit.NewTold[string](cfg.Now),
 	}
 	c.web = newWeb(c)
 	return c
@@ -214,9 +217,11 @@ func (c *Channels) count(err error) {
 }
 
 // refuse tells a stranger why it is not let in, and closes its connection.
-func (c *Channels) refuse(conn conn, why error) {
+func (c *Channels) refuse(conn conn, source netip.Prefix, why error) {
 	c.count(why)
-	c.cfg.Logger.Info("refused a channel", "code", errs.CodeOf(why), "error", why)
+	if c.told.Take(source.String()) {
+		c.cfg.Logger.Info("refused a channel", "source", source, "code", errs.CodeOf(why), "error", why)
+	}
 	defer conn.Close()
 	e := errs.From(why)
 	if e.Code == errs.Internal {

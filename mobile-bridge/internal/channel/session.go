@@ -204,7 +204,9 @@ func (c *Channels) end(s *session, why error) {
 	c.mu.Unlock()
 	c.cfg.Unbind(bound)
 	c.count(why)
-	c.cfg.Logger.Info("a channel ended", "device", bound.Device, "code", errs.CodeOf(why), "why", why)
+	if c.told.Take(bound.Device) {
+		c.cfg.Logger.Info("a channel ended", "device", bound.Device, "code", errs.CodeOf(why), "why", why)
+	}
 }
 
 // sweep closes connections that are silent, and ends sessions that have had none for too long.

@@ -51,7 +51,7 @@ func (c *Channels) TakeSocket(w http.ResponseWriter, r *http.Request, source net
 	c.opened(conn)
 	s, l, err := c.greetSocket(conn)
 	if err != nil {
-		c.refuse(conn, err)
+		c.refuse(conn, source, err)
 		c.closed(conn)
 		c.leave(source)
 		return

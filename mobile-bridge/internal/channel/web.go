@@ -88,7 +88,9 @@ func (c *Channels) TakeWeb(q *quic.Conn) {
 	in := make(chan bool, 1)
 	go func() { in <- w.receive(q, v) }()
 	if err := w.server.ServeQUICConn(q); err != nil {
-		c.cfg.Logger.Info("a connection of an app ended", "remote", q.RemoteAddr(), "error", err)
+		if c.told.Take(sourceOf(q).String()) {
+			c.cfg.Logger.Info("a connection of an app ended", "remote", q.RemoteAddr(), "error", err)
+		}
 		_ = q.CloseWithError(codeNoError, "") // it is closed either way
 	}
 	<-q.Context().Done()
@@ -121,13 +123,15 @@ func (w *web) receive(q *quic.Conn, v *visit) (in bool) {
 	return true
 }
 
+// sourceOf is whom a connection comes from.
+func sourceOf(q *quic.Conn) netip.Prefix {
+	at, _ := netip.ParseAddrPort(q.RemoteAddr().String()) // an address of no kind that is known is no source
+	return limit.Source(at.Addr())
+}
+
 // letIn counts a connection as one of its source.
 func (w *web) letIn(q *quic.Conn, v *visit) error {
-	at, err := netip.ParseAddrPort(q.RemoteAddr().String())
-	if err != nil {
-		return errs.New(errs.Internal, "address of an app: %w", err)
-	}
-	v.source = limit.Source(at.Addr())
+	v.source = sourceOf(q)
 	w.mu.Lock()
 	n := len(w.visits)
 	w.mu.Unlock()
@@ -165,7 +169,7 @@ func (w *web) enter(rw http.ResponseWriter, r *http.Request) {
 	c.opened(conn)
 	s, l, err := c.greet(conn)
 	if err != nil {
-		c.refuse(conn, err)
+		c.refuse(conn, v.source, err)
 		c.closed(conn)
 		return
 	}

@@ -26,6 +26,7 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
+	"strowger/pkg/limit"
 	"strowger/pkg/proof"
 	"strowger/pkg/sip"
 )
@@ -62,6 +63,7 @@ type Splice struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
+	told *limit.Buckets[netip.Prefix] // of whom the log tells
 
 	mu       sync.Mutex
 	closed   bool
@@ -73,7 +75,9 @@ type Splice struct {
 
 // New returns a splice whose calls end with ctx at the latest.
 func New(ctx context.Context, cfg Config) *Splice {
-	s := &Splice{cfg: cfg, byNode: map[string]int{}, bySource: map[netip.Prefix]int{}, outcomes: map[errs.Code]uint64{}}
+	s := &Splice{
+		cfg: cfg, byNode: map[string]int{}, bySource: map[netip.Prefix]int{}, outcomes: map[errs.Code]uint64{}, told: limit.NewTold[netip.Prefix](time.Now),
+	}
 	s.ctx, s.stop = context.WithCancel(ctx)
 	return s
 }
@@ -161,7 +165,8 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	leave, err := s.enter(s.cfg.Source(r))
+	source := s.cfg.Source(r)
+	leave, err := s.enter(source)
 	if err != nil {
 		s.count(err)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -193,7 +198,9 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.count(err)
 	if err != nil {
-		s.cfg.Logger.Info("an app was not spliced to a switch", "node", node, "from", r.RemoteAddr, "code", errs.CodeOf(err), "error", err)
+		if s.told.Take(source) {
+			s.cfg.Logger.Info("an app was not spliced to a switch", "node", node, "from", r.RemoteAddr, "code", errs.CodeOf(err), "error", err)
+		}
 		return
 	}
 	s.pump(ws, stream)

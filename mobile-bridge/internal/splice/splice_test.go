@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,6 +294,28 @@ func TestPlaces(t *testing.T) {
 	}
 	w.ok(all[0].Close(websocket.StatusNormalClosure, ""))
 	w.eventually("place that was left", func() bool { return dial() == nil })
+}
+
+// lines counts what a log is written.
+type lines struct{ atomic.Int64 }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.Add(1)
+	return len(b), nil
+}
+
+// TestLogOfStrangersIsBounded has many come with nothing: they are counted, and the log tells of a few.
+func TestLogOfStrangersIsBounded(t *testing.T) {
+	w, written := newWorld(t), &lines{}
+	w.splice.cfg.Logger = slog.New(slog.NewTextHandler(written, nil))
+	const knocks = 20
+	for range knocks {
+		w.closed(w.dial(w.node, "{"))
+	}
+	w.eventually("count of all", func() bool { return w.splice.Counters().Outcomes[errs.KeyMalformed] == knocks })
+	if n := written.Load(); n == 0 || n >= knocks/2 {
+		t.Errorf("%d lines of %d", n, knocks)
+	}
 }
 
 // TestStops: a bridge that stops takes no more calls, and says why it ends those that it has.

@@ -37,7 +37,7 @@ type refusals struct {
 }
 
 func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
-	return &refusals{log: log, told: limit.New[netip.Prefix](limit.Config{Rate: 1. / 60, Burst: 5, Max: 256, Now: now})}
+	return &refusals{log: log, told: limit.NewTold[netip.Prefix](now)}
 }
 
 func (r *refusals) tell(why refusal, user string, from sip.Peer) {

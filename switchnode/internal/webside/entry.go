@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/webtransport-go"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/proof"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
@@ -66,11 +67,12 @@ func (w *Web) enter(rw http.ResponseWriter, r *http.Request) {
 
 // arrival is an app that comes in: on a connection of its own, or by way of a bridge.
 type arrival struct {
-	stream net.Conn
-	from   string      // where it is seen
-	known  func()      // it has shown a session key
-	refuse func(error) // tells it why, and ends the connection
-	leave  func()      // ends the connection, behind the last words
+	stream  net.Conn
+	from    string      // where it is seen
+	spliced bool        // by a bridge, which says so
+	known   func()      // it has shown a session key
+	refuse  func(error) // tells it why, and ends the connection
+	leave   func()      // ends the connection, behind the last words
 }
 
 // serve reads who comes on a stream, and gives it to SIP until it ends.
@@ -78,7 +80,9 @@ func (w *Web) serve(a arrival) {
 	guest, err := w.admit(a.stream)
 	if err != nil {
 		w.count(err)
-		w.cfg.Logger.Warn("refused an app", "remote", a.from, "code", errs.CodeOf(err), "error", err)
+		if w.told.Take(limit.Host(a.from)) {
+			w.cfg.Logger.Warn("refused an app", "remote", a.from, "spliced", a.spliced, "code", errs.CodeOf(err), "error", err)
+		}
 		a.refuse(err)
 		return
 	}

@@ -26,7 +26,9 @@ func (w *Web) thumbprintOf(key string) string {
 func (w *Web) Report(d fabric.Dev) {
 	if err := w.report(d); err != nil {
 		w.count(err)
-		w.cfg.Logger.Info("refused a report of a device", "code", errs.CodeOf(err), "error", err)
+		if code := errs.CodeOf(err); w.told.Take(string(code)) { // who sent it is not known
+			w.cfg.Logger.Info("refused a report of a device", "code", code, "error", err)
+		}
 	}
 }
 

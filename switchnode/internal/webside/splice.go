@@ -26,7 +26,7 @@ func (w *Web) TakeSpliced(s net.Conn, from string) {
 	w.spliced.Add(1)
 	defer w.spliced.Add(-1)
 	w.serve(arrival{
-		stream: lane, from: from + " by way of a bridge", known: func() {}, leave: func() {},
+		stream: lane, from: from, spliced: true, known: func() {}, leave: func() {},
 		refuse: func(why error) {
 			_ = s.SetWriteDeadline(time.Now().Add(w.cfg.Times.Last))
 			_ = proof.WriteLine(s, proof.Verdict{Error: errs.From(why)}) // where it cannot be told, the end says all

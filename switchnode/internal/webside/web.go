@@ -86,7 +86,8 @@ type Web struct {
 	ctx    context.Context // ends what is under way
 	work   work
 	legs   legs
-	number atomic.Uint64 // streams so far
+	number atomic.Uint64          // streams so far
+	told   *limit.Buckets[string] // of whom the log tells, by address
 
 	spliced atomic.Int64 // streams by way of bridges, now
 
@@ -113,7 +114,7 @@ func New(cfg Config) *Web {
 	cfg.Times = cfg.Times.withDefaults()
 	w := &Web{
 		cfg: cfg, ready: make(chan struct{}), conns: map[*quic.Conn]*connection{}, callers: map[netip.AddrPort]*visitor{}, bySource: map[netip.Prefix]int{},
-		refused: map[errs.Code]uint64{}, outcomes: map[wake.Outcome]uint64{},
+		refused: map[errs.Code]uint64{}, outcomes: map[wake.Outcome]uint64{}, told: limit.NewTold[string](cfg.Now),
 	}
 	w.legs.now = cfg.Now
 	w.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Org, Handler: w, Logger: cfg.Logger})
@@ -158,7 +159,7 @@ func (w *Web) Take(c *quic.Conn) {
 	defer w.forget(c)
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := w.server.ServeQUICConn(c); err != nil && w.ctx.Err() == nil {
+		if err := w.server.ServeQUICConn(c); err != nil && w.ctx.Err() == nil && w.told.Take(limit.Host(c.RemoteAddr().String())) {
 			w.cfg.Logger.Warn("a connection of an app ended", "remote", c.RemoteAddr(), "error", err)
 		}
 	})
