@@ -40,7 +40,7 @@ func (b *bridge) openPages() (done func(), err error) {
 		roots = x509.NewCertPool() // a system without any
 	}
 	roots.AddCert(b.identity.Load().Root)
-	desk, err := frontdesk.New(frontdesk.Config{Cloud: cloud, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}, Logger: b.log})
+	desk, err := frontdesk.New(frontdesk.Config{Cloud: cloud, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}, Source: b.face.Source, Now: b.now, Logger: b.log})
 	if err != nil {
 		return done, fmt.Errorf("--cloud: %w", err)
 	}

@@ -2,6 +2,9 @@
 // and in an office known by its key only. They are those of package enrol: a device enrols, and it says where its pushes go.
 // Both are proven by the device's own key over the body, so that whoever passes them on can neither read a secret that counts
 // again nor change a word. Nothing else of the cloud is reached through here.
+//
+// For the cloud all of them come from this bridge, and have in common what it lets one source ask for. So that no single one uses that
+// up, each has a part of it here.
 package frontdesk
 
 import (
@@ -12,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -19,6 +23,7 @@ import (
 	"strowger/mobile-bridge/internal/face"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/limit"
 	"strowger/pkg/proof"
 )
 
@@ -29,12 +34,18 @@ const (
 	answerIn  = 20 * time.Second
 	idleFor   = time.Minute
 	maxToDesk = 16 // connections to the cloud
+
+	maxSources             = 4096 // that are told apart
+	enrolRate, enrolBurst  = 0.2, 10
+	updateRate, updateMost = 5, 200 // an office behind one address that begins its day
 )
 
 // Config says where the cloud is.
 type Config struct {
-	Cloud  string      // address of its API: a host, or https://host:port
-	TLS    *tls.Config // by which it is known
+	Cloud  string                           // address of its API: a host, or https://host:port
+	TLS    *tls.Config                      // by which it is known
+	Source func(*http.Request) netip.Prefix // whom a request comes from
+	Now    func() time.Time
 	Logger *slog.Logger
 }
 
@@ -43,6 +54,8 @@ type Desk struct {
 	cfg    Config
 	base   *url.URL
 	client http.Client
+
+	enrolments, updates *limit.Buckets[netip.Prefix]
 }
 
 // New returns a desk; a Cloud that is no address is errs.Invalid. Close follows.
@@ -55,7 +68,10 @@ func New(cfg Config) (*Desk, error) {
 	if err != nil || base.Scheme != "https" || base.Host == "" {
 		return nil, errs.New(errs.Invalid, "address %q of the cloud: want https://HOST[:PORT]", cfg.Cloud)
 	}
-	return &Desk{cfg: cfg, base: base, client: http.Client{
+	part := func(rate, burst float64) *limit.Buckets[netip.Prefix] {
+		return limit.New[netip.Prefix](limit.Config{Rate: rate, Burst: burst, Max: maxSources, Now: cfg.Now})
+	}
+	return &Desk{cfg: cfg, base: base, enrolments: part(enrolRate, enrolBurst), updates: part(updateRate, updateMost), client: http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: answerIn, IdleConnTimeout: idleFor, MaxConnsPerHost: maxToDesk,
@@ -70,8 +86,20 @@ func (d *Desk) Close() { d.client.CloseIdleConnections() }
 
 // Register has the two requests handled.
 func (d *Desk) Register(handle func(pattern string, h http.Handler)) {
-	handle(http.MethodPost+" "+enrol.DevicePath, http.HandlerFunc(d.serve))
-	handle(http.MethodPut+" "+enrol.PushPath("{device}"), http.HandlerFunc(d.serve))
+	handle(http.MethodPost+" "+enrol.DevicePath, d.within(d.enrolments))
+	handle(http.MethodPut+" "+enrol.PushPath("{device}"), d.within(d.updates))
+}
+
+// within serves the requests of sources that have not asked for too much.
+func (d *Desk) within(parts *limit.Buckets[netip.Prefix]) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !parts.Take(d.cfg.Source(r)) {
+			w.Header().Set("Retry-After", "10")
+			face.Refuse(w, http.StatusTooManyRequests, errs.New(errs.Congested, "too many requests of apps from your address; wait some seconds and try again"))
+			return
+		}
+		d.serve(w, r)
+	})
 }
 
 // serve asks the cloud and answers what it does.

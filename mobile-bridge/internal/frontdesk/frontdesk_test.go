@@ -8,11 +8,19 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/pkg/proof"
 )
+
+// source is whom a request says that it comes from.
+func source(r *http.Request) netip.Prefix {
+	a, _ := netip.ParseAddr(r.URL.Query().Get("from")) // none is a source too
+	return netip.PrefixFrom(a, 32)
+}
 
 // desk is a desk in front of a cloud that says what it was asked.
 func desk(t *testing.T) *httptest.Server {
@@ -30,7 +38,7 @@ func desk(t *testing.T) *httptest.Server {
 	t.Cleanup(cloud.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(cloud.Certificate())
-	d, err := New(Config{Cloud: cloud.URL, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}, Logger: slog.New(slog.DiscardHandler)})
+	d, err := New(Config{Cloud: cloud.URL, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}, Source: source, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +88,26 @@ func TestPassesOnTwoRequests(t *testing.T) {
 	}
 }
 
+// Of what the cloud lets a bridge ask for, nobody uses up all.
+func TestASourceHasItsPart(t *testing.T) {
+	s := desk(t)
+	for n := range enrolBurst + 1 {
+		want := http.StatusCreated
+		if n == enrolBurst {
+			want = http.StatusTooManyRequests
+		}
+		if status, answer, _ := ask(t, s, "POST", "/api/v1/device-enrolments", "BODY"); status != want {
+			t.Errorf("enrolment %d: %d %q, want %d", n+1, status, answer, want)
+		}
+	}
+	if status, _, _ := ask(t, s, "POST", "/api/v1/device-enrolments?from=198.51.100.2", "BODY"); status != http.StatusCreated {
+		t.Errorf("another source: %d", status)
+	}
+	if status, _, _ := ask(t, s, "PUT", "/api/v1/device-enrolments/dv_1/push", "BODY"); status != http.StatusCreated {
+		t.Errorf("another request: %d", status)
+	}
+}
+
 func TestPassesOnNothingElse(t *testing.T) {
 	s := desk(t)
 	for _, c := range []struct {
@@ -109,7 +137,7 @@ func TestStrangerInPlaceOfTheCloud(t *testing.T) {
 	stranger.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	defer stranger.Close()
 	d, err := New(Config{
-		Cloud: stranger.URL, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: x509.NewCertPool()}, Logger: slog.New(slog.DiscardHandler),
+		Cloud: stranger.URL, TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: x509.NewCertPool()}, Source: source, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
