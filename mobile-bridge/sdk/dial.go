@@ -19,9 +19,6 @@ import (
 // admitWithin is how long the cloud may take to say where a call goes, the channel to a bridge included.
 const admitWithin = 10 * time.Second
 
-// crossingEpoch is the ring attempt of a call that is found under way to this phone.
-const crossingEpoch = 1
-
 // DialOptions says how a call is placed: with Audio, or, of a phone with SetFrames, with Frames; and of one with SetVideo perhaps
 // with Video, and then the camera is on.
 type DialOptions struct {
@@ -65,7 +62,7 @@ func (p *Phone) Dial(number string, o *DialOptions) (*Call, error) {
 		if a.Crossing == "" {
 			return p.place(w, claims, cert, o, a.Designation.Relay)
 		}
-		w.Epoch = crossingEpoch
+		w.Epoch = channel.CrossingEpoch
 		c, err := p.begin(w, claims)
 		if err == nil && !c.isOver() {
 			o.show(c)

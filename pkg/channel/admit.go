@@ -7,8 +7,11 @@ type Admit struct {
 	Admit string `json:"admit"` // proof of type proof.TypeAdmit
 }
 
+// CrossingEpoch is the ring attempt of a call that a caller finds under way to itself.
+const CrossingEpoch = 1
+
 // Admitted says where a call goes. With Crossing the callee has that call to the device under way, and the designation is for
-// the device's own leg of it.
+// the device's own leg of it, of ring attempt CrossingEpoch.
 type Admitted struct {
 	From        designation.Party        `json:"from"`
 	To          designation.Party        `json:"to"`

@@ -7,13 +7,14 @@
 // Capability 1 (2026-11): desk phones, links.
 // Capability 2 (2026-11): apps: Node.Web, Branch.App, Plan.Node.
 // Capability 3 (2026-11): fall-backs: Plan.Fallback, Plan.Diverted. A node below it rings, and goes nowhere after that.
+// Capability 4 (2026-11): relays of media: Designation.Relay, App.Relay.
+// Capability 5 (2026-11): BridgeFace.Addresses and Web.
 package designation
 
 import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"time"
 )
 
@@ -112,10 +113,4 @@ type Plan struct {
 	Node         *Node         `json:"node,omitempty"`     // with apps: the anchor as their session keys name it
 	Diverted     []Diversion   `json:"diverted,omitempty"` // steps from who was dialled to To
 	Fallback     []Fallback    `json:"fallback,omitempty"` // where the call goes from To, at most one for each occasion
-}
-
-// Clone returns a copy that shares nothing with p.
-func (p Plan) Clone() Plan {
-	p.Media, p.Branches, p.Diversion = slices.Clone(p.Media), slices.Clone(p.Branches), slices.Clone(p.Diversion)
-	return p
 }

@@ -23,8 +23,9 @@ import (
 const maxReply = 1 << 20
 
 // Enrol gets the identity of a node of a kind (of package trust; empty for whichever) that code stands for from the cloud at address
-// (a URL, or a host with an optional port) and keeps it in dir. A code of another kind is errs.Invalid, and not used up. A dir that holds an identity already is refused. A cut-off exchange can be repeated, and so can one that
-// failed with errs.ClockSkew: the clocks are so far apart that the certificate does not count here now.
+// (a URL, or a host with an optional port) and keeps it in dir. A code of another kind is errs.Invalid, and not used up. A dir that
+// holds an identity already is refused. A cut-off exchange can be repeated, and so can one that failed with errs.ClockSkew: the
+// clocks are so far apart that the certificate does not count here now.
 func Enrol(ctx context.Context, kind, address, code, dir string) (*Identity, error) {
 	c, err := Parse(code)
 	if err != nil {

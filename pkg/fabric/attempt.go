@@ -11,7 +11,7 @@ type Attempt struct {
 	To     string `json:"to"`               // user
 	Over   string `json:"over,omitempty"`   // a call of To's to From, which the app has found over
 	Anchor string `json:"anchor,omitempty"` // node
-	// Rings is how each device of To's that the call rings comes to it, at ring attempt CrossingEpoch.
+	// Rings is how each device of To's that the call rings comes to it, at ring attempt channel.CrossingEpoch.
 	Rings map[string]designation.Designation `json:"rings,omitempty"`
 	Ended bool                               `json:"ended,omitempty"`
 }

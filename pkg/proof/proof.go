@@ -18,7 +18,8 @@
 // A proof is valid for MaxAge from iat, give or take sessionkey.Leeway.
 //
 // Capability 1 (2026-11).
-// Capability 2 (2026-11): admit-proof+jwt.
+// Capability 2 (2026-11): admit-proof+jwt, channel-proof+jwt, report-proof+jwt; an Entry resumes, and a Verdict has what for.
+// Capability 3 (2026-11): Verdict.Relay.
 package proof
 
 import (
