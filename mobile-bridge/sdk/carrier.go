@@ -17,8 +17,8 @@ import (
 	"strowger/pkg/trust"
 )
 
-// webStart is the head start of WebTransport over a WebSocket: three round trips of 150 ms.
-const webStart = 450 * time.Millisecond
+// webAfter is the head start of a WebSocket over WebTransport: three round trips of 150 ms.
+const webAfter = 450 * time.Millisecond
 
 // webQuiet is how long a channel's connection may say nothing; what keeps it alive is the channel's own.
 const webQuiet = channel.SilentFor
@@ -30,23 +30,16 @@ type carrier interface {
 	Close() // at once
 }
 
-// reach opens a connection to a bridge: by WebTransport, or where that takes long or does not come through, by WebSocket.
+// reach opens a connection to a bridge: by WebSocket, which costs the bridge an eighth, or where that takes long or does not come
+// through, by WebTransport.
 func (p *Phone) reach(ctx context.Context, at designation.BridgeFace) (carrier, error) {
 	ways := []func(context.Context) (carrier, error){func(ctx context.Context) (carrier, error) { return dialSocket(ctx, at) }}
-	web := len(at.Web) > 0 && len(at.Addresses) > 0
-	if web {
-		ways = append([]func(context.Context) (carrier, error){func(ctx context.Context) (carrier, error) { return p.dialWeb(ctx, at) }}, ways...)
+	if len(at.Web) > 0 && len(at.Addresses) > 0 {
+		ways = append(ways, func(ctx context.Context) (carrier, error) { return p.dialWeb(ctx, at) })
 	}
-	c, err := race(ctx, webStart, ways, carrier.Close)
+	c, err := race(ctx, webAfter, ways, carrier.Close)
 	if err != nil {
 		return nil, errs.New(errs.Unreachable, "the bridge at %s is not reached: %w", at.URL, err)
-	}
-	if _, slow := c.(socket); slow && web && p.mayAsk() { // the hashes that the phone has may be out of date
-		p.work.Go(func() {
-			if err := p.Refresh(); err != nil {
-				p.logger().Info("cannot ask the cloud for bridges", "error", err)
-			}
-		})
 	}
 	return c, nil
 }

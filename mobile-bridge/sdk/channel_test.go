@@ -184,9 +184,11 @@ func TestChannel(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			h := newHub(t)
 			defer h.Close()
-			at := designation.BridgeFace{ID: "br_1", URL: h.sockets(t)}
+			at := designation.BridgeFace{ID: "br_1", URL: nowhere}
 			if way == "WebTransport" {
 				at.Addresses, at.Web = h.web(t)
+			} else {
+				at.URL = h.sockets(t)
 			}
 			w := wideAwake(t, at)
 			if got := w.phone.Carrier(); got != way || w.phone.Bridge() != "br_1" {
@@ -217,32 +219,25 @@ func TestChannel(t *testing.T) {
 	}
 }
 
-// TestChannelFallsBack comes by WebSocket where WebTransport does not come through, and asks the cloud whether there are other
-// certificates.
+// nowhere is a URL at which nobody answers.
+const nowhere = "http://127.0.0.1:1"
+
+// TestChannelFallsBack comes by WebTransport where a WebSocket does not come through: where it is refused, and where nothing answers.
 func TestChannelFallsBack(t *testing.T) {
 	h := newHub(t)
 	defer h.Close()
-	url := h.sockets(t)
-	addresses, _ := h.web(t)
-	silent, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = silent.Close() }()
-	for name, at := range map[string]designation.BridgeFace{
-		"another certificate": {ID: "br_1", URL: url, Addresses: addresses, Web: []string{"AAAA"}},
-		"silence":             {ID: "br_1", URL: url, Addresses: []string{silent.LocalAddr().String()}, Web: []string{"AAAA"}},
-	} {
+	addresses, web := h.web(t)
+	for name, url := range map[string]string{"refused": nowhere, "silence": "http://" + silent.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
-			w := wideAwake(t, at)
-			if got := w.phone.Carrier(); got != "WebSocket" {
+			w := wideAwake(t, designation.BridgeFace{ID: "br_1", URL: url, Addresses: addresses, Web: web})
+			if got := w.phone.Carrier(); got != "WebTransport" {
 				t.Errorf("the channel is by %s", got)
 			}
-			eventually(t, func() bool {
-				w.cloud.mu.Lock()
-				defer w.cloud.mu.Unlock()
-				return len(w.cloud.updates) == 2 // the first made the bridge known
-			})
 			w.phone.Close()
 			<-h.unbound
 		})

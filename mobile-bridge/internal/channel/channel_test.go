@@ -144,7 +144,7 @@ func flood(w *wire) {
 // noise sends what is none of the frames that the connection is for.
 func (w *wire) noise() {
 	switch c := w.conn.(type) {
-	case socket:
+	case appSocket:
 		_ = c.ws.Write(w.t.Context(), websocket.MessageBinary, []byte(`{"type":"ping"}`))
 	case *stream:
 		_, _ = c.Stream.Write([]byte{0, 0})
@@ -155,7 +155,7 @@ func (w *wire) noise() {
 func (w *wire) large() {
 	frame := make([]byte, channel.MaxFrame+1)
 	switch c := w.conn.(type) {
-	case socket:
+	case appSocket:
 		_ = c.Write(w.t.Context(), frame)
 	case *stream:
 		_, _ = c.Stream.Write(append([]byte{byte(len(frame) >> 8), byte(len(frame))}, frame...))
@@ -203,7 +203,7 @@ func TestStrangers(t *testing.T) {
 		}, want: errs.KeyMalformed},
 		"no proof":          {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypeHello}, nil) }, want: errs.KeyMalformed},
 		"no hello":          {say: func(_ *hub, _ *device, w *wire) { w.write(channel.Head{Type: channel.TypePing}, nil) }, want: errs.Unauthenticated},
-		"nothing said":      {say: func(*hub, *device, *wire) {}, want: "", web: errs.Unauthenticated},
+		"nothing said":      {say: func(*hub, *device, *wire) {}, want: errs.Unauthenticated},
 		"too large a frame": {say: func(_ *hub, _ *device, w *wire) { w.large() }, want: "", web: errs.Unauthenticated},
 		"the cloud is away": {say: func(h *hub, d *device, w *wire) { h.refuse = errs.New(errs.CloudAway, "x"); d.hello(w, "") }, want: errs.CloudAway},
 		"a failure inside":  {say: func(h *hub, d *device, w *wire) { h.refuse = errors.New("secret"); d.hello(w, "") }, want: errs.Internal},

@@ -218,8 +218,22 @@ func (h *hub) dialSocket() (conn, error) {
 	ws, _, err := websocket.Dial(h.t.Context(), "http://bridge"+channel.Path, &websocket.DialOptions{
 		HTTPClient: h.client(), Subprotocols: []string{channel.Subprotocol},
 	})
-	return socket{ws}, err
+	return appSocket{ws}, err
 }
+
+// appSocket is a WebSocket as a device has it.
+type appSocket struct{ ws *websocket.Conn }
+
+func (c appSocket) Read(ctx context.Context) ([]byte, error) {
+	_, frame, err := c.ws.Read(ctx)
+	return frame, err
+}
+
+func (c appSocket) Write(ctx context.Context, frame []byte) error {
+	return c.ws.Write(ctx, websocket.MessageText, frame)
+}
+
+func (c appSocket) Close() { _ = c.ws.CloseNow() }
 
 func body[T any](t *testing.T, frame []byte) T {
 	t.Helper()

@@ -2,24 +2,28 @@ package channel
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 )
 
-// read takes frames of a connection until it ends.
+// read takes frames of a connection until it ends. Its stack stays small: it is there for as long as the channel.
 func (c *Channels) read(s *session, l *link) {
 	for {
 		frame, err := l.conn.Read(c.ctx)
-		if err == nil {
-			err = c.take(s, l, frame)
-		} else if errs.CodeOf(err) != errs.Invalid {
+		if err != nil && errs.CodeOf(err) != errs.Invalid {
 			break
 		}
-		if err != nil {
-			c.end(s, err)
-		}
+		apart(func() {
+			if err == nil {
+				err = c.take(s, l, frame)
+			}
+			if err != nil {
+				c.end(s, err)
+			}
+		})
 	}
 	l.conn.Close()
 	s.mu.Lock()
@@ -27,6 +31,13 @@ func (c *Channels) read(s *session, l *link) {
 	if s.link == l {
 		s.link, s.since = nil, time.Now()
 	}
+}
+
+// apart does something that takes much stack where that is given back at once.
+func apart(do func()) {
+	var work sync.WaitGroup
+	work.Go(do)
+	work.Wait()
 }
 
 // take takes a frame. An error ends the session.

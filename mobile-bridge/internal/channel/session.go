@@ -123,6 +123,9 @@ func (s *session) settle() {
 			delete(s.waits, seq)
 		}
 	}
+	if len(s.waits) == 0 {
+		s.waits = nil // an idle session is small
+	}
 }
 
 // Send sends a device a frame, and returns when the device has taken it: errs.Offline if it has no channel here or ends it,

@@ -102,7 +102,7 @@ func (f *Face) Run(ctx context.Context) error {
 	if f.cfg.TLS != nil {
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
-	if err := serve(f.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(patients{f.listener}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve apps: %w", err)
 	}
 	return nil
