@@ -19,7 +19,7 @@ import (
 	"strowger/switchnode/internal/webside"
 )
 
-// apps is what this switch has for phones that sleep: nothing with --webrtc ”.
+// apps is what this switch has for phones that sleep: nothing if --webrtc is empty.
 type apps struct {
 	web          *webside.Web
 	rtc          *webside.RTC

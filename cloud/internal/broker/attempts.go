@@ -13,7 +13,8 @@ import (
 
 // Two apps that call each other get one call (2-call-flows, "Glare"). Their switches may be two that know nothing of each other, and
 // so may be the instances that they ask: the fabric decides who was first. Each instance tells all, itself too, of the call that an
-// app asks for, and answers when it has heard that itself. What it heard before that of the other direction is first.
+// app asks for, and answers when it has heard that itself. What it heard before that of the other direction is first. Of two instances
+// at two servers of a cluster each may hear itself first: then both calls go on (docs/divergences.md).
 
 const (
 	echoWithin = 500 * time.Millisecond // an instance hears itself
