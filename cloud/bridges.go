@@ -96,6 +96,11 @@ func checkFace(l fabric.Lease) error {
 			return err
 		}
 	}
+	if l.Face.STUN != "" {
+		if err := broker.CheckSTUN(l.Face.STUN); err != nil {
+			return err
+		}
+	}
 	if len(l.Node.Addresses) == 0 { // nor do switches dial it
 		return nil
 	}

@@ -40,7 +40,7 @@ func runBridge() bool {
 	if err == nil {
 		err = mobilebridge.Run(context.Background(), mobilebridge.Config{
 			Data: c.Data, Enroll: c.Enroll, Cloud: c.Cloud, Host: c.Host, Fabric: c.Fabric, PushServices: c.Push,
-			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Started: func(s mobilebridge.Started) { _ = s.Print(os.Stdout, true) },
+			Relaying: mobilebridge.Relaying{STUN: "off"}, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Started: func(s mobilebridge.Started) { _ = s.Print(os.Stdout, true) },
 		})
 	}
 	fmt.Fprintln(os.Stderr, err)

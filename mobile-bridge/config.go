@@ -29,6 +29,7 @@ type Config struct {
 	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
 	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this bridge enrolled." placeholder:"ADDR"`
 	Host    string   `help:"IP address that switches use to reach this bridge. Default: the machine's outward address." placeholder:"IP"`
+	NAT     string   `help:"IP address that apps and switches outside use, if a NAT before this bridge has one and passes the ports of --link, --stun and --relay on unchanged. Apps find --listen by --url." name:"public" placeholder:"IP"`
 	Link    string   `help:"Listen here, UDP, for switches: each keeps a connection, over which apps come to it that cannot dial it; and for channels of apps by WebTransport. Default: ${default}; empty: none." default:":443" placeholder:"ADDR"`
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9466" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
@@ -84,6 +85,7 @@ type Started struct {
 	URL     string   `json:"url,omitempty"`   // that apps and browsers reach it by
 	Metrics string   `json:"metrics,omitempty"`
 	Relay   string   `json:"relay,omitempty"` // where apps reach its relay of media
+	STUN    string   `json:"stun,omitempty"`  // where they learn, without a relay, where they are seen
 }
 
 // Print tells people, or as JSON programs, what the bridge does.

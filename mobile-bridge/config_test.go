@@ -3,6 +3,7 @@ package mobilebridge
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,8 +42,18 @@ func TestValidate(t *testing.T) {
 		"relay": {change: func(c *Config) {
 			c.Relaying = Relaying{Relay: ":3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
 		}},
-		"relay of no ports":       {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPorts: "1-2"} }, want: "--relay-ports"},
-		"relay at no address":     {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPublic: "here"} }, want: "--relay-public"},
+		"relay of no ports":    {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayPorts: "1-2"} }, want: "--relay-ports"},
+		"a NAT at no address":  {change: func(c *Config) { c.NAT = "here" }, want: "--public"},
+		"a NAT at any address": {change: func(c *Config) { c.NAT = "0.0.0.0" }, want: "--public"},
+		"STUN of its own":      {change: func(c *Config) { c.STUN, c.NAT = "192.0.2.1:3479", "192.0.2.7" }},
+		"no STUN":              {change: func(c *Config) { c.STUN = "off" }},
+		"STUN at no port":      {change: func(c *Config) { c.STUN = "on" }, want: `--stun "on"`},
+		"STUN beside a relay": {change: func(c *Config) {
+			c.Relaying = Relaying{STUN: ":3479", Relay: ":3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
+		}, want: "one port is for both"},
+		"no STUN beside a relay": {change: func(c *Config) {
+			c.Relaying = Relaying{STUN: "off", Relay: ":3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
+		}},
 		"relay over nobody's TLS": {change: func(c *Config) { c.Relaying = Relaying{Relay: ":3478", RelayTLS: ":5349"} }, want: "--relay-tls"},
 		"relay at no port": {change: func(c *Config) {
 			c.Relaying = Relaying{Relay: ":3478x", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
@@ -52,7 +63,6 @@ func TestValidate(t *testing.T) {
 		}, want: `--relay "3478"`},
 		"ports without a relay":     {change: func(c *Config) { c.RelayPorts = "50000-50999" }, want: "--relay-ports: of no use without --relay"},
 		"default ports, no relay":   {change: func(c *Config) { c.RelayPorts, c.RelayRate, c.RelayMost = "49152-65535", 4096, 1000 }},
-		"public without a relay":    {change: func(c *Config) { c.RelayPublic = "192.0.2.1" }, want: "--relay"},
 		"timeout in the other way":  {change: func(c *Config) { c.PushTimeout = -time.Second }, want: "--push-timeout"},
 		"everything wrong is named": {change: func(c *Config) { c.Data, c.Contact = "", "x" }, want: "--contact"},
 	} {
@@ -64,6 +74,28 @@ func TestValidate(t *testing.T) {
 		}
 		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %s in it", name, err, tt.want)
+		}
+	}
+}
+
+// Whoever is to start a bridge is told at once that a port is not to be had, and what to do.
+func TestTakenPorts(t *testing.T) {
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := udp.LocalAddr().String()
+	for name, r := range map[string]Relaying{"STUN": {STUN: at}, "relay": {Relay: at}} {
+		if err := r.Free(); err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "--stun") {
+			t.Errorf("%s: %v, want the address and what to do", name, err)
+		}
+	}
+	if err := udp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]Relaying{"default": {}, "off": {STUN: "off"}, "free": {STUN: "127.0.0.1:0"}, "relay": {Relay: "127.0.0.1:0"}} {
+		if err := r.Free(); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

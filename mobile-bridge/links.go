@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"strowger/mobile-bridge/internal/relay"
 	"strowger/mobile-bridge/internal/splice"
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/hostaddr"
@@ -25,7 +27,7 @@ type links struct {
 	endpoint *link.Endpoint
 	web      *webcert.Certificates // that apps see; nil: they have channels by WebSocket only
 	splice   *splice.Splice        // nil without a face
-	relay    *relay.Relay          // of media; nil: none
+	relay    *relay.Relay          // of media, or only STUN; nil: none
 	asked    chan struct{}         // capacity 1: which nodes are revoked is to be asked
 
 	mu      sync.Mutex
@@ -96,7 +98,11 @@ func (b *bridge) addresses() []string {
 	if err != nil {
 		b.log.Warn("the addresses of this machine cannot be read; switches are told of one only", "host", host, "error", err)
 	}
-	return all
+	if b.NAT == "" {
+		return all
+	}
+	all = slices.Insert(all, 0, netip.AddrPortFrom(b.relaying.public, b.links.endpoint.Addr().Port()).String())
+	return all[:min(len(all), designation.MaxAddresses)]
 }
 
 // open opens a stream to a switch for an app.

@@ -1,6 +1,7 @@
 package mobilebridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,17 +11,20 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"strowger/mobile-bridge/internal/face"
 	"strowger/mobile-bridge/internal/relay"
 	"strowger/pkg/fabric"
+	"strowger/pkg/hostaddr"
 )
 
-// Relaying is the relay of media, for apps that find no direct way to each other or to a switch.
+// Relaying is what helps the media of apps behind NATs: they are told where they are seen (STUN), so that two of them find a direct
+// way to each other, and where none is found a relay carries them.
 type Relaying struct {
+	STUN         string `help:"Tell apps where they are seen from outside (STUN), so that those behind NATs find a direct way to each other: listen here, UDP; off: not. Default: :3478, or what --relay says, which does this too." name:"stun" placeholder:"ADDR"`
 	Relay        string `help:"Relay media of apps that find no direct way (TURN): listen here, UDP and TCP, such as :3478. Default: no relay." name:"relay" placeholder:"ADDR"`
 	RelayTLS     string `help:"Serve the relay over TLS too, TCP, such as :5349. Wants --tls-cert." name:"relay-tls" placeholder:"ADDR"`
-	RelayPublic  string `help:"IP address that apps and their peers use to reach the relay. Default: that of --host." name:"relay-public" placeholder:"IP"`
 	RelayPorts   string `help:"UDP ports of relayed media, FIRST-LAST. Default: ${default}." default:"49152-65535" name:"relay-ports" placeholder:"RANGE"`
 	RelayRate    int    `help:"kbit/s that one leg of a call may relay. Default: ${default}." default:"4096" name:"relay-rate" placeholder:"N"`
 	RelayMost    int    `help:"Allocations at a time; a leg uses one to three. Default: ${default}." default:"1000" name:"relay-most" placeholder:"N"`
@@ -34,25 +38,30 @@ type relaying struct {
 }
 
 func (s *settings) validateRelay() error {
+	s.relaying.public = s.host
+	if s.NAT != "" {
+		var err error
+		if s.relaying.public, err = hostaddr.Parse("public", s.NAT); err != nil {
+			return err
+		}
+	}
 	if s.Relay == "" {
+		if at := s.stun(); at != "" && listenable(at) != nil {
+			return fmt.Errorf("--stun %q: want [IP]:port, such as :3478, or off", at)
+		}
 		if given := s.Relaying.given(); len(given) > 0 {
 			return fmt.Errorf("%s: of no use without --relay", strings.Join(given, ", "))
 		}
 		return nil
 	}
 	var errAll []error
+	if s.STUN != "" && s.STUN != noSTUN && s.STUN != s.Relay {
+		errAll = append(errAll, fmt.Errorf("--stun %s, --relay %s: one port is for both, leave --stun out", s.STUN, s.Relay))
+	}
 	for flag, at := range map[string]string{"--relay": s.Relay, "--relay-tls": s.RelayTLS} {
 		if err := listenable(at); at != "" && err != nil {
 			errAll = append(errAll, fmt.Errorf("%s %q: want [IP]:port, such as :3478", flag, at))
 		}
-	}
-	s.relaying.public = s.host
-	if s.RelayPublic != "" {
-		a, err := netip.ParseAddr(s.RelayPublic)
-		if err != nil || a.IsUnspecified() {
-			errAll = append(errAll, fmt.Errorf("--relay-public %q: want an IP address", s.RelayPublic))
-		}
-		s.relaying.public = a.Unmap()
 	}
 	first, last, ok := strings.Cut(s.RelayPorts, "-")
 	x, e1 := strconv.ParseUint(first, 10, 16)
@@ -77,7 +86,7 @@ func (r Relaying) given() []string {
 		name string
 		set  bool
 	}{
-		{"--relay-tls", r.RelayTLS != ""}, {"--relay-public", r.RelayPublic != ""}, {"--relay-ports", r.RelayPorts != "" && r.RelayPorts != defaultPorts},
+		{"--relay-tls", r.RelayTLS != ""}, {"--relay-ports", r.RelayPorts != "" && r.RelayPorts != defaultPorts},
 		{"--relay-rate", r.RelayRate != 0 && r.RelayRate != defaultRate}, {"--relay-most", r.RelayMost != 0 && r.RelayMost != defaultMost},
 		{"--relay-private", r.RelayPrivate},
 	} {
@@ -86,6 +95,41 @@ func (r Relaying) given() []string {
 		}
 	}
 	return names
+}
+
+// stun is where to listen for apps that ask where they are seen, if not at the relay; empty: nowhere.
+func (r Relaying) stun() string {
+	if r.Relay != "" || r.STUN == noSTUN {
+		return ""
+	}
+	return cmp.Or(r.STUN, defaultSTUN)
+}
+
+// noSTUN is a Relaying.STUN, defaultSTUN what it is if empty.
+const (
+	noSTUN      = "off"
+	defaultSTUN = ":3478" // RFC 8489, 8.1: the port of STUN
+)
+
+// Free says why what is given of a Relaying cannot be listened on now.
+func (r Relaying) Free() error {
+	cfg := relay.Config{Listen: r.Relay, TLS: r.RelayTLS, Ports: [2]uint16{1, 1}, Now: time.Now}
+	if r.Relay == "" {
+		cfg = relay.Config{Listen: r.STUN, Now: time.Now}
+	}
+	if cfg.Listen == "" || cfg.Listen == noSTUN { // no port must be free
+		return nil
+	}
+	opened, err := relay.Open(cfg)
+	if err != nil {
+		return taken(err)
+	}
+	return opened.Close()
+}
+
+// taken says what to do if a port is not to be had.
+func taken(err error) error {
+	return fmt.Errorf("%w; end what has taken the port, choose another with --stun, --relay or --relay-tls, or do without: --stun off", err)
 }
 
 // Defaults of Relaying, as its tags have them.
@@ -110,14 +154,15 @@ func listenable(at string) error {
 	return err
 }
 
-// openRelay binds what apps reach the relay at, if there is to be one, and says where that is.
+// openRelay binds what apps reach the relay at, or what tells them where they are seen, if there is to be one, and says where that is.
 func (b *bridge) openRelay() error {
-	if b.Relay == "" {
+	if b.Relay == "" && b.stun() == "" {
 		return nil
 	}
-	cfg := relay.Config{
-		Listen: b.Relay, TLS: b.RelayTLS, Public: b.relaying.public, Ports: b.relaying.ports, Rate: b.RelayRate * 1000, Most: b.RelayMost,
-		Realm: b.identity.Load().Org, Private: b.RelayPrivate, Now: b.now, Logger: b.log,
+	cfg := relay.Config{Listen: b.stun(), Public: b.relaying.public, Now: b.now, Logger: b.log}
+	if b.Relay != "" {
+		cfg.Listen, cfg.TLS, cfg.Ports, cfg.Rate, cfg.Most = b.Relay, b.RelayTLS, b.relaying.ports, b.RelayRate*1000, b.RelayMost
+		cfg.Realm, cfg.Private = b.identity.Load().Org, b.RelayPrivate
 	}
 	if b.RelayTLS != "" {
 		files, err := face.OpenFiles(b.TLSCert, b.TLSKey, b.log)
@@ -128,11 +173,15 @@ func (b *bridge) openRelay() error {
 	}
 	r, err := relay.Open(cfg)
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with --relay or --relay-tls", err)
+		return taken(err)
 	}
 	b.links.relay = r
-	// RFC 7065, 3.1.
 	at := netip.AddrPortFrom(b.relaying.public, r.Addr().Port()).String()
+	if b.Relay == "" {
+		b.at.STUN, b.started.STUN = "stun:"+at, at // RFC 7064, 3.1
+		return nil
+	}
+	// RFC 7065, 3.1. Clients of a relay learn where it sees them, too.
 	told := &fabric.Relay{URLs: []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}, Secret: r.Secret()}
 	if u, err := url.Parse(b.at.URL); err == nil && r.SecureAddr().IsValid() {
 		told.URLs = append(told.URLs, "turns:"+u.Hostname()+":"+strconv.Itoa(int(r.SecureAddr().Port()))+"?transport=tcp")
@@ -141,7 +190,7 @@ func (b *bridge) openRelay() error {
 	return nil
 }
 
-// runRelay relays until ctx ends, and says at the start whether clients are likely to reach it.
+// runRelay serves the relay, or STUN, until ctx ends, and says at the start whether clients are likely to reach it.
 func (b *bridge) runRelay(ctx context.Context) error {
 	r := b.links.relay
 	tested := make(chan struct{})
@@ -151,9 +200,9 @@ func (b *bridge) runRelay(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			b.log.Error("the relay's test of itself", "error", err)
+			b.log.Error("the test of STUN and the relay", "error", err)
 		default:
-			b.log.Info("the relay's test of itself", "shows", words)
+			b.log.Info("the test of STUN and the relay", "shows", words)
 		}
 	}()
 	defer func() { <-tested }()
@@ -167,9 +216,9 @@ func (b *bridge) publishRelay() {
 		return
 	}
 	b.health.Gauge("relay_allocations", "Allocations of the relay.", func() float64 { return float64(r.Counters().Allocations) })
-	b.health.Counts("relay_total", "Bytes that were relayed, and packets that were dropped because their leg sent too much.", "what", func() map[string]uint64 {
+	b.health.Counts("relay_total", "Bytes that were relayed, packets that were dropped because their leg sent too much, and apps that were told where they are seen.", "what", func() map[string]uint64 {
 		c := r.Counters()
-		return map[string]uint64{"bytes": c.Bytes, "over rate": c.OverRate}
+		return map[string]uint64{"bytes": c.Bytes, "over rate": c.OverRate, "seen": c.Seen}
 	})
 	b.health.Counts("relay_refused_total", "Requests that the relay refused, by reason.", "reason", func() map[string]uint64 { return r.Counters().Refused })
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,7 @@ import (
 
 type upCommand struct {
 	Host      string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
-	Public    string   `help:"IP address that apps and other switches outside use, if a NAT before this machine has one and passes the ports of the switch for links and WebRTC on unchanged. Phones are told --host." placeholder:"IP"`
+	Public    string   `help:"IP address that apps and other switches outside use, if a NAT before this machine has one and passes the ports of the switch for links and WebRTC, and those of the bridge for switches, STUN and the relay, on unchanged. Phones are told --host." placeholder:"IP"`
 	Code      string   `help:"Dialling code of the office, at first start." default:"10"`
 	Name      string   `help:"Name of the office, at first start." default:"Office"`
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the data. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
@@ -47,6 +48,7 @@ type reached struct {
 	// Metrics is where the cloud, the switch and the bridge serve /metrics.
 	Metrics []string       `json:"metrics"`
 	WebRTC  netip.AddrPort `json:"webrtc"`
+	STUN    string         `json:"stun,omitempty"`    // where apps learn, without a relay, where they are seen
 	URL     string         `json:"url"`               // of the softphone; apps too reach the bridge there
 	Push    []string       `json:"push"`              // services that phones that sleep are woken by
 	APIKey  string         `json:"api_key,omitempty"` // at first start
@@ -68,6 +70,9 @@ func (c *upCommand) Run(e *env) (err error) {
 	defer func() { err = errors.Join(err, folder.Close()) }()
 	kept, err := loadAccount(e.Data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := c.Free(); err != nil {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
@@ -170,7 +175,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: key,
-			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, URL: s.Bridge.URL, Push: s.Bridge.Push,
+			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Push: s.Bridge.Push,
 		})
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
@@ -179,8 +184,8 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)
 	}
-	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP%s; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, outside(s.Bridge), wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if first {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", key, e.Data)
 	} else {
@@ -204,6 +209,14 @@ func softphone(url, cert string) string {
 		url += " in browsers of this machine (for others: --tls-cert)"
 	}
 	return url + "; 'strowger device add --kind web' prints a link"
+}
+
+// outside names the port where apps learn how they are seen.
+func outside(b mobilebridge.Started) string {
+	if at := cmp.Or(b.STUN, b.Relay); at != "" {
+		return ", " + at + " UDP"
+	}
+	return ""
 }
 
 // wokenBy names push services for people.

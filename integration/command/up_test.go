@@ -230,10 +230,10 @@ func TestUpThatCannotStart(t *testing.T) {
 	})
 	t.Run("settings of the bridge", func(t *testing.T) {
 		for flags, words := range map[string]string{
-			"--relay 3478x":                   "3478x",
-			"--relay-ports 50000-50999":       "--relay-ports: of no use without --relay",
-			"--contact you@example.com":       "want mailto:ADDRESS",
-			"--relay :3478 --relay-public me": "--relay-public",
+			"--relay 3478x":             "3478x",
+			"--relay-ports 50000-50999": "--relay-ports: of no use without --relay",
+			"--contact you@example.com": "want mailto:ADDRESS",
+			"--stun on":                 "--stun",
 		} {
 			dir := t.TempDir()
 			refusesUp(t, upIn(dir, strings.Fields(flags)...), words)

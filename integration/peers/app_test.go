@@ -26,7 +26,7 @@ func (d *deployment) startBridge(t *testing.T, args ...string) {
 // startBridgeAt starts a bridge on a machine.
 func (d *deployment) startBridgeAt(t *testing.T, machine host, args ...string) {
 	t.Helper()
-	node := create(t, d.api.Bridges(), rest.Bridge{Name: "push"})
+	node := create(t, d.api.Bridges(), rest.Bridge{Name: "push-" + machine.name})
 	enrolment, err := d.api.BridgeCode(t.Context(), node.ID)
 	if err != nil {
 		t.Fatal(err)

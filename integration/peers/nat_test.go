@@ -4,11 +4,14 @@ package peers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"strowger/pkg/rest"
 )
 
 // natNetwork is the number of a network that no other test has.
@@ -64,12 +67,11 @@ func (h host) forwards(t *testing.T) {
 	}
 }
 
-// TestNATs has apps behind NATs of all kinds call each other: their media go directly where that is possible, else by the relay, and
-// the record says which. Three calls go on at a time.
+// TestNATs has apps behind NATs of all kinds call each other: their media go directly where that is possible, by what a bridge tells
+// them of where they are seen; else by the relay if there is one, and the record says which. Three calls go on at a time.
 func TestNATs(t *testing.T) {
 	d := deploy(t, natNetwork, longRing)
-	relay := d.net.host(t)
-	d.startBridgeAt(t, relay, "--relay", ":3478", "--relay-ports", "50000-50999", "--relay-private")
+	d.startBridge(t) // which has STUN and no relay
 	tone := filepath.Join(t.TempDir(), "tone.wav")
 	if err := writeToneFor(2, tone, pcmu, high); err != nil {
 		t.Fatal(err)
@@ -86,6 +88,20 @@ func TestNATs(t *testing.T) {
 		a.runAwake(t, d, "echo")
 	}
 	media := d.net.capture(t)
+	before := media.counted(t)
+	hopeless := apps[2].calls(t, apps[5], tone)
+	for turn := range 2 { // who finds a way is done while they look for one
+		calls := [2]*process{apps[0].calls(t, apps[3+turn], tone), apps[1].calls(t, apps[4-turn], tone)}
+		for i, call := range calls {
+			k := (i + turn) % 2
+			t.Run(fmt.Sprintf("without a relay %s calls %s", kinds[i], kinds[k]), func(t *testing.T) { testTranslated(t, d, apps[i], apps[3+k], call, false) })
+		}
+	}
+	t.Run("without a relay symmetric calls symmetric", func(t *testing.T) { testPathless(t, d, apps[2], apps[5], hopeless) })
+	media.since(t, before, [2]host{routers[0], routers[3]}, [2]host{routers[1], routers[4]}, [2]host{routers[0], routers[4]}, [2]host{routers[1], routers[3]})
+
+	relay := d.net.host(t)
+	d.startBridgeAt(t, relay, "--relay", ":3478", "--relay-ports", "50000-50999", "--relay-private")
 	for turn := range kinds {
 		before := media.counted(t)
 		var calls [3]*process
@@ -116,6 +132,43 @@ func (a *app) calls(t *testing.T, callee *app, wav string) *process {
 	return start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "call", callee.dial, "--wav", wav)
 }
 
+// testPathless follows a call whose media find no way: all are told why, and what would help.
+func testPathless(t *testing.T, d *deployment, caller, callee *app, call *process) {
+	callee.sees(t, "woken")
+	callee.sees(t, "ringing")
+	const words = "No media path was found between the two phones; a relay would be one, which the administrator can set up (--relay of the bridge)"
+	if ended := callee.sees(t, "ended"); ended.Words != words {
+		t.Errorf("the callee ended with %+v, want %q", ended, words)
+	}
+	callee.sees(t, "awake")
+	if err := call.wait(t); err == nil {
+		t.Error("the caller takes it for a call")
+	}
+	if ended := call.last(t); ended.Words != words {
+		t.Errorf("the caller ended with %+v, want %q", ended, words)
+	}
+	eventually(t, "the record says why", func() error {
+		page, err := d.api.Calls().Page(t.Context(), rest.Filter{"user": caller.user.ID}, 1, "")
+		if err != nil || len(page.Items) == 0 {
+			return errors.Join(err, errors.New("no call"))
+		}
+		if c := page.Items[0]; c.Cause == nil || c.Cause.Code != "media-lost" || c.Cause.Words != words {
+			return fmt.Errorf("it says %+v", c.Cause)
+		}
+		return nil
+	})
+}
+
+// last is what a phone that is done printed last.
+func (p *process) last(t *testing.T) (h happening) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(p.stdout.String()), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &h); err != nil {
+		t.Errorf("%q: %v", lines[len(lines)-1], err)
+	}
+	return h
+}
+
 // testTranslated follows a call of an app to another, which answers, to its end, and looks what the record says of the way of their
 // media.
 func testTranslated(t *testing.T, d *deployment, caller, callee *app, call *process, relayed bool) {
@@ -129,10 +182,8 @@ func testTranslated(t *testing.T, d *deployment, caller, callee *app, call *proc
 	if err := call.wait(t); err != nil {
 		t.Errorf("the caller: %v", err)
 	}
-	var ended happening
-	lines := strings.Split(strings.TrimSpace(call.stdout.String()), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &ended); err != nil || ended.Statistics == nil || ended.Statistics.Received < 50 {
-		t.Errorf("the caller ended with %+v, %v, want a second of audio at least", ended, err)
+	if ended := call.last(t); ended.Statistics == nil || ended.Statistics.Received < 50 {
+		t.Errorf("the caller ended with %+v, want a second of audio at least", ended)
 	}
 	d.record(t, caller.account, hungUpByCaller)
 	d.namesWay(t, caller.account, callee.account, relayed)

@@ -28,9 +28,13 @@ func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error)
 	if len(s.bridges) > 0 {
 		ports.usual = false // the first bridge has the usual ports
 	}
+	relaying := s.cfg.Relaying
+	if relaying.Relay == "" && relaying.STUN == "" {
+		relaying.STUN = ports.movable("apps that ask where they are seen (STUN)", 3478)
+	}
 	cfg := mobilebridge.Config{
 		Data: s.bridgeFolder(b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
-		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: s.cfg.Relaying, Logger: s.cfg.Logger.With("role", name),
+		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: relaying, NAT: s.cfg.Sites[0].Public, Logger: s.cfg.Logger.With("role", name),
 	}
 	if s.cfg.TLSCert == "" {
 		cfg.Listen, cfg.Plain = ports.local("apps and browsers", 9443), true

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"strowger/pkg/datafolder"
@@ -61,6 +62,15 @@ func (s *Stack) keep(p *ports) error {
 func (p *ports) tcp(what string, wanted ...int) string { return p.choose(what, tcpFree, wanted) }
 
 func (p *ports) udp(what string, wanted ...int) string { return p.choose(what, udpFree, wanted) }
+
+// movable is a port that nobody is told of for longer than a call: if what was kept is taken it is another one.
+func (p *ports) movable(what string, wanted ...int) string {
+	if port := p.kept[what]; port != 0 && !slices.Contains(wanted, port) {
+		wanted = slices.Insert(wanted, 0, port)
+	}
+	delete(p.kept, what)
+	return p.udp(what, wanted...)
+}
 
 // metrics is an address on loopback.
 func (p *ports) metrics(what string, wanted int) string {

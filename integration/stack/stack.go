@@ -42,7 +42,7 @@ type Config struct {
 	// DB, if set, is the cloud's database instead of SQLite in Data.
 	DB   string
 	Push mobilebridge.PushServices // that the bridge wakes phones by
-	// Relaying is how the bridge relays media: not at all, if it is zero.
+	// Relaying is how the bridge relays media, and tells apps where they are seen: if it is zero the latter, at a port that is free.
 	Relaying mobilebridge.Relaying
 	NATS     []string // if set, external servers of the fabric instead of an embedded one
 	// Replace has a new node take the place of a switch or a bridge of this stack that was revoked.
@@ -52,7 +52,7 @@ type Config struct {
 // Site is an office.
 type Site struct {
 	Name, Code string
-	Public     string // address of a NAT before its switch, as of switchnode.Config
+	Public     string // address of a NAT before its switch, as of switchnode.Config; and, of the first one, before the bridges
 }
 
 // Office is a site that runs.

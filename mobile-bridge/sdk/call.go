@@ -104,7 +104,8 @@ type (
 		media *media
 		state webrtc.PeerConnectionState
 	}
-	rerouted struct { // our offer of an ICE restart, or of video, is ready
+	searched struct{ media *media } // for a way for the media, long enough
+	rerouted struct {               // our offer of an ICE restart, or of video, is ready
 		media *media
 		sdp   []byte
 		err   error

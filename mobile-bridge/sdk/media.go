@@ -117,6 +117,8 @@ func openMedia(c *Call, o offer) (*media, error) {
 	})
 	m.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
+		case webrtc.PeerConnectionStateConnecting:
+			m.loop(m.search)
 		case webrtc.PeerConnectionStateConnected, webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
 			c.post(path{m, s})
 		}
@@ -206,8 +208,23 @@ func (m *media) describe(d webrtc.SessionDescription) ([]byte, error) {
 	if err := m.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	g.wait(m.call.relay != nil, complete, m.call.quit)
+	g.wait(m.call.relay.Relays(), complete, m.call.quit)
 	return []byte(m.pc.LocalDescription().SDP), nil
+}
+
+// searchWithin is how long a way for the media is looked for: pion goes on for twice as long, while nobody hears anything. All pairs of
+// addresses are tried in a third of it.
+const searchWithin = 15 * time.Second
+
+// search has the call hear when that time is up.
+func (m *media) search() {
+	t := time.NewTimer(searchWithin)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		m.call.post(searched{m})
+	case <-m.stopped:
+	}
 }
 
 // direction is that of who sends and receives.

@@ -145,9 +145,21 @@ func (c *Call) tooLong(in tooLong) {
 	case c.conn == nil:
 		c.finish(end{errs.LinkLost, "the connection to the switch was lost"})
 	default:
-		c.bye(sip.Cause{SIP: 500, Text: "No media path"})
-		c.finish(end{errs.MediaLost, "no audio reaches the switch"})
+		c.pathless()
 	}
+}
+
+// pathless ends a call whose media find no way.
+func (c *Call) pathless() {
+	words := "No media path was found to the switch"
+	if c.media != nil && c.media.direct() {
+		words = "No media path was found between the two phones"
+	}
+	if !c.relay.Relays() {
+		words += "; a relay would be one, which the administrator can set up (--relay of the bridge)"
+	}
+	c.bye(sip.Cause{SIP: 500, Text: words})
+	c.finish(end{errs.MediaLost, words})
 }
 
 // renegotiate makes an offer anew, beside run: of video, or of an ICE restart, which looks for another way for the media.
@@ -226,8 +238,7 @@ func (c *Call) pathChanged(ctx context.Context, state webrtc.PeerConnectionState
 		c.lacks(ctx)
 		c.renegotiate(true)
 	case state == webrtc.PeerConnectionStateFailed:
-		c.bye(sip.Cause{SIP: 500, Text: "No media path"})
-		c.finish(end{errs.MediaLost, "no audio reaches the switch"})
+		c.pathless()
 	}
 }
 

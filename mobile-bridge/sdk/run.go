@@ -225,6 +225,10 @@ func (c *Call) take(ctx context.Context, in any) {
 		if in.media == c.media {
 			c.pathChanged(ctx, in.state)
 		}
+	case searched:
+		if in.media == c.media && !c.connected && !c.flowing {
+			c.pathless()
+		}
 	case overElsewhere:
 		if c.dialog == nil && c.stage < up {
 			c.finish(in.why)

@@ -12,15 +12,19 @@ import (
 	"strowger/pkg/errs"
 )
 
-// Relay is a relay of media (TURN, RFC 8656), for when there is no direct way, with what lets one leg of a call use it.
+// Relay is a relay of media (TURN, RFC 8656), for when there is no direct way, with what lets one leg of a call use it; or, without
+// that, only where an app learns its address outside (STUN, RFC 8489), which a relay tells too.
 //
 // The username is "expiry:leg", expiry in Unix seconds; the credential is the base64 HMAC-SHA1 of it by a secret that the bridge
 // makes at each start and tells the cloud (draft-uberti-behave-turn-rest-00, 2.2, which relays and clients of all makes know).
 type Relay struct {
-	URLs       []string `json:"urls"` // RFC 7065: "turn:198.51.100.7:3478?transport=udp"
-	Username   string   `json:"username"`
-	Credential string   `json:"credential"`
+	URLs       []string `json:"urls"`               // RFC 7065: "turn:198.51.100.7:3478?transport=udp"; RFC 7064: "stun:198.51.100.7:3478"
+	Username   string   `json:"username,omitempty"` // empty: STUN only
+	Credential string   `json:"credential,omitempty"`
 }
+
+// Relays says whether there is a relay at all.
+func (r *Relay) Relays() bool { return r != nil && r.Username != "" }
 
 // RelayLifetime is how long after the end of the ring a relay may be taken into use. One that is in use goes on.
 const RelayLifetime = time.Hour

@@ -17,6 +17,9 @@ func TestRelay(t *testing.T) {
 	if r.Credential != known {
 		t.Errorf("credential %q, want %q", r.Credential, known)
 	}
+	if none := (*Relay)(nil); !r.Relays() || none.Relays() || (&Relay{URLs: []string{"stun:192.0.2.1:3478"}}).Relays() {
+		t.Error("what relays is mistaken")
+	}
 	credential, leg, expires, err := OpenRelay(secret, r.Username)
 	if err != nil || credential != r.Credential || leg != "lg_1" || !expires.Equal(until) {
 		t.Errorf("opened as %q, %q, %v, %v", credential, leg, expires, err)

@@ -7,6 +7,7 @@ type Face struct {
 	URL     string `json:"url,omitempty"`      // of its HTTP server, without a path: https://bridge.example.com
 	KeyHash string `json:"key_hash,omitempty"` // of the key that it shows there, for apps to pin; empty: they trust its certificate by the usual roots
 	Relay   *Relay `json:"relay,omitempty"`    // nil: it relays no media
+	STUN    string `json:"stun,omitempty"`     // RFC 7064: where apps learn, without a relay, where they are seen: "stun:198.51.100.7:3478"
 }
 
 // Relay is a bridge's relay of media. What lets a leg use it is made from the secret (designation.NewRelay), which is another

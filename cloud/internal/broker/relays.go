@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"strowger/pkg/designation"
@@ -16,22 +17,39 @@ const (
 	maxSecret    = 64
 )
 
-// relayLease is a bridge's relay of media, and until when it counts. Its secret is kept in memory only.
+// relayLease is a bridge's relay of media, or where it tells apps how they are seen, and until when that counts. A secret is kept
+// in memory only.
 type relayLease struct {
 	org   string
-	relay fabric.Relay
+	relay fabric.Relay // without a secret: STUN
 	until time.Time
 }
 
-// ObserveBridge remembers the relay of a bridge, by its lease.
+// ObserveBridge remembers the relay of a bridge, or its STUN, by its lease.
 func (b *Broker) ObserveBridge(org, bridge string, l fabric.Lease) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l.Leaving || l.Face == nil || l.Face.Relay == nil || CheckRelay(*l.Face.Relay) != nil {
+	var r fabric.Relay
+	switch {
+	case l.Leaving || l.Face == nil:
+	case l.Face.Relay != nil && CheckRelay(*l.Face.Relay) == nil:
+		r = *l.Face.Relay
+	case l.Face.STUN != "" && CheckSTUN(l.Face.STUN) == nil:
+		r.URLs = []string{l.Face.STUN}
+	}
+	if r.URLs == nil {
 		delete(b.relays, bridge)
 		return
 	}
-	b.relays[bridge] = relayLease{org, *l.Face.Relay, b.cfg.Now().Add(fabric.LeaseLifetime)}
+	b.relays[bridge] = relayLease{org, r, b.cfg.Now().Add(fabric.LeaseLifetime)}
+}
+
+// CheckSTUN says why a URL of STUN cannot be handed out.
+func CheckSTUN(u string) error {
+	if !strings.HasPrefix(u, "stun:") || len(u) > maxRelayURL {
+		return errs.New(errs.Invalid, "stun: %.40q is not of the form stun:host:port, in %d bytes", u, maxRelayURL)
+	}
+	return nil
 }
 
 // CheckRelay says why a relay cannot be handed out: what is told of it goes into designations and verdicts (proof.MaxVerdict).
@@ -50,20 +68,26 @@ func CheckRelay(r fabric.Relay) error {
 	return nil
 }
 
-// relayFor lets a leg, whose ring ends at a time, use a relay of its organization; nil if there is none.
+// relayFor lets a leg, whose ring ends at a time, use a relay of its organization, or if there is none STUN; nil if there is neither.
 func (b *Broker) relayFor(org, leg string, ringEnds time.Time) *designation.Relay {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []fabric.Relay
+	var all, stun []fabric.Relay
 	for bridge, l := range b.relays {
 		switch {
 		case b.cfg.Now().After(l.until):
 			delete(b.relays, bridge)
-		case l.org == org:
+		case l.org == org && l.relay.Secret != nil:
 			all = append(all, l.relay)
+		case l.org == org:
+			stun = append(stun, l.relay)
 		}
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) > 0:
+	case len(stun) > 0:
+		return &designation.Relay{URLs: stun[rand.N(len(stun))].URLs}
+	default:
 		return nil
 	}
 	r := all[rand.N(len(all))]

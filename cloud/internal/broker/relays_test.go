@@ -43,6 +43,20 @@ func TestRelays(t *testing.T) {
 	if r := w.broker.relayFor(w.org, "lg_1", ring); r != nil {
 		t.Errorf("a relay that is gone: %+v", r)
 	}
+	// A bridge that relays nothing tells apps where they are seen, as long as no other one relays.
+	w.broker.ObserveBridge(w.org, "br_2", fabric.Lease{Face: &fabric.Face{STUN: "stun:192.0.2.1:3478"}})
+	if r := w.broker.relayFor(w.org, "lg_1", ring); r == nil || r.Relays() || !slices.Equal(r.URLs, []string{"stun:192.0.2.1:3478"}) {
+		t.Errorf("of STUN a leg is told %+v", r)
+	}
+	w.relays(2, 40)
+	if r := w.broker.relayFor(w.org, "lg_1", ring); !r.Relays() {
+		t.Errorf("STUN is preferred to a relay: %+v", r)
+	}
+	for _, bad := range []string{"http://192.0.2.1", "turn:192.0.2.1", "stun:" + strings.Repeat("h", maxRelayURL)} {
+		if CheckSTUN(bad) == nil {
+			t.Errorf("STUN at %q is handed out", bad)
+		}
+	}
 	for name, r := range map[string]fabric.Relay{
 		"no URL":          {Secret: make([]byte, 32)},
 		"a long URL":      {URLs: []string{"turn:" + strings.Repeat("h", maxRelayURL)}, Secret: make([]byte, 32)},

@@ -4,6 +4,9 @@
 // that has an allocation may refresh it, and make another after a change of its network, past the expiry. What one leg may
 // have and send is bounded, and so is what all may. Peers in private, local and loopback networks are refused, so that nobody
 // reaches through the relay what is behind it, unless Config.Private allows them.
+//
+// Whoever asks is told where they are seen (STUN), which two apps behind NATs need to find a direct way to each other. A relay
+// that was opened for nothing else (Config.Listen without Ports) knows no other request.
 package relay
 
 import (
@@ -36,6 +39,14 @@ const (
 	maxTCPPerHost = 64
 )
 
+// What one source (limit.Source) may ask, of STUN and of TURN: a call takes some ten requests, and an office is one source. An answer
+// is hardly larger than what it answers, and nobody is sent more than this because of requests that bear their address.
+const (
+	sourceRate  = 50 // a second
+	sourceBurst = 500
+	maxSources  = 1 << 16
+)
+
 // DefaultRate is the default of Config.Rate: a good video in each direction.
 const DefaultRate = 4 << 20
 
@@ -45,7 +56,7 @@ type Config struct {
 	TLS    string      // TCP; empty: none
 	Cert   *tls.Config // of TLS
 	Public netip.Addr  // that peers send to
-	Ports  [2]uint16   // that media come and go by, first and last
+	Ports  [2]uint16   // that media come and go by, first and last; none: nothing is relayed, clients are told where they are seen over UDP
 	Rate   int         // bits a second of one leg, both directions together
 	Most   int         // allocations at a time
 	Realm  string
@@ -61,6 +72,7 @@ type Relay struct {
 	secret []byte
 	udp    net.PacketConn
 	tcp    []net.Listener // TCP, and TLS
+	asking *limit.Buckets[netip.Prefix]
 
 	mu       sync.Mutex
 	all      int // allocations
@@ -68,6 +80,7 @@ type Relay struct {
 	refused  map[string]uint64
 	bytes    uint64 // relayed
 	overRate uint64 // packets
+	seen     uint64 // clients that were told where
 }
 
 // leg is what one leg has.
@@ -80,23 +93,15 @@ type leg struct {
 // Open binds the addresses; Run or Close must follow.
 func Open(cfg Config) (r *Relay, err error) {
 	r = &Relay{cfg: cfg, secret: make([]byte, 32), legs: map[string]*leg{}, refused: map[string]uint64{}}
+	r.asking = limit.New[netip.Prefix](limit.Config{Rate: sourceRate, Burst: sourceBurst, Max: maxSources, Now: cfg.Now})
 	_, _ = rand.Read(r.secret) // never fails (crypto/rand)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	if r.udp, err = net.ListenPacket("udp", cfg.Listen); err != nil {
-		return r, fmt.Errorf("listen for clients of the relay: %w", err)
-	}
-	// The same port over TCP, if any was asked for.
-	tcp, err := net.Listen("tcp", r.udp.LocalAddr().String())
-	if err != nil {
-		return r, fmt.Errorf("listen for clients of the relay over TCP: %w", err)
-	}
-	r.tcp = append(r.tcp, limit.Connections(tcp, maxTCP, maxTCPPerHost))
-	if cfg.TLS == "" {
-		return r, nil
+	if err = r.listen(); err != nil || cfg.TLS == "" {
+		return r, err
 	}
 	secure, err := net.Listen("tcp", cfg.TLS)
 	if err != nil {
@@ -106,8 +111,38 @@ func Open(cfg Config) (r *Relay, err error) {
 	return r, nil
 }
 
+// anyPort is how often a port that is free for UDP and TCP is looked for, if any was asked for.
+const anyPort = 20
+
+// listen binds the port of clients, of a relay for TCP too.
+func (r *Relay) listen() (err error) {
+	_, port, _ := net.SplitHostPort(r.cfg.Listen)
+	for tries := 1; ; tries++ {
+		if r.udp, err = net.ListenPacket("udp", r.cfg.Listen); err != nil {
+			return fmt.Errorf("listen for apps that ask where they are seen, or for the relay: %w", err)
+		}
+		if !r.relays() {
+			return nil
+		}
+		tcp, err := net.Listen("tcp", r.udp.LocalAddr().String())
+		if err == nil {
+			r.tcp = append(r.tcp, limit.Connections(tcp, maxTCP, maxTCPPerHost))
+			return nil
+		}
+		if port != "0" || tries == anyPort {
+			return fmt.Errorf("listen for clients of the relay over TCP: %w", err)
+		}
+		if err := r.udp.Close(); err != nil {
+			return err
+		}
+	}
+}
+
 // Secret is what credentials are made with: another one in each run.
 func (r *Relay) Secret() []byte { return r.secret }
+
+// relays says whether there is more than STUN.
+func (r *Relay) relays() bool { return r.cfg.Ports[0] != 0 }
 
 // Addr is where clients reach it over UDP and TCP, SecureAddr over TLS, zero if they do not.
 func (r *Relay) Addr() netip.AddrPort { return addrPort(r.udp.LocalAddr()) }
@@ -142,24 +177,35 @@ func (r *Relay) Close() error {
 
 // Run relays until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
-	relayed := &addresses{relay: r, RelayAddressGeneratorPortRange: turn.RelayAddressGeneratorPortRange{
-		RelayAddress: r.cfg.Public.AsSlice(), MinPort: r.cfg.Ports[0], MaxPort: r.cfg.Ports[1], Address: r.bind(),
-	}}
-	cfg := turn.ServerConfig{
-		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: r.udp, RelayAddressGenerator: relayed, PermissionHandler: r.permit}},
-		Realm:             r.cfg.Realm, AuthHandler: r.authenticate, QuotaHandler: r.quota, EventHandler: turn.EventHandler{OnAuth: r.judged},
-		// pion's log is about what strangers send above all.
-		LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
-	}
-	for _, l := range r.tcp {
-		cfg.ListenerConfigs = append(cfg.ListenerConfigs, turn.ListenerConfig{Listener: l, RelayAddressGenerator: relayed, PermissionHandler: r.permit})
-	}
-	server, err := turn.NewServer(cfg)
+	server, err := turn.NewServer(r.server())
 	if err != nil {
 		return fmt.Errorf("relay: %w", errors.Join(err, r.Close()))
 	}
 	<-ctx.Done()
 	return server.Close()
+}
+
+// server is what pion is to serve.
+func (r *Relay) server() turn.ServerConfig {
+	// pion's log is about what strangers send above all.
+	silent := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+	udp := turn.PacketConnConfig{PacketConn: &gate{r.udp, r}}
+	if !r.relays() { // without an AuthHandler no request gets further than to be told where it comes from
+		return turn.ServerConfig{PacketConnConfigs: []turn.PacketConnConfig{udp}, LoggerFactory: silent}
+	}
+	relayed := &addresses{relay: r, RelayAddressGeneratorPortRange: turn.RelayAddressGeneratorPortRange{
+		RelayAddress: r.cfg.Public.AsSlice(), MinPort: r.cfg.Ports[0], MaxPort: r.cfg.Ports[1], Address: r.bind(),
+	}}
+	udp.RelayAddressGenerator, udp.PermissionHandler = relayed, r.permit
+	cfg := turn.ServerConfig{
+		PacketConnConfigs: []turn.PacketConnConfig{udp},
+		Realm:             r.cfg.Realm, AuthHandler: r.authenticate, QuotaHandler: r.quota, EventHandler: turn.EventHandler{OnAuth: r.judged},
+		LoggerFactory: silent,
+	}
+	for _, l := range r.tcp {
+		cfg.ListenerConfigs = append(cfg.ListenerConfigs, turn.ListenerConfig{Listener: l, RelayAddressGenerator: relayed, PermissionHandler: r.permit})
+	}
+	return cfg
 }
 
 // bind is the address that media sockets are bound to.
@@ -181,6 +227,7 @@ const (
 	refusedLeg       = "quota of the leg"
 	refusedAll       = "quota of all"
 	refusedPeer      = "peer"
+	refusedSource    = "rate of the source"
 )
 
 // user returns who a user is, and what they must know; or why they are refused. r.mu is held.
@@ -248,6 +295,7 @@ type Counters struct {
 	Allocations int // now
 	Bytes       uint64
 	OverRate    uint64            // packets that were dropped because their leg sent too much
+	Seen        uint64            // clients that were told over UDP where they are seen
 	Refused     map[string]uint64 // requests, by reason
 }
 
@@ -255,7 +303,7 @@ type Counters struct {
 func (r *Relay) Counters() Counters {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Counters{r.all, r.bytes, r.overRate, maps.Clone(r.refused)}
+	return Counters{r.all, r.bytes, r.overRate, r.seen, maps.Clone(r.refused)}
 }
 
 var errFull = errs.New(errs.Congested, "the relay has no place")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pion/logging"
+	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 	"go.uber.org/goleak"
 
@@ -246,16 +247,97 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// onlySTUN makes a relay one that relays nothing.
+func onlySTUN(c *Config) { c.Ports = [2]uint16{} }
+
+// Clients are told where they are seen, with a relay and without; without, nothing else is answered.
+func TestSTUN(t *testing.T) {
+	for name, change := range map[string]func(*Config){"beside a relay": unchanged, "alone": onlySTUN} {
+		w := newWorld(t, change)
+		at, err := w.client("udp", w.credential("lg_1")).SendBindingRequest()
+		if err != nil || at.(*net.UDPAddr).IP.String() != "127.0.0.1" || w.Counters().Seen != 1 {
+			t.Errorf("%s: seen at %v, %v; counted %+v", name, at, err, w.Counters())
+		}
+	}
+	w := newWorld(t, onlySTUN)
+	c := w.peer()
+	before := len(w.tcp)
+	for _, request := range []string{allocateRequest, bindingResponse, bindingRequest[:8], "", "media", bindingRequest} {
+		if _, err := c.WriteTo([]byte(request), w.udp.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is answered first is the last of them, as all that comes from one socket to another keeps its order on loopback.
+	b := make([]byte, 100)
+	n, _, err := c.ReadFrom(b)
+	if err != nil || string(b[:2]) != "\x01\x01" || n > 2*headerLength || before != 0 {
+		t.Errorf("answered % x, %v, over %d ways of TCP; want a Binding response of at most %d bytes, and none", b[:n], err, before, 2*headerLength)
+	}
+}
+
+// Messages as clients send them (RFC 8489, 5; RFC 8656, 7.1).
+const (
+	bindingRequest  = "\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"
+	bindingResponse = "\x01\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"
+	allocateRequest = "\x00\x03\x00\x08\x21\x12\xa4\x42abcdefghijkl\x00\x19\x00\x04\x11\x00\x00\x00"
+	channelData     = "\x40\x01\x00\x14abcdefghijklmnopqrst"
+)
+
+// One source asks as often as it may, others meanwhile too, and media are not counted.
+func TestSourcesAreLimited(t *testing.T) {
+	now := time.Now()
+	w := newWorld(t, func(c *Config) { c.Now = func() time.Time { return now } })
+	one, other := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 1}
+	asks := func(message string, n int, from net.Addr) (passed int) {
+		for range n {
+			if w.admits(kindOf([]byte(message)), from) {
+				passed++
+			}
+		}
+		return passed
+	}
+	if n := asks(bindingRequest, sourceBurst-1, one) + asks(allocateRequest, 9, one); n != sourceBurst {
+		t.Errorf("%d requests of one source pass, want %d", n, sourceBurst)
+	}
+	if n := asks(channelData, 9, one) + asks(bindingResponse, 9, one) + asks(bindingRequest, 9, other); n != 27 {
+		t.Errorf("of media, responses and others %d pass, want all", n)
+	}
+	if c := w.Counters(); c.Refused[refusedSource] != 8 || c.Seen != sourceBurst-1+9 {
+		t.Errorf("counted %+v", c)
+	}
+}
+
+// Whatever comes, an answer goes only to what asks for it.
+func FuzzKindOf(f *testing.F) {
+	for _, seed := range []string{bindingRequest, bindingResponse, allocateRequest, channelData, "\x80" + bindingRequest[1:], "\x40" + bindingRequest[1:], ""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := stun.Message{Raw: b}
+		k := kindOf(b)
+		switch err := m.Decode(); {
+		case err != nil && !stun.IsMessage(b):
+			if k != other {
+				t.Errorf("% x is %d, and no message", b, k)
+			}
+		case err != nil: // what follows the header is wrong, as pion finds too
+		case (k == other) != (m.Type.Class != stun.ClassRequest), (k == binding) != (m.Type == stun.BindingRequest):
+			t.Errorf("% x is %d, want what pion reads: %v", b, k, m.Type)
+		}
+	})
+}
+
 // The test of itself says what it shows, and what is wrong.
 func TestItself(t *testing.T) {
-	w := newWorld(t, unchanged)
-	if words, err := w.Test(t.Context()); err != nil || !strings.Contains(words, "not an address of the public internet") {
-		t.Errorf("%q, %v", words, err)
+	for _, change := range []func(*Config){onlySTUN, unchanged} {
+		if words, err := newWorld(t, change).Test(t.Context()); err != nil || !strings.Contains(words, "not an address of the public internet") {
+			t.Errorf("%q, %v", words, err)
+		}
 	}
-	w.cfg.Public = netip.MustParseAddr("127.0.0.2") // a network where nobody answers, quickly
+	w := newWorld(t, func(c *Config) { c.Public = netip.MustParseAddr("127.0.0.2") }) // where nobody answers
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if words, err := w.Test(ctx); err == nil || !strings.Contains(err.Error(), "--relay-public") {
+	if words, err := w.Test(ctx); err == nil || !strings.Contains(err.Error(), "--public") {
 		t.Errorf("%q, %v", words, err)
 	}
 }

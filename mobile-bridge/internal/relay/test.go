@@ -19,24 +19,36 @@ import (
 // testTime is how long an answer to the test may take.
 const testTime = 3 * time.Second
 
-// Test asks the relay for an allocation at the address that clients are told, and says in words what that shows. An error says
-// that clients are not likely to get one. It proves no more than that the address leads here from this machine: what a
-// firewall before it lets through is seen from outside only.
+// Test asks the relay for an allocation at the address that clients are told, or where there is none where it is seen, and says in
+// words what that shows. An error says that clients are not likely to get one. It proves no more than that the address leads here
+// from this machine: what a firewall before it lets through is seen from outside only.
 func (r *Relay) Test(ctx context.Context) (words string, err error) {
 	at := netip.AddrPortFrom(r.cfg.Public, r.Addr().Port())
-	if err := r.allocate(ctx, at); err != nil {
-		return "", fmt.Errorf("the relay does not answer at %s, the address that clients are told: %w; behind a NAT that leads nothing back in, "+
-			"this may be so and clients outside reach it all the same: try from outside; else correct --relay-public, or let UDP port %d through", at, err, at.Port())
+	what, ask, ports := "STUN", (*turn.Client).SendBindingRequest, fmt.Sprintf("UDP port %d", at.Port())
+	if r.relays() {
+		what, ask, ports = "the relay", allocate, fmt.Sprintf("UDP and TCP port %d and UDP ports %d-%d", at.Port(), r.cfg.Ports[0], r.cfg.Ports[1])
+	}
+	if err := r.client(ctx, at, ask); err != nil {
+		return "", fmt.Errorf("%s does not answer at %s, the address that clients are told: %w; behind a NAT that leads nothing back in, "+
+			"this may be so and clients outside reach it all the same: try from outside; else correct --public, or let UDP port %d through", what, at, err, at.Port())
 	}
 	if !outbound.Public(r.cfg.Public) {
-		return fmt.Sprintf("the relay answers at %s, which is not an address of the public internet: clients in this network reach it, others do not", at), nil
+		return fmt.Sprintf("%s answers at %s, which is not an address of the public internet: clients in this network reach it, others do not", what, at), nil
 	}
-	return fmt.Sprintf("the relay answers at %s from this machine; whether a firewall before it lets UDP and TCP port %d and UDP ports %d-%d through is seen from outside only",
-		at, at.Port(), r.cfg.Ports[0], r.cfg.Ports[1]), nil
+	return fmt.Sprintf("%s answers at %s from this machine; whether a firewall before it lets %s through is seen from outside only", what, at, ports), nil
 }
 
 // allocate gets an allocation as a client does, and gives it back.
-func (r *Relay) allocate(ctx context.Context, at netip.AddrPort) (err error) {
+func allocate(c *turn.Client) (net.Addr, error) {
+	relayed, err := c.Allocate()
+	if err != nil {
+		return nil, err
+	}
+	return relayed.LocalAddr(), relayed.Close()
+}
+
+// client asks as a client does.
+func (r *Relay) client(ctx context.Context, at netip.AddrPort, ask func(*turn.Client) (net.Addr, error)) (err error) {
 	network := "udp6"
 	if at.Addr().Is4() {
 		network = "udp4"
@@ -62,9 +74,6 @@ func (r *Relay) allocate(ctx context.Context, at netip.AddrPort) (err error) {
 	if err := client.Listen(); err != nil {
 		return err
 	}
-	relayed, err := client.Allocate()
-	if err != nil {
-		return err
-	}
-	return relayed.Close()
+	_, err = ask(client)
+	return err
 }

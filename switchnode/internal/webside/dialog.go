@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -36,7 +37,7 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 	case sip.Refused:
 		return l.refused(call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850))
 	case sip.HungUp:
-		c := sipleg.ByeCause(ev.Cause)
+		c := byeCause(ev.Cause)
 		l.over(c)
 		return []call.Event{call.HungUp{Leg: id, Cause: c}}
 	case sip.DTMF:
@@ -58,6 +59,14 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 		return l.dialogClosed()
 	}
 	return nil
+}
+
+// byeCause reads the Reason of an app's BYE: 500 is that of one whose media found no way, and its words say so.
+func byeCause(c sip.Cause) ledger.Cause {
+	if c.SIP == 500 {
+		return call.CauseOf(errs.MediaLost, c.Text)
+	}
+	return sipleg.ByeCause(c)
 }
 
 // dialogClosed takes the last word of the dialog.

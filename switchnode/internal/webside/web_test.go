@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/proof"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
@@ -139,4 +140,16 @@ func TestAppInACall(t *testing.T) {
 	a.says(func(d *sip.Dialog) { d.Bye(sip.Cause{}) })
 	hears[call.HangUp](s)
 	<-s.Done()
+}
+
+// An app whose media found no way says so as 500, and the record in its words.
+func TestByeCause(t *testing.T) {
+	for said, want := range map[sip.Cause]ledger.Cause{
+		{SIP: 500, Text: "No media path"}: {Code: string(errs.MediaLost), SIP: 503, Q850: 41, Words: "No media path"},
+		{Q850: 16}:                        {Code: string(call.Normal), SIP: 200, Q850: 16, Words: "Normal call clearing"},
+	} {
+		if got := byeCause(said); got != want {
+			t.Errorf("%+v is %+v, want %+v", said, got, want)
+		}
+	}
 }

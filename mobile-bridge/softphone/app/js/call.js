@@ -23,6 +23,7 @@ const earlyWait = 200; // ms between attempts at a call that its switch has not 
 const earlyTries = 25;
 const leeway = 30_000;
 const afterFirst = 60; // ms that a description waits for more addresses of this device after the first: 3-protocols, "Apps"
+const seenWithin = 500; // ms that it waits for where STUN sees us
 const relayWithin = 2_000; // ms that it waits for one at the relay
 const routedAgain = 200; // ms until the way of the media is looked for again
 const resumeWithin = 30_000; // the switch keeps a call that long: go doc ./switchnode/internal/webside
@@ -436,7 +437,8 @@ export class Call extends EventTarget {
 		});
 	}
 
-	/** relay is for the media, if there is one: the verdict names it, or what admitted a call of ours. */
+	/** relay is for the media, if there is one: the verdict names it, or what admitted a call of ours. One without a username only tells
+	 * us where we are seen. */
 	get #relay() { return this.#path?.verdict.relay ?? this.#wake.relay; }
 
 	#pcConfig() {
@@ -488,15 +490,18 @@ export class Call extends EventTarget {
 	}
 
 	/** gather sends our description soon: what it lacks the other side finds out by itself (peer-reflexive). An address at the relay,
-	 * which may be the only one that leads anywhere, has more time. */
+	 * or outside of our NAT, may be the only one that leads anywhere and has more time. Without a NAT there is none, and JsSIP goes on
+	 * by itself when nothing more can come. */
 	#gather(session) {
 		let begun = false;
 		session.on("icecandidate", ({ candidate, ready }) => {
+			const relay = this.#relay;
+			const [last, within] = relay?.username ? ["relay", relayWithin] : relay ? ["srflx", seenWithin] : ["", afterFirst];
 			if (!begun) {
 				begun = true;
-				setTimeout(ready, this.#relay ? relayWithin : afterFirst);
+				setTimeout(ready, within);
 			}
-			if (candidate.type === "relay") {
+			if (candidate.type === last) {
 				ready();
 			}
 		});
@@ -516,14 +521,21 @@ export class Call extends EventTarget {
 				this.#stuck = true; // one more try: ways that were there are gone
 				this.#restart();
 			} else if (lost) {
-				this.#finish(new Failure("media-lost", "No way was found for the audio"));
-				this.#terminate({ status_code: 500, reason_phrase: "No way is left for the audio" });
+				const words = this.#pathless;
+				this.#finish(new Failure("media-lost", words));
+				this.#terminate({ status_code: 500, reason_phrase: words });
 			} else {
 				this.#stuck &&= connection.connectionState !== "connected";
 				this.#routed();
 				this.#change();
 			}
 		});
+	}
+
+	/** pathless says what lacks, as sdk/resume.go does. */
+	get #pathless() {
+		const what = `No media path was found ${this.direct ? "between the two phones" : "to the switch"}`;
+		return this.#relay?.username ? what : `${what}; a relay would be one, which the administrator can set up (--relay of the bridge)`;
 	}
 
 	#answered() {
