@@ -6,6 +6,8 @@ package pushtarget
 
 import (
 	"log/slog"
+	"strings"
+	"unicode"
 
 	"strowger/pkg/errs"
 )
@@ -44,9 +46,11 @@ func (t Target) LogValue() slog.Value { return slog.StringValue(string(t.Provide
 func (t Target) Check() error {
 	switch {
 	case t.Provider != APNs && t.Provider != APNsAlert && t.Provider != FCM && t.Provider != WebPush:
-		return errs.New(errs.Invalid, "push provider %.20q: want %q, %q or %q", t.Provider, APNs, FCM, WebPush)
+		return errs.New(errs.Invalid, "push provider %.20q: want %q, %q, %q or %q", t.Provider, APNs, APNsAlert, FCM, WebPush)
 	case len(t.App) > MaxApp:
 		return errs.New(errs.Invalid, "app of a push token has %d bytes, at most %d are allowed", len(t.App), MaxApp)
+	case strings.ContainsFunc(t.App, unicode.IsControl): // Apple gets it in a header
+		return errs.New(errs.Invalid, "app %q of a push token has control characters", t.App)
 	case t.Token == "" || len(t.Token) > MaxToken:
 		return errs.New(errs.Invalid, "push token of %d bytes, want 1 to %d", len(t.Token), MaxToken)
 	}

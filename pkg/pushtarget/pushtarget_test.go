@@ -16,6 +16,7 @@ func TestCheck(t *testing.T) {
 	for words, change := range map[string]func(*Target){
 		"push provider":          func(t *Target) { t.Provider = "smoke" },
 		"app of a push token":    func(t *Target) { t.App = strings.Repeat("a", MaxApp+1) },
+		"control characters":     func(t *Target) { t.App = "com.example.phone\r\napns-priority: 1" },
 		"push token of 0 bytes":  func(t *Target) { t.Token = "" },
 		"push token of 2049 byt": func(t *Target) { t.Token = strings.Repeat("a", MaxToken+1) },
 	} {
