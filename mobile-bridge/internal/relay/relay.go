@@ -10,6 +10,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -61,9 +62,10 @@ type Config struct {
 	Most   int         // allocations at a time
 	Realm  string
 	// Private allows peers that are not on the public internet.
-	Private bool
-	Now     func() time.Time // the cloud's
-	Logger  *slog.Logger
+	Private   bool
+	FirstWord time.Duration    // that a client over TCP may take to show a credential; 0: 10 s
+	Now       func() time.Time // the cloud's
+	Logger    *slog.Logger
 }
 
 // Relay is a relay that was opened.
@@ -77,6 +79,7 @@ type Relay struct {
 	mu       sync.Mutex
 	all      int // allocations
 	legs     map[string]*leg
+	clients  map[path]*client // over TCP
 	refused  map[string]uint64
 	bytes    uint64 // relayed
 	overRate uint64 // packets
@@ -92,7 +95,8 @@ type leg struct {
 
 // Open binds the addresses; Run or Close must follow.
 func Open(cfg Config) (r *Relay, err error) {
-	r = &Relay{cfg: cfg, secret: make([]byte, 32), legs: map[string]*leg{}, refused: map[string]uint64{}}
+	cfg.FirstWord = cmp.Or(cfg.FirstWord, firstWord)
+	r = &Relay{cfg: cfg, secret: make([]byte, 32), legs: map[string]*leg{}, clients: map[path]*client{}, refused: map[string]uint64{}}
 	r.asking = limit.New[netip.Prefix](limit.Config{Rate: sourceRate, Burst: sourceBurst, Max: maxSources, Now: cfg.Now})
 	_, _ = rand.Read(r.secret) // never fails (crypto/rand)
 	defer func() {
@@ -107,7 +111,7 @@ func Open(cfg Config) (r *Relay, err error) {
 	if err != nil {
 		return r, fmt.Errorf("listen for clients of the relay over TLS: %w", err)
 	}
-	r.tcp = append(r.tcp, tls.NewListener(limit.Connections(secure, maxTCP, maxTCPPerHost), cfg.Cert))
+	r.tcp = append(r.tcp, tls.NewListener(listener{limit.Connections(secure, maxTCP, maxTCPPerHost), r}, cfg.Cert))
 	return r, nil
 }
 
@@ -126,7 +130,7 @@ func (r *Relay) listen() (err error) {
 		}
 		tcp, err := net.Listen("tcp", r.udp.LocalAddr().String())
 		if err == nil {
-			r.tcp = append(r.tcp, limit.Connections(tcp, maxTCP, maxTCPPerHost))
+			r.tcp = append(r.tcp, listener{limit.Connections(tcp, maxTCP, maxTCPPerHost), r})
 			return nil
 		}
 		if port != "0" || tries == anyPort {
@@ -182,6 +186,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		return fmt.Errorf("relay: %w", errors.Join(err, r.Close()))
 	}
 	<-ctx.Done()
+	defer r.part()
 	return server.Close()
 }
 
@@ -255,11 +260,14 @@ func (r *Relay) authenticate(q *turn.RequestAttributes) (leg string, key []byte,
 }
 
 // judged hears whether a request was signed with the key that authenticate returned.
-func (r *Relay) judged(_, _ net.Addr, _, username, _, _ string, good bool) {
+func (r *Relay) judged(from, to net.Addr, _, username, _, _ string, good bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, _, refused := r.user(username); !good && refused == "" {
 		r.refused[refusedWrong]++
+	}
+	if good {
+		r.stays(from, to)
 	}
 }
 

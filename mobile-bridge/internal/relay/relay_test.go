@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -325,6 +327,40 @@ func FuzzKindOf(f *testing.F) {
 			t.Errorf("% x is %d, want what pion reads: %v", b, k, m.Type)
 		}
 	})
+}
+
+// Who comes over TCP and shows no credential has to leave, also one whose TLS handshake fails.
+func TestSilentClients(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS() // for its certificate
+	server.Close()
+	brief := newWorld(t, func(c *Config) { c.FirstWord, c.TLS, c.Cert = time.Millisecond, "127.0.0.1:0", server.TLS })
+	for _, at := range []netip.AddrPort{brief.Addr(), brief.SecureAddr()} {
+		c, err := net.Dial("tcp", at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write([]byte("GET / HTTP/1.1\r\n\r\n")) // it may be closed already
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+		_ = c.Close() // it is closed either way
+	}
+	w := newWorld(t, unchanged)
+	w.allocate("tcp", w.credential("lg_1"))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.clients) != 1 {
+		t.Errorf("%d clients, want 1", len(w.clients))
+	}
+	for _, c := range w.clients {
+		if c.late.Stop() {
+			t.Error("a client with a credential would have to leave")
+		}
+	}
 }
 
 // The test of itself says what it shows, and what is wrong.
