@@ -68,6 +68,7 @@ type reach struct {
 	away    int                // counts how often the connection or the way of the media was lost in the call, and found
 	lacking bool               // one of the two is lacking now
 	moved   bool               // the phone has another network: ICE starts anew on the next connection
+	keys    []byte             // pressed while one was lacking
 }
 
 // stage is how far a call has come for its user.
@@ -221,19 +222,31 @@ func (c *Call) hold(on bool) {
 	}
 }
 
-// SendDTMF presses keys one after the other: 0 to 9, *, #, A to D. Others are errs.Invalid, and then none is pressed.
+// SendDTMF presses keys one after the other: 0 to 9, *, #, A to D. Others are errs.Invalid, and then none is pressed. Those that are
+// pressed between Reconnecting and Reconnected follow then.
 func (c *Call) SendDTMF(keys string) error {
 	if err := checkKeys(keys); err != nil {
 		return err
 	}
 	c.do(func() {
 		for _, key := range []byte(keys) {
-			if c.connected && !c.media.press(key) {
-				c.dialog.SendDTMF(key, toneLength)
-			}
+			c.press(key)
 		}
 	})
 	return nil
+}
+
+// press presses a key, in its turn.
+func (c *Call) press(key byte) {
+	switch {
+	case !c.connected || c.media == nil:
+	case c.lacking || c.cutOff(): // nobody would hear it
+		if len(c.keys) < maxTones {
+			c.keys = append(c.keys, key)
+		}
+	case !c.media.press(key):
+		c.dialog.SendDTMF(key, toneLength)
+	}
 }
 
 // do has run carry out a command. A call whose mailbox is full reacts to nothing, and the command is dropped.

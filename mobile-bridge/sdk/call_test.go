@@ -142,52 +142,6 @@ func TestNoCommonCodec(t *testing.T) {
 	}
 }
 
-// TestDTMF: keys go out as telephone events, and come in as events of the call.
-func TestDTMF(t *testing.T) {
-	w := newWorld(t)
-	c, in := w.ring("leg_1")
-	c.Answer(NewEcho())
-	in.connect()
-	w.seen.want(Woken, Ringing, Connected)
-	if err := c.SendDTMF("1x"); errs.CodeOf(err) != errs.Invalid {
-		t.Errorf("a key that there is none of: %v", err)
-	}
-	if err := c.SendDTMF("5#"); err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range []byte("5#") {
-		var stamp uint32
-		for ends := 0; ends < 3; {
-			h, payload := in.media.hear(func(h rtp.Header, _ []byte) bool { return h.PT == 101 })
-			e, err := rtp.ParseEvent(payload)
-			if digit, _ := e.Digit(); err != nil || digit != key {
-				t.Fatalf("heard %c %+v, %v, want %c", digit, e, err, key)
-			}
-			if stamp == 0 {
-				stamp = h.Timestamp
-				if !h.Marker {
-					t.Error("the first packet of a key has no marker")
-				}
-			}
-			if h.Timestamp != stamp {
-				t.Errorf("the packets of one key are of %d and %d", stamp, h.Timestamp)
-			}
-			if e.End {
-				ends++
-				if e.Duration != 1280 {
-					t.Errorf("a key of %d samples, want 160 ms", e.Duration)
-				}
-			}
-		}
-	}
-	in.do(func() { in.dialog.SendDTMF('7', toneLength) })
-	if e := w.seen.want(Woken, Ringing, Connected, Digit); e.Words != "7" {
-		t.Errorf("told %+v", e)
-	}
-	in.leave()
-	w.seen.want(Woken, Ringing, Connected, Digit, Ended)
-}
-
 // TestHold: the other side is told, and what either says is not heard meanwhile.
 func TestHold(t *testing.T) {
 	w := newWorld(t)
@@ -353,7 +307,7 @@ func TestCloseHangsUp(t *testing.T) {
 	w.seen.want(Woken, Ringing, Connected)
 	in.media.hear(func(h rtp.Header, payload []byte) bool { return h.PT == 8 && len(payload) == 160 })
 	w.phone.Close()
-	if e := want[sip.HungUp](in); e.Cause.SIP != 480 {
+	if e := want[sip.HungUp](in); e.Cause.Q850 != 16 {
 		t.Errorf("the anchor was told %+v", e)
 	}
 	if e := w.seen.want(Woken, Ringing, Connected, Ended); e.Code != string(errs.NodeStopped) {

@@ -137,6 +137,11 @@ func (c *Call) whole() {
 	if c.connected {
 		c.tell(Reconnected, end{})
 	}
+	keys := c.keys
+	c.keys = nil
+	for _, key := range keys {
+		c.press(key)
+	}
 }
 
 func (c *Call) tooLong(in tooLong) {

@@ -45,7 +45,11 @@ func (c *Call) run() {
 				c.finish(end{errs.Unreachable, "the switch of the call was not reached in time"})
 			}
 		case <-ctx.Done():
-			if c.dialog != nil {
+			switch {
+			case c.dialog == nil:
+			case c.stage == up || c.out:
+				c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+			default:
 				c.bye(sip.Cause{SIP: 480, Text: "The phone was switched off"})
 			}
 			c.finish(end{errs.NodeStopped, "the phone was closed"})
