@@ -92,6 +92,7 @@ type Dialog struct {
 	remote  side
 	path    path
 	seq     struct{ local, remote uint32 }
+	invited string // branch of the peer's last INVITE
 	session SessionID
 	extra   invitation
 	underway

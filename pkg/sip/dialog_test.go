@@ -460,6 +460,7 @@ func TestSequenceNumbers(t *testing.T) {
 		b, x := incomingCall(t)
 		b.d.Answer([]byte("answer"))
 		again, y := b.theirs(sip.INVITE, 1, "offer")
+		again.(arrived).req.Via().Params.Add("branch", branch(b.d.Request()))
 		b.want("", again)
 		if !y.dropped {
 			t.Error("a copy of the INVITE was not ignored")
@@ -472,6 +473,21 @@ func TestSequenceNumbers(t *testing.T) {
 		late, y := b.theirs(sip.INFO, 4, "Signal=4\r\n")
 		b.want("", late)
 		y.want(500)
+		offer, y := b.theirs(sip.INVITE, 6, "another offer")
+		b.want("Offered", offer)
+		b.d.RefuseOffer(488, "Not Acceptable Here")
+		y.want(488)
+		for _, seq := range []uint32{6, 5} { // of the number of the one that was refused, and lower
+			other, y := b.theirs(sip.INVITE, seq, "another offer")
+			b.want("", other)
+			y.want(500)
+		}
+		copied, y := b.theirs(sip.INVITE, 6, "another offer")
+		copied.(arrived).req.Via().Params.Add("branch", branch(offer.(arrived).req))
+		b.want("", copied)
+		if !y.dropped {
+			t.Error("a copy of a re-INVITE was not ignored")
+		}
 		stranger, y := b.theirs(sip.BYE, 9, "")
 		stranger.(arrived).req.From().Params.Add("tag", "stranger")
 		b.want("", stranger)

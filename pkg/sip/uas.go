@@ -38,7 +38,7 @@ func newIncoming(net sender, desk keeper, req *Request, tx replier, at time.Time
 	d.in = &incoming{req: req, tx: tx, at: at}
 	d.refresh(req)
 	d.terms.heard(req)
-	d.seq.remote = req.CSeq().SeqNo
+	d.seq.remote, d.invited = req.CSeq().SeqNo, branch(req)
 	return d
 }
 
@@ -142,11 +142,12 @@ func (d *Dialog) arrived(in arrived) {
 		last = &e.remote
 	}
 	switch seq := in.req.CSeq().SeqNo; {
-	case seq == *last && method == sip.INVITE:
+	case seq == *last && method == sip.INVITE && branch(in.req) == d.invited:
 		in.tx.drop() // a retransmission that came after our 2xx, which is repeated anyway
 		return
 	case seq <= *last && *last != 0:
-		d.deny(in, 500, "CSeq Out Of Order") // RFC 3261, 12.2.2
+		// RFC 3261, 12.2.2, of a lower one; 8.2.2.2 is of requests without a To tag, and to send two of one number breaks 12.2.1.1.
+		d.deny(in, 500, "CSeq Out Of Order")
 		return
 	default:
 		*last = seq
@@ -156,6 +157,7 @@ func (d *Dialog) arrived(in arrived) {
 	}
 	switch method {
 	case sip.INVITE:
+		d.invited = branch(in.req)
 		d.reinvited(in)
 	case sip.BYE:
 		d.hungUp(in)
