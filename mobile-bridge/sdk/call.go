@@ -3,6 +3,8 @@ package sdk
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -24,6 +26,8 @@ type Call struct {
 	mail   chan any           // what happens, and what the user wants, for run
 	quit   chan struct{}      // closed when run takes no more mail
 	done   chan struct{}      // closed when nothing of the call runs any more
+	met    chan struct{}      // closed when the node has let us in, or the last event was told
+	over   atomic.Bool        // the last event was told
 	work   sync.WaitGroup     // what run started
 	sip    *sip.Endpoint      // on whatever connection there is
 	speech speech
@@ -45,7 +49,6 @@ type progress struct {
 	woke      bool     // Waking was told
 	forwards  []string // numbers that Forwarded was told of
 	unwanted  int      // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
-	told      bool     // the last event
 	byes      bool     // we leave when the dialog is closed
 	acked     bool     // the node has our 200
 	flowing   bool     // the media path is there
@@ -130,7 +133,7 @@ func newCall(p *Phone, w pushseal.Wake, claims sessionkey.Claims) (*Call, error)
 
 func callOf(p *Phone, w pushseal.Wake, claims sessionkey.Claims, cert webrtc.Certificate) *Call {
 	return &Call{
-		phone: p, wake: w, claims: claims, cert: cert, sound: p.soundNow(), mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}),
+		phone: p, wake: w, claims: claims, cert: cert, sound: p.soundNow(), mail: make(chan any, mailbox), quit: make(chan struct{}), done: make(chan struct{}), met: make(chan struct{}),
 	}
 }
 
@@ -268,6 +271,30 @@ func (c *Call) post(in any) bool {
 	}
 }
 
+// takes answers a call with which somebody whom we call calls us, and says whether there is one: it may be over, which the cloud has
+// not heard yet. It waits for the node's word.
+func (c *Call) takes(e ears) bool {
+	c.answer(e)
+	late := time.NewTimer(dialWithin)
+	defer late.Stop()
+	select {
+	case <-c.met:
+		return !c.over.Load()
+	case <-late.C:
+		c.Hangup()
+		return false
+	}
+}
+
+// meet ends the wait for the node's word. Only run calls it, or who has the call before it runs.
+func (c *Call) meet() {
+	select {
+	case <-c.met:
+	default:
+		close(c.met)
+	}
+}
+
 func (c *Call) isOver() bool {
 	select {
 	case <-c.done:
@@ -283,10 +310,10 @@ func (c *Call) tell(kind string, e end) {
 
 // last tells the one last event, unless it was told.
 func (c *Call) last(e end) {
-	if c.told {
+	if c.over.Swap(true) {
 		return
 	}
-	c.told = true
+	defer c.meet()
 	switch {
 	case c.stage >= answered:
 		c.tell(Ended, e)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"testing"
 
+	"strowger/pkg/channel"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
@@ -57,6 +58,40 @@ func TestDialWithoutSense(t *testing.T) {
 		if _, err := w.phone.Dial(name, o); errs.CodeOf(err) != errs.Invalid {
 			t.Errorf("%q with %+v: %v", name, o, err)
 		}
+	}
+}
+
+// The callee's own call to us may be over without that the cloud has heard so: the node says it, and the cloud is asked once more.
+func TestCallsThatCrossedAreOver(t *testing.T) {
+	h := newHub(t)
+	defer h.Close()
+	w := wideAwake(t, designation.BridgeFace{ID: "br_1", URL: h.sockets(t)})
+	w.refuses(errs.New(errs.Gone, "the caller hung up"))
+	h.setAdmits(func(q channel.Admit) channel.Admitted {
+		var p proof.Admit
+		if _, err := proof.Open(q.Admit, proof.TypeAdmit, &p); err != nil {
+			t.Error(err)
+		}
+		leg, crossing := "leg_theirs", "call_leg_theirs"
+		if p.Over == crossing {
+			leg, crossing = "leg_ours", ""
+			w.refuses(nil)
+		}
+		return channel.Admitted{Crossing: crossing, Designation: &designation.Designation{Node: w.node, Key: w.sign(w.claims(leg))}}
+	})
+	c, err := w.phone.Dial("201001", &DialOptions{Audio: NewEcho()})
+	if err != nil || c.ID() != "call_leg_ours" {
+		t.Fatalf("dialled %+v: %v", c, err)
+	}
+	<-w.arrivals
+	c.Hangup()
+	<-c.done
+	w.refuses(errs.New(errs.Gone, "the caller hung up"))
+	h.setAdmits(func(channel.Admit) channel.Admitted {
+		return channel.Admitted{Crossing: "call_leg_other", Designation: &designation.Designation{Node: w.node, Key: w.sign(w.claims("leg_other"))}}
+	})
+	if c, err := w.phone.Dial("201001", &DialOptions{Audio: NewEcho()}); errs.CodeOf(err) != errs.Crossing {
+		t.Errorf("a cloud that does not hear of it: %+v, %v", c, err)
 	}
 }
 

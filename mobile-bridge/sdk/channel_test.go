@@ -32,9 +32,10 @@ type hub struct {
 	bound, unbound chan fabric.Bound
 
 	mu     sync.Mutex
-	asked  []uint64 // numbers of requests, in the order in which they came
-	refuse error    // of the next channels
-	open   []func() // cuts the connections that there are
+	asked  []uint64                             // numbers of requests, in the order in which they came
+	refuse error                                // of the next channels
+	open   []func()                             // cuts the connections that there are
+	admits func(channel.Admit) channel.Admitted // in place of an answer by number, if set
 }
 
 func newHub(t testing.TB) *hub {
@@ -62,14 +63,24 @@ type question struct {
 	N int `json:"n"`
 }
 
+func (h *hub) setAdmits(f func(channel.Admit) channel.Admitted) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.admits = f
+}
+
 func (h *hub) admit(_ context.Context, _ string, frame []byte) (any, error) {
 	head, err := channel.Decode(frame)
 	if err != nil {
 		return nil, err
 	}
-	q, err := channel.Body[question](frame)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.admits != nil {
+		q, err := channel.Body[channel.Admit](frame)
+		return h.admits(q), err
+	}
+	q, err := channel.Body[question](frame)
 	h.asked = append(h.asked, head.Seq)
 	return q, err
 }

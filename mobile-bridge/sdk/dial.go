@@ -64,10 +64,11 @@ func (p *Phone) Dial(number string, o *DialOptions) (*Call, error) {
 		}
 		w.Epoch = channel.CrossingEpoch
 		c, err := p.begin(w, claims)
-		if err == nil && !c.isOver() {
+		if err == nil {
 			o.show(c)
-			c.answer(o.ears())
-			return c, nil
+			if c.takes(o.ears()) {
+				return c, nil
+			}
 		}
 		if over != "" {
 			return nil, errs.New(errs.Crossing, "the callee is calling this phone; try again")

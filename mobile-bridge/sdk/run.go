@@ -267,6 +267,7 @@ func (c *Call) attempted(ctx context.Context, a attempt) {
 	case a.err == nil:
 		c.tries, c.conn, c.token = 0, a.conn, a.conn.verdict.Resume
 		c.relay = cmp.Or(a.conn.verdict.Relay, c.relay)
+		c.meet()
 		if c.serve(ctx, a.conn) {
 			c.back(ctx)
 		}

@@ -19,8 +19,6 @@ import { endOfMessage } from "./words.js";
 
 const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
 const lastWait = 4_000;
-const earlyWait = 200; // ms between attempts at a call that its switch has not got yet
-const earlyTries = 25;
 const leeway = 30_000;
 const afterFirst = 60; // ms that a description waits for more addresses of this device after the first: 3-protocols, "Apps"
 const seenWithin = 500; // ms that it waits for where STUN sees us
@@ -47,6 +45,8 @@ export class Call extends EventTarget {
 	video = new Video(this);
 	rang = false;
 	seconds = 0;
+	#meet;
+	met = new Promise((resolve) => (this.#meet = resolve)); // the switch has let us in, or the call is over
 	#me;
 	#wake;
 	#claims;
@@ -154,6 +154,7 @@ export class Call extends EventTarget {
 	leave() {
 		this.state = "ended";
 		clearTimeout(this.#timer);
+		this.#meet();
 		this.#drop();
 		this.#change();
 	}
@@ -246,14 +247,9 @@ export class Call extends EventTarget {
 		return { key: this.#wake.key, proof };
 	}
 
-	/** failed tries again until the ring is over. What the switch refused stays refused; but it may hear of a call later than who
-	 * asked for one that crosses it. */
+	/** failed tries again until the ring is over. What the switch refused stays refused. */
 	#failed(failure) {
 		if (this.over) {
-			return;
-		}
-		if (failure.code === "gone" && this.#wake.early && this.#tries < earlyTries) {
-			setTimeout(() => this.over || this.#connect(), earlyWait);
 			return;
 		}
 		if (failure.refused || this.direction === "outgoing" || this.#me.now() > this.#claims.exp * 1000) {
@@ -264,6 +260,7 @@ export class Call extends EventTarget {
 	}
 
 	#serve(path) {
+		this.#meet();
 		this.path = path.kind;
 		this.#path = path;
 		this.#token = path.verdict.resume ?? "";
@@ -588,6 +585,7 @@ export class Call extends EventTarget {
 		clearTimeout(this.#timer);
 		this.#wanted?.getTracks().forEach((t) => t.stop());
 		this.video.end();
+		this.#meet();
 		this.seconds = this.answeredAt ? Math.round((Date.now() - this.answeredAt) / 1000) : 0;
 		this.#change("ended");
 		this.#part();

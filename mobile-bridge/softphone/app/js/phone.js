@@ -171,7 +171,8 @@ export class Phone extends EventTarget {
 	}
 
 	/** admit asks the cloud for a call by a proof of this device, which the bridge only carries. If the callee is calling this phone
-	 * at the same time, the two get the one call, which is answered; null, then. over is a call that was crossing. */
+	 * at the same time, the two get the one call, which is answered; null, then. That call may be over, which the cloud has not heard yet: over is one
+	 * that was crossing, and is. */
 	async #admit(call, dtls, stream, over) {
 		const admit = await sign(admitProof, this.me.signing, {
 			org: this.me.org, sub: this.me.device, dialled: call.number, media: ["audio", "video"], dtls, over,
@@ -181,7 +182,8 @@ export class Phone extends EventTarget {
 		if (!crossing || call.over) {
 			return { node, key, relay, claims };
 		}
-		const theirs = await this.takeWake({ wake: { node, key, epoch: crossingEpoch, early: true }, claims });
+		const theirs = await this.takeWake({ wake: { node, key, epoch: crossingEpoch }, claims });
+		await theirs?.met;
 		if (theirs && !theirs.over) {
 			this.calls = this.calls.filter((c) => c !== call);
 			call.leave();
