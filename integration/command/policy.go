@@ -224,9 +224,6 @@ The fall-back's own fall-back comes next, never one to whom the call went before
 
 // Run sets where calls go that are not answered.
 func (c *userFallback) Run(e *env) error {
-	if err := c.check(e); err != nil {
-		return err
-	}
 	change := change{}
 	for field, number := range map[string]*string{
 		"fallback_no_answer": c.NoAnswer, "fallback_busy": c.Busy, "fallback_dnd": c.DND, "fallback_unreachable": c.Unreachable,
@@ -243,57 +240,13 @@ func (c *userFallback) Run(e *env) error {
 	return users().set(e, c.User, change)
 }
 
-// check refuses a number that leads back to the user.
-func (c *userFallback) check(e *env) error {
-	var own []rest.Number
-	seen := map[string]bool{"": true} // "" ends the call
-	for _, ref := range []*string{c.To, c.NoAnswer, c.Busy, c.DND, c.Unreachable} {
-		to, err := fallbackNumber(e, ref)
-		if err != nil {
-			return err
-		}
-		if to == nil || seen[*to] {
-			continue
-		}
-		seen[*to] = true
-		if own == nil {
-			if own, err = numbersOfUser(e, c.User); err != nil {
-				return err
-			}
-		}
-		if slices.ContainsFunc(own, func(n rest.Number) bool { return n.Dial == *to || n.Digits == *to }) {
-			return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", *to, c.User)
-		}
-	}
-	return nil
-}
-
-// numbersOfUser is the numbers of the user that ref means.
-func numbersOfUser(e *env, ref string) (own []rest.Number, err error) {
-	u, err := users().find(e, ref)
-	if err != nil {
-		return nil, err
-	}
-	for n, err := range e.client.Numbers().All(e.ctx, rest.Filter{"user": u.ID}) {
-		if err != nil {
-			return nil, err
-		}
-		own = append(own, n)
-	}
-	return own, nil
-}
-
-// fallbackNumber is the number that people mean by ref, which may name a user. Somebody must have it.
+// fallbackNumber is the number that people mean by ref, which may name a user. The cloud looks whether somebody has it.
 func fallbackNumber(e *env, ref *string) (*string, error) {
 	if ref == nil || *ref == "" {
 		return ref, nil
 	}
 	if strings.Trim(*ref, "0123456789*#+") == "" {
-		found, err := numbersLike(e, *ref)
-		if err == nil && len(found) == 0 {
-			err = errs.New(errs.NotFound, "nobody has the number %s: \"strowger number list\" shows what there is", *ref)
-		}
-		return ref, err
+		return ref, nil
 	}
 	u, err := users().find(e, *ref)
 	if err != nil {

@@ -218,3 +218,49 @@ func TestTakenAndMissing(t *testing.T) {
 		t.Errorf("switch of no site: %+v", p)
 	}
 }
+
+// A fall-back is a number that somebody else has; one whose number went is no obstacle to other changes.
+func TestFallbacks(t *testing.T) {
+	s := newService(t)
+	o := s.office("acme", "20")
+	other := must(s.client.Users().Create(t.Context(), rest.NewUser("Bert")))(t)
+	number := must(s.client.Numbers().Create(t.Context(), rest.Number{Site: o.site.ID, Digits: "1002", User: other.ID}))(t)
+	set := func(change map[string]any) error {
+		_, err := s.client.Users().Update(t.Context(), o.user.ID, 0, change)
+		return err
+	}
+	for field, to := range map[string]string{"fallback_busy": "4711", "fallback_dnd": o.number.Digits, "fallback_unreachable": o.number.Dial} {
+		want := "nobody has the number 4711"
+		if to != "4711" {
+			want = "calls would come back"
+		}
+		if err := set(map[string]any{field: to}); errs.CodeOf(err) != errs.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s to %s: %v", field, to, err)
+		}
+	}
+	anew := rest.NewUser("Cora")
+	anew.FallbackNoAnswer = "4711"
+	if _, err := s.client.Users().Create(t.Context(), anew); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("a new user whose fall-back nobody has: %v", err)
+	}
+	for field, to := range map[string]string{"fallback_busy": number.Digits, "fallback_dnd": number.Dial} {
+		if err := set(map[string]any{field: to}); err != nil {
+			t.Errorf("%s to %s: %v", field, to, err)
+		}
+	}
+	if err := s.client.Numbers().Delete(t.Context(), number.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(map[string]any{"name": "Anna B"}); err != nil {
+		t.Errorf("another change: %v", err)
+	}
+}
+
+// A new organization is in none, whichever the request names.
+func TestOrganizationBesideOne(t *testing.T) {
+	s := newService(t)
+	s.client.Organization = s.office("acme", "20").org.ID
+	if o, err := s.client.Organizations().Create(t.Context(), rest.NewOrganization("bolt")); err != nil || o.ID == s.client.Organization {
+		t.Errorf("made %+v: %v", o, err)
+	}
+}

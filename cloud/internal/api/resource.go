@@ -22,6 +22,8 @@ type resource[T any] struct {
 	filters            []string // fields that a list may be filtered by
 	// wide collections also hold what belongs to no organization: their org may be "", the whole installation.
 	wide bool
+	// apart: what is created is of no organization, whichever the request names.
+	apart bool
 	// check looks at an object before it is stored and may complete it; old is nil on create. A nil check passes all.
 	check func(ctx context.Context, old, v *T) error
 	// wrote does what follows, and puts into v what is shown only once; asked is the object as the request wanted it. If
@@ -111,9 +113,12 @@ func (r resource[T]) reply(v T) *object[T] {
 }
 
 func (r resource[T]) create(ctx context.Context, a *API, edit *editor[T], body []byte) (*object[T], error) {
-	org, err := r.scope(ctx, a)
-	if err != nil {
-		return nil, err
+	var org string
+	if !r.apart {
+		var err error
+		if org, err = r.scope(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	v, err := edit.create(body)
 	if err != nil {

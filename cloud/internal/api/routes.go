@@ -30,7 +30,7 @@ func (a *API) routes() error {
 func (a *API) organizations() error {
 	return register(a, resource[rest.Organization]{
 		path: "organizations", noun: "organization", schema: "Organization", wide: true,
-		table: a.store.Organizations, meta: func(v *rest.Organization) *rest.Meta { return &v.Meta },
+		table: a.store.Organizations, meta: func(v *rest.Organization) *rest.Meta { return &v.Meta }, apart: true,
 		defaults: rest.NewOrganization(""), filters: []string{"name", "enabled"},
 		check: func(ctx context.Context, old, _ *rest.Organization) error {
 			if old == nil {
@@ -93,6 +93,7 @@ func (a *API) users() error {
 		path: "users", noun: "user", schema: "User",
 		table: a.store.Users, meta: func(v *rest.User) *rest.Meta { return &v.Meta },
 		defaults: rest.NewUser(""), filters: []string{"name", "enabled", "calling", "home_switch"},
+		check: a.checkFallbacks,
 	})
 }
 

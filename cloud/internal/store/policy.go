@@ -32,7 +32,7 @@ func policyColumns() []column[rest.User] {
 
 var fallbackForm = regexp.MustCompile(`^[0-9*#+]{1,38}$`)
 
-// checkPolicy looks at a policy by itself. Whether somebody has the number of a fall-back is seen when a call goes there:
+// checkPolicy looks at a policy by itself. Whether somebody still has the number of a fall-back is seen when a call goes there:
 // numbers come and go.
 func checkPolicy(p *rest.Policy) error {
 	if p.RingSeconds != 0 && (p.RingSeconds < minRing || p.RingSeconds > maxRing) {
