@@ -63,8 +63,8 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 	if err != nil {
 		return err
 	}
-	if cfg.sqlite() {
-		folder, err := datafolder.Open(cfg.Data, "cloud")
+	if file, ok := cfg.file(); ok { // without one there is nothing in a folder that two clouds might share
+		folder, err := datafolder.Open(filepath.Dir(file), "cloud")
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 }
 
 func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
-	if c.cfg.sqlite() {
+	if _, ok := c.cfg.file(); ok {
 		if err := os.MkdirAll(filepath.Dir(c.cfg.MasterKey), 0o700); err != nil {
 			return nil, fmt.Errorf("make the folder of the master key: %w", err)
 		}
@@ -97,6 +97,7 @@ func (c *instance) openStore(ctx context.Context) (*store.Store, error) {
 
 // open brings up what needs no network: directory, custody, broker.
 func (c *instance) open(ctx context.Context) (err error) {
+	_, alone := c.cfg.file()
 	c.directory = directory.New(directory.Config{Store: c.store, Logger: c.log, Reloaded: c.changes.note})
 	c.store.OnChange(c.directory.Changed)
 	c.store.OnChange(c.edited.note)
@@ -104,7 +105,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.authority, err = authority.Open(ctx, authority.Config{
-		Store: c.store, Directory: c.directory, MasterKeyFile: c.cfg.MasterKey, CreateMasterKey: c.cfg.sqlite(),
+		Store: c.store, Directory: c.directory, MasterKeyFile: c.cfg.MasterKey, CreateMasterKey: alone,
 		Fabric: func() []string { return c.fabricAddresses() }, Now: time.Now, Log: c.log,
 	})
 	if err != nil {

@@ -125,5 +125,5 @@ func ownHosts() []string {
 	return append(append(hosts, "localhost"), local...)
 }
 
-// sqlite says whether the database is a file of ours.
-func (c Config) sqlite() bool { return strings.HasPrefix(c.DB, "sqlite:") }
+// file is that of the database, if it is one of ours.
+func (c Config) file() (string, bool) { return strings.CutPrefix(c.DB, "sqlite:") }
