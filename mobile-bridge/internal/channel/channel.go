@@ -202,6 +202,9 @@ func (c *Channels) opened(conn conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[conn] = struct{}{}
+	if c.ended { // Close may have closed all that there were
+		c.work.Go(conn.Close)
+	}
 }
 
 func (c *Channels) closed(conn conn) {

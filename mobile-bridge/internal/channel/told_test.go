@@ -1,9 +1,14 @@
 package channel
 
 import (
+	"context"
+	"io"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
@@ -40,5 +45,33 @@ func TestLogOfStrangersIsBounded(t *testing.T) {
 		if n := written.Load(); n == 0 || n >= knocks {
 			t.Errorf("%d lines of %d", n, 2*knocks)
 		}
+	})
+}
+
+// hung is a connection of a stranger that says nothing.
+type hung chan struct{}
+
+func (h hung) Read(context.Context) ([]byte, error) { <-h; return nil, io.EOF }
+func (h hung) Write(context.Context, []byte) error  { return nil }
+func (h hung) Close()                               { close(h) }
+
+// A stranger that was let in before the end, and is here only after all others were sent away, has to leave as well.
+func TestStrangerThatIsLateForTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, source, conn := New(t.Context(), Config{Logger: slog.New(slog.DiscardHandler)}), netip.MustParsePrefix("192.0.2.1/32"), make(hung)
+		if err := c.enter(source); err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			c.Close()
+		}()
+		<-time.After(2 * lastWords)
+		c.opened(conn)
+		<-conn
+		c.closed(conn)
+		c.leave(source)
+		<-closed
 	})
 }
