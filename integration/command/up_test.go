@@ -242,6 +242,20 @@ func TestUpThatCannotStart(t *testing.T) {
 			}
 		}
 	})
+	t.Run("taken port of the bridge", func(t *testing.T) {
+		taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = taken.Close() }() // was only there
+		for _, flag := range []string{"--stun", "--relay"} {
+			dir := t.TempDir()
+			refusesUp(t, upIn(dir, flag, taken.LocalAddr().String()), taken.LocalAddr().String(), "end what has taken the port", flag)
+			if _, err := os.Stat(filepath.Join(dir, "data", "cloud")); err == nil {
+				t.Errorf("up %s made a cloud before it looked at the port", flag)
+			}
+		}
+	})
 	t.Run("its folder is given to a cloud", func(t *testing.T) {
 		dir := t.TempDir()
 		write("{", 0o600, dir, "data", "ports.json")
@@ -272,7 +286,7 @@ func TestUpWithTakenPorts(t *testing.T) {
 		}
 	}
 	tcp := map[int]string{443: "API", 8443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch", 9466: "metrics of the bridge"}
-	udp := map[int]string{5060: "phones", 7443: "other switches"}
+	udp := map[int]string{5060: "phones", 7443: "other switches", 3478: "apps that ask where they are seen (STUN)"}
 	for port := range tcp {
 		take(net.Listen("tcp", fmt.Sprint(":", port)))
 	}

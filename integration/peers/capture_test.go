@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -186,11 +187,33 @@ func (c *capture) counted(t *testing.T) map[way]int {
 	return maps.Clone(c.media)
 }
 
+// least is how many packets of media make half a second of audio.
+const least = 25
+
+// passes waits until that much media went both ways between two machines since an earlier count.
+func (c *capture) passes(t *testing.T, before map[way]int, a, b host) {
+	t.Helper()
+	eventually(t, "media pass", func() error {
+		there, back := 0, 0
+		for w, n := range c.counted(t) {
+			switch [2]netip.Addr{w.from.Addr(), w.to.Addr()} {
+			case [2]netip.Addr{a.addr, b.addr}:
+				there += n - before[w]
+			case [2]netip.Addr{b.addr, a.addr}:
+				back += n - before[w]
+			}
+		}
+		if min(there, back) < least {
+			return fmt.Errorf("%d packets from %v to %v, %d back", there, a.addr, b.addr, back)
+		}
+		return nil
+	})
+}
+
 // since checks that media went both ways between each of the pairs of machines since an earlier count, and that none went
 // anywhere else: who is in no pair has had none pass. The last packets of an earlier call are no others'.
 func (c *capture) since(t *testing.T, before map[way]int, pairs ...[2]host) {
 	t.Helper()
-	const least = 25 // packets: half a second of audio
 	expected := map[[2]netip.Addr]int{}
 	for _, p := range pairs {
 		expected[[2]netip.Addr{p[0].addr, p[1].addr}] = 0

@@ -62,6 +62,12 @@ type window struct {
 // window gives a user a browser, and opens the softphone there.
 func (d *deployment) window(t *testing.T, name, number, origin, pin string, tone float64) *window {
 	t.Helper()
+	return d.windowOn(t, d.net.host(t), name, number, origin, pin, tone)
+}
+
+// windowOn is window on a machine that is there already.
+func (d *deployment) windowOn(t *testing.T, machine host, name, number, origin, pin string, tone float64) *window {
+	t.Helper()
 	user := create(t, d.api.Users(), rest.NewUser(name))
 	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Web, Name: "Browser", Enabled: true})
 	dial := create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial
@@ -74,7 +80,7 @@ func (d *deployment) window(t *testing.T, name, number, origin, pin string, tone
 		t.Fatal(err)
 	}
 	s := &window{
-		browser: chromium(t, d.net.host(t), origin, pin, microphone, "null"), account: account{user: user, device: device.ID, dial: dial}, tone: tone,
+		browser: chromium(t, machine, origin, pin, microphone, "null"), account: account{user: user, device: device.ID, dial: dial}, tone: tone,
 	}
 	s.open(t, "/#"+code.Code)
 	s.shows(t, user.Name)

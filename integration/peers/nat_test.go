@@ -71,7 +71,7 @@ func (h host) forwards(t *testing.T) {
 // them of where they are seen; else by the relay if there is one, and the record says which. Three calls go on at a time.
 func TestNATs(t *testing.T) {
 	d := deploy(t, natNetwork, longRing)
-	d.startBridge(t) // which has STUN and no relay
+	bridge := d.webBridge(t) // which has STUN and no relay
 	tone := filepath.Join(t.TempDir(), "tone.wav")
 	if err := writeToneFor(2, tone, pcmu, high); err != nil {
 		t.Fatal(err)
@@ -87,6 +87,8 @@ func TestNATs(t *testing.T) {
 	for _, a := range apps[3:] {
 		a.runAwake(t, d, "echo")
 	}
+	home := d.net.host(t)
+	ann := d.windowOn(t, d.net.behind(t, home, len(apps)+1, portRestricted), "Ann Ames", "70011", bridge.origin, bridge.pin, low)
 	media := d.net.capture(t)
 	before := media.counted(t)
 	hopeless := apps[2].calls(t, apps[5], tone)
@@ -97,8 +99,12 @@ func TestNATs(t *testing.T) {
 			t.Run(fmt.Sprintf("without a relay %s calls %s", kinds[i], kinds[k]), func(t *testing.T) { testTranslated(t, d, apps[i], apps[3+k], call, false) })
 		}
 	}
+	t.Run("without a relay a browser calls port-restricted", func(t *testing.T) {
+		testBrowserTranslated(t, d, ann, apps[4], func() { media.passes(t, before, home, routers[4]) })
+	})
 	t.Run("without a relay symmetric calls symmetric", func(t *testing.T) { testPathless(t, d, apps[2], apps[5], hopeless) })
-	media.since(t, before, [2]host{routers[0], routers[3]}, [2]host{routers[1], routers[4]}, [2]host{routers[0], routers[4]}, [2]host{routers[1], routers[3]})
+	media.since(t, before, [2]host{routers[0], routers[3]}, [2]host{routers[1], routers[4]}, [2]host{routers[0], routers[4]}, [2]host{routers[1], routers[3]},
+		[2]host{home, routers[4]})
 
 	relay := d.net.host(t)
 	d.startBridgeAt(t, relay, "--relay", ":3478", "--relay-ports", "50000-50999", "--relay-private")
@@ -130,6 +136,29 @@ func TestNATs(t *testing.T) {
 func (a *app) calls(t *testing.T, callee *app, wav string) *process {
 	t.Helper()
 	return start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "call", callee.dial, "--wav", wav)
+}
+
+// testBrowserTranslated has a browser call an app, which echoes: it knows its address outside before it is checked, and so the record
+// names it.
+func testBrowserTranslated(t *testing.T, d *deployment, caller *window, callee *app, passes func()) {
+	for _, key := range callee.dial {
+		caller.presses(t, string(key))
+	}
+	caller.presses(t, "Call")
+	callee.sees(t, "woken")
+	callee.sees(t, "ringing")
+	callee.sees(t, "connected")
+	caller.hears(t, caller.tone)
+	if a, _ := d.namesWay(t, caller.account, callee.account, false); a.Local != "srflx" {
+		t.Errorf("the browser's media go by %s, want the address that STUN told it", a.Local)
+	}
+	passes()
+	caller.presses(t, "Hang up")
+	callee.sees(t, "ended")
+	callee.sees(t, "awake")
+	if err := caller.faults(); err != nil {
+		t.Error(err)
+	}
 }
 
 // testPathless follows a call whose media find no way: all are told why, and what would help.
