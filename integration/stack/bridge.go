@@ -28,26 +28,14 @@ func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error)
 	if len(s.bridges) > 0 {
 		ports.usual = false // the first bridge has the usual ports
 	}
-	relaying := s.cfg.Relaying
-	if relaying.Relay == "" && relaying.STUN == "" {
-		relaying.STUN = ports.movable("apps that ask where they are seen (STUN)", 3478)
-	}
 	cfg := mobilebridge.Config{
-		Data: s.bridgeFolder(b.ID), Cloud: s.Cloud.API, Metrics: ports.metrics("metrics of the bridge", 9466),
-		Host: s.cfg.Host, Link: ports.udp("switches at the bridge", 443, 8443), PushServices: s.cfg.Push, Relaying: relaying, NAT: s.cfg.Sites[0].Public, Logger: s.cfg.Logger.With("role", name),
-	}
-	if s.cfg.TLSCert == "" {
-		cfg.Listen, cfg.Plain = ports.local("apps and browsers", 9443), true
-	} else {
-		cfg.Listen, cfg.TLSCert, cfg.TLSKey = ports.tcp("apps and browsers", 9443), s.cfg.TLSCert, s.cfg.TLSKey
-		if s.cfg.URL != "" {
-			cfg.URL = s.cfg.URL + cfg.Listen
-		}
+		Data: s.bridgeFolder(b.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, NAT: s.cfg.Sites[0].Public, PushServices: s.cfg.Push, Logger: s.cfg.Logger.With("role", name),
+		Public: mobilebridge.Public{TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, Plain: s.cfg.TLSCert == ""},
 	}
 	if first := s.bridges[s.Bridge.Node]; first != nil {
 		cfg.VAPIDKey = cmp.Or(cfg.VAPIDKey, filepath.Join(first.config.Data, "vapid.key"))
 	}
-	if err := s.keep(ports); err != nil {
+	if err := s.place(&cfg, ports); err != nil {
 		return started, err
 	}
 	own, err := enrolledAs(cfg.Data)
@@ -65,9 +53,34 @@ func (s *Stack) AddBridge(name string) (started mobilebridge.Started, err error)
 	return s.StartBridge(b.ID)
 }
 
-// StartBridge runs a bridge, on the same data and addresses as before, and waits until it takes wakes.
+// place says where a bridge listens.
+func (s *Stack) place(cfg *mobilebridge.Config, ports *ports) error {
+	cfg.Metrics, cfg.Link = ports.metrics("metrics of the bridge", 9466), ports.udp("switches at the bridge", 443, 8443)
+	if cfg.Relaying = s.cfg.Relaying; cfg.Relay == "" && cfg.STUN == "" {
+		cfg.STUN = ports.movable("apps that ask where they are seen (STUN)", 3478)
+	}
+	if cfg.Plain {
+		cfg.Listen = ports.local("apps and browsers", 9443)
+	} else {
+		cfg.Listen = ports.tcp("apps and browsers", 9443)
+		if s.cfg.URL != "" {
+			cfg.URL = s.cfg.URL + cfg.Listen
+		}
+	}
+	return s.keep(ports)
+}
+
+// StartBridge runs a bridge, on the same data as before, and waits until it takes wakes. One that ran already listens elsewhere: its
+// ports may be somebody else's by now.
 func (s *Stack) StartBridge(id string) (started mobilebridge.Started, err error) {
 	b := s.bridges[id]
+	if b.part != nil {
+		ports := s.ports()
+		ports.usual = false
+		if err := s.place(&b.config, ports); err != nil {
+			return started, err
+		}
+	}
 	cfg, ready := b.config, make(chan mobilebridge.Started, 1)
 	cfg.Started = func(b mobilebridge.Started) { ready <- b }
 	if len(s.cfg.NATS) == 0 {
