@@ -181,16 +181,19 @@ func (c *Certificates) write(p pair) error {
 // read reads what write wrote; without a file there are none yet.
 func (c *Certificates) read() (p pair, err error) {
 	text, err := os.ReadFile(c.cfg.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return p, nil
+	case err != nil:
+		return p, fmt.Errorf("certificates for apps: %w", err)
 	}
 	for i := range p {
 		var cert, key *pem.Block
-		if cert, text = pem.Decode(text); err == nil && cert != nil {
+		if cert, text = pem.Decode(text); cert != nil {
 			key, text = pem.Decode(text)
 		}
-		if err != nil || key == nil {
-			return p, fmt.Errorf("certificates for apps in %s are damaged: %w; delete the file, and new ones are made", c.cfg.Path, err)
+		if key == nil {
+			return p, fmt.Errorf("certificates for apps in %s are damaged; delete the file, and new ones are made", c.cfg.Path)
 		}
 		if p[i], err = tls.X509KeyPair(pem.EncodeToMemory(cert), pem.EncodeToMemory(key)); err != nil {
 			return p, fmt.Errorf("certificates for apps in %s: %w; delete the file, and new ones are made", c.cfg.Path, err)
