@@ -26,6 +26,7 @@ import (
 	"strowger/pkg/health"
 	"strowger/pkg/ident"
 	"strowger/pkg/life"
+	"strowger/pkg/limit"
 )
 
 // instance is one running cloud.
@@ -45,6 +46,13 @@ type instance struct {
 	address   string                // of the API, as others reach it
 	away      atomic.Pointer[error] // why the database is away, nil when it is there
 }
+
+// How many connections clients of the API may have, all and those of one source. Some files are left to others.
+const (
+	maxClients   = 1 << 16
+	apiFileParts = 8
+	maxPerSource = 1024
+)
 
 // usualFiles is enough for hundreds of switches and as many clients.
 const usualFiles = 1024
@@ -130,10 +138,11 @@ func (c *instance) serve(ctx context.Context) error {
 	if c.exchange, err = c.newExchange(ctx, tlsConfig); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.cfg.API)
+	tcp, err := net.Listen("tcp", c.cfg.API)
 	if err != nil {
 		return fmt.Errorf("serve the API: %w; choose another address with --api", err)
 	}
+	listener := limit.Connections(tcp, life.Share(apiFileParts, maxClients), maxPerSource)
 	rest, err := api.New(api.Config{
 		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: apps{c.authority, c.directory}, Renew: c.orderRenewal, Passwords: c.authority, Calls: c.records, Follow: c.directory.Follow, Version: config.Version(),
 		Now: time.Now, Log: c.log,
@@ -145,6 +154,9 @@ func (c *instance) serve(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	c.health.Check(c.databaseAway)
+	c.health.Counts("api_refused_total", "Connections to the API that were one too many.", "what", func() map[string]uint64 {
+		return map[string]uint64{"connections": listener.Refused()}
+	})
 	if err := c.exchange.Start(ctx); err != nil {
 		return errors.Join(err, listener.Close(), c.health.Close())
 	}

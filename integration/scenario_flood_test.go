@@ -272,3 +272,25 @@ func TestSilentConnections(t *testing.T) {
 		})
 	}
 }
+
+// TestCrowdAtTheAPI has one address open more connections than it may have: those are counted, and others are served.
+func TestCrowdAtTheAPI(t *testing.T) {
+	t.Parallel()
+	w, crowd := together(t), from(200)
+	refused := func() float64 { return figures(t, w.Cloud.Metrics)[`api_refused_total{what="connections"}`] }
+	for late := time.Now().Add(patience); refused() == 0; {
+		for range 128 { // each is closed when it has said nothing for 5 s
+			c, err := crowd.Dial(t.Context(), "tcp", w.Cloud.API[len("https://"):])
+			if err != nil {
+				t.Skipf("this system has one address on its loopback interface: %v", err)
+			}
+			defer c.Close()
+		}
+		if time.Now().After(late) {
+			t.Fatal("one address has as many connections as it likes")
+		}
+	}
+	if _, err := w.Client.Organizations().Get(t.Context(), w.Client.Organization); err != nil {
+		t.Errorf("another client of the API: %v", err)
+	}
+}

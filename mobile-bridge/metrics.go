@@ -40,6 +40,12 @@ func (b *bridge) publish() {
 			return all
 		})
 	}
+	if b.face != nil {
+		b.health.Counts("public_refused_total", "Connections and requests at the public port that were one too many.", "what", func() map[string]uint64 {
+			connections, requests := b.face.Refused()
+			return map[string]uint64{"connections": connections, "requests": requests}
+		})
+	}
 	b.health.Gauge("wakes", "Wakes under way.", func() float64 { return float64(b.wakes.Len()) })
 	b.health.Gauge("pushes", "Pushes under way, those that are to be tried again included.", func() float64 { return float64(b.pusher.Len()) })
 	b.health.Gauge("channels", "Channels of devices, those between two connections included.", func() float64 { return float64(b.channels.Counters().Open) })

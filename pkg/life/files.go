@@ -14,3 +14,12 @@ func OpenFiles() int {
 
 // maxFiles stands for no limit.
 const maxFiles = 1 << 30
+
+// Share is one of parts equal shares of the files that this process may have open, and at most most: what connections to one port
+// may take, since anybody opens those. The roles of one process share its files, and calls need some.
+func Share(parts, most int) int {
+	if all := OpenFiles(); all > 0 {
+		return min(most, max(1, all/parts))
+	}
+	return most
+}

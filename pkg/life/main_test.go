@@ -109,3 +109,13 @@ func TestOpenFiles(t *testing.T) {
 		t.Errorf("%d files may be open, the hard limit is %d", have, hard)
 	}
 }
+
+// TestShare leaves files to others.
+func TestShare(t *testing.T) {
+	if all := life.OpenFiles(); life.Share(2, 1<<31) != all/2 || life.Share(1<<31, 9) != 1 {
+		t.Errorf("of %d files half is %d, and too small a part %d", all, life.Share(2, 1<<31), life.Share(1<<31, 9))
+	}
+	if n := life.Share(2, 3); n != 3 {
+		t.Errorf("%d, want at most 3", n)
+	}
+}

@@ -47,6 +47,8 @@ const (
 	pingInterval  = 10 * time.Second
 	pingsOut      = 2
 	writeDeadline = 5 * time.Second
+	maxConn       = 1 << 16 // nodes, and an eighth of the files of the process
+	fileParts     = 8
 )
 
 // Times of this instance's connections to external servers.

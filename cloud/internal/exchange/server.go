@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"strowger/pkg/fabric"
+	"strowger/pkg/life"
 	"strowger/pkg/limit"
 )
 
@@ -37,6 +38,7 @@ func (x *Exchange) embedded() (*server.Server, error) {
 		PingInterval: pingInterval, MaxPingsOut: pingsOut,
 		WriteDeadline: writeDeadline,
 		MaxPayload:    fabric.MaxReply,
+		MaxConn:       life.Share(fileParts, maxConn),
 		Accounts:      []*server.Account{traffic, callout, system},
 		SystemAccount: systemAccount,
 		Nkeys: []*server.NkeyUser{

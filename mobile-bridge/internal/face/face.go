@@ -14,16 +14,19 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/life"
 	"strowger/pkg/limit"
 	"strowger/pkg/rest"
 )
 
 // Limits of requests and of connections.
 const (
-	maxConnections = 1 << 16
+	maxConnections = 1 << 16 // and half of the files of the process
+	fileParts      = 2
 	maxSources     = 1 << 14 // that are told apart
 	sourceRate     = 20      // requests a second from one source, in the long run
 	sourceBurst    = 400     // at once: an office behind one address that comes back after an outage
@@ -53,6 +56,7 @@ type Face struct {
 	listener *limit.Listener
 	mux      *http.ServeMux
 	requests *limit.Buckets[netip.Prefix]
+	refused  atomic.Uint64 // requests
 }
 
 // Listen binds the address; Run or Close must follow.
@@ -64,7 +68,7 @@ func Listen(cfg Config) (*Face, error) {
 	if err != nil {
 		return nil, err
 	}
-	bounded := limit.Connections(l, maxConnections, cfg.PerSource)
+	bounded := limit.Connections(l, life.Share(fileParts, maxConnections), cfg.PerSource)
 	bounded.Trusted = cfg.trusts
 	return &Face{
 		cfg: cfg, mux: http.NewServeMux(),
@@ -112,7 +116,18 @@ func (f *Face) Run(ctx context.Context) error {
 func (f *Face) Close() error { return f.listener.Close() }
 
 // Allow takes a request of a source that comes another way than by this server, if it may have one more.
-func (f *Face) Allow(source netip.Prefix) bool { return f.requests.Take(source) }
+func (f *Face) Allow(source netip.Prefix) bool {
+	if f.requests.Take(source) {
+		return true
+	}
+	f.refused.Add(1)
+	return false
+}
+
+// Refused is how many connections and requests were one too many so far.
+func (f *Face) Refused() (connections, requests uint64) {
+	return f.listener.Refused(), f.refused.Load()
+}
 
 // serve answers a request, unless its source has asked for too much.
 func (f *Face) serve(w http.ResponseWriter, r *http.Request) {

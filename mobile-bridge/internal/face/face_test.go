@@ -116,6 +116,9 @@ func TestLimits(t *testing.T) {
 	if status, _ := ask(t, f, "198.51.100.1"); status != http.StatusTooManyRequests {
 		t.Errorf("status %d", status)
 	}
+	if _, requests := f.Refused(); requests != 1 {
+		t.Errorf("%d requests are counted as refused", requests)
+	}
 	if status, _ := ask(t, f, "198.51.100.2"); status != http.StatusOK {
 		t.Errorf("another source: status %d", status)
 	}
@@ -181,6 +184,9 @@ func TestConnections(t *testing.T) {
 	c := open()
 	if lives(c) {
 		t.Error("a third one is taken")
+	}
+	if connections, _ := f.Refused(); connections != 1 {
+		t.Errorf("%d connections are counted as refused", connections)
 	}
 	_, _ = a.Close(), c.Close()
 	for deadline := time.Now().Add(time.Minute); ; {
