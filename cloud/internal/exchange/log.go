@@ -3,7 +3,6 @@ package exchange
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 
 	"strowger/pkg/limit"
@@ -26,10 +25,11 @@ func (l serverLog) Warnf(format string, v ...any) { l.warn(fmt.Sprintf(format, v
 
 func (l serverLog) Errorf(format string, v ...any) { l.warn(fmt.Sprintf(format, v...)) }
 
-// warn tells a text. One about a connection begins with its address; those, above all of failed handshakes, may be many.
+// warn tells a text. Handshakes that fail and connections that are one too many, which anybody can cause, begin with an address, and
+// of each it tells a few. Who has shown a certificate is told of each time.
 func (l serverLog) warn(text string) {
-	from, _, about := strings.Cut(text, " - ")
-	if _, err := netip.ParseAddrPort(from); !about || err != nil || l.told.Take(limit.Host(from)) {
+	from, _, _ := strings.Cut(text, " - ")
+	if stranger := strings.Contains(text, "handshake error") || strings.Contains(text, "maximum connections"); !stranger || l.told.Take(limit.Host(from)) {
 		l.log.Warn(serverMessage, "text", text)
 	}
 }
