@@ -49,7 +49,7 @@
 // the length (varint) of flow id and packet, and these. To a peer of capability 3, every datagram is of that form, with a
 // number after the first zero: another zero and four bytes, how many packets went in earlier datagrams, modulo 2^32. By it
 // the receiver counts those that do not come. A busy sender looks for packets once in a millisecond, which is the most that
-// it delays one. A packet that waited 60 ms is dropped by the sender; one that fits no datagram goes by stream.
+// it delays one. A packet that waited 60 ms is dropped by the sender, unless it is of a digit; one that fits no datagram goes by stream.
 //
 // # Paths
 //

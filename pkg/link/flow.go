@@ -71,7 +71,12 @@ func (f *Flow) Close() {
 
 // Send queues an RTP or RTCP packet for a flow of the peer and never blocks. Packets that wait too long, or for which there
 // is no room, are dropped and counted. It fails when the link has ended or the packet is larger than MaxPacket.
-func (c *Conn) Send(flow uint64, packet []byte) error {
+func (c *Conn) Send(flow uint64, packet []byte) error { return c.send(time.Now(), flow, packet) }
+
+// SendLate is Send for a packet that is of use however long it waited, as that of a digit is.
+func (c *Conn) SendLate(flow uint64, packet []byte) error { return c.send(time.Time{}, flow, packet) }
+
+func (c *Conn) send(at time.Time, flow uint64, packet []byte) error {
 	if len(packet) == 0 || len(packet) > MaxPacket {
 		return errs.New(errs.Invalid, "media packet of %d bytes, want 1 to %d", len(packet), MaxPacket)
 	}
@@ -81,7 +86,7 @@ func (c *Conn) Send(flow uint64, packet []byte) error {
 	if err := c.Err(); err != nil {
 		return err
 	}
-	if c.queue.push(time.Now(), flow, packet) {
+	if c.queue.push(at, flow, packet) {
 		c.endpoint.counters.droppedFull.Add(1)
 	}
 	return nil

@@ -23,8 +23,8 @@ type ring struct {
 }
 
 type queued struct {
-	at   time.Time
-	data []byte // flow id and packet
+	at   time.Time // zero: it is never too late
+	data []byte    // flow id and packet
 }
 
 func newRing() *ring { return &ring{packets: make([]queued, 64), ready: make(chan struct{}, 1)} }
@@ -71,7 +71,7 @@ func (r *ring) gather(now time.Time, b *batch) (stale int) {
 	defer r.mu.Unlock()
 	for r.n > 0 {
 		q := &r.packets[r.head&(len(r.packets)-1)]
-		if now.Sub(q.at) > maxAge {
+		if !q.at.IsZero() && now.Sub(q.at) > maxAge {
 			stale++
 		} else if !b.add(q.data) {
 			break

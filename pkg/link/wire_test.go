@@ -40,6 +40,11 @@ func TestRingDropsTheStale(t *testing.T) {
 		t.Errorf("%q, %d stale", b.datagram(), stale)
 	}
 	r.push(now, 1, []byte("late"))
+	r.push(time.Time{}, 1, []byte("digit"))
+	if stale := r.gather(now.Add(time.Hour), &b); b.packets != 1 || stale != 1 || string(b.datagram()[1:]) != "digit" {
+		t.Errorf("%q, %d stale: a digit counts however late it is", b.datagram(), stale)
+	}
+	r.push(now, 1, []byte("late"))
 	if stale := r.gather(now.Add(time.Second), &b); b.packets > 0 || stale != 1 {
 		t.Errorf("%d stale, %d packets", stale, b.packets)
 	}

@@ -67,9 +67,9 @@ func (l *fakeLink) NewFlow(func([]byte)) (media.Flow, error) {
 	l.flows++
 	return fakeFlow(l.flows), nil
 }
-func (l *fakeLink) Send(uint64, []byte) error { return nil }
-func (f fakeFlow) ID() uint64                 { return uint64(f) }
-func (f fakeFlow) Close()                     {}
+func (l *fakeLink) Send(uint64, []byte, bool) error { return nil }
+func (f fakeFlow) ID() uint64                       { return uint64(f) }
+func (f fakeFlow) Close()                           {}
 
 // scene is a session in a bubble of synctest, with everything around it.
 type scene struct {

@@ -258,3 +258,11 @@ type flows struct{ *link.Conn }
 func (f flows) NewFlow(receive func(packet []byte)) (media.Flow, error) {
 	return f.Conn.NewFlow(receive)
 }
+
+// Send sends a packet.
+func (f flows) Send(flow uint64, packet []byte, late bool) error {
+	if late {
+		return f.SendLate(flow, packet)
+	}
+	return f.Conn.Send(flow, packet)
+}

@@ -52,8 +52,8 @@ func BenchmarkForward(b *testing.B) {
 
 type discardCarrier struct{}
 
-func (discardCarrier) send(kind, target, []byte) error { return nil }
-func (discardCarrier) close()                          {}
+func (discardCarrier) send(kind, target, []byte, bool) error { return nil }
+func (discardCarrier) close()                                {}
 
 func TestNoAllocationPerPacket(t *testing.T) {
 	c := newCall(t)

@@ -28,14 +28,17 @@ type target struct {
 
 // carrier is what a port sends with.
 type carrier interface {
-	send(k kind, to target, packet []byte) error
+	// send sends a packet; late says that it is of use however long it waits.
+	send(k kind, to target, packet []byte, late bool) error
 	close()
 }
 
 // sockets is the carrier of a leg that is reached by UDP: RTP on an even port, RTCP on the next (RFC 3550, 11).
 type sockets [kinds]socket
 
-func (s *sockets) send(k kind, to target, packet []byte) error { return s[k].send(packet, to.addr) }
+func (s *sockets) send(k kind, to target, packet []byte, _ bool) error {
+	return s[k].send(packet, to.addr)
+}
 
 func (s *sockets) close() {
 	for _, socket := range s {
@@ -47,8 +50,9 @@ func (s *sockets) close() {
 type Link interface {
 	// NewFlow begins to receive. receive gets each packet for the time of the call and may change it.
 	NewFlow(receive func(packet []byte)) (Flow, error)
-	// Send sends a packet on a flow of the other side without blocking, and does not keep it.
-	Send(flow uint64, packet []byte) error
+	// Send sends a packet on a flow of the other side without blocking, and does not keep it. One that waited for the network is
+	// dropped, unless it may be late.
+	Send(flow uint64, packet []byte, late bool) error
 }
 
 // Flow is what a link receives under one number.
@@ -63,7 +67,9 @@ type linkFlow struct {
 	flow Flow
 }
 
-func (l linkFlow) send(_ kind, to target, packet []byte) error { return l.link.Send(to.flow, packet) }
+func (l linkFlow) send(_ kind, to target, packet []byte, late bool) error {
+	return l.link.Send(to.flow, packet, late)
+}
 
 func (l linkFlow) close() { l.flow.Close() }
 

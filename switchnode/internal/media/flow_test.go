@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"strowger/pkg/rtp"
@@ -17,6 +18,7 @@ type memoryLink struct {
 	last  uint64
 	other *memoryLink
 	down  bool
+	late  atomic.Int32 // packets that may be
 }
 
 func newLink() (a, b *memoryLink) {
@@ -38,7 +40,10 @@ func (l *memoryLink) NewFlow(receive func([]byte)) (Flow, error) {
 	return memoryFlow{l, l.last}, nil
 }
 
-func (l *memoryLink) Send(flow uint64, packet []byte) error {
+func (l *memoryLink) Send(flow uint64, packet []byte, late bool) error {
+	if late {
+		l.late.Add(1)
+	}
 	l.other.mu.Lock()
 	receive := l.other.flows[flow]
 	l.other.mu.Unlock()
@@ -66,6 +71,7 @@ func (f memoryFlow) Close() {
 type linkCall struct {
 	a, b           *phone
 	pa, ax, by, pb *Port
+	link           *memoryLink // that x sends on
 }
 
 func newLinkCall(t *testing.T) linkCall {
@@ -73,7 +79,7 @@ func newLinkCall(t *testing.T) linkCall {
 	x, _ := newRelay(t)
 	y, _ := newRelay(t)
 	lx, ly := newLink()
-	c := linkCall{pa: open(t, x), pb: open(t, y)}
+	c := linkCall{pa: open(t, x), pb: open(t, y), link: lx}
 	var err error
 	if c.ax, err = x.OpenFlow(lx); err != nil {
 		t.Fatal(err)
@@ -82,10 +88,10 @@ func newLinkCall(t *testing.T) linkCall {
 		t.Fatal(err)
 	}
 	c.a, c.b = newPhone(t, loopback).to(c.pa), newPhone(t, loopback).to(c.pb)
-	c.pa.SetLocal([]sdp.Format{pcmu, opus})
-	c.pa.SetRemote(c.a.session("", pcmu, opus), loopback)
-	c.pb.SetLocal([]sdp.Format{pcmu, as(opus, 107)})
-	c.pb.SetRemote(c.b.session("", pcmu, as(opus, 107)), loopback)
+	c.pa.SetLocal([]sdp.Format{pcmu, opus, event})
+	c.pa.SetRemote(c.a.session("", pcmu, opus, event), loopback)
+	c.pb.SetLocal([]sdp.Format{pcmu, as(opus, 107), event})
+	c.pb.SetRemote(c.b.session("", pcmu, as(opus, 107), event), loopback)
 	c.negotiate(t)
 	Bridge(c.pa, c.ax)
 	Bridge(c.pb, c.by)
@@ -96,7 +102,7 @@ func newLinkCall(t *testing.T) linkCall {
 func (c linkCall) negotiate(t *testing.T) {
 	t.Helper()
 	wx, wy := sdp.NewWriter(), sdp.NewWriter()
-	offer, local := wx.Offer(sdp.Description{Direction: sdp.SendRecv, Codecs: []sdp.Codec{pcmu.Codec, opus.Codec}}, c.ax.Local())
+	offer, local := wx.Offer(sdp.Description{Direction: sdp.SendRecv, Codecs: []sdp.Codec{pcmu.Codec, opus.Codec, event.Codec}}, c.ax.Local())
 	c.ax.SetLocal(local)
 	offered, err := sdp.Parse(offer)
 	if err != nil {
@@ -133,6 +139,19 @@ func TestOverALink(t *testing.T) {
 	eventually(t, func() bool { return c.by.Stats().PacketsSent == 1 }, "the packet was not counted as sent")
 	if s := c.by.Stats(); s.PacketsReceived != 1 || s.PacketsDropped != 0 {
 		t.Errorf("figures %+v", s)
+	}
+}
+
+// A digit counts however late it comes, speech does not.
+func TestDigitsMayBeLate(t *testing.T) {
+	c := newLinkCall(t)
+	c.a.say(0, "speech")
+	c.b.hears(0, "speech")
+	digit := string(rtp.Event{Code: 5, End: true, Duration: 800}.Append(nil))
+	c.a.say(event.PT, digit)
+	c.b.hears(event.PT, digit)
+	if n := c.link.late.Load(); n != 1 {
+		t.Errorf("%d packets may be late, want that of the digit", n)
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 			rtp.Rescale(payload, passage.event, passage.eventTo)
 		}
 		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
-		if p.pass(media, r.peer, packet) {
+		if p.pass(media, r.peer, packet, passage.digits) {
 			r.peer.sent.Add(1)
 		}
 	}
@@ -87,7 +87,7 @@ func (p *Port) admit(k kind, from netip.AddrPort, at time.Time) bool {
 	return true
 }
 
-func (p *Port) pass(k kind, to *Port, packet []byte) bool {
+func (p *Port) pass(k kind, to *Port, packet []byte, late bool) bool {
 	t := to.targets[k].Load()
 	if t == nil {
 		p.dropped.add(NoRemote)
@@ -97,7 +97,7 @@ func (p *Port) pass(k kind, to *Port, packet []byte) bool {
 		p.dropped.add(Claimed)
 		return false
 	}
-	if err := to.carrier.send(k, *t, packet); err != nil {
+	if err := to.carrier.send(k, *t, packet, late); err != nil {
 		p.dropped.add(Unsent)
 		return false
 	}
@@ -131,7 +131,7 @@ func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) 
 	if c.Report != nil {
 		peer.reportSent(*c.Report, at)
 	}
-	p.pass(control, peer, packet)
+	p.pass(control, peer, packet, false)
 }
 
 // sentTo is the source and the clock of what the leg is sent, packed. Where its RTCP ends here it is the one source that the leg

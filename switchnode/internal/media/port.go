@@ -71,6 +71,7 @@ type passage struct {
 	passes bool
 	to     uint8  // on the other side
 	clock  uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+	digits bool   // telephone events: a digit that comes late counts
 	// Of telephone events whose clock is another one on the other side: both, in Hz.
 	event, eventTo int
 }
@@ -180,6 +181,7 @@ func (p *Port) reroute() {
 		passage := passage{from: f.PT, clock: uint32(f.Clock)}
 		if f.Name == sdp.TelephoneEvent {
 			passage.clock = 0 // RFC 4733, 2.2: its packets repeat the timestamp of the event's beginning
+			passage.digits = true
 		}
 		if p.peer != nil {
 			var other sdp.Format

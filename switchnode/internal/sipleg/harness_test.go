@@ -108,7 +108,7 @@ func (w *wire) NewFlow(receive func([]byte)) (media.Flow, error) {
 	return flow(len(w.receive)), nil
 }
 
-func (w *wire) Send(_ uint64, packet []byte) error {
+func (w *wire) Send(_ uint64, packet []byte, _ bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent = append(w.sent, packet[1]&0x7f)

@@ -99,7 +99,7 @@ func (c *carrier) measured(trip time.Duration) {
 }
 
 // Send sends a packet to the app. RTCP does not come here (media.Relay.OpenEnd).
-func (c *carrier) Send(_ uint64, packet []byte) error {
+func (c *carrier) Send(_ uint64, packet []byte, _ bool) error {
 	p := c.peer.Load()
 	if p == nil {
 		return errNotBound

@@ -402,7 +402,7 @@ func (w *wire) NewFlow(receive func([]byte)) (media.Flow, error) {
 	return wireFlow{}, nil
 }
 
-func (w *wire) Send(_ uint64, packet []byte) error {
+func (w *wire) Send(_ uint64, packet []byte, _ bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sent = append(w.sent, slices.Clone(packet))
