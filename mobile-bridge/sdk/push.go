@@ -99,7 +99,7 @@ func unwrap(payload []byte) (sealed []byte, over *end, err error) {
 		Words  string    `json:"words"`
 	}
 	if err := json.Unmarshal(payload, &envelope); err != nil || len(envelope.Sealed) == 0 {
-		return nil, nil, errs.New(errs.Invalid, "payload of a push: want a member \"strowger\" in base64: %w", err)
+		return nil, nil, errs.New(errs.Invalid, "payload of a push: want a member \"strowger\" in base64")
 	}
 	if envelope.Code != "" {
 		over = &end{envelope.Code, envelope.Words}

@@ -56,7 +56,7 @@ func TestPushesThatAreNoCalls(t *testing.T) {
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			for range 2 {
-				if c, err := w.phone.Push(one.payload); c != nil || errs.CodeOf(err) != one.want {
+				if c, err := w.phone.Push(one.payload); c != nil || errs.CodeOf(err) != one.want || strings.Contains(err.Error(), "%!") {
 					t.Errorf("gave %v, %q: %v; want %q", c, errs.CodeOf(err), err, one.want)
 				}
 			}

@@ -71,7 +71,7 @@ func ListenRTC(addr netip.AddrPort, host, public netip.Addr) (*RTC, error) {
 		return nil, fmt.Errorf("make the certificate of WebRTC: %w", err)
 	}
 	prints, err := certificate.GetFingerprints()
-	if err != nil || len(prints) == 0 {
+	if err != nil {
 		return nil, fmt.Errorf("fingerprint of the certificate of WebRTC: %w", err)
 	}
 	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
