@@ -102,12 +102,14 @@ func (h *hub) opened(end func()) {
 	h.open = append(h.open, end)
 }
 
+func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.TakeSocket(w, r, netip.MustParsePrefix("192.0.2.1/32"))
+}
+
 // sockets serves channels by WebSocket.
 func (h *hub) sockets(t testing.TB) (url string) {
 	t.Helper()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.TakeSocket(w, r, netip.MustParsePrefix("127.0.0.1/32"))
-	}))
+	s := httptest.NewUnstartedServer(h)
 	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			h.opened(func() { _ = c.Close() })

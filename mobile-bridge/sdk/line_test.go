@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -71,9 +70,7 @@ func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 		}
 		b.phone.line.dial = b.dial
 		b.phone.asked = time.Now().Add(24 * time.Hour) // there is no cloud
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			b.TakeSocket(w, r, netip.MustParsePrefix("192.0.2.1/32"))
-		})}
+		server := &http.Server{Handler: b.hub}
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { _ = server.Serve(b.net) })

@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -21,8 +22,7 @@ type air struct {
 	t      *testing.T
 	router simnet.PerfectRouter
 	tls    *tls.Config
-	port   *quic.Transport
-	served sync.WaitGroup
+	end    func() // of the port
 
 	mu      sync.Mutex
 	devices int
@@ -42,35 +42,47 @@ func newAir(t *testing.T, serve func(*quic.Conn)) *air {
 	t.Helper()
 	a := &air{t: t, tls: selfSigned(t), clients: map[*quic.Conn]*webtransport.ClientConn{}}
 	socket, unplug := a.plug(bridgeAt)
-	a.port = &quic.Transport{Conn: socket}
-	config := a.tls.Clone()
+	end := servePort(t, socket, a.tls, serve)
+	a.end = func() {
+		end()
+		unplug()
+	}
+	return a
+}
+
+// servePort takes connections of HTTP/3 from a socket until end, which closes it.
+func servePort(t *testing.T, socket net.PacketConn, config *tls.Config, serve func(*quic.Conn)) (end func()) {
+	t.Helper()
+	config = config.Clone()
 	config.NextProtos = []string{http3.NextProtoH3}
-	l, err := a.port.ListenEarly(config, quicOf())
+	port := &quic.Transport{Conn: socket}
+	l, err := port.ListenEarly(config, quicOf())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.served.Go(func() {
+	var served sync.WaitGroup
+	served.Go(func() {
 		for {
 			q, err := l.Accept(context.WithoutCancel(t.Context()))
 			if err != nil {
 				return
 			}
-			a.served.Go(func() { serve(q) })
+			served.Go(func() { serve(q) })
 		}
 	})
-	a.open = append(a.open, func() {
-		_ = a.port.Close()
-		_ = socket.Close()
-		unplug()
-	})
-	return a
+	return func() {
+		if err := errors.Join(port.Close(), socket.Close()); err != nil {
+			t.Error(err)
+		}
+		served.Wait()
+	}
 }
 
 func (a *air) close() {
 	for _, end := range a.open {
 		end()
 	}
-	a.served.Wait()
+	a.end()
 }
 
 func (a *air) plug(at *net.UDPAddr) (socket net.PacketConn, unplug func()) {
@@ -128,7 +140,12 @@ func (a *air) dial(ctx context.Context) (conn, error) {
 }
 
 func (a *air) session(ctx context.Context, q *quic.Conn) (conn, error) {
-	_, session, err := a.client(q).Dial(ctx, "https://"+bridgeAt.String()+channel.Path, nil)
+	return openStream(ctx, q, a.client(q), "https://"+bridgeAt.String()+channel.Path)
+}
+
+// openStream opens a session, and takes its stream.
+func openStream(ctx context.Context, q *quic.Conn, h3 *webtransport.ClientConn, url string) (conn, error) {
+	_, session, err := h3.Dial(ctx, url, nil)
 	if err != nil {
 		return nil, err
 	}

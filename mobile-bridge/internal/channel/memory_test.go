@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +21,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -115,12 +113,7 @@ func dialURL(ctx context.Context, url string) (conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, session, err := h3.Dial(ctx, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	s, err := session.AcceptStream(ctx)
-	return &stream{q, s}, err
+	return openStream(ctx, q, h3, url)
 }
 
 // most is what an idle channel may take of the bridge's memory, in bytes of heap and stack.
@@ -196,33 +189,14 @@ func serveFace(t *testing.T, c *Channels, config *tls.Config) (url string, stop 
 // serveWeb serves channels by WebTransport.
 func serveWeb(t *testing.T, c *Channels) (url string, stop func()) {
 	t.Helper()
-	config := selfSigned(t)
-	config.NextProtos = []string{http3.NextProtoH3}
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := &quic.Transport{Conn: udp}
-	l, err := port.ListenEarly(config, quicOf())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var served sync.WaitGroup
-	served.Go(func() {
-		for {
-			q, err := l.Accept(context.WithoutCancel(t.Context()))
-			if err != nil {
-				return
-			}
-			served.Go(func() { c.TakeWeb(q) })
-		}
-	})
+	end := servePort(t, udp, selfSigned(t), c.TakeWeb)
 	return fmt.Sprintf("https://%s%s", udp.LocalAddr(), channel.Path), func() {
 		c.Close()
-		if err := errors.Join(port.Close(), udp.Close()); err != nil {
-			t.Error(err)
-		}
-		served.Wait()
+		end()
 	}
 }
 
