@@ -99,7 +99,19 @@ func (n *network) plug(t *testing.T, h host, port string) {
 // move has a machine lose its port and get another one, with another address.
 func (n *network) move(t *testing.T, h host) host {
 	t.Helper()
+	n.unplug(t, h)
+	return n.replug(t, h)
+}
+
+// unplug has a machine lose its port.
+func (n *network) unplug(t *testing.T, h host) {
+	t.Helper()
 	n.ip(t, "link del %s", h.name)
+}
+
+// replug gives a machine another port, with another address.
+func (n *network) replug(t *testing.T, h host) host {
+	t.Helper()
 	_, h.addr = n.next()
 	n.plug(t, h, "eth1")
 	return h

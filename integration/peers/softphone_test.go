@@ -119,6 +119,7 @@ func TestSoftphone(t *testing.T) {
 	t.Run("is told who hung up", func(t *testing.T) { testSoftphoneMisses(t, s, narrow) })
 	t.Run("calls a desk phone", func(t *testing.T) { testSoftphoneCalls(t, d, s, wide) })
 	t.Run("is told why there is no call", func(t *testing.T) { testSoftphoneRefused(t, s, nobody) })
+	t.Run("is told where its call goes", func(t *testing.T) { testSoftphoneForwarded(t, d, s, nobody, narrow) })
 	if err := s.faults(); err != nil {
 		t.Error(err)
 	}
@@ -310,7 +311,7 @@ func testSoftphoneCalls(t *testing.T, d *deployment, s *softphone, desk *phone) 
 // testSoftphoneRefused has the softphone dial who cannot be reached: it is told so, and not that its connection is lost, even if
 // the connection ends behind the refusal at once.
 func testSoftphoneRefused(t *testing.T, s *softphone, nobody account) {
-	order := eval[string](t, s.browser, `import("/js/path.js").then(({ SipSocket }) => new Promise((resolve) => {
+	order := eval[string](t, s.browser, `import("/js/socket.js").then(({ SipSocket }) => new Promise((resolve) => {
 		const seen = [];
 		const socket = new SipSocket({ serve() { this.onmessage("refused"); this.onclose(); } });
 		Object.assign(socket, {
@@ -328,6 +329,27 @@ func testSoftphoneRefused(t *testing.T, s *softphone, nobody account) {
 	}
 	s.presses(t, "Call")
 	s.shows(t, "None of their phones can be reached now")
+}
+
+// testSoftphoneForwarded has the softphone dial who cannot be reached, and has chosen another phone for that.
+func testSoftphoneForwarded(t *testing.T, d *deployment, s *softphone, nobody account, desk *phone) {
+	user, err := d.api.Users().Get(t.Context(), nobody.user.ID)
+	if err == nil {
+		_, err = d.api.Users().Update(t.Context(), user.ID, user.Version, map[string]any{"fallback_unreachable": desk.account.dial})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.shows(t, "Reachable")
+	for _, key := range nobody.dial {
+		s.presses(t, string(key))
+	}
+	s.presses(t, "Call")
+	desk.await(t, "CALL_INCOMING")
+	s.shows(t, "Forwarded to "+desk.account.user.Name+", "+desk.account.dial)
+	s.shows(t, "Ringing")
+	s.presses(t, "Cancel")
+	desk.await(t, "CALL_CLOSED")
 }
 
 // hearsNothing waits until the phone has heard silence for a while.

@@ -34,9 +34,11 @@ func TestSoftphones(t *testing.T) {
 	t.Run("declined", func(t *testing.T) { testSoftphonesDecline(t, finn, gwen) })
 	t.Run("missed", func(t *testing.T) { testSoftphonesMiss(t, finn, gwen) })
 	t.Run("video", func(t *testing.T) { testSoftphonesVideo(t, finn, gwen) })
+	t.Run("offers that cross", func(t *testing.T) { testSoftphoneOffersCross(t, d, finn, gwen) })
 	t.Run("video with an app", func(t *testing.T) { testSoftphoneFilmsApp(t, d, finn) })
 	t.Run("video to a desk phone", func(t *testing.T) { testSoftphoneFilmsDesk(t, finn, desk) })
 	t.Run("two windows", func(t *testing.T) { testSoftphoneWindows(t, d, finn, gwen) })
+	t.Run("another network while it rings", func(t *testing.T) { testSoftphoneMovesCalling(t, d, finn, desk) })
 	t.Run("another network in a call", func(t *testing.T) { testSoftphoneMoves(t, d, finn, desk) })
 	for _, c := range []struct{ name, drop, way string }{
 		// By way of the bridge, and media by TCP to the switch, or by TCP to the relay.
@@ -203,6 +205,42 @@ func testSoftphoneMoves(t *testing.T, d *deployment, s *softphone, desk *phone) 
 	s.presses(t, "Hang up")
 	desk.await(t, "CALL_CLOSED")
 	d.conversation(t, desk.account, s.account, pcmu.record, outcome{"normal", 200, "callee"})
+}
+
+// testSoftphoneMovesCalling has the machine of a softphone that calls get another network: the call is placed there once more, and the
+// phone that rings hears nothing of that. Who hangs up while there is no network is heard as soon as there is one.
+func testSoftphoneMovesCalling(t *testing.T, d *deployment, s *softphone, desk *phone) {
+	calls := func() {
+		for _, key := range desk.account.dial {
+			s.presses(t, string(key))
+		}
+		s.presses(t, "Call")
+		desk.await(t, "CALL_INCOMING")
+		s.shows(t, "Ringing")
+	}
+	s.becomes(t, "there is the keypad", `document.getElementById("number")`)
+	calls()
+	s.host = d.net.move(t, s.host)
+	desk.do(t, "accept", "")
+	desk.await(t, "CALL_ESTABLISHED")
+	s.talks(t)
+	desk.hears(t, high)
+	s.hears(t, low)
+	d.net.unplug(t, s.host)
+	s.presses(t, "Hang up")
+	s.host = d.net.replug(t, s.host)
+	desk.await(t, "CALL_CLOSED")
+	if c := d.conversation(t, s.account, desk.account, pcmu.record, outcome{"normal", 200, "caller"}); strings.Count(ladder(c), "back on another connection") != 2 {
+		t.Errorf("the softphone was not away twice:\n%s", ladder(c))
+	}
+	s.shows(t, "Reachable")
+	calls()
+	d.net.unplug(t, s.host)
+	s.presses(t, "Cancel")
+	s.host = d.net.replug(t, s.host)
+	desk.await(t, "CALL_CLOSED")
+	d.record(t, s.account, outcome{"caller-left", 487, "caller"})
+	s.shows(t, "Reachable")
 }
 
 // watch begins to measure how long nothing comes to the browser in its call.

@@ -237,7 +237,7 @@ function called(call) {
 	const now = call.over ? call.end && endOf(call) : stateOf(call);
 	if (now && said.get(call) !== now) {
 		said.set(call, now);
-		say(`${now}: ${call.name || call.number}`);
+		say(`${now}: ${(call.state === "forwarded" && call.forward) || call.name || call.number}`);
 		if (call.state === "ringing" && call.direction === "incoming") {
 			view.focus = "answer";
 			notify(call);
@@ -309,10 +309,7 @@ function listen() {
 		listen.notice = setTimeout(() => { notice.textContent = ""; }, 8000);
 	});
 	navigator.serviceWorker?.addEventListener("message", ({ data, ports }) => fromWorker(data, ports[0]));
-	addEventListener("online", () => {
-		phone.channel?.moved();
-		phone.calls.forEach((call) => call.moved());
-	});
+	addEventListener("online", () => phone.channel?.moved()); // calls see to themselves
 	addEventListener("offline", render);
 	navigator.connection?.addEventListener("change", () => phone.channel?.nudge());
 	addEventListener("pagehide", () => phone.calls.forEach((call) => call.answeredAt && call.hangUp()));

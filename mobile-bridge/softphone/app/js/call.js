@@ -11,9 +11,11 @@ import { UA } from "../vendor/jssip.js";
 import { hash } from "./bytes.js";
 import { Failure, failureOf } from "./failure.js";
 import { pairOf } from "./media.js";
-import { dial, SipSocket } from "./path.js";
+import { Offers } from "./offers.js";
+import { dial } from "./path.js";
 import { callProof, openCall, sign } from "./proof.js";
 import { offererOf, sameCertificate } from "./sessionkey.js";
+import { SipSocket } from "./socket.js";
 import { offersVideo, Video } from "./video.js";
 import { endOfMessage } from "./words.js";
 
@@ -26,16 +28,14 @@ const relayWithin = 2_000; // ms that it waits for one at the relay
 const routedAgain = 200; // ms until the way of the media is looked for again
 const resumeWithin = 30_000; // the switch keeps a call that long: go doc ./switchnode/internal/webside
 const nobody = "none"; // a certificate that none is
-const crossed = 499; // what JsSIP is told for 491: it would repeat its request with the old CSeq
-const maxOffers = 8; // of one change of the session
-const againWithin = 2_000;
 const lastWords = 2_000; // that the switch has to take the last message
+const iceFailed = "RTP Timeout"; // as JsSIP calls it
 
 export class Call extends EventTarget {
 	state;
 	end = null; // {kind: missed, cancelled, declined or ended; code, words}
 	held = false;
-	changing = false; // a hold, its end, or an ICE restart is under way
+	waits = false; // held by the other side
 	resuming = false; // the connection to the switch is lost, and looked for
 	muted = false;
 	path = null; // how the switch is reached: direct or bridge
@@ -47,17 +47,23 @@ export class Call extends EventTarget {
 	seconds = 0;
 	#meet;
 	met = new Promise((resolve) => (this.#meet = resolve)); // the switch has let us in, or the call is over
+	forward = ""; // the number that the call went on to
 	#me;
 	#wake;
 	#claims;
 	#certificate = null;
 	#path = null;
 	#ua = null;
+	#socket = null;
 	#session = null;
+	#offers = null;
 	#far = ""; // certificate of who sends and gets the media
 	#token = ""; // by which the switch lets us go on elsewhere
 	#pair = ""; // the kinds of addresses that the switch was told of
 	#stuck = false; // the media found no way, and look for others
+	#elsewhere = false; // the network is another one than that of our first offer
+	#retreat = null; // ends an attempt to go on elsewhere
+	#life = new AbortController(); // until the last words are said
 	#tries = 0;
 	#wanted = null; // the microphone's stream, once the user has answered
 	#unwanted = false; // declined before the switch asked: its INVITE is refused
@@ -73,6 +79,7 @@ export class Call extends EventTarget {
 		this.number = number ?? claims.from.number;
 		this.name = number === undefined ? claims.from.name || "" : "";
 		this.state = number === undefined ? "waking" : "asking";
+		globalThis.addEventListener("online", () => this.moved(), { signal: this.#life.signal });
 	}
 
 	get id() { return this.#claims?.call; }
@@ -139,8 +146,10 @@ export class Call extends EventTarget {
 
 	/** terminate tells the switch. The call is finished before: what JsSIP says of it then is no news. */
 	#terminate(how) {
-		if (this.#session && !this.#session.isEnded()) {
-			this.#session.terminate(how);
+		const session = this.#session;
+		if (session && !session.isEnded()) {
+			session.terminate(how);
+			session._is_canceled ||= session.direction === "outgoing" && !this.answeredAt; // or a 200 that crosses the CANCEL gets no BYE
 		}
 	}
 
@@ -168,22 +177,15 @@ export class Call extends EventTarget {
 		this.#change();
 	}
 
-	/** hold stops the audio of both sides, resume by hold(false). Until the other side has agreed, changing is true. */
+	/** hold stops the audio of both sides, until hold(false). */
 	hold(on) {
-		if (this.state !== "connected" || this.held === on || this.changing) {
+		if (this.state !== "connected" || this.held === on) {
 			return;
 		}
-		this.changing = true;
-		const done = () => {
-			this.changing = false;
-			this.#change();
-		};
-		if (on ? this.#session.hold({}, done) : this.#session.unhold({}, done)) {
-			this.held = on;
-		} else {
-			this.changing = false; // something else is being agreed on
-		}
-		this.#change();
+		this.held = on;
+		this.#session._localHold = on;
+		this.#session[on ? "_onhold" : "_onunhold"]("local"); // silences the microphone
+		this.renegotiate();
 	}
 
 	/** press sends a digit. */
@@ -206,12 +208,8 @@ export class Call extends EventTarget {
 
 	/** film has the camera of a stream on, or none with null. */
 	async film(stream) {
-		if (!this.changing && !this.resuming) {
-			await this.video.turn(stream);
-			this.#change();
-		} else {
-			stream?.getTracks().forEach((t) => t.stop());
-		}
+		await this.video.turn(stream);
+		this.#change();
 	}
 
 	async #connect() {
@@ -265,11 +263,13 @@ export class Call extends EventTarget {
 		this.#path = path;
 		this.#token = path.verdict.resume ?? "";
 		const socket = new SipSocket(path);
-		socket.before = async (message) => {
-			await this.#look(message);
-			return message.replace(/^SIP\/2\.0 491 /, `SIP/2.0 ${crossed} `);
+		this.#socket = socket;
+		socket.before = (message) => this.#look(message);
+		socket.onlost = () => {
+			if (socket === this.#socket) {
+				this.#goesOn(socket) ? this.#resume(socket) : this.#fail(socket);
+			}
 		};
-		socket.onlost = () => (this.answeredAt && this.#token && !this.over ? this.#resume(socket) : this.#fail(socket));
 		const ua = new UA({
 			sockets: [socket], uri: `sip:${this.#me.device}@${this.#me.org}`, register: false, session_timers: false,
 			user_agent: "Strowger softphone",
@@ -306,32 +306,57 @@ export class Call extends EventTarget {
 		}
 	}
 
-	/** resume takes an answered call up on another connection: the dialog goes on there, and the media follow by an ICE restart. */
+	/** goesOn says whether a call whose connection is lost is taken up on another one. One that is over is while the switch does not
+	 * know it. */
+	#goesOn(socket) {
+		return Boolean(this.#token) && (this.answeredAt !== null || this.direction === "outgoing") && (!this.over || socket.owes);
+	}
+
+	/** resume takes a call up on another connection: the dialog goes on there, and the media follow by an ICE restart. A call of ours
+	 * that is not answered is placed there once more. */
 	async #resume(socket) {
+		let refused = null;
 		this.resuming = true;
 		this.#change();
-		for (const end = Date.now() + resumeWithin; !this.over && Date.now() < end; ) {
+		for (const end = Date.now() + resumeWithin; !refused && this.#goesOn(socket) && Date.now() < end; ) {
+			this.#retreat = new AbortController();
+			const { signal } = this.#retreat;
 			try {
-				const path = await dial(this.#wake.node, { ...(await this.#entry()), resume: this.#token });
-				if (this.over || !path.verdict.resumed) {
-					path.close();
-					break;
+				const path = await dial(this.#wake.node, { ...(await this.#entry()), resume: this.#token }, signal);
+				if (this.#goesOn(socket) && Boolean(path.verdict.resumed) === Boolean(this.answeredAt)) {
+					this.#back(socket, path);
+					return;
 				}
-				this.path = path.kind;
-				this.#path = path;
-				this.resuming = false;
-				socket.take(path);
-				this.#restart();
-				return;
+				path.close();
+				break;
 			} catch (error) {
-				if (error.refused) {
-					break;
-				}
-				await new Promise((resolve) => setTimeout(resolve, firstWait));
+				refused = error.refused ? error : null;
+				await new Promise((resolve) => {
+					setTimeout(resolve, firstWait);
+					signal.addEventListener("abort", resolve); // on another network there is nothing to wait for
+				});
 			}
 		}
 		this.resuming = false;
-		this.#fail(socket);
+		if (refused && !this.answeredAt) {
+			this.#finish(refused);
+		}
+		this.over ? this.#drop() : this.#fail(socket);
+	}
+
+	#back(socket, path) {
+		this.path = path.kind;
+		this.#path = path;
+		this.resuming = false;
+		socket.take(path);
+		if (this.over) {
+			setTimeout(() => this.#drop(), lastWords);
+		} else if (this.answeredAt) {
+			this.#restart();
+		} else {
+			this.#elsewhere = true;
+			this.#change();
+		}
 	}
 
 	/** fail gives the connection up. What JsSIP says of its session then is no news: lost decides. */
@@ -343,42 +368,19 @@ export class Call extends EventTarget {
 	/** restart finds new ways for the media (RFC 8445, 9). */
 	#restart() { this.renegotiate({ iceRestart: true }); }
 
-	/** renegotiate offers the other side what this one has now. If both do so at once, each tries again a random time later (RFC 3261,
-	 * 14.1). JsSIP would end the call, hence not its renegotiate. */
-	renegotiate(how, tries = maxOffers) {
-		const session = this.#session;
-		if (this.state !== "connected" || (this.changing && tries === maxOffers)) {
-			return;
+	/** renegotiate offers the other side what this one has now. */
+	renegotiate(how) {
+		if (this.state === "connected") {
+			this.#offers.make(how);
 		}
-		this.changing = true;
 		this.#change();
-		const done = () => {
-			this.changing = false;
-			this.#change();
-		};
-		const again = () => setTimeout(() => session === this.#session && !this.over && this.renegotiate(how, tries - 1), Math.random() * againWithin);
-		const failed = async (response) => {
-			if (response?.status_code !== crossed || tries === 1) {
-				this.#terminate({ status_code: 500, reason_phrase: "Media Renegotiation Failed" });
-				return;
-			}
-			await this.connection.setLocalDescription({ type: "rollback" });
-			this.changing = false; // for who comes first now
-			again();
-		};
-		if (session.isReadyToReOffer()) {
-			session._sendReinvite({ rtcOfferConstraints: how, eventHandlers: { succeeded: done, failed: (response) => failed(response).catch(reportError) } });
-		} else if (tries > 1) {
-			again();
-		} else {
-			done();
-		}
 	}
 
-	/** moved is told when the device is on another network: what was open leads nowhere. */
+	/** moved is told when the device is on another network: what was open, or is being tried, leads nowhere. */
 	moved() {
-		if (this.answeredAt && !this.over && !this.resuming) {
-			this.#path?.close();
+		this.#retreat?.abort();
+		if (this.#path && !this.#path.closed) {
+			this.#path.close();
 		}
 	}
 
@@ -400,9 +402,13 @@ export class Call extends EventTarget {
 	/** drop closes the path first: JsSIP would refuse, or end, what another page goes on with. */
 	#drop() {
 		const [ua, path] = [this.#ua, this.#path];
-		this.#ua = this.#session = this.#path = null;
+		this.#ua = this.#session = this.#path = this.#socket = null;
+		this.#offers?.end();
 		path?.close();
 		ua?.stop();
+		if (this.over) {
+			this.#life.abort();
+		}
 	}
 
 	/** invited takes the call that the switch brings. Media by another certificate than that of its designation is nobody's. */
@@ -465,10 +471,27 @@ export class Call extends EventTarget {
 				e.sdp = ""; // which JsSIP refuses
 				this.#finish(new Failure("wrong-node", "The media is offered by somebody other than the switch of the call"));
 				session.terminate({ status_code: 403 });
+			} else {
+				this.#offers.described(e, this.held);
 			}
 		}));
 		session.on("progress", mine(({ originator, response }) => originator === "remote" && this.#progress(response)));
-		session.on("reinvite", mine(({ reject }) => this.changing && reject({ status_code: 491 }))); // JsSIP says so too, and takes it all the same
+		this.#offers = new Offers(session, (words) => {
+			if (words && !this.over) {
+				this.#notice(words);
+			}
+			this.#change();
+		});
+		const { terminate } = session;
+		session.terminate = (how) => how?.cause === iceFailed || terminate.call(session, how); // we look for another way first
+		for (const [event, waits] of [["hold", true], ["unhold", false]]) {
+			session.on(event, mine(({ originator }) => {
+				if (originator === "remote") {
+					this.waits = waits;
+					this.#change();
+				}
+			}));
+		}
 		session.on("confirmed", mine(() => this.#answered()));
 		session.on("ended", mine((e) => this.#closed(e, "ended")));
 		session.on("failed", mine((e) => this.#closed(e, "failed")));
@@ -480,6 +503,7 @@ export class Call extends EventTarget {
 	#progress(response) {
 		const waking = response.getHeader("Strowger-State") === "waking";
 		if (response.status_code === 181) {
+			this.forward = response.getHeader("Strowger-Forward") ?? "";
 			this.#change("forwarded");
 		} else if (response.status_code === 180 || waking) {
 			this.#change(waking ? "waking" : "ringing");
@@ -490,12 +514,12 @@ export class Call extends EventTarget {
 	 * or outside of our NAT, may be the only one that leads anywhere and has more time. Without a NAT there is none, and JsSIP goes on
 	 * by itself when nothing more can come. */
 	#gather(session) {
-		let begun = false;
+		let begun = null; // each description has a ready of its own
 		session.on("icecandidate", ({ candidate, ready }) => {
 			const relay = this.#relay;
 			const [last, within] = relay?.username ? ["relay", relayWithin] : relay ? ["srflx", seenWithin] : ["", afterFirst];
-			if (!begun) {
-				begun = true;
+			if (begun !== ready) {
+				begun = ready;
 				setTimeout(ready, within);
 			}
 			if (candidate.type === last) {
@@ -514,7 +538,9 @@ export class Call extends EventTarget {
 		connection.addEventListener("signalingstatechange", () => connection.signalingState === "stable" && this.#change());
 		connection.addEventListener("connectionstatechange", () => {
 			const lost = connection === this.connection && connection.connectionState === "failed" && !this.over;
-			if (lost && this.answeredAt && !this.#stuck) {
+			if (lost && this.resuming) {
+				this.#change(); // a restart follows
+			} else if (lost && this.answeredAt && !this.#stuck) {
 				this.#stuck = true; // one more try: ways that were there are gone
 				this.#restart();
 			} else if (lost) {
@@ -542,7 +568,10 @@ export class Call extends EventTarget {
 			this.#routed();
 			const lack = this.video.begins();
 			if (lack) {
-				this.dispatchEvent(new CustomEvent("notice", { detail: lack }));
+				this.#notice(lack);
+			}
+			if (this.#elsewhere) {
+				this.#restart(); // what we offered are the addresses of the network before
 			}
 			this.#change();
 		}
@@ -591,13 +620,26 @@ export class Call extends EventTarget {
 		this.#part();
 	}
 
-	/** part gives the last words time to arrive. A call that was declined too early waits for its INVITE. */
+	/** part gives the last words time to arrive, and says them on another connection if they do not. A call that was declined too
+	 * early waits for its INVITE. */
 	#part() {
-		if (!this.#unwanted || this.#session) {
-			const ua = this.#ua;
-			setTimeout(() => ua && ua === this.#ua && this.#drop(), lastWords);
+		if (this.#unwanted && !this.#session) {
+			return;
 		}
+		const ua = this.#ua;
+		setTimeout(() => {
+			if (!ua || ua !== this.#ua) {
+				return;
+			}
+			if (!this.#goesOn(this.#socket)) {
+				this.#drop();
+			} else if (!this.resuming) {
+				this.#path.close(); // resume follows
+			}
+		}, lastWords);
 	}
+
+	#notice(words) { this.dispatchEvent(new CustomEvent("notice", { detail: words })); }
 
 	#change(state) {
 		if (state && this.state !== "ended") {

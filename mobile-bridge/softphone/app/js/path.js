@@ -12,7 +12,6 @@ const pingEvery = 5_000;
 const silence = 13_000; // without a sign of the switch, and the path is lost
 const maxAddresses = 8; // designation.MaxAddresses
 const maxVerdict = 4 << 10;
-const maxWaiting = 32; // messages, for a path that is to come
 
 /** Path is an open way to a switch. onmessage gets each SIP message, onclose is called once. */
 class Path {
@@ -215,8 +214,8 @@ function race(ways, signal) {
 	});
 }
 
-/** dial opens a path to a node and shows it an entry. A refusal has the property refused. */
-export async function dial(node, entry) {
+/** dial opens a path to a node and shows it an entry, until retreat is aborted. A refusal has the property refused. */
+export async function dial(node, entry, retreat) {
 	const ways = [];
 	if (globalThis.WebTransport) {
 		for (const address of (node.addresses ?? []).slice(0, maxAddresses)) {
@@ -224,7 +223,7 @@ export async function dial(node, entry) {
 		}
 	}
 	ways.push({ after: ways.length === 0 ? 0 : Math.max(bridgeAfter, ways.length * headStart), dial: () => Spliced.dial(node) });
-	const signal = AbortSignal.timeout(dialWithin);
+	const signal = AbortSignal.any([AbortSignal.timeout(dialWithin), ...(retreat ? [retreat] : [])]);
 	const path = await race(ways, signal);
 	const late = () => path.close();
 	signal.addEventListener("abort", late);
@@ -239,62 +238,5 @@ export async function dial(node, entry) {
 		throw error;
 	} finally {
 		signal.removeEventListener("abort", late);
-	}
-}
-
-/** SipSocket is a path as JsSIP wants it: one that is there already. When it is lost, onlost decides: another path takes its
- * place, and JsSIP hears nothing of it, or fail ends what goes on. */
-export class SipSocket {
-	via_transport = "WSS";
-	url = "wss://switch.invalid"; // for logs: nothing is resolved
-	sip_uri = "sip:switch.invalid;transport=ws";
-	onlost = () => this.fail();
-	before = async (message) => message; // sees each message before JsSIP does, and says what that is to see
-	#path;
-	#waiting = []; // while there is no path
-	#order = Promise.resolve(); // of messages
-
-	constructor(path) {
-		this.#path = path;
-	}
-
-	connect() {
-		this.onconnect();
-		this.take(this.#path);
-	}
-
-	/** take goes on by a path. */
-	take(path) {
-		this.#path = path;
-		path.onmessage = (message) => this.#inTurn(async () => {
-			this.ondata(await this.before(message));
-		});
-		path.onclose = () => this.#inTurn(() => path === this.#path && this.onlost()); // the last message may say why
-		path.serve();
-		this.#waiting.splice(0).forEach((message) => path.send(message));
-	}
-
-	/** inTurn does something after all that came before it, whatever became of that. */
-	#inTurn(f) {
-		this.#order = this.#order.then(f).catch(reportError);
-	}
-
-	fail() {
-		this.ondisconnect(true, 1006, "the connection was lost");
-	}
-
-	disconnect() {
-		this.#path.close();
-	}
-
-	send(message) {
-		if (!this.#path.closed) {
-			this.#path.send(message.toString());
-		} else if (this.#waiting.length < maxWaiting) {
-			this.#waiting.push(message.toString());
-		} else {
-			return false;
-		}
-		return true;
 	}
 }

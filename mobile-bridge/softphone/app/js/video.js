@@ -96,7 +96,7 @@ export class Video {
 	/** look finds out whether they are seen, by what was agreed on. */
 	look() {
 		const t = this.#transceiver;
-		const seen = t && this.#call.direct && !this.#call.held && ["sendrecv", "recvonly"].includes(t.currentDirection);
+		const seen = t && this.#call.direct && !this.#call.held && !this.#call.waits && ["sendrecv", "recvonly"].includes(t.currentDirection);
 		if (seen && this.#stream?.getTracks()[0] !== t.receiver.track) {
 			this.#stream = new MediaStream([t.receiver.track]);
 		}

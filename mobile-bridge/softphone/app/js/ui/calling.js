@@ -10,6 +10,9 @@ const nameOf = (call) => call.name || call.number || "Unknown caller";
 const person = (call, ...more) => h("div", { class: "party" }, avatar(nameOf(call), "huge"),
 	h("h1", { id: "party", tabindex: "-1" }, nameOf(call)), call.name && h("p", { class: "muted" }, call.number), more);
 
+/** forward is where a call of ours went on to, with the name of who that is. */
+const forward = (phone, { forward: number }) => number && h("p", { class: "muted" }, `Forwarded to ${[phone.nameOf(number), number].filter(Boolean).join(", ")}`);
+
 const round = (kind, name, label, onclick, more = {}) => h("div", { class: "control" },
 	h("button", { type: "button", class: `round ${kind}`, "aria-label": label, "data-key": name, onclick, ...more }, icon(name)), h("span", { "aria-hidden": "true" }, label));
 
@@ -37,21 +40,22 @@ function quality(q) {
 
 export function ongoing(phone, call, view, act) {
 	const up = call.state === "connected";
-	const state = up && !call.held && !call.resuming ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
+	const runs = up && !call.held && !call.waits && !call.resuming;
+	const state = runs ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
 	const toggle = (name, other, label, on, f, more = {}) => round(on ? "soft on" : "soft", on ? other : name, label, f, { "aria-pressed": String(on), "data-key": label, disabled: !up, ...more });
 	const { video } = call;
 	const blind = up && !call.direct && "a desk phone has no video"; // why there is no camera
 	return h("section", { class: `stage ongoing ${video.picture ? "seen" : ""}`, "aria-labelledby": "party", "data-key": `call-${call.since}` },
 		pictures(call),
-		person(call, h("p", { class: `state ${call.state}`, role: up && !call.held && !call.resuming ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
+		person(call, forward(phone, call), h("p", { class: `state ${call.state}`, role: runs ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
 		view.keys && up && h("div", { class: "tones" }, h("output", { "aria-label": "Keys pressed" }, view.pressed), pad((k) => act.press(call, k))),
 		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act), chooser("camera", "Camera", phone, view, act)),
 		h("div", { class: "controls" },
 			toggle("mic", "muted", "Mute", call.muted, () => call.mute(!call.muted)),
 			toggle("keypad", "keypad", "Keypad", view.keys, act.keys),
-			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held), { disabled: !up || call.changing }),
+			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held), { disabled: !up }),
 			toggle("camera", "camera", "Camera", Boolean(video.camera), () => act.film(call), {
-				disabled: !up || Boolean(blind) || call.changing, title: blind || null, ...(blind && { "aria-label": `Camera: ${blind}` }),
+				disabled: !up || Boolean(blind) || call.held, title: blind || null, ...(blind && { "aria-label": `Camera: ${blind}` }),
 			}),
 			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
 			round("end", "end", up ? "Hang up" : "Cancel", () => call.hangUp(), { id: "hang-up" })),

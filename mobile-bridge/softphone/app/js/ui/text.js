@@ -35,6 +35,9 @@ export function stateOf(call) {
 	if (call.held) {
 		return "On hold";
 	}
+	if (call.waits) {
+		return "They put you on hold";
+	}
 	const words = {
 		incoming: { waking: "Connecting", ringing: call.video.offered ? "Incoming video call" : "Incoming call", answering: "Connecting the audio", connected: "Connected" },
 		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", forwarded: "Being forwarded", ringing: "Ringing", connected: "Connected" },
