@@ -17,8 +17,9 @@ import (
 	"strowger/pkg/trust"
 )
 
-// webAfter is the head start of a WebSocket over WebTransport: three round trips of 150 ms.
-const webAfter = 450 * time.Millisecond
+// webAfter is the head start of a WebSocket over WebTransport: longer than a bridge takes to which all apps come back at once, lest they
+// come by the dear way then.
+const webAfter = 3 * time.Second
 
 // webQuiet is how long a channel's connection may say nothing; what keeps it alive is the channel's own.
 const webQuiet = channel.SilentFor
