@@ -219,7 +219,7 @@ func (a *Authority) Revoke(ctx context.Context, org, node, reason string) error 
 	}
 	now := a.cfg.Now()
 	k := r.signer(now)
-	number, err := a.cfg.Store.AddRevocation(ctx, org, func(number, previous uint64) (string, error) {
+	number, err := a.cfg.Store.AddRevocation(ctx, org, node, func(number, previous uint64) (string, error) {
 		return sitecopy.SignRevocation(k.kid, k.private, sitecopy.Revocation{
 			Head: sitecopy.Head{Org: org, ID: node, Version: number, Issued: now.Unix()},
 			Node: node, Reason: reason, Previous: &previous,

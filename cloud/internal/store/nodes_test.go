@@ -16,6 +16,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 	"strowger/pkg/fabric"
 )
 
@@ -54,6 +55,17 @@ func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
 		refused(t, s.SetEnrolled(ctx, org, sw, "hash", "signing", until), errs.Revoked)
 		refused(t, s.SetEnrolled(ctx, org, "sw_x", "hash", "signing", until), errs.NotFound)
 		refused(t, s.RevokeNode(ctx, org, "sw_x"), errs.NotFound)
+
+		gone := rest.Switch{Site: o.switches[0].Site, Name: "gone"}
+		must(t, s.Switches.Create(ctx, org, &gone))
+		for _, node := range []string{gone.ID, "br_x"} { // the bridge is none of the switches
+			_, err = s.AddRevocation(ctx, org, node, func(uint64, uint64) (string, error) { return "statement of " + node, nil })
+			must(t, err)
+		}
+		must(t, s.Switches.Delete(ctx, org, gone.ID))
+		if revoked, err := s.RevokedSwitches(ctx, org); err != nil || len(revoked) != 2 || revoked[0] != sw || revoked[1] != gone.ID {
+			t.Errorf("after its removal the revoked switches are %q, %v", revoked, err)
+		}
 	})
 }
 
@@ -65,7 +77,7 @@ func TestRevocationsAreNumbered(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				if _, err := s.AddRevocation(ctx, o.org.ID, func(n, before uint64) (string, error) { return fmt.Sprint(n, " after ", before), nil }); err != nil {
+				if _, err := s.AddRevocation(ctx, o.org.ID, "sw_x", func(n, before uint64) (string, error) { return fmt.Sprint(n, " after ", before), nil }); err != nil {
 					t.Error(err)
 				}
 			})
@@ -82,7 +94,7 @@ func TestRevocationsAreNumbered(t *testing.T) {
 			t.Errorf("all revocations: %v", first)
 		}
 		now = now.Add(time.Hour)
-		n, err := s.AddRevocation(ctx, o.org.ID, func(_, before uint64) (string, error) { return fmt.Sprint(before), nil })
+		n, err := s.AddRevocation(ctx, o.org.ID, "sw_x", func(_, before uint64) (string, error) { return fmt.Sprint(before), nil })
 		if err != nil || n != 1_800_003_600 {
 			t.Errorf("an hour later it is number %d, %v", n, err)
 		}

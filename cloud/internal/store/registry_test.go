@@ -219,7 +219,7 @@ func TestDeleteNamesWhoStillRefers(t *testing.T) {
 
 		empty := rest.Organization{Name: "Empty"}
 		must(t, s.Organizations.Create(ctx, "", &empty))
-		_, err := s.AddRevocation(ctx, empty.ID, func(uint64, uint64) (string, error) { return "x", nil })
+		_, err := s.AddRevocation(ctx, empty.ID, "sw_x", func(uint64, uint64) (string, error) { return "x", nil })
 		must(t, err)
 		must(t, s.Organizations.Delete(ctx, empty.ID, empty.ID))
 	})
@@ -348,7 +348,7 @@ func TestChangesAreToldAfterCommit(t *testing.T) {
 		told = nil
 		d := o.devices[0]
 		refused(t, s.Devices.Create(ctx, o.org.ID, &d), errs.Conflict)
-		_, err := s.AddRevocation(ctx, o.org.ID, func(uint64, uint64) (string, error) { return "", errors.New("no key") })
+		_, err := s.AddRevocation(ctx, o.org.ID, "sw_x", func(uint64, uint64) (string, error) { return "", errors.New("no key") })
 		refused(t, err, errs.Internal)
 		if len(told) != 0 {
 			t.Errorf("refused writes told %v", told)

@@ -63,7 +63,7 @@ func switchKeys(ctx context.Context, q querier, org string) (map[string]string, 
 	return keys, nil
 }
 
-// RevokedSwitches returns the ids of an organization's revoked switches.
+// RevokedSwitches returns the ids of an organization's revoked switches, and of those that were revoked and removed since.
 func (s *Store) RevokedSwitches(ctx context.Context, org string) ([]string, error) {
 	var all []string
 	err := rows(ctx, s.read, func(r *sql.Rows) error {
@@ -71,7 +71,8 @@ func (s *Store) RevokedSwitches(ctx context.Context, org string) ([]string, erro
 		err := r.Scan(&id)
 		all = append(all, id)
 		return err
-	}, `SELECT id FROM switches WHERE org = $1 AND state = $2 ORDER BY id`, org, stateRevoked)
+	}, `SELECT id FROM switches WHERE org = $1 AND state = $2 UNION
+		SELECT node FROM revocations WHERE org = $1 AND SUBSTR(node, 1, 3) = $3 ORDER BY 1`, org, stateRevoked, string(ident.Switch)+"_")
 	if err != nil {
 		return nil, fmt.Errorf("read revoked switches: %w", err)
 	}
@@ -81,7 +82,7 @@ func (s *Store) RevokedSwitches(ctx context.Context, org string) ([]string, erro
 // AddRevocation gives the next number of the organization, and the one before, to sign and stores the statement that it
 // returns. Numbers are at least the Unix time, so that a restored backup, which may have forgotten some, gives none that nodes
 // hold already. sign must not call the store.
-func (s *Store) AddRevocation(ctx context.Context, org string, sign func(number, previous uint64) (string, error)) (number uint64, err error) {
+func (s *Store) AddRevocation(ctx context.Context, org, node string, sign func(number, previous uint64) (string, error)) (number uint64, err error) {
 	err = s.registryTx(ctx, &Change{Org: org}, func(tx *sql.Tx) error {
 		var previous uint64
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) FROM revocations WHERE org = $1`, org).Scan(&previous); err != nil {
@@ -92,7 +93,7 @@ func (s *Store) AddRevocation(ctx context.Context, org string, sign func(number,
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO revocations (org, number, statement) VALUES ($1, $2, $3)`, org, int64(number), statement); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO revocations (org, number, node, statement) VALUES ($1, $2, $3, $4)`, org, int64(number), node, statement); err != nil {
 			return fmt.Errorf("store revocation %d: %w", number, err)
 		}
 		return nil
