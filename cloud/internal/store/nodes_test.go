@@ -16,8 +16,8 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
-	"strowger/pkg/rest"
 	"strowger/pkg/fabric"
+	"strowger/pkg/rest"
 )
 
 func TestSwitchEnrolsAndIsRevoked(t *testing.T) {
