@@ -32,9 +32,17 @@ type carrier interface {
 }
 
 // reach opens a connection to a bridge: by WebSocket, which costs the bridge an eighth, or where that takes long or does not come
-// through, by WebTransport.
+// through, by WebTransport. A bridge that has too much to do is not asked for more.
 func (p *Phone) reach(ctx context.Context, at designation.BridgeFace) (carrier, error) {
-	ways := []func(context.Context) (carrier, error){func(ctx context.Context) (carrier, error) { return dialSocket(ctx, at) }}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ways := []func(context.Context) (carrier, error){func(ctx context.Context) (carrier, error) {
+		c, err := dialSocket(ctx, at)
+		if errs.CodeOf(err) == errs.Congested {
+			cancel()
+		}
+		return c, err
+	}}
 	if len(at.Web) > 0 && len(at.Addresses) > 0 {
 		ways = append(ways, func(ctx context.Context) (carrier, error) { return p.dialWeb(ctx, at) })
 	}
@@ -54,6 +62,8 @@ func dialSocket(ctx context.Context, at designation.BridgeFace) (carrier, error)
 		HTTPClient: client, Subprotocols: []string{channel.Subprotocol},
 	})
 	switch {
+	case err != nil && resp != nil && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable):
+		return nil, errs.New(errs.Congested, "it has too much to do: %s", resp.Status)
 	case err != nil && resp != nil && resp.StatusCode >= http.StatusBadRequest:
 		return nil, errs.New(errs.Unreachable, "it answers %s", resp.Status)
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,28 @@ func TestChannel(t *testing.T) {
 
 // nowhere is a URL at which nobody answers.
 const nowhere = "http://127.0.0.1:1"
+
+// TestCongestedBridge has a bridge refuse a WebSocket for the time being: the app does not come by WebTransport instead.
+func TestCongestedBridge(t *testing.T) {
+	h := newHub(t)
+	defer h.Close()
+	addresses, web := h.web(t)
+	asked := make(chan struct{}, 1)
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "later", http.StatusTooManyRequests)
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}))
+	defer busy.Close()
+	p := &Phone{}
+	c, err := p.reach(t.Context(), designation.BridgeFace{ID: "br_1", URL: busy.URL, Addresses: addresses, Web: web})
+	if err == nil || !strings.Contains(err.Error(), "too much to do") {
+		t.Errorf("reached %v, %v", c, err)
+	}
+	<-asked
+}
 
 // TestChannelFallsBack comes by WebTransport where a WebSocket does not come through: where it is refused, and where nothing answers.
 func TestChannelFallsBack(t *testing.T) {
