@@ -83,6 +83,7 @@ func TestSessionEnds(t *testing.T) {
 		if err := <-ended; errs.CodeOf(err) != errs.Offline {
 			t.Errorf("a wake for who did not come back: %v", err)
 		}
+		settle() // the cloud hears of the end a moment after those who wait
 		if c := h.Counters(); c.Open != 0 || len(h.unbound) != 1 || h.unbound[0].Order != 1 {
 			t.Errorf("%+v, unbound %+v", c, h.unbound)
 		}
