@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/proof"
 )
 
 // bind notes which devices have a channel at a bridge, and ends those that they had at others.
@@ -19,7 +20,11 @@ func (c *instance) bind(ctx context.Context, s fabric.Subject, q fabric.Bind) (f
 	if err := ident.Check(ident.Boot, q.Boot); err != nil {
 		return fabric.BindReply{}, errs.New(errs.Invalid, "boot: %w", err)
 	}
-	refused, replaced, err := c.store.Bind(ctx, s.Org, s.ID, q)
+	at, come := fabric.Channel{Bridge: s.ID, Boot: q.Boot}, make([]store.Coming, len(q.Come))
+	for i, b := range q.Come {
+		come[i] = coming(s.ID, q.Capability, b, time.Now())
+	}
+	refused, replaced, err := c.store.Bind(ctx, s.Org, at, come, q.Gone)
 	if err != nil {
 		return fabric.BindReply{}, err
 	}
@@ -29,6 +34,30 @@ func (c *instance) bind(ctx context.Context, s fabric.Subject, q fabric.Bind) (f
 	return fabric.BindReply{Refused: refused}, nil
 }
 
+// coming finds out what the device itself says of its channel at a bridge, whatever the bridge does.
+func coming(bridge string, capability int, b fabric.Bound, now time.Time) store.Coming {
+	if capability < fabric.CapProven {
+		return store.Coming{Bound: b, Hearsay: true}
+	}
+	var p proof.Channel
+	thumbprint, err := proof.Open(b.Proof, proof.TypeChannel, &p)
+	switch {
+	case err != nil:
+	case p.Bridge != bridge:
+		err = errs.New(errs.WrongAudience, "the proof is for bridge %.40q, this is %s", p.Bridge, bridge)
+	case p.Device != b.Device || p.Order <= 0:
+		err = errs.New(errs.Invalid, "the proof is of device %.40q, order %d, and not of %.40q", p.Device, p.Order, b.Device)
+	}
+	if err != nil {
+		return store.Coming{Bound: b, Refused: errs.From(err)}
+	}
+	c := store.Coming{Bound: fabric.Bound{Device: p.Device, Thumbprint: thumbprint, Order: p.Order}}
+	if err := proof.Fresh(p.IssuedAt, now); err != nil {
+		c.Stale = errs.From(err)
+	}
+	return c
+}
+
 // byeTime is how long a bridge may take to hear that a channel is to end.
 const byeTime = 10 * time.Second
 
@@ -36,8 +65,8 @@ const byeTime = 10 * time.Second
 func (c *instance) bye(org string, old store.Replaced, why *errs.Error) {
 	ctx, cancel := context.WithTimeout(c.ctx, byeTime)
 	defer cancel()
-	q := fabric.Down{Device: old.Device, Bye: &fabric.DownBye{Order: old.Order, Why: why}}
-	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectDown(org, old.Bridge), q); err != nil {
+	q := fabric.Bye{Device: old.Device, Order: old.Order, Why: why}
+	if err := fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectBye(org, old.Bridge), q); err != nil {
 		c.log.Warn("a bridge was not told to end a channel", "bridge", old.Bridge, "device", old.Device, "error", err)
 	}
 }

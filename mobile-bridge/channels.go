@@ -68,11 +68,19 @@ func (b *bridge) webHashes() []string {
 func (b *bridge) serveChannels(ctx context.Context) error {
 	defer b.channels.Close()
 	id := b.identity.Load()
-	stop, err := fabric.Handle(ctx, b.fabric, fabric.SubjectDown(id.Org, id.Node), "", downWorkers, b.down)
+	stop, err := fabric.Handle(ctx, b.fabric, fabric.SubjectDown(id.Org, id.Node), "", downWorkers,
+		func(ctx context.Context, _ fabric.Subject, q fabric.Down) (fabric.Reply, error) {
+			return fabric.Reply{}, b.toDevice(ctx, q)
+		})
 	if err != nil {
 		return err
 	}
 	defer stop()
+	stopByes, err := fabric.Handle(ctx, b.fabric, fabric.SubjectBye(id.Org, id.Node), "", downWorkers, b.bye)
+	if err != nil {
+		return err
+	}
+	defer stopByes()
 	return b.channels.Run(ctx)
 }
 
@@ -89,16 +97,13 @@ func (b *bridge) tell(ctx context.Context, bridge string, d fabric.Down) error {
 	return err
 }
 
-// down does what is for a device whose channel is here.
-func (b *bridge) down(ctx context.Context, _ fabric.Subject, q fabric.Down) (fabric.Reply, error) {
-	if q.Bye != nil {
-		if q.Bye.Why == nil {
-			return fabric.Reply{}, errs.New(errs.Invalid, "the end of a channel without a reason")
-		}
-		b.channels.Drop(q.Device, q.Bye.Order, q.Bye.Why)
-		return fabric.Reply{}, nil
+// bye ends the channel of a device for the cloud.
+func (b *bridge) bye(_ context.Context, _ fabric.Subject, q fabric.Bye) (fabric.Reply, error) {
+	if q.Why == nil {
+		return fabric.Reply{}, errs.New(errs.Invalid, "the end of a channel without a reason")
 	}
-	return fabric.Reply{}, b.toDevice(ctx, q)
+	b.channels.Drop(q.Device, q.Order, q.Why)
+	return fabric.Reply{}, nil
 }
 
 // toDevice hands a device what an anchor may tell it.

@@ -20,14 +20,23 @@ type Bind struct {
 	Gone []Bound `json:"gone,omitempty"`
 }
 
-// Bound is a device's channel.
+// MaxBoundProof is the most bytes of a Bound's proof: MaxBound of them fit into a request.
+const MaxBoundProof = 1 << 10
+
+// Bound is a device's channel. A bridge of CapProven shows the device's proof of each one that comes; the cloud goes by what
+// that says. It has to be fresh (proof.Fresh) or by a device whose channel is noted at this run of the bridge: sessions outlive
+// their proofs. A bridge below CapProven is told whether devices may come, but nothing is noted: they are woken by push.
 type Bound struct {
 	Device     string `json:"device"`
 	Thumbprint string `json:"thumbprint,omitempty"` // of the key that it proved to have
 	// Order is larger the later the device opened the channel, by the device's own count: a channel at another bridge that is
 	// older does not take its place.
-	Order int64 `json:"order"`
+	Order int64  `json:"order"`
+	Proof string `json:"proof,omitempty"` // of type proof.TypeChannel, for this bridge; of Come
 }
+
+// LogValue keeps the proof out of logs.
+func (b Bound) LogValue() slog.Value { return slog.StringValue(b.Device) }
 
 // BindReply answers Bind: for each device that came, in order, nil or why it may not have a channel.
 type BindReply struct {
@@ -67,13 +76,11 @@ type Dev struct {
 	Report string `json:"report"` // proof of type proof.TypeReport
 }
 
-// Down is for a device whose channel a bridge holds. Subject o.<org>.br.<bridge>.down. The cloud sends Bye; bridges send what an
-// anchor showed them the Ticket for, which is answered when the device has acknowledged it, or with errs.Offline: a wake, or a
+// Down is for a device whose channel a bridge holds. Subject o.<org>.br.<bridge>.down, from a bridge that an anchor showed the
+// Ticket to, which names the device. It is answered when the device has acknowledged it, or with errs.Offline: a wake, or a
 // cancel if there is a Why.
 type Down struct {
 	Header
-	Device string      `json:"device,omitempty"` // of Bye; else the ticket names it
-	Bye    *DownBye    `json:"bye,omitempty"`
 	Anchor string      `json:"anchor,omitempty"` // that showed the ticket
 	Ticket string      `json:"ticket,omitempty"`
 	Sealed []byte      `json:"sealed,omitempty"`
@@ -84,10 +91,12 @@ type Down struct {
 // LogValue keeps the ticket out of logs.
 func (d Down) LogValue() slog.Value { return slog.StringValue("(down)") }
 
-// DownBye ends a device's channel.
-type DownBye struct {
-	Order int64       `json:"order,omitempty"` // channels opened up to then; 0: any
-	Why   *errs.Error `json:"why"`
+// Bye ends a device's channel. Subject o.<org>.node.<bridge>.bye, on which only the cloud may send; nobody waits.
+type Bye struct {
+	Header
+	Device string      `json:"device"`
+	Order  int64       `json:"order,omitempty"` // channels opened up to then; 0: any
+	Why    *errs.Error `json:"why"`
 }
 
 const verbDown = "down"
@@ -97,6 +106,9 @@ func SubjectBind(org, bridge string) string { return subject(org, familyBridge, 
 
 // SubjectDown is where a bridge takes what is for a device with a channel at it: Down.
 func SubjectDown(org, bridge string) string { return subject(org, familyBridge, bridge, verbDown) }
+
+// SubjectBye is where a bridge learns that a channel is to end: Bye.
+func SubjectBye(org, bridge string) string { return subject(org, familyNode, bridge, "bye") }
 
 // SubjectCancel is where an anchor has a device told that its call is over: Cancel, which one of the Bridges takes.
 func SubjectCancel(org, anchor string) string { return subject(org, familyPush, anchor, "cancel") }

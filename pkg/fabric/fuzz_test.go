@@ -43,6 +43,8 @@ func FuzzDecode(f *testing.F) {
 		SubjectTargets("org_a", "br_1"):     Targets{Header: h, Anchor: "sw_1", Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
 		SubjectPruned("org_a", "br_1"):      Pruned{Header: h, Device: "dv_1", Target: Target{Provider: APNs, App: "a", Token: "00"}, Reason: "BadDeviceToken"},
 		SubjectKeys("org_a", "br_1"):        KeysRequest{Header: h},
+		SubjectBind("org_a", "br_1"):        Bind{Header: h, Boot: "bt_1", Come: []Bound{{Device: "dv_1", Order: 1, Proof: "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"}}},
+		SubjectBye("org_a", "br_1"):         Bye{Header: h, Device: "dv_1", Order: 1, Why: errs.New(errs.Revoked, "words")},
 	} {
 		data, err := json.Marshal(m)
 		if err != nil {
@@ -53,7 +55,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
-			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}} {
+			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}, &Bind{}, &Bye{}} {
 			if _, err := decode(subject, data, MaxRequest, q); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))

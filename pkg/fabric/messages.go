@@ -24,10 +24,14 @@ import (
 // 9 (2026-11): calls of apps: AppAdmit; Ask in an offer.
 // 10 (2026-11): channels of devices: bind, down, dev, cancel, Channel in the answer to targets.
 // 11 (2026-11): attempt, between cloud instances.
-const Capability = 11
+// 12 (2026-11): bye, which was in down; the device's proof in bind.
+const Capability = 12
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
+
+// CapProven is the capability of bridges that show the proofs of their devices in a Bind.
+const CapProven = 12
 
 // Limits of the wire.
 const (

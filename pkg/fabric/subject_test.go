@@ -21,6 +21,7 @@ func TestSubjects(t *testing.T) {
 		"o.org_a.revoke":              SubjectRevoke("org_a"),
 		"o.org_a.br.br_1.renew":       SubjectBridgeRenew("org_a", "br_1"),
 		"o.org_a.br.br_1.keys":        SubjectKeys("org_a", "br_1"),
+		"o.org_a.node.br_1.bye":       SubjectBye("org_a", "br_1"),
 	} {
 		if got != want {
 			t.Errorf("subject %q, want %q", got, want)

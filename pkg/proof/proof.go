@@ -163,6 +163,9 @@ func Open(s, typ string, claims any) (thumbprint string, err error) {
 	if len(parts) != 3 {
 		return "", errs.New(errs.KeyMalformed, "proof has not three parts with dots between")
 	}
+	if strings.ContainsAny(s, "\r\n") { // RFC 7515, 2: no line breaks. The decoder would pass over them
+		return "", errs.New(errs.KeyMalformed, "proof has a line break")
+	}
 	var h header
 	if err := decode(parts[0], &h); err != nil {
 		return "", errs.New(errs.KeyMalformed, "header of a proof: %w", err)

@@ -86,6 +86,7 @@ func TestBadProofs(t *testing.T) {
 		"no token":       {"open sesame", errs.KeyMalformed},
 		"too large":      {strings.Repeat("a", MaxSize+1), errs.KeyMalformed},
 		"four parts":     {good + ".x", errs.KeyMalformed},
+		"line break":     {good[:8] + "\r\n" + good[8:], errs.KeyMalformed},
 		"algorithm none": {reheaded(t, good, func(h map[string]any) { h["alg"] = "none" }), errs.KeyMalformed},
 		"other type":     {reheaded(t, good, func(h map[string]any) { h["typ"] = "dpop+jwt" }), errs.KeyMalformed},
 		"critical":       {reheaded(t, good, func(h map[string]any) { h["crit"] = []string{"b64"} }), errs.KeyMalformed},

@@ -20,13 +20,25 @@ type Replaced struct {
 	fabric.Bound
 }
 
+// Coming is a device that has come to a bridge, by its own proof.
+type Coming struct {
+	fabric.Bound
+	Refused *errs.Error // the proof is none
+	Stale   *errs.Error // it is not of now: the device is known to be there, or it may not
+	Hearsay bool        // there is no proof, only the bridge's word: the device may come, but nothing is noted
+}
+
 // Bind notes which devices have a channel at a bridge. For each that came it says why it may not have one, nil if it may. It
 // also returns the channels at other bridges that are over now.
-func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (refused []*errs.Error, replaced []Replaced, err error) {
-	at, change := fabric.Channel{Bridge: bridge, Boot: q.Boot}, Change{Org: org}
+func (s *Store) Bind(ctx context.Context, org string, at fabric.Channel, come []Coming, gone []fabric.Bound) (refused []*errs.Error, replaced []Replaced, err error) {
+	change := Change{Org: org}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		refused, replaced, change.Devices = make([]*errs.Error, len(q.Come)), nil, nil
-		for i, b := range q.Come {
+		refused, replaced, change.Devices = make([]*errs.Error, len(come)), nil, nil
+		for i, b := range come {
+			if b.Refused != nil {
+				refused[i] = b.Refused
+				continue
+			}
 			old, err := s.bind(ctx, tx, org, at, b)
 			var no *errs.Error
 			switch {
@@ -38,11 +50,14 @@ func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (re
 			case old != nil:
 				replaced = append(replaced, *old)
 			}
+			if b.Hearsay {
+				continue
+			}
 			if err := reached(ctx, tx, b.Device, &change); err != nil {
 				return err
 			}
 		}
-		for _, b := range q.Gone {
+		for _, b := range gone {
 			if err := unbind(ctx, tx, at, b, &change); err != nil {
 				return fmt.Errorf("forget the channel of %s: %w", b.Device, err)
 			}
@@ -55,13 +70,13 @@ func (s *Store) Bind(ctx context.Context, org, bridge string, q fabric.Bind) (re
 	if err == nil && len(change.Devices) > 0 {
 		s.tellChanged(change)
 	}
-	for i, b := range q.Come {
+	for i, b := range come {
 		if err != nil || refused[i] != nil {
 			continue
 		}
 		// Who revokes the device at this moment either finds what was noted, or is seen here.
 		var no *errs.Error
-		if err = mayHaveChannel(ctx, s.read, org, b); errors.As(err, &no) {
+		if err = mayHaveChannel(ctx, s.read, org, b.Bound); errors.As(err, &no) {
 			refused[i], err = no, nil
 		}
 	}
@@ -92,8 +107,8 @@ func unbind(ctx context.Context, tx *sql.Tx, at fabric.Channel, b fabric.Bound, 
 }
 
 // bind notes one. An errs.Error says why it may not be.
-func (s *Store) bind(ctx context.Context, tx *sql.Tx, org string, at fabric.Channel, b fabric.Bound) (*Replaced, error) {
-	if err := mayHaveChannel(ctx, tx, org, b); err != nil {
+func (s *Store) bind(ctx context.Context, tx *sql.Tx, org string, at fabric.Channel, b Coming) (*Replaced, error) {
+	if err := mayHaveChannel(ctx, tx, org, b.Bound); err != nil || b.Hearsay {
 		return nil, err
 	}
 	var old Replaced
@@ -108,6 +123,9 @@ func (s *Store) bind(ctx context.Context, tx *sql.Tx, org string, at fabric.Chan
 	elsewhere := known && old.Bridge != at.Bridge && old.Boot == boot && until.Int64 > s.now().UnixMicro()
 	if elsewhere && old.Order > b.Order {
 		return nil, errs.New(errs.Conflict, "device %s has opened a later channel at another bridge", b.Device)
+	}
+	if b.Stale != nil && (!known || old.Channel != at) { // who was there and went must not be said to be there again
+		return nil, b.Stale
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO channels (device, org, bridge, boot, opened, thumbprint) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (device) DO UPDATE SET org = excluded.org, bridge = excluded.bridge, boot = excluded.boot, opened = excluded.opened, thumbprint = excluded.thumbprint`,

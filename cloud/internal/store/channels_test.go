@@ -32,6 +32,12 @@ func lives(ctx context.Context, t *testing.T, s *Store, org string, at fabric.Ch
 	must(t, s.PutBridgeLease(ctx, org, at.Bridge, fabric.Lease{Node: designation.Node{ID: at.Bridge, Boot: at.Boot}, Face: &fabric.Face{URL: "https://" + at.Boot + ".example"}}, now))
 }
 
+// said is what a bridge says.
+type said struct {
+	come []Coming
+	gone []fabric.Bound
+}
+
 // TestChannels is where the channel of a device is, whatever order its bridges speak in.
 func TestChannels(t *testing.T) {
 	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
@@ -41,20 +47,25 @@ func TestChannels(t *testing.T) {
 		s.now = func() time.Time { return now }
 		must(t, s.SetAppEnrolled(ctx, org, d.ID, App{Thumbprint: "thumb"}))
 		a, b := twoBridges(ctx, t, s, org, now)
-		bind := func(at fabric.Channel, q fabric.Bind, want errs.Code) []Replaced {
+		bind := func(at fabric.Channel, q said, want errs.Code) []Replaced {
 			t.Helper()
-			q.Boot = at.Boot
-			refused, replaced, err := s.Bind(ctx, org, at.Bridge, q)
+			refused, replaced, err := s.Bind(ctx, org, at, q.come, q.gone)
 			must(t, err)
-			if len(q.Come) == 1 && (refused[0] == nil) != (want == "") || want != "" && refused[0].Code != want {
+			if len(q.come) == 1 && (refused[0] == nil) != (want == "") || want != "" && refused[0].Code != want {
 				t.Errorf("refused %v, want %q", refused[0], want)
 			}
 			return replaced
 		}
-		come := func(order int64) fabric.Bind {
-			return fabric.Bind{Come: []fabric.Bound{{Device: d.ID, Thumbprint: "thumb", Order: order}}}
+		come := func(order int64) said {
+			return said{come: []Coming{{Bound: fabric.Bound{Device: d.ID, Thumbprint: "thumb", Order: order}}}}
 		}
-		gone := func(order int64) fabric.Bind { return fabric.Bind{Gone: []fabric.Bound{{Device: d.ID, Order: order}}} }
+		stale := func(order int64) said {
+			return said{come: []Coming{{Bound: come(order).come[0].Bound, Stale: errs.New(errs.KeyExpired, "old")}}}
+		}
+		hearsay := func(order int64) said {
+			return said{come: []Coming{{Bound: come(order).come[0].Bound, Hearsay: true}}}
+		}
+		gone := func(order int64) said { return said{gone: []fabric.Bound{{Device: d.ID, Order: order}}} }
 		at := func(want fabric.Channel) {
 			t.Helper()
 			got, err := s.ChannelOf(ctx, org, d.ID)
@@ -81,10 +92,15 @@ func TestChannels(t *testing.T) {
 			}
 		}
 		reachable(false) // it gave no push token
-		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: d.ID, Thumbprint: "other", Order: 1}}}, errs.WrongPresenter)
-		bind(a, fabric.Bind{Come: []fabric.Bound{{Device: "dv_x", Thumbprint: "thumb", Order: 1}}}, errs.Revoked)
+		bind(a, said{come: []Coming{{Bound: fabric.Bound{Device: d.ID, Thumbprint: "other", Order: 1}}}}, errs.WrongPresenter)
+		bind(a, said{come: []Coming{{Bound: fabric.Bound{Device: d.ID, Thumbprint: "other", Order: 1}, Hearsay: true}}}, errs.WrongPresenter)
+		bind(a, said{come: []Coming{{Bound: fabric.Bound{Device: "dv_x", Thumbprint: "thumb", Order: 1}}}}, errs.Revoked)
+		bind(a, said{come: []Coming{{Bound: come(1).come[0].Bound, Refused: errs.New(errs.BadSignature, "forged")}}}, errs.BadSignature)
+		bind(a, hearsay(1), "") // it may come, but is not noted
+		bind(a, stale(1), errs.KeyExpired)
 		at(fabric.Channel{})
 		bind(a, come(1), "")
+		bind(a, stale(1), "") // told again: the cloud was away
 		at(a)
 		reachable(true)
 		must(t, s.SetPushTokens(ctx, org, d.ID, shows("thumb"), nil))
@@ -94,11 +110,14 @@ func TestChannels(t *testing.T) {
 		}
 		at(b)
 		bind(a, come(2), errs.Conflict) // told late
-		bind(a, gone(2), "")            // so was this
-		bind(b, gone(2), "")            // an end of what was before
+		bind(a, hearsay(9), "")         // takes nobody's place
+		bind(a, stale(4), errs.KeyExpired)
+		bind(a, gone(2), "") // so was this
+		bind(b, gone(2), "") // an end of what was before
 		at(b)
 		bind(b, come(4), "") // it goes on
 		bind(b, gone(4), "")
+		bind(b, stale(4), errs.KeyExpired) // it was there once
 		at(fabric.Channel{})
 		reachable(false)
 
@@ -113,8 +132,20 @@ func TestChannels(t *testing.T) {
 		reachable(false)
 		a.Boot = "a2"
 		lives(ctx, t, s, org, a, now)
-		bind(a, come(2), "") // B is dead: what it knows is no reason
+		bind(a, stale(7), errs.KeyExpired) // sessions die with the run of their bridge
+		bind(a, come(2), "")               // B is dead: what it knows is no reason
 		at(a)
+	})
+}
+
+// TestLiveBridges is where apps reach a bridge, and by which certificates.
+func TestLiveBridges(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		org, now := o.org.ID, time.Now().Truncate(time.Microsecond)
+		s.now = func() time.Time { return now }
+		a, _ := twoBridges(ctx, t, s, org, now)
+		now = now.Add(fabric.LeaseLifetime) // B is dead
 		where := func(web ...string) {
 			t.Helper()
 			must(t, s.PutBridgeLease(ctx, org, a.Bridge, fabric.Lease{
@@ -159,12 +190,12 @@ func TestUnwelcome(t *testing.T) {
 				now := time.Now().Truncate(time.Microsecond)
 				s.now = func() time.Time { return now }
 				a, _ := twoBridges(ctx, t, s, org, now)
-				q := fabric.Bind{Boot: a.Boot}
+				var come []Coming
 				for _, one := range []rest.Device{d, other} {
 					must(t, s.SetAppEnrolled(ctx, org, one.ID, App{Thumbprint: "of " + one.ID}))
-					q.Come = append(q.Come, fabric.Bound{Device: one.ID, Thumbprint: "of " + one.ID, Order: 1})
+					come = append(come, Coming{Bound: fabric.Bound{Device: one.ID, Thumbprint: "of " + one.ID, Order: 1}})
 				}
-				if refused, _, err := s.Bind(ctx, org, a.Bridge, q); err != nil || refused[0] != nil || refused[1] != nil {
+				if refused, _, err := s.Bind(ctx, org, a, come, nil); err != nil || refused[0] != nil || refused[1] != nil {
 					t.Fatal(refused, err)
 				}
 				if all, _, err := s.Unwelcome(ctx, org); err != nil || len(all) != 0 {

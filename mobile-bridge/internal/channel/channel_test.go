@@ -317,6 +317,11 @@ func TestRebind(t *testing.T) {
 		h.mu.Lock()
 		last := h.bound[len(h.bound)-1]
 		h.mu.Unlock()
+		var shown proof.Channel
+		if _, err := proof.Open(last.Proof, proof.TypeChannel, &shown); err != nil || shown.Order != 2 {
+			t.Errorf("the cloud is shown the proof %+v, %v", shown, err)
+		}
+		last.Proof = ""
 		if last != (fabric.Bound{Device: "dv_1", Thumbprint: h.keys["dv_1"], Order: 2}) {
 			t.Errorf("the cloud knows %+v", last)
 		}

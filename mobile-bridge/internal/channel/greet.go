@@ -35,7 +35,7 @@ func (c *Channels) greet(conn conn) (*session, *link, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := c.attach(s, conn, who.Order, head.Received, resumed)
+	l, err := c.attach(s, conn, who, head.Received, resumed)
 	return s, l, err
 }
 
@@ -59,6 +59,9 @@ func readHello(ctx context.Context, conn conn) (channel.Head, channel.Hello, err
 // prove says which device holds the key that a hello was proved by; whether the key is the device's, the cloud knows.
 func (c *Channels) prove(h channel.Hello, nonce string) (fabric.Bound, error) {
 	var p proof.Channel
+	if len(h.Proof) > fabric.MaxBoundProof {
+		return fabric.Bound{}, errs.New(errs.KeyMalformed, "proof of %d bytes, at most %d are allowed", len(h.Proof), fabric.MaxBoundProof)
+	}
 	thumbprint, err := proof.Open(h.Proof, proof.TypeChannel, &p)
 	switch {
 	case err != nil:
@@ -74,7 +77,7 @@ func (c *Channels) prove(h channel.Hello, nonce string) (fabric.Bound, error) {
 	if err := proof.Fresh(p.IssuedAt, c.cfg.Now()); err != nil {
 		return fabric.Bound{}, err
 	}
-	return fabric.Bound{Device: p.Device, Thumbprint: thumbprint, Order: p.Order}, nil
+	return fabric.Bound{Device: p.Device, Thumbprint: thumbprint, Order: p.Order, Proof: h.Proof}, nil
 }
 
 // find returns the session that a device names, or a new one that the cloud allows.
@@ -107,7 +110,7 @@ func (c *Channels) find(ctx context.Context, resume string, who fabric.Bound) (s
 }
 
 // attach makes a connection that of a session, in place of the one that it had, and welcomes the device.
-func (c *Channels) attach(s *session, conn conn, order int64, received uint64, resumed bool) (*link, error) {
+func (c *Channels) attach(s *session, conn conn, who fabric.Bound, received uint64, resumed bool) (*link, error) {
 	l := &link{conn: conn, sent: received, heard: time.Now(), tokens: frameBurst}
 	s.mu.Lock()
 	if s.ended {
@@ -120,7 +123,9 @@ func (c *Channels) attach(s *session, conn conn, order int64, received uint64, r
 	}
 	s.settle()
 	old := s.link
-	s.link, s.bound.Order = l, max(s.bound.Order, order)
+	if s.link = l; who.Order > s.bound.Order {
+		s.bound = who
+	}
 	bound := s.bound
 	l.welcome = &channel.Welcome{Resume: s.id, Resumed: resumed}
 	s.kick(l)

@@ -190,6 +190,7 @@ func (c *Channels) end(s *session, why error) {
 	}
 	s.ended = true
 	bound := s.bound
+	bound.Proof = "" // that it is over, the bridge may say
 	for _, wait := range s.waits {
 		wait <- false
 	}
