@@ -127,7 +127,7 @@ func (b *Broker) join(ctx context.Context, org, first string, p proof.Admit, r d
 		switch {
 		case !on || a.call != first || a.anchor != "" && !rings:
 			return fabric.Admitted{}, false
-		case rings:
+		case a.anchor != "": // before that it may come to nothing
 			return fabric.Admitted{From: r.From, To: r.To, Crossing: first, Designation: &d}, true
 		}
 		select {

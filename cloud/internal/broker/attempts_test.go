@@ -71,11 +71,15 @@ func TestFirstCallComesToNothing(t *testing.T) {
 		w.refused(err, errs.Forbidden)
 	})
 	<-asked
+	waits := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(waits) })
+	w.heard = func(fabric.Attempt) { tell() }
 	work.Go(func() {
 		if a, err := joe.admit(joe.asks("7001", nil)); err != nil || a.Crossing != "" {
 			t.Errorf("after a call that came to nothing: %+v, %v", a, err)
 		}
 	})
+	<-waits // the anchor of Eve's call is silent still
 	close(answer)
 	work.Wait()
 	w.cut = true

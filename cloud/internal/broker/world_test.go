@@ -97,6 +97,7 @@ type bus struct {
 	instances []*Broker
 	fabric    sync.Mutex // one message at a time
 	cut       bool
+	heard     func(fabric.Attempt) // by all, if not nil
 }
 
 // instance is one more instance of the cloud.
@@ -118,6 +119,9 @@ func (w *world) announce(org string, a fabric.Attempt) error {
 	}
 	for _, b := range w.instances {
 		b.Heard(org, a)
+	}
+	if w.heard != nil {
+		w.heard(a)
 	}
 	return nil
 }
