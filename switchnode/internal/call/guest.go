@@ -70,6 +70,30 @@ func (s *Session) handOver(h HandOver) {
 	s.legs[Caller], s.host, s.moved, s.parted = nil, h.To.to, h.To.setup.Post, h.To.to.Done()
 }
 
+// turnAway spurns the guests that asked this session as it ended.
+func (s *Session) turnAway() {
+	for {
+		select {
+		case m := <-s.in:
+			if x, ok := m.input.(Crossed); ok {
+				x.To.setup.Post(spurned{})
+			}
+		default:
+			return
+		}
+	}
+}
+
+// over says whether nobody reads any more what is posted.
+func (s *Session) over() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // overflow ends a call that gets more than it can take, or the one that its caller's leg has become one of.
 func (s *Session) overflow() {
 	s.cfg.Count("mailbox full")
@@ -88,6 +112,7 @@ type Guest struct {
 	offer    sdp.Description // of the caller whom it meets
 	leg      Leg             // nil until it is given
 	unwanted bool            // taken back before that
+	spurned  bool
 }
 
 // lodger is a Guest that was dialled.
@@ -132,7 +157,7 @@ func (l lodger) Do(a LegAction) {
 	switch a := a.(type) {
 	case Start:
 		l.offer = a.Offer
-		if !l.from.Post(Crossed{l.Guest, l.cause}) {
+		if !l.from.Post(Crossed{l.Guest, l.cause}) || l.from.over() { // which may have come too late for turnAway
 			l.setup.Post(spurned{})
 		}
 		return
@@ -156,6 +181,10 @@ func (l lodger) Handle(input any) []Event {
 	case given:
 		return l.take(in)
 	case spurned:
+		if l.leg != nil || l.Guest.spurned {
+			return nil
+		}
+		l.Guest.spurned = true
 		return []Event{Refused{id, CauseOf(errs.Gone, "")}, Closed{id}}
 	}
 	return l.leg.Handle(input)

@@ -128,10 +128,8 @@ func (s *Session) PosterOf(id LegID) func(any) bool {
 func (s *Session) Post(ev Event) bool { return s.post(message{leg: outside, input: ev}) }
 
 func (s *Session) post(m message) bool {
-	select {
-	case <-s.done:
+	if s.over() {
 		return false
-	default:
 	}
 	select {
 	case s.in <- m:
@@ -167,6 +165,7 @@ func (s *Session) record(e ledger.Event) {
 // Run owns the call until it is finished. caller is its first leg; admit runs beside it. Ending ctx stops the call with
 // NodeStopped and still waits for the legs to close, as lastClose allows.
 func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
+	defer s.turnAway() // after the close: who posts later sees that
 	defer close(s.done)
 	s.legs = []Leg{caller}
 	asked, cancel := context.WithCancel(ctx)
