@@ -1,9 +1,10 @@
 // Package push hands sealed wakes to push services: each push is tried until it is accepted, refused for good, or for nobody
 // any more, beside others and without harm to them.
 //
-// Pushes to one service for one app share a lane: lanePushes of them at most, laneTries of which are being tried; the others
-// wait for that, or for their next try. All lanes of a provider have providerPushes at most. What finds no room is refused as
-// congested, so that a service that is slow or away costs its own pushes and no others.
+// Pushes to one service for one app share a lane, laneTries of which are being tried; the others wait for that, or for their next
+// try. All lanes of a provider have providerPushes at most, and one of them no more than they leave free: the first that is slow
+// has lanePushes, the next half as many, and so on. What finds no room is refused as congested, so that a service that is slow or
+// away costs its own pushes and no others, even if somebody runs several (anybody may choose the services of Web Push).
 //
 // A push service that cannot be reached, that does not answer in time, or that says that it is overloaded is tried
 // again after a jittered, doubling pause, or when it says, until the ring is over.
@@ -23,7 +24,7 @@ import (
 // Limits.
 const (
 	laneTries      = 32
-	lanePushes     = 128
+	lanePushes     = providerPushes / 2
 	providerPushes = 256
 	// MaxPushes is the most pushes under way.
 	MaxPushes = 4 * providerPushes
@@ -162,14 +163,13 @@ func (p *Pusher) Send(ctx context.Context, q Push, tried func(fabric.PushResult)
 func (p *Pusher) enter(k laneKey) (l *lane, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l = p.lanes[k]
-	if p.under[k.provider] >= providerPushes || l != nil && l.pushes >= lanePushes {
+	if l = p.lanes[k]; l == nil {
+		l = &lane{tries: make(chan struct{}, laneTries)}
+	}
+	if l.pushes >= providerPushes-p.under[k.provider] {
 		return nil, nil
 	}
-	if l == nil {
-		l = &lane{tries: make(chan struct{}, laneTries)}
-		p.lanes[k] = l
-	}
+	p.lanes[k] = l
 	l.pushes++
 	p.under[k.provider]++
 	return l, func() {

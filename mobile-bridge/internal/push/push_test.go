@@ -159,31 +159,35 @@ func TestSlowServiceHarmsNoOther(t *testing.T) {
 		slow, fast := &service{script: []Outcome{{Accepted: true}}, hold: make(chan struct{})}, &service{script: []Outcome{{Accepted: true}}}
 		r := newRig(map[fabric.Provider]Sender{fabric.APNs: both{slow, fast}, fabric.FCM: fast})
 		accepted := make(chan bool, 2*lanePushes)
-		fill := func(app string) {
-			for range lanePushes {
+		fill := func(app string, room int) {
+			for range room {
 				go func() { accepted <- r.send(t.Context(), app, time.Minute).Accepted }()
 			}
 			synctest.Wait()
+			if got := r.send(t.Context(), app, time.Minute); got.Reason != Congested {
+				t.Errorf("%s has room for more than %d: %+v", app, room, got)
+			}
 		}
-		fill("slow")
+		fill("slow", lanePushes)
 		if slow.tries != laneTries {
 			t.Errorf("%d tries at once, want %d", slow.tries, laneTries)
-		}
-		if got := r.send(t.Context(), "slow", time.Minute); got.Reason != Congested {
-			t.Errorf("a push more than the lane has room for: %+v", got)
 		}
 		if got := r.send(t.Context(), "fast", time.Minute); !got.Accepted {
 			t.Errorf("another app beside the slow one: %+v", got)
 		}
-		fill("slow too")
-		if got := r.send(t.Context(), "fast", time.Minute); got.Reason != Congested {
-			t.Errorf("a push more than the provider has room for: %+v", got)
+		fill("slow too", lanePushes/2)
+		fill("slow as well", lanePushes/4)
+		if got := r.send(t.Context(), "fast", time.Minute); !got.Accepted {
+			t.Errorf("another app beside three slow ones: %+v", got)
 		}
 		if got := r.Send(t.Context(), Push{Target: fabric.Target{Provider: fabric.FCM, App: "slow"}, Until: time.Now().Add(time.Minute)}, nil); !got.Accepted {
 			t.Errorf("another provider beside the slow one: %+v", got)
 		}
+		if r.Len() != lanePushes+lanePushes/2+lanePushes/4 {
+			t.Errorf("%d pushes are under way", r.Len())
+		}
 		close(slow.hold)
-		for range 2 * lanePushes {
+		for range lanePushes + lanePushes/2 + lanePushes/4 {
 			if !<-accepted {
 				t.Fatal("a push that waited was not accepted")
 			}
