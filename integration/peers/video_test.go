@@ -70,8 +70,8 @@ func testSoftphoneFilmsDesk(t *testing.T, s *softphone, desk *phone) {
 	desk.await(t, "CALL_CLOSED")
 
 	eval[any](t, s.browser, `{
-		const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-		navigator.mediaDevices.getUserMedia = (what) => what.video ? Promise.reject(new DOMException("", "NotAllowedError")) : ask(what);
+		const { mediaDevices } = navigator;
+		mediaDevices.getUserMedia = (what) => what.video ? Promise.reject(new DOMException("", "NotAllowedError")) : MediaDevices.prototype.getUserMedia.call(mediaDevices, what);
 		null
 	}`)
 	for _, key := range desk.account.dial {
@@ -79,6 +79,7 @@ func testSoftphoneFilmsDesk(t *testing.T, s *softphone, desk *phone) {
 	}
 	s.presses(t, "Video call")
 	s.shows(t, "This page may not use the camera.")
+	eval[any](t, s.browser, "delete navigator.mediaDevices.getUserMedia")
 	desk.await(t, "CALL_INCOMING")
 	desk.do(t, "accept", "")
 	desk.await(t, "CALL_ESTABLISHED")

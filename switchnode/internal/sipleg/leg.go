@@ -105,7 +105,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.AcceptOffer:
 		l.accept(a.Description, l.dialog.AcceptOffer)
 	case call.RefuseOffer:
-		l.dialog.RefuseOffer(a.Status, phrase(a.Status))
+		l.dialog.RefuseOffer(a.Status, Phrase(a.Status))
 	case call.Press:
 		l.dialog.SendDTMF(a.Digit, a.Duration)
 	}
@@ -130,7 +130,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
 	if err != nil {
 		RefuseWith(l.dialog, call.CauseOfError(err))
-		l.dialog.RefuseOffer(488, phrase(488))
+		l.dialog.RefuseOffer(488, Phrase(488))
 		return
 	}
 	l.apply(l.offer)
@@ -278,7 +278,7 @@ func (l *Leg) offered(body []byte) call.Event {
 	}
 	s, err := l.parse(body)
 	if err != nil {
-		l.dialog.RefuseOffer(488, phrase(488)) // RFC 3261, 14.2
+		l.dialog.RefuseOffer(488, Phrase(488)) // RFC 3261, 14.2
 		return nil
 	}
 	l.offer = s
@@ -309,7 +309,8 @@ func ByeCause(c sip.Cause) ledger.Cause {
 	return cause
 }
 
-func phrase(status int) string {
+// Phrase is the reason phrase of a refused offer.
+func Phrase(status int) string {
 	switch status {
 	case 481:
 		return "Call/Transaction Does Not Exist"
@@ -317,6 +318,8 @@ func phrase(status int) string {
 		return "Not Acceptable Here"
 	case 491:
 		return "Request Pending"
+	case 503:
+		return "Service Unavailable"
 	}
 	return "Server Failure"
 }

@@ -143,7 +143,7 @@ func (l *leg) Do(a call.LegAction) {
 		l.accept()
 	case call.RefuseOffer:
 		if l.dialog != nil {
-			l.dialog.RefuseOffer(a.Status, "Not Acceptable Here")
+			l.dialog.RefuseOffer(a.Status, sipleg.Phrase(a.Status))
 		}
 	case call.Press:
 		if l.state == talking {

@@ -357,7 +357,7 @@ function shortcut(e) {
 			call.mute(!call.muted);
 		} else if (e.key === "h" || e.key === "H") {
 			call.hold(!call.held);
-		} else if ((e.key === "v" || e.key === "V") && call.direct) {
+		} else if ((e.key === "v" || e.key === "V") && call.direct && !call.held) {
 			act.film(call);
 		} else if (/^[0-9*#]$/.test(e.key)) {
 			act.press(call, e.key);
