@@ -22,6 +22,7 @@ import (
 
 const (
 	spliceAfter = 1500 * time.Millisecond // that the way to the node itself has for its handshake, before one by a bridge is tried too
+	showWithin  = 4 * time.Second         // that a node has for its verdict while there are other ways; it may ask the cloud first
 	maxBridges  = 2                       // that are tried
 )
 
@@ -46,8 +47,12 @@ func (p *Phone) ways(node designation.Node) []way {
 // dial opens a connection to a node and shows it the entry: on the first way that opens. Each way has a head start over the
 // next. A refusal of the node's carries its code.
 func (p *Phone) dial(ctx context.Context, e entry) (*connection, error) {
+	return dialFirst(ctx, p.ways(e.node), showWithin, e)
+}
+
+// dialFirst does so. A way that opens but brings no verdict for as long as patience is given up for the next, if there is one.
+func dialFirst(ctx context.Context, ways []way, patience time.Duration, e entry) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
-	ways := p.ways(e.node)
 	outcomes := make(chan attempt, len(ways))
 	var work sync.WaitGroup
 	defer func() { // the others give up
@@ -76,7 +81,8 @@ func (p *Phone) dial(ctx context.Context, e entry) (*connection, error) {
 		case o := <-outcomes:
 			err := o.err
 			if err == nil {
-				if err = o.conn.enter(ctx, e); err == nil {
+				last := len(failed) == len(ways)-1
+				if err = o.conn.enterWithin(ctx, map[bool]time.Duration{false: patience, true: dialWithin}[last], e); err == nil {
 					return o.conn, nil
 				}
 				o.conn.close()
@@ -92,6 +98,13 @@ func (p *Phone) dial(ctx context.Context, e entry) (*connection, error) {
 		return nil, failed[0]
 	}
 	return nil, errs.New(errs.Unreachable, "no way leads to the node: %w", errors.Join(failed...))
+}
+
+// enterWithin shows the entry, and waits so long for the verdict.
+func (c *connection) enterWithin(ctx context.Context, patience time.Duration, e entry) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.enter(ctx, e)
 }
 
 // bridgeWay is a connection to a node by way of a bridge: a WebSocket, each of whose frames is a message of SIP.
