@@ -166,6 +166,7 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	source := s.cfg.Source(r)
+	from := seenAt(r, source)
 	leave, err := s.enter(source)
 	if err != nil {
 		s.count(err)
@@ -194,16 +195,25 @@ func (s *Splice) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(s.ctx, ws, err)
 	} else {
 		defer away()
-		stream, err = s.open(s.ctx, ws, entry, node, r.RemoteAddr)
+		stream, err = s.open(s.ctx, ws, entry, node, from)
 	}
 	s.count(err)
 	if err != nil {
 		if s.told.Take(source) {
-			s.cfg.Logger.Info("an app was not spliced to a switch", "node", node, "from", r.RemoteAddr, "code", errs.CodeOf(err), "error", err)
+			s.cfg.Logger.Info("an app was not spliced to a switch", "node", node, "from", from, "code", errs.CodeOf(err), "error", err)
 		}
 		return
 	}
 	s.pump(ws, stream)
+}
+
+// seenAt is where an app is seen, for logs and their limits: behind a proxy of ours the source that the proxy names, of no port.
+func seenAt(r *http.Request, source netip.Prefix) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !source.IsValid() || source == limit.Source(at.Addr()) {
+		return r.RemoteAddr
+	}
+	return netip.AddrPortFrom(source.Addr(), 0).String()
 }
 
 // open brings the entry to the switch and the verdict to the app. After an error the WebSocket is closed.

@@ -359,3 +359,20 @@ func TestSilentAppsAreInNobodysWay(t *testing.T) {
 		t.Errorf("%d places of the bridge are taken, %d on the way to the switch", calls, ways)
 	}
 }
+
+// TestSeenAt is whom the switch's log is told of: its limit is of each source, not of the proxy before them.
+func TestSeenAt(t *testing.T) {
+	for source, want := range map[netip.Prefix]string{
+		netip.MustParsePrefix("192.0.2.1/32"):   "192.0.2.1:4711", // no proxy
+		netip.MustParsePrefix("203.0.113.9/32"): "203.0.113.9:0",
+		netip.MustParsePrefix("2001:db8::/64"):  "[2001:db8::]:0",
+		{}:                                      "192.0.2.1:4711",
+	} {
+		if got := seenAt(&http.Request{RemoteAddr: "192.0.2.1:4711"}, source); got != want {
+			t.Errorf("a source %v is seen at %q, want %q", source, got, want)
+		}
+	}
+	if got := seenAt(&http.Request{RemoteAddr: "@"}, netip.Prefix{}); got != "@" {
+		t.Errorf("an address of no kind that is known is told as %q", got)
+	}
+}
