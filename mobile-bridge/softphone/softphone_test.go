@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,5 +180,25 @@ func TestImports(t *testing.T) {
 		if strings.HasSuffix(at, ".js") && !seen[at] {
 			t.Errorf("%s is imported by nothing", at)
 		}
+	}
+}
+
+// TestFinalByes: the page comes again after the same ends of its channel as docs/protocols.md says.
+func TestFinalByes(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/protocols.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile("\\| `bye` .*session is over\\. (.*) are final for a while").FindSubmatch(docs)
+	list := regexp.MustCompile(`const final = \[(.*)\]`).FindStringSubmatch(body(t, get(t, http.MethodGet, "/js/channel.js", nil)))
+	if said == nil || list == nil {
+		t.Fatal("the ends that are final are not found")
+	}
+	want := regexp.MustCompile("`[a-z-]+`").FindAllString(string(said[1]), -1)
+	got := regexp.MustCompile("`[a-z-]+`").FindAllString(strings.ReplaceAll(list[1], `"`, "`"), -1)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the page stays away after %v, the docs say %v", got, want)
 	}
 }

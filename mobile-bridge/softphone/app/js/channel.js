@@ -13,7 +13,7 @@ const askWithin = 10_000;
 const maxUnacked = 64;
 const firstWait = 500;
 const lastWait = 30_000;
-const final = ["revoked", "disabled", "wrong-presenter", "conflict"]; // until somebody does something
+const final = ["revoked", "disabled", "wrong-presenter", "conflict", "upgrade-needed"]; // until somebody does something
 const unnumbered = ["challenge", "welcome", "ack", "pong", "bye"];
 
 /** Session is what one side remembers between connections; pure. */

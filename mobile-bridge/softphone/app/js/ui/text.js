@@ -62,6 +62,9 @@ export function reach(phone) {
 	if (trouble?.code === "conflict") {
 		return { state: "bad", words: "In use elsewhere", more: "Another window has this phone." };
 	}
+	if (trouble?.code === "upgrade-needed") {
+		return { state: "bad", words: "Out of date", more: "This page does not fit its server. Load it again." };
+	}
 	if (!navigator.onLine) {
 		return { state: "bad", words: "No network", more: "This device is offline. Calls cannot reach it." };
 	}
