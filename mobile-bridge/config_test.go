@@ -61,6 +61,9 @@ func TestValidate(t *testing.T) {
 		"relay at a port alone": {change: func(c *Config) {
 			c.Relaying = Relaying{Relay: "3478", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
 		}, want: `--relay "3478"`},
+		"relay at two bad ports": {change: func(c *Config) {
+			c.Relaying = Relaying{Relay: "3478", RelayTLS: "5349", RelayPorts: "50000-50999", RelayRate: 1, RelayMost: 1}
+		}, want: "--relay \"3478\": want [IP]:port, such as :3478\n--relay-tls \"5349\""},
 		"ports without a relay":     {change: func(c *Config) { c.RelayPorts = "50000-50999" }, want: "--relay-ports: of no use without --relay"},
 		"default ports, no relay":   {change: func(c *Config) { c.RelayPorts, c.RelayRate, c.RelayMost = "49152-65535", 4096, 1000 }},
 		"timeout in the other way":  {change: func(c *Config) { c.PushTimeout = -time.Second }, want: "--push-timeout"},

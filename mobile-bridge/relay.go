@@ -58,9 +58,9 @@ func (s *settings) validateRelay() error {
 	if s.STUN != "" && s.STUN != noSTUN && s.STUN != s.Relay {
 		errAll = append(errAll, fmt.Errorf("--stun %s, --relay %s: one port is for both, leave --stun out", s.STUN, s.Relay))
 	}
-	for flag, at := range map[string]string{"--relay": s.Relay, "--relay-tls": s.RelayTLS} {
-		if err := listenable(at); at != "" && err != nil {
-			errAll = append(errAll, fmt.Errorf("%s %q: want [IP]:port, such as :3478", flag, at))
+	for _, p := range []struct{ flag, at string }{{"--relay", s.Relay}, {"--relay-tls", s.RelayTLS}} {
+		if err := listenable(p.at); p.at != "" && err != nil {
+			errAll = append(errAll, fmt.Errorf("%s %q: want [IP]:port, such as :3478", p.flag, p.at))
 		}
 	}
 	first, last, ok := strings.Cut(s.RelayPorts, "-")

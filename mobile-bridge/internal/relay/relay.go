@@ -48,9 +48,6 @@ const (
 	maxSources  = 1 << 16
 )
 
-// DefaultRate is the default of Config.Rate: a good video in each direction.
-const DefaultRate = 4 << 20
-
 // Config describes a relay.
 type Config struct {
 	Listen string      // UDP and TCP: "host:port"

@@ -39,7 +39,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t}
 	cfg := Config{
-		Listen: "127.0.0.1:0", Public: netip.MustParseAddr("127.0.0.1"), Ports: [2]uint16{20000, 65000}, Rate: DefaultRate, Most: 100, Realm: "test",
+		Listen: "127.0.0.1:0", Public: netip.MustParseAddr("127.0.0.1"), Ports: [2]uint16{20000, 65000}, Rate: 4 << 20, Most: 100, Realm: "test",
 		Private: true, Now: w.now, Logger: slog.New(slog.DiscardHandler),
 	}
 	change(&cfg)
