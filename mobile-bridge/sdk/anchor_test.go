@@ -70,6 +70,10 @@ func newAnchor(t testing.TB) *anchor {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := sha256.Sum256(web.Certificate[0])
+	a.node = designation.Node{
+		ID: "sw_a", Addresses: []string{udp.LocalAddr().String()}, KeyHash: "k", DTLS: dtls, Web: []string{base64.RawURLEncoding.EncodeToString(sum[:])},
+	}
 	var served sync.WaitGroup
 	served.Go(func() { _ = wt.Serve(udp) })
 	t.Cleanup(func() {
@@ -77,10 +81,6 @@ func newAnchor(t testing.TB) *anchor {
 		_ = udp.Close()
 		served.Wait()
 	})
-	sum := sha256.Sum256(web.Certificate[0])
-	a.node = designation.Node{
-		ID: "sw_a", Addresses: []string{udp.LocalAddr().String()}, KeyHash: "k", DTLS: dtls, Web: []string{base64.RawURLEncoding.EncodeToString(sum[:])},
-	}
 	return a
 }
 
