@@ -109,12 +109,19 @@ func (k *disk) fail(t *testing.T) {
 // mend repairs a disk that failed, as an admin does: its role must not run.
 func (k *disk) mend(t *testing.T) {
 	t.Helper()
-	k.unmount(t)
-	check := exec.Command("e2fsck", "-p", "-f", k.image)
-	if out, err := check.CombinedOutput(); err != nil && check.ProcessState.ExitCode() != 1 { // 1: it corrected something
-		t.Fatalf("e2fsck: %v: %s", err, out)
-	}
-	k.mount(t)
+	until(t, func() string { // while a new namespace of mounts has a copy of the old one, the kernel gives that again
+		k.unmount(t)
+		check := exec.Command("e2fsck", "-p", "-f", k.image)
+		if out, err := check.CombinedOutput(); err != nil && check.ProcessState.ExitCode() != 1 { // 1: it corrected something
+			t.Fatalf("e2fsck: %v: %s", err, out)
+		}
+		k.mount(t)
+		probe := filepath.Join(k.folder, "probe")
+		if err := errors.Join(os.WriteFile(probe, nil, 0o600), os.Remove(probe)); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // stored is what is on the disk: the content of each file by its path. SQLite may make its index of the log (-shm) anew.

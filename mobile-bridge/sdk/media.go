@@ -28,6 +28,7 @@ type media struct {
 	track   *track
 	sender  *webrtc.RTPSender
 	camera  *camera // nil if this phone has no video
+	asked   []byte  // the offer that the call came with
 	local   []byte  // our answer, or offer, as pion made it
 	version int     // of it
 	setup   string  // our role of DTLS, which stays
@@ -84,11 +85,7 @@ func newMedia(c *Call, sdp []byte) (*media, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.far = far
-	if err := m.hear(webrtc.SDPTypeOffer, sdp); err != nil {
-		m.close(nil)
-		return nil, errs.New(errs.Invalid, "the offer of the other side: %w", err)
-	}
+	m.far, m.asked = far, sdp
 	return m, nil
 }
 
@@ -180,6 +177,15 @@ func parametersOf(f sdp.Format) webrtc.RTPCodecParameters {
 		c.SDPFmtpLine = "0-15"
 	}
 	return webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(f.PT)}
+}
+
+// accept answers the offer that the call came with. Only now pion hears it: from there on it looks for a way for the media, and gives up
+// if the user takes longer to answer than it looks.
+func (m *media) accept(video sdp.Video) ([]byte, error) {
+	if err := m.hear(webrtc.SDPTypeOffer, m.asked); err != nil {
+		return nil, errs.New(errs.NoCommonCodec, "the offer of the other side: %w", err)
+	}
+	return m.answer(video)
 }
 
 // answer describes this phone, with its camera if the other side has video too.

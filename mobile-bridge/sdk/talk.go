@@ -50,7 +50,7 @@ func (c *Call) invited(in invited) {
 func (c *Call) accept() {
 	if m, video := c.media, c.scene.far; m != nil && c.stage == answered {
 		c.work.Go(func() {
-			sdp, err := m.answer(video)
+			sdp, err := m.accept(video)
 			c.post(gathered{m, sdp, err})
 		})
 	}
@@ -59,6 +59,11 @@ func (c *Call) accept() {
 func (c *Call) gathered(in gathered) {
 	if c.out {
 		c.invite(in)
+		return
+	}
+	if errs.CodeOf(in.err) == errs.NoCommonCodec {
+		c.dialog.Refuse(488, in.err.Error(), sip.Cause{SIP: 488, Text: in.err.Error()}, sip.NewHeader(sip.HeaderRefusal, string(errs.NoCommonCodec)))
+		c.finish(endOf(in.err))
 		return
 	}
 	if in.err != nil {
