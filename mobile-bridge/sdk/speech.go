@@ -113,6 +113,11 @@ func (c *Call) Statistics() *Statistics {
 		return &last
 	}
 	s := m.statistics()
+	c.speech.mu.Lock()
+	defer c.speech.mu.Unlock()
+	if c.speech.media != m { // it was closed meanwhile, and knows its way no longer
+		s = c.speech.last
+	}
 	return &s
 }
 
