@@ -19,6 +19,9 @@ import (
 	"strings"
 	"time"
 
+	"strowger/mobile-bridge/internal/push/apns"
+	"strowger/mobile-bridge/internal/push/fcm"
+	"strowger/mobile-bridge/internal/push/webpush"
 	"strowger/pkg/hostaddr"
 )
 
@@ -155,7 +158,21 @@ func (c Config) validate() (settings, error) {
 		s.apnsTLS, err = trusting(c.APNsCA)
 		check(err != nil, "--apns-ca: %w", err)
 	}
-	return s, errors.Join(errAll...)
+	return s, errors.Join(append(errAll, c.checkFiles())...)
+}
+
+// checkFiles reads the files that push services want: what is wrong with one is said before anything is made.
+func (p PushServices) checkFiles() error {
+	errAll := []error{fcm.Check(p.FCM)}
+	if p.APNsKey != "" && p.APNsKeyID != "" && p.APNsTeam != "" {
+		errAll = append(errAll, apns.Check(p.APNsKey))
+	}
+	if _, err := os.Stat(p.VAPIDKey); err == nil { // else it is made
+		if _, err := webpush.OpenKey(p.VAPIDKey); err != nil {
+			errAll = append(errAll, fmt.Errorf("--vapid-key: %w", err))
+		}
+	}
+	return errors.Join(errAll...)
 }
 
 func baseURL(s string, schemes ...string) bool {

@@ -6,6 +6,7 @@ package apns
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -44,9 +45,9 @@ type Sender struct {
 
 // New reads the key. It connects nowhere before the first push.
 func New(cfg Config) (*Sender, error) {
-	key, err := token.AuthKeyFromFile(cfg.KeyFile)
+	key, err := readKey(cfg.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("APNs key %s: %w; want the .p8 file from Apple", cfg.KeyFile, err)
+		return nil, err
 	}
 	if cfg.KeyID == "" || cfg.Team == "" {
 		return nil, errors.New("an APNs key needs its key id and the team id")
@@ -62,6 +63,20 @@ func New(cfg Config) (*Sender, error) {
 	}
 	s.production, s.sandbox = client(apns2.HostProduction), client(apns2.HostDevelopment)
 	return s, nil
+}
+
+// Check says what is wrong with a key file.
+func Check(file string) error {
+	_, err := readKey(file)
+	return err
+}
+
+func readKey(file string) (*ecdsa.PrivateKey, error) {
+	key, err := token.AuthKeyFromFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--apns-key %s: %w; want the .p8 file from Apple", file, err)
+	}
+	return key, nil
 }
 
 // Close ends the connections.

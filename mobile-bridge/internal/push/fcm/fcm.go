@@ -18,6 +18,7 @@ import (
 	"firebase.google.com/go/v4/messaging"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
+	"golang.org/x/oauth2/jwt"
 	"google.golang.org/api/option"
 
 	"strowger/mobile-bridge/internal/outbound"
@@ -43,50 +44,71 @@ type Sender struct {
 // New reads the service accounts. It connects nowhere before the first push; ctx is that of the whole run.
 func New(ctx context.Context, cfg Config) (*Sender, error) {
 	s := &Sender{transport: outbound.New(outbound.Config{}), projects: map[string]*messaging.Client{}}
-	for _, file := range cfg.Accounts {
-		project, client, err := s.open(ctx, file, cfg)
-		if err != nil {
-			return nil, fmt.Errorf("FCM service account %s: %w", file, err)
+	accounts, err := read(cfg.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	for project, account := range accounts {
+		if s.projects[project], err = s.open(ctx, project, account, cfg); err != nil {
+			return nil, fmt.Errorf("--fcm, project %s: %w", project, err)
 		}
-		if s.projects[project] != nil {
-			return nil, fmt.Errorf("FCM service account %s: a second one for the project %s", file, project)
-		}
-		s.projects[project] = client
 	}
 	return s, nil
 }
 
-func (s *Sender) open(ctx context.Context, file string, cfg Config) (project string, client *messaging.Client, err error) {
+// Check says what is wrong with service account files.
+func Check(files []string) error {
+	_, err := read(files)
+	return err
+}
+
+// read reads service accounts, by their projects.
+func read(files []string) (map[string]*jwt.Config, error) {
+	accounts := map[string]*jwt.Config{}
+	for _, file := range files {
+		project, account, err := readOne(file)
+		if err != nil {
+			return nil, fmt.Errorf("--fcm %s: %w; want the JSON file of a service account, from the Firebase console", file, err)
+		}
+		if accounts[project] != nil {
+			return nil, fmt.Errorf("--fcm %s: a second service account of the project %s; want one of each", file, project)
+		}
+		accounts[project] = account
+	}
+	return accounts, nil
+}
+
+func readOne(file string) (project string, account *jwt.Config, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", nil, err
 	}
-	var account struct {
+	var of struct {
 		Project string `json:"project_id"`
 	}
-	if err := json.Unmarshal(text, &account); err != nil {
+	if err := json.Unmarshal(text, &of); err != nil {
 		return "", nil, err
 	}
-	if account.Project == "" {
-		return "", nil, errors.New("no project_id in it; want the JSON file from the Firebase console")
+	if of.Project == "" {
+		return "", nil, errors.New("no project_id in it")
 	}
-	jwt, err := google.JWTConfigFromJSON(text, scope)
-	if err != nil {
-		return "", nil, err
-	}
-	tokens := jwt.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: s.transport, Timeout: cfg.Timeout}))
+	account, err = google.JWTConfigFromJSON(text, scope)
+	return of.Project, account, err
+}
+
+func (s *Sender) open(ctx context.Context, project string, account *jwt.Config, cfg Config) (*messaging.Client, error) {
+	tokens := account.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: s.transport, Timeout: cfg.Timeout}))
 	options := []option.ClientOption{
 		option.WithHTTPClient(&http.Client{Transport: once{&oauth2.Transport{Source: tokens, Base: s.transport}}}),
 	}
 	if cfg.Server != "" {
 		options = append(options, option.WithEndpoint(cfg.Server))
 	}
-	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, options...)
+	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: project}, options...)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	client, err = app.Messaging(ctx)
-	return account.Project, client, err
+	return app.Messaging(ctx)
 }
 
 // Close ends the connections.
