@@ -12,12 +12,12 @@ import (
 // TestUpAfterRevocation revokes the switch and the bridge of an office, and removes the next switch: it says what is to be done, and does it.
 func TestUpAfterRevocation(t *testing.T) {
 	dir := t.TempDir()
-	o := startUp(t, upIn(dir)...)
+	o := startUp(t, upIn(dir, "--name", "Berlin")...)
 	o.says("user", "add", "Anna", "--number", "1001", "--site", "10", "--phone")
 	o.says("switch", "revoke", "switch-10")
 	o.says("bridge", "revoke", "bridge")
 	o.end()
-	refusesUp(t, upIn(dir), "office Office: switch switch-10 of this office was revoked", "--replace-revoked", "takes over its phones")
+	refusesUp(t, upIn(dir), "office Berlin: switch switch-10 of this office was revoked", "--replace-revoked", "takes over its phones")
 	o = startUp(t, upIn(dir, "--replace-revoked")...)
 	sw, phone := one[rest.Switch](t, o, "switch", "show", "switch-10-2"), one[rest.Device](t, o, "device", "show", "101001")
 	if sw.State != "enrolled" || phone.Switch != sw.ID {

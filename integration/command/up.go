@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -17,13 +18,14 @@ import (
 	"strowger/pkg/config"
 	"strowger/pkg/datafolder"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 )
 
 type upCommand struct {
 	Host      string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
 	Public    string   `help:"IP address that apps and other switches outside use, if a NAT before this machine has one and passes the ports of the switch for links and WebRTC, and those of the bridge for switches, STUN and the relay, on unchanged. Phones are told --host." placeholder:"IP"`
-	Code      string   `help:"Dialling code of the office, at first start." default:"10"`
-	Name      string   `help:"Name of the office, at first start." default:"Office"`
+	Code      *string  `help:"Dialling code of the office, at first start. Default: 10."`
+	Name      *string  `help:"Name of the office, at first start. Default: Office."`
 	MasterKey string   `help:"File with the key that wraps every secret in the database; keep it out of backups of the data. Default: strowger/master.key in the configuration folder." name:"master-key-file" type:"path" placeholder:"FILE"`
 	TLSCert   string   `help:"PEM certificate chain that phones over TLS and browsers see. Default: a self-signed one for --host, and a softphone for browsers of this machine only." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
 	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
@@ -36,6 +38,38 @@ type upCommand struct {
 }
 
 func (*upCommand) unconnected() {}
+
+func (c *upCommand) code() string { return given(c.Code, "10") }
+
+func (c *upCommand) name() string { return given(c.Name, "Office") }
+
+// given is what a flag says, else its default.
+func given(flag *string, usual string) string {
+	if flag == nil {
+		return usual
+	}
+	return *flag
+}
+
+// ignored says which flags of a first start this one has, though the office has something else.
+func (c *upCommand) ignored(office rest.Site) string {
+	var flags, set []string
+	for _, f := range []struct {
+		name  string
+		given *string
+		has   string
+	}{{"--code", c.Code, office.Code}, {"--name", c.Name, office.Name}} {
+		if f.given != nil && *f.given != f.has {
+			flags = append(flags, f.name+" "+*f.given)
+			set = append(set, fmt.Sprintf("%s %q", f.name, *f.given))
+		}
+	}
+	if flags == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s ignored: only a first start has it, and this office is %s, code %s; change it by strowger site set %s %s",
+		strings.Join(flags, " and "), office.Name, office.Code, office.Code, strings.Join(set, " "))
+}
 
 // reached is the first line of up --json: every address and port.
 type reached struct {
@@ -76,7 +110,7 @@ func (c *upCommand) Run(e *env) (err error) {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.Name, Sites: []stack.Site{{Name: c.Name, Code: c.Code, Public: c.Public}}, UsualPorts: true,
+		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.name(), Sites: []stack.Site{{Name: c.name(), Code: c.code(), Public: c.Public}}, UsualPorts: true,
 		Push: c.PushServices, Relaying: c.Relaying, URL: url, Replace: c.ReplaceRevoked,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key, First: true}.save(e.Data) },
@@ -121,11 +155,11 @@ func (c *upCommand) url() (string, error) {
 
 // check refuses what the roles would refuse later, when half of a first start is done.
 func (c *upCommand) check() error {
-	if !siteCode.MatchString(c.Code) {
-		return errs.New(errs.Invalid, "--code %q: want 1 to 6 digits, such as 10", c.Code)
+	if !siteCode.MatchString(c.code()) {
+		return errs.New(errs.Invalid, "--code %q: want 1 to 6 digits, such as 10", c.code())
 	}
-	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 100 {
-		return errs.New(errs.Invalid, "--name %q: want 1 to 100 characters", c.Name)
+	if strings.TrimSpace(c.name()) == "" || len(c.name()) > 100 {
+		return errs.New(errs.Invalid, "--name %q: want 1 to 100 characters", c.name())
 	}
 	for _, name := range c.Digest {
 		if name != "SHA-256" && name != "MD5" {
@@ -180,6 +214,9 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
 		e.say("note: this machine has no default route, so only this machine reaches the office; name its address with --host\n")
+	}
+	if text := c.ignored(o.Site); text != "" {
+		e.say("note: %s\n", text)
 	}
 	for _, m := range s.Moved {
 		e.say("note: %s, a free one is used\n", m)

@@ -22,6 +22,7 @@ import (
 
 	"strowger/cloud"
 	"strowger/pkg/config"
+	"strowger/pkg/rest"
 	"strowger/pkg/trust/trusttest"
 )
 
@@ -242,6 +243,13 @@ func TestUpThatCannotStart(t *testing.T) {
 			}
 		}
 	})
+	t.Run("file that is no service account", func(t *testing.T) {
+		dir := t.TempDir()
+		refusesUp(t, upIn(dir, "--fcm", write("# Read me", 0o600, dir, "README.md")), "--fcm "+filepath.Join(dir, "README.md"), "want the JSON file")
+		if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+			t.Error("it made something before it looked at its files")
+		}
+	})
 	t.Run("taken port of the bridge", func(t *testing.T) {
 		taken, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
@@ -275,6 +283,25 @@ func TestUpThatCannotStart(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
 		refusesUp(t, []string{"demo", "--host", "192.0.2.1"}, "192.0.2.1", "no such address")
 	})
+}
+
+// TestUpOfAnotherName has the flags of a first start told of that came too late.
+func TestUpOfAnotherName(t *testing.T) {
+	t.Parallel()
+	code, name := "77", "Second"
+	berlin := rest.Site{Name: "Berlin", Code: "10"}
+	for want, c := range map[string]upCommand{
+		"":          {},
+		"--code 77": {Code: &code},
+		"--code 77 and --name Second ignored: only a first start has it, and this office is Berlin, code 10; change it by strowger site set 10 --code \"77\" --name \"Second\"": {Code: &code, Name: &name},
+	} {
+		if got := c.ignored(berlin); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("it says %q, not %q", got, want)
+		}
+		if got := c.ignored(rest.Site{Name: name, Code: code}); got != "" {
+			t.Errorf("of what it is it says %q", got)
+		}
+	}
 }
 
 // TestUpWithTakenPorts starts an office where every usual port is somebody else's: it takes free ones, and says which. No

@@ -133,7 +133,7 @@ func (s *Stack) start() error {
 	for i, site := range s.cfg.Sites {
 		o, err := s.startOffice(i, site)
 		if err != nil {
-			return fmt.Errorf("office %s: %w", site.Name, err)
+			return fmt.Errorf("office %s: %w", cmp.Or(o.Site.Name, site.Name), err)
 		}
 		s.Offices = append(s.Offices, o)
 	}
