@@ -84,6 +84,7 @@ type reached struct {
 	WebRTC  netip.AddrPort `json:"webrtc"`
 	STUN    string         `json:"stun,omitempty"`    // where apps learn, without a relay, where they are seen
 	URL     string         `json:"url"`               // of the softphone; apps too reach the bridge there
+	Bridge  string         `json:"bridge"`            // where switches, and apps without TCP, reach the bridge (QUIC)
 	Push    []string       `json:"push"`              // services that phones that sleep are woken by
 	APIKey  string         `json:"api_key,omitempty"` // at first start
 }
@@ -209,7 +210,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: key,
-			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Push: s.Bridge.Push,
+			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Bridge: s.Bridge.Link, Push: s.Bridge.Push,
 		})
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
@@ -219,10 +220,10 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 		e.say("note: %s\n", text)
 	}
 	for _, m := range s.Moved {
-		e.say("note: %s, a free one is used\n", m)
+		e.say("note: %s\n", m)
 	}
-	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP\n  apps           %s UDP, %s UDP%s; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, o.Link, o.WebRTC, outside(s.Bridge), wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
+	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP; their switches reach the directory at %s TCP\n  apps           %s UDP, %s UDP and TCP%s; by way of the bridge %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
+		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.Fabric, o.Link, o.WebRTC, outside(s.Bridge), s.Bridge.Link, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if first {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", key, e.Data)
 	} else {

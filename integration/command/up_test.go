@@ -312,8 +312,10 @@ func TestUpWithTakenPorts(t *testing.T) {
 			t.Cleanup(func() { _ = c.Close() })
 		}
 	}
-	tcp := map[int]string{443: "API", 8443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch", 9466: "metrics of the bridge"}
-	udp := map[int]string{5060: "phones", 7443: "other switches", 3478: "apps that ask where they are seen (STUN)"}
+	tcp := map[int]string{443: "API", 4222: "fabric", 5060: "phones", 5061: "phones over TLS", 9464: "metrics of the cloud", 9465: "metrics of the switch", 9466: "metrics of the bridge"}
+	udp := map[int]string{5060: "phones", 7443: "other switches", 3478: "apps that ask where they are seen (STUN)", 443: "switches at the bridge"}
+	take(net.Listen("tcp", ":8443")) // which is second to 443
+	take(net.ListenPacket("udp", ":8443"))
 	for port := range tcp {
 		take(net.Listen("tcp", fmt.Sprint(":", port)))
 	}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,11 +66,12 @@ func (p *ports) udp(what string, wanted ...int) string { return p.choose(what, u
 
 // movable is a port that nobody is told of for longer than a call: if what was kept is taken it is another one.
 func (p *ports) movable(what string, wanted ...int) string {
+	usual := wanted[0]
 	if port := p.kept[what]; port != 0 && !slices.Contains(wanted, port) {
 		wanted = slices.Insert(wanted, 0, port)
 	}
 	delete(p.kept, what)
-	return p.udp(what, wanted...)
+	return p.instead(usual, what, udpFree, wanted)
 }
 
 // metrics is an address on loopback.
@@ -102,37 +104,55 @@ func randomPort() int { return firstPort + rand.IntN(lastPort-firstPort+1) }
 const tries = 50
 
 func (p *ports) choose(what string, free func(int) error, wanted []int) string {
+	return p.instead(wanted[0], what, free, wanted)
+}
+
+// instead chooses a port, and notes it, at every start, if it is not the usual one.
+func (p *ports) instead(usual int, what string, free func(int) error, wanted []int) string {
 	if p.err != nil {
 		return ""
 	}
-	if port := p.kept[what]; p.usual && port != 0 {
+	port, why := p.kept[what], ""
+	switch {
+	case !p.usual || port == 0:
+		port, why = p.find(what, free, wanted)
+	default:
 		if err := free(port); err != nil {
 			p.err = fmt.Errorf("port %d, which this office uses for %s: %w; end what has taken it, or does the office run already?", port, what, err)
 		}
-		return ":" + strconv.Itoa(port)
 	}
-	var err error
+	if p.err != nil {
+		return ""
+	}
+	if p.kept[what] = port; p.usual && port != usual {
+		*p.moved = append(*p.moved, fmt.Sprintf("port %d for %s %s: it is %d", usual, what, cmp.Or(why, "was not to be had once"), port))
+	}
+	return ":" + strconv.Itoa(port)
+}
+
+// find looks for a port that is free, and tells why it is not the first of those that are wanted.
+func (p *ports) find(what string, free func(int) error, wanted []int) (port int, why string) {
 	if p.usual {
 		for _, port := range wanted {
-			if err = free(port); err == nil {
-				p.kept[what] = port
-				return ":" + strconv.Itoa(port)
+			err := free(port)
+			if err == nil {
+				return port, why
 			}
-			*p.moved = append(*p.moved, fmt.Sprintf("port %d for %s %s", port, what, whyNot(err)))
+			why = cmp.Or(why, whyNot(err))
 		}
 	}
+	var err error
 	for range tries {
 		port := *p.next
 		if *p.next++; *p.next > lastPort {
 			*p.next = firstPort
 		}
 		if err = free(port); err == nil {
-			p.kept[what] = port
-			return ":" + strconv.Itoa(port)
+			return port, why
 		}
 	}
 	p.err = fmt.Errorf("find a free port for %s: %w", what, err)
-	return ""
+	return 0, why
 }
 
 func whyNot(err error) string {

@@ -71,7 +71,7 @@ type Stack struct {
 	Client  rest.Client
 	Offices []Office
 	Bridge  mobilebridge.Started
-	Moved   []string // usual ports that were taken, in words
+	Moved   []string // usual ports that are not used, and which are instead, in words
 
 	cfg         Config
 	ctx         context.Context

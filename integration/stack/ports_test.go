@@ -1,0 +1,27 @@
+package stack
+
+import (
+	"fmt"
+	"io/fs"
+	"testing"
+)
+
+// TestPortsThatMoved has a start, and every later one, tell of a port that is not the usual one, and which it is.
+func TestPortsThatMoved(t *testing.T) {
+	t.Parallel()
+	refused := map[int]error{443: fs.ErrPermission}
+	free := func(port int) error { return refused[port] }
+	dir := t.TempDir()
+	for _, why := range []string{"needs root", "was not to be had once"} {
+		s := &Stack{cfg: Config{Data: dir, UsualPorts: true}, nextPort: randomPort()}
+		p := s.ports()
+		at := []string{p.choose("API", free, []int{443, 8443}), p.choose("fabric", free, []int{4222})}
+		if err := s.keep(p); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("[port 443 for API %s: it is 8443]", why); fmt.Sprint(s.Moved) != want || fmt.Sprint(at) != "[:8443 :4222]" {
+			t.Errorf("at %q it tells of %q, not %q", at, s.Moved, want)
+		}
+		clear(refused)
+	}
+}
