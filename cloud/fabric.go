@@ -28,7 +28,11 @@ func (c *instance) handle(ctx context.Context) error {
 	f, group := c.exchange.Client(), fabric.Workers
 	_, e1 := fabric.Handle(ctx, f, fabric.SubjectAdmit(fabric.Any, fabric.Any), group, admitWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.Admit) (fabric.Admitted, error) {
-			return c.broker.Admit(ctx, s.Org, s.ID, q)
+			a, err := c.broker.Admit(ctx, s.Org, s.ID, q)
+			if code := errs.CodeOf(err); err != nil && code != errs.Internal { // an answer too, with To
+				a.Error, err = errs.From(err), nil
+			}
+			return a, err
 		})
 	_, e2 := fabric.Handle(ctx, f, fabric.SubjectPlan(fabric.Any, fabric.Any), group, admitWorkers,
 		func(ctx context.Context, s fabric.Subject, q fabric.PlanRequest) (fabric.PlanReply, error) {

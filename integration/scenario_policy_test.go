@@ -106,9 +106,20 @@ func TestDoNotDisturb(t *testing.T) {
 	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 480 || e.Words != "in a meeting until 3" {
 		t.Errorf("the caller hears %d %q", e.Code, e.Words)
 	}
-	r := w.record(t, ann.user, 1)
-	if r.Cause == nil || r.Cause.Code != string(errs.DoNotDisturb) || r.Cause.SIP != 480 || r.Cause.Words != "in a meeting until 3" {
-		t.Errorf("the record: %+v", r.Cause)
+	r := w.record(t, bob.user, 1) // whose call it was too
+	if r.Cause == nil || r.Cause.Code != string(errs.DoNotDisturb) || r.Cause.SIP != 480 || r.Cause.Words != "in a meeting until 3" ||
+		r.From.User != ann.user.ID || r.To.Number != bob.number.Dial || r.To.Name != "Bob" {
+		t.Errorf("the record: from %+v to %+v, %+v", r.From, r.To, r.Cause)
+	}
+	carol, hers := w.person(t, 0, "Carol", nil)
+	dora, _ := w.person(t, 0, "Dora", nil)
+	w.policy(t, dora, map[string]any{"dnd": true, "fallback_dnd": carol.number.Dial})
+	sent, second := ring(t, from, dora.number.Dial, hers)
+	second.Decline(603, "Decline")
+	over(t, sent)
+	want := dora.number.Dial + " do-not-disturb " + carol.number.Dial
+	if r := w.record(t, dora.user, 1); diverted(r) != want || r.To.Number != dora.number.Dial {
+		t.Errorf("the record has the diversions %q, want %q; to %+v", diverted(r), want, r.To)
 	}
 	w.policy(t, ann, map[string]any{"priority": 5})
 	out, in := ring(t, from, bob.number.Dial, desk)

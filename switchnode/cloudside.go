@@ -51,7 +51,7 @@ func (o offline) Admit(q fabric.Admit) (routing.Local, error) {
 	s := o.n.copy.Snapshot()
 	r, err := s.Resolve(q.Device, q.Dialled, o.n.now())
 	if err != nil {
-		return routing.Local{}, err
+		return routing.Local{To: r.To}, err
 	}
 	l := routing.Local{From: r.From, To: r.To}
 	if r.Away == nil {

@@ -25,7 +25,8 @@ import (
 // 10 (2026-11): channels of devices: bind, down, dev, cancel, Channel in the answer to targets.
 // 11 (2026-11): attempt, between cloud instances.
 // 12 (2026-11): bye, which was in down; the device's proof in bind.
-const Capability = 12
+// 13 (2026-11): To of a call that was not admitted.
+const Capability = 13
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -54,7 +55,8 @@ type Header struct {
 
 func (h *Header) header() *Header { return h }
 
-// Reply is what every reply carries. Now corrects the node's clock; Error, if set, is all that the reply says.
+// Reply is what every reply carries. Now corrects the node's clock; Error, if set, is all that the reply says, but for what its
+// type names.
 type Reply struct {
 	Now   time.Time   `json:"now,omitzero"` // set by cloud instances
 	Error *errs.Error `json:"error,omitempty"`
@@ -82,7 +84,8 @@ type Run struct {
 	Boot string `json:"boot"`
 }
 
-// Admitted answers Admit: exactly one of Designation (another node is the anchor: dial it) and Plan (you are).
+// Admitted answers Admit: exactly one of Designation (another node is the anchor: dial it) and Plan (you are). With an Error it
+// has To alone, who was dialled, if that is known: for the ledger.
 type Admitted struct {
 	Reply
 	From        designation.Party        `json:"from"`

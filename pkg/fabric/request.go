@@ -31,15 +31,16 @@ type answerOf[R any] interface {
 // Request sends q and waits for its answer, for DefaultDeadline if ctx has no deadline. It is called with its first two
 // type parameters: Request[Admit, Admitted](ctx, c, SubjectAdmit(org, sw), q).
 //
-// The error is the answer's own; Forbidden if this node may not send to the subject; CloudAway if there is no connection,
+// The error is the answer's own, and then R is what it says besides; Forbidden if this node may not send to the subject; CloudAway if there is no connection,
 // nobody to answer, or no answer in time; or that of a ctx that its owner canceled.
 func Request[Q, R any, PQ questionOf[Q], PR answerOf[R]](ctx context.Context, c *Client, subject string, q Q) (R, error) {
 	var r R
-	if err := c.request(ctx, subject, PQ(&q), PR(&r)); err != nil {
+	err := c.request(ctx, subject, PQ(&q), PR(&r))
+	if err != nil && PR(&r).reply().Error == nil {
 		var none R
 		return none, err
 	}
-	return r, nil
+	return r, err
 }
 
 func (c *Client) request(ctx context.Context, subject string, q question, r answer) error {

@@ -32,7 +32,7 @@ type Kind string
 const (
 	Attempt  Kind = "attempt"  // a caller dialled: From, To.Number as dialled
 	Admitted Kind = "admitted" // the cloud or the site copy resolved the callee: From, To, Anchor, Offline
-	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause
+	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause; of a call not admitted To, if known
 	Diverted Kind = "diverted" // the call goes on to To, from the number Text; Cause
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg

@@ -21,7 +21,7 @@ const (
 )
 
 // Admit answers a switch that asks for a call from one of its devices. The same request again, by its id, gets the same
-// reply.
+// reply. Of a call that is refused it has To alone.
 func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fabric.Admitted, error) {
 	if err := check(q); err != nil {
 		return fabric.Admitted{}, err
@@ -88,18 +88,18 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 		l, err = b.find(s, sw, q)
 	}
 	if err != nil {
-		return fabric.Admitted{}, err
+		return fabric.Admitted{To: l.called()}, err
 	}
 	anchor := l.anchor
 	plan, err := b.plan(ctx, s, q.Call, l, fromPhone)
 	if err != nil {
-		return fabric.Admitted{}, err
+		return fabric.Admitted{To: l.called()}, err
 	}
 	a := fabric.Admitted{From: plan.From, To: plan.To}
 	if anchor.ID == sw { // X = Y, or C3: the callee's branches are local legs
 		a.Plan = &plan
 	} else if a.Designation, err = b.designate(ctx, s, plan, way{from: sw, to: anchor}); err != nil {
-		return fabric.Admitted{}, err
+		return fabric.Admitted{To: l.called()}, err
 	}
 	a.Crossing = b.cross(org, sw, attempt{call: q.Call, anchor: anchor.ID}, l.route)
 	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact(append([]string{sw, anchor.ID}, ways(plan.Fallback)...))})

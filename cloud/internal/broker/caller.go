@@ -61,7 +61,7 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	call := ident.New(ident.Call)
 	if err != nil {
 		if s.Thumbprint(p.Device) == thumbprint {
-			b.refuse(s, p, call, err)
+			b.refuse(s, p, call, l.called(), err)
 		}
 		return fabric.Admitted{}, err
 	}
@@ -72,7 +72,7 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 	}
 	a, err := b.introduce(ctx, s, p, thumbprint, l, call)
 	if err != nil {
-		b.refuse(s, p, call, err)
+		b.refuse(s, p, call, l.called(), err)
 		b.tell(org, fabric.Attempt{Call: call, From: l.route.From.User, To: l.route.To.User, Ended: true})
 	}
 	return a, err

@@ -223,7 +223,17 @@ func TestRefusedCallsOfAppsAreRecorded(t *testing.T) {
 	r := <-refused
 	dialled, why := r.Events[0], r.Events[1]
 	if r.Parties.Org != w.org || !slices.Equal(r.Parties.Nodes, []string{r.Node, c.id}) || dialled.Call != r.Parties.Call || why.Call != dialled.Call ||
-		dialled.From.Number != "7001" || dialled.From.Device != c.id || dialled.To.Number != "999" || why.Cause.Code != string(errs.Unknown) {
+		dialled.From.Number != "7001" || dialled.From.Device != c.id || dialled.To.Number != "999" || why.Cause.Code != string(errs.Unknown) || why.To != nil {
+		t.Errorf("recorded %+v", r)
+	}
+	for len(refused) > 0 {
+		<-refused
+	}
+	w.set(w.users[1], func(p *rest.Policy) { p.DND = true })
+	joe := w.caller(w.roamer("Joe", "7003"))
+	_, err = joe.admit(joe.asks("301001", nil))
+	w.refused(err, errs.DoNotDisturb)
+	if r := <-refused; r.Events[1].To == nil || r.Events[1].To.User != w.users[1] {
 		t.Errorf("recorded %+v", r)
 	}
 }

@@ -26,6 +26,14 @@ type lead struct {
 // past is the history of a call that goes on from here.
 func (l lead) past() []string { return append(slices.Clip(l.history), l.route.To.Number) }
 
+// called is who was dialled, wherever the call went from there; nobody if the number is nobody's.
+func (l lead) called() designation.Party {
+	if len(l.diverted) > 0 {
+		return l.diverted[0].From
+	}
+	return l.route.To
+}
+
 // find makes the steps A and B for a switch, and finds the anchor.
 func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, error) {
 	if x, ok := s.Switch(sw); !ok || !x.Enrolled {

@@ -55,8 +55,11 @@ func TestDoNotDisturb(t *testing.T) {
 	w := newWorld(t)
 	call := func() (fabric.Admitted, error) { return w.admit(0, w.request(0, "301001")) }
 	w.set(w.users[1], func(p *rest.Policy) { p.DND = true })
-	_, err := call()
+	a, err := call()
 	w.refused(err, errs.DoNotDisturb, "User 30", "disturbed")
+	if a.To.User != w.users[1] || a.To.Number != "301001" || a.From.User != "" {
+		t.Errorf("the answer does not say who was dialled: %+v", a)
+	}
 	w.set(w.users[1], func(p *rest.Policy) { p.DNDWords = "in a meeting until 3" })
 	_, err = call()
 	w.refused(err, errs.DoNotDisturb, "in a meeting until 3")
@@ -76,15 +79,18 @@ func TestDoNotDisturb(t *testing.T) {
 	mia := w.user("Mia", "1002")
 	desk := w.desk(mia, 0)
 	w.set(w.users[1], func(p *rest.Policy) { p.FallbackDND = "201002" })
-	a, err := call()
+	a, err = call()
 	must(t, err)
 	if p := a.Plan; p == nil || a.To.Name != "Mia" || p.Branches[0].Device != desk || steps(p.Diverted) != "301001 do-not-disturb 201002" ||
 		!slices.Equal(p.Diversion, []string{"301001"}) || p.Diverted[0].Words != "in a meeting until 3" {
 		t.Errorf("sent on: %+v", a)
 	}
 	w.set(mia.ID, func(p *rest.Policy) { p.DND, p.FallbackDND = true, "301001" })
-	_, err = call()
+	a, err = call()
 	w.refused(err, errs.Loop, "301001", "circles")
+	if a.To.User != w.users[1] { // whoever it went to from there
+		t.Errorf("the answer says that %+v was dialled", a.To)
+	}
 
 	// The caller is no fall-back, and hears what there is to hear without one.
 	w.set(w.users[1], func(p *rest.Policy) { p.FallbackDND = "201001" })

@@ -35,8 +35,8 @@ func newRefused(cfg Config) *limit.Buckets[string] {
 	return limit.New[string](limit.Config{Rate: refusalRate, Burst: refusalBurst, Max: maxRefused, Now: cfg.Now})
 }
 
-// refuse has a call that an app has signed for recorded, unless too many are. What failed inside is not an answer: it is asked again.
-func (b *Broker) refuse(s *directory.Snapshot, p proof.Admit, call string, why error) {
+// refuse has a call that an app has signed for recorded, with who was dialled if that is known, unless too many are. What failed inside is not an answer: it is asked again.
+func (b *Broker) refuse(s *directory.Snapshot, p proof.Admit, call string, to designation.Party, why error) {
 	from, known := s.Caller(p.Device)
 	e := errs.From(why)
 	if !known || e.Code == errs.Internal || !b.refused.Take(p.Device) {
@@ -51,6 +51,9 @@ func (b *Broker) refuse(s *directory.Snapshot, p proof.Admit, call string, why e
 			// No SIP response told the app, and so no cause of Q.850 but the unspecified one.
 			{At: at, Call: call, Kind: ledger.Refused, From: &from, Cause: &ledger.Cause{Code: string(e.Code), Q850: 31, Words: e.Words}},
 		},
+	}
+	if to.User != "" {
+		r.Events[1].To = &to
 	}
 	b.announce(r.Parties)
 	select {

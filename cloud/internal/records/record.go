@@ -46,22 +46,26 @@ func Record(events []ledger.NodeEvent) rest.Call {
 	return c
 }
 
-// begin sets who called whom: as dialled by the attempt, as resolved by the admission. The anchor knows the callee best:
-// without the cloud the caller's switch knows only the number. Its word counts whatever the clocks say.
+// begin sets who called whom: as dialled by the attempt, as resolved by the admission, or where that was refused. The anchor
+// knows the callee best: without the cloud the caller's switch knows only the number. Its word counts whatever the clocks say.
 func begin(c *rest.Call, events []ledger.NodeEvent) {
 	rank := func(e ledger.NodeEvent) int {
 		switch {
 		case e.Kind == ledger.Attempt:
 			return 0
-		case e.Node != e.Anchor:
+		case e.Kind == ledger.Refused:
 			return 1
+		case e.Node != e.Anchor:
+			return 2
 		}
-		return 2
+		return 3
 	}
-	said := slices.DeleteFunc(slices.Clone(events), func(e ledger.NodeEvent) bool { return e.Kind != ledger.Attempt && e.Kind != ledger.Admitted })
+	said := slices.DeleteFunc(slices.Clone(events), func(e ledger.NodeEvent) bool {
+		return e.Kind != ledger.Attempt && e.Kind != ledger.Admitted && e.Kind != ledger.Refused
+	})
 	slices.SortStableFunc(said, func(a, b ledger.NodeEvent) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, e := range said {
-		if e.From != nil {
+		if e.From != nil && e.Kind != ledger.Refused { // which may be the word of an anchor, who does not answer for the caller
 			c.From = *e.From
 		}
 		if e.To != nil {

@@ -148,6 +148,18 @@ func TestRecordsInEveryState(t *testing.T) {
 	}
 }
 
+// Who was dialled is known of a call that they did not get, too. Whom an anchor refused does not say who called.
+func TestRefusedCallHasItsCallee(t *testing.T) {
+	refused := ev(3, ledger.Refused, func(e *ledger.Event) { e.From, e.To = &bob, &bob })
+	if r := Record(journal(x, attempt(0), refused)); r.To != bob || r.From != alice || r.Dialled != "30-1001" {
+		t.Errorf("record %+v", r)
+	}
+	refused.To = &alice
+	if r := Record(journal(x, attempt(0), admitted(2), refused)); r.To != bob {
+		t.Errorf("who was admitted to %+v was refused by %+v", bob, r.To)
+	}
+}
+
 func TestOfflineCallSaysSo(t *testing.T) {
 	e := admitted(5)
 	e.Offline = true

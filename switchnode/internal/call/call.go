@@ -104,7 +104,11 @@ func (c *Call) planned(p Planned) []Action {
 	if c.state != Admitting {
 		return []Action{Count{"plan after the end"}}
 	}
-	acts := []Action{note(ledger.Event{Kind: ledger.Admitted, From: &p.From, To: &p.To, Anchor: p.Anchor, Offline: p.Offline})}
+	called := p.To // whom the call is recorded to
+	if len(p.Diverted) > 0 {
+		called = p.Diverted[0].From
+	}
+	acts := []Action{note(ledger.Event{Kind: ledger.Admitted, From: &p.From, To: &called, Anchor: p.Anchor, Offline: p.Offline})}
 	if len(p.Diverted) > 0 {
 		acts = append(append(acts, diversions(p.Diverted)...), c.forward(p.To.Number))
 	}
@@ -118,14 +122,18 @@ func (c *Call) planned(p Planned) []Action {
 		c.state = Trying
 		return append(acts, c.giveUp("system", offline)...)
 	}
-	return append(acts, c.refusal(Refusal{offline})...)
+	return append(acts, c.refusal(Refusal{Cause: offline})...)
 }
 
 func (c *Call) refusal(r Refusal) []Action {
 	if c.state != Admitting {
 		return []Action{Count{"refusal after the end"}}
 	}
-	return append([]Action{note(ledger.Event{Kind: ledger.Refused, Cause: &r.Cause})}, c.end("system", r.Cause)...)
+	e := ledger.Event{Kind: ledger.Refused, Cause: &r.Cause}
+	if r.To.User != "" {
+		e.To = &r.To
+	}
+	return append([]Action{note(e)}, c.end("system", r.Cause)...)
 }
 
 func (c *Call) fired(t Timer) []Action {

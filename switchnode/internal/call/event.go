@@ -55,7 +55,10 @@ type Diverted struct {
 }
 
 // Refusal says that the call was not admitted.
-type Refusal struct{ Cause ledger.Cause }
+type Refusal struct {
+	Cause ledger.Cause
+	To    designation.Party // who was dialled, if that is known
+}
 
 // Ringing says that a branch alerts its user.
 type Ringing struct {

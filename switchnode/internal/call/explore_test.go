@@ -132,7 +132,7 @@ func (w *world) over() bool { return w.finished }
 func (w *world) possible() []Event {
 	var evs []Event
 	if w.asking {
-		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute}, Planned{}, Refusal{CauseOf(errs.Unknown, "")})
+		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute}, Planned{}, Refusal{Cause: CauseOf(errs.Unknown, "")})
 	}
 	if !w.stopped && !w.finished {
 		evs = append(evs, Stop{CauseOf(errs.NodeStopped, "")})

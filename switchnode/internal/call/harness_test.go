@@ -157,7 +157,7 @@ func plan(takes time.Duration, delays ...time.Duration) func(*scene) Admission {
 			select {
 			case <-time.After(takes):
 			case <-ctx.Done():
-				return Refusal{CauseOf(errs.CloudAway, ctx.Err().Error())}
+				return Refusal{Cause: CauseOf(errs.CloudAway, ctx.Err().Error())}
 			}
 			p := Planned{Anchor: "sw_y", Ring: time.Minute, From: designation.Party{Number: "201001"}, To: designation.Party{Number: "301001"}}
 			for i, d := range delays {

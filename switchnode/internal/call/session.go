@@ -213,7 +213,7 @@ func (s *Session) admitted(ev Event) Event {
 	}
 	s.from, s.to, s.first, s.branches = p.From, p.To, Caller+1, len(p.Branches)
 	if s.branches > s.cfg.Breadth {
-		return Refusal{CauseOf(errs.TooWide, "")}
+		return Refusal{Cause: CauseOf(errs.TooWide, ""), To: p.To}
 	}
 	p.Branches = append(s.guests, p.Branches...)
 	return p

@@ -136,7 +136,7 @@ func TestSlowAdmission(t *testing.T) {
 
 func TestFailingAdmission(t *testing.T) {
 	refuse := func(*scene) Admission {
-		return func(context.Context) Event { return Refusal{CauseOf(errs.Unknown, "")} }
+		return func(context.Context) Event { return Refusal{Cause: CauseOf(errs.Unknown, "")} }
 	}
 	play(t, nil, refuse, func(s *scene) {
 		s.told(Caller, "refuse 404")

@@ -310,7 +310,7 @@ func (n *night) happen(h happening) {
 		n.step(n.plan())
 	case refuses:
 		n.asking = false
-		n.step(Refusal{CauseOf(errs.Unknown, "")})
+		n.step(Refusal{Cause: CauseOf(errs.Unknown, "")})
 	case ringTime:
 		n.armed.stop(RingTimer)
 		n.step(Fired{RingTimer})

@@ -84,7 +84,7 @@ func (r *Router) FromPhone(q fabric.Admit) call.Admission {
 			r.cfg.Logger.Warn("the cloud is away, the site copy decides", "call", q.Call, "error", err)
 			return r.byCopy(q)
 		case err != nil:
-			return call.Refusal{Cause: call.CauseOfError(err)}
+			return call.Refusal{Cause: call.CauseOfError(err), To: a.To}
 		case a.Plan != nil:
 			return crossed(r.planned(*a.Plan, false), a.Crossing)
 		case a.Designation != nil:
@@ -107,7 +107,7 @@ func (r *Router) byCopy(q fabric.Admit) call.Event {
 	l, err := r.cfg.Copy.Admit(q)
 	switch {
 	case err != nil:
-		return call.Refusal{Cause: call.CauseOfError(err)}
+		return call.Refusal{Cause: call.CauseOfError(err), To: l.To}
 	case l.Plan != nil:
 		return r.planned(*l.Plan, true)
 	}

@@ -171,8 +171,12 @@ func TestCloudRefuses(t *testing.T) {
 	w := newWorld()
 	refused(t, w.FromPhone(question)(t.Context()), errs.Internal) // an answer that says nothing
 	for _, code := range []errs.Code{errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop} {
-		w.err = errs.New(code, "no")
-		refused(t, w.FromPhone(question)(t.Context()), code)
+		w.err, w.admitted.To = errs.New(code, "no"), designation.Party{User: "us_1", Number: "201002"}
+		ev := w.FromPhone(question)(t.Context())
+		refused(t, ev, code)
+		if to := ev.(call.Refusal).To; to != w.admitted.To {
+			t.Errorf("%s: who was dialled is %+v", code, to)
+		}
 	}
 	w.err = context.Canceled // the caller has left: nobody else is asked
 	refused(t, w.FromPhone(question)(t.Context()), errs.Internal)

@@ -20,7 +20,7 @@ type Route struct {
 	Fallback []designation.Fallback // at this switch
 }
 
-// Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B): the site's extensions first,
+// Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B), To being set if only they cannot be called: the site's extensions first,
 // then the numbers of the organization that the copy lists, then the other sites by their codes.
 func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error) {
 	d, ok := s.devices[device]
@@ -61,21 +61,21 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 	if u == nil {
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know who has the number %s", n.Digits)
 	}
-	if !u.Enabled {
-		return Route{}, errs.New(errs.Disabled, "%s is disabled", u.Name)
-	}
 	r := Route{From: from, Ring: s.docs.copy.Ring}
 	r.To = designation.Party{User: u.ID, Number: s.dial(n), Name: u.Name, Site: n.Site}
+	if !u.Enabled {
+		return r, errs.New(errs.Disabled, "%s is disabled", u.Name)
+	}
 	switch u.HomeSwitch {
 	case "":
-		return Route{}, errs.New(errs.Offline, "%s has no desk phone", u.Name)
+		return r, errs.New(errs.Offline, "%s has no desk phone", u.Name)
 	case s.identity.Node:
 	default:
 		return s.away(r, u.HomeSwitch, now)
 	}
 	r.Branches = s.branches(u, r.To.Number)
 	if len(r.Branches) == 0 {
-		return Route{}, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)
+		return r, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)
 	}
 	return r, s.apply(u.Policy, &r)
 }

@@ -19,8 +19,8 @@ func TestPoliciesWithoutTheCloud(t *testing.T) {
 	}
 
 	ada.Policy = &sitecopy.Policy{DND: true, Words: "in a meeting", Except: 5}
-	if _, err := resolve("1001"); errs.CodeOf(err) != errs.DoNotDisturb || err.Error() != "in a meeting" {
-		t.Errorf("not to be disturbed: %v", err)
+	if r, err := resolve("1001"); errs.CodeOf(err) != errs.DoNotDisturb || err.Error() != "in a meeting" || r.To.User != "us_ada" {
+		t.Errorf("not to be disturbed: %v, to %+v", err, r.To)
 	}
 	dan.Policy = &sitecopy.Policy{Priority: 5}
 	if _, err := resolve("1001"); err != nil {
