@@ -120,8 +120,27 @@ func TestSoftphone(t *testing.T) {
 	t.Run("calls a desk phone", func(t *testing.T) { testSoftphoneCalls(t, d, s, wide) })
 	t.Run("is told why there is no call", func(t *testing.T) { testSoftphoneRefused(t, s, nobody) })
 	t.Run("is told where its call goes", func(t *testing.T) { testSoftphoneForwarded(t, d, s, nobody, narrow) })
+	t.Run("comes back when it is enabled again", func(t *testing.T) { testSoftphoneSwitchedOff(t, d, s) })
 	if err := s.faults(); err != nil {
 		t.Error(err)
+	}
+}
+
+// testSoftphoneSwitchedOff disables the softphone, and enables it again: nobody has to load its page for that.
+func testSoftphoneSwitchedOff(t *testing.T, d *deployment, s *softphone) {
+	s.open(t, "/")
+	s.shows(t, "Reachable")
+	// It asks again after 15 to 45 s; what else waits for more than 10 s is its ping, every 25 s.
+	eval[int](t, s.browser, `(() => {
+		const real = window.setTimeout;
+		window.setTimeout = (f, ms, ...more) => real(f, ms > 10000 && ms !== 25000 ? 200 : ms, ...more);
+		return 0;
+	})()`)
+	for _, on := range []bool{false, true} {
+		if _, err := d.api.Devices().Update(t.Context(), s.device, 0, map[string]any{"enabled": on}); err != nil {
+			t.Fatal(err)
+		}
+		s.shows(t, map[bool]string{false: "Switched off", true: "Reachable"}[on])
 	}
 }
 

@@ -35,9 +35,9 @@
 // frame that cannot be read end the session. A device has one session with a bridge: a new one ends the one before it. The
 // bridge takes silence of SilentFor for the end of a connection, the app one of PongWithin after its ping.
 //
-// A bye says by its code whether to come back: revoked, disabled, wrong-presenter, conflict (another connection of the device has
-// taken its place) and upgrade-needed are final until the user or the admin does something; after all others an app comes again,
-// soon and at a random time.
+// A bye says by its code whether to come back: revoked, wrong-presenter, conflict (another connection of the device has taken its
+// place) and upgrade-needed are final until the user or the admin does something; after disabled, which an admin may take back, an
+// app asks again every half a minute; after all others it comes again, soon and at a random time.
 //
 // To extend: add types and members; a side ignores members that it does not know, acks and drops numbered types that it does
 // not know, and answers such a request as errs.Upgrade.

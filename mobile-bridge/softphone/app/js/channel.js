@@ -13,7 +13,8 @@ const askWithin = 10_000;
 const maxUnacked = 64;
 const firstWait = 500;
 const lastWait = 30_000;
-const final = ["revoked", "disabled", "wrong-presenter", "conflict", "upgrade-needed"]; // until somebody does something
+const switchedOff = 30_000; // until it asks whether an administrator has enabled it again
+const final = ["revoked", "wrong-presenter", "conflict", "upgrade-needed"]; // until somebody does something
 const unnumbered = ["challenge", "welcome", "ack", "pong", "bye"];
 
 /** Session is what one side remembers between connections; pure. */
@@ -146,6 +147,7 @@ export class Channel extends EventTarget {
 
 	#connect() {
 		clearTimeout(this.retry);
+		this.bye = null;
 		const socket = new WebSocket(this.#url, subprotocol);
 		this.#socket = socket;
 		this.#after(helloTime, () => this.open || socket.close());
@@ -176,8 +178,7 @@ export class Channel extends EventTarget {
 		if (this.#stopped || final.includes(this.bye?.code)) {
 			return;
 		}
-		this.bye = null;
-		const wait = Math.min(firstWait * 2 ** this.#tries++, lastWait);
+		const wait = this.bye?.code === "disabled" ? switchedOff : Math.min(firstWait * 2 ** this.#tries++, lastWait);
 		this.retry = setTimeout(() => this.#connect(), wait * (0.5 + Math.random()));
 	}
 

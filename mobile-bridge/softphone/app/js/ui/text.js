@@ -56,7 +56,10 @@ export function endOf(call) {
 /** reach says how this phone can be reached: {state: good, wait or bad; words}. */
 export function reach(phone) {
 	const { trouble } = phone;
-	if (["revoked", "disabled", "wrong-presenter"].includes(trouble?.code)) {
+	if (trouble?.code === "disabled") {
+		return { state: "bad", words: "Switched off", more: "An administrator switched this phone off. It comes back by itself when they enable it again." };
+	}
+	if (["revoked", "wrong-presenter"].includes(trouble?.code)) {
 		return { state: "bad", words: "Removed", more: "This phone was removed from your organization. Ask for a new link." };
 	}
 	if (trouble?.code === "conflict") {
