@@ -119,6 +119,9 @@ func TestDeskPhoneCallsASleepingApp(t *testing.T) {
 	}
 	_, err = bridge.targets(t, x.id.Node, b.App.Ticket)
 	wantCode(t, err, errs.Offline)
+	if !strings.HasPrefix(err.Error(), "the app "+info.DeviceName+" of "+info.UserName+" has no push token") {
+		t.Errorf("who called is told %q", err)
+	}
 	_, err = x.admit(t, "555")
 	wantCode(t, err, errs.NoPush)
 	if err == nil || !strings.Contains(err.Error(), "BadDeviceToken") {

@@ -199,12 +199,12 @@ func TestPhoneIsCalled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	isTurnedAway(ctx, t, dir, "device "+device.ID+" is disabled", func() {
+	isTurnedAway(ctx, t, dir, "device laptop is disabled: an administrator", func() {
 		becomes("awake")
 		enabled(false)
 		becomes("no: disabled")
 	})
-	isTurnedAway(ctx, t, dir, "device laptop is disabled", nil)
+	isTurnedAway(ctx, t, dir, "device laptop is disabled: an administrator", nil)
 	enabled(true)
 	isTurnedAway(ctx, t, dir, "device "+device.ID+" was removed", func() {
 		becomes("awake")

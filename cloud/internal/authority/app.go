@@ -99,9 +99,9 @@ func (a *Authority) appInfo(ctx context.Context, org, device string) (enrol.Devi
 	case !o.Enabled:
 		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "organization %s is disabled", o.Name)
 	case !d.Enabled:
-		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "device %s is disabled", d.Name)
+		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "device %s is disabled: an administrator may enable it again", d.Name)
 	case !u.Enabled:
-		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "%s is disabled", u.Name)
+		return enrol.DeviceInfo{}, errs.New(errs.Disabled, "the user %s is disabled: an administrator may enable them again", u.Name)
 	}
 	bridges, err := a.cfg.Store.LiveBridges(ctx, org)
 	if err != nil {
@@ -161,7 +161,8 @@ func (a *Authority) Targets(ctx context.Context, org, anchor, ticket string) ([]
 		return nil, nil, err
 	}
 	device := t.Device
-	if _, err := a.appInfo(ctx, org, device); err != nil {
+	info, err := a.appInfo(ctx, org, device)
+	if err != nil {
 		return nil, nil, err
 	}
 	at, err := a.cfg.Store.ChannelOf(ctx, org, device)
@@ -173,7 +174,7 @@ func (a *Authority) Targets(ctx context.Context, org, anchor, ticket string) ([]
 		return nil, nil, err
 	}
 	if len(stored) == 0 && at == nil {
-		return nil, nil, errs.New(errs.Offline, "device %s has no push token any more, and is not awake", device)
+		return nil, nil, errs.New(errs.Offline, "the app %s of %s has no push token, and is not awake: it must be opened", info.DeviceName, info.UserName)
 	}
 	var all []pushtarget.Target
 	for _, p := range stored {

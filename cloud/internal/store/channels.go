@@ -139,22 +139,22 @@ func (s *Store) bind(ctx context.Context, tx *sql.Tx, org string, at fabric.Chan
 
 // mayHaveChannel says why a device may not have a channel, by the key that it showed.
 func mayHaveChannel(ctx context.Context, q querier, org string, b fabric.Bound) error {
-	var thumbprint string
+	var thumbprint, name, owner string
 	var device, user, organization bool
-	err := q.QueryRowContext(ctx, `SELECT d.thumbprint, d.enabled, u.enabled, o.enabled
+	err := q.QueryRowContext(ctx, `SELECT d.thumbprint, d.name, u.name, d.enabled, u.enabled, o.enabled
 		FROM devices d JOIN users u ON u.id = d.user_id JOIN organizations o ON o.id = d.org WHERE d.id = $1 AND d.org = $2`, b.Device, org).
-		Scan(&thumbprint, &device, &user, &organization)
+		Scan(&thumbprint, &name, &owner, &device, &user, &organization)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && (thumbprint == "" || thumbprint != b.Thumbprint):
 		return NotOfKey(b.Device, err == nil)
 	case err != nil:
 		return err
 	case !organization:
-		return errs.New(errs.Disabled, "the organization of device %s is disabled", b.Device)
+		return errs.New(errs.Disabled, "the organization of %s is disabled", owner)
 	case !user:
-		return errs.New(errs.Disabled, "the user of device %s is disabled", b.Device)
+		return errs.New(errs.Disabled, "the user %s is disabled: an administrator may enable them again", owner)
 	case !device:
-		return errs.New(errs.Disabled, "device %s is disabled", b.Device)
+		return errs.New(errs.Disabled, "device %s is disabled: an administrator may enable it again", name)
 	}
 	return nil
 }
