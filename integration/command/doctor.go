@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"strowger/integration/stack"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -143,6 +144,10 @@ func (e *env) examineSwitches(now time.Time) []finding {
 		case sw.State != "revoked":
 			serves[sw.Site] = true
 			all = append(all, switchFinding(sw, phones[sw.ID], now))
+		case stack.Owns(e.Data, sw): // that of strowger up on this machine
+			serves[sw.Site] = true
+			all = append(all, finding{Check: "switch " + sw.Name, Found: fmt.Sprintf("is revoked, and %d phones belong to it", phones[sw.ID].all),
+				Advice: "stop strowger up, and start it once with --replace-revoked; then restart desk phones, or have them register again"})
 		case phones[sw.ID].all > 0:
 			all = append(all, finding{Check: "switch " + sw.Name, Found: fmt.Sprintf("is revoked, and %d phones belong to it", phones[sw.ID].all),
 				Advice: "give them another: strowger device set PHONE --switch SWITCH"})

@@ -1,11 +1,14 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"strowger/pkg/config"
 	"strowger/pkg/rest"
 )
 
@@ -16,9 +19,17 @@ func TestUpAfterRevocation(t *testing.T) {
 	o.says("user", "add", "Anna", "--number", "1001", "--site", "10", "--phone")
 	o.says("switch", "revoke", "switch-10")
 	o.says("bridge", "revoke", "bridge")
+	var found, failed bytes.Buffer
+	if code := Main(t.Context(), []string{"--data", o.at.Data, "doctor"}, &found, &failed); code == config.OK ||
+		!strings.Contains(found.String(), "switch switch-10: is revoked") || !strings.Contains(found.String(), "--replace-revoked") || strings.Contains(found.String(), "switch add") {
+		t.Errorf("doctor: %d\n%s%s", code, found.String(), failed.String())
+	}
 	o.end()
 	refusesUp(t, upIn(dir), "office Berlin: switch switch-10 of this office was revoked", "--replace-revoked", "takes over its phones")
 	o = startUp(t, upIn(dir, "--replace-revoked")...)
+	if fmt.Sprint(o.at.Replaced) != "[switch switch-10 was revoked, switch-10-2 has its place: restart desk phones, or have them register again]" {
+		t.Errorf("it tells of %q", o.at.Replaced)
+	}
 	sw, phone := one[rest.Switch](t, o, "switch", "show", "switch-10-2"), one[rest.Device](t, o, "device", "show", "101001")
 	if sw.State != "enrolled" || phone.Switch != sw.ID {
 		t.Errorf("the new switch is %+v, the phone %+v", sw, phone)

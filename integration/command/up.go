@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"strowger/integration/stack"
@@ -31,7 +32,7 @@ type upCommand struct {
 	TLSKey    string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
 	Digest    []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 
-	ReplaceRevoked bool `help:"If the office's own switch or bridge was revoked, have a new one in its place; phones of the switch go over to it."`
+	ReplaceRevoked bool `help:"If the office's own switch or bridge was revoked, have a new one in its place; phones of the switch go over to it, and desk phones must restart or register again."`
 
 	mobilebridge.PushServices `embed:""`
 	mobilebridge.Relaying     `embed:""`
@@ -82,11 +83,13 @@ type reached struct {
 	// Metrics is where the cloud, the switch and the bridge serve /metrics.
 	Metrics []string       `json:"metrics"`
 	WebRTC  netip.AddrPort `json:"webrtc"`
-	STUN    string         `json:"stun,omitempty"`    // where apps learn, without a relay, where they are seen
-	URL     string         `json:"url"`               // of the softphone; apps too reach the bridge there
-	Bridge  string         `json:"bridge"`            // where switches, and apps without TCP, reach the bridge (QUIC)
-	Push    []string       `json:"push"`              // services that phones that sleep are woken by
-	APIKey  string         `json:"api_key,omitempty"` // at first start
+	STUN    string         `json:"stun,omitempty"` // where apps learn, without a relay, where they are seen
+	URL     string         `json:"url"`            // of the softphone; apps too reach the bridge there
+	Bridge  string         `json:"bridge"`         // where switches, and apps without TCP, reach the bridge (QUIC)
+	// Replaced is what --replace-revoked did to switches, and what is left to be done.
+	Replaced []string `json:"replaced,omitempty"`
+	Push     []string `json:"push"`              // services that phones that sleep are woken by
+	APIKey   string   `json:"api_key,omitempty"` // at first start
 }
 
 // Run runs every role for one office until it is told to stop.
@@ -210,7 +213,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
 			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: key,
-			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Bridge: s.Bridge.Link, Push: s.Bridge.Push,
+			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Bridge: s.Bridge.Link, Push: s.Bridge.Push, Replaced: s.Replaced,
 		})
 	}
 	if c.Host == "" && o.SIP.Addr().IsLoopback() {
@@ -219,7 +222,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	if text := c.ignored(o.Site); text != "" {
 		e.say("note: %s\n", text)
 	}
-	for _, m := range s.Moved {
+	for _, m := range slices.Concat(s.Replaced, s.Moved) {
 		e.say("note: %s\n", m)
 	}
 	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP; their switches reach the directory at %s TCP\n  apps           %s UDP, %s UDP and TCP%s; by way of the bridge %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",

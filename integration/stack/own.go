@@ -51,8 +51,19 @@ func (s *Stack) ownSwitch(site rest.Site, folder string) (rest.Switch, error) {
 	if err := s.takeOver(own, now.ID); err != nil {
 		return now, err
 	}
+	if was.Name != "" {
+		s.Replaced = append(s.Replaced, fmt.Sprintf("switch %s was revoked, %s has its place: restart desk phones, or have them register again", was.Name, now.Name))
+	}
 	return now, os.Rename(folder, folder+"."+own)
 }
+
+// Owns says whether a switch is that of the stack in a data folder.
+func Owns(data string, sw rest.Switch) bool {
+	own, err := enrolledAs(switchFolder(data, sw.Site))
+	return err == nil && own == sw.ID
+}
+
+func switchFolder(data, site string) string { return filepath.Join(data, "switch-"+site) }
 
 func irrevocable(kind, name, and string) error {
 	return errs.New(errs.Revoked, "%s %s of this office was revoked, which is for good: start once with --replace-revoked to have a new one%s", kind, name, and)

@@ -72,6 +72,8 @@ type Stack struct {
 	Offices []Office
 	Bridge  mobilebridge.Started
 	Moved   []string // usual ports that are not used, and which are instead, in words
+	// Replaced is the switches that others took the place of at this start, and what is left to be done, in words.
+	Replaced []string
 
 	cfg         Config
 	ctx         context.Context
@@ -186,7 +188,7 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 		return o, err
 	}
 	s.step(fmt.Sprintf("starting the switch of %s", o.Site.Name)) // which may have another name since the first start
-	if o.Switch, err = s.ownSwitch(o.Site, s.switchFolder(o.Site)); err != nil {
+	if o.Switch, err = s.ownSwitch(o.Site, switchFolder(s.cfg.Data, o.Site.ID)); err != nil {
 		return o, err
 	}
 	if o.config, err = s.switchConfig(i, o, site.Public); err != nil {
@@ -195,17 +197,13 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 	return o, s.runSwitch(&o)
 }
 
-func (s *Stack) switchFolder(site rest.Site) string {
-	return filepath.Join(s.cfg.Data, "switch-"+site.ID)
-}
-
 func (s *Stack) switchConfig(i int, o Office, public string) (switchnode.Config, error) {
 	ports := s.ports()
 	if i > 0 {
 		ports.usual = false // the first office has the usual ports
 	}
 	cfg := switchnode.Config{
-		Data: s.switchFolder(o.Site), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: public, Digest: s.cfg.Digest,
+		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: public, Digest: s.cfg.Digest,
 		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
