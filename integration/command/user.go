@@ -202,10 +202,13 @@ type userRemove struct {
 
 // Run removes users.
 func (c *userRemove) Run(e *env) error {
-	if !c.All {
-		return users().remove(e, c.User)
-	}
 	for _, ref := range c.User {
+		if !c.All {
+			if err := removeUnused(e, ref); err != nil {
+				return err
+			}
+			continue
+		}
 		u, err := users().find(e, ref)
 		if err != nil {
 			return err
@@ -221,6 +224,36 @@ func (c *userRemove) Run(e *env) error {
 		}
 	}
 	return nil
+}
+
+// removeUnused removes a user, or says what uses it and how that is removed.
+func removeUnused(e *env, ref string) error {
+	err := users().remove(e, []string{ref})
+	if errs.CodeOf(err) != errs.Conflict {
+		return err
+	}
+	u, unknown := users().find(e, ref)
+	if unknown != nil {
+		return err
+	}
+	var used []string
+	for v, failed := range e.client.Numbers().All(e.ctx, rest.Filter{"user": u.ID}) {
+		if failed != nil {
+			return err
+		}
+		used = append(used, "strowger number remove "+dialled(e, v))
+	}
+	for v, failed := range e.client.Devices().All(e.ctx, rest.Filter{"user": u.ID}) {
+		if failed != nil {
+			return err
+		}
+		used = append(used, fmt.Sprintf("strowger device remove %s (%s)", v.ID, v.Name))
+	}
+	if used == nil {
+		return err
+	}
+	return errs.New(errs.Conflict, "user %s has %d numbers and devices: remove them with it by strowger user remove --all %q, or one by one: %s",
+		ref, len(used), ref, strings.Join(used, "; "))
 }
 
 // removeAll removes a user's objects of one kind.
