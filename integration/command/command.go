@@ -64,6 +64,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = parsed.Run(e)
 	}
+	if e.client.BaseURL != "" && errs.CodeOf(err) == errs.CloudAway {
+		err = errs.New(errs.CloudAway, "%w; %s", err, whenAway)
+	}
 	if err != nil {
 		e.fail(inWords(err, func(name string) (string, bool) { return config.Given(parsed, name) }))
 		return config.Failed

@@ -279,6 +279,18 @@ func TestAccount(t *testing.T) {
 	if said := s.refused("--cloud", "https://other.example", "site", "list"); !strings.Contains(said, "STROWGER_API_KEY") {
 		t.Errorf("the key went to another cloud: %q", said)
 	}
+	if said := s.refused("--cloud", "127.0.0.1", "site", "list"); !strings.Contains(said, "want https://") {
+		t.Errorf("an address without https: %q", said)
+	}
+	if said := s.refused("--cloud", "https://127.0.0.1:1", "--key", s.cloud.APIKey, "user", "list"); !strings.Contains(said, "cannot reach") || !strings.Contains(said, whenAway) {
+		t.Errorf("a cloud that is away: %q", said)
+	}
+	if said := s.refused("org", "add", " "); !strings.Contains(said, "name: has only spaces") {
+		t.Errorf("a name of spaces: %q", said)
+	}
+	if said := s.refused("phone", "enrol", "https://127.0.0.1:9443/#code"); !strings.Contains(said, "is for a browser") {
+		t.Errorf("a browser's link: %q", said)
+	}
 	for _, tt := range []struct{ url, key, want string }{
 		{"http://127.0.0.1", s.cloud.APIKey, "want https"},
 		{s.cloud.API, "sk_short", "not an API key"},

@@ -64,6 +64,11 @@ func (e *env) account() (account, error) {
 	if a.Cloud != "" && a.Key != "" {
 		return a, nil
 	}
+	if a.Cloud != "" {
+		if err := a.checkCloud(); err != nil {
+			return a, err
+		}
+	}
 	kept, err := loadAccount(e.Data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -81,15 +86,22 @@ func (e *env) account() (account, error) {
 
 // client returns a client that trusts the cloud whose key made the API key, or that the system's roots vouch for.
 func (a account) client() (rest.Client, error) {
-	u, err := url.Parse(a.Cloud)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return rest.Client{}, errs.New(errs.Invalid, "cloud address %q: want https://HOST[:PORT]", a.Cloud)
+	if err := a.checkCloud(); err != nil {
+		return rest.Client{}, err
 	}
 	_, pin, err := enrol.ParseAPIKey(a.Key)
 	if err != nil {
 		return rest.Client{}, err
 	}
 	return rest.Client{BaseURL: a.Cloud, Key: a.Key, HTTP: enrol.Trust{Pin: pin, SystemRoots: true}.Client()}, nil
+}
+
+func (a account) checkCloud() error {
+	u, err := url.Parse(a.Cloud)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return errs.New(errs.Invalid, "cloud address %q: want https://HOST[:PORT]", a.Cloud)
+	}
+	return nil
 }
 
 // connect makes the client ready.

@@ -21,6 +21,9 @@ const (
 	renewal = 14 * 24 * time.Hour // certificates are renewed at 30 days left: less means that it does not work
 )
 
+// whenAway is what to do about a cloud that does not answer.
+const whenAway = "is it running, and does the address lead to it? For the one of this machine: strowger up"
+
 // finding is the outcome of one check.
 type finding struct {
 	Check  string `json:"check"`
@@ -72,7 +75,7 @@ func (e *env) examine() []finding {
 	all := []finding{{Check: "account", OK: true, Found: a.Cloud}}
 	cloud, date, err := e.ping()
 	if err != nil {
-		advice := "is it running, and does the address lead to it? For the one of this machine: strowger up"
+		advice := whenAway
 		if errs.CodeOf(err) == errs.Unauthenticated { // it answers, with another key
 			advice = "log in at the cloud that answers there, with a key of its own: strowger login URL KEY"
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,9 @@ func (*phoneEnrol) unconnected() {}
 
 // Run enrols.
 func (c *phoneEnrol) Run(e *env) error {
+	if u, err := url.Parse(c.Link); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		return errs.New(errs.Invalid, "this link is for a browser: open it there, or enrol by one of \"strowger device add --kind mobile\"")
+	}
 	p, done, err := openPhone(e, silent{})
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func field(name string) (names []string, want string) {
 	case "code":
 		return []string{"code"}, "1 to 6 digits"
 	case "name":
-		return []string{"name"}, "1 to 100 characters"
+		return []string{"name"}, "1 to 100 characters, not only spaces"
 	case "username":
 		return []string{"username"}, "1 to 64 letters, digits, dots, underscores and hyphens"
 	case "calling":

@@ -116,7 +116,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"unknown flag", "", []string{"--sip-prot=1"}, "--sip-prot"},
 		{"flag with a slip", "", []string{"--sip-prot=1"}, `unknown flag --sip-prot, did you mean "--sip-port"?`},
 		{"flag like nothing", "", []string{"--col"}, "unknown flag --col\n"},
-		{"no such file", "", []string{"--config=/nowhere/node.toml"}, "/nowhere/node.toml"},
+		{"no such file", "", []string{"--config=/nowhere/node.toml"}, "--config: open /nowhere/node.toml"},
 		{"stray argument", "", []string{"now"}, "unexpected argument now"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

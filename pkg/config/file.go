@@ -40,7 +40,7 @@ type settings struct {
 func load(path string) (*settings, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--config: %w", err)
 	}
 	return decode(path, string(b))
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"strowger/pkg/errs"
@@ -15,6 +16,9 @@ const maxName = 100 // characters
 func checkName(name string) error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
 		return errs.New(errs.Invalid, "name: has %d characters, not 1 to %d", n, maxName)
+	}
+	if strings.TrimSpace(name) == "" {
+		return errs.New(errs.Invalid, "name: has only spaces; want what people can read")
 	}
 	return nil
 }
