@@ -12,6 +12,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
+	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/routing"
 )
 
@@ -27,6 +28,8 @@ type calls struct {
 	node   string // name, for ladders
 	router *routing.Router
 	cross  *crossing.Calls
+	hall   *queue.Hall
+	queues func(user string) bool // calls may wait for a user
 	record func(ledger.Event)
 	tally  tally
 	now    func() time.Time
@@ -34,7 +37,8 @@ type calls struct {
 
 	mu       sync.Mutex
 	sessions map[string]*call.Session
-	placed   map[string]int // calls by the device that placed them
+	placed   map[string]int      // calls by the device that placed them
+	occupied map[string][]string // whose lines, by call
 	running  sync.WaitGroup
 	ctx      context.Context // of all sessions; ends when the switch has drained
 	draining bool
@@ -53,11 +57,13 @@ func (c *calls) begin(in call.Incoming) error {
 	if err := c.add(s, name, in.Device); err != nil {
 		return err
 	}
+	c.onThePhone(in)
 	c.note(in) // before its messages: a call that the ledger does not see begin could be left without an end by a crash
 	leg, err := in.Attach(s)
 	if err != nil {
 		c.noteRefused(in, err)
 		c.remove(name, in.Device)
+		c.vacate(in.Call)
 		c.running.Done()
 		return err
 	}
@@ -69,6 +75,7 @@ func (c *calls) begin(in call.Incoming) error {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
 		c.remove(name, in.Device)
+		c.vacate(in.Call)
 		if !atFallback(in) {
 			c.cross.Settled(in.Call, false) // one that ended while it was admitted
 		}

@@ -27,6 +27,7 @@ import (
 	"strowger/switchnode/internal/crossing"
 	"strowger/switchnode/internal/linkside"
 	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/registrar"
 	"strowger/switchnode/internal/routing"
 	"strowger/switchnode/internal/sipside"
@@ -92,6 +93,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 // open brings up what needs no network.
 func (n *node) open() (err error) {
 	id := n.identity.Load()
+	n.calls = &calls{
+		node: id.NodeName, record: n.record, now: n.now, log: n.log, queues: func(user string) bool { return n.copy.Snapshot().Queues(user) },
+		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[string][]string{},
+	}
 	n.copy, err = sitecopy.Open(sitecopy.Config{
 		Dir: filepath.Join(n.Data, "copy"), Identity: id, Fetch: fetcher{n}, Changed: n.copyChanged, Logger: n.log,
 	})
@@ -105,6 +110,12 @@ func (n *node) open() (err error) {
 	n.leases.wake = make(chan struct{}, 1)
 	n.registrar, err = registrar.New(registrar.Config{
 		Path: filepath.Join(n.Data, "registrations"), Now: time.Now, Logger: n.log, OnChange: n.leases.registered,
+	})
+	if err != nil {
+		return err
+	}
+	n.calls.hall, err = queue.NewHall(queue.Config{
+		Path: filepath.Join(n.Data, "queue"), Now: n.now, Left: n.left, Count: n.calls.tally.add, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -127,11 +138,9 @@ func (n *node) serve(ctx context.Context) error {
 		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
 		Apps:   n.app,
+		Queue:  n.calls.waiting,
 	})
-	n.calls = &calls{
-		node: id.NodeName, router: router, record: n.record, now: n.now, log: n.log,
-		sessions: map[string]*call.Session{}, placed: map[string]int{},
-	}
+	n.calls.router = router
 	n.calls.cross = crossing.New(crossing.Config{Node: id.Node, Expected: router.Expected, Count: n.calls.tally.add})
 	n.links = linkside.New(linkside.Config{
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
@@ -216,6 +225,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("heartbeat", n.heartbeat)
 	group.Go("spool", n.spool.Run)
 	group.Go("registrar", n.registrar.Run)
+	group.Go("queue", n.calls.hall.Run)
 	group.Go("site copy", n.copy.Run)
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)

@@ -9,6 +9,7 @@
 // Capability 3 (2026-11): fall-backs: Plan.Fallback, Plan.Diverted. A node below it rings, and goes nowhere after that.
 // Capability 4 (2026-11): relays of media: Designation.Relay, App.Relay.
 // Capability 5 (2026-11): BridgeFace.Addresses and Web.
+// Capability 6 (2026-11): queues: Plan.Queue. A node below it rings at once.
 package designation
 
 import (
@@ -113,4 +114,5 @@ type Plan struct {
 	Node         *Node         `json:"node,omitempty"`     // with apps: the anchor as their session keys name it
 	Diverted     []Diversion   `json:"diverted,omitempty"` // steps from who was dialled to To
 	Fallback     []Fallback    `json:"fallback,omitempty"` // where the call goes from To, at most one for each occasion
+	Queue        *Queue        `json:"queue,omitempty"`    // where it waits for To; nil: it rings at once
 }

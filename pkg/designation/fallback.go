@@ -15,6 +15,8 @@ const (
 	Busy         Occasion = "busy"
 	DoNotDisturb Occasion = "do-not-disturb"
 	Unreachable  Occasion = "unreachable"
+	QueueFull    Occasion = "queue-full"
+	QueueTime    Occasion = "queue-time"
 )
 
 // OccasionOf returns the occasion that an attempt is which ended with a code, "" for none.
@@ -26,6 +28,10 @@ func OccasionOf(code errs.Code) Occasion {
 		return Busy
 	case errs.DoNotDisturb:
 		return DoNotDisturb
+	case errs.QueueFull:
+		return QueueFull
+	case errs.QueueTime:
+		return QueueTime
 	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped:
 		return Unreachable
 	}

@@ -23,6 +23,9 @@ const (
 	Asleep          Code = "asleep"          // phones of the callee were woken and none came
 	DoNotDisturb    Code = "do-not-disturb"  // the callee wants no calls now
 	Busy            Code = "busy"
+	QueueFull       Code = "queue-full"    // as many calls wait for the callee as may
+	QueueTime       Code = "queue-time"    // the call waited for the callee as long as it may
+	QueueRemoved    Code = "queue-removed" // an administrator took the call out of the queue
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"
 	NoCommonCodec   Code = "no-common-codec"

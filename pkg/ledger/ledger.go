@@ -34,6 +34,8 @@ const (
 	Admitted Kind = "admitted" // the cloud or the site copy resolved the callee: From, To, Anchor, Offline
 	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause; of a call not admitted To, if known
 	Diverted Kind = "diverted" // the call goes on to To, from the number Text; Cause
+	Queued   Kind = "queued"   // the call waits for its callee, at the position Text
+	Unqueued Kind = "unqueued" // it waits no longer: Text says why
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
 	Wake     Kind = "wake"     // a step of waking a device: Leg, Device, Text: "requested", "accepted by apns", ...; Cause if it failed
@@ -49,7 +51,7 @@ const (
 
 // Chatter says whether a party may cause events of this kind as often as it likes. They must not take the room of those
 // that tell who talked to whom, and how it ended.
-func (k Kind) Chatter() bool { return k == Message || k == Held || k == Resumed }
+func (k Kind) Chatter() bool { return k == Message || k == Held || k == Resumed || k == Queued }
 
 // Cause is why a leg or a call ended, or was refused.
 type Cause struct {

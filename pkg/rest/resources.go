@@ -108,6 +108,13 @@ type Policy struct {
 	FallbackBusy        string `json:"fallback_busy,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 	FallbackDND         string `json:"fallback_dnd,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 	FallbackUnreachable string `json:"fallback_unreachable,omitempty" pattern:"^[0-9*#+]{1,38}$"`
+	// QueueLength is how many calls may wait while the user is on the phone, 0 (none: they find the user busy) to 100.
+	QueueLength int `json:"queue_length" minimum:"0" maximum:"100"`
+	// QueueSeconds is how long a call may wait, 10 to 7200; 0: 600.
+	QueueSeconds int `json:"queue_seconds" minimum:"0" maximum:"7200"`
+	// The fall-backs of calls that find too many waiting, and of those that waited too long; empty: that of a busy user.
+	FallbackQueueFull string `json:"fallback_queue_full,omitempty" pattern:"^[0-9*#+]{1,38}$"`
+	FallbackQueueTime string `json:"fallback_queue_time,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 }
 
 // Device is a phone of a user.

@@ -20,6 +20,7 @@ type (
 		Reason  string
 		State   string // the Strowger-State header: what the callee's devices really do
 		Forward string // the Strowger-Forward header: the number that the call goes on to
+		Queue   string // the Strowger-Queue header: see ParsePlace
 		SDP     []byte
 	}
 	// Answered says that the callee accepted our INVITE; the ACK is sent.

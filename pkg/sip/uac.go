@@ -220,7 +220,7 @@ func (d *Dialog) provisional(res *Response) {
 	}
 	if d.state == early && res.StatusCode > 100 {
 		d.session.Remote = cmp.Or(sessionOf(res), d.session.Remote)
-		d.emit(Progress{Code: res.StatusCode, Reason: res.Reason, State: value(res, HeaderState), Forward: value(res, HeaderForward), SDP: res.Body()})
+		d.emit(Progress{Code: res.StatusCode, Reason: res.Reason, State: value(res, HeaderState), Forward: value(res, HeaderForward), Queue: value(res, HeaderQueue), SDP: res.Body()})
 	}
 }
 

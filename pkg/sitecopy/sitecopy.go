@@ -100,6 +100,7 @@ type Policy struct {
 	Words    string                          `json:"words,omitempty"`    // why
 	Except   int                             `json:"except,omitempty"`   // least priority that rings all the same; 0: none
 	Fallback map[designation.Occasion]string `json:"fallback,omitempty"` // numbers, as the user dials them
+	Queue    *designation.Queue              `json:"queue,omitempty"`    // where calls wait for the user, whose id Line leaves out
 }
 
 // Device is a phone of a user.

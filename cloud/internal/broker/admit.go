@@ -160,7 +160,7 @@ func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, l
 	r := l.route
 	p := designation.Plan{
 		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: by.media, Priority: r.Priority, Branches: r.Phones, Ring: r.Ring,
-		Diversion: l.history, Diverted: l.diverted,
+		Diversion: l.history, Diverted: l.diverted, Queue: r.Queue,
 		// From the use of the key at the latest, the whole ring.
 		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + r.Ring).UTC(),
 	}

@@ -77,7 +77,7 @@ func (b *Broker) fallbacks(ctx context.Context, s *directory.Snapshot, p designa
 	}
 	var all []designation.Fallback
 	numbers := map[string]int{} // of all, by number
-	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable} {
+	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable, designation.QueueFull, designation.QueueTime} {
 		number := s.Fallback(l.route.To, on)
 		if number == "" {
 			continue

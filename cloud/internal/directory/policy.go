@@ -16,10 +16,14 @@ type policy struct {
 	ring      time.Duration // 0: as long as the organization's
 	priority  int           // of the user's own calls
 	dnd       bool
-	words     string // why
-	except    int    // least priority that rings all the same, 0: none
+	words     string            // why
+	except    int               // least priority that rings all the same, 0: none
+	queue     designation.Queue // Length 0: calls do not wait
 	fallbacks map[designation.Occasion]string
 }
+
+// defaultWait is how long a call waits for a user who did not say.
+const defaultWait = 10 * time.Minute
 
 func newPolicy(v rest.Policy) *policy {
 	if v == (rest.Policy{}) {
@@ -28,10 +32,12 @@ func newPolicy(v rest.Policy) *policy {
 	p := &policy{
 		ring: time.Duration(v.RingSeconds) * time.Second, priority: v.Priority,
 		dnd: v.DND, words: v.DNDWords, except: v.DNDPriority, fallbacks: map[designation.Occasion]string{},
+		queue: designation.Queue{Length: v.QueueLength, Wait: cmp.Or(time.Duration(v.QueueSeconds)*time.Second, defaultWait)},
 	}
 	for on, number := range map[designation.Occasion]string{
 		designation.NoAnswer: v.FallbackNoAnswer, designation.Busy: v.FallbackBusy,
 		designation.DoNotDisturb: v.FallbackDND, designation.Unreachable: v.FallbackUnreachable,
+		designation.QueueFull: cmp.Or(v.FallbackQueueFull, v.FallbackBusy), designation.QueueTime: cmp.Or(v.FallbackQueueTime, v.FallbackBusy),
 	} {
 		if number != "" {
 			p.fallbacks[on] = number
@@ -49,6 +55,11 @@ func (p *policy) apply(r *Route, name string) error {
 		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.words, name+" does not want to be disturbed"))
 	}
 	r.Ring = cmp.Or(p.ring, r.Ring)
+	if p.queue.Length > 0 && r.Home != "" { // a line is at one switch
+		q := p.queue
+		q.Line = r.To.User
+		r.Queue = &q
+	}
 	return nil
 }
 
@@ -57,7 +68,12 @@ func (p *policy) copy() *sitecopy.Policy {
 	if p == nil {
 		return nil
 	}
-	return &sitecopy.Policy{Ring: p.ring, Priority: p.priority, DND: p.dnd, Words: p.words, Except: p.except, Fallback: p.fallbacks}
+	c := &sitecopy.Policy{Ring: p.ring, Priority: p.priority, DND: p.dnd, Words: p.words, Except: p.except, Fallback: p.fallbacks}
+	if p.queue.Length > 0 {
+		q := p.queue
+		c.Queue = &q
+	}
+	return c
 }
 
 // Fallback is the number, as the callee would dial it, that a call goes to on an occasion; "" if it goes nowhere.

@@ -19,8 +19,9 @@ type Route struct {
 	Home     string               // the callee's home switch, "" if there is none
 	Phones   []designation.Branch // desk phones at the home switch
 	Apps     []App
-	Ring     time.Duration // in which they ring
-	Priority int           // of the caller's calls
+	Ring     time.Duration      // in which they ring
+	Priority int                // of the caller's calls
+	Queue    *designation.Queue // where they wait for the callee, nil: nowhere
 }
 
 // App is an app that a push can wake.

@@ -13,6 +13,9 @@ import (
 const (
 	maxPriority = 9
 	maxDNDWords = 100 // characters
+	maxQueue    = 100 // calls
+	minWait     = 10  // seconds
+	maxWait     = 7200
 )
 
 // policyColumns is those of a user's policy.
@@ -27,6 +30,10 @@ func policyColumns() []column[rest.User] {
 		{field: "fallback_busy", name: "fallback_busy", at: func(v *rest.User) any { return &v.FallbackBusy }},
 		{field: "fallback_dnd", name: "fallback_dnd", at: func(v *rest.User) any { return &v.FallbackDND }},
 		{field: "fallback_unreachable", name: "fallback_unreachable", at: func(v *rest.User) any { return &v.FallbackUnreachable }},
+		{field: "queue_length", name: "queue_length", at: func(v *rest.User) any { return &v.QueueLength }},
+		{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.User) any { return &v.QueueSeconds }},
+		{field: "fallback_queue_full", name: "fallback_queue_full", at: func(v *rest.User) any { return &v.FallbackQueueFull }},
+		{field: "fallback_queue_time", name: "fallback_queue_time", at: func(v *rest.User) any { return &v.FallbackQueueTime }},
 	}
 }
 
@@ -46,9 +53,16 @@ func checkPolicy(p *rest.Policy) error {
 	if n := utf8.RuneCountInString(p.DNDWords); n > maxDNDWords || strings.ContainsFunc(p.DNDWords, unicode.IsControl) {
 		return errs.New(errs.Invalid, "dnd_words: %d characters, or one that does not print; want one line of at most %d", n, maxDNDWords)
 	}
+	if p.QueueLength < 0 || p.QueueLength > maxQueue {
+		return errs.New(errs.Invalid, "queue_length: %d is not between 0 and %d", p.QueueLength, maxQueue)
+	}
+	if p.QueueSeconds != 0 && (p.QueueSeconds < minWait || p.QueueSeconds > maxWait) {
+		return errs.New(errs.Invalid, "queue_seconds: %d is neither 0 nor between %d and %d", p.QueueSeconds, minWait, maxWait)
+	}
 	for field, number := range map[string]string{
 		"fallback_no_answer": p.FallbackNoAnswer, "fallback_busy": p.FallbackBusy,
 		"fallback_dnd": p.FallbackDND, "fallback_unreachable": p.FallbackUnreachable,
+		"fallback_queue_full": p.FallbackQueueFull, "fallback_queue_time": p.FallbackQueueTime,
 	} {
 		if number != "" && !fallbackForm.MatchString(number) {
 			return errs.New(errs.Invalid, "%s: %q is not 1 to 38 digits, *, # or +", field, number)

@@ -82,11 +82,14 @@ func (c *Call) branchFailed(id LegID, cause ledger.Cause) []Action {
 	if rank(cause) > rank(c.best) || c.best.Code == "" {
 		c.best = cause
 	}
+	if c.state == Queued { // a guest's
+		return nil
+	}
 	if cause.SIP >= 600 { // RFC 3261, 16.7, step 5: a 6xx ends the search
 		return c.giveUp(by(c.best), c.best)
 	}
-	tried, again := false, false // is a device still, or this one at another contact
-	for _, l := range c.legs[c.first:] {
+	tried, again := false, false          // is a device still, or this one at another contact
+	for _, l := range c.legs[Caller+1:] { // those of earlier attempts are over, but for a guest
 		started := l.state == trying || l.state == ringing
 		tried = tried || started
 		again = again || started && l.device == c.legs[id].device
@@ -123,11 +126,15 @@ func (c *Call) next(cause ledger.Cause) (Fallback, bool) {
 
 // giveUp ends an attempt that failed: the call goes to the fall-back of the callee, or ends.
 func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
+	if c.queue != nil && cause.Code == string(errs.Busy) {
+		return c.requeue(cause)
+	}
 	f, ok := c.next(cause)
 	if !ok {
 		return c.end(who, cause)
 	}
-	acts := append([]Action{Disarm{RingTimer}}, c.dropBranches(cause)...)
+	acts := append(c.dequeue(c.leaving(who, cause)), Disarm{RingTimer})
+	acts = append(acts, c.dropBranches(cause)...)
 	step := designation.Diversion{From: designation.Party{Number: c.to}, To: f.To, Code: errs.Code(cause.Code), Words: cause.Words}
 	if len(f.Diverted) > 0 {
 		step.To = f.Diverted[0].From

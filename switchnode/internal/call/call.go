@@ -12,6 +12,7 @@ type State uint8
 // The states of a call.
 const (
 	Admitting State = iota // the caller waits, nobody was asked to ring yet
+	Queued                 // the callee is on the phone, and the caller waits
 	Trying                 // at least one branch is or will be tried
 	Up                     // a branch answered, the two talk
 	Over                   // ended; some leg is not closed yet
@@ -28,6 +29,7 @@ type Call struct {
 	exchange exchange
 	codec    string // that the answer chose
 	attempt
+	place
 }
 
 // New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
@@ -66,6 +68,14 @@ func (c *Call) Step(ev Event) []Action {
 		return c.forwarded(ev)
 	case Diverted:
 		return c.diverted(ev)
+	case Placed:
+		return c.placed(ev)
+	case Turn:
+		return c.turn()
+	case Expelled:
+		return c.expelled(ev)
+	case Waits:
+		return c.waits(ev)
 	case Joined:
 		return c.joined(ev)
 	case Crossed:
@@ -114,6 +124,9 @@ func (c *Call) planned(p Planned) []Action {
 	}
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
 	offline := CauseOf(errs.Offline, "")
+	if p.Queue != nil {
+		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Branches: p.Renew})...)
+	}
 	switch _, on := c.next(offline); {
 	case len(p.Branches) > 0:
 		c.state = Trying
@@ -196,7 +209,7 @@ func (c *Call) answered(a Answered) []Action {
 	l.state, c.legs[Caller].state = up, up
 	l.agreed, c.legs[Caller].agreed = common, c.offer
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
-	acts := []Action{Disarm{RingTimer}}
+	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}))
 	if common.Body == nil {
@@ -291,8 +304,8 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 	if c.state == Over {
 		return nil
 	}
-	acts := []Action{Disarm{RingTimer}}
-	if c.state == Trying {
+	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
+	if c.state == Trying || c.state == Queued {
 		acts = append(acts, c.dropBranches(cause)...)
 	}
 	c.state = Over

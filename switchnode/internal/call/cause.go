@@ -34,6 +34,9 @@ var outcomes = map[errs.Code]outcome{
 	errs.Asleep:          {480, 18, "The callee's phones did not wake up"},
 	errs.DoNotDisturb:    {480, 21, "The callee does not want to be disturbed"}, // RFC 3261, 21.4.18
 	errs.Busy:            {486, 17, "Busy"},
+	errs.QueueFull:       {486, 17, "Busy, and too many are waiting"},
+	errs.QueueTime:       {480, 17, "Nobody was free in time"},
+	errs.QueueRemoved:    {480, 21, "Taken out of the queue by the administrator"},
 	errs.Declined:        {603, 21, "Declined"},
 	errs.NoAnswer:        {408, 19, "No answer"},
 	errs.NoCommonCodec:   {488, 88, "The phones share no codec"},

@@ -26,6 +26,8 @@ type Planned struct {
 	Branches []Branch
 	Diverted []designation.Diversion // steps that led to To
 	Fallback []Fallback              // where the call goes when nobody answers
+	Queue    Queue                   // where the call waits for its turn to ring the callee, nil: it rings at once
+	Renew    func() []Branch         // what there is to ring when the turn comes; with Queue
 	Crossing string                  // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
 }
 

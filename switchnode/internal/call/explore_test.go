@@ -78,7 +78,18 @@ type world struct {
 	crosses  int // times that the caller may be wanted elsewhere
 	joins    int // guests that may come
 	spurned  int
+
+	queue    string // "": none, "open", "joined", "turn", "left"
+	diverted bool   // Diverted is due
+	turns    int    // that the queue may give
 }
+
+// bench is a Queue, which the exploration plays itself.
+type bench struct{}
+
+func (bench) Join(*Session) {}
+func (bench) Return()       {}
+func (bench) Leave(Leaving) {}
 
 var _ model[Event, *world] = &world{}
 
@@ -122,6 +133,7 @@ func (w *world) key(b []byte) []byte {
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
+	b = append(append(b, w.queue...), flags(w.diverted), byte(w.turns), byte(len(w.peers)))
 	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
 }
@@ -131,7 +143,10 @@ func (w *world) over() bool { return w.finished }
 // possible lists every event that the world can produce now.
 func (w *world) possible() []Event {
 	var evs []Event
-	if w.asking {
+	evs = append(evs, w.queued()...)
+	if w.asking && w.queue == "open" {
+		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute, Queue: bench{}})
+	} else if w.asking {
 		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute}, Planned{}, Refusal{Cause: CauseOf(errs.Unknown, "")})
 	}
 	if !w.stopped && !w.finished {
@@ -148,6 +163,23 @@ func (w *world) possible() []Event {
 	}
 	for i, p := range w.peers {
 		evs = append(evs, p.possible(LegID(i))...)
+	}
+	return evs
+}
+
+// queued is what a queue may say now.
+func (w *world) queued() (evs []Event) {
+	if w.queue == "joined" {
+		evs = append(evs, Placed{Standing{Position: 1}}, Expelled{busy})
+		if w.turns > 0 {
+			evs = append(evs, Turn{})
+		}
+	}
+	if w.diverted {
+		evs = append(evs, Diverted{Branches: []Branch{{Leg: fmt.Sprint("turn", w.turns)}}}, Diverted{Cause: lost})
+	}
+	if w.queue == "left" && w.turns > 0 && !w.finished { // too late
+		evs = append(evs, Turn{})
 	}
 	return evs
 }
@@ -237,6 +269,10 @@ func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 	case Stop, Cancelled, Refusal:
 		return true
 	case Planned:
+		return len(ev.Branches) == 0 && ev.Queue == nil
+	case Expelled:
+		return true
+	case Diverted:
 		return len(ev.Branches) == 0
 	case Fired:
 		return ev.Timer == RingTimer
@@ -266,6 +302,18 @@ func (w *world) spend(ev Event) {
 	switch ev := ev.(type) {
 	case Planned, Refusal:
 		w.asking = false
+	case Turn:
+		if w.turns--; w.queue == "joined" {
+			w.queue = "turn"
+		}
+	case Expelled:
+		w.queue = "left"
+	case Diverted:
+		if w.diverted = false; w.call.State() == Trying {
+			for range ev.Branches {
+				w.peers = append(w.peers, peer{})
+			}
+		}
 	case Stop:
 		w.stopped = true
 	case Fired:
@@ -273,7 +321,7 @@ func (w *world) spend(ev Event) {
 	case Crossed:
 		w.crosses--
 	case Joined:
-		if w.joins--; w.call.State() == Trying {
+		if w.joins--; w.call.State() == Trying || w.call.State() == Queued {
 			w.peers = append(w.peers, peer{})
 		}
 	case Cancelled:
@@ -390,6 +438,22 @@ func (w *world) perform(a Action, over bool) error {
 		if w.spurned++; w.peers[Caller].phase == inviting {
 			return fmt.Errorf("kept a caller in phase %v from a guest", w.peers[Caller].phase)
 		}
+	case Enqueue:
+		return w.moves("open", "joined")
+	case Requeue:
+		return w.moves("turn", "joined")
+	case Dequeue:
+		if w.queue == "turn" {
+			w.queue = "joined"
+		}
+		return w.moves("joined", "left")
+	case Divert:
+		w.diverted = true
+	case Stand:
+		if over || w.peers[Caller].phase != inviting {
+			return fmt.Errorf("told of its place a caller in phase %v, over %t", w.peers[Caller].phase, over)
+		}
+		w.rung, w.woke = 0, 0
 	case Arm:
 		w.armed.start(a.Timer)
 	case Disarm:
@@ -399,6 +463,15 @@ func (w *world) perform(a Action, over bool) error {
 	case Note:
 		return w.noted(a.Event)
 	}
+	return nil
+}
+
+// moves follows the call in its queue.
+func (w *world) moves(from, to string) error {
+	if w.queue != from {
+		return fmt.Errorf("%s from the queue, wanted from %q, is %q", to, from, w.queue)
+	}
+	w.queue = to
 	return nil
 }
 
@@ -485,6 +558,8 @@ func (w *world) check() error {
 		return fmt.Errorf("%d final responses, %d answers, %d ends", w.finals, w.answers, w.endings)
 	case over != (w.endings == 1):
 		return fmt.Errorf("over %t with %d ends", over, w.endings)
+	case over && (w.queue == "joined" || w.queue == "turn"):
+		return fmt.Errorf("%s in the queue after the end", w.queue)
 	case over && w.armed != 0:
 		return fmt.Errorf("timers %b run after the end", w.armed)
 	case !w.finished && !w.asking && len(w.possible()) == 0:
@@ -519,6 +594,17 @@ func TestExploreCrossing(t *testing.T) {
 		w.crosses = 2
 	}
 	t.Logf("%+v", explore[Event](t, w))
+}
+
+// TestExploreQueue has the caller wait, get a turn, wait again, and be sent away, at any time.
+func TestExploreQueue(t *testing.T) {
+	for joins, turns := range []int{2, 1} {
+		w := newWorld(budget{}, budget{}, 0)
+		if w.peers, w.queue, w.turns, w.joins = w.peers[:1], "open", turns, joins; *deep {
+			w.turns = 2
+		}
+		t.Logf("%d guests: %+v", joins, explore[Event](t, w))
+	}
 }
 
 // ends says of an event that it may end a call early.

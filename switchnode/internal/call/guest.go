@@ -35,7 +35,7 @@ func (HandOver) action() {}
 func (Spurn) action()    {}
 
 func (c *Call) joined(j Joined) []Action {
-	if c.state != Trying {
+	if c.state != Trying && c.state != Queued {
 		return []Action{Count{"guest of a call that rings no longer"}}
 	}
 	c.legs = append(c.legs, leg{id: j.Branch.Leg, device: j.Branch.Device, branch: j.Branch})

@@ -47,6 +47,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case Forwarded:
 		return ev.Leg, true
+	case Waits:
+		return ev.Leg, true
 	case Answered:
 		return ev.Leg, true
 	case Refused:

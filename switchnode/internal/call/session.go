@@ -291,6 +291,12 @@ func (s *Session) act(a Action) {
 		s.dial(a)
 	case Divert:
 		s.divert(a.To)
+	case Enqueue:
+		a.Queue.Join(s)
+	case Requeue:
+		a.Queue.Return()
+	case Dequeue:
+		a.Queue.Leave(a.Why)
 	case Connect:
 		s.connect(a)
 	case HandOver:

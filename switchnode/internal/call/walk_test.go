@@ -177,7 +177,7 @@ func describe(b []byte, d sdp.Description) []byte {
 
 // key is all that the machine remembers. Ids, what branches are made of and who was called never change in an exploration.
 func (c *Call) key(b []byte) []byte {
-	b = append(b, byte(c.state), byte(c.winner+1), flags(c.rung, c.woke, c.rang, c.diverting), byte(c.first), byte(len(c.fallback)))
+	b = append(b, byte(c.state), byte(c.winner+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil), byte(c.noted), byte(c.first), byte(len(c.fallback)))
 	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind))
 	b = append(describe(b, c.exchange.offer), c.codec...)
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
@@ -195,10 +195,11 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner rung woke exchange codec attempt"},
+		{Call{}, "state offer legs winner rung woke exchange codec attempt place"},
 		{attempt{}, "to first best rang ring fallback diverting"},
 		{leg{}, "id device branch state woken held cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
+		{place{}, "queue callee noted"},
 	} {
 		var have []string
 		for f := range reflect.TypeOf(known.of).Fields() {

@@ -55,6 +55,7 @@ type Config struct {
 	Phones    func(designation.Branch) []call.Target // the registered contacts of a desk phone
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
+	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
 	Now       func() time.Time                                       // cloud-corrected
 	Logger    *slog.Logger
 }
@@ -174,10 +175,18 @@ func (r *Router) planned(p designation.Plan, offline bool) call.Event {
 	if self && len(branches) == 0 {
 		return call.Refusal{Cause: call.CauseOf(errs.Busy, "You are calling yourself")}
 	}
-	return call.Planned{
+	ev := call.Planned{
 		From: p.From, To: p.To, Anchor: r.cfg.Node, Offline: offline, Ring: p.Ring, Branches: branches,
 		Diverted: p.Diverted, Fallback: r.fallbacks(p, p.Fallback),
 	}
+	if p.Queue != nil && len(branches) > 0 {
+		ev.Queue = r.cfg.Queue(p)
+		ev.Renew = func() []call.Branch {
+			branches, _ := r.branches(p)
+			return branches
+		}
+	}
+	return ev
 }
 
 // branches is what there is to ring of a plan now; self says that the calling phone would be.

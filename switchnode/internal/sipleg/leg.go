@@ -87,6 +87,8 @@ func (l *Leg) Do(a call.LegAction) {
 		l.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
 	case call.Forward:
 		Forward(l.dialog, a)
+	case call.Stand:
+		Stand(l.dialog, a)
 	case call.Accept:
 		l.dialog.SetSessionID(a.SessionID)
 		if l.late.stage != inTime {
@@ -184,6 +186,8 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
 		case ev.State == sip.StateWaking:
 			return call.Waking{Leg: l.id}
+		case ev.Code == 182:
+			return stands(l.id, ev.Queue)
 		case ev.Code == 181:
 			return call.Forwarded{Leg: l.id, To: ev.Forward}
 		}
@@ -292,6 +296,21 @@ func Forward(d *sip.Dialog, f call.Forward) {
 		to = append(to, sip.NewHeader(sip.HeaderForward, f.To))
 	}
 	d.Progress(181, "Call Is Being Forwarded", to...)
+}
+
+// Stand tells the caller of an incoming dialog where it stands in a queue.
+func Stand(d *sip.Dialog, s call.Stand) {
+	p := sip.Place(s.Standing)
+	d.Progress(182, p.Words(), p.Header())
+}
+
+// stands reads what a switch says of a queue.
+func stands(id call.LegID, value string) call.Event {
+	p, ok := sip.ParsePlace(value)
+	if !ok {
+		return nil
+	}
+	return call.Waits{Leg: id, Standing: call.Standing(p)}
 }
 
 // Reason is a cause as a Reason header says it.

@@ -18,6 +18,7 @@ type Route struct {
 	Away     *designation.Node    // or there
 	Ring     time.Duration
 	Fallback []designation.Fallback // at this switch
+	Queue    *designation.Queue     // of the callee
 }
 
 // Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B), To being set if only they cannot be called: the site's extensions first,
@@ -180,6 +181,6 @@ func (s *Snapshot) vouches(node string, from designation.Party) bool {
 func (s *Snapshot) Plan(call string, r Route, now time.Time) designation.Plan {
 	return designation.Plan{
 		Call: call, Organization: s.identity.Org, From: r.From, To: r.To, Media: []string{"audio"},
-		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
+		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Queue: r.Queue, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
 	}
 }

@@ -70,7 +70,7 @@ type (
 // Do carries out an action of the call.
 func (c *caller) Do(a call.LegAction) {
 	switch a := a.(type) {
-	case call.Ring, call.Wake, call.Forward:
+	case call.Ring, call.Wake, call.Forward, call.Stand:
 		c.told = a
 		c.tell()
 	case call.Accept:
@@ -105,6 +105,8 @@ func (c *caller) tell() {
 		c.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
 	case call.Forward:
 		sipleg.Forward(c.dialog, a)
+	case call.Stand:
+		sipleg.Stand(c.dialog, a)
 	}
 }
 

@@ -1,0 +1,112 @@
+package integration
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"strowger/integration/phone"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
+)
+
+// queued waits until a caller is told that they stand at a place in a queue: the words begin so.
+func queued(t *testing.T, c *phone.Call, words string) {
+	t.Helper()
+	until(t, func() string {
+		for _, e := range slices.Backward(c.Events()) {
+			if e.Kind == phone.Progress && e.Code == 182 {
+				if strings.HasPrefix(e.Words, words) {
+					return ""
+				}
+				return "the caller was told " + e.Words + ", not yet " + words
+			}
+		}
+		return "the caller was not told of a queue"
+	})
+}
+
+// waited is the places that a record has a call wait at, and how that ended.
+func waited(c rest.Call) string {
+	var all []string
+	for _, e := range c.Ladder {
+		if e.Kind == ledger.Queued || e.Kind == ledger.Unqueued {
+			all = append(all, e.Text)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// TestQueue has a user of another office be on the phone while others call: they wait in their order, and ring when they are next.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	_, second := w.person(t, 0, "Ben", nil)
+	_, third := w.person(t, 1, "Cid", nil)
+	_, fourth := w.person(t, 1, "Don", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	eve, other := w.person(t, 1, "Eve", nil)
+	w.policy(t, bob, map[string]any{"queue_length": 2, "queue_seconds": 60})
+
+	own, talks := ring(t, desk, eve.number.Dial, other) // a call of the callee's own
+	talks.Answer()
+	saw(t, own, phone.Answered)
+
+	out := dial(t, from, bob.number.Dial)
+	queued(t, out, "Queued, number 1")
+	next := dial(t, second, bob.number.Dial)
+	queued(t, next, "Queued, number 2")
+	if e := over(t, dial(t, third, bob.number.Dial)); e.Code != 486 || e.Words != "Busy, and too many are waiting" {
+		t.Errorf("the third hears %d %q", e.Code, e.Words)
+	}
+
+	hangUp(t, own, talks)
+	in := incoming(t, desk, out)
+	queued(t, next, "Queued, number 1")
+	in.Answer()
+	saw(t, out, phone.Answered)
+	last := dial(t, fourth, bob.number.Dial)
+	queued(t, last, "Queued, number 2")
+	next.HangUp() // gives up
+	over(t, next)
+	queued(t, last, "Queued, number 1")
+	hangUp(t, out, in)
+	in = incoming(t, desk, last)
+	in.Decline(486, "Busy Here") // with something that the switch does not know of
+	over(t, in)
+	queued(t, last, "Queued, number 1")
+	last.HangUp()
+	over(t, last)
+
+	r := w.record(t, ann.user, 1)
+	if got := waited(r); got != "1 answered" {
+		t.Errorf("the record says %q of the queue: %+v", got, r.Ladder)
+	}
+}
+
+// TestQueueTime has a caller wait as long as may be; the call goes to the fall-back then.
+func TestQueueTime(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	cid, third := w.person(t, 1, "Cid", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	eve, other := w.person(t, 1, "Eve", nil)
+	w.policy(t, bob, map[string]any{"queue_length": 2, "queue_seconds": 10, "fallback_queue_time": cid.number.Dial})
+	own, talks := ring(t, desk, eve.number.Dial, other)
+	talks.Answer()
+	saw(t, own, phone.Answered)
+	out := dial(t, from, bob.number.Dial)
+	queued(t, out, "Queued, number 1")
+	in := incoming(t, third, out)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	r := w.record(t, ann.user, 1)
+	if got, want := waited(r), "1 "+string(errs.QueueTime); got != want || len(r.Diversions) != 1 {
+		t.Errorf("the record says %q of the queue, diversions %q", got, diverted(r))
+	}
+	hangUp(t, own, talks)
+}

@@ -1,0 +1,176 @@
+package call
+
+import (
+	"strconv"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+)
+
+// Queue is where a call waits while its callee is on the phone (2-call-flows, "Busy: the waiting queue"). Its methods do not
+// block; what comes of Join and Return is posted as Placed, Turn or Expelled.
+type Queue interface {
+	Join(*Session)
+	// Return goes on waiting after a Turn: the callee was busy all the same.
+	Return()
+	// Leave says that the call waits no longer, or needs its turn no longer.
+	Leave(Leaving)
+}
+
+// Leaving is why a call leaves its queue.
+type Leaving string
+
+// The reasons.
+const (
+	Served   Leaving = "answered"
+	GaveUp   Leaving = "gave-up"  // the caller
+	Unserved Leaving = "unserved" // its turn came, and nobody answered
+	CutOff   Leaving = "stopped"
+)
+
+// Standing is where a caller stands in a queue.
+type Standing struct {
+	Position int           // 1 is the head
+	Wait     time.Duration // expected, whole seconds
+	Known    bool          // the wait is
+}
+
+// Placed says where the call stands in the queue that it joined. The place is on disk.
+type Placed struct{ Standing }
+
+// Turn says that the callee is free: it is this call's turn.
+type Turn struct{}
+
+// Expelled ends the waiting of a call.
+type Expelled struct{ Cause ledger.Cause }
+
+// Waits says that the switch at the other end of a link has the call wait.
+type Waits struct {
+	Leg LegID
+	Standing
+}
+
+// Enqueue joins a queue.
+type Enqueue struct{ Queue Queue }
+
+// Requeue returns to it.
+type Requeue struct{ Queue Queue }
+
+// Dequeue leaves it.
+type Dequeue struct {
+	Queue Queue
+	Why   Leaving
+}
+
+// Stand tells the caller where they stand: 182 (RFC 3261, 21.1.4).
+type Stand struct {
+	Leg LegID
+	Standing
+}
+
+func (Placed) event()   {}
+func (Turn) event()     {}
+func (Expelled) event() {}
+func (Waits) event()    {}
+
+func (Enqueue) action() {}
+func (Requeue) action() {}
+func (Dequeue) action() {}
+func (Stand) action()   {}
+
+func (a Stand) leg() LegID { return a.Leg }
+
+// place is that of a call in a queue.
+type place struct {
+	queue  Queue    // nil: the callee has none, or it was left
+	callee Fallback // who is rung when the turn comes
+	noted  int      // position that was noted last, 0: the call did not wait
+}
+
+// enqueue waits for the turn.
+func (c *Call) enqueue(q Queue, callee Fallback) []Action {
+	c.state, c.place = Queued, place{queue: q, callee: callee}
+	return []Action{Enqueue{q}}
+}
+
+// placed tells the caller, and the ledger when the position changed.
+func (c *Call) placed(p Placed) []Action {
+	if c.state != Queued {
+		return []Action{Count{"place of a call that waits no longer"}}
+	}
+	c.rung, c.woke = false, false
+	acts := []Action{Stand{Caller, p.Standing}}
+	if c.noted != p.Position {
+		c.noted = p.Position
+		acts = append(acts, note(ledger.Event{Kind: ledger.Queued, Text: strconv.Itoa(p.Position)}))
+	}
+	return acts
+}
+
+// turn rings the callee.
+func (c *Call) turn() []Action {
+	if c.state != Queued || c.diverting {
+		return []Action{Count{"turn of a call that waits no longer"}}
+	}
+	c.state, c.diverting = Trying, true
+	c.best, c.rang = ledger.Cause{}, false
+	return []Action{Divert{c.callee}}
+}
+
+// expelled ends the waiting. The call goes to the fall-back for that, or ends.
+func (c *Call) expelled(x Expelled) []Action {
+	if c.state != Queued {
+		return []Action{Count{"end of a wait that was over"}}
+	}
+	c.state, c.queue = Trying, nil // it has been taken out
+	return append(c.unqueued(x.Cause.Code), c.giveUp("system", x.Cause)...)
+}
+
+// requeue goes on waiting for a callee who was busy when the turn came.
+func (c *Call) requeue(cause ledger.Cause) []Action {
+	c.state = Queued
+	acts := append([]Action{Disarm{RingTimer}}, c.dropBranches(cause)...)
+	return append(acts, Requeue{c.queue})
+}
+
+// dequeue leaves the queue, if the call is in one.
+func (c *Call) dequeue(why Leaving) []Action {
+	if c.queue == nil {
+		return nil
+	}
+	q := c.queue
+	c.queue = nil
+	return append(c.unqueued(string(why)), Dequeue{q, why})
+}
+
+// unqueued notes that the call waits no longer, if it did.
+func (c *Call) unqueued(why string) []Action {
+	if c.noted == 0 {
+		return nil
+	}
+	c.noted = 0
+	return []Action{note(ledger.Event{Kind: ledger.Unqueued, Text: why})}
+}
+
+// leaving is why a call that ends leaves its queue.
+func (c *Call) leaving(who string, cause ledger.Cause) Leaving {
+	switch {
+	case who == "caller":
+		return GaveUp
+	case cause.Code == string(errs.NodeStopped):
+		return CutOff
+	}
+	return Unserved
+}
+
+// waits tells the caller that the anchor has the call wait, for which it may take longer than ringing does.
+func (c *Call) waits(w Waits) []Action {
+	l := &c.legs[w.Leg]
+	if c.state != Trying || w.Leg == Caller || l.state != trying && l.state != ringing {
+		return []Action{Count{"place of a leg that is over"}}
+	}
+	l.state = trying
+	c.rung, c.woke = false, false
+	return []Action{Arm{RingTimer, c.ring}, Stand{Caller, w.Standing}}
+}

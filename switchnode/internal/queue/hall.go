@@ -1,0 +1,304 @@
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"strowger/pkg/errs"
+)
+
+// maxPending bounds what may wait for the hall's goroutine: several events of each of the 10,000 calls of a switch. What would
+// exceed it is refused if it is a call that comes, and else counted.
+const maxPending = 50_000
+
+// Call is a call, as the hall tells it. The methods do not block.
+type Call interface {
+	// Stands says where the call stands; the place is on disk.
+	Stands(Standing)
+	// Turn has it ring the callee.
+	Turn()
+	// Expel ends its waiting.
+	Expel(Reason)
+}
+
+// Config is what a hall works with.
+type Config struct {
+	Path   string              // of the file with the entries
+	Now    func() time.Time    // cloud-corrected
+	Left   func(Entry, Reason) // told of each entry that was on disk and leaves
+	Count  func(name string)
+	Logger *slog.Logger
+}
+
+// Hall is the lines of a switch. It is safe for concurrent use.
+type Hall struct {
+	cfg  Config
+	disk *disk
+	wake chan struct{} // capacity 1
+
+	mu      sync.Mutex
+	pending []order
+	listed  map[string][]Told // by line, of those that wait
+	broken  error             // why entries cannot be kept
+
+	// Of the goroutine.
+	lines map[string]*Line
+	calls map[string]Call // that wait or have their turn
+}
+
+// order is an event of one line.
+type order struct {
+	line  string
+	event Event
+	call  Call // of a Join
+}
+
+// NewHall reads what an earlier run left, and starts nothing. Who waited then holds no phone any more: each is told to Left.
+func NewHall(cfg Config) (*Hall, error) {
+	d, err := openDisk(cfg.Path, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return &Hall{
+		cfg: cfg, disk: d, wake: make(chan struct{}, 1), listed: map[string][]Told{},
+		lines: map[string]*Line{}, calls: map[string]Call{},
+	}, nil
+}
+
+// Join has a call wait for its turn.
+func (h *Hall) Join(e Entry, limits Limits, c Call) error {
+	if !h.post(order{e.Line, Join{e, limits}, c}) {
+		return errs.New(errs.Congested, "too many calls join the queue of this switch at once")
+	}
+	return nil
+}
+
+// Returned says that at the turn of a call the callee was busy.
+func (h *Hall) Returned(line, call string) { h.must(order{line: line, event: Returned{call}}) }
+
+// Left says that a call no longer waits, or had its turn.
+func (h *Hall) Left(line, call string, why Reason) { h.must(order{line: line, event: Left{call, why}}) }
+
+// Occupied says that whom a line is for is on a call.
+func (h *Hall) Occupied(line, call string) { h.must(order{line: line, event: Occupied{call}}) }
+
+// Freed says that they no longer are.
+func (h *Hall) Freed(line, call string) { h.must(order{line: line, event: Freed{call}}) }
+
+// Remove takes a waiting call out.
+func (h *Hall) Remove(line, call string) { h.must(order{line: line, event: Removed{call}}) }
+
+// Move puts a waiting call at a position.
+func (h *Hall) Move(line, call string, position int) {
+	h.must(order{line: line, event: Moved{call, position}})
+}
+
+func (h *Hall) must(o order) {
+	if !h.post(o) {
+		h.cfg.Count("queue overrun")
+	}
+}
+
+func (h *Hall) post(o order) bool {
+	h.mu.Lock()
+	full := len(h.pending) >= maxPending
+	if !full {
+		h.pending = append(h.pending, o)
+	}
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default: // it will look
+	}
+	return !full
+}
+
+// Waiting returns who waits, by line, each in order.
+func (h *Hall) Waiting() map[string][]Told {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make(map[string][]Told, len(h.listed))
+	for line, told := range h.listed {
+		all[line] = told // never changed once it is listed
+	}
+	return all
+}
+
+// Ready says why entries cannot be kept, nil if they can.
+func (h *Hall) Ready() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.broken
+}
+
+// Run keeps the lines until ctx ends.
+func (h *Hall) Run(ctx context.Context) error {
+	h.endEarlier()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(h.untilNext())
+		select {
+		case <-ctx.Done():
+			return h.disk.close()
+		case <-h.wake:
+		case <-timer.C:
+		}
+		h.work(h.take())
+	}
+}
+
+// endEarlier ends what a kill of the switch cut off.
+func (h *Hall) endEarlier() {
+	var records []record
+	for _, e := range h.disk.live {
+		why := Lost
+		if h.cfg.Now().After(e.Until) {
+			why = Elapsed
+		}
+		h.cfg.Left(e, why)
+		records = append(records, record{Left: e.Call})
+	}
+	if len(records) > 0 {
+		h.save(records)
+	}
+}
+
+func (h *Hall) take() []order {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := h.pending
+	h.pending = nil
+	return all
+}
+
+func (h *Hall) untilNext() time.Duration {
+	next := time.Hour
+	now := h.cfg.Now()
+	for _, l := range h.lines {
+		if at := l.Next(); !at.IsZero() {
+			next = min(next, at.Sub(now))
+		}
+	}
+	return max(next, 0)
+}
+
+// work steps the lines, keeps what is to be kept together, and then does what the lines want done.
+func (h *Hall) work(orders []order) {
+	now := h.cfg.Now()
+	touched := map[string]bool{}
+	var acts []Action
+	for _, o := range orders {
+		if j, joins := o.event.(Join); joins {
+			h.calls[j.Entry.Call] = o.call
+		}
+		touched[o.line] = true
+		acts = append(acts, h.line(o.line).Step(now, o.event)...)
+	}
+	for name, l := range h.lines {
+		if at := l.Next(); !at.IsZero() && !at.After(now) {
+			touched[name] = true
+			acts = append(acts, l.Step(now, Tick{})...)
+		}
+	}
+	h.keep(acts)
+	h.list(touched)
+	for _, a := range acts {
+		h.act(a)
+	}
+	h.forget(orders, touched)
+}
+
+func (h *Hall) line(name string) *Line {
+	l := h.lines[name]
+	if l == nil {
+		l = NewLine(1)
+		h.lines[name] = l
+	}
+	return l
+}
+
+// keep has entries on disk before their callers hear of them. When the disk fails they wait all the same, and the switch says
+// that a crash would lose them.
+func (h *Hall) keep(acts []Action) {
+	var records []record
+	for _, a := range acts {
+		switch a := a.(type) {
+		case Keep:
+			records = append(records, record{Came: &a.Entry})
+		case Drop:
+			if e, kept := h.disk.live[a.Call]; kept {
+				h.cfg.Left(e, a.Reason)
+				records = append(records, record{Left: a.Call})
+			}
+		}
+	}
+	if len(records) > 0 {
+		h.save(records)
+	}
+}
+
+func (h *Hall) save(records []record) {
+	err := h.disk.save(records)
+	h.mu.Lock()
+	was := h.broken
+	h.broken = err
+	h.mu.Unlock()
+	if err != nil && was == nil {
+		h.cfg.Logger.Error("the queue cannot be kept on disk: a crash would lose who waits", "file", h.cfg.Path, "error", err)
+	}
+}
+
+func (h *Hall) list(touched map[string]bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range touched {
+		if l := h.lines[name]; l.Len() > 0 {
+			h.listed[name] = l.Waiting()
+		} else {
+			delete(h.listed, name)
+		}
+	}
+}
+
+func (h *Hall) act(a Action) {
+	switch a := a.(type) {
+	case Tell:
+		if c := h.calls[a.Call]; c != nil {
+			c.Stands(a.Standing)
+		}
+	case Turn:
+		if c := h.calls[a.Call]; c != nil {
+			c.Turn()
+		}
+	case Expel:
+		if c := h.calls[a.Call]; c != nil {
+			c.Expel(a.Reason)
+			delete(h.calls, a.Call)
+		}
+	case Count:
+		h.cfg.Count(a.Name)
+	}
+}
+
+// maxLines bounds the lines that are remembered for how long their callee's calls last.
+const maxLines = 10_000
+
+// forget drops what is no longer needed of lines and calls.
+func (h *Hall) forget(orders []order, touched map[string]bool) {
+	for _, o := range orders {
+		switch ev := o.event.(type) {
+		case Left:
+			delete(h.calls, ev.Call)
+		case Freed:
+			delete(h.calls, ev.Call)
+		}
+	}
+	for name := range touched {
+		if l := h.lines[name]; l.Idle() && (len(l.holds) == 0 || len(h.lines) > maxLines) {
+			delete(h.lines, name)
+		}
+	}
+}

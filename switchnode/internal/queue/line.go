@@ -1,0 +1,464 @@
+// Package queue is the waiting queue of a switch (2-call-flows, "Busy: the waiting queue"): who waits for a callee who is on
+// the phone, in which order, and how long that will take.
+//
+// A Line is those who wait for one callee: a pure machine without clock, disk or goroutine. A Hall is the lines of a switch: it
+// keeps the time, has every place on disk before the caller is told of it, and tells the calls.
+//
+//	Join                    the callee is free
+//	----> waiting --------------------------------> turn ----Left (answered, ended)----> out
+//	        |  ^                                      |
+//	        |  +---------- Returned (busy) -----------+
+//	        +--Left (gave up), Removed, patience over--> out
+//
+// The order is: emergency calls, then those of higher priority, then who came first; an administrator may move a call within
+// that. A callee is free when no call that the switch knows of occupies them. Then the head has its turn, one at a time: a turn
+// occupies the callee until the call is over or goes on without them.
+//
+// Invariants, which the tests hold in every random history: an entry leaves exactly once, with a reason; at most as many calls
+// occupy a callee by their turn as the line has seats; nobody has a turn before somebody of the same rank who came earlier,
+// unless moved; the length stays within the limit.
+package queue
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"strowger/pkg/designation"
+)
+
+// Limits are those of a line, as its callee has them.
+type Limits struct {
+	Length int           // calls that may wait at once, 1 and up
+	Wait   time.Duration // longest time in the line
+}
+
+// Entry is one call in a line.
+type Entry struct {
+	Call      string            `json:"call"` // id; names the entry
+	Line      string            `json:"line"` // whom it waits for: id of a user or a service
+	From      designation.Party `json:"from"`
+	To        designation.Party `json:"to"`
+	Emergency bool              `json:"emergency,omitempty"`
+	Priority  int               `json:"priority,omitempty"` // 0 normal, higher is sooner
+	Since     time.Time         `json:"since"`
+	Until     time.Time         `json:"until"` // when its patience is over
+}
+
+// rank orders entries: the higher is sooner.
+func (e *Entry) rank() int {
+	if e.Emergency {
+		return 1 << 16 // above every priority
+	}
+	return e.Priority
+}
+
+// Reason is why an entry left its line.
+type Reason string
+
+// The reasons.
+const (
+	Answered Reason = "answered"
+	GaveUp   Reason = "gave-up"  // the caller
+	Unserved Reason = "unserved" // it had its turn, and nobody answered
+	TooLong  Reason = "too-long" // it waited as long as the limit allows
+	Full     Reason = "full"     // the line was, when it came: it had no entry
+	Emptied  Reason = "removed"  // by an administrator
+	Stopped  Reason = "stopped"  // the switch stopped
+	Lost     Reason = "cut-off"  // the switch was killed, and nobody can be called back
+	Elapsed  Reason = "elapsed"  // its time was over while the switch was down
+)
+
+// Event is something that happened to a line.
+type Event interface{ event() }
+
+type (
+	// Occupied says that the callee is on a call from now on.
+	Occupied struct{ Call string }
+	// Freed says that a call no longer occupies the callee.
+	Freed struct{ Call string }
+	// Join is a call for the callee. One that need not wait has its turn at once.
+	Join struct {
+		Entry  Entry
+		Limits Limits
+	}
+	// Returned says that the callee was on the phone at a turn all the same, with a call that the switch does not know.
+	Returned struct{ Call string }
+	// Left says that a call is no longer for the line: it was answered, or is over, or goes elsewhere.
+	Left struct {
+		Call   string
+		Reason Reason
+	}
+	// Removed is an administrator's word.
+	Removed struct{ Call string }
+	// Moved puts a call at a position, 1 being the head, as far as its rank allows.
+	Moved struct {
+		Call     string
+		Position int
+	}
+	// Tick is the time that Next named.
+	Tick struct{}
+)
+
+func (Occupied) event() {}
+func (Freed) event()    {}
+func (Join) event()     {}
+func (Returned) event() {}
+func (Left) event()     {}
+func (Removed) event()  {}
+func (Moved) event()    {}
+func (Tick) event()     {}
+
+// Action is something that a line wants done, in order.
+type Action interface{ action() }
+
+type (
+	// Keep has an entry on disk before what follows is done.
+	Keep struct{ Entry Entry }
+	// Drop takes an entry off the disk.
+	Drop struct {
+		Call   string
+		Reason Reason
+	}
+	// Tell tells a caller where they stand.
+	Tell struct {
+		Call string
+		Standing
+	}
+	// Turn has a call ring the callee.
+	Turn struct{ Call string }
+	// Expel ends the waiting of a call.
+	Expel struct {
+		Call   string
+		Reason Reason
+	}
+	// Count is an event that the state did not expect, by name.
+	Count struct{ Name string }
+)
+
+func (Keep) action()  {}
+func (Drop) action()  {}
+func (Tell) action()  {}
+func (Turn) action()  {}
+func (Expel) action() {}
+func (Count) action() {}
+
+// Standing is what a caller is told.
+type Standing struct {
+	Position int           // 1 is the head
+	Wait     time.Duration // expected, whole seconds
+	Known    bool          // the wait is
+}
+
+// Times of a line.
+const (
+	// repeat is how often a caller is told again: RFC 3261, 13.3.1.1 wants a provisional response every minute, lest a proxy end
+	// the call (Timer C, three minutes).
+	repeat = 50 * time.Second
+	// retry is how long the callee is left alone who was busy with something that the switch does not know of.
+	retry = 10 * time.Second
+)
+
+// waiting is an entry and what its caller knows.
+type waiting struct {
+	Entry
+	told Standing
+	at   time.Time // when
+}
+
+// Line is the state of one callee's line. The zero value of seats is one seat.
+type Line struct {
+	seats   int
+	order   []waiting
+	on      map[string]time.Time // calls that occupy the callee, since when
+	turns   map[string]Entry     // those of them that came from the line and were not answered yet
+	retryAt time.Time            // when the head may be tried again, zero: when the callee is free
+	holds   holds
+}
+
+// NewLine returns a line whose callee takes so many calls at once, 1 or more.
+func NewLine(seats int) *Line {
+	return &Line{seats: max(seats, 1), on: map[string]time.Time{}, turns: map[string]Entry{}}
+}
+
+// Len is the number of calls that wait.
+func (l *Line) Len() int { return len(l.order) }
+
+// Idle says that nothing is known of the line that would be missed.
+func (l *Line) Idle() bool { return len(l.order) == 0 && len(l.on) == 0 }
+
+// Step takes an event and returns what is to be done, in order.
+func (l *Line) Step(now time.Time, ev Event) []Action {
+	switch ev := ev.(type) {
+	case Occupied:
+		return l.occupied(now, ev.Call)
+	case Freed:
+		return l.freed(now, ev.Call)
+	case Join:
+		return l.join(now, ev)
+	case Returned:
+		return l.returned(now, ev.Call)
+	case Left:
+		return l.left(now, ev)
+	case Removed:
+		return l.removed(now, ev.Call)
+	case Moved:
+		return l.moved(now, ev)
+	case Tick:
+		return l.tick(now)
+	}
+	return []Action{Count{"unknown event"}}
+}
+
+// Next is when a Tick is due, the zero time for never.
+func (l *Line) Next() time.Time {
+	next := l.retryAt
+	for i := range l.order {
+		w := &l.order[i]
+		for _, at := range [...]time.Time{w.Until, w.at.Add(repeat)} {
+			if next.IsZero() || at.Before(next) {
+				next = at
+			}
+		}
+	}
+	return next
+}
+
+func (l *Line) join(now time.Time, j Join) []Action {
+	e := j.Entry
+	e.Since, e.Until = now, now.Add(j.Limits.Wait)
+	_, served := l.turns[e.Call]
+	switch {
+	case served || l.position(e.Call) > 0:
+		return []Action{Count{"call in the line already"}}
+	case len(l.order) == 0 && l.free(now):
+		return l.turn(now, e)
+	case len(l.order) >= j.Limits.Length && !e.Emergency:
+		return []Action{Expel{e.Call, Full}}
+	}
+	l.insert(e)
+	return append([]Action{Keep{e}}, l.tell(now)...)
+}
+
+// insert puts an entry behind the last one of its rank or above.
+func (l *Line) insert(e Entry) {
+	i := slices.IndexFunc(l.order, func(w waiting) bool { return w.rank() < e.rank() })
+	if i < 0 {
+		i = len(l.order)
+	}
+	l.order = slices.Insert(l.order, i, waiting{Entry: e})
+}
+
+// free says that the head may have its turn.
+func (l *Line) free(now time.Time) bool {
+	return len(l.on) < l.seats && !now.Before(l.retryAt)
+}
+
+// turn has a call ring the callee, who is occupied by it from now on.
+func (l *Line) turn(now time.Time, e Entry) []Action {
+	l.on[e.Call], l.turns[e.Call], l.retryAt = now, e, time.Time{}
+	return []Action{Turn{e.Call}}
+}
+
+// serve gives turns while the callee is free, and tells the others where they stand.
+func (l *Line) serve(now time.Time) []Action {
+	var acts []Action
+	for len(l.order) > 0 && l.free(now) {
+		head := l.order[0].Entry
+		l.order = slices.Delete(l.order, 0, 1)
+		acts = append(acts, l.turn(now, head)...)
+	}
+	return append(acts, l.tell(now)...)
+}
+
+func (l *Line) occupied(now time.Time, call string) []Action {
+	if _, served := l.turns[call]; served {
+		return nil // by its turn; Left says that it was answered
+	}
+	if _, on := l.on[call]; !on {
+		l.on[call] = now
+	}
+	return l.tell(now)
+}
+
+func (l *Line) freed(now time.Time, call string) []Action {
+	since, on := l.on[call]
+	if !on {
+		return []Action{Count{"end of a call that did not occupy the callee"}}
+	}
+	var acts []Action
+	if _, served := l.turns[call]; served { // over without an answer, and without a word
+		delete(l.turns, call)
+		acts = append(acts, Drop{call, Unserved})
+	} else {
+		l.holds.add(now.Sub(since))
+	}
+	delete(l.on, call)
+	l.retryAt = time.Time{}
+	return append(acts, l.serve(now)...)
+}
+
+func (l *Line) returned(now time.Time, call string) []Action {
+	e, served := l.turns[call]
+	if !served {
+		return []Action{Count{"return of a call that had no turn"}}
+	}
+	delete(l.turns, call)
+	delete(l.on, call)
+	l.retryAt = now.Add(retry)
+	// At the head of its rank again: it came before all others of it, or was moved there.
+	i := slices.IndexFunc(l.order, func(w waiting) bool { return w.rank() <= e.rank() })
+	if i < 0 {
+		i = len(l.order)
+	}
+	l.order = slices.Insert(l.order, i, waiting{Entry: e})
+	return append([]Action{Keep{e}}, l.tell(now)...)
+}
+
+func (l *Line) left(now time.Time, ev Left) []Action {
+	if i := l.position(ev.Call); i > 0 {
+		l.order = slices.Delete(l.order, i-1, i)
+		return append([]Action{Drop(ev)}, l.tell(now)...)
+	}
+	if _, served := l.turns[ev.Call]; !served {
+		return nil // most calls wait for nobody
+	}
+	delete(l.turns, ev.Call)
+	if ev.Reason == Answered {
+		l.on[ev.Call] = now // its time on the phone begins
+		return []Action{Drop(ev)}
+	}
+	delete(l.on, ev.Call)
+	return append([]Action{Drop(ev)}, l.serve(now)...)
+}
+
+func (l *Line) removed(now time.Time, call string) []Action {
+	i := l.position(call)
+	if i == 0 {
+		return []Action{Count{"removal of a call that does not wait"}}
+	}
+	l.order = slices.Delete(l.order, i-1, i)
+	return append([]Action{Drop{call, Emptied}, Expel{call, Emptied}}, l.tell(now)...)
+}
+
+func (l *Line) moved(now time.Time, m Moved) []Action {
+	i := l.position(m.Call)
+	if i == 0 {
+		return []Action{Count{"move of a call that does not wait"}}
+	}
+	w := l.order[i-1]
+	l.order = slices.Delete(l.order, i-1, i)
+	first := slices.IndexFunc(l.order, func(o waiting) bool { return o.rank() <= w.rank() }) // behind those of higher rank,
+	if first < 0 {
+		first = len(l.order)
+	}
+	last := slices.IndexFunc(l.order, func(o waiting) bool { return o.rank() < w.rank() }) // before those of lower
+	if last < 0 {
+		last = len(l.order)
+	}
+	l.order = slices.Insert(l.order, min(max(m.Position-1, first), last), w)
+	return l.tell(now)
+}
+
+func (l *Line) tick(now time.Time) []Action {
+	var acts []Action
+	l.order = slices.DeleteFunc(l.order, func(w waiting) bool {
+		if now.Before(w.Until) {
+			return false
+		}
+		acts = append(acts, Drop{w.Call, TooLong}, Expel{w.Call, TooLong})
+		return true
+	})
+	if !l.retryAt.IsZero() && !now.Before(l.retryAt) {
+		l.retryAt = time.Time{}
+	}
+	return append(acts, l.serve(now)...)
+}
+
+// position is where a call stands, 0 if it does not wait.
+func (l *Line) position(call string) int {
+	return 1 + slices.IndexFunc(l.order, func(w waiting) bool { return w.Call == call })
+}
+
+// tell tells those whose standing changed, or who were told long ago.
+func (l *Line) tell(now time.Time) []Action {
+	var acts []Action
+	for i := range l.order {
+		w := &l.order[i]
+		s := l.standing(now, i+1)
+		due := !now.Before(w.at.Add(repeat))
+		if s.Position == w.told.Position && s.Known == w.told.Known && !due {
+			continue // a wait that shrinks by the second is no news
+		}
+		w.told, w.at = s, now
+		acts = append(acts, Tell{w.Call, s})
+	}
+	return acts
+}
+
+// standing expects the callee to free up as often as lately: those before in the line take a call each, and the calls that
+// occupy the callee now end when they have lasted as long as the others did.
+func (l *Line) standing(now time.Time, position int) Standing {
+	s := Standing{Position: position}
+	mean, known := l.holds.mean()
+	if !known {
+		return s
+	}
+	rest := mean // of the call that ends first
+	for _, since := range l.on {
+		rest = min(rest, max(0, mean-now.Sub(since)))
+	}
+	s.Known = true
+	s.Wait = (rest + time.Duration(position-1)*mean/time.Duration(l.seats)).Round(time.Second)
+	return s
+}
+
+// Holds of a line: the last of how many count, and how many it takes to know anything.
+const (
+	lastHolds  = 10
+	leastHolds = 3
+)
+
+// holds is how long the last calls of a callee lasted.
+type holds []time.Duration
+
+func (h *holds) add(d time.Duration) {
+	*h = append(*h, d)
+	if len(*h) > lastHolds {
+		*h = slices.Delete(*h, 0, 1)
+	}
+}
+
+func (h holds) mean() (time.Duration, bool) {
+	if len(h) < leastHolds {
+		return 0, false
+	}
+	var sum time.Duration
+	for _, d := range h {
+		sum += d
+	}
+	return sum / time.Duration(len(h)), true
+}
+
+// Waiting returns the entries in order with what their callers were told.
+func (l *Line) Waiting() []Told {
+	all := make([]Told, 0, len(l.order))
+	for _, w := range l.order {
+		all = append(all, Told{w.Entry, w.told})
+	}
+	return all
+}
+
+// Told is an entry and what its caller was told.
+type Told struct {
+	Entry
+	Standing
+}
+
+// Restore puts entries of an earlier run back, in their order.
+func (l *Line) Restore(all []Entry) {
+	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(b.rank()-a.rank(), a.Since.Compare(b.Since)) })
+	for _, e := range all {
+		l.order = append(l.order, waiting{Entry: e})
+	}
+}

@@ -1,0 +1,253 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// began is when the tests begin.
+var began = time.Unix(1_700_000_000, 0)
+
+// world is a line as those around it see it.
+type world struct {
+	t      *rapid.T
+	line   *Line
+	now    time.Time
+	seats  int
+	limits Limits
+	calls  int
+	kept   map[string]bool   // on disk
+	served map[string]bool   // have their turn
+	other  map[string]bool   // occupy the callee otherwise
+	out    map[string]Reason // left
+	told   map[string]int    // position
+	moves  bool              // an administrator moves calls
+}
+
+func newWorld(t *rapid.T) *world {
+	seats := rapid.IntRange(1, 3).Draw(t, "seats")
+	return &world{
+		t: t, line: NewLine(seats), now: began, seats: seats, moves: rapid.Bool().Draw(t, "moves"),
+		limits: Limits{Length: rapid.IntRange(1, 5).Draw(t, "length"), Wait: time.Minute},
+		kept:   map[string]bool{}, served: map[string]bool{}, other: map[string]bool{}, out: map[string]Reason{}, told: map[string]int{},
+	}
+}
+
+func (w *world) step(ev Event) {
+	before := w.line.Waiting()
+	for _, a := range w.line.Step(w.now, ev) {
+		switch a := a.(type) {
+		case Keep:
+			w.kept[a.Entry.Call] = true
+		case Tell:
+			if !w.kept[a.Call] {
+				w.t.Fatalf("%s is told a position before it is on disk", a.Call)
+			}
+			w.told[a.Call] = a.Position
+		case Turn:
+			w.turn(a.Call, before, ev)
+		case Drop:
+			w.leaves(a.Call, a.Reason)
+			delete(w.kept, a.Call)
+		case Expel:
+			if a.Reason == Full {
+				if len(before) < w.limits.Length {
+					w.t.Fatalf("the line is full with %d of %d", len(before), w.limits.Length)
+				}
+				w.leaves(a.Call, Full)
+			}
+		case Count:
+			w.t.Logf("counted: %s", a.Name)
+		}
+	}
+	w.check()
+}
+
+// pass lets time go by, with each Tick that is due.
+func (w *world) pass(d time.Duration) {
+	end := w.now.Add(d)
+	for next := w.line.Next(); !next.IsZero() && !next.After(end); next = w.line.Next() {
+		w.now = next
+		w.step(Tick{})
+		if again := w.line.Next(); again.Equal(next) {
+			w.t.Fatalf("at %v a Tick is due again at once", next)
+		}
+	}
+	w.now = end
+}
+
+func (w *world) leaves(call string, why Reason) {
+	if was, twice := w.out[call]; twice {
+		w.t.Fatalf("%s leaves twice: %s, then %s", call, was, why)
+	}
+	w.out[call] = why
+	delete(w.told, call)
+	delete(w.served, call)
+	if why == Answered {
+		w.other[call] = true
+	}
+}
+
+// turn checks that nobody of the same rank who came earlier still waits.
+func (w *world) turn(call string, before []Told, ev Event) {
+	w.served[call] = true
+	delete(w.told, call)
+	i := slices.IndexFunc(before, func(t Told) bool { return t.Call == call })
+	for _, t := range w.line.Waiting() {
+		if i < 0 {
+			w.t.Fatalf("%s has a turn at once while %s waits", call, t.Call)
+		}
+		b := before[i]
+		if t.rank() > b.rank() || !w.moves && t.rank() == b.rank() && t.Since.Before(b.Since) {
+			w.t.Fatalf("%s (%d, %v) has a turn before %s (%d, %v) after %T", call, b.rank(), b.Since, t.Call, t.rank(), t.Since, ev)
+		}
+	}
+}
+
+func (w *world) check() {
+	w.t.Helper()
+	waiting := w.line.Waiting()
+	if n := len(w.served); n > w.seats {
+		w.t.Fatalf("%d calls have their turn at %d seats", n, w.seats)
+	}
+	for i, t := range waiting {
+		if w.told[t.Call] != i+1 {
+			w.t.Fatalf("%s stands at %d and was told %d", t.Call, i+1, w.told[t.Call])
+		}
+		if !w.kept[t.Call] {
+			w.t.Fatalf("%s waits and is not on disk", t.Call)
+		}
+		if i > 0 && waiting[i-1].rank() < t.rank() {
+			w.t.Fatalf("%s stands behind a lower rank", t.Call)
+		}
+	}
+	if len(waiting) > 0 && len(w.served)+len(w.other) < w.seats && !w.now.Before(w.line.retryAt) {
+		w.t.Fatalf("%d wait while the callee is free", len(waiting))
+	}
+}
+
+// any picks one of a set, in a fixed order.
+func (w *world) any(set map[string]bool, label string) string {
+	all := []string{}
+	for c := range set {
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		w.t.Skip("none")
+	}
+	slices.Sort(all)
+	return rapid.SampledFrom(all).Draw(w.t, label)
+}
+
+func (w *world) waiting() map[string]bool {
+	set := map[string]bool{}
+	for _, t := range w.line.Waiting() {
+		set[t.Call] = true
+	}
+	return set
+}
+
+func TestLine(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		actions := map[string]func(*rapid.T){
+			"join": func(t *rapid.T) {
+				w.calls++
+				w.pass(time.Second)
+				w.step(Join{Entry{
+					Call: fmt.Sprint("c", w.calls), Priority: rapid.IntRange(0, 2).Draw(t, "priority"),
+					Emergency: rapid.IntRange(0, 9).Draw(t, "emergency") == 0,
+				}, w.limits})
+			},
+			"own call": func(t *rapid.T) {
+				w.calls++
+				call := fmt.Sprint("o", w.calls)
+				w.other[call] = true
+				w.step(Occupied{call})
+			},
+			"free": func(t *rapid.T) {
+				call := w.any(w.other, "call")
+				delete(w.other, call)
+				w.step(Freed{call})
+			},
+			"answer":   func(t *rapid.T) { w.step(Left{w.any(w.served, "call"), Answered}) },
+			"unserved": func(t *rapid.T) { w.step(Left{w.any(w.served, "call"), Unserved}) },
+			"vanish":   func(t *rapid.T) { w.step(Freed{w.any(w.served, "call")}) },
+			"busy": func(t *rapid.T) {
+				call := w.any(w.served, "call")
+				delete(w.served, call)
+				w.step(Returned{call})
+			},
+			"give up": func(t *rapid.T) { w.step(Left{w.any(w.waiting(), "call"), GaveUp}) },
+			"remove":  func(t *rapid.T) { w.step(Removed{w.any(w.waiting(), "call")}) },
+			"move": func(t *rapid.T) {
+				if !w.moves {
+					t.Skip("nobody moves calls")
+				}
+				w.step(Moved{w.any(w.waiting(), "call"), rapid.IntRange(-1, 6).Draw(t, "position")})
+			},
+			"time": func(t *rapid.T) {
+				w.pass(time.Duration(rapid.IntRange(1, 100_000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"stray": func(t *rapid.T) {
+				w.step(rapid.SampledFrom([]Event{Freed{"x"}, Returned{"x"}, Left{"x", GaveUp}, Removed{"x"}, Moved{"x", 1}}).Draw(t, "event"))
+			},
+		}
+		for range 8 { // one history is too short to fill lines
+			t.Repeat(actions)
+		}
+		w.empty()
+	})
+}
+
+// empty lets everybody leave: each entry that came is out in the end, or on the phone.
+func (w *world) empty() {
+	for range 10_000 {
+		switch {
+		case len(w.served) > 0:
+			w.step(Left{w.any(w.served, "last"), Answered})
+		case len(w.other) > 0:
+			call := w.any(w.other, "last")
+			delete(w.other, call)
+			w.step(Freed{call})
+		case w.line.Len() > 0:
+			w.now = w.line.Next()
+			w.step(Tick{})
+		default:
+			if len(w.kept) > 0 || !w.line.Idle() {
+				w.t.Fatalf("left on disk: %v; line %+v", w.kept, w.line)
+			}
+			return
+		}
+	}
+	w.t.Fatal("the line does not empty")
+}
+
+func TestExpectedWait(t *testing.T) {
+	l, now := NewLine(1), began
+	for i := range 3 { // calls of 60 s
+		call := fmt.Sprint("o", i)
+		l.Step(now, Occupied{call})
+		now = now.Add(time.Minute)
+		if s := l.standing(now, 1); i > 0 && s.Known {
+			t.Errorf("after %d calls the wait is known to be %v", i, s.Wait)
+		}
+		l.Step(now, Freed{call})
+	}
+	l.Step(now, Occupied{"o"})
+	now = now.Add(20 * time.Second)
+	for i, want := range []time.Duration{40 * time.Second, 100 * time.Second, 160 * time.Second} {
+		acts := l.Step(now, Join{Entry{Call: fmt.Sprint("c", i)}, Limits{Length: 9, Wait: time.Hour}})
+		tell, ok := acts[len(acts)-1].(Tell)
+		if !ok || tell.Position != i+1 || !tell.Known || tell.Wait != want {
+			t.Errorf("at position %d: %+v, want %v", i+1, acts, want)
+		}
+	}
+	if acts := l.Step(now.Add(repeat), Tick{}); len(acts) != 3 {
+		t.Errorf("after %v %d of 3 callers are told again", repeat, len(acts))
+	}
+}

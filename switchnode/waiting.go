@@ -1,0 +1,95 @@
+package switchnode
+
+import (
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/queue"
+)
+
+// waiter is a call as it waits for its callee.
+type waiter struct {
+	calls  *calls
+	entry  queue.Entry
+	limits queue.Limits
+}
+
+// waiting is where the calls of a plan wait.
+func (c *calls) waiting(p designation.Plan) call.Queue {
+	return &waiter{c, queue.Entry{
+		Call: p.Call, Line: p.Queue.Line, From: p.From, To: p.To, Priority: p.Priority,
+	}, queue.Limits{Length: p.Queue.Length, Wait: p.Queue.Wait}}
+}
+
+// Join waits for the turn of a call.
+func (w *waiter) Join(s *call.Session) {
+	w.calls.occupy(w.entry.Call, w.entry.Line)
+	if err := w.calls.hall.Join(w.entry, w.limits, seat{s}); err != nil {
+		s.Post(call.Expelled{Cause: call.CauseOfError(err)})
+	}
+}
+
+// Return waits for another turn.
+func (w *waiter) Return() { w.calls.hall.Returned(w.entry.Line, w.entry.Call) }
+
+// Leave waits no longer.
+func (w *waiter) Leave(why call.Leaving) {
+	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why))
+}
+
+// seat tells a call what becomes of it in a queue. One whose mailbox is full ends, and frees its place with that.
+type seat struct{ session *call.Session }
+
+// Stands says where the call stands.
+func (s seat) Stands(at queue.Standing) {
+	s.session.Post(call.Placed{Standing: call.Standing{Position: at.Position, Wait: at.Wait, Known: at.Known}})
+}
+
+// Turn has it ring the callee.
+func (s seat) Turn() { s.session.Post(call.Turn{}) }
+
+// Expel ends its waiting.
+func (s seat) Expel(why queue.Reason) {
+	code := errs.QueueRemoved
+	switch why {
+	case queue.Full:
+		code = errs.QueueFull
+	case queue.TooLong:
+		code = errs.QueueTime
+	}
+	s.session.Post(call.Expelled{Cause: call.CauseOf(code, "")})
+}
+
+// occupy notes that a call is about whom a line is for; when it is over, they are free.
+func (c *calls) occupy(call, line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.occupied[call] = append(c.occupied[call], line)
+}
+
+// vacate says that a call is over to those whom it occupied.
+func (c *calls) vacate(call string) {
+	c.mu.Lock()
+	lines := c.occupied[call]
+	delete(c.occupied, call)
+	c.mu.Unlock()
+	for _, line := range lines {
+		c.hall.Freed(line, call)
+	}
+}
+
+// onThePhone notes that a caller is, for whom others may wait.
+func (c *calls) onThePhone(in call.Incoming) {
+	if in.Claims == nil && c.queues(in.From.User) {
+		c.occupy(in.Call, in.From.User)
+		c.hall.Occupied(in.From.User, in.Call)
+	}
+}
+
+// left ends in the ledger what a kill of this switch cut off.
+func (n *node) left(e queue.Entry, why queue.Reason) {
+	if why == queue.Lost || why == queue.Elapsed {
+		n.record(ledger.Event{At: n.now().UnixMicro(), Call: e.Call, Kind: ledger.Unqueued, Text: string(why)})
+	}
+}
