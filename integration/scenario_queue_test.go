@@ -77,8 +77,16 @@ func TestQueue(t *testing.T) {
 	in.Decline(486, "Busy Here") // with something that the switch does not know of
 	over(t, in)
 	queued(t, last, "Queued, number 1")
-	last.HangUp()
-	over(t, last)
+	q, err := w.Client.Queues(soon(t))
+	if err != nil || len(q.Items) != 1 || q.Items[0].To.User != bob.user.ID || q.Items[0].From.Name != "Don" || q.Items[0].Position != 1 {
+		t.Fatalf("who waits: %+v, %v", q, err)
+	}
+	if err := w.Client.RemoveQueued(soon(t), q.Items[0].Call); err != nil {
+		t.Fatal(err)
+	}
+	if e := over(t, last); e.Code != 480 || e.Words != "Taken out of the queue by the administrator" {
+		t.Errorf("who is taken out hears %d %q", e.Code, e.Words)
+	}
 
 	r := w.record(t, ann.user, 1)
 	if got := waited(r); got != "1 answered" {

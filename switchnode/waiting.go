@@ -1,8 +1,11 @@
 package switchnode
 
 import (
+	"context"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/queue"
@@ -85,6 +88,30 @@ func (c *calls) onThePhone(in call.Incoming) {
 		c.occupy(in.Call, in.From.User)
 		c.hall.Occupied(in.From.User, in.Call)
 	}
+}
+
+// queueWorkers answer who asks for the queues side by side.
+const queueWorkers = 2
+
+// queueOrder does with the queues what an administrator wants, and says who waits then.
+func (n *node) queueOrder(ctx context.Context, _ fabric.Subject, q fabric.QueueOrder) (fabric.Queued, error) {
+	var r fabric.Queued
+	if q.Call != "" {
+		r.Found = n.calls.hall.Reorder(ctx, q.Call, q.Position)
+	}
+	for _, told := range n.calls.hall.Waiting() {
+		for _, w := range told {
+			if len(r.Waiting) == fabric.MaxQueued {
+				r.More++
+				continue
+			}
+			r.Waiting = append(r.Waiting, fabric.QueuedCall{
+				Call: w.Call, From: w.From, To: w.To, Position: w.Position, Wait: w.Wait, Known: w.Known,
+				Priority: w.Priority, Emergency: w.Emergency, Since: w.Since, Until: w.Until,
+			})
+		}
+	}
+	return r, nil
 }
 
 // left ends in the ledger what a kill of this switch cut off.

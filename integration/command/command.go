@@ -32,6 +32,7 @@ type grammar struct {
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
 	Key    keyCommands   `cmd:"" help:"API keys."`
 	Call   callCommands  `cmd:"" help:"Call records."`
+	Queue  queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`
 	Phone  phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
 }
 

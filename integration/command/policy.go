@@ -279,6 +279,7 @@ func policyColumns() []column[rest.User] {
 		}},
 		{head: "do not disturb", detail: true, cell: disturb},
 		{head: "fall-back", detail: true, cell: fallbackText},
+		{head: "queue", detail: true, cell: queueText},
 	}
 }
 

@@ -73,6 +73,7 @@ type userCommands struct {
 	Ring     userRing     `cmd:"" help:"Set and show when each device of a user rings, and for how long."`
 	DND      userDND      `cmd:"" name:"dnd" help:"Do not disturb: refuse calls to a user, with words to callers."`
 	Fallback userFallback `cmd:"" help:"Where calls go that a user does not answer."`
+	Queue    userQueue    `cmd:"" help:"Let callers wait while a user is on the phone."`
 	Remove   userRemove   `cmd:"" help:"Remove users that have no numbers and devices."`
 }
 

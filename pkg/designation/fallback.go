@@ -30,7 +30,7 @@ func OccasionOf(code errs.Code) Occasion {
 		return DoNotDisturb
 	case errs.QueueFull:
 		return QueueFull
-	case errs.QueueTime:
+	case errs.QueueTime, errs.QueueRemoved:
 		return QueueTime
 	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped:
 		return Unreachable

@@ -26,7 +26,8 @@ import (
 // 11 (2026-11): attempt, between cloud instances.
 // 12 (2026-11): bye, which was in down; the device's proof in bind.
 // 13 (2026-11): To of a call that was not admitted.
-const Capability = 13
+// 14 (2026-11): queue.
+const Capability = 14
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

@@ -75,6 +75,7 @@ type Config struct {
 	Renew     func(ctx context.Context, org, node string) error
 	Passwords Passwords
 	Calls     Calls
+	Queues    Queues
 	Follow    func(context.Context) // waits until what was changed here counts in admissions
 	Version   string                // of the software
 	Now       func() time.Time
@@ -87,6 +88,7 @@ type API struct {
 	keys      Keys
 	nodes     Nodes
 	apps      Apps
+	queues    Queues
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
 	calls     Calls
@@ -105,7 +107,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, queues: cfg.Queues, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

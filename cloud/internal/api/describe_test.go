@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write docs/openapi.json")
 
 func TestOpenAPIIsCheckedIn(t *testing.T) {
 	s := newService(t)
-	a, err := New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store}, Follow: follow,
+	a, err := New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store}, Queues: &s.waiting, Follow: follow,
 		Version: "1", Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func FuzzBodies(f *testing.F) {
 		f.Add(uint8(kind), []byte(seed))
 	}
 	fk := &fake{} // no database, which would take each worker longer to open than it has
-	a, err := New(Config{Store: &store.Store{}, Keys: fk, Nodes: fk, Passwords: fk, Calls: records{}, Follow: follow, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	a, err := New(Config{Store: &store.Store{}, Keys: fk, Nodes: fk, Passwords: fk, Calls: records{}, Queues: &line{}, Follow: follow, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -188,13 +189,36 @@ func (r records) Get(_ context.Context, _, id string) (rest.Call, error) {
 
 // service is a whole API over TLS with an installation-wide admin's key.
 type service struct {
-	t      *testing.T
-	api    *API
-	fake   *fake
-	store  *store.Store
-	server *httptest.Server
-	client rest.Client
-	log    *bytes.Buffer
+	t       *testing.T
+	api     *API
+	fake    *fake
+	store   *store.Store
+	server  *httptest.Server
+	client  rest.Client
+	log     *bytes.Buffer
+	waiting line
+}
+
+// line is the calls that wait at a switch.
+type line struct{ calls []rest.QueuedCall }
+
+// Waiting lists them.
+func (l *line) Waiting(context.Context, string) (rest.Queues, error) {
+	return rest.Queues{Items: l.calls}, nil
+}
+
+// Reorder changes the position of one, or takes it out.
+func (l *line) Reorder(_ context.Context, _, call string, position int) (bool, error) {
+	i := slices.IndexFunc(l.calls, func(c rest.QueuedCall) bool { return c.Call == call })
+	switch {
+	case i < 0:
+		return false, nil
+	case position == 0:
+		l.calls = slices.Delete(l.calls, i, i+1)
+	default:
+		l.calls[i].Position = position
+	}
+	return true, nil
 }
 
 func newService(t *testing.T) *service {
@@ -215,7 +239,7 @@ func newService(t *testing.T) *service {
 func (s *service) restart(t *testing.T) {
 	t.Helper()
 	var err error
-	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store}, Follow: follow,
+	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store}, Queues: &s.waiting, Follow: follow,
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)

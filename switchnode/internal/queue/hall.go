@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +53,8 @@ type Hall struct {
 type order struct {
 	line  string
 	event Event
-	call  Call // of a Join
+	call  Call            // of a Join
+	done  chan<- struct{} // closed when it was carried out, nil: nobody waits
 }
 
 // NewHall reads what an earlier run left, and starts nothing. Who waited then holds no phone any more: each is told to Left.
@@ -69,7 +71,7 @@ func NewHall(cfg Config) (*Hall, error) {
 
 // Join has a call wait for its turn.
 func (h *Hall) Join(e Entry, limits Limits, c Call) error {
-	if !h.post(order{e.Line, Join{e, limits}, c}) {
+	if !h.post(order{line: e.Line, event: Join{e, limits}, call: c}) {
 		return errs.New(errs.Congested, "too many calls join the queue of this switch at once")
 	}
 	return nil
@@ -87,12 +89,27 @@ func (h *Hall) Occupied(line, call string) { h.must(order{line: line, event: Occ
 // Freed says that they no longer are.
 func (h *Hall) Freed(line, call string) { h.must(order{line: line, event: Freed{call}}) }
 
-// Remove takes a waiting call out.
-func (h *Hall) Remove(line, call string) { h.must(order{line: line, event: Removed{call}}) }
-
-// Move puts a waiting call at a position.
-func (h *Hall) Move(line, call string, position int) {
-	h.must(order{line: line, event: Moved{call, position}})
+// Reorder puts a waiting call at a position, 0 to take it out, and returns when that is done. It says whether the call waited.
+func (h *Hall) Reorder(ctx context.Context, call string, position int) bool {
+	for line, told := range h.Waiting() {
+		if !slices.ContainsFunc(told, func(t Told) bool { return t.Call == call }) {
+			continue
+		}
+		done := make(chan struct{})
+		o := order{line: line, event: Moved{call, position}, done: done}
+		if position == 0 {
+			o.event = Removed{call}
+		}
+		if !h.post(o) {
+			return false
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+		return true
+	}
+	return false
 }
 
 func (h *Hall) must(o order) {
@@ -209,6 +226,11 @@ func (h *Hall) work(orders []order) {
 		h.act(a)
 	}
 	h.forget(orders, touched)
+	for _, o := range orders {
+		if o.done != nil {
+			close(o.done)
+		}
+	}
 }
 
 func (h *Hall) line(name string) *Line {

@@ -1,0 +1,58 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"strowger/pkg/designation"
+)
+
+// QueuedCall is a call that waits for a user who is on the phone.
+type QueuedCall struct {
+	Call       string            `json:"call"`        // id
+	Switch     string            `json:"switch"`      // id of the switch where it waits
+	SwitchName string            `json:"switch_name"` // its name
+	From       designation.Party `json:"from"`
+	To         designation.Party `json:"to"`
+	Position   int               `json:"position"` // 1 is the head
+	// WaitSeconds is the expected wait; absent while nothing is known.
+	WaitSeconds *int      `json:"wait_seconds,omitempty"`
+	Priority    int       `json:"priority"`
+	Emergency   bool      `json:"emergency"`
+	Since       time.Time `json:"since"`
+	Until       time.Time `json:"until"` // when it has waited long enough
+}
+
+// Queues is all calls that wait, by switch and callee, the head first.
+type Queues struct {
+	Items []QueuedCall `json:"items"`
+	// Away is the names of switches that did not answer: who waits there is not known.
+	Away []string `json:"away,omitempty"`
+	// More is how many calls wait that are not listed.
+	More int `json:"more,omitempty"`
+}
+
+// Move is where a waiting call is to stand.
+type Move struct {
+	Position int `json:"position" minimum:"1" maximum:"1000"`
+}
+
+// Queues reads who waits now.
+func (c Client) Queues(ctx context.Context) (Queues, error) {
+	var q Queues
+	err := c.do(ctx, request{method: http.MethodGet, path: "queued-calls"}, &q)
+	return q, err
+}
+
+// MoveQueued puts a waiting call at a position, 1 being the head, as far as its rank allows.
+func (c Client) MoveQueued(ctx context.Context, call string, position int) error {
+	_, err := act[Queues](ctx, c, "queued-calls", call, "move", Move{Position: position})
+	return err
+}
+
+// RemoveQueued ends the waiting of a call. It goes to the callee's fall-back of calls that waited too long, or ends.
+func (c Client) RemoveQueued(ctx context.Context, call string) error {
+	return c.do(ctx, request{method: http.MethodDelete, path: "queued-calls/" + url.PathEscape(call)}, nil)
+}
