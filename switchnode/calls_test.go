@@ -51,7 +51,7 @@ func TestCallBeginsAndEndsOnRecord(t *testing.T) {
 	var kinds []ledger.Kind
 	c := &calls{
 		sessions: map[string]*call.Session{}, placed: map[string]int{}, now: time.Now, log: slog.New(slog.DiscardHandler),
-		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) },
+		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) }, queues: func(string) bool { return false }, occupied: map[string][]string{},
 	}
 	err := c.begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: "dv_a", Hops: 70, Breadth: 60,

@@ -31,9 +31,9 @@ func (d directory) Admit(ctx context.Context, q fabric.Admit) (fabric.Admitted, 
 }
 
 // Plan asks for the plan of a call whose key was shown here.
-func (d directory) Plan(ctx context.Context, key string) (designation.Plan, error) {
+func (d directory) Plan(ctx context.Context, key string, waited bool) (designation.Plan, error) {
 	f := d.n.fabric
-	r, err := fabric.Request[fabric.PlanRequest, fabric.PlanReply](ctx, f, fabric.SubjectPlan(f.Org(), f.Node()), fabric.PlanRequest{Key: key})
+	r, err := fabric.Request[fabric.PlanRequest, fabric.PlanReply](ctx, f, fabric.SubjectPlan(f.Org(), f.Node()), fabric.PlanRequest{Key: key, Waited: waited})
 	if err != nil {
 		return designation.Plan{}, err
 	}

@@ -109,6 +109,8 @@ type Offer struct {
 type PlanRequest struct {
 	Header
 	Key string `json:"key"`
+	// Waited says that the call was in a queue since it showed the key, which may have expired meanwhile.
+	Waited bool `json:"waited,omitempty"`
 }
 
 // PlanReply answers PlanRequest.

@@ -189,6 +189,17 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 	return &designation.Designation{Node: y, Leg: leg, Key: key, Expiry: expiry.UTC()}, nil
 }
 
+// maxQueued is how long a call may wait for its callee, and come back there from others.
+const maxQueued = 4 * time.Hour
+
+// grace is how long after its expiry a key still says whose call it is.
+func grace(q fabric.PlanRequest) time.Duration {
+	if q.Waited {
+		return maxQueued
+	}
+	return sessionkey.Leeway
+}
+
 // Plan answers an anchor whose INVITE overtook its offer: with the key that it was shown it gets the plan again, made
 // from the registry as it is now.
 func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest) (fabric.PlanReply, error) {
@@ -201,7 +212,7 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 		return fabric.PlanReply{}, errs.New(errs.WrongOrganization, "the session key is of organization %s", c.Org)
 	case c.Audience != sw:
 		return fabric.PlanReply{}, errs.New(errs.WrongAudience, "the session key is for node %s, not for %s", c.Audience, sw)
-	case now.After(time.Unix(c.Expires, 0).Add(sessionkey.Leeway)):
+	case now.After(time.Unix(c.Expires, 0).Add(grace(q))):
 		return fabric.PlanReply{}, errs.New(errs.KeyExpired, "the session key expired %v ago", now.Sub(time.Unix(c.Expires, 0)).Round(time.Second))
 	}
 	s, err := b.cfg.Snapshot(org)
@@ -209,6 +220,9 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 		return fabric.PlanReply{}, err
 	}
 	x := c.Subject
+	if ident.Check(ident.Switch, x) != nil { // of an app, which the cloud has admitted
+		x = ""
+	}
 	if c.Diversion.Anchor != "" && c.Issuer == org {
 		x = "" // the anchor brings the call to a fall-back, as the cloud told it to
 	}

@@ -215,6 +215,13 @@ func TestAnchorAsksForThePlan(t *testing.T) {
 	w.pass(sessionkey.Lifetime + sessionkey.Leeway + time.Second)
 	_, err = ask(1)
 	w.refused(err, errs.KeyExpired, "31s ago")
+	waited := func() error {
+		_, err := w.broker.Plan(ctx, w.org, w.switches[1], fabric.PlanRequest{Key: a.Designation.Key, Waited: true})
+		return err
+	}
+	w.refused(waited(), errs.Disabled) // the key still says whose call it is
+	w.pass(maxQueued)
+	w.refused(waited(), errs.KeyExpired)
 }
 
 func TestPartiesAreTold(t *testing.T) {

@@ -39,7 +39,8 @@ func newPolicy(v rest.Policy) *policy {
 		designation.DoNotDisturb: v.FallbackDND, designation.Unreachable: v.FallbackUnreachable,
 		designation.QueueFull: cmp.Or(v.FallbackQueueFull, v.FallbackBusy), designation.QueueTime: cmp.Or(v.FallbackQueueTime, v.FallbackBusy),
 	} {
-		if number != "" {
+		waits := on == designation.QueueFull || on == designation.QueueTime
+		if number != "" && (v.QueueLength > 0 || !waits) {
 			p.fallbacks[on] = number
 		}
 	}

@@ -125,7 +125,7 @@ func (c *Call) planned(p Planned) []Action {
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
 	offline := CauseOf(errs.Offline, "")
 	if p.Queue != nil {
-		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Branches: p.Renew})...)
+		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Ring: p.Ring, Renew: p.Renew})...)
 	}
 	switch _, on := c.next(offline); {
 	case len(p.Branches) > 0:

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"context"
 	"time"
 
 	"strowger/pkg/designation"
@@ -24,11 +25,11 @@ type Planned struct {
 	Offline  bool   // admitted by the site copy, not by the cloud
 	Ring     time.Duration
 	Branches []Branch
-	Diverted []designation.Diversion // steps that led to To
-	Fallback []Fallback              // where the call goes when nobody answers
-	Queue    Queue                   // where the call waits for its turn to ring the callee, nil: it rings at once
-	Renew    func() []Branch         // what there is to ring when the turn comes; with Queue
-	Crossing string                  // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
+	Diverted []designation.Diversion        // steps that led to To
+	Fallback []Fallback                     // where the call goes when nobody answers
+	Queue    Queue                          // where the call waits for its turn to ring the callee, nil: it rings at once
+	Renew    func(context.Context) []Branch // what there is to ring when the turn comes, with Queue; it may block and must end with its context
+	Crossing string                         // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
 }
 
 // Branch is one thing to ring.
@@ -46,8 +47,9 @@ type Fallback struct {
 	To       designation.Party
 	Diverted []designation.Diversion // steps on the way to To
 	Ring     time.Duration
-	Branches func() []Branch // what there is to ring now
-	Next     []Fallback      // from To, in turn
+	Branches func() []Branch                // what there is to ring now
+	Renew    func(context.Context) []Branch // in its place: it may block, and must end with its context
+	Next     []Fallback                     // from To, in turn
 }
 
 // Diverted is what there is to ring at the fall-back that the call goes to. Without branches the cause says why.

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -84,7 +85,10 @@ type Session struct {
 	first    LegID // of the branches that are tried
 	branches int   // that are tried
 	due      map[Timer]time.Time
-	queue    []Event // being stepped
+	queue    []Event      // being stepped
+	renewed  chan renewed // capacity 1: a call asks one thing at a time
+	asking   sync.WaitGroup
+	ctx      context.Context // of what is asked beside the call
 	finished bool
 	bridged  bool
 	chatter  atomic.Int32 // events recorded of those that a phone may cause at will
@@ -106,8 +110,14 @@ func NewSession(cfg SessionConfig, call *Call, from designation.Party) *Session 
 	return &Session{
 		cfg: cfg, call: call, from: from,
 		in: make(chan message, mailbox), full: make(chan struct{}, 1), done: make(chan struct{}),
-		due: map[Timer]time.Time{},
+		due: map[Timer]time.Time{}, renewed: make(chan renewed, 1),
 	}
+}
+
+// renewed is what there is to ring at a fall-back.
+type renewed struct {
+	at       Fallback
+	branches []Branch
 }
 
 // ID is the id of the call.
@@ -169,6 +179,7 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 	defer close(s.done)
 	s.legs = []Leg{caller}
 	asked, cancel := context.WithCancel(ctx)
+	s.ctx = asked
 	admitted := make(chan Event, 1)
 	go func() { admitted <- admit(asked) }()
 	pending := true
@@ -177,6 +188,7 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 		if pending {
 			<-admitted
 		}
+		s.asking.Wait()
 		s.closePorts()
 	}()
 	timer := time.NewTimer(time.Hour)
@@ -190,6 +202,8 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 		case ev := <-admitted:
 			pending = false
 			s.step(s.admitted(ev))
+		case r := <-s.renewed:
+			s.divertTo(r)
 		case <-timer.C:
 			s.expire()
 		case <-s.full:
@@ -222,8 +236,16 @@ func (s *Session) admitted(ev Event) Event {
 // divert finds what there is to ring at a fall-back. Breadth limits what rings at once (RFC 5393, 5.3.3), and what rang before
 // is over: each attempt has all of it.
 func (s *Session) divert(f Fallback) {
-	branches := f.Branches()
-	s.to, s.first, s.branches = f.To, LegID(len(s.call.legs)), len(branches)
+	if f.Renew == nil {
+		s.divertTo(renewed{f, f.Branches()})
+		return
+	}
+	s.asking.Go(func() { s.renewed <- renewed{f, f.Renew(s.ctx)} })
+}
+
+func (s *Session) divertTo(r renewed) {
+	branches := r.branches
+	s.to, s.first, s.branches = r.at.To, LegID(len(s.call.legs)), len(branches)
 	switch {
 	case s.branches == 0:
 		s.step(Diverted{Cause: CauseOf(errs.Offline, "")})

@@ -19,7 +19,8 @@ import (
 // Directory is the cloud, as a switch may ask it.
 type Directory interface {
 	Admit(context.Context, fabric.Admit) (fabric.Admitted, error)
-	Plan(ctx context.Context, key string) (designation.Plan, error)
+	// Plan is that of a call by the session key that it showed here; waited: it has been in a queue since.
+	Plan(ctx context.Context, key string, waited bool) (designation.Plan, error)
 }
 
 // Copy is the site copy: what the switch knows when the cloud is gone. Its errors are those of admission.
@@ -87,7 +88,7 @@ func (r *Router) FromPhone(q fabric.Admit) call.Admission {
 		case err != nil:
 			return call.Refusal{Cause: call.CauseOfError(err), To: a.To}
 		case a.Plan != nil:
-			return crossed(r.planned(*a.Plan, false), a.Crossing)
+			return crossed(r.planned(*a.Plan, false, r.anew(q)), a.Crossing)
 		case a.Designation != nil:
 			return crossed(r.away(a.From, a.To, Way{Designation: *a.Designation, Again: r.again(q)}, false), a.Crossing)
 		}
@@ -110,7 +111,7 @@ func (r *Router) byCopy(q fabric.Admit) call.Event {
 	case err != nil:
 		return call.Refusal{Cause: call.CauseOfError(err), To: l.To}
 	case l.Plan != nil:
-		return r.planned(*l.Plan, true)
+		return r.planned(*l.Plan, true, nil)
 	}
 	return r.away(l.From, l.To, *l.Way, true)
 }
@@ -149,10 +150,10 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 		if c.Diversion.Anchor == "" {
 			p, ok := r.offers.take(c.Call, "", r.cfg.Now())
 			if ok && p.From == c.From && p.To == c.To { // else the key is another's, who knows the id of the call
-				return r.planned(p, false)
+				return r.planned(p, false, r.waited(key))
 			}
 		}
-		p, err := r.cfg.Directory.Plan(ctx, key)
+		p, err := r.cfg.Directory.Plan(ctx, key, false)
 		offline := errs.CodeOf(err) == errs.CloudAway
 		if offline {
 			p, err = r.cfg.Copy.Plan(c)
@@ -160,7 +161,7 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 		if err != nil {
 			return call.Refusal{Cause: call.CauseOfError(err)}
 		}
-		ev := r.planned(p, offline)
+		ev := r.planned(p, offline, r.waited(key))
 		if planned, ok := ev.(call.Planned); ok && c.Diversion.Anchor != "" {
 			planned.Anchor = c.Diversion.Anchor // a fall-back's switch rings for who owns the call
 			return planned
@@ -170,7 +171,7 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 }
 
 // planned turns a plan into branches.
-func (r *Router) planned(p designation.Plan, offline bool) call.Event {
+func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Event {
 	branches, self := r.branches(p)
 	if self && len(branches) == 0 {
 		return call.Refusal{Cause: call.CauseOf(errs.Busy, "You are calling yourself")}
@@ -181,10 +182,7 @@ func (r *Router) planned(p designation.Plan, offline bool) call.Event {
 	}
 	if p.Queue != nil && len(branches) > 0 {
 		ev.Queue = r.cfg.Queue(p)
-		ev.Renew = func() []call.Branch {
-			branches, _ := r.branches(p)
-			return branches
-		}
+		ev.Renew = r.renewed(p, anew)
 	}
 	return ev
 }

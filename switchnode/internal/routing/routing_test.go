@@ -34,7 +34,7 @@ func (w *world) Admit(_ context.Context, q fabric.Admit) (fabric.Admitted, error
 	return w.admitted, w.err
 }
 
-func (w *world) Plan(_ context.Context, key string) (designation.Plan, error) {
+func (w *world) Plan(_ context.Context, key string, _ bool) (designation.Plan, error) {
 	w.keys = append(w.keys, key)
 	return w.plan, w.err
 }

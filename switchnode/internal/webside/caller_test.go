@@ -52,7 +52,7 @@ func (o *office) promises(d *device, p designation.Plan, branches ...call.Branch
 	return pushseal.Wake{Node: o.node, Key: o.sign(c)}
 }
 
-func (o *office) admission(c sessionkey.Claims) (call.Admission, error) {
+func (o *office) admission(c sessionkey.Claims, _ string) (call.Admission, error) {
 	o.callers.mu.Lock()
 	defer o.callers.mu.Unlock()
 	p, ok := o.callers.promises[c.Slot]

@@ -162,7 +162,7 @@ func (w *Web) judge(e proof.Entry) (guest, error) {
 		return g, err
 	}
 	if claims.Slot != "" {
-		g.calls, g.token, err = w.visit(claims, p)
+		g.calls, g.token, err = w.visit(claims, e.Key, p)
 		g.post = g.calls.post
 	} else {
 		w.legs.await(g.leg, w.cfg.Times.Early)

@@ -30,9 +30,9 @@ type visitor struct {
 
 // visit judges whether this switch has promised to take the call of a key, and returns the token that takes the call up once it is
 // answered. From here on the key is a replay.
-func (w *Web) visit(c sessionkey.Claims, p proof.Call) (v *visitor, token string, err error) {
+func (w *Web) visit(c sessionkey.Claims, key string, p proof.Call) (v *visitor, token string, err error) {
 	v = &visitor{claims: c}
-	if v.admission, err = w.cfg.Admission(c); err != nil {
+	if v.admission, err = w.cfg.Admission(c, key); err != nil {
 		return v, "", err
 	}
 	w.cfg.Verifier.Done(c.ID)

@@ -65,7 +65,7 @@ type Config struct {
 	Relay    *media.Relay
 	Verifier *sessionkey.Verifier
 	// Admission is that of the call which an app brings with a verified key, once; an error if this switch has not promised it.
-	Admission func(sessionkey.Claims) (call.Admission, error)
+	Admission func(c sessionkey.Claims, key string) (call.Admission, error)
 	Begin     func(call.Incoming) error // starts it
 	// Wake has a bridge wake a device, Cancel tell it that its call is over.
 	Wake   func(context.Context, fabric.Wake) (fabric.WakeReply, error)
