@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
@@ -124,4 +125,30 @@ func TestQueueTime(t *testing.T) {
 		t.Errorf("the record says %q of the queue, diversions %q", got, diverted(r))
 	}
 	hangUp(t, own, talks)
+}
+
+// TestAppWaits has an app wait for a desk phone.
+func TestAppWaits(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	dan, other := w.person(t, 1, "Dan", nil)
+	eve, _ := w.roamer(t, "Eve")
+	app := w.app(t, eve, "apns")
+	w.policy(t, bob, map[string]any{"queue_length": 1})
+	own, talks := ring(t, desk, dan.number.Dial, other)
+	talks.Answer()
+	saw(t, own, phone.Answered)
+	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+	if e := app.sees(t, sdk.Queued); e.Position != 1 || e.Wait != -1 || e.Words != "Queued, number 1" {
+		t.Errorf("the app is told %+v", e)
+	}
+	hangUp(t, own, talks)
+	in := comes(t, desk)
+	app.sees(t, sdk.Ringing)
+	in.Answer()
+	app.sees(t, sdk.Connected)
+	call.Hangup()
+	app.sees(t, sdk.Ended)
+	over(t, in)
 }

@@ -45,17 +45,18 @@ type progress struct {
 	dialog    *sip.Dialog
 	media     *media
 	ears      ears
-	rang      bool     // it rang, or was answered before
-	woke      bool     // Waking was told
-	forwards  []string // numbers that Forwarded was told of
-	unwanted  int      // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
-	byes      bool     // we leave when the dialog is closed
-	acked     bool     // the node has our 200
-	flowing   bool     // the media path is there
-	connected bool     // both, and Connected was told
-	held      bool     // what we asked for last
-	holding   bool     // and wait for an answer to
-	owes      bool     // the user hung up while there was no connection: the node is still to be told
+	rang      bool      // it rang, or was answered before
+	woke      bool      // Waking was told
+	forwards  []string  // numbers that Forwarded was told of
+	place     sip.Place // that Queued was told of
+	unwanted  int       // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
+	byes      bool      // we leave when the dialog is closed
+	acked     bool      // the node has our 200
+	flowing   bool      // the media path is there
+	connected bool      // both, and Connected was told
+	held      bool      // what we asked for last
+	holding   bool      // and wait for an answer to
+	owes      bool      // the user hung up while there was no connection: the node is still to be told
 
 	restarting bool // our offer of an ICE restart, or of video, is being made, or waits for its answer
 	scene      scene

@@ -3,6 +3,7 @@ package sdk
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -116,6 +117,8 @@ func (c *Call) progressed(e sip.Progress) {
 			c.forwards, c.rang, c.woke = append(c.forwards, e.Forward), false, false
 			c.tell(Forwarded, end{words: e.Forward})
 		}
+	case e.Code == 182:
+		c.queued(e.Queue)
 	case c.rang:
 	case e.Code == 180:
 		c.rang = true
@@ -124,6 +127,20 @@ func (c *Call) progressed(e sip.Progress) {
 		c.woke = true
 		c.tell(Waking, end{})
 	}
+}
+
+// queued tells where we stand.
+func (c *Call) queued(value string) {
+	p, ok := sip.ParsePlace(value)
+	if !ok || p == c.place {
+		return // we came back, and are told once more
+	}
+	c.place, c.rang, c.woke = p, false, false
+	e := Event{Kind: Queued, Call: c, Words: p.Words(), Position: p.Position, Wait: -1}
+	if p.Known {
+		e.Wait = int(p.Wait / time.Second)
+	}
+	c.phone.listener.Happened(&e)
 }
 
 // taken takes the callee's answer.

@@ -8,6 +8,7 @@ const (
 	Trying    = "trying"    // we call: the way to the callee is known
 	Waking    = "waking"    // we call: a phone of the callee's is being woken; it does not ring yet
 	Forwarded = "forwarded" // we call: the call goes on to somebody else; Words: their number
+	Queued    = "queued"    // we call: the callee is on the phone, and we wait; Position and Wait, and Words for people
 	Woken     = "woken"     // a push announced the call; it does not ring yet
 	Ringing   = "ringing"   // ring now; or, where we call, it rings there
 	Connected = "connected" // answered, and audio flows
@@ -31,6 +32,9 @@ type Event struct {
 	Call  *Call
 	Code  string // of an end: a code of package errs, "" for an ordinary one
 	Words string // for people
+
+	// Of Queued: 1 is the head of the line; the expected wait in seconds, -1 while it is not known.
+	Position, Wait int
 }
 
 // Listener is told events, one at a time for each call. Happened must return soon. It may call methods of the call, but not
