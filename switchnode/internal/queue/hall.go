@@ -209,6 +209,11 @@ func (h *Hall) work(orders []order) {
 	var acts []Action
 	for _, o := range orders {
 		if j, joins := o.event.(Join); joins {
+			if h.calls[j.Entry.Call] != nil { // a call that comes a second time would be told nothing
+				h.cfg.Count("call in a line already")
+				o.call.Expel(Full)
+				continue
+			}
 			h.calls[j.Entry.Call] = o.call
 		}
 		touched[o.line] = true

@@ -284,7 +284,7 @@ func (l *Line) occupied(now time.Time, call string) []Action {
 func (l *Line) freed(now time.Time, call string) []Action {
 	since, on := l.on[call]
 	if !on {
-		return []Action{Count{"end of a call that did not occupy the callee"}}
+		return nil // it waited, and left
 	}
 	var acts []Action
 	if _, served := l.turns[call]; served { // over without an answer, and without a word
