@@ -42,6 +42,8 @@ var confined = map[string][]string{
 	"github.com/jackc/pgx":     {"cloud/internal/store"},
 	"github.com/pressly/goose": {"cloud/internal/store"},
 
+	"github.com/nyaruka/phonenumbers": {"pkg/e164"},
+
 	"github.com/sideshow/apns2":             {"mobile-bridge/internal/push/apns", "integration/bench/bare"},
 	"firebase.google.com/go":                {"mobile-bridge/internal/push/fcm"},
 	"google.golang.org/api":                 {"mobile-bridge/internal/push/fcm"},

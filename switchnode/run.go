@@ -22,6 +22,7 @@ import (
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/locate"
+	copies "strowger/pkg/sitecopy"
 	"strowger/pkg/trust"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
@@ -136,6 +137,7 @@ func (n *node) serve(ctx context.Context) error {
 	router := routing.New(routing.Config{
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
 		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
+		Lines:  func(b designation.Branch) call.Target { return n.phones.Line(b) },
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
 		Apps:   n.app,
 		Queue:  n.calls.waiting,
@@ -149,7 +151,7 @@ func (n *node) serve(ctx context.Context) error {
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
-		Begin: n.calls.begin, Now: time.Now, Logger: n.log,
+		Begin: n.calls.begin, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})
 	defer n.apps.close()

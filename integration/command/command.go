@@ -30,6 +30,7 @@ type grammar struct {
 	User   userCommands  `cmd:"" help:"Users: people and services."`
 	Device deviceCmds    `cmd:"" help:"Phones and their SIP accounts."`
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
+	Trunk  trunkCommands `cmd:"" help:"Lines to phone companies."`
 	Key    keyCommands   `cmd:"" help:"API keys."`
 	Call   callCommands  `cmd:"" help:"Call records."`
 	Queue  queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`

@@ -89,6 +89,29 @@ func TestChanges(t *testing.T) {
 	))
 }
 
+// TestTrunks gives an office a line.
+func TestTrunks(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	s.ok("switch", "add", "berlin", "--site", "20")
+	s.golden("trunks", s.transcript(
+		"trunk list",
+		"trunk add Company --switch berlin",
+		"trunk add Company --switch berlin --server sip:example.com",
+		"trunk add Company --switch berlin --server sip.example.com --server 192.0.2.1:5080 --number +4930100",
+		"trunk list",
+		"trunk show Company",
+		"trunk set Company --order 100",
+		"trunk set Company --order 1 --number ''",
+		"site set 20 --country de",
+		"site set 20 --country DE --outside 0",
+		"switch remove berlin",
+		"trunk remove Company",
+	))
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	s := start(t)

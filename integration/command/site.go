@@ -15,6 +15,8 @@ func sites() noun[rest.Site] {
 			return []column[rest.Site]{
 				{head: "code", cell: func(v rest.Site) string { return v.Code }},
 				{head: "name", cell: func(v rest.Site) string { return v.Name }},
+				{head: "country", detail: true, cell: func(v rest.Site) string { return v.Country }},
+				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
 				{head: "id", cell: func(v rest.Site) string { return v.ID }},
 			}
 		},
@@ -63,6 +65,9 @@ type siteSet struct {
 	Site string  `arg:"" help:"Code, name or id."`
 	Name *string `help:"New name." placeholder:"NAME"`
 	Code *string `help:"New site code; peers must dial it from then on." placeholder:"CODE"`
+
+	Country *string `help:"Whose phone numbers are dialled here, as DE; empty: none are." placeholder:"COUNTRY"`
+	Outside *string `help:"What is dialled before a phone number; empty: nothing." placeholder:"DIGITS"`
 }
 
 // Run changes a site.
@@ -70,6 +75,8 @@ func (c *siteSet) Run(e *env) error {
 	change := change{}
 	put(change, "name", c.Name)
 	put(change, "code", c.Code)
+	put(change, "country", c.Country)
+	put(change, "outside", c.Outside)
 	return sites().set(e, c.Site, change)
 }
 

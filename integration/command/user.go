@@ -176,7 +176,7 @@ func (c *userShow) Run(e *env) error { return users().show(e, c.User) }
 type userSet struct {
 	User       string  `arg:"" help:"Name, number or id."`
 	Name       *string `help:"New name." placeholder:"NAME"`
-	Calling    *string `help:"Whom the user may call: internal (the organization's numbers) or none." placeholder:"CLASS"`
+	Calling    *string `help:"Whom the user may call: none, internal (the organization's numbers), national (and phone numbers of the country) or international (and all others)." placeholder:"CLASS"`
 	Priority   *int    `help:"Priority of the user's own calls, 0 to 9; see strowger user dnd." placeholder:"N"`
 	HomeSwitch *string `help:"Switch that anchors the user's calls, name or id; empty: that of the first desk phone." placeholder:"SWITCH"`
 	Enable     bool    `help:"Let the user call and be called again." xor:"enabled"`

@@ -44,13 +44,21 @@ func field(name string) (names []string, want string) {
 	case "username":
 		return []string{"username"}, "1 to 64 letters, digits, dots, underscores and hyphens"
 	case "calling":
-		return []string{"calling"}, "internal or none"
+		return []string{"calling"}, "none, internal, national or international"
 	case "priority":
 		return []string{"priority"}, "0 to 9"
 	case "dnd_priority":
 		return []string{"except"}, "1 to 9, or 0 for none"
 	case "dnd_words":
 		return []string{"words"}, "at most 100 characters"
+	case "country":
+		return []string{"country"}, "two capital letters, as DE (ISO 3166-1)"
+	case "outside":
+		return []string{"outside"}, "1 to 3 digits, * or #"
+	case "order":
+		return []string{"order"}, "0 to 99"
+	case "weight":
+		return []string{"weight"}, "1 to 100"
 	case "ring_seconds":
 		return []string{"ring-seconds"}, "5 to 300 seconds"
 	case "role":

@@ -14,6 +14,7 @@ import (
 // Call is one call of a phone.
 type Call struct {
 	From, To string // numbers
+	Dialled  string // of an incoming call: what the INVITE is for
 
 	phone    *Phone
 	dialog   *sip.Dialog

@@ -232,7 +232,7 @@ func (p handler) Invite(d *sip.Dialog) {
 		d.Refuse(500, "No Media Port", sip.Cause{})
 		return
 	}
-	c.dialog, c.callee = d, true
+	c.dialog, c.callee, c.Dialled = d, true, d.Request().Recipient.User
 	if !c.readOffer(d.SDP()) {
 		c.media.close()
 		d.Refuse(488, "Not Acceptable Here", sip.Cause{})

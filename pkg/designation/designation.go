@@ -10,6 +10,7 @@
 // Capability 4 (2026-11): relays of media: Designation.Relay, App.Relay.
 // Capability 5 (2026-11): BridgeFace.Addresses and Web.
 // Capability 6 (2026-11): queues: Plan.Queue. A node below it rings at once.
+// Capability 7 (2026-11): lines to the PSTN: branches of kind Trunk; Party.Trunk. A node below it has no phone to ring.
 package designation
 
 import (
@@ -29,6 +30,7 @@ type Party struct {
 	Number string `json:"number"`           // as the other party would dial it: site code + extension, or system number
 	Name   string `json:"name,omitempty"`   // display name
 	Site   string `json:"site,omitempty"`   // id of the site, if any
+	Trunk  string `json:"trunk,omitempty"`  // id of the trunk by which somebody outside calls, whom User and Device leave out
 }
 
 // Node is where to reach a node and how to know it.
@@ -76,6 +78,7 @@ const (
 	DeskPhone Kind = "deskphone"
 	Mobile    Kind = "mobile"
 	Web       Kind = "web"
+	Trunk     Kind = "trunk" // no device: lines to the PSTN
 )
 
 // App is what an anchor needs to wake a device that sleeps, and to know it when it comes.
@@ -88,7 +91,7 @@ type App struct {
 }
 
 // Branch is one device to try. A desk phone is rung by SIP at its registration; it must be homed on the anchor. An app has
-// App: it is woken, and comes to the anchor.
+// App: it is woken, and comes to the anchor. A call to a phone number has one branch of kind Trunk.
 type Branch struct {
 	Device string        `json:"device"`
 	User   string        `json:"user"`
@@ -97,6 +100,8 @@ type Branch struct {
 	Number string        `json:"number,omitempty"`
 	Delay  time.Duration `json:"delay,omitempty"` // after the call reaches the anchor
 	App    *App          `json:"app,omitempty"`
+	Trunks []string      `json:"trunks,omitempty"` // ids of those of the anchor that may take the call, of which one does; Number is what it calls,
+	Shown  string        `json:"shown,omitempty"`  // and the caller's own phone number what it shows, if there is one
 }
 
 // Plan is all that an anchor needs to own a call: who calls, who is called, and every device to ring.

@@ -32,7 +32,7 @@ func OccasionOf(code errs.Code) Occasion {
 		return QueueFull
 	case errs.QueueTime, errs.QueueRemoved:
 		return QueueTime
-	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped:
+	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped, errs.NoLine:
 		return Unreachable
 	}
 	return ""

@@ -27,7 +27,8 @@ import (
 // 12 (2026-11): bye, which was in down; the device's proof in bind.
 // 13 (2026-11): To of a call that was not admitted.
 // 14 (2026-11): queue.
-const Capability = 14
+// 15 (2026-11): calls from the PSTN: Trunk and From in an admit.
+const Capability = 15
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -74,6 +75,10 @@ type Admit struct {
 	Dialled   string   `json:"dialled"`
 	Media     []string `json:"media"`
 	Diversion []string `json:"diversion,omitempty"`
+	// Trunk, in place of a device, is the one by which somebody outside calls; From is their number and name, as the phone company
+	// says.
+	Trunk string            `json:"trunk,omitempty"`
+	From  designation.Party `json:"from,omitzero"`
 	// Met is the run of the anchor that refused the key of the last answer as errs.Restarted: it runs before the cloud has its
 	// lease.
 	Met Run `json:"met,omitzero"`

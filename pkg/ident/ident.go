@@ -28,6 +28,7 @@ const (
 	User         Kind = "us"
 	Device       Kind = "dv"
 	Number       Kind = "nu"
+	Trunk        Kind = "tk"
 	APIKey       Kind = "ak"
 	Enrolment    Kind = "en"
 	Call         Kind = "ca"

@@ -52,6 +52,9 @@ func (c Client) Devices() Collection[Device] { return collection[Device](c, "dev
 // Numbers is the collection of what can be dialled.
 func (c Client) Numbers() Collection[Number] { return collection[Number](c, "numbers") }
 
+// Trunks is the trunks of the organization.
+func (c Client) Trunks() Collection[Trunk] { return collection[Trunk](c, "trunks") }
+
 // APIKeys is the collection of API keys.
 func (c Client) APIKeys() Collection[APIKey] { return collection[APIKey](c, "api-keys") }
 

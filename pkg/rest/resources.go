@@ -31,6 +31,10 @@ type Site struct {
 	Organization string `json:"organization" readOnly:"true"`
 	Name         string `json:"name" minLength:"1" maxLength:"100"`
 	Code         string `json:"code" pattern:"^[0-9]{1,6}$"`
+	// Country is whose phone numbers are dialled here (ISO 3166-1, "DE"); empty: none are.
+	Country string `json:"country,omitempty" pattern:"^[A-Z]{2}$"`
+	// Outside is what is dialled before a phone number, to get a line; empty: nothing.
+	Outside string `json:"outside,omitempty" pattern:"^[0-9*#]{1,3}$"`
 }
 
 // Switch is the edge node of a site.
@@ -83,8 +87,9 @@ type User struct {
 	Organization string `json:"organization" readOnly:"true"`
 	Name         string `json:"name" minLength:"1" maxLength:"100"`
 	Enabled      bool   `json:"enabled"`
-	// Calling is the class of service: "internal" (may call the organization's numbers) or "none" (only receives).
-	Calling string `json:"calling" enum:"internal,none"`
+	// Calling is the class of service: "none" (only receives), "internal" (may call the organization's numbers), "national" (and
+	// phone numbers of the country of the site) or "international" (and all others).
+	Calling string `json:"calling" enum:"none,internal,national,international"`
 	// HomeSwitch set by an admin wins over the switch of the first desk phone.
 	HomeSwitch string `json:"home_switch,omitempty"`
 	Policy

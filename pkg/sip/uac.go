@@ -148,6 +148,9 @@ func (d *Dialog) Cancel(c Cause) {
 	}
 }
 
+// Heard says whether the peer has said anything to our INVITE.
+func (d *Dialog) Heard() bool { return d.out == nil || d.out.provisional }
+
 // cancel sends the CANCEL that the owner asked for, once a provisional response allows it (RFC 3261, 9.1).
 func (d *Dialog) cancel() {
 	out := d.out

@@ -18,6 +18,7 @@
 // unpadded base64url of the encapsulated key and the ciphertext.
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
+// 4 (2026-11): trunks.
 package sitecopy
 
 import (
@@ -63,6 +64,9 @@ type Copy struct {
 	Devices     []Device      `json:"devices"`
 	Numbers     []Number      `json:"numbers"`           // of this site, and the organization's that point to users homed here
 	Sites       []SiteCode    `json:"sites"`             // every site of the organization: whose peer documents to fetch
+	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches, in the order in which they are tried
+	Country     string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
+	Outside     string        `json:"outside,omitempty"`
 	Bridges     []Bridge      `json:"bridges,omitempty"` // of the organization: each switch keeps a connection to every one
 	Ring        time.Duration `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
@@ -76,6 +80,15 @@ type Switch struct {
 	SigningKey string `json:"signing_key,omitempty"` // Ed25519, base64url: signs session keys when the cloud is gone
 }
 
+// Trunk is a line to a phone company.
+type Trunk struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Switch  string   `json:"switch"`
+	Servers []string `json:"servers"`          // "host" or "host:port"
+	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
+}
+
 // Bridge is a bridge to phones that sleep.
 type Bridge struct {
 	designation.Node        // the addresses are those that switches dial
@@ -87,7 +100,7 @@ type User struct {
 	ID         string  `json:"id"`
 	Name       string  `json:"name"`
 	Enabled    bool    `json:"enabled"`
-	Calling    string  `json:"calling"` // class of service: "internal" or "none"
+	Calling    string  `json:"calling"` // class of service: "none", "internal", "national" or "international"
 	HomeSwitch string  `json:"home_switch,omitempty"`
 	Policy     *Policy `json:"policy,omitempty"` // nil: the defaults
 }

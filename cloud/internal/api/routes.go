@@ -17,7 +17,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -102,6 +102,14 @@ func (a *API) numbers() error {
 		path: "numbers", noun: "number", schema: "Number",
 		table: a.store.Numbers, meta: func(v *rest.Number) *rest.Meta { return &v.Meta },
 		filters: []string{"site", "digits", "user"},
+	})
+}
+
+func (a *API) trunks() error {
+	return register(a, resource[rest.Trunk]{
+		path: "trunks", noun: "trunk", schema: "Trunk",
+		table: a.store.Trunks, meta: func(v *rest.Trunk) *rest.Meta { return &v.Meta },
+		defaults: rest.NewTrunk(""), filters: []string{"name", "switch", "enabled"},
 	})
 }
 

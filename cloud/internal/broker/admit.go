@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -117,10 +118,12 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 // alone (1-system, "Which node anchors"). r loses what that node cannot ring. The run of the node is that of its lease, or the
 // one that was met.
 func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, met fabric.Run) (designation.Node, error) {
-	id := r.Home
-	if id == "" {
-		id = sw
+	if r.Outside && r.Home == "" {
+		if err := b.nearest(s, sw, r); err != nil {
+			return designation.Node{}, err
+		}
 	}
+	id := cmp.Or(r.Home, sw)
 	n, err := b.live(s, id)
 	if err != nil && id != sw {
 		if len(r.Apps) == 0 {
@@ -233,6 +236,11 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	}
 	if err != nil {
 		return fabric.PlanReply{}, err
+	}
+	if r.Outside {
+		if err := ownLines(&r, sw, c.Diversion.Anchor != ""); err != nil {
+			return fabric.PlanReply{}, err
+		}
 	}
 	if r.Home != sw {
 		return fabric.PlanReply{}, errs.New(errs.Unreachable, "%s moved to another switch since the call was admitted; dial again", r.To.Name)

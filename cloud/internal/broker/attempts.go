@@ -87,7 +87,7 @@ func (b *Broker) forget(org, call string) {
 // begins tells all instances of the call of an app, and returns the call that the callee has under way to the caller, if that was
 // first.
 func (b *Broker) begins(ctx context.Context, org, call string, r directory.Route, p proof.Admit) (first string) {
-	if r.From.User == r.To.User {
+	if r.From.User == r.To.User || r.To.User == "" {
 		return ""
 	}
 	a, mine := fabric.Attempt{Call: call, From: r.From.User, To: r.To.User, Over: p.Over}, &echo{heard: make(chan struct{})}
@@ -176,6 +176,9 @@ func (b *Broker) Settled(org, call string) {
 // cross remembers that the caller at a switch calls the callee, and returns the call that the callee has under way to the caller, if
 // it is anchored there (glare): the switch makes the two calls one, as soon as that call has come.
 func (b *Broker) cross(org, sw string, a attempt, r directory.Route) (crossing string) {
+	if r.From.User == "" || r.To.User == "" { // somebody outside
+		return ""
+	}
 	there, back := pair{org, r.From.User, r.To.User}, pair{org, r.To.User, r.From.User}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -128,7 +128,7 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 	anchors, err := b.anchors(s, l.route)
 	for _, n := range anchors {
 		r := l.route
-		if n.ID != r.Home {
+		if !r.At(n.ID) && n.ID != r.Home {
 			r.Phones = nil
 		}
 		var plan designation.Plan
@@ -144,7 +144,9 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 		if err != nil {
 			return fabric.Admitted{}, err
 		}
-		b.tellRings(plan, n.ID)
+		if plan.To.User != "" {
+			b.tellRings(plan, n.ID)
+		}
 		b.announce(store.Parties{Org: s.ID(), Call: call, Nodes: append([]string{n.ID, p.Device}, ways(plan.Fallback)...)})
 		return fabric.Admitted{From: r.From, To: r.To, Designation: d}, nil
 	}
@@ -219,6 +221,13 @@ func (b *Broker) anchors(s *directory.Snapshot, r directory.Route) ([]designatio
 		} else {
 			why = err
 		}
+	}
+	for _, l := range r.Lines {
+		n, err := b.takesApps(s, l.Switch)
+		if err == nil {
+			all = append(all, n)
+		}
+		why = cmp.Or(why, err)
 	}
 	if len(r.Apps) > 0 {
 		all = append(all, b.pool(s, r.Home)...)

@@ -72,6 +72,9 @@ func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Rou
 // fallbacks is where the call of a plan may go from the callee of l, window after now at the latest, and from there. Who cannot
 // be rung now is left out.
 func (b *Broker) fallbacks(ctx context.Context, s *directory.Snapshot, p designation.Plan, l lead, by offered, window time.Duration) ([]designation.Fallback, error) {
+	if l.route.Outside {
+		return b.otherLines(ctx, s, p, l, window)
+	}
 	if len(l.history) >= maxSent {
 		return nil, nil
 	}

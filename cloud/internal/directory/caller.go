@@ -20,9 +20,13 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 		return Route{}, err
 	}
 	site := s.officeOf(u)
-	callee, n, err := s.number(site, dialled)
-	if err != nil {
+	callee, n, out, err := s.callee(site, u, dialled)
+	switch {
+	case err != nil:
 		return Route{}, err
+	case out != nil:
+		r := Route{From: u.caller(device, site)}
+		return r, s.leave(&r, u.home(), *out)
 	}
 	return s.routeFrom(site, device, u, callee, n)
 }
@@ -34,7 +38,7 @@ func (s *Snapshot) Caller(device string) (designation.Party, bool) {
 		return designation.Party{}, false
 	}
 	site := s.officeOf(u)
-	return designation.Party{User: u.id, Device: device, Number: u.presented(site), Name: u.name, Site: site}, true
+	return u.caller(device, site), true
 }
 
 // officeOf is the site of a user's home switch, or else of their first number that is an extension; "" if there is none.

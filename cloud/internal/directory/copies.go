@@ -53,6 +53,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, v := range s.registry.Sites {
 		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
 	}
+	c.Trunks, c.Country, c.Outside = s.copyTrunks(site), v.Country, v.Outside
 	c.Bridges = s.bridges()
 	return c, nil
 }

@@ -55,6 +55,7 @@ func (e *editor) setBase(g store.Registry) {
 	for i := range g.Switches {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
+	e.s.trunks = byOrder(g.Trunks)
 }
 
 // snapshot ends the editor.
@@ -74,7 +75,7 @@ func (e *editor) User(v rest.User) {
 		e.note(u)
 	}
 	u.id, u.name = packed(v.ID, v.Name)
-	u.enabled, u.silent, u.switchID = v.Enabled, v.Calling == "none", e.switchID(v.HomeSwitch)
+	u.enabled, u.calling, u.switchID = v.Enabled, callingOf(v.Calling), e.switchID(v.HomeSwitch)
 	u.policy = newPolicy(v.Policy)
 	e.s.users.put(u.id, u)
 	delete(e.removed, v.ID)

@@ -13,7 +13,8 @@ import (
 // maxDialled is of what a phone sends, before visual separators are taken out.
 const maxDialled = 64
 
-// Route is a call that may be made: who calls, who is called, and where the callee lives. It has a phone or an app at least.
+// Route is a call that may be made: who calls, who is called, and where the callee lives. It has a phone, an app or a line at
+// least.
 type Route struct {
 	From, To designation.Party
 	Home     string               // the callee's home switch, "" if there is none
@@ -22,6 +23,10 @@ type Route struct {
 	Ring     time.Duration      // in which they ring
 	Priority int                // of the caller's calls
 	Queue    *designation.Queue // where they wait for the callee, nil: nowhere
+
+	Outside bool   // to a phone number: see At
+	Lines   []Line // that may take it, the nearest first
+	Shown   string // the caller's own phone number
 }
 
 // App is an app that a push can wake.
@@ -38,11 +43,14 @@ func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Rout
 	if err != nil {
 		return Route{}, err
 	}
-	callee, n, err := s.number(s.siteOf(sw), dialled)
-	if err != nil {
+	callee, n, out, err := s.callee(s.siteOf(sw), caller, dialled)
+	switch {
+	case err != nil:
 		return Route{}, err
-	}
-	if s.called(callee, diversion) {
+	case out != nil:
+		r := Route{From: caller.caller(device, s.siteOf(sw))}
+		return r, s.leave(&r, sw, *out)
+	case s.called(callee, diversion):
 		return Route{}, looped(n)
 	}
 	return s.route(sw, device, caller, callee, n)
@@ -56,6 +64,9 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 		return Route{}, err
 	}
 	callee := s.numbers.get(to.Number)
+	if callee == nil && to.User == "" {
+		return s.confirmOutside(sw, site, from.Device, caller, to.Number)
+	}
 	if callee == nil || to.User != "" && callee.id != to.User {
 		return Route{}, errs.New(errs.Unknown, "number %q is no longer that of user %q", to.Number, to.User)
 	}
@@ -78,16 +89,18 @@ func (s *Snapshot) confirmed(sw, device string) (u *user, site string, err error
 	return u, s.siteOf(d.switchID), s.mayCall(u, d)
 }
 
+// caller is a user as who calls from a site.
+func (u *user) caller(device, site string) designation.Party {
+	return designation.Party{User: u.id, Device: device, Number: u.presented(site), Name: u.name, Site: site}
+}
+
 func (s *Snapshot) route(sw, device string, caller, callee *user, n *number) (Route, error) {
 	return s.routeFrom(s.siteOf(sw), device, caller, callee, n)
 }
 
 // routeFrom is the route of a call from a site, "" for none.
 func (s *Snapshot) routeFrom(site, device string, caller, callee *user, n *number) (Route, error) {
-	r := Route{
-		From: designation.Party{User: caller.id, Device: device, Number: caller.presented(site), Name: caller.name, Site: site},
-		To:   callee.party(n),
-	}
+	r := Route{From: caller.caller(device, site), To: callee.party(n)}
 	if caller.policy != nil {
 		r.Priority = caller.policy.priority
 	}
@@ -116,7 +129,7 @@ func (s *Snapshot) mayCall(u *user, d *device) error {
 		return errs.New(errs.Disabled, "the calling phone %s is disabled", d.name)
 	case !u.enabled:
 		return errs.New(errs.Disabled, "the calling user %s is disabled", u.name)
-	case u.silent:
+	case u.calling == callsNobody:
 		return errs.New(errs.Forbidden, "%s may only receive calls", u.name)
 	}
 	return nil
@@ -127,12 +140,7 @@ func (s *Snapshot) number(site, dialled string) (*user, *number, error) {
 	if len(dialled) > maxDialled {
 		return nil, nil, errs.New(errs.Unknown, "the dialled number has %d characters, at most %d are possible", len(dialled), maxDialled)
 	}
-	digits := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-. ()", r) { // RFC 3966, 5.1.1: visual separators mean nothing
-			return -1
-		}
-		return r
-	}, dialled)
+	digits := plain(dialled)
 	if own, ok := s.sites[site]; ok {
 		dial := own.Code + digits
 		if u := s.numbers.get(dial); u != nil {
@@ -145,6 +153,16 @@ func (s *Snapshot) number(site, dialled string) (*user, *number, error) {
 		return u, u.number(digits), nil
 	}
 	return nil, nil, errs.New(errs.Unknown, "nobody has the number %q", dialled)
+}
+
+// plain takes out visual separators, which mean nothing (RFC 3966, 5.1.1).
+func plain(dialled string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-. ()", r) {
+			return -1
+		}
+		return r
+	}, dialled)
 }
 
 // ring finds where a called user lives and which of their devices to ring: all that can, but the one that calls.

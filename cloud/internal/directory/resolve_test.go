@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func TestRouteSaysWhoCallsWhom(t *testing.T) {
 		t.Errorf("to %+v", r.To)
 	}
 	want := designation.Branch{Device: "dv_bob2", User: "us_bob", Kind: designation.DeskPhone, Name: "bob", Number: "301001", Delay: 10 * time.Second}
-	if r.Phones[1] != want {
+	if !reflect.DeepEqual(r.Phones[1], want) {
 		t.Errorf("branch %+v", r.Phones[1])
 	}
 	again, err := s.Confirm("sw_20", r.From, r.To)

@@ -17,6 +17,7 @@ type Snapshot struct {
 	organization rest.Organization
 	sites        map[string]*rest.Site
 	switches     map[string]*rest.Switch
+	trunks       []rest.Trunk // in the order in which they are tried
 
 	users   index // by id
 	devices index // whose it is, by its id
@@ -29,7 +30,7 @@ type user struct {
 	id, name string
 	switchID string // home set by an admin
 	enabled  bool
-	silent   bool    // may only receive calls
+	calling  calling // whom they may call
 	policy   *policy // nil: the defaults
 	devices  []device
 	numbers  []number

@@ -14,7 +14,7 @@ type Change struct {
 	Org      string
 	Revision int64 // that it made, see Revision; 0: not known, then All is meant
 
-	Base    bool     // the organization, its sites, its switches and their leases
+	Base    bool     // the organization, its sites, its switches and their leases, its trunks
 	Users   []string // ids, of what was removed too
 	Devices []string // ids
 	Dials   []string // numbers, by what the organization dials: old and new

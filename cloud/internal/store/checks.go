@@ -29,6 +29,7 @@ const (
 	siteByName       = `SELECT 'site', name, id FROM sites WHERE org = $1 AND name = $2`
 	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
 	bridgeByName     = `SELECT 'bridge', name, id FROM bridges WHERE org = $1 AND name = $2`
+	trunkByName      = `SELECT 'trunk', name, id FROM trunks WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
 )
 

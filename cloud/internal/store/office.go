@@ -18,6 +18,7 @@ type Registry struct {
 	Devices      []rest.Device
 	Numbers      []rest.Number
 	Bridges      []rest.Bridge
+	Trunks       []rest.Trunk
 	SwitchKeys   map[string]string // as the method of that name
 	Revision     int64             // grows with every change
 }
@@ -139,6 +140,9 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.Bridges, err = s.Bridges.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Trunks, err = s.Trunks.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
+	"slices"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -56,12 +57,17 @@ func sites(s *Store) *Table[rest.Site] {
 		columns: []column[rest.Site]{
 			{field: "name", name: "name", at: func(v *rest.Site) any { return &v.Name }},
 			{field: "code", name: "code", at: func(v *rest.Site) any { return &v.Code }},
+			{field: "country", name: "country", at: func(v *rest.Site) any { return &v.Country }},
+			{field: "outside", name: "outside", at: func(v *rest.Site) any { return &v.Outside }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 			if !code.MatchString(v.Code) {
 				return errs.New(errs.Invalid, "code: %q is not 1 to 6 digits", v.Code)
 			}
 			if err := checkName(v.Name); err != nil {
+				return err
+			}
+			if err := checkDialling(v); err != nil {
 				return err
 			}
 			if err := taken(ctx, tx, "site code "+v.Code, siteByCode, v.ID, v.Organization, v.Code); err != nil {
@@ -99,8 +105,8 @@ func users(s *Store) *Table[rest.User] {
 			if v.Calling == "" {
 				v.Calling = "internal"
 			}
-			if v.Calling != "internal" && v.Calling != "none" {
-				return errs.New(errs.Invalid, "calling: %q is neither internal nor none", v.Calling)
+			if !slices.Contains([]string{"none", "internal", "national", "international"}, v.Calling) {
+				return errs.New(errs.Invalid, "calling: %q is none of none, internal, national and international", v.Calling)
 			}
 			if err := checkName(v.Name); err != nil {
 				return err

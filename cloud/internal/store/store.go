@@ -30,6 +30,7 @@ type Store struct {
 	Users         *Table[rest.User]
 	Devices       *Table[rest.Device]
 	Numbers       *Table[rest.Number]
+	Trunks        *Table[rest.Trunk]
 	APIKeys       *Table[rest.APIKey]
 
 	engine
@@ -63,6 +64,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Users = users(s)
 	s.Devices = devices(s)
 	s.Numbers = numbers(s)
+	s.Trunks = trunks(s)
 	s.APIKeys = apiKeys(s)
 	return s, nil
 }

@@ -40,6 +40,7 @@ func switches(s *Store) *Table[rest.Switch] {
 		referrers: []referrer{
 			{noun: "device", table: "devices", column: "switch", label: "name"},
 			{noun: "user", table: "users", column: "home_switch", label: "name"},
+			{noun: "trunk", table: "trunks", column: "switch", label: "name"},
 		},
 	}
 }

@@ -54,6 +54,7 @@ type Config struct {
 	Directory Directory
 	Copy      Copy
 	Phones    func(designation.Branch) []call.Target // the registered contacts of a desk phone
+	Lines     func(designation.Branch) call.Target   // to a phone number
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
 	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
@@ -191,6 +192,8 @@ func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Ev
 func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 	for _, b := range p.Branches {
 		switch {
+		case b.Kind == designation.Trunk:
+			all = append(all, call.Branch{Leg: ident.New(ident.Leg), Target: r.cfg.Lines(b)})
 		case b.Delay < 0: // never
 		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy

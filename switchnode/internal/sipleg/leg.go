@@ -26,6 +26,7 @@ type Leg struct {
 	source netip.Addr   // of the phone's SIP: where its media may come from besides the signalled address
 	lost   errs.Code    // what it means when the peer is gone
 	flows  bool         // the peer must name a flow
+	early  bool         // its 183 rings
 	offer  sdp.Session  // the peer's, waiting for our answer
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
@@ -47,13 +48,14 @@ type Config struct {
 	Port   *media.Port
 	Lost   errs.Code // the code of a leg whose peer is gone: LegLost or LinkLost
 	Flows  bool      // on a link: the peer's descriptions must name the flow that it wants its media on
+	Early  bool      // a phone company: its 183 says that it has the call, and plays what the callee's line does
 }
 
 // Calling returns the leg of an outgoing dialog, which Start will invite.
 func Calling(cfg Config) *Leg {
 	return &Leg{
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
-		flows: cfg.Flows,
+		flows: cfg.Flows, early: cfg.Early,
 	}
 }
 
@@ -182,7 +184,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Progress:
 		// 2-call-flows, "Honest ring-back": only a real 180 rings. Its SDP is not passed on: the anchor plays no media.
 		switch {
-		case ev.Code == 180:
+		case ev.Code == 180, ev.Code == 183 && l.early:
 			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
 		case ev.State == sip.StateWaking:
 			return call.Waking{Leg: l.id}

@@ -16,6 +16,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/digest"
+	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -39,6 +40,7 @@ type Config struct {
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
+	Trunks    func() []sitecopy.Trunk                            // of this switch, in the order in which they are tried
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
 	SourceRate float64

@@ -25,6 +25,7 @@ type Snapshot struct {
 	credentials map[string]sitecopy.Credential
 	nodes       map[string]member // every switch that the documents list
 	bridges     map[string]sitecopy.Bridge
+	trunks      []sitecopy.Trunk // of this switch
 	revoked     map[string]bool
 }
 
@@ -67,6 +68,11 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	}
 	for _, v := range c.Switches {
 		s.nodes[v.ID] = member{v, id.Site, 0}
+	}
+	for _, t := range c.Trunks {
+		if t.Switch == id.Node {
+			s.trunks = append(s.trunks, t)
+		}
 	}
 	for _, v := range c.Bridges {
 		s.bridges[v.ID] = v
@@ -134,6 +140,9 @@ func (s *Snapshot) dial(n *sitecopy.Number) string {
 	}
 	return s.docs.copy.SiteCode + n.Digits
 }
+
+// Trunks is those of this switch, in the order in which they are tried.
+func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
 
 // NameOf is a switch's name for people, its id if it is not known.
 func (s *Snapshot) NameOf(node string) string {

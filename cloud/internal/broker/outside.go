@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"strowger/cloud/internal/directory"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+)
+
+// nearest has a call to a phone number leave by the trunks of the nearest switch that lives; sw, which asks, does.
+func (b *Broker) nearest(s *directory.Snapshot, sw string, r *directory.Route) error {
+	var why error
+	for _, l := range r.Lines {
+		_, err := b.live(s, l.Switch)
+		if err == nil || l.Switch == sw {
+			r.At(l.Switch)
+			return nil
+		}
+		why = cmp.Or(why, err)
+	}
+	return why
+}
+
+// otherLines is the ways to the other switches that a call to a phone number may leave by, each for when the one before it has no
+// line that takes it.
+func (b *Broker) otherLines(ctx context.Context, s *directory.Snapshot, p designation.Plan, l lead, window time.Duration) ([]designation.Fallback, error) {
+	if len(l.history) >= maxSent || !l.route.At(next(l.route.Lines)) {
+		return nil, nil
+	}
+	rest := lead{route: l.route, anchor: l.anchor, history: l.past()}
+	to, err := b.live(s, l.route.Home)
+	if err != nil {
+		return b.otherLines(ctx, s, p, rest, window)
+	}
+	p.Branches, p.Node = nil, nil
+	f := designation.Fallback{On: []designation.Occasion{designation.Unreachable}, To: l.route.To, Ring: l.route.Ring}
+	if f.Way, err = b.designate(ctx, s, p, way{from: l.anchor.ID, to: to, anchor: l.anchor.ID, window: window}); err != nil {
+		return nil, err
+	}
+	f.Next, err = b.otherLines(ctx, s, p, rest, window+l.route.Ring)
+	return []designation.Fallback{f}, err
+}
+
+func next(lines []directory.Line) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[0].Switch
+}
+
+// ownLines has a call to a phone number leave by the trunks of the switch that asks for its plan. One that is a fall-back leaves other
+// switches to the anchor.
+func ownLines(r *directory.Route, sw string, fallback bool) error {
+	if !r.At(sw) {
+		return errs.New(errs.NoLine, "the switch has no line to %s any more", r.To.Number)
+	}
+	if fallback {
+		r.Lines = nil
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package directory
+
+import (
+	"cmp"
+	"slices"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+	"strowger/pkg/sitecopy"
+)
+
+// calling is a user's class of service.
+type calling uint8
+
+const (
+	callsInternal calling = iota
+	callsNobody
+	callsNational
+	callsInternational
+)
+
+func callingOf(class string) calling {
+	switch class {
+	case "none":
+		return callsNobody
+	case "national":
+		return callsNational
+	case "international":
+		return callsInternational
+	}
+	return callsInternal
+}
+
+// Line is the trunks of a switch that may take a call to a phone number, the first to be tried first.
+type Line struct {
+	Switch string
+	Trunks []string // ids
+}
+
+// outside is a phone number that a user may call.
+type outside struct {
+	e164.Number
+	shown string // the user's own phone number, "" if they have none
+}
+
+// plan is how phone numbers are dialled in a site.
+func (s *Snapshot) plan(site string) e164.Plan {
+	v, ok := s.sites[site]
+	if !ok {
+		return e164.Plan{}
+	}
+	return e164.Plan{Country: v.Country, Outside: v.Outside}
+}
+
+// callee is who was dialled in a site: one of the organization, or a phone number that the caller may call.
+func (s *Snapshot) callee(site string, caller *user, dialled string) (*user, *number, *outside, error) {
+	digits := plain(dialled)
+	if n, ok := s.plan(site).Emergency(digits); ok { // before any rule that can be edited
+		return nil, nil, &outside{n, caller.phoneNumber()}, nil
+	}
+	u, own, err := s.number(site, dialled)
+	if err == nil {
+		return u, own, nil, nil
+	}
+	n, ok := s.plan(site).Read(digits)
+	if !ok {
+		return nil, nil, nil, err
+	}
+	if u := s.numbers.get(n.Text); u != nil {
+		return u, u.number(n.Text), nil, nil
+	}
+	if caller.calling < callsNational {
+		return nil, nil, nil, errs.New(errs.Forbidden, "%s may not call phone numbers outside of %s: strowger user set %s --calling national", caller.name, s.organization.Name, caller.name)
+	}
+	if n.Class == e164.International && caller.calling < callsInternational {
+		return nil, nil, nil, errs.New(errs.Forbidden, "%s may call phone numbers of the own country only: strowger user set %s --calling international", caller.name, caller.name)
+	}
+	return nil, nil, &outside{n, caller.phoneNumber()}, nil
+}
+
+// phoneNumber is the first phone number of a user, "" if there is none.
+func (u *user) phoneNumber() string {
+	for i := range u.numbers {
+		if e164.Written(u.numbers[i].dial) {
+			return u.numbers[i].dial
+		}
+	}
+	return ""
+}
+
+// leave makes a route to a phone number, by the trunks of any switch.
+func (s *Snapshot) leave(r *Route, sw string, n outside) error {
+	r.To, r.Ring = designation.Party{Number: n.Text}, s.Ring()
+	r.Outside, r.Shown, r.Lines = true, n.shown, s.lines(sw, r.From.Site)
+	if len(r.Lines) == 0 {
+		return errs.New(errs.NoLine, "there is no line to %s: strowger trunk add", n.Text)
+	}
+	return nil
+}
+
+// lines is the trunks of all switches, those of a switch first, then those of its site, then by their order.
+func (s *Snapshot) lines(sw, site string) []Line {
+	var all []Line
+	for _, t := range s.trunks { // in their order
+		if v, ok := s.switches[t.Switch]; !t.Enabled || !ok || v.State != "enrolled" {
+			continue
+		}
+		i := slices.IndexFunc(all, func(l Line) bool { return l.Switch == t.Switch })
+		if i < 0 {
+			i, all = len(all), append(all, Line{Switch: t.Switch})
+		}
+		all[i].Trunks = append(all[i].Trunks, t.ID)
+	}
+	away := func(l Line) int {
+		switch {
+		case l.Switch == sw:
+			return 0
+		case s.siteOf(l.Switch) == site:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(all, func(a, b Line) int { return cmp.Compare(away(a), away(b)) })
+	return all
+}
+
+// At has the trunks of a switch take a call to a phone number; those of the switches behind it in the route are left for when they
+// cannot. False says that the switch has none.
+func (r *Route) At(sw string) bool {
+	i := slices.IndexFunc(r.Lines, func(l Line) bool { return l.Switch == sw })
+	if i < 0 {
+		return false
+	}
+	r.Home = sw
+	r.Phones = []designation.Branch{{Kind: designation.Trunk, Number: r.To.Number, Trunks: r.Lines[i].Trunks, Shown: r.Shown}}
+	r.Lines = r.Lines[i+1:]
+	return true
+}
+
+// confirmOutside makes the route of a call to a phone number again.
+func (s *Snapshot) confirmOutside(sw, site, device string, caller *user, number string) (Route, error) {
+	r := Route{From: caller.caller(device, site)}
+	_, _, out, err := s.callee(site, caller, number)
+	if err == nil && out == nil {
+		err = errs.New(errs.Unknown, "nobody has the number %q", number)
+	}
+	if err != nil {
+		return Route{}, err
+	}
+	return r, s.leave(&r, sw, *out)
+}
+
+// copyTrunks is the trunks of a site's switches.
+func (s *Snapshot) copyTrunks(site string) (all []sitecopy.Trunk) {
+	for _, t := range s.trunks {
+		if t.Enabled && s.siteOf(t.Switch) == site {
+			all = append(all, sitecopy.Trunk{ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Number: t.Number})
+		}
+	}
+	return all
+}
+
+// byOrder is trunks in the order in which they are tried.
+func byOrder(all []rest.Trunk) []rest.Trunk {
+	return slices.SortedStableFunc(slices.Values(all), func(a, b rest.Trunk) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
+	})
+}

@@ -1,0 +1,91 @@
+package directory
+
+import (
+	"fmt"
+	"testing"
+
+	"strowger/cloud/internal/store"
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+)
+
+// lines is two offices with lines: Paris (FR, behind a 0) has one, each of Berlin's (DE) switches some.
+func lines() store.Registry {
+	g := twoOffices()
+	g.Sites[0].Country, g.Sites[0].Outside = "FR", "0"
+	g.Sites[1].Country = "DE"
+	for i, t := range []rest.Trunk{
+		{Switch: "sw_31", Order: 0, Enabled: true}, {Switch: "sw_20", Order: 2, Enabled: true},
+		{Switch: "sw_30", Order: 2, Enabled: true}, {Switch: "sw_30", Order: 1, Enabled: true}, {Switch: "sw_30", Order: 0},
+	} {
+		t.ID = fmt.Sprint("tk_", i)
+		g.Trunks = append(g.Trunks, t)
+	}
+	g.Users[0].Calling, g.Users[1].Calling = "national", "international"
+	g.Numbers = append(g.Numbers,
+		rest.Number{Meta: rest.Meta{ID: "nu_z"}, Digits: "+4930200", Dial: "+4930200", User: "us_bob"},
+		rest.Number{Meta: rest.Meta{ID: "nu_y"}, Digits: "+33145000000", Dial: "+33145000000", User: "us_alice"})
+	return g
+}
+
+func TestResolveOutside(t *testing.T) {
+	s := NewSnapshot(lines())
+	for _, c := range []struct {
+		sw, device, dialled string
+		want                string // number, the first lines and those after them, number shown; or code
+	}{
+		{"sw_20", "dv_alice", "00145123456", "+33145123456 sw_20 [tk_1] then [{sw_31 [tk_0]} {sw_30 [tk_3 tk_2]}] as +33145000000"},
+		{"sw_30", "dv_bob1", "030123456", "+4930123456 sw_30 [tk_3 tk_2] then [{sw_31 [tk_0]} {sw_20 [tk_1]}] as +4930200"},
+		{"sw_31", "dv_carol", "030123456", "forbidden"},
+		{"sw_20", "dv_alice", "000442079460123", "forbidden"},
+		{"sw_30", "dv_bob1", "0033145123456", "+33145123456 sw_30 [tk_3 tk_2] then [{sw_31 [tk_0]} {sw_20 [tk_1]}] as +4930200"},
+		{"sw_30", "dv_bob1", "+33145000000", "201001"}, // one of our own
+		{"sw_30", "dv_bob1", "30999", "unknown-number"},
+		{"sw_31", "dv_carol", "112", "112 sw_31 [tk_0] then [{sw_30 [tk_3 tk_2]} {sw_20 [tk_1]}] as "},
+	} {
+		r, err := s.Resolve(c.sw, c.device, c.dialled, nil)
+		got := string(errs.CodeOf(err))
+		switch {
+		case err != nil:
+		case !r.Outside:
+			got = r.To.User[3:]
+			if r.To.User == "us_alice" {
+				got = "201001"
+			}
+		default:
+			all := r.Lines
+			if !r.At(all[0].Switch) {
+				t.Fatal("the first switch has no line")
+			}
+			b := r.Phones[0]
+			got = fmt.Sprint(r.To.Number, " ", r.Home, " ", b.Trunks, " then ", r.Lines, " as ", b.Shown)
+			if b.Kind != designation.Trunk || b.Number != r.To.Number {
+				t.Errorf("%s: branch %+v", c.dialled, b)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s of %s: %s, want %s (%v)", c.dialled, c.device, got, c.want, err)
+		}
+	}
+}
+
+// TestConfirmOutside has the switch with the line ask whether the call may be made.
+func TestConfirmOutside(t *testing.T) {
+	s := NewSnapshot(lines())
+	to := designation.Party{Number: "+4930123456"}
+	if r, err := s.Confirm("sw_30", designation.Party{Device: "dv_bob1"}, to); err != nil || !r.At("sw_20") || r.Phones[0].Trunks[0] != "tk_1" || r.At("sw_20") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := s.Confirm("sw_31", designation.Party{Device: "dv_carol"}, to); errs.CodeOf(err) != errs.Forbidden {
+		t.Errorf("who may not call it: %v", err)
+	}
+	if _, err := s.Confirm("sw_30", designation.Party{Device: "dv_bob1"}, designation.Party{Number: "nonsense"}); errs.CodeOf(err) != errs.Unknown {
+		t.Errorf("what is no number: %v", err)
+	}
+	g := lines()
+	g.Trunks = nil
+	if _, err := NewSnapshot(g).Resolve("sw_30", "dv_bob1", "030123456", nil); errs.CodeOf(err) != errs.NoLine {
+		t.Errorf("without lines: %v", err)
+	}
+}

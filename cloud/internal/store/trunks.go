@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"net"
+	"regexp"
+	"strconv"
+
+	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+	"strowger/pkg/rest"
+)
+
+const (
+	maxOrder   = 99
+	maxWeight  = 100
+	maxServers = 8
+)
+
+func trunks(s *Store) *Table[rest.Trunk] {
+	return &Table[rest.Trunk]{
+		s: s, noun: "trunk", table: "trunks", kind: ident.Trunk, scope: "org",
+		meta: func(v *rest.Trunk) *rest.Meta { return &v.Meta },
+		org:  func(v *rest.Trunk) *string { return &v.Organization },
+		columns: []column[rest.Trunk]{
+			{field: "name", name: "name", at: func(v *rest.Trunk) any { return &v.Name }},
+			{field: "switch", name: "switch", at: func(v *rest.Trunk) any { return &v.Switch }},
+			{field: "enabled", name: "enabled", at: func(v *rest.Trunk) any { return &v.Enabled }},
+			{field: "order", name: "rank", at: func(v *rest.Trunk) any { return &v.Order }},
+			{field: "weight", name: "weight", at: func(v *rest.Trunk) any { return &v.Weight }},
+			{field: "servers", name: "servers", at: func(v *rest.Trunk) any { return texts{&v.Servers} }},
+			{field: "number", name: "number", at: func(v *rest.Trunk) any { return &v.Number }},
+		},
+		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
+			if err := checkTrunk(v); err != nil {
+				return err
+			}
+			if err := refers(ctx, tx, "switch", switchByID, v.Switch, v.Organization); err != nil {
+				return err
+			}
+			return taken(ctx, tx, "trunk name "+v.Name, trunkByName, v.ID, v.Organization, v.Name)
+		},
+		touched: func(c *Change, _, _ *rest.Trunk) { c.Base = true },
+	}
+}
+
+func checkTrunk(v *rest.Trunk) error {
+	switch {
+	case v.Switch == "":
+		return errs.New(errs.Invalid, "switch: a trunk is at one; name it")
+	case v.Order < 0 || v.Order > maxOrder:
+		return errs.New(errs.Invalid, "order: %d is not between 0 and %d", v.Order, maxOrder)
+	case v.Weight < 1 || v.Weight > maxWeight:
+		return errs.New(errs.Invalid, "weight: %d is not between 1 and %d", v.Weight, maxWeight)
+	case len(v.Servers) < 1 || len(v.Servers) > maxServers:
+		return errs.New(errs.Invalid, "servers: %d, want 1 to %d", len(v.Servers), maxServers)
+	case v.Number != "" && !e164.Written(v.Number):
+		return errs.New(errs.Invalid, `number: %q is not "+", the country code, and at most 15 digits in all`, v.Number)
+	}
+	for _, server := range v.Servers {
+		if !isServer(server) {
+			return errs.New(errs.Invalid, "servers: %q is neither a host nor host:port", server)
+		}
+	}
+	return checkName(v.Name)
+}
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+// isServer says whether a text is a host, "host:port" or "[IPv6]:port".
+func isServer(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return hostForm.MatchString(text) || net.ParseIP(text) != nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0 && (hostForm.MatchString(host) || net.ParseIP(host) != nil)
+}
+
+// checkDialling looks at how phone numbers are dialled in a site.
+func checkDialling(v *rest.Site) error {
+	switch {
+	case v.Country != "" && !e164.Known(v.Country):
+		return errs.New(errs.Invalid, `country: %q is not one of ISO 3166-1 with phone numbers, as "DE" is`, v.Country)
+	case v.Outside != "" && !outsideForm.MatchString(v.Outside):
+		return errs.New(errs.Invalid, "outside: %q is not 1 to 3 digits, * or #", v.Outside)
+	case v.Outside != "" && v.Country == "":
+		return errs.New(errs.Invalid, "outside: is dialled before phone numbers; say of which country they are")
+	}
+	return nil
+}
+
+var outsideForm = regexp.MustCompile(`^[0-9*#]{1,3}$`)

@@ -1,0 +1,96 @@
+package integration
+
+import (
+	"testing"
+
+	"strowger/integration/phone"
+	"strowger/pkg/rest"
+)
+
+// carrier is a phone company of one line, which answers what is called: our own phone, without an account.
+func carrier(t *testing.T, change func(*phone.Config)) *phone.Phone {
+	t.Helper()
+	cfg := phone.Config{User: "carrier", Say: speech(2)}
+	if change != nil {
+		change(&cfg)
+	}
+	return run(t, cfg)
+}
+
+// trunk makes a line from an office to a carrier, and has that office dial the numbers of Germany behind a 0.
+func (w *world) trunk(t *testing.T, office int, v rest.Trunk, to ...*phone.Phone) rest.Trunk {
+	t.Helper()
+	o := w.Offices[office]
+	change(t, w.Client.Sites(), o.Site.ID, map[string]any{"country": "DE", "outside": "0"})
+	v.Switch = o.Switch.ID
+	for _, p := range to {
+		v.Servers = append(v.Servers, p.Address())
+	}
+	v, err := w.Client.Trunks().Create(soon(t), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestTrunk has people call phone numbers: by the line of their own office, and by that of another one.
+func TestTrunk(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, nil)
+	line := rest.NewTrunk("Company")
+	line.Number = "+4930100"
+	line = w.trunk(t, 1, line, company)
+	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"country": "DE"}) // dials without a prefix
+
+	ann, far := w.person(t, 0, "Ann", says(1))
+	bob, near := w.person(t, 1, "Bob", says(1))
+	if e := over(t, dial(t, near, "0030123456")); e.Code != 403 {
+		t.Errorf("who may not call phone numbers hears %d %q", e.Code, e.Words)
+	}
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
+	change(t, w.Client.Users(), bob.user.ID, map[string]any{"calling": "national"})
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+
+	for _, c := range []struct {
+		from          subscriber
+		phone         *phone.Phone
+		dialled       string
+		number, shown string
+	}{
+		{bob, near, "0030123456", "+4930123456", "+4930100"},
+		{ann, far, "00442079460123", "+442079460123", "+4930200"},
+	} {
+		out, in := ring(t, c.phone, c.dialled, company)
+		if in.Dialled != c.number || in.From != c.shown {
+			t.Errorf("the company is called for %s by %s, want %s by %s", in.Dialled, in.From, c.number, c.shown)
+		}
+		in.Answer()
+		saw(t, out, phone.Answered)
+		hears(t, in, 1)
+		hears(t, out, 2)
+		hangUp(t, out, in)
+		r := w.record(t, c.from.user, 1)
+		if r.To.Number != c.number || r.Anchor != w.Offices[1].Switch.ID || r.AnsweredAt == nil {
+			t.Errorf("the record: %+v", r)
+		}
+	}
+	if e := over(t, dial(t, near, "000442079460123")); e.Code != 403 {
+		t.Errorf("who may call phone numbers of the country only hears %d %q", e.Code, e.Words)
+	}
+	for _, refusal := range []int{404, 486, 603} {
+		out, in := ring(t, near, "0030123456", company)
+		in.Decline(refusal, "Company Words")
+		if e := over(t, out); e.Code != refusal {
+			t.Errorf("the company refuses with %d, the caller hears %d %q", refusal, e.Code, e.Words)
+		}
+	}
+	change(t, w.Client.Trunks(), line.ID, map[string]any{"enabled": false})
+	w.settle(t)
+	if e := over(t, dial(t, near, "0030123456")); e.Code != 503 {
+		t.Errorf("without a line: %d %q", e.Code, e.Words)
+	}
+}

@@ -1,0 +1,23 @@
+package rest
+
+// Trunk is a line to a phone company, at one switch.
+type Trunk struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	// Switch is the one that speaks to the phone company.
+	Switch  string `json:"switch"`
+	Enabled bool   `json:"enabled"`
+	// Order in which the trunks of a switch are tried, the lowest first, 0 to 99; those of one order by chance, in proportion to
+	// their Weight, 1 to 100.
+	Order  int `json:"order" minimum:"0" maximum:"99"`
+	Weight int `json:"weight" minimum:"1" maximum:"100"`
+	// Servers of the phone company: "host" or "host:port", 1 to 8, in the order in which they are tried. Calls from their
+	// addresses are the company's.
+	Servers []string `json:"servers" minItems:"1" maxItems:"8"`
+	// Number is shown to who is called by a user without a phone number of their own: "+4930123456".
+	Number string `json:"number,omitempty" pattern:"^\\+[1-9][0-9]{1,14}$"`
+}
+
+// NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
+func NewTrunk(name string) Trunk { return Trunk{Name: name, Enabled: true, Weight: 1} }

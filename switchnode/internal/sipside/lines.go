@@ -1,0 +1,247 @@
+package sipside
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+	"strowger/pkg/sip"
+	"strowger/pkg/sitecopy"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/sipleg"
+	"strowger/switchnode/internal/trunk"
+)
+
+// silence is how long a carrier may take for its first word: INVITEs went out four times until then (RFC 3261, 17.1.1.2: T1 and
+// its doublings). One that is cancelled after that rings no more than a moment.
+const silence = 6 * time.Second
+
+// Line is the trunks that may take a call to a phone number.
+func (p *Phones) Line(b designation.Branch) call.Target { return toNumber{p, b} }
+
+type toNumber struct {
+	phones *Phones
+	branch designation.Branch
+}
+
+// Dial makes the leg. It looks for carriers when it is told Start.
+func (l toNumber) Dial(s call.Setup) (call.Leg, error) {
+	all := slices.DeleteFunc(l.phones.cfg.Trunks(), func(t sitecopy.Trunk) bool { return !slices.Contains(l.branch.Trunks, t.ID) })
+	if len(all) == 0 {
+		return nil, errs.New(errs.NoLine, "this switch does not know the trunk to %s yet; dial again", l.branch.Number)
+	}
+	port, err := l.phones.cfg.Relay.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &toCarrier{phones: l.phones, branch: l.branch, trunks: all, setup: s, port: port}, nil
+}
+
+// toCarrier is the leg to a phone number: the carriers are tried in their order (package trunk); the call notices nothing.
+type toCarrier struct {
+	phones   *Phones
+	branch   designation.Branch
+	trunks   []sitecopy.Trunk
+	setup    call.Setup
+	port     *media.Port
+	start    call.Start
+	cause    ledger.Cause // of giving up
+	course   trunk.Course
+	carriers carriers
+	tries    []*try
+	at       *try         // that the call speaks with, nil before the first
+	failure  ledger.Cause // of the last carrier that made way
+	closed   bool
+}
+
+// carrier is one server of a trunk.
+type carrier struct {
+	trunk sitecopy.Trunk
+	uri   sip.URI
+	peer  sip.Peer
+}
+
+// try is a carrier that was invited.
+type try struct {
+	*sipleg.Leg
+	carrier  int
+	patience *time.Timer
+	open     bool
+	rang     bool
+	answered bool
+}
+
+// The inputs of the leg.
+type (
+	carriers []carrier // what there is to try
+	said     struct {  // something for one of the dialogs
+		to *try
+		in sip.Input
+	}
+	silent struct{ to *try } // the time for its first word is over
+)
+
+// Port is the leg's media.
+func (c *toCarrier) Port() *media.Port { return c.port }
+
+// Do carries out an action of the call.
+func (c *toCarrier) Do(a call.LegAction) {
+	switch a := a.(type) {
+	case call.Start:
+		c.start = a
+		c.locate()
+	case call.Cancel:
+		c.cause = a.Cause
+		c.follow(nil, c.course.Step(trunk.Cancelled{}))
+	default:
+		if c.at != nil {
+			c.at.Do(a)
+		}
+	}
+}
+
+// locate finds the servers of the trunks beside the session.
+func (c *toCarrier) locate() {
+	p := c.phones
+	p.work.Go(func() {
+		<-p.ready
+		ctx, cancel := context.WithTimeout(p.ctx, lookup)
+		defer cancel()
+		var all carriers
+		for _, t := range c.trunks {
+			all = append(all, p.carriers(ctx, t)...)
+		}
+		c.setup.Post(all)
+	})
+}
+
+// carriers is the servers of a trunk in the order in which to try them.
+func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) {
+	for _, server := range t.Servers {
+		uri, err := sip.ParseURI("sip:" + server)
+		var peers []sip.Peer
+		if err == nil {
+			peers, err = p.cfg.Locate(ctx, uri)
+		}
+		if err != nil {
+			p.cfg.Logger.Warn("a server of a trunk cannot be found", "trunk", t.Name, "server", server, "error", err)
+		}
+		for _, peer := range peers {
+			all = append(all, carrier{t, uri, peer})
+		}
+	}
+	return all
+}
+
+// Handle turns an input into events of the call.
+func (c *toCarrier) Handle(input any) (evs []call.Event) {
+	switch in := input.(type) {
+	case carriers:
+		c.carriers, c.failure = in, call.CauseOf(errs.NoLine, "no server of the trunk can be found")
+		evs = c.follow(nil, c.course.Step(trunk.Found{Carriers: len(in)}))
+	case silent:
+		if in.to.open && !in.to.Dialog().Heard() {
+			c.failure = c.noLine(in.to, "no answer")
+			evs = c.follow(nil, c.course.Step(trunk.Silent{Carrier: in.to.carrier}))
+		}
+	case said:
+		for _, ev := range in.to.Handle(in.in) {
+			evs = append(evs, c.heard(in.to, ev)...)
+		}
+	}
+	if !c.closed && c.course.Over() && !slices.ContainsFunc(c.tries, func(t *try) bool { return t.open }) {
+		c.closed = true
+		evs = append(evs, call.Closed{Leg: c.setup.Leg})
+	}
+	return evs
+}
+
+// heard handles what a carrier says.
+func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
+	id := t.carrier
+	switch e := ev.(type) {
+	case call.Closed:
+		t.open = false
+		t.patience.Stop()
+		return nil
+	case call.Ringing, call.Forwarded:
+		t.rang = true
+		return c.follow(ev, c.course.Step(trunk.Rang{Carrier: id}))
+	case call.Answered:
+		t.answered = true
+		return c.follow(ev, c.course.Step(trunk.Answered{Carrier: id}))
+	case call.Refused:
+		moves := e.Cause.SIP >= 500 && e.Cause.SIP < 600 || e.Cause.SIP == 408
+		return c.fails(t, e.Cause, moves)
+	case call.Lost:
+		if !t.answered {
+			return c.fails(t, e.Cause, true)
+		}
+	}
+	if t != c.at || c.course.Over() && !t.answered {
+		return nil // it was given up
+	}
+	return []call.Event{ev}
+}
+
+// fails goes on from a carrier that does not take the call.
+func (c *toCarrier) fails(t *try, cause ledger.Cause, moves bool) []call.Event {
+	switch {
+	case moves && t.rang: // it had the call: nobody else is to ring
+		cause = call.CauseOf(errs.NoAnswer, cause.Words)
+	case moves:
+		cause = c.noLine(t, cause.Words)
+	}
+	c.failure = cause
+	return c.follow(call.Refused{Leg: c.setup.Leg, Cause: cause}, c.course.Step(trunk.Failed{Carrier: t.carrier, Moves: moves}))
+}
+
+// noLine is the cause of a call that a carrier cannot take.
+func (c *toCarrier) noLine(t *try, words string) ledger.Cause {
+	return call.CauseOf(errs.NoLine, "trunk "+c.carriers[t.carrier].trunk.Name+": "+words)
+}
+
+// follow carries out what the course wants; ev is what a carrier said.
+func (c *toCarrier) follow(ev call.Event, actions []trunk.Action) (evs []call.Event) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case trunk.Try:
+			c.try(a.Carrier)
+		case trunk.Drop:
+			c.at.Do(call.Cancel{Leg: c.setup.Leg, Cause: c.cause})
+		case trunk.Tell:
+			evs = append(evs, ev)
+		case trunk.Exhausted:
+			evs = append(evs, call.Refused{Leg: c.setup.Leg, Cause: c.failure})
+		}
+	}
+	return evs
+}
+
+// try invites a carrier.
+func (c *toCarrier) try(i int) {
+	p, s, to := c.phones, c.setup, c.carriers[i]
+	t := &try{carrier: i, open: true}
+	uri := to.uri
+	uri.User = c.branch.Number
+	d := p.sip.NewDialog(sip.InviteParams{
+		To:        uri,
+		From:      sip.Party{Name: s.From.Name, User: cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number), Host: p.cfg.Host},
+		Peer:      to.peer,
+		Hops:      s.Hops,
+		Headers:   []sip.Header{sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))},
+		SessionID: sip.SessionID{Local: s.SessionID},
+		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
+	})
+	d.SetTrace(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace))
+	t.Leg = sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true})
+	t.patience = time.AfterFunc(silence, func() { s.Post(silent{t}) })
+	c.tries, c.at = append(c.tries, t), t
+	t.Do(c.start)
+}

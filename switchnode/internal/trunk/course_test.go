@@ -1,0 +1,152 @@
+package trunk
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// world is a call whose carriers do what they like: what a Course must not do is judged by what they saw of it.
+type world struct {
+	course  Course
+	n       int
+	invited map[int]bool // and not given up
+	rung    map[int]bool // while they were invited
+	had     []int        // carriers in the order of their INVITEs
+	told    int
+	end     int
+}
+
+func (w *world) step(t *rapid.T, ev Event) {
+	for _, a := range w.course.Step(ev) {
+		switch a := a.(type) {
+		case Try:
+			if len(w.invited) > 0 {
+				t.Fatalf("carrier %d is invited while %v are", a.Carrier, w.invited)
+			}
+			if len(w.rung) > 0 {
+				t.Fatalf("carrier %d is invited after %v rang", a.Carrier, w.rung)
+			}
+			if w.end > 0 {
+				t.Fatalf("carrier %d is invited after the end", a.Carrier)
+			}
+			w.invited[a.Carrier] = true
+			w.had = append(w.had, a.Carrier)
+		case Drop:
+			if !w.invited[a.Carrier] {
+				t.Fatalf("carrier %d is given up and was not invited", a.Carrier)
+			}
+			delete(w.invited, a.Carrier)
+		case Tell:
+			if w.end > 0 {
+				t.Fatal("something is told after the end")
+			}
+			w.told++
+		case Exhausted, Ended:
+			if w.end++; w.end > 1 {
+				t.Fatal("two ends")
+			}
+		}
+	}
+}
+
+// TestCourse has carriers ring, answer, refuse and keep silent at random, late ones too, and callers give up: one is invited at a time,
+// in their order, none after one that rang, busy ends it, and there is one end.
+func TestCourse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{n: rapid.IntRange(0, 4).Draw(t, "carriers"), invited: map[int]bool{}, rung: map[int]bool{}}
+		found, cancelled, answered, spoken := false, false, false, false
+		for range rapid.IntRange(0, 20).Draw(t, "steps") {
+			at := rapid.IntRange(0, 4).Draw(t, "carrier")
+			live := w.invited[at] && !answered
+			switch ev := rapid.SampledFrom([]string{"found", "rang", "answered", "moves", "refuses", "silent", "cancelled"}).Draw(t, "event"); ev {
+			case "found":
+				w.step(t, Found{w.n})
+				found = true
+			case "rang":
+				if live {
+					w.rung[at] = true
+				}
+				w.step(t, Rang{at})
+			case "answered":
+				answered = answered || live
+				w.step(t, Answered{at})
+			case "moves", "refuses":
+				if live {
+					delete(w.invited, at)
+					spoken = spoken || ev == "refuses" || w.rung[at]
+				}
+				w.step(t, Failed{at, ev == "moves"})
+			case "silent":
+				if !answered && !w.rung[at] { // it would not be silent
+					w.step(t, Silent{at})
+				}
+			case "cancelled":
+				if !answered && !cancelled && w.end == 0 && !spoken {
+					w.step(t, Cancelled{})
+					cancelled = true
+				}
+			}
+			for i, c := range w.had {
+				if i != c {
+					t.Fatalf("carriers were invited in the order %v", w.had)
+				}
+			}
+			if cancelled && len(w.invited) > 0 {
+				t.Fatalf("%v go on after the caller gave up", w.invited)
+			}
+			if found && !cancelled && !answered && !spoken && len(w.invited) == 0 && w.end == 0 {
+				t.Fatal("nobody is invited, and the call goes on")
+			}
+			if over := answered || spoken || cancelled || w.end > 0; over != w.course.Over() {
+				t.Fatalf("over: %v, the course says %v", over, w.course.Over())
+			}
+		}
+	})
+}
+
+func TestFailover(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		events []Event
+		want   string
+	}{
+		{"the first takes it", []Event{Found{2}, Rang{0}, Answered{0}}, "[try 0] [tell 0] [tell 0]"},
+		{"busy is the last word", []Event{Found{2}, Failed{0, false}}, "[try 0] [tell 0]"},
+		{"the second takes it", []Event{Found{2}, Failed{0, true}, Rang{1}}, "[try 0] [try 1] [tell 1]"},
+		{"no word", []Event{Found{2}, Silent{0}, Rang{0}, Answered{0}, Rang{1}}, "[try 0] [drop 0 try 1] [] [] [tell 1]"},
+		{"rang, then failed", []Event{Found{2}, Rang{0}, Failed{0, true}}, "[try 0] [tell 0] [tell 0]"},
+		{"none takes it", []Event{Found{2}, Failed{0, true}, Failed{1, true}}, "[try 0] [try 1] [exhausted]"},
+		{"none there is", []Event{Found{0}}, "[exhausted]"},
+		{"given up before any is found", []Event{Cancelled{}, Found{2}}, "[ended] []"},
+		{"given up", []Event{Found{2}, Rang{0}, Cancelled{}, Failed{0, true}}, "[try 0] [tell 0] [drop 0] []"},
+	} {
+		var course Course
+		got := ""
+		for _, ev := range c.events {
+			got += fmt.Sprint(words(course.Step(ev))) + " "
+		}
+		if got != c.want+" " {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func words(actions []Action) (all []string) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case Try:
+			all = append(all, fmt.Sprint("try ", a.Carrier))
+		case Drop:
+			all = append(all, fmt.Sprint("drop ", a.Carrier))
+		case Tell:
+			all = append(all, fmt.Sprint("tell ", a.Carrier))
+		case Exhausted:
+			all = append(all, "exhausted")
+		case Ended:
+			all = append(all, "ended")
+		}
+	}
+	return all
+}
