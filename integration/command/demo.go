@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ import (
 var audio embed.FS
 
 type demoCommand struct {
+	Part   []string `help:"What to show: desk (a call between offices), apps (apps that sleep and browsers), queue (callers who wait). Default: ${default}." default:"desk,apps" enum:"desk,apps,queue" placeholder:"PART"`
 	Once   bool     `help:"Exit after the calls: 0 if each side heard what the other said, else 1."`
 	Host   string   `help:"IP address to use. Default: this machine's outward one." placeholder:"IP"`
 	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Some phones give up when they see SHA-256. Default: ${default}." default:"MD5" placeholder:"NAME"`
@@ -72,13 +74,27 @@ func (c *demoCommand) Run(e *env) (err error) {
 	}
 	d.stack = s
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := errors.Join(d.call(), d.wake()); err != nil || c.Once {
+	if err := d.parts(c.Part); err != nil || c.Once {
 		return err
 	}
 	if err := d.invite(); err != nil {
 		return err
 	}
 	return s.Wait()
+}
+
+// parts shows one thing after the other.
+func (d *demo) parts(names []string) error {
+	var all []error
+	for _, p := range []struct {
+		name string
+		show func() error
+	}{{"desk", d.call}, {"apps", d.wake}, {"queue", d.queue}} {
+		if slices.Contains(names, p.name) {
+			all = append(all, p.show())
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (c *demoCommand) logger(w io.Writer) *slog.Logger {
@@ -314,13 +330,19 @@ func ended(v rest.Call) int {
 }
 
 func (d *demo) show(v rest.Call) error {
-	e := *d.env
-	e.client = d.stack.Client
+	e := d.admin()
 	e.say("\n")
 	if e.JSON {
 		return e.show(v, nil)
 	}
 	return e.tellCall(v)
+}
+
+// admin is the environment of an administrator's commands.
+func (d *demo) admin() *env {
+	e := *d.env
+	e.client = d.stack.Client
+	return &e
 }
 
 // invite tells how to join in with one's own phones.
