@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
+	STIR STIR `embed:""`
+
 	SourceRate float64 `help:"SIP messages a second that one IP address may send before it has shown a password; ten times as many at once. 0: no limit. Default: ${default}." default:"200" name:"source-rate" placeholder:"N"`
 
 	Logger  *slog.Logger  `kong:"-"`
@@ -135,6 +137,7 @@ func (c Config) validate() (settings, error) {
 		s.webrtc, err = listenAddr("webrtc", c.WebRTC)
 		check(err)
 	}
+	check(c.STIR.validate())
 	if c.SourceRate < 0 {
 		check(fmt.Errorf("--source-rate %v: want 0 or more messages a second", c.SourceRate))
 	}

@@ -148,17 +148,20 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
 		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,
 	})
+	sign, err := n.sign()
+	if err != nil {
+		return err
+	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
-		Begin: n.calls.begin, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
+		Begin: n.calls.begin, Sign: sign, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})
 	defer n.apps.close()
 	if err := n.listen(); err != nil {
 		return err
 	}
-	var err error
 	servers := id.Fabric
 	if len(n.Fabric) > 0 {
 		servers = n.Fabric

@@ -56,6 +56,14 @@ func (c *Call) other() string {
 	return c.To
 }
 
+// Headers returns the values of a header of the INVITE of an incoming call.
+func (c *Call) Headers(name string) (all []string) {
+	for h := range sip.Named(c.dialog.Request(), name) {
+		all = append(all, h.Value())
+	}
+	return all
+}
+
 // own takes an input for the call's goroutine. It is the dialog's sip.Owner.
 func (c *Call) own(_ *sip.Dialog, in sip.Input) bool {
 	select {

@@ -53,6 +53,7 @@ type Config struct {
 type Site struct {
 	Name, Code string
 	Public     string // address of a NAT before its switch, as of switchnode.Config; and, of the first one, before the bridges
+	STIR       switchnode.STIR
 }
 
 // Office is a site that runs.
@@ -191,20 +192,20 @@ func (s *Stack) startOffice(i int, site Site) (o Office, err error) {
 	if o.Switch, err = s.ownSwitch(o.Site, switchFolder(s.cfg.Data, o.Site.ID)); err != nil {
 		return o, err
 	}
-	if o.config, err = s.switchConfig(i, o, site.Public); err != nil {
+	if o.config, err = s.switchConfig(i, o, site); err != nil {
 		return o, err
 	}
 	return o, s.runSwitch(&o)
 }
 
-func (s *Stack) switchConfig(i int, o Office, public string) (switchnode.Config, error) {
+func (s *Stack) switchConfig(i int, o Office, site Site) (switchnode.Config, error) {
 	ports := s.ports()
 	if i > 0 {
 		ports.usual = false // the first office has the usual ports
 	}
 	cfg := switchnode.Config{
-		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: public, Digest: s.cfg.Digest,
-		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, SourceRate: switchnode.DefaultSourceRate,
+		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: site.Public, Digest: s.cfg.Digest,
+		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, STIR: site.STIR, SourceRate: switchnode.DefaultSourceRate,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
 	}

@@ -157,7 +157,7 @@ const (
 )
 
 // known returns what a header that is read or has a compact form is, and how it is written. Compact forms are
-// those of RFC 3261, 7.3.3, RFC 4028 and RFC 6665.
+// those of RFC 3261, 7.3.3, RFC 4028, RFC 6665 and RFC 8224.
 func known(name string) (kind kinds, canonical string) {
 	var lower [len("content-length")]byte
 	if len(name) > len(lower) {
@@ -204,6 +204,8 @@ func known(name string) (kind kinds, canonical string) {
 		return 0, "Event"
 	case "u":
 		return 0, "Allow-Events"
+	case "y":
+		return 0, "Identity"
 	}
 	return 0, name
 }

@@ -51,6 +51,16 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A header of one letter is read as the one that it stands for.
+func TestCompactNames(t *testing.T) {
+	m, _ := parse([]byte(message("INVITE", "sip:a@h", "y: a.b.c;info=<https://x>", "k: timer", "s: x")))
+	for name, want := range map[string]string{"Identity": "a.b.c;info=<https://x>", "Supported": "timer", "Subject": "x"} {
+		if got := value(m, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 // A header line in thousands of pieces costs no more than a long one: anybody may send it.
 func TestFoldingIsCheap(t *testing.T) {
 	m := []byte(strings.TrimSuffix(message("OPTIONS", "sip:x@h"), "\r\n") + "Subject: a" + strings.Repeat("\r\n b", 3900) + "\r\n\r\n")

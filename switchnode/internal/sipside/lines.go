@@ -230,12 +230,13 @@ func (c *toCarrier) try(i int) {
 	t := &try{carrier: i, open: true}
 	uri := to.uri
 	uri.User = c.branch.Number
+	shown := cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number)
 	d := p.sip.NewDialog(sip.InviteParams{
 		To:        uri,
-		From:      sip.Party{Name: s.From.Name, User: cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number), Host: p.cfg.Host},
+		From:      sip.Party{Name: s.From.Name, User: shown, Host: p.cfg.Host},
 		Peer:      to.peer,
 		Hops:      s.Hops,
-		Headers:   []sip.Header{sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))},
+		Headers:   append(p.signed(s, c.branch, to.trunk, shown), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))),
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
 	})

@@ -17,6 +17,7 @@ import (
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/digest"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/stir"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -42,6 +43,8 @@ type Config struct {
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
 	Trunks    func() []sitecopy.Trunk                            // of this switch, in the order in which they are tried
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
+	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
+	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
 	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
 	SourceRate float64
 	Now        func() time.Time

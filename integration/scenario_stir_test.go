@@ -1,0 +1,147 @@
+package integration
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"strowger/integration/phone"
+	"strowger/integration/stack"
+	"strowger/pkg/rest"
+	"strowger/pkg/stir"
+	"strowger/switchnode"
+)
+
+// certifier is a CA for signed calls, and the folder in which its certificates are found.
+type certifier struct {
+	dir  string
+	root *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newCertifier(t *testing.T) certifier {
+	t.Helper()
+	c := certifier{dir: t.TempDir(), key: newECKey(t)}
+	c.root = c.certify(t, &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "STI CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, &c.key.PublicKey)
+	return c
+}
+
+func newECKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (c certifier) certify(t *testing.T, template *x509.Certificate, pub *ecdsa.PublicKey) *x509.Certificate {
+	t.Helper()
+	parent := c.root
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// signer makes a certificate for numbers, at https://certs.example.org/NAME.pem, and the settings of a switch that signs with it.
+func (c certifier) signer(t *testing.T, name string, numbers ...string) switchnode.STIR {
+	t.Helper()
+	var list []asn1.RawValue // RFC 8226, 9: each an IA5String in [2]
+	for _, n := range numbers {
+		list = append(list, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 2, IsCompound: true, Bytes: append([]byte{asn1.TagIA5String, byte(len(n))}, n...)})
+	}
+	tnAuthList, err := asn1.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := newECKey(t)
+	made := c.certify(t, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 26}, Value: tnAuthList}},
+	}, &key.PublicKey)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return switchnode.STIR{
+		Cert: c.file(t, "certs.example.org/"+name+".pem", "CERTIFICATE", made.Raw), Key: c.file(t, name+".key", "PRIVATE KEY", secret),
+		URL: "https://certs.example.org/" + name + ".pem",
+	}
+}
+
+func (c certifier) file(t *testing.T, name, kind string, der []byte) string {
+	t.Helper()
+	name = filepath.Join(c.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// verifier trusts the CA.
+func (c certifier) verifier() *stir.Verifier {
+	roots := x509.NewCertPool()
+	roots.AddCert(c.root)
+	return stir.NewVerifier(roots, stir.Folder(c.dir))
+}
+
+// TestSignedCalls has people of another office call by a trunk whose switch signs, and the phone company verify who calls.
+func TestSignedCalls(t *testing.T) {
+	t.Parallel()
+	ca := newCertifier(t)
+	w := alone(t, stack.Site{Name: "Office 40", Code: "40", STIR: ca.signer(t, "office", "4930100", "4930200")})
+	company := carrier(t, nil)
+	line := rest.NewTrunk("Company")
+	line.Number = "+4930100"
+	w.trunk(t, 2, line, company)
+	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"country": "DE"})
+	verifier := ca.verifier()
+	for _, c := range []struct{ name, number, shown, verdict string }{
+		{"Ann", "+4930200", "+4930200", "verified A"},
+		{"Bob", "", "+4930100", "verified B"},
+		{"Cem", "+4930300", "+4930300", "no signature"}, // not of the certificate
+	} {
+		who, from := w.person(t, 0, c.name, says(1))
+		change(t, w.Client.Users(), who.user.ID, map[string]any{"calling": "national"})
+		if c.number != "" {
+			if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: c.number, User: who.user.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.settle(t)
+		out, in := ring(t, from, "030123456", company)
+		verdict := verifier.Verify(t.Context(), time.Now(), stir.Call{
+			Identity: in.Headers("Identity"), Caller: stir.NameOf(in.From, ""), Called: []stir.Name{stir.NameOf(in.Dialled, "")}, ID: c.name,
+		})
+		if in.From != c.shown || verdict.String() != c.verdict {
+			t.Errorf("%s shows %s: %s, want %s: %s", c.name, in.From, verdict, c.shown, c.verdict)
+		}
+		in.Answer()
+		saw(t, out, phone.Answered)
+		hangUp(t, out, in)
+	}
+}
