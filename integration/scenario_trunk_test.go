@@ -94,3 +94,50 @@ func TestTrunk(t *testing.T) {
 		t.Errorf("without a line: %d %q", e.Code, e.Words)
 	}
 }
+
+// TestCallsFromTrunk has a phone company bring calls: they reach the phone numbers of people, in whatever office those are, and
+// nothing else.
+func TestCallsFromTrunk(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	at := func(c *phone.Config) { c.User, c.Name, c.Server = "030999000", "Outside", w.Offices[1].SIP.String() }
+	company := carrier(t, at)
+	line := w.trunk(t, 1, rest.NewTrunk("Company"), company)
+	ann, far := w.person(t, 0, "Ann", says(1))
+	bob, near := w.person(t, 1, "Bob", says(1))
+	for number, s := range map[string]subscriber{"+4930200": ann, "+4930201": bob} {
+		if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: number, User: s.user.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.settle(t)
+
+	for _, c := range []struct {
+		to      subscriber
+		phone   *phone.Phone
+		dialled string
+		nodes   int
+	}{{ann, far, "+4930200", 2}, {bob, near, "030201", 1}} {
+		out, in := ring(t, company, c.dialled, c.phone)
+		if in.From != "+4930999000" {
+			t.Errorf("%s is called by %q", c.to.user.Name, in.From)
+		}
+		in.Answer()
+		saw(t, out, phone.Answered)
+		hears(t, in, 2)
+		hears(t, out, 1)
+		hangUp(t, out, in)
+		r := w.record(t, c.to.user, c.nodes)
+		if r.From.Trunk != line.ID || r.From.Number != "+4930999000" || r.From.Name != "Outside" || r.To.User != c.to.user.ID || r.AnsweredAt == nil {
+			t.Errorf("the record: from %+v to %+v", r.From, r.To)
+		}
+	}
+	for _, number := range []string{"+4930999", bob.number.Digits, bob.number.Dial, "+442079460123", "0030123456", "112", "x"} {
+		if e := over(t, dial(t, company, number)); e.Code != 404 {
+			t.Errorf("who calls %q from outside hears %d %q", number, e.Code, e.Words)
+		}
+	}
+	if e := over(t, dial(t, carrier(t, at), "+4930201")); e.Code != 401 {
+		t.Errorf("a call from an address that is no trunk's hears %d %q", e.Code, e.Words)
+	}
+}

@@ -114,7 +114,7 @@ func (c *calls) note(in call.Incoming) {
 		return
 	}
 	to := in.From
-	to.User, to.Device, to.Name, to.Site, to.Number = "", "", "", "", in.Dialled
+	to.User, to.Device, to.Name, to.Site, to.Trunk, to.Number = "", "", "", "", "", in.Dialled
 	c.record(ledger.Event{At: c.now().UnixMicro(), Call: in.Call, Kind: ledger.Attempt, Leg: in.Leg, Device: in.Device, From: &in.From, To: &to})
 }
 
@@ -137,10 +137,14 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
-	return c.asked(in, c.router.FromPhone(fabric.Admit{
+	q := fabric.Admit{
 		Header: fabric.Header{ID: ident.New(ident.Request)},
 		Call:   in.Call, Device: in.Device, Dialled: in.Dialled, Media: []string{"audio"},
-	}))
+	}
+	if in.From.Trunk != "" {
+		q.Trunk, q.From = in.From.Trunk, in.From
+	}
+	return c.asked(in, c.router.FromPhone(q))
 }
 
 // asked puts the question to the cloud and its answer into the ladder.

@@ -57,6 +57,7 @@ func appendParty(b []byte, key string, p *designation.Party) []byte {
 	b = appendString(append(b, `"number":`...), p.Number)
 	b = appendText(b, `,"name":`, p.Name)
 	b = appendText(b, `,"site":`, p.Site)
+	b = appendText(b, `,"trunk":`, p.Trunk)
 	return append(b, '}')
 }
 

@@ -39,7 +39,13 @@ func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, e
 	if x, ok := s.Switch(sw); !ok || !x.Enrolled {
 		return lead{}, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
 	}
-	r, err := s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	var r directory.Route
+	var err error
+	if q.Trunk != "" {
+		r, err = s.ResolveTrunk(sw, q.Trunk, q.From, q.Dialled)
+	} else {
+		r, err = s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
+	}
 	return settle(s, lead{route: r, history: q.Diversion}, err, func(r *directory.Route) (designation.Node, error) {
 		return b.anchor(s, sw, r, q.Met)
 	})

@@ -16,10 +16,10 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 	if d.app == nil || d.app.thumbprint != thumbprint {
 		return Route{}, errs.New(errs.WrongPresenter, "device %q has enrolled with another key: enrol it anew", device)
 	}
-	if err := s.mayCall(u, d); err != nil {
+	site := s.officeOf(u)
+	if err := s.mayCall(u, d); err != nil && !s.forHelp(site, dialled) {
 		return Route{}, err
 	}
-	site := s.officeOf(u)
 	callee, n, out, err := s.callee(site, u, dialled)
 	switch {
 	case err != nil:

@@ -54,6 +54,12 @@ func (s *Snapshot) plan(site string) e164.Plan {
 	return e164.Plan{Country: v.Country, Outside: v.Outside}
 }
 
+// forHelp says whether a call is to an emergency number: whoever can call may call there.
+func (s *Snapshot) forHelp(site, dialled string) bool {
+	_, ok := s.plan(site).Emergency(plain(dialled))
+	return ok
+}
+
 // callee is who was dialled in a site: one of the organization, or a phone number that the caller may call.
 func (s *Snapshot) callee(site string, caller *user, dialled string) (*user, *number, *outside, error) {
 	digits := plain(dialled)

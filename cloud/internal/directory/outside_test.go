@@ -42,6 +42,9 @@ func TestResolveOutside(t *testing.T) {
 		{"sw_30", "dv_bob1", "0033145123456", "+33145123456 sw_30 [tk_3 tk_2] then [{sw_31 [tk_0]} {sw_20 [tk_1]}] as +4930200"},
 		{"sw_30", "dv_bob1", "+33145000000", "201001"}, // one of our own
 		{"sw_30", "dv_bob1", "30999", "unknown-number"},
+		{"sw_20", "dv_fred", "00145123456", "forbidden"}, // may only receive
+		{"sw_20", "dv_fred", "112", "112 sw_20 [tk_1] then [{sw_31 [tk_0]} {sw_30 [tk_3 tk_2]}] as "},
+		{"sw_30", "dv_alice", "112", "forbidden"}, // a phone of another switch
 		{"sw_31", "dv_carol", "112", "112 sw_31 [tk_0] then [{sw_30 [tk_3 tk_2]} {sw_20 [tk_1]}] as "},
 	} {
 		r, err := s.Resolve(c.sw, c.device, c.dialled, nil)
@@ -87,5 +90,45 @@ func TestConfirmOutside(t *testing.T) {
 	g.Trunks = nil
 	if _, err := NewSnapshot(g).Resolve("sw_30", "dv_bob1", "030123456", nil); errs.CodeOf(err) != errs.NoLine {
 		t.Errorf("without lines: %v", err)
+	}
+}
+
+// TestResolveTrunk has phone companies bring calls.
+func TestResolveTrunk(t *testing.T) {
+	s := NewSnapshot(lines())
+	from := designation.Party{Number: "+4930999", Name: "Outside", User: "us_alice", Device: "dv_alice", Site: "st_x", Trunk: "tk_x"}
+	for _, c := range []struct{ sw, trunk, dialled, want string }{
+		{"sw_30", "tk_2", "+4930200", "us_bob"},
+		{"sw_30", "tk_2", "030200", "us_bob"},
+		{"sw_30", "tk_2", "4930200", "us_bob"},
+		{"sw_20", "tk_1", "0145000000", "us_alice"},
+		{"sw_30", "tk_2", "301001", "unknown-number"},
+		{"sw_30", "tk_2", "1001", "unknown-number"},
+		{"sw_30", "tk_2", "777", "unknown-number"},
+		{"sw_30", "tk_2", "+442079460123", "unknown-number"},
+		{"sw_30", "tk_2", "112", "unknown-number"},
+		{"sw_30", "tk_2", "", "unknown-number"},
+		{"sw_20", "tk_2", "+4930200", "forbidden"}, // another switch's
+		{"sw_30", "tk_4", "+4930200", "forbidden"}, // disabled
+		{"sw_30", "tk_9", "+4930200", "forbidden"},
+	} {
+		r, err := s.ResolveTrunk(c.sw, c.trunk, from, c.dialled)
+		got := string(errs.CodeOf(err))
+		if err == nil {
+			got = r.To.User
+			if want := (designation.Party{Number: "+4930999", Name: "Outside", Site: s.siteOf(c.sw), Trunk: c.trunk}); r.From != want {
+				t.Errorf("from %+v", r.From)
+			}
+			again, err := s.Confirm(c.sw, r.From, r.To)
+			if err != nil || again.To != r.To || again.Home != r.Home {
+				t.Errorf("confirmed as %+v, %v", again, err)
+			}
+			if _, err := s.Confirm("sw_31", r.From, r.To); errs.CodeOf(err) != errs.Forbidden {
+				t.Errorf("another switch brings it: %v", err)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s by %s of %s: %s, want %s (%v)", c.dialled, c.trunk, c.sw, got, c.want, err)
+		}
 	}
 }

@@ -40,7 +40,7 @@ type App struct {
 // numbers that the call was sent to before.
 func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Route, error) {
 	caller, err := s.caller(sw, device)
-	if err != nil {
+	if err != nil && (caller == nil || !s.forHelp(s.siteOf(sw), dialled)) {
 		return Route{}, err
 	}
 	callee, n, out, err := s.callee(s.siteOf(sw), caller, dialled)
@@ -59,6 +59,9 @@ func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Rout
 // Confirm makes the route of a call again from its parties, as the registry is now. A switch that signed the key without
 // the cloud knows the callee's number only; then to has no user. An sw of "" brings the calls of anybody.
 func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error) {
+	if from.Trunk != "" {
+		return s.confirmTrunk(sw, from, to)
+	}
 	caller, site, err := s.confirmed(sw, from.Device)
 	if err != nil {
 		return Route{}, err

@@ -189,6 +189,9 @@ func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event
 	if err != nil {
 		return "", err
 	}
+	if e.From.Trunk != "" && e.From.User == "" && e.From.Device == "" && s.Hosts(e.From.Trunk, append([]string{node}, parties...)...) {
+		return "", nil // the number is what the phone company says
+	}
 	if slices.Contains(parties, e.From.Device) && s.Owns(*e.From) {
 		return "", nil
 	}

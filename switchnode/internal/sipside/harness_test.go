@@ -29,6 +29,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/digest"
+	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -75,6 +76,7 @@ func newOffice(t *testing.T) *office {
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
+		Trunks: func() []sitecopy.Trunk { return nil }, Country: func() string { return "DE" },
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)

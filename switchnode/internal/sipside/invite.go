@@ -11,20 +11,25 @@ import (
 	"strowger/switchnode/internal/sipleg"
 )
 
-// Invite takes a call that a phone makes.
+// Invite takes a call that a phone makes, or a phone company.
 func (p *Phones) Invite(d *sip.Dialog) {
+	if t, ok := p.trunkAt(d.Source().Addr); ok {
+		p.inviteFrom(t, d)
+		return
+	}
 	account, denied := p.authenticate(d.Request(), d.Peer())
 	if denied != nil {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return
 	}
 	p.sip.Trust(d.Peer())
-	if err := p.begin(d, account); err != nil {
+	if err := p.begin(d, account, "phone "+account.Party.Number); err != nil {
 		sipleg.Refuse(d, err)
 	}
 }
 
-func (p *Phones) begin(d *sip.Dialog, a Account) error {
+// begin starts the call of an account; from is what ladders call it.
+func (p *Phones) begin(d *sip.Dialog, a Account, from string) error {
 	offer, answering := sipleg.Supported(), sipleg.AnsweringLate
 	if len(d.SDP()) > 0 {
 		theirs, err := sdp.Parse(d.SDP())
@@ -41,18 +46,18 @@ func (p *Phones) begin(d *sip.Dialog, a Account) error {
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
 		Dialled: dialled, Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, a, answering) },
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
 	})
 }
 
 // answering makes the caller's leg.
-func (p *Phones) answering(s *call.Session, d *sip.Dialog, a Account, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
 	port, err := p.cfg.Relay.Open()
 	if err != nil {
 		return nil, err
 	}
 	post := s.PosterOf(call.Caller)
-	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+a.Party.Number, s.Trace))
+	d.SetTrace(sipleg.Tracer(p.cfg.Node, from, s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
 	return leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost}), nil
 }

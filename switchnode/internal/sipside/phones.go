@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"strowger/pkg/designation"
@@ -42,6 +43,7 @@ type Config struct {
 	Relay     *media.Relay
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
 	Trunks    func() []sitecopy.Trunk                            // of this switch, in the order in which they are tried
+	Country   func() string                                      // whose phone numbers are dialled here, as of e164.Plan
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
@@ -58,7 +60,8 @@ type Phones struct {
 	digest   *digest.Server
 	refusals *refusals
 	guesses  guesses
-	ready    chan struct{}   // closed when ctx is set
+	ready    chan struct{} // closed when ctx is set
+	resolved atomic.Pointer[map[string][]netip.AddrPort]
 	ctx      context.Context // of Run
 	work     sync.WaitGroup  // what runs beside the sessions
 }
@@ -66,6 +69,7 @@ type Phones struct {
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
 	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{})}
+	p.resolved.Store(&map[string][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
@@ -95,6 +99,7 @@ func (p *Phones) Run(ctx context.Context) error {
 	}
 	p.ctx = ctx
 	close(p.ready)
+	p.work.Go(func() { p.resolve(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }

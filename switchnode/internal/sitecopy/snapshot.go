@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
@@ -143,6 +144,11 @@ func (s *Snapshot) dial(n *sitecopy.Number) string {
 
 // Trunks is those of this switch, in the order in which they are tried.
 func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
+
+// Dialling is how phone numbers are dialled here.
+func (s *Snapshot) Dialling() e164.Plan {
+	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside}
+}
 
 // NameOf is a switch's name for people, its id if it is not known.
 func (s *Snapshot) NameOf(node string) string {

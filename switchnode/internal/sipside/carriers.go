@@ -1,0 +1,110 @@
+package sipside
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/e164"
+	"strowger/pkg/sip"
+	"strowger/pkg/sitecopy"
+	"strowger/switchnode/internal/sipleg"
+)
+
+const (
+	resolveEvery = time.Minute // names of servers, to know calls from there
+	maxCaller    = 64          // bytes of what a phone company says of a caller
+)
+
+// trunkAt finds the trunk whose phone company has an address: any port of a server that was given without one.
+func (p *Phones) trunkAt(from netip.AddrPort) (sitecopy.Trunk, bool) {
+	for _, t := range p.cfg.Trunks() {
+		for _, server := range t.Servers {
+			at, exact := addressOf(server)
+			known := []netip.AddrPort{at}
+			if !at.IsValid() {
+				known = (*p.resolved.Load())[server]
+			}
+			if slices.ContainsFunc(known, func(a netip.AddrPort) bool { return a == from || !exact && a.Addr() == from.Addr() }) {
+				return t, true
+			}
+		}
+	}
+	return sitecopy.Trunk{}, false
+}
+
+// addressOf is the address of a server, not valid for one that has a name, and whether its port was given.
+func addressOf(server string) (at netip.AddrPort, exact bool) {
+	if at, err := netip.ParseAddrPort(server); err == nil {
+		return at, true
+	}
+	if a, err := netip.ParseAddr(server); err == nil {
+		return netip.AddrPortFrom(a, 0), false
+	}
+	_, _, err := net.SplitHostPort(server)
+	return netip.AddrPort{}, err == nil
+}
+
+// resolve keeps the addresses of servers that have names, until ctx ends. What DNS does not know at the moment stays.
+func (p *Phones) resolve(ctx context.Context) {
+	tick := time.NewTicker(resolveEvery)
+	defer tick.Stop()
+	for {
+		known := maps.Clone(*p.resolved.Load())
+		for _, t := range p.cfg.Trunks() {
+			for _, server := range t.Servers {
+				if at, _ := addressOf(server); at.IsValid() {
+					continue
+				}
+				if found := p.addresses(ctx, server); len(found) > 0 {
+					known[server] = found
+				}
+			}
+		}
+		p.resolved.Store(&known)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Phones) addresses(ctx context.Context, server string) (all []netip.AddrPort) {
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	for _, c := range p.carriers(ctx, sitecopy.Trunk{Servers: []string{server}}) {
+		all = append(all, c.peer.Addr)
+	}
+	return all
+}
+
+// inviteFrom takes a call from outside. Who calls is what the phone company says.
+func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog) {
+	p.sip.Trust(d.Peer())
+	caller := d.Remote()
+	from := designation.Party{Number: shortened(caller.User), Name: shortened(caller.Name), Trunk: t.ID}
+	if all := e164.Received(from.Number, p.cfg.Country()); len(all) > 0 {
+		from.Number = all[0]
+	}
+	if err := p.begin(d, Account{Party: from}, "trunk "+t.Name); err != nil {
+		sipleg.Refuse(d, err)
+	}
+}
+
+// shortened is what can be shown and kept of a text from outside.
+func shortened(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.ToValidUTF8(s[:min(len(s), maxCaller)], "")
+}
