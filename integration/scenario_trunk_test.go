@@ -141,3 +141,53 @@ func TestCallsFromTrunk(t *testing.T) {
 		t.Errorf("a call from an address that is no trunk's hears %d %q", e.Code, e.Words)
 	}
 }
+
+// TestTrunkFailover has phone companies fail: the next one gets the call, of another office too; none does after busy.
+func TestTrunkFailover(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	first, second, third := carrier(t, nil), carrier(t, nil), carrier(t, nil)
+	dead, pull := plugged(t, phone.Config{User: "dead"})
+	nobody := dead.Address()
+	pull()
+	w.trunk(t, 0, rest.Trunk{Name: "Dead", Enabled: true, Weight: 1, Servers: []string{nobody}})
+	w.trunk(t, 0, rest.Trunk{Name: "First", Enabled: true, Weight: 1, Order: 1}, first)
+	w.trunk(t, 0, rest.Trunk{Name: "Second", Enabled: true, Weight: 1, Order: 2}, second)
+	w.trunk(t, 1, rest.NewTrunk("Third"), third)
+	ann, from := w.person(t, 0, "Ann", nil)
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	w.settle(t)
+
+	out, in := ring(t, from, "0030123456", first)
+	in.Decline(486, "Busy Here")
+	if e := over(t, out); e.Code != 486 {
+		t.Errorf("of a busy callee the caller hears %d %q", e.Code, e.Words)
+	}
+	out, in = ring(t, from, "0030123456", first)
+	in.Decline(503, "Service Unavailable") // after it rang
+	if e := over(t, out); e.Code != 408 {
+		t.Errorf("of a company that lost the call while it rang the caller hears %d %q", e.Code, e.Words)
+	}
+	first.Refuse(500)
+	out, in = ring(t, from, "0030123456", second)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	second.Refuse(503)
+	out, in = ring(t, from, "0030123456", third)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	r := w.record(t, ann.user, 1)
+	if len(r.Diversions) != 1 || r.Diversions[0].Cause.Code != "no-line" || r.AnsweredAt == nil {
+		t.Errorf("the record: %+v", r)
+	}
+	third.Refuse(408)
+	if e := over(t, dial(t, from, "0030123456")); e.Code != 503 || e.Words != "trunk Third: Refused" {
+		t.Errorf("without any line: %d %q", e.Code, e.Words)
+	}
+	third.Refuse(404)
+	if e := over(t, dial(t, from, "0030123456")); e.Code != 404 {
+		t.Errorf("a wrong number: %d %q", e.Code, e.Words)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"strowger/pkg/sdp"
@@ -62,6 +63,7 @@ type Phone struct {
 	wg       sync.WaitGroup
 	stopped  chan struct{}
 	account  account
+	refuses  atomic.Int32
 
 	dials chan *sip.Stream // holds the connection to the server, nil before the first; taken while dialling
 
@@ -131,6 +133,9 @@ func (p *Phone) Address() string {
 	u := p.endpoint.Contact(p.cfg.User, sip.Peer{Transport: p.cfg.Transport})
 	return net.JoinHostPort(u.Host, strconv.Itoa(u.Port))
 }
+
+// Refuse has the phone refuse calls with a status, without ringing; 0 takes them again.
+func (p *Phone) Refuse(code int) { p.refuses.Store(int32(code)) }
 
 // Incoming delivers the calls that come, in the moment they ring. A phone whose calls nobody takes is busy after 16.
 func (p *Phone) Incoming() <-chan *Call { return p.incoming }
@@ -224,6 +229,10 @@ func (p handler) Invite(d *sip.Dialog) {
 		return
 	case Decline:
 		d.Refuse(603, "Decline", sip.Cause{})
+		return
+	}
+	if code := p.refuses.Load(); code != 0 {
+		d.Refuse(int(code), "Refused", sip.Cause{})
 		return
 	}
 	c, err := newCall(p.Phone, d.Remote().User, p.cfg.User)

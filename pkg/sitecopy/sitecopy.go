@@ -64,7 +64,7 @@ type Copy struct {
 	Devices     []Device      `json:"devices"`
 	Numbers     []Number      `json:"numbers"`           // of this site, and the organization's that point to users homed here
 	Sites       []SiteCode    `json:"sites"`             // every site of the organization: whose peer documents to fetch
-	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches, in the order in which they are tried
+	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches
 	Country     string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
 	Outside     string        `json:"outside,omitempty"`
 	Bridges     []Bridge      `json:"bridges,omitempty"` // of the organization: each switch keeps a connection to every one
@@ -86,6 +86,8 @@ type Trunk struct {
 	Name    string   `json:"name"`
 	Switch  string   `json:"switch"`
 	Servers []string `json:"servers"`          // "host" or "host:port"
+	Order   int      `json:"order,omitempty"`  // the lowest is tried first,
+	Weight  int      `json:"weight,omitempty"` // those of one order in proportion to it
 	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
 }
 

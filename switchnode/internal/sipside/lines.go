@@ -3,6 +3,7 @@ package sipside
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -113,9 +114,13 @@ func (c *toCarrier) locate() {
 		<-p.ready
 		ctx, cancel := context.WithTimeout(p.ctx, lookup)
 		defer cancel()
+		ranks := make([]trunk.Rank, len(c.trunks))
+		for i, t := range c.trunks {
+			ranks[i] = trunk.Rank{Order: t.Order, Weight: t.Weight}
+		}
 		var all carriers
-		for _, t := range c.trunks {
-			all = append(all, p.carriers(ctx, t)...)
+		for _, i := range trunk.Arrange(ranks, rand.N) {
+			all = append(all, p.carriers(ctx, c.trunks[i])...)
 		}
 		c.setup.Post(all)
 	})

@@ -42,7 +42,7 @@ type Config struct {
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
-	Trunks    func() []sitecopy.Trunk                            // of this switch, in the order in which they are tried
+	Trunks    func() []sitecopy.Trunk                            // of this switch
 	Country   func() string                                      // whose phone numbers are dialled here, as of e164.Plan
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.

@@ -142,7 +142,7 @@ func (s *Snapshot) dial(n *sitecopy.Number) string {
 	return s.docs.copy.SiteCode + n.Digits
 }
 
-// Trunks is those of this switch, in the order in which they are tried.
+// Trunks is those of this switch.
 func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
 
 // Dialling is how phone numbers are dialled here.

@@ -150,3 +150,30 @@ func words(actions []Action) (all []string) {
 	}
 	return all
 }
+
+// TestArrange has every trunk be there once, no order before a lower one, and weights decide how often each is first.
+func TestArrange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rank {
+			return Rank{rapid.IntRange(0, 2).Draw(t, "order"), rapid.IntRange(0, 3).Draw(t, "weight")}
+		}), 0, 6).Draw(t, "trunks")
+		seen := map[int]bool{}
+		last := 0
+		for _, i := range Arrange(all, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "chance") }) {
+			if seen[i] || all[i].Order < last {
+				t.Fatalf("trunk %d of %+v comes again, or too late", i, all)
+			}
+			seen[i], last = true, all[i].Order
+		}
+		if len(seen) != len(all) {
+			t.Fatalf("%d of %d", len(seen), len(all))
+		}
+	})
+	first := map[int]int{}
+	for n := range 4 {
+		first[Arrange([]Rank{{1, 9}, {0, 1}, {0, 3}}, func(of int) int { return n % of })[0]]++
+	}
+	if first[0] != 0 || first[1] != 1 || first[2] != 3 {
+		t.Errorf("first of the chances: %v", first)
+	}
+}
