@@ -1,10 +1,15 @@
 package integration
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/pkg/rest"
+	"strowger/pkg/sip"
+	"strowger/pkg/sip/digest"
 )
 
 // carrier is a phone company of one line, which answers what is called: our own phone, without an account.
@@ -189,5 +194,55 @@ func TestTrunkFailover(t *testing.T) {
 	third.Refuse(404)
 	if e := over(t, dial(t, from, "0030123456")); e.Code != 404 {
 		t.Errorf("a wrong number: %d %q", e.Code, e.Words)
+	}
+}
+
+// TestTrunkAccount has a phone company ask for a password, and callers be named in P-Asserted-Identity, both ways.
+func TestTrunkAccount(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	a1 := md5.Sum([]byte("line1:company:secret words"))
+	asks := digest.New(digest.Config{Realm: "company", Algorithms: []string{"MD5"}, Now: time.Now, Lookup: func(user string) (digest.HA1, bool) {
+		return digest.HA1{MD5: hex.EncodeToString(a1[:])}, user == "line1"
+	}})
+	calls := func(headers ...sip.Header) func(*phone.Config) {
+		return func(c *phone.Config) { c.Asks, c.Headers, c.Server = asks, headers, w.Offices[0].SIP.String() }
+	}
+	company := carrier(t, calls(sip.NewHeader("P-Asserted-Identity", `"Outside" <sip:+4930999000@192.0.2.1>`)))
+	shy := carrier(t, calls(sip.NewHeader("P-Asserted-Identity", "<sip:+4930999000@192.0.2.1>"), sip.NewHeader("Privacy", "id;critical")))
+	line := rest.NewTrunk("Company")
+	line.Number, line.CallerID, line.Username, line.Password = "+4930100", "pai", "line1", "secret words"
+	line = w.trunk(t, 0, line, company, shy)
+	if line.Password != "" {
+		t.Error("the password of a trunk is shown")
+	}
+	ann, from := w.person(t, 0, "Ann", nil)
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+
+	out, in := ring(t, from, "0030123456", company)
+	if got := in.Headers("P-Asserted-Identity"); in.From != "+4930100" || len(got) != 1 || got[0] != "<sip:+4930200@127.0.0.1>" {
+		t.Errorf("the company is called by %s, for %q", in.From, got)
+	}
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	for number, p := range map[string]*phone.Phone{"+4930999000": company, "anonymous": shy} {
+		out, in := ring(t, p, "+4930200", from)
+		if in.From != number {
+			t.Errorf("called by %q, want %s", in.From, number)
+		}
+		out.HangUp()
+		over(t, out)
+		over(t, in)
+	}
+
+	change(t, w.Client.Trunks(), line.ID, map[string]any{"password": "wrong words"})
+	w.settle(t)
+	if e := over(t, dial(t, from, "0030123456")); e.Code != 403 {
+		t.Errorf("with a wrong password: %d %q", e.Code, e.Words)
 	}
 }

@@ -23,6 +23,8 @@ func trunks() noun[rest.Trunk] {
 				{head: "servers", cell: func(v rest.Trunk) string { return strings.Join(v.Servers, ", ") }},
 				{head: "number", cell: func(v rest.Trunk) string { return v.Number }},
 				{head: "order", cell: func(v rest.Trunk) string { return fmt.Sprint(v.Order) }},
+				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
+				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},
 				{head: "weight", detail: true, cell: func(v rest.Trunk) string { return fmt.Sprint(v.Weight) }},
 				{head: "id", cell: func(v rest.Trunk) string { return v.ID }},
 			}
@@ -45,6 +47,19 @@ type trunkFlags struct {
 	Weight *int    `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
 }
 
+// trunkAccount is how the phone company knows the switch, if not by its address alone.
+type trunkAccount struct {
+	CallerID *string `help:"Where the phone company looks for the caller: from, or pai: in P-Asserted-Identity, and From names the trunk." name:"caller-id" placeholder:"FORM"`
+	Username *string `help:"With which the switch answers challenges; empty: it does not." placeholder:"NAME"`
+	Password *string `help:"That goes with it." placeholder:"PASSWORD"`
+}
+
+func (f trunkAccount) add(c change) {
+	put(c, "caller_id", f.CallerID)
+	put(c, "username", f.Username)
+	put(c, "password", f.Password)
+}
+
 func (f trunkFlags) change() change {
 	c := change{}
 	put(c, "number", f.Number)
@@ -58,6 +73,7 @@ type trunkAdd struct {
 	Switch string   `required:"" help:"The switch that speaks to the phone company: name or id." placeholder:"SWITCH"`
 	Server []string `required:"" help:"Server of the phone company, host or host:port; more than once: in the order in which they are tried." placeholder:"HOST"`
 	trunkFlags
+	trunkAccount
 }
 
 // Run adds a trunk.
@@ -76,6 +92,15 @@ func (c *trunkAdd) Run(e *env) error {
 	}
 	if c.Weight != nil {
 		v.Weight = *c.Weight
+	}
+	if c.CallerID != nil {
+		v.CallerID = *c.CallerID
+	}
+	if c.Username != nil {
+		v.Username = *c.Username
+	}
+	if c.Password != nil {
+		v.Password = *c.Password
 	}
 	if v, err = e.client.Trunks().Create(e.ctx, v); err != nil {
 		return err
@@ -121,6 +146,7 @@ type trunkSet struct {
 	Switch *string  `help:"The switch that speaks to the phone company: name or id." placeholder:"SWITCH"`
 	Server []string `help:"Server of the phone company, host or host:port; all that there are." placeholder:"HOST"`
 	trunkFlags
+	trunkAccount
 	Enable  bool `help:"Take calls again." xor:"enabled"`
 	Disable bool `help:"Take no calls." xor:"enabled"`
 }
@@ -128,6 +154,7 @@ type trunkSet struct {
 // Run changes a trunk.
 func (c *trunkSet) Run(e *env) error {
 	change := c.change()
+	c.add(change)
 	put(change, "name", c.Name)
 	if len(c.Server) > 0 {
 		change["servers"] = slices.Clone(c.Server)

@@ -57,6 +57,8 @@ func field(name string) (names []string, want string) {
 		return []string{"outside"}, "1 to 3 digits, * or #"
 	case "order":
 		return []string{"order"}, "0 to 99"
+	case "caller_id":
+		return []string{"caller-id"}, "from or pai"
 	case "weight":
 		return []string{"weight"}, "1 to 100"
 	case "ring_seconds":

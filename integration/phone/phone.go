@@ -14,6 +14,7 @@ import (
 
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
+	"strowger/pkg/sip/digest"
 )
 
 // Policy is what a phone does with an incoming call.
@@ -39,10 +40,12 @@ type Config struct {
 	Say       []int16
 	Codecs    []sdp.Codec // default PCMU, PCMA, telephone-event
 	Policy    Policy
-	After     time.Duration // of ringing, for Answer
-	Expires   time.Duration // of the registration, default 5 minutes
-	InfoDTMF  bool          // send digits by INFO even where telephone-event was negotiated
-	Logger    *slog.Logger  // default: none
+	After     time.Duration  // of ringing, for Answer
+	Expires   time.Duration  // of the registration, default 5 minutes
+	InfoDTMF  bool           // send digits by INFO even where telephone-event was negotiated
+	Asks      *digest.Server // who calls must show a password, as of a phone company
+	Headers   []sip.Header   // of its INVITEs
+	Logger    *slog.Logger   // default: none
 }
 
 // DefaultCodecs are what a phone offers unless told otherwise.
@@ -189,7 +192,7 @@ func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
 	host := p.server.Addr().String()
 	c.dialog = p.endpoint.NewDialog(sip.InviteParams{
 		To: sip.URI{Scheme: "sip", User: number, Host: host}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
-		Peer: peer, Owner: c.own, Credentials: p.credentials(),
+		Peer: peer, Owner: c.own, Credentials: p.credentials(), Headers: p.cfg.Headers,
 	})
 	c.record(Event{Kind: Dialled})
 	c.dialog.Invite(c.offer())
@@ -231,6 +234,9 @@ func (p handler) Invite(d *sip.Dialog) {
 		d.Refuse(603, "Decline", sip.Cause{})
 		return
 	}
+	if p.cfg.Asks != nil && !p.asks(d) {
+		return
+	}
 	if code := p.refuses.Load(); code != 0 {
 		d.Refuse(int(code), "Refused", sip.Cause{})
 		return
@@ -263,6 +269,23 @@ func (p handler) Invite(d *sip.Dialog) {
 	if p.cfg.Policy == Answer {
 		time.AfterFunc(p.cfg.After, c.Answer)
 	}
+}
+
+// asks says whether a caller has shown a password; one who has not is asked for it.
+func (p handler) asks(d *sip.Dialog) bool {
+	var shown []string
+	for h := range sip.Named(d.Request(), "Proxy-Authorization") {
+		shown = append(shown, h.Value())
+	}
+	if _, err := p.cfg.Asks.Verify("INVITE", d.Request().Recipient.String(), shown); err == nil {
+		return true
+	}
+	var challenges []sip.Header
+	for _, c := range p.cfg.Asks.Challenges(false) {
+		challenges = append(challenges, sip.NewHeader("Proxy-Authenticate", c))
+	}
+	d.Refuse(407, "Proxy Authentication Required", sip.Cause{}, challenges...)
+	return false
 }
 
 // Register refuses: a phone is no registrar.

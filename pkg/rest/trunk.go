@@ -17,7 +17,16 @@ type Trunk struct {
 	Servers []string `json:"servers" minItems:"1" maxItems:"8"`
 	// Number is shown to who is called by a user without a phone number of their own: "+4930123456".
 	Number string `json:"number,omitempty" pattern:"^\\+[1-9][0-9]{1,14}$"`
+	// CallerID is where the phone company looks for the caller: "from", or "pai": then From names the trunk, and
+	// P-Asserted-Identity the caller.
+	CallerID string `json:"caller_id" enum:"from,pai"`
+	// Username with which the switch answers a challenge of the phone company; empty: it does not.
+	Username string `json:"username,omitempty" maxLength:"100"`
+	// Password goes with it. It is never shown.
+	Password string `json:"password,omitempty" maxLength:"128"`
 }
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
-func NewTrunk(name string) Trunk { return Trunk{Name: name, Enabled: true, Weight: 1} }
+func NewTrunk(name string) Trunk {
+	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from"}
+}

@@ -88,6 +88,8 @@ type Trunk struct {
 	Servers []string `json:"servers"`          // "host" or "host:port"
 	Order   int      `json:"order,omitempty"`  // the lowest is tried first,
 	Weight  int      `json:"weight,omitempty"` // those of one order in proportion to it
+	PAI     bool     `json:"pai,omitempty"`    // From names the trunk, P-Asserted-Identity the caller
+	User    string   `json:"user,omitempty"`   // that answers challenges; the password is among the secrets
 	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
 }
 
@@ -149,6 +151,9 @@ type Credential struct {
 	Device string `json:"device"`
 	MD5    string `json:"md5"`
 	SHA256 string `json:"sha256"`
+	// Of a trunk, and nothing else: the password that the switch shows to the phone company.
+	Trunk    string `json:"trunk,omitempty"`
+	Password string `json:"password,omitempty"`
 }
 
 // Peer is what the switches of other sites need to call this site without the cloud.

@@ -74,12 +74,14 @@ type Config struct {
 	// release knows no such order.
 	Renew     func(ctx context.Context, org, node string) error
 	Passwords Passwords
-	Calls     Calls
-	Queues    Queues
-	Follow    func(context.Context) // waits until what was changed here counts in admissions
-	Version   string                // of the software
-	Now       func() time.Time
-	Log       *slog.Logger
+	// TrunkPassword stores what a switch shows to a phone company.
+	TrunkPassword func(ctx context.Context, org, trunk, password string) error
+	Calls         Calls
+	Queues        Queues
+	Follow        func(context.Context) // waits until what was changed here counts in admissions
+	Version       string                // of the software
+	Now           func() time.Time
+	Log           *slog.Logger
 }
 
 // API is the REST API of one cloud instance.
@@ -91,6 +93,7 @@ type API struct {
 	queues    Queues
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
+	trunkPass func(ctx context.Context, org, trunk, password string) error
 	calls     Calls
 	follow    func(context.Context)
 	log       *slog.Logger
@@ -107,7 +110,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, calls: cfg.Calls, queues: cfg.Queues, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

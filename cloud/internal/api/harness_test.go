@@ -160,6 +160,13 @@ func (f *fake) SetPassword(_ context.Context, _ string, d rest.Device, password 
 	return nil
 }
 
+func (f *fake) SetTrunkPassword(_ context.Context, _, trunk, password string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passwords[trunk] = password
+	return nil
+}
+
 func (f *fake) Credential(_ string, d rest.Device, password string) ([]byte, error) {
 	if len(password) < 8 {
 		return nil, errs.New(errs.Invalid, "password: %d characters, want 8 to 128", len(password))
@@ -239,7 +246,7 @@ func newService(t *testing.T) *service {
 func (s *service) restart(t *testing.T) {
 	t.Helper()
 	var err error
-	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, Calls: records{s.store}, Queues: &s.waiting, Follow: follow,
+	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, TrunkPassword: s.fake.SetTrunkPassword, Calls: records{s.store}, Queues: &s.waiting, Follow: follow,
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)

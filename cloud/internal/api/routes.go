@@ -110,6 +110,12 @@ func (a *API) trunks() error {
 		path: "trunks", noun: "trunk", schema: "Trunk",
 		table: a.store.Trunks, meta: func(v *rest.Trunk) *rest.Meta { return &v.Meta },
 		defaults: rest.NewTrunk(""), filters: []string{"name", "switch", "enabled"},
+		wrote: func(ctx context.Context, org string, _ *rest.Trunk, asked rest.Trunk, v *rest.Trunk) error {
+			if asked.Password == "" {
+				return nil
+			}
+			return a.trunkPass(ctx, org, v.ID, asked.Password)
+		},
 	})
 }
 

@@ -196,6 +196,9 @@ func (a *Authority) copyContent(ctx context.Context, org, site string, sessions,
 		return d.Username != "" && all[d.ID].Username != d.Username
 	})
 	secrets := secretsOf(c, all)
+	if err := a.addTrunks(ctx, org, site, c, secrets); err != nil {
+		return content{}, err
+	}
 	sign := func(ctx context.Context, h sitecopy.Head, k namedKey) (string, error) {
 		var err error
 		if c.Secrets, err = a.seal(ctx, org, site, secrets); err != nil {

@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
@@ -17,6 +20,8 @@ const (
 	maxOrder   = 99
 	maxWeight  = 100
 	maxServers = 8
+
+	maxTrunkUser = 100 // bytes
 )
 
 func trunks(s *Store) *Table[rest.Trunk] {
@@ -32,6 +37,8 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "weight", name: "weight", at: func(v *rest.Trunk) any { return &v.Weight }},
 			{field: "servers", name: "servers", at: func(v *rest.Trunk) any { return texts{&v.Servers} }},
 			{field: "number", name: "number", at: func(v *rest.Trunk) any { return &v.Number }},
+			{field: "caller_id", name: "caller_id", at: func(v *rest.Trunk) any { return &v.CallerID }},
+			{field: "username", name: "username", at: func(v *rest.Trunk) any { return &v.Username }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
 			if err := checkTrunk(v); err != nil {
@@ -58,6 +65,18 @@ func checkTrunk(v *rest.Trunk) error {
 		return errs.New(errs.Invalid, "servers: %d, want 1 to %d", len(v.Servers), maxServers)
 	case v.Number != "" && !e164.Written(v.Number):
 		return errs.New(errs.Invalid, `number: %q is not "+", the country code, and at most 15 digits in all`, v.Number)
+	}
+	if v.CallerID == "" {
+		v.CallerID = "from"
+	}
+	if v.CallerID != "from" && v.CallerID != "pai" {
+		return errs.New(errs.Invalid, "caller_id: %q is neither from nor pai", v.CallerID)
+	}
+	if v.CallerID == "pai" && v.Number == "" {
+		return errs.New(errs.Invalid, "number: caller_id pai has From name the trunk; give its number")
+	}
+	if len(v.Username) > maxTrunkUser || strings.ContainsFunc(v.Username, unicode.IsControl) {
+		return errs.New(errs.Invalid, "username: has %d bytes or a control character, at most %d are allowed", len(v.Username), maxTrunkUser)
 	}
 	for _, server := range v.Servers {
 		if !isServer(server) {
@@ -93,3 +112,35 @@ func checkDialling(v *rest.Site) error {
 }
 
 var outsideForm = regexp.MustCompile(`^[0-9*#]{1,3}$`)
+
+// SetTrunkPassword stores the wrapped password of a trunk.
+func (s *Store) SetTrunkPassword(ctx context.Context, org, trunk string, wrapped []byte) error {
+	return s.registryTx(ctx, &Change{Org: org}, func(tx *sql.Tx) error {
+		if _, err := s.Trunks.get(ctx, tx, org, trunk); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO trunk_passwords (trunk, wrapped) VALUES ($1, $2)
+			ON CONFLICT (trunk) DO UPDATE SET wrapped = excluded.wrapped`, trunk, wrapped)
+		if err != nil {
+			return fmt.Errorf("store password of trunk %s: %w", trunk, err)
+		}
+		return nil
+	})
+}
+
+// TrunkPasswords returns the wrapped passwords of the trunks of a site, by trunk id.
+func (s *Store) TrunkPasswords(ctx context.Context, org, site string) (map[string][]byte, error) {
+	all := make(map[string][]byte)
+	err := rows(ctx, s.read, func(r *sql.Rows) error {
+		var trunk string
+		var wrapped []byte
+		err := r.Scan(&trunk, &wrapped)
+		all[trunk] = wrapped
+		return err
+	}, `SELECT p.trunk, p.wrapped FROM switches s JOIN trunks t ON t.switch = s.id JOIN trunk_passwords p ON p.trunk = t.id
+		WHERE s.org = $1 AND s.site = $2`, org, site)
+	if err != nil {
+		return nil, fmt.Errorf("read passwords of trunks of site %s: %w", site, err)
+	}
+	return all, nil
+}

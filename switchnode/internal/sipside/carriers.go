@@ -88,8 +88,8 @@ func (p *Phones) addresses(ctx context.Context, server string) (all []netip.Addr
 // inviteFrom takes a call from outside. Who calls is what the phone company says.
 func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog) {
 	p.sip.Trust(d.Peer())
-	caller := d.Remote()
-	from := designation.Party{Number: shortened(caller.User), Name: shortened(caller.Name), Trunk: t.ID}
+	number, name := callerOf(d)
+	from := designation.Party{Number: shortened(number), Name: shortened(name), Trunk: t.ID}
 	if all := e164.Received(from.Number, p.cfg.Country()); len(all) > 0 {
 		from.Number = all[0]
 	}

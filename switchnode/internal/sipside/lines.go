@@ -236,14 +236,17 @@ func (c *toCarrier) try(i int) {
 	uri := to.uri
 	uri.User = c.branch.Number
 	shown := cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number)
+	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: p.cfg.Host})
+	extra = append(extra, sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth)))
 	d := p.sip.NewDialog(sip.InviteParams{
-		To:        uri,
-		From:      sip.Party{Name: s.From.Name, User: shown, Host: p.cfg.Host},
-		Peer:      to.peer,
-		Hops:      s.Hops,
-		Headers:   append(p.signed(s, c.branch, to.trunk, shown), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))),
-		SessionID: sip.SessionID{Local: s.SessionID},
-		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
+		To:          uri,
+		From:        from,
+		Peer:        to.peer,
+		Hops:        s.Hops,
+		Headers:     append(p.signed(s, c.branch, to.trunk, shown), extra...),
+		SessionID:   sip.SessionID{Local: s.SessionID},
+		Credentials: p.credentials(to.trunk),
+		Owner:       func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace))
 	t.Leg = sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true})

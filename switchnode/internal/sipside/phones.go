@@ -43,6 +43,7 @@ type Config struct {
 	Relay     *media.Relay
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
 	Trunks    func() []sitecopy.Trunk                            // of this switch
+	Password  func(trunk string) string                          // that answers the challenges of a phone company
 	Country   func() string                                      // whose phone numbers are dialled here, as of e164.Plan
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.

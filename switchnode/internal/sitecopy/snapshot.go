@@ -20,11 +20,11 @@ type Snapshot struct {
 	devices     map[string]*sitecopy.Device // by id
 	usernames   map[string]*sitecopy.Device
 	users       map[string]*sitecopy.User
-	numbers     map[string]*sitecopy.Number // by what is dialled from anywhere
-	extensions  map[string]*sitecopy.Number // of this site
-	presented   map[string]*sitecopy.Number // by user: their first extension of this site, else their first number
-	credentials map[string]sitecopy.Credential
-	nodes       map[string]member // every switch that the documents list
+	numbers     map[string]*sitecopy.Number    // by what is dialled from anywhere
+	extensions  map[string]*sitecopy.Number    // of this site
+	presented   map[string]*sitecopy.Number    // by user: their first extension of this site, else their first number
+	credentials map[string]sitecopy.Credential // by device or trunk
+	nodes       map[string]member              // every switch that the documents list
 	bridges     map[string]sitecopy.Bridge
 	trunks      []sitecopy.Trunk // of this switch
 	revoked     map[string]bool
@@ -88,7 +88,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	}
 	delete(s.revoked, "")
 	for _, c := range d.credentials {
-		s.credentials[c.Device] = c
+		s.credentials[c.Device+c.Trunk] = c
 	}
 	return s
 }
@@ -144,6 +144,9 @@ func (s *Snapshot) dial(n *sitecopy.Number) string {
 
 // Trunks is those of this switch.
 func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
+
+// TrunkPassword is what this switch shows to the phone company of a trunk, "" for nothing.
+func (s *Snapshot) TrunkPassword(trunk string) string { return s.credentials[trunk].Password }
 
 // Dialling is how phone numbers are dialled here.
 func (s *Snapshot) Dialling() e164.Plan {

@@ -4,7 +4,7 @@ package trunk
 type Rank struct{ Order, Weight int }
 
 // Arrange returns the indexes of trunks in the order in which one call tries them: the lowest order first, those of one order by
-// chance, each in proportion to its weight among those that are left (RFC 2782, "Weight"). draw returns a number from 0 to n-1.
+// chance, each in proportion to its weight among those that are left (as the weights of SRV). draw returns a number from 0 to n-1.
 func Arrange(all []Rank, draw func(n int) int) []int {
 	left := make([]int, len(all))
 	for i := range left {

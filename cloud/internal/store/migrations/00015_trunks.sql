@@ -13,7 +13,13 @@ CREATE TABLE trunks (
     weight     BIGINT NOT NULL,
     servers    TEXT NOT NULL,   -- JSON: "host" or "host:port"
     number     TEXT NOT NULL,
+    username   TEXT NOT NULL,
+    caller_id  TEXT NOT NULL,
     UNIQUE (org, name)
+);
+CREATE TABLE trunk_passwords (
+    trunk   TEXT PRIMARY KEY REFERENCES trunks (id) ON DELETE CASCADE,
+    wrapped BYTEA NOT NULL
 );
 ALTER TABLE sites ADD COLUMN country TEXT NOT NULL DEFAULT ''; -- ISO 3166-1
 ALTER TABLE sites ADD COLUMN outside TEXT NOT NULL DEFAULT ''; -- dialled before a phone number

@@ -1,0 +1,51 @@
+package sipside
+
+import (
+	"strings"
+
+	"strowger/pkg/sip"
+	"strowger/pkg/sitecopy"
+)
+
+// callerID says who calls in the form that the phone company of a trunk wants: in From, or, where From names the trunk, in
+// P-Asserted-Identity (RFC 3325, 9.1).
+func (p *Phones) callerID(t sitecopy.Trunk, caller sip.Party) (from sip.Party, headers []sip.Header) {
+	if !t.PAI {
+		return caller, nil
+	}
+	u := sip.URI{Scheme: "sip", User: caller.User, Host: caller.Host}
+	return sip.Party{User: t.Number, Host: caller.Host}, []sip.Header{sip.NewHeader("P-Asserted-Identity", "<"+u.String()+">")}
+}
+
+// credentials is what answers a challenge of the phone company, nil for nothing.
+func (p *Phones) credentials(t sitecopy.Trunk) *sip.Credentials {
+	if t.User == "" {
+		return nil
+	}
+	return &sip.Credentials{User: t.User, Password: p.cfg.Password(t.ID)}
+}
+
+// anonymous is the number of a caller who does not want to be known (RFC 3323, 4.1.1.3).
+const anonymous = "anonymous"
+
+// callerOf is who calls, as a phone company says: it is trusted to assert that (RFC 3325, 9.2). What it asserts of who wants no one to
+// know is for itself (RFC 3325, 7).
+func callerOf(d *sip.Dialog) (number, name string) {
+	for h := range sip.Named(d.Request(), "Privacy") {
+		for _, want := range strings.Split(h.Value(), ";") {
+			switch strings.ToLower(strings.TrimSpace(want)) {
+			case "id", "user", "header":
+				return anonymous, ""
+			}
+		}
+	}
+	for h := range sip.Named(d.Request(), "P-Asserted-Identity") {
+		for _, one := range sip.SplitAddresses(h.Value()) {
+			if name, u, _, err := sip.ParseAddress(one); err == nil && u.User != "" {
+				return u.User, name
+			}
+		}
+	}
+	from := d.Remote()
+	return from.User, from.Name
+}
