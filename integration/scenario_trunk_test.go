@@ -246,3 +246,40 @@ func TestTrunkAccount(t *testing.T) {
 		t.Errorf("with a wrong password: %d %q", e.Code, e.Words)
 	}
 }
+
+// TestTrunkCloudGone calls phone numbers, and is called from there, while the cloud is gone.
+func TestTrunkCloudGone(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() })
+	w.trunk(t, 0, rest.NewTrunk("Company"), company)
+	ann, from := w.person(t, 0, "Ann", nil)
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	w.StopCloud()
+	for dialled, number := range map[string]string{"0030123456": "+4930123456", "112": "112"} {
+		out, in := ring(t, from, dialled, company)
+		if in.Dialled != number || in.From != "+4930200" {
+			t.Errorf("the company is called for %s by %s", in.Dialled, in.From)
+		}
+		in.Answer()
+		saw(t, out, phone.Answered)
+		hangUp(t, out, in)
+	}
+	if e := over(t, dial(t, from, "000442079460123")); e.Code != 403 {
+		t.Errorf("another country: %d %q", e.Code, e.Words)
+	}
+	out, in := ring(t, company, "030200", from)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.record(t, ann.user, 1); !r.Offline || r.From.Trunk == "" {
+		t.Errorf("the record: %+v", r)
+	}
+}

@@ -49,7 +49,13 @@ type offline struct{ n *node }
 // Admit resolves a call by the documents on disk.
 func (o offline) Admit(q fabric.Admit) (routing.Local, error) {
 	s := o.n.copy.Snapshot()
-	r, err := s.Resolve(q.Device, q.Dialled, o.n.now())
+	var r sitecopy.Route
+	var err error
+	if q.Trunk != "" {
+		r, err = s.ResolveTrunk(q.Trunk, q.From, q.Dialled, o.n.now())
+	} else {
+		r, err = s.Resolve(q.Device, q.Dialled, o.n.now())
+	}
 	if err != nil {
 		return routing.Local{To: r.To}, err
 	}

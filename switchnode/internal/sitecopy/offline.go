@@ -1,6 +1,7 @@
 package sitecopy
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -29,21 +30,30 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 		return Route{}, errs.New(errs.Forbidden, "device %q is not one of this switch", device)
 	}
 	from, enabled := s.Party(*d)
+	digits := plain(dialled)
+	if n, ok := s.Dialling().Emergency(digits); ok { // before any rule
+		return s.leave(from, n.Text, now)
+	}
 	switch {
 	case !enabled:
 		return Route{}, errs.New(errs.Disabled, "the calling phone or its user is disabled")
 	case s.users[d.User].Calling == "none":
 		return Route{}, errs.New(errs.Forbidden, "%s may only receive calls", from.Name)
 	}
-	digits := plain(dialled)
-	n, ok := s.extensions[digits]
-	if !ok {
-		n, ok = s.numbers[digits]
+	n := cmp.Or(s.extensions[digits], s.numbers[digits])
+	if n != nil {
+		return s.route(from, n, now)
 	}
-	if !ok {
-		return s.resolveAway(from, digits, now)
+	if out, ok, err := s.outside(s.users[d.User], digits); ok {
+		switch n := s.numbers[out.Text]; {
+		case n != nil:
+			return s.route(from, n, now)
+		case err != nil:
+			return Route{}, err
+		}
+		return s.leave(from, out.Text, now)
 	}
-	return s.route(from, n, now)
+	return s.resolveAway(from, digits, now)
 }
 
 // plain takes out visual separators (RFC 3966, 5.1.1).
@@ -148,6 +158,10 @@ func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan,
 		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
 	n, ok := s.numbers[c.To.Number]
+	if b, line := s.line(c.From.User, c.To.Number); !ok && line && c.To.User == "" && s.isOutside(c.To.Number) {
+		r := Route{From: c.From, To: c.To, Ring: s.docs.copy.Ring, Branches: []designation.Branch{b}}
+		return s.Plan(c.Call, r, now), nil
+	}
 	if !ok {
 		return designation.Plan{}, errs.New(errs.Unknown, "nobody at this site has the number %q", c.To.Number)
 	}

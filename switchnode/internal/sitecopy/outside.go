@@ -1,0 +1,78 @@
+package sitecopy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/sitecopy"
+)
+
+// outside finds the phone number that a user of this switch dialled, as the cloud would; ok is false for what is none.
+func (s *Snapshot) outside(u *sitecopy.User, digits string) (n e164.Number, ok bool, err error) {
+	if n, ok = s.Dialling().Read(digits); !ok {
+		return n, false, nil
+	}
+	switch {
+	case u.Calling != "national" && u.Calling != "international":
+		err = errs.New(errs.Forbidden, "%s may not call phone numbers", u.Name)
+	case n.Class == e164.International && u.Calling != "international":
+		err = errs.New(errs.Forbidden, "%s may call phone numbers of the own country only", u.Name)
+	}
+	return n, true, err
+}
+
+// leave makes the route to a phone number: by the trunks of this switch, else to another one of the site that has some.
+func (s *Snapshot) leave(from designation.Party, number string, now time.Time) (Route, error) {
+	r := Route{From: from, To: designation.Party{Number: number}, Ring: s.docs.copy.Ring}
+	if b, ok := s.line(from.User, number); ok {
+		r.Branches = []designation.Branch{b}
+		return r, nil
+	}
+	if len(s.docs.copy.Trunks) == 0 {
+		return Route{}, errs.New(errs.NoLine, "the cloud is away, and this site has no line to %s", number)
+	}
+	return s.away(r, s.docs.copy.Trunks[0].Switch, now)
+}
+
+// isOutside says whether a number, as it is kept, is one of the phone network.
+func (s *Snapshot) isOutside(number string) bool {
+	_, help := s.Dialling().Emergency(number)
+	return help || e164.Written(number)
+}
+
+// line is the trunks of this switch to a phone number.
+func (s *Snapshot) line(user, number string) (b designation.Branch, ok bool) {
+	b = designation.Branch{Kind: designation.Trunk, Number: number, Shown: s.phoneNumber(user)}
+	for _, t := range slices.SortedStableFunc(slices.Values(s.trunks), func(a, b sitecopy.Trunk) int { return cmp.Compare(a.Order, b.Order) }) {
+		b.Trunks = append(b.Trunks, t.ID)
+	}
+	return b, len(b.Trunks) > 0
+}
+
+// phoneNumber is the first phone number of a user, "" if there is none.
+func (s *Snapshot) phoneNumber(user string) string {
+	for _, n := range s.docs.copy.Numbers {
+		if user != "" && n.User == user && e164.Written(s.dial(&n)) {
+			return s.dial(&n)
+		}
+	}
+	return ""
+}
+
+// ResolveTrunk finds whom somebody outside calls by a trunk of this switch: a phone number that the copy lists.
+func (s *Snapshot) ResolveTrunk(trunk string, from designation.Party, dialled string, now time.Time) (Route, error) {
+	if !slices.ContainsFunc(s.trunks, func(t sitecopy.Trunk) bool { return t.ID == trunk }) {
+		return Route{}, errs.New(errs.Forbidden, "trunk %q is not one of this switch", trunk)
+	}
+	from = designation.Party{Number: from.Number, Name: from.Name, Site: s.identity.Site, Trunk: trunk}
+	for _, number := range e164.Received(dialled, s.Dialling().Country) {
+		if n, ok := s.numbers[number]; ok {
+			return s.route(from, n, now)
+		}
+	}
+	return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know the number %q", dialled)
+}

@@ -1,0 +1,72 @@
+package sitecopy
+
+import (
+	"fmt"
+	"testing"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/sessionkey"
+	"strowger/pkg/sitecopy"
+)
+
+// TestOutside calls phone numbers, and is called from there, by the site copy alone.
+func TestOutside(t *testing.T) {
+	w := newWorld(t)
+	c := w.copies[w.paris]
+	c.Country, c.Outside = "FR", "0"
+	c.Trunks = []sitecopy.Trunk{
+		{ID: "tk_other", Switch: w.x2.Node}, {ID: "tk_late", Switch: w.x.Node, Order: 2}, {ID: "tk_first", Switch: w.x.Node, Order: 1},
+	}
+	c.Users[3].Calling = "national" // dan
+	c.Numbers = append(c.Numbers, sitecopy.Number{ID: "nu_out", Digits: "+33145000000", User: c.Users[3].ID})
+	s := w.fetched(w.x).Snapshot()
+	for _, c := range []struct {
+		dialled string
+		want    string // number, trunks, number shown; or code
+	}{
+		{"00145123456", "+33145123456 [tk_first tk_late] +33145000000"},
+		{"000442079460123", "forbidden"},
+		{"112", "112 [tk_first tk_late] +33145000000"},
+		{"0112", "112 [tk_first tk_late] +33145000000"},
+		{"4711", "cloud-away"},
+	} {
+		r, err := s.Resolve("dv_dan", c.dialled, w.now)
+		got := string(errs.CodeOf(err))
+		if err == nil {
+			got = fmt.Sprint(r.To.Number, " ", r.Branches[0].Trunks, " ", r.Branches[0].Shown)
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s (%v)", c.dialled, got, c.want, err)
+		}
+	}
+	from := designation.Party{Number: "+331999", Name: "Outside", User: "us_forged"}
+	r, err := s.ResolveTrunk("tk_late", from, "0145000000", w.now)
+	if err != nil || r.To.User != c.Users[3].ID || r.From != (designation.Party{Number: "+331999", Name: "Outside", Site: w.paris, Trunk: "tk_late"}) {
+		t.Errorf("from outside: %+v, %v", r, err)
+	}
+	for _, dialled := range []string{"1001", "201001", "+442079460123", "112"} {
+		if _, err := s.ResolveTrunk("tk_late", from, dialled, w.now); errs.CodeOf(err) != errs.CloudAway {
+			t.Errorf("from outside to %s: %v", dialled, err)
+		}
+	}
+	if _, err := s.ResolveTrunk("tk_other", from, "0145000000", w.now); errs.CodeOf(err) != errs.Forbidden {
+		t.Errorf("by a trunk of another switch: %v", err)
+	}
+	claims := sessionkey.Claims{Issuer: s.identity.Org, Call: "ca_1", From: r.From, To: designation.Party{Number: "+33145123456"}}
+	if p, err := s.Accept(claims, w.now); err != nil || p.Branches[0].Trunks[0] != "tk_first" {
+		t.Errorf("another switch brings a call: %+v, %v", p, err)
+	}
+	claims.To.Number = "301001"
+	if _, err := s.Accept(claims, w.now); errs.CodeOf(err) != errs.Unknown {
+		t.Errorf("another switch brings a call to nobody: %v", err)
+	}
+	c.Trunks = c.Trunks[:1]
+	if r, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now); err != nil || r.Away == nil || r.Away.ID != w.x2.Node {
+		t.Errorf("by another switch of the site: %+v, %v", r, err)
+	}
+	c.Trunks = nil
+	if _, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now); errs.CodeOf(err) != errs.NoLine {
+		t.Errorf("without a line: %v", err)
+	}
+}
