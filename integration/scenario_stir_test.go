@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -11,12 +12,14 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"strowger/integration/phone"
 	"strowger/integration/stack"
 	"strowger/pkg/rest"
+	"strowger/pkg/sip"
 	"strowger/pkg/stir"
 	"strowger/switchnode"
 )
@@ -102,6 +105,30 @@ func (c certifier) file(t *testing.T, name, kind string, der []byte) string {
 	return name
 }
 
+// verifying makes the settings of a switch that verifies calls.
+func (c certifier) verifying(t *testing.T) switchnode.STIR {
+	t.Helper()
+	return switchnode.STIR{Roots: c.file(t, "root.pem", "CERTIFICATE", c.root.Raw), Certs: c.dir}
+}
+
+// sign returns the Identity header of a call that is signed with the settings of a switch.
+func sign(t *testing.T, with switchnode.STIR, caller, called string, level stir.Attest) sip.Header {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(with.Cert, with.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stir.NewSigner(pair.PrivateKey.(*ecdsa.PrivateKey), pair.Leaf, with.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := s.Sign(time.Now(), stir.NameOf(caller, ""), stir.NameOf(called, ""), level, stir.Origin("company"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sip.NewHeader("Identity", value)
+}
+
 // verifier trusts the CA.
 func (c certifier) verifier() *stir.Verifier {
 	roots := x509.NewCertPool()
@@ -143,5 +170,60 @@ func TestSignedCalls(t *testing.T) {
 		in.Answer()
 		saw(t, out, phone.Answered)
 		hangUp(t, out, in)
+	}
+}
+
+// TestVerifiedCalls has a phone company bring calls with signatures that are good or not to a phone of another office: it rings for
+// all of them, and is told what they are worth.
+func TestVerifiedCalls(t *testing.T) {
+	t.Parallel()
+	ca, stranger := newCertifier(t), newCertifier(t)
+	w := alone(t, stack.Site{Name: "Office 40", Code: "40", STIR: ca.verifying(t)})
+	good := ca.signer(t, "company", "4930999000")
+	headers := make([]sip.Header, 1) // of the next call
+	company := carrier(t, func(c *phone.Config) {
+		c.User, c.Server = "030999000", w.Offices[2].SIP.String()
+		c.Headers = headers
+	})
+	w.trunk(t, 2, rest.NewTrunk("Company"), company)
+	ann, desk := w.person(t, 0, "Ann", says(1))
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	signed := sign(t, good, "+4930999000", "+4930200", stir.Full)
+	seen := map[string]bool{} // calls
+	for _, c := range []struct {
+		dialled          string
+		header           sip.Header
+		verdict, verstat string
+	}{
+		{"+4930200", signed, "verified A", "TN-Validation-Passed"},
+		{"+4930200", signed, "failed: the signature came with another call before", "TN-Validation-Failed"},
+		{"030200", sign(t, good, "+4930999000", "+4930200", stir.Gateway), "verified C", "No-TN-Validation"},
+		{"+4930200", sip.NewHeader("Subject", "None"), "no signature", "No-TN-Validation"},
+		{"+4930200", sign(t, good, "+4930999000", "+4930201", stir.Full), "failed: signed for a call to", "TN-Validation-Failed"},
+		{"+4930200", sign(t, stranger.signer(t, "other", "4930999000"), "+4930999000", "+4930200", stir.Full), "failed: certificate", "No-TN-Validation"},
+	} {
+		headers[0] = c.header
+		out, in := ring(t, company, c.dialled, desk)
+		told := in.Headers("P-Asserted-Identity")
+		if len(told) != 1 || !strings.HasPrefix(told[0], "<sip:+4930999000;verstat="+c.verstat+"@") {
+			t.Errorf("the phone is told %q, want %s", told, c.verstat)
+		}
+		in.Answer()
+		saw(t, out, phone.Answered)
+		hangUp(t, out, in)
+		var r rest.Call
+		until(t, func() string {
+			if r = w.record(t, ann.user, 2); seen[r.ID] {
+				return "there is no record of the call yet"
+			}
+			return ""
+		})
+		seen[r.ID] = true
+		if !strings.HasPrefix(r.From.Signature, c.verdict) || r.From.Verstat != c.verstat {
+			t.Errorf("the record has %q, %s, want %q", r.From.Signature, r.From.Verstat, c.verdict)
+		}
 	}
 }

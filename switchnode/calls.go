@@ -142,9 +142,20 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 		Call:   in.Call, Device: in.Device, Dialled: in.Dialled, Media: []string{"audio"},
 	}
 	if in.From.Trunk != "" {
-		q.Trunk, q.From = in.From.Trunk, in.From
+		return c.outside(in, q)
 	}
 	return c.asked(in, c.router.FromPhone(q))
+}
+
+// outside is the admission of a call from outside, once its signature has been looked at.
+func (c *calls) outside(in call.Incoming, q fabric.Admit) call.Admission {
+	return func(ctx context.Context) call.Event {
+		if in.Verify != nil {
+			in.From = in.Verify(ctx)
+		}
+		q.Trunk, q.From = in.From.Trunk, in.From
+		return c.asked(in, c.router.FromPhone(q))(ctx)
+	}
 }
 
 // asked puts the question to the cloud and its answer into the ladder.

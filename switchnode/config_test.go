@@ -42,6 +42,7 @@ func TestBadConfig(t *testing.T) {
 	for words, change := range map[string]func(*Config){
 		"logger is missing":                          func(c *Config) { c.Logger = nil },
 		"--data is empty: name the folder":           func(c *Config) { c.Data = "" },
+		"--stir-roots goes with --stir-certs or":     func(c *Config) { c.STIR.Hosts = []string{"x"} },
 		"--stir-cert, --stir-key and --stir-url go":  func(c *Config) { c.STIR.Cert, c.STIR.Key = "a", "b" },
 		"--tls-cert and --tls-key go together":       func(c *Config) { c.TLSKey = "key.pem" },
 		`--host "0.0.0.0": want the IP address`:      func(c *Config) { c.Host = "0.0.0.0" },

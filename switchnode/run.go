@@ -152,10 +152,14 @@ func (n *node) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	verify, err := n.verify()
+	if err != nil {
+		return err
+	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
-		Begin: n.calls.begin, Sign: sign, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
+		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Country:  func() string { return n.copy.Snapshot().Dialling().Country },
 		Locate:   func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },

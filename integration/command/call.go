@@ -88,6 +88,7 @@ func callColumns(now time.Time) []column[rest.Call] {
 			return v.Dialled // nobody has it
 		}},
 		{head: "dialled", detail: true, cell: func(v rest.Call) string { return v.Dialled }},
+		{head: "signature", detail: true, cell: func(v rest.Call) string { return v.From.Signature }},
 		{head: "state", cell: func(v rest.Call) string { return v.State }},
 		{head: "ringing", detail: true, cell: func(v rest.Call) string { return clock(v.RingingAt) }},
 		{head: "answered", detail: true, cell: func(v rest.Call) string { return clock(v.AnsweredAt) }},

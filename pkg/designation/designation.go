@@ -11,6 +11,7 @@
 // Capability 5 (2026-11): BridgeFace.Addresses and Web.
 // Capability 6 (2026-11): queues: Plan.Queue. A node below it rings at once.
 // Capability 7 (2026-11): lines to the PSTN: branches of kind Trunk; Party.Trunk. A node below it has no phone to ring.
+// Capability 8 (2026-11): Party.Signature, Party.Verstat.
 package designation
 
 import (
@@ -31,6 +32,10 @@ type Party struct {
 	Name   string `json:"name,omitempty"`   // display name
 	Site   string `json:"site,omitempty"`   // id of the site, if any
 	Trunk  string `json:"trunk,omitempty"`  // id of the trunk by which somebody outside calls, whom User and Device leave out
+	// Signature of somebody outside: what the switch of the trunk found, "verified A", "no signature", "failed: why"; "" if it does
+	// not look. Verstat is the same for phones (3GPP TS 24.229, 7.2A.20).
+	Signature string `json:"signature,omitempty"`
+	Verstat   string `json:"verstat,omitempty"`
 }
 
 // Node is where to reach a node and how to know it.

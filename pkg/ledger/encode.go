@@ -58,6 +58,8 @@ func appendParty(b []byte, key string, p *designation.Party) []byte {
 	b = appendText(b, `,"name":`, p.Name)
 	b = appendText(b, `,"site":`, p.Site)
 	b = appendText(b, `,"trunk":`, p.Trunk)
+	b = appendText(b, `,"signature":`, p.Signature)
+	b = appendText(b, `,"verstat":`, p.Verstat)
 	return append(b, '}')
 }
 

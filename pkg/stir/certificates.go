@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -98,4 +99,23 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("URL of a certificate %q, want https://host/path", s)
 	}
 	return u, nil
+}
+
+// Sources asks one after the other for a certificate.
+type Sources []Certificates
+
+// Chain returns what the first source has that has something.
+func (s Sources) Chain(ctx context.Context, now time.Time, at string) ([]*x509.Certificate, error) {
+	failures := []error{}
+	for _, one := range s {
+		chain, err := one.Chain(ctx, now, at)
+		if err == nil {
+			return chain, nil
+		}
+		failures = append(failures, err)
+	}
+	if len(failures) == 0 {
+		return nil, fmt.Errorf("certificate %q: neither a folder nor a host is configured", at)
+	}
+	return nil, errors.Join(failures...)
 }

@@ -48,9 +48,10 @@
 //
 // # Certificates
 //
-// x5u is a URL that a stranger chose: whoever fetched it could be sent anywhere. A Verifier has Certificates; a Folder looks
-// into files only. A certificate must have the right to sign, and a TNAuthList: with a service provider's code it may speak for
-// any number, else for those that it lists. Each authority between it and the root that has a list must cover the number too. Constraints on claims (RFC 8226, 8;
+// x5u is a URL that a stranger chose: whoever fetched it could be sent anywhere. A Verifier has Certificates: a Folder, which
+// looks into files only, a Fetch, which asks no host but those that are configured, or Sources of both. A certificate must
+// have the right to sign, and a TNAuthList: with a service provider's code it may speak for any number, else for those that it
+// lists. Each authority between it and the root that has a list must cover the number too. Constraints on claims (RFC 8226, 8;
 // RFC 9118) are not evaluated: a certificate that has them is not trusted.
 //
 // # Limits
@@ -59,6 +60,7 @@
 //	dest                       16 names
 //	a URL                      512 bytes
 //	a certificate's file       64 KiB, 8 certificates
+//	a Fetch                    3 s, 4 at once, 256 URLs remembered: an hour if it worked, 30 s if not
 //	signatures remembered      32,768 in two minutes
 //
 // # Extending it

@@ -22,7 +22,9 @@ func (s *Snapshot) ResolveTrunk(sw, trunk string, from designation.Party, dialle
 	site := s.siteOf(sw)
 	for _, n := range e164.Received(dialled, s.plan(site).Country) {
 		if u := s.numbers.get(n); u != nil {
-			from = designation.Party{Number: from.Number, Name: from.Name, Site: site, Trunk: t.ID}
+			from = designation.Party{
+				Number: from.Number, Name: from.Name, Site: site, Trunk: t.ID, Signature: from.Signature, Verstat: from.Verstat,
+			}
 			r := Route{From: from, To: u.party(u.number(n))}
 			return r, s.ring(&r, u)
 		}

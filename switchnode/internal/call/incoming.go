@@ -1,6 +1,8 @@
 package call
 
 import (
+	"context"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sessionkey"
@@ -20,6 +22,8 @@ type Incoming struct {
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
 	Admission Admission          // of an app, which the cloud has admitted already
+	// Verify looks at the signature of a caller outside, and returns From with what it found; nil: nobody looks. It may block.
+	Verify func(context.Context) designation.Party
 	// Attach makes the caller's leg for its session. It is called once, before the session runs; after an error the session
 	// must not run.
 	Attach func(*Session) (Leg, error)

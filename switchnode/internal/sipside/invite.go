@@ -46,6 +46,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, from string) error {
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
 		Dialled: dialled, Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
 	})
 }

@@ -48,6 +48,8 @@ type Config struct {
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
+	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.
+	Verify func(context.Context, stir.Call) stir.Verdict
 	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
 	SourceRate float64
 	Now        func() time.Time

@@ -1,7 +1,12 @@
 package sipside
 
 import (
+	"context"
+	"net/http"
+	"strings"
+
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/stir"
@@ -22,4 +27,48 @@ func (p *Phones) signed(s call.Setup, b designation.Branch, t sitecopy.Trunk, sh
 	}
 	s.Trace(call.Arrow{Sender: p.cfg.Node, Receiver: "trunk " + t.Name, Text: "signed " + string(level), At: p.cfg.Now()})
 	return []sip.Header{sip.NewHeader("Identity", value)}
+}
+
+// maxSignature is how many bytes the words of a verdict may have where they are kept.
+const maxSignature = 160
+
+// verification is what looks at the signature of a call from outside (RFC 8224, 6.2), nil if nobody does. The signature of a caller
+// who does not want to be known would tell the number.
+func (p *Phones) verification(d *sip.Dialog, from designation.Party) func(context.Context) designation.Party {
+	if p.cfg.Verify == nil || from.Trunk == "" || from.Number == anonymous {
+		return nil
+	}
+	c := p.statement(d.Request(), from)
+	return func(ctx context.Context) designation.Party {
+		v := p.cfg.Verify(ctx, c)
+		words := v.String()
+		from.Signature, from.Verstat = strings.ToValidUTF8(words[:min(len(words), maxSignature)], ""), v.Verstat()
+		return from
+	}
+}
+
+// statement is what an INVITE from outside says of its call. Who is called may be written as it is dialled in the country.
+func (p *Phones) statement(r *sip.Request, from designation.Party) stir.Call {
+	c := stir.Call{Caller: stir.NameOf(from.Number, r.From().Address.Host), ID: r.CallID().Value()}
+	for h := range sip.Named(r, "Identity") {
+		c.Identity = append(c.Identity, h.Value())
+	}
+	for h := range sip.Named(r, "Date") {
+		c.Date, _ = http.ParseTime(h.Value()) // RFC 3261, 20.17: that of HTTP; one that is none is no date
+	}
+	for _, to := range []sip.URI{r.To().Address, r.Recipient} {
+		c.Called = append(c.Called, stir.NameOf(to.User, to.Host))
+		for _, n := range e164.Received(to.User, p.cfg.Country()) {
+			c.Called = append(c.Called, stir.NameOf(n, ""))
+		}
+	}
+	return c
+}
+
+// asserted tells a phone what the signature of a caller outside is worth: verstat is a parameter of the number.
+func asserted(from designation.Party, host string) []sip.Header {
+	if from.Verstat == "" || !e164.Written(from.Number) {
+		return nil
+	}
+	return []sip.Header{sip.NewHeader("P-Asserted-Identity", "<sip:"+from.Number+";verstat="+from.Verstat+"@"+host+";user=phone>")} // RFC 3325, 9.1
 }

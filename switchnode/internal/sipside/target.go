@@ -92,7 +92,7 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 		Peer:      to,
 		Routes:    t.path(),
 		Hops:      s.Hops,
-		Headers:   []sip.Header{sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))}, // RFC 7332: carried on, the phone may be a proxy
+		Headers:   append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
