@@ -68,7 +68,9 @@ func (s *Snapshot) ResolveTrunk(trunk string, from designation.Party, dialled st
 	if !slices.ContainsFunc(s.trunks, func(t sitecopy.Trunk) bool { return t.ID == trunk }) {
 		return Route{}, errs.New(errs.Forbidden, "trunk %q is not one of this switch", trunk)
 	}
-	from = designation.Party{Number: from.Number, Name: from.Name, Site: s.identity.Site, Trunk: trunk}
+	from = designation.Party{
+		Number: from.Number, Name: from.Name, Site: s.identity.Site, Trunk: trunk, Signature: from.Signature, Verstat: from.Verstat,
+	}
 	for _, number := range e164.Received(dialled, s.Dialling().Country) {
 		if n, ok := s.numbers[number]; ok {
 			return s.route(from, n, now)

@@ -40,9 +40,11 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: %s, want %s (%v)", c.dialled, got, c.want, err)
 		}
 	}
-	from := designation.Party{Number: "+331999", Name: "Outside", User: "us_forged"}
+	from := designation.Party{Number: "+331999", Name: "Outside", User: "us_forged", Signature: "verified A", Verstat: "TN-Validation-Passed"}
 	r, err := s.ResolveTrunk("tk_late", from, "0145000000", w.now)
-	if err != nil || r.To.User != c.Users[3].ID || r.From != (designation.Party{Number: "+331999", Name: "Outside", Site: w.paris, Trunk: "tk_late"}) {
+	want := from
+	want.User, want.Site, want.Trunk = "", w.paris, "tk_late"
+	if err != nil || r.To.User != c.Users[3].ID || r.From != want {
 		t.Errorf("from outside: %+v, %v", r, err)
 	}
 	for _, dialled := range []string{"1001", "201001", "+442079460123", "112"} {
