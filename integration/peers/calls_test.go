@@ -36,6 +36,7 @@ func testCalls(t *testing.T, d *deployment) {
 		{"disabled", testDisabled},
 		{"wrong password", testWrongPassword},
 		{"sipp", testSIPp},
+		{"trunk", testTrunk},
 		{"enrolment", testEnrolment},
 	} {
 		t.Run(test.name, func(t *testing.T) {
