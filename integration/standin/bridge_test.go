@@ -88,7 +88,7 @@ func (p *phones) config(t *testing.T) mobilebridge.Config {
 	return mobilebridge.Config{PushServices: mobilebridge.PushServices{
 		APNsKey: key, APNsKeyID: apns.KeyID, APNsTeam: apns.Team, APNsServer: p.apns.URL(), APNsCA: ca,
 		FCM: []string{account}, FCMServer: p.fcm.Endpoint(), Contact: "mailto:admin@example.com", LocalPush: true,
-	}}
+	}, Relaying: mobilebridge.Relaying{STUN: "off"}}
 }
 
 // kind is one provider: how a device gets a token, and how its server fails.
