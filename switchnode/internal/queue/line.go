@@ -69,80 +69,6 @@ const (
 	Elapsed  Reason = "elapsed"  // its time was over while the switch was down
 )
 
-// Event is something that happened to a line.
-type Event interface{ event() }
-
-type (
-	// Occupied says that the callee is on a call from now on.
-	Occupied struct{ Call string }
-	// Freed says that a call no longer occupies the callee.
-	Freed struct{ Call string }
-	// Join is a call for the callee. One that need not wait has its turn at once.
-	Join struct {
-		Entry  Entry
-		Limits Limits
-	}
-	// Returned says that the callee was on the phone at a turn all the same, with a call that the switch does not know.
-	Returned struct{ Call string }
-	// Left says that a call is no longer for the line: it was answered, or is over, or goes elsewhere.
-	Left struct {
-		Call   string
-		Reason Reason
-	}
-	// Removed is an administrator's word.
-	Removed struct{ Call string }
-	// Moved puts a call at a position, 1 being the head, as far as its rank allows.
-	Moved struct {
-		Call     string
-		Position int
-	}
-	// Tick is the time that Next named.
-	Tick struct{}
-)
-
-func (Occupied) event() {}
-func (Freed) event()    {}
-func (Join) event()     {}
-func (Returned) event() {}
-func (Left) event()     {}
-func (Removed) event()  {}
-func (Moved) event()    {}
-func (Tick) event()     {}
-
-// Action is something that a line wants done, in order.
-type Action interface{ action() }
-
-type (
-	// Keep has an entry on disk before what follows is done.
-	Keep struct{ Entry Entry }
-	// Drop takes an entry off the disk.
-	Drop struct {
-		Call   string
-		Reason Reason
-	}
-	// Tell tells a caller where they stand.
-	Tell struct {
-		Call string
-		Standing
-	}
-	// Turn has a call ring the callee.
-	Turn struct{ Call string }
-	// Expel ends the waiting of a call.
-	Expel struct {
-		Call   string
-		Reason Reason
-	}
-	// Count is an event that the state did not expect, by name.
-	Count struct{ Name string }
-)
-
-func (Keep) action()  {}
-func (Drop) action()  {}
-func (Tell) action()  {}
-func (Turn) action()  {}
-func (Expel) action() {}
-func (Count) action() {}
-
 // Standing is what a caller is told.
 type Standing struct {
 	Position int           // 1 is the head
@@ -411,33 +337,6 @@ func (l *Line) standing(now time.Time, position int) Standing {
 	s.Known = true
 	s.Wait = (rest + time.Duration(position-1)*mean/time.Duration(l.seats)).Round(time.Second)
 	return s
-}
-
-// Holds of a line: the last of how many count, and how many it takes to know anything.
-const (
-	lastHolds  = 10
-	leastHolds = 3
-)
-
-// holds is how long the last calls of a callee lasted.
-type holds []time.Duration
-
-func (h *holds) add(d time.Duration) {
-	*h = append(*h, d)
-	if len(*h) > lastHolds {
-		*h = slices.Delete(*h, 0, 1)
-	}
-}
-
-func (h holds) mean() (time.Duration, bool) {
-	if len(h) < leastHolds {
-		return 0, false
-	}
-	var sum time.Duration
-	for _, d := range h {
-		sum += d
-	}
-	return sum / time.Duration(len(h)), true
 }
 
 // Waiting returns the entries in order with what their callers were told.

@@ -1,0 +1,75 @@
+package queue
+
+// Event is something that happened to a line.
+type Event interface{ event() }
+
+type (
+	// Occupied says that the callee is on a call from now on.
+	Occupied struct{ Call string }
+	// Freed says that a call no longer occupies the callee.
+	Freed struct{ Call string }
+	// Join is a call for the callee. One that need not wait has its turn at once.
+	Join struct {
+		Entry  Entry
+		Limits Limits
+	}
+	// Returned says that the callee was on the phone at a turn all the same, with a call that the switch does not know.
+	Returned struct{ Call string }
+	// Left says that a call is no longer for the line: it was answered, or is over, or goes elsewhere.
+	Left struct {
+		Call   string
+		Reason Reason
+	}
+	// Removed is an administrator's word.
+	Removed struct{ Call string }
+	// Moved puts a call at a position, 1 being the head, as far as its rank allows.
+	Moved struct {
+		Call     string
+		Position int
+	}
+	// Tick is the time that Next named.
+	Tick struct{}
+)
+
+func (Occupied) event() {}
+func (Freed) event()    {}
+func (Join) event()     {}
+func (Returned) event() {}
+func (Left) event()     {}
+func (Removed) event()  {}
+func (Moved) event()    {}
+func (Tick) event()     {}
+
+// Action is something that a line wants done, in order.
+type Action interface{ action() }
+
+type (
+	// Keep has an entry on disk before what follows is done.
+	Keep struct{ Entry Entry }
+	// Drop takes an entry off the disk.
+	Drop struct {
+		Call   string
+		Reason Reason
+	}
+	// Tell tells a caller where they stand.
+	Tell struct {
+		Call string
+		Standing
+	}
+	// Turn has a call ring the callee.
+	Turn struct{ Call string }
+	// Expel ends the waiting of a call.
+	Expel struct {
+		Call   string
+		Reason Reason
+	}
+	// Count is an event that the state did not expect, by name.
+	Count struct{ Name string }
+)
+
+func (Keep) action()  {}
+func (Drop) action()  {}
+func (Tell) action()  {}
+func (Turn) action()  {}
+func (Expel) action() {}
+func (Count) action() {}
