@@ -9,15 +9,12 @@ import (
 	"log/slog"
 	"os"
 
-	"strowger/pkg/datafolder"
 	"strowger/switchnode/internal/journal"
 )
 
 // disk is a journal of the entries that wait: who came, and who left.
 type disk struct {
-	path string
-	f    *os.File // nil until the file was written anew in this run, and after an error
-	size int64
+	file *journal.File
 	live map[string]Entry
 }
 
@@ -35,7 +32,7 @@ type record struct {
 
 // openDisk reads the file. What comes after damage is lost.
 func openDisk(path string, log *slog.Logger) (*disk, error) {
-	d := &disk{path: path, live: map[string]Entry{}}
+	d := &disk{file: journal.NewFile(path), live: map[string]Entry{}}
 	in, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -76,21 +73,17 @@ func (d *disk) save(all []record) error {
 	for _, r := range all {
 		d.apply(r)
 	}
-	if d.f == nil || d.size > slackBase+slack*int64(len(d.live)) {
+	if !d.file.Whole() || d.file.Size() > slackBase+slack*int64(len(d.live)) {
 		return d.rewrite()
 	}
 	b, err := encode(all)
 	if err == nil {
-		_, err = d.f.Write(b)
+		err = d.file.Append(b)
 	}
 	if err == nil {
-		err = d.f.Sync()
+		err = d.file.Sync()
 	}
-	if err != nil {
-		return errors.Join(err, d.close()) // what the disk has is not known: next time, anew
-	}
-	d.size += int64(len(b))
-	return nil
+	return err
 }
 
 func (d *disk) rewrite() error {
@@ -100,16 +93,8 @@ func (d *disk) rewrite() error {
 	}
 	b, err := encode(all)
 	if err == nil {
-		err = d.close()
+		err = d.file.Replace(b)
 	}
-	if err == nil {
-		err = datafolder.Replace(d.path, b, 0o600)
-	}
-	if err != nil {
-		return err
-	}
-	d.size = int64(len(b))
-	d.f, err = os.OpenFile(d.path, os.O_WRONLY|os.O_APPEND, 0)
 	return err
 }
 
@@ -122,13 +107,4 @@ func encode(all []record) (b []byte, err error) {
 		b = journal.Append(b, payload)
 	}
 	return b, nil
-}
-
-func (d *disk) close() error {
-	if d.f == nil {
-		return nil
-	}
-	err := d.f.Close()
-	d.f = nil
-	return err
 }

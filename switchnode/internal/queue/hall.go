@@ -159,7 +159,7 @@ func (h *Hall) Run(ctx context.Context) error {
 		timer.Reset(h.untilNext())
 		select {
 		case <-ctx.Done():
-			return h.disk.close()
+			return h.disk.file.Close()
 		case <-h.wake:
 		case <-timer.C:
 		}

@@ -9,15 +9,12 @@ import (
 	"log/slog"
 	"os"
 
-	"strowger/pkg/datafolder"
 	"strowger/switchnode/internal/journal"
 )
 
 // file is a journal of records, each all the bindings of one device; the last one of a device counts.
 type file struct {
-	path    string
-	f       *os.File // nil until the file was written anew in this run, and after an error
-	size    int64
+	*journal.File
 	compact int64 // size when it was last written anew
 }
 
@@ -34,7 +31,7 @@ type record struct {
 func open(path string, log *slog.Logger) (*file, map[string][]Binding, error) {
 	in, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &file{path: path}, map[string][]Binding{}, nil
+		return &file{File: journal.NewFile(path)}, map[string][]Binding{}, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -44,7 +41,7 @@ func open(path string, log *slog.Logger) (*file, map[string][]Binding, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &file{path: path}, all, nil
+	return &file{File: journal.NewFile(path)}, all, nil
 }
 
 // read reads what a file of that path holds.
@@ -69,46 +66,26 @@ func read(in io.Reader, path string, log *slog.Logger) (map[string][]Binding, er
 	}
 }
 
-// save writes the bindings of the changed devices; all returns those of every device. sync makes them durable.
+// save writes the bindings of the changed devices; all returns those of every device. Sync makes them durable.
 func (f *file) save(changed map[string][]Binding, all func() map[string][]Binding) error {
-	if f.f == nil || f.size > 2*f.compact+slack {
+	if !f.Whole() || f.Size() > 2*f.compact+slack {
 		return f.rewrite(all())
 	}
 	b, err := encode(changed)
-	if err != nil {
-		return err
+	if err == nil {
+		err = f.Append(b)
 	}
-	f.size += int64(len(b))
-	if _, err = f.f.Write(b); err != nil {
-		return errors.Join(err, f.close()) // part of b may be there: next time, anew
-	}
-	return nil
-}
-
-// sync makes durable what was saved.
-func (f *file) sync() error {
-	if f.f == nil {
-		return nil // there is nothing, or it was told when it was saved
-	}
-	if err := f.f.Sync(); err != nil {
-		return errors.Join(err, f.close()) // what the disk has is not known: next time, anew
-	}
-	return nil
+	return err
 }
 
 func (f *file) rewrite(all map[string][]Binding) error {
 	b, err := encode(all)
-	if err != nil {
-		return err
+	if err == nil {
+		err = f.Replace(b)
 	}
-	if err := f.close(); err != nil {
-		return err
+	if err == nil {
+		f.compact = f.Size()
 	}
-	if err := datafolder.Replace(f.path, b, 0o600); err != nil {
-		return err
-	}
-	f.size, f.compact = int64(len(b)), int64(len(b))
-	f.f, err = os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0)
 	return err
 }
 
@@ -121,13 +98,4 @@ func encode(devices map[string][]Binding) (b []byte, err error) {
 		b = journal.Append(b, payload)
 	}
 	return b, nil
-}
-
-func (f *file) close() error {
-	if f.f == nil {
-		return nil
-	}
-	err := f.f.Close()
-	f.f = nil
-	return err
 }

@@ -168,7 +168,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			r.save()
 			r.sync()
-			return r.saved.close()
+			return r.saved.Close()
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (r *Registrar) save() bool {
 
 // sync makes durable what was saved. That there is nothing to sync, as after a save that failed, is no good news.
 func (r *Registrar) sync() {
-	if err := r.saved.sync(); err != nil {
+	if err := r.saved.Sync(); err != nil {
 		r.outcome(err)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"strowger/switchnode/internal/journal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -170,12 +172,12 @@ func TestRetain(t *testing.T) {
 
 func TestClockThatWasAhead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registrations")
-	f := &file{path: path}
+	f := &file{File: journal.NewFile(path)}
 	next, _ := process(time.Now().Add(24*time.Hour), 3600, nil, register("1", 1, contact(a)))
 	if err := f.save(nil, func() map[string][]Binding { return map[string][]Binding{"dv_1": next} }); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.close(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 	r, stop := runs(t, path)
@@ -187,7 +189,7 @@ func TestClockThatWasAhead(t *testing.T) {
 
 func TestEveryTornTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registrations")
-	f := &file{path: path}
+	f := &file{File: journal.NewFile(path)}
 	for i, device := range []string{"dv_1", "dv_2", "dv_3"} {
 		next, _ := process(time.Now(), 3600, nil, register("1", 1, contact(a)))
 		changed := map[string][]Binding{device: next}
@@ -195,7 +197,7 @@ func TestEveryTornTail(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	if err := f.close(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -220,7 +222,7 @@ func TestEveryTornTail(t *testing.T) {
 
 func TestFileStaysSmall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registrations")
-	f := &file{path: path}
+	f := &file{File: journal.NewFile(path)}
 	largest := int64(0)
 	for i := range 2000 {
 		next, _ := process(time.Now(), 3600, nil, register("1", uint32(i)+1, contact(a)))
@@ -237,7 +239,7 @@ func TestFileStaysSmall(t *testing.T) {
 	if largest > 2*slack {
 		t.Errorf("the file of one phone grew to %d bytes", largest)
 	}
-	if err := f.close(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
