@@ -59,3 +59,8 @@ func (s *Snapshot) Hosts(trunk string, nodes ...string) bool {
 	t := s.trunk(trunk)
 	return t != nil && slices.Contains(nodes, t.Switch)
 }
+
+// HasTrunk says whether a node hosts any.
+func (s *Snapshot) HasTrunk(node string) bool {
+	return slices.ContainsFunc(s.trunks, func(t rest.Trunk) bool { return t.Switch == node })
+}

@@ -57,6 +57,7 @@ func newBench(t *testing.T) *bench {
 		Switches: []rest.Switch{{Meta: rest.Meta{ID: x}, Site: "st_20"}, {Meta: rest.Meta{ID: y}, Site: "st_20"}},
 		Users:    []rest.User{{Meta: rest.Meta{ID: "us_alice"}}, {Meta: rest.Meta{ID: "us_bob"}}},
 		Numbers:  []rest.Number{{Meta: rest.Meta{ID: "nm_alice"}, Dial: alice.Number, User: "us_alice"}, {Meta: rest.Meta{ID: "nm_bob"}, Dial: bob.Number, User: "us_bob"}},
+		Trunks:   []rest.Trunk{{Meta: rest.Meta{ID: "tk_company"}, Switch: "sw_w", Enabled: true}},
 		Devices: []rest.Device{
 			{Meta: rest.Meta{ID: "dv_alice"}, User: "us_alice", Kind: designation.DeskPhone, Switch: x, Enabled: true},
 			{Meta: rest.Meta{ID: "dv_bob"}, User: "us_bob", Kind: designation.DeskPhone, Switch: y, Enabled: true},
@@ -237,6 +238,23 @@ func TestCallThatTheAnchorRefusedWithoutTheCloud(t *testing.T) {
 	}
 }
 
+// The caller's switch and the cloud were killed when the call had just been sent on: nobody remembers the admission but the anchor.
+func TestAdmissionThatOnlyTheAnchorKnows(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(time.Hour)
+	call := ident.New(ident.Call)
+	b.deliver(x, 1, 2, events(call, journal(x, attempt(0), ended(9, "system", nil))))
+	b.deliver(y, 1, uint64(len(ofY())), events(call, ofY()))
+	if bad := b.bad(y); len(bad) != 0 {
+		t.Errorf("bad events of the anchor: %q", bad)
+	}
+	forged := journal("sw_z", anchoredBy(admitted(8), "sw_z")) // it has no phone that could have been called
+	b.deliver("sw_z", 1, 1, events(call, forged))
+	if bad := b.bad("sw_z"); len(bad) != 1 {
+		t.Errorf("bad events of a stranger: %q", bad)
+	}
+}
+
 // A switch speaks for its own phones: it cannot make a record in which another switch's phone calls.
 func TestForeignCallersArePutAside(t *testing.T) {
 	carol := designation.Party{User: "us_carol", Device: "dv_carol", Number: "401001"} // nobody knows her any more
@@ -256,6 +274,8 @@ func TestForeignCallersArePutAside(t *testing.T) {
 		"an app, by its own signature":         {y, []string{y, alice.Device}, attempt(0), false},
 		"an app, another's number":             {y, []string{y, alice.Device}, called(attempt(0), designation.Party{User: alice.User, Device: alice.Device, Number: "301001"}), true},
 		"anchor whose phone is called":         {y, nil, admitted(8), false},
+		"anchor whose trunk is used":           {"sw_w", nil, anchoredBy(outside(admitted(8)), "sw_w"), false},
+		"anchor without a trunk":               {"sw_z", nil, anchoredBy(outside(admitted(8)), "sw_z"), true},
 		"anchor, but the callee is not its":    {"sw_z", nil, anchoredBy(admitted(8), "sw_z"), true},
 		"not the anchor":                       {"sw_z", nil, admitted(8), true},
 		"a phone that was removed since":       {x, nil, called(attempt(0), carol), false},
@@ -287,6 +307,12 @@ func TestForeignCallersArePutAside(t *testing.T) {
 
 func called(e ledger.Event, by designation.Party) ledger.Event {
 	e.From = &by
+	return e
+}
+
+// outside is a call to the phone network.
+func outside(e ledger.Event) ledger.Event {
+	e.To = &designation.Party{Number: "+498912345"}
 	return e
 }
 

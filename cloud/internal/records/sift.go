@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
 	"strowger/pkg/ident"
 	"strowger/pkg/ledger"
@@ -108,7 +109,7 @@ func (s *sifter) sift(ctx context.Context, b *store.Batch, events []candidate) e
 func (s *sifter) weigh(ctx context.Context, e ledger.Event) (why string, wait bool, err error) {
 	v := s.of[e.Call]
 	if !v.judged {
-		if v, err = s.judge(ctx, e.Call, v); err != nil {
+		if v, err = s.judge(ctx, e, v); err != nil {
 			return "", false, err
 		}
 		s.of[e.Call] = v
@@ -154,9 +155,11 @@ func (v *verdict) take(e ledger.Event) (why string) {
 	return ""
 }
 
-// judge decides whether the node is a party of a call: the broker admitted the call for it; or nobody announced the call
-// and the node is the first to report it (without the cloud); or what a party reported makes it one.
-func (s *sifter) judge(ctx context.Context, call string, v verdict) (verdict, error) {
+// judge decides whether the node is a party of the call of an event: the broker admitted the call for it; or nobody announced
+// the call and the node is the first to report it (without the cloud); or what a party reported makes it one; or the event
+// itself does.
+func (s *sifter) judge(ctx context.Context, e ledger.Event, v verdict) (verdict, error) {
+	call := e.Call
 	v.judged = true
 	switch {
 	case slices.Contains(v.nodes, s.node):
@@ -169,7 +172,11 @@ func (s *sifter) judge(ctx context.Context, call string, v verdict) (verdict, er
 		if err != nil {
 			return v, err
 		}
-		if !invited {
+		called, err := s.calledBy(e, v.nodes)
+		if err != nil {
+			return v, err
+		}
+		if !invited && !called {
 			v.why, v.stranger = fmt.Sprintf("node %s is no party of call %s", s.node, call), true
 			return v, nil
 		}
@@ -198,12 +205,30 @@ func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event
 	if lives, known := s.LivesAt(*e.From, append([]string{node}, parties...)...); lives || !known {
 		return "", nil
 	}
-	if e.Kind == ledger.Admitted && e.Anchor == node && e.To != nil {
-		if lives, _ := s.LivesAt(*e.To, node); lives {
-			return "", nil
-		}
+	if anchors(s, node, e) {
+		return "", nil
 	}
 	return fmt.Sprintf("node %s names the caller %s %s of another switch", node, e.From.Number, e.From.Device), nil
+}
+
+// anchors says whether an event is the admission of a call to one of a node's own phones, or out by its trunks.
+func anchors(s *directory.Snapshot, node string, e ledger.Event) bool {
+	if e.Kind != ledger.Admitted || e.Anchor != node || e.To == nil {
+		return false
+	}
+	lives, known := s.LivesAt(*e.To, node)
+	return lives || !known && s.HasTrunk(node)
+}
+
+// calledBy says whether by an event a phone of a party called one of the node's own phones, or out by its trunks. That party and the cloud may
+// both have been killed before they wrote down the admission.
+func (s *sifter) calledBy(e ledger.Event, parties []string) (bool, error) {
+	snapshot, err := s.cfg.Snapshot(s.org)
+	if err != nil || e.From == nil || !anchors(snapshot, s.node, e) {
+		return false, err
+	}
+	lives, _ := snapshot.LivesAt(*e.From, parties...)
+	return lives, nil
 }
 
 // invited says whether what a party reported names the node: an admission as anchor, or a caller whose home it is. A call

@@ -70,6 +70,7 @@ func TestInterruptedCallsAreFound(t *testing.T) {
 	if want := []string{"ca_00", "ca_04", "ca_08", "ca_12", "ca_16", "ca_20", "ca_24", "ca_28", "ca_32", "ca_36"}; !slices.Equal(calls, want) || last != 40 {
 		t.Fatalf("interrupted %q at %d, want %q at 40", calls, last, want)
 	}
+	w.write(t, true) // a run that is killed before it has written anything
 	// The next run ends some; those that it did not stay open, although the files that began them are delivered and gone.
 	w.write(t, true, ledger.Event{Call: "ca_00", At: 50, Kind: ledger.Ended}, ledger.Event{Call: "ca_99", At: 51, Kind: ledger.Admitted})
 	w.write(t, false, ledger.Event{Call: "ca_98", At: 60, Kind: ledger.Attempt})

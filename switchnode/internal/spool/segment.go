@@ -58,7 +58,7 @@ func (s *Spool) path(serial uint64) string {
 	return filepath.Join(s.cfg.Dir, fmt.Sprintf("%016x%s", serial, suffix))
 }
 
-// recover finds the files of earlier runs and removes those without events.
+// recover finds the files of earlier runs and removes those that say nothing.
 func (s *Spool) recover() error {
 	entries, err := os.ReadDir(s.cfg.Dir) // sorted by name, and so by serial
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Spool) recover() error {
 			s.cfg.Logger.Error("a file of the call ledger is damaged or was cut off; what can be read is delivered, and the file is kept",
 				"file", seg.path, "kept", seg.path+aside, "spool", seg.id, "events", seg.last, "unreadable_bytes", torn)
 		}
-		if seg.last == 0 {
+		if seg.last == 0 && len(s.open.calls) == 0 {
 			if err := seg.discard(); err != nil {
 				return err
 			}

@@ -110,6 +110,11 @@ func New(cfg Config) (*Spool, error) {
 
 // Run writes and delivers until ctx ends; what was appended before is then on disk. Nothing may be appended after.
 func (s *Spool) Run(ctx context.Context) error {
+	if len(s.open.calls) > 0 { // a file of this run names them before the files go that an earlier run left
+		if _, err := s.begin(); err != nil {
+			s.cfg.Logger.Error("the call ledger cannot be written", "folder", s.cfg.Dir, "error", err)
+		}
+	}
 	var delivering sync.WaitGroup
 	delivering.Go(func() { s.deliverAll(ctx) })
 	s.writeAll(ctx)
