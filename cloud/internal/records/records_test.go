@@ -255,6 +255,22 @@ func TestAdmissionThatOnlyTheAnchorKnows(t *testing.T) {
 	}
 }
 
+// The caller hung up before the anchor had asked for whom the call was: what it reports names nobody.
+func TestAnchorThatKnowsNoCaller(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(time.Hour)
+	call := ident.New(ident.Call)
+	b.deliver(y, 1, 1, events(call, journal(y, ended(9, "caller", nil))))
+	b.deliver(x, 1, uint64(len(ofX())), events(call, ofX()))
+	if bad := b.bad(x); len(bad) != 0 {
+		t.Errorf("bad events of the caller's switch: %q", bad)
+	}
+	b.deliver("sw_z", 1, 1, events(call, journal("sw_z", called(attempt(0), designation.Party{Number: "999"}))))
+	if bad := b.bad("sw_z"); len(bad) != 1 {
+		t.Errorf("bad events of a stranger: %q", bad)
+	}
+}
+
 // A switch speaks for its own phones: it cannot make a record in which another switch's phone calls.
 func TestForeignCallersArePutAside(t *testing.T) {
 	carol := designation.Party{User: "us_carol", Device: "dv_carol", Number: "401001"} // nobody knows her any more

@@ -159,25 +159,20 @@ func (v *verdict) take(e ledger.Event) (why string) {
 // the call and the node is the first to report it (without the cloud); or what a party reported makes it one; or the event
 // itself does.
 func (s *sifter) judge(ctx context.Context, e ledger.Event, v verdict) (verdict, error) {
-	call := e.Call
 	v.judged = true
 	switch {
 	case slices.Contains(v.nodes, s.node):
 		return v, nil
 	case len(v.nodes) == 0 && v.used > 0:
-		v.why = fmt.Sprintf("call %s is so old that its parties are forgotten", call)
+		v.why = fmt.Sprintf("call %s is so old that its parties are forgotten", e.Call)
 		return v, nil
 	case len(v.nodes) > 0:
-		invited, err := s.invited(ctx, call)
+		invited, err := s.invited(ctx, e, v.nodes)
 		if err != nil {
 			return v, err
 		}
-		called, err := s.calledBy(e, v.nodes)
-		if err != nil {
-			return v, err
-		}
-		if !invited && !called {
-			v.why, v.stranger = fmt.Sprintf("node %s is no party of call %s", s.node, call), true
+		if !invited {
+			v.why, v.stranger = fmt.Sprintf("node %s is no party of call %s", s.node, e.Call), true
 			return v, nil
 		}
 	}
@@ -220,32 +215,34 @@ func anchors(s *directory.Snapshot, node string, e ledger.Event) bool {
 	return lives || !known && s.HasTrunk(node)
 }
 
-// calledBy says whether by an event a phone of a party called one of the node's own phones, or out by its trunks. That party and the cloud may
-// both have been killed before they wrote down the admission.
-func (s *sifter) calledBy(e ledger.Event, parties []string) (bool, error) {
-	snapshot, err := s.cfg.Snapshot(s.org)
-	if err != nil || e.From == nil || !anchors(snapshot, s.node, e) {
-		return false, err
-	}
-	lives, _ := snapshot.LivesAt(*e.From, parties...)
-	return lives, nil
-}
-
-// invited says whether what a party reported names the node: an admission as anchor, or a caller whose home it is. A call
-// that the anchor refused has no admission there, but a caller.
-func (s *sifter) invited(ctx context.Context, call string) (bool, error) {
+// invited says whether the node of an event is a party by what the parties reported: an admission names it as anchor, or a caller
+// whose home it is. (A call that the anchor refused has no admission there, but a caller.) Else by the event itself, for
+// whoever wrote that down may have been killed, or the call was over before it was admitted there: a party's phone calls one
+// of the node's, or one of the node's phones calls and nobody named another caller.
+func (s *sifter) invited(ctx context.Context, event ledger.Event, parties []string) (bool, error) {
 	snapshot, err := s.cfg.Snapshot(s.org)
 	if err != nil {
 		return false, err
 	}
-	events, err := s.tx.Events(ctx, s.org, []string{call})
+	events, err := s.tx.Events(ctx, s.org, []string{event.Call})
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(events[call], func(e ledger.NodeEvent) bool {
-		return e.Kind == ledger.Admitted && e.Anchor == s.node ||
-			(e.Kind == ledger.Admitted || e.Kind == ledger.Refused) && e.From != nil && snapshot.HomeOf(e.From.Device) == s.node
-	}), nil
+	named := false
+	for _, e := range events[event.Call] {
+		named = named || e.From != nil
+		if e.Kind == ledger.Admitted && e.Anchor == s.node ||
+			(e.Kind == ledger.Admitted || e.Kind == ledger.Refused) && e.From != nil && (snapshot.HomeOf(e.From.Device) == s.node || snapshot.Hosts(e.From.Trunk, s.node)) {
+			return true, nil
+		}
+	}
+	if event.From == nil || event.Kind == ledger.Refused || len(events[event.Call]) == 0 {
+		return false, nil
+	}
+	own, _ := snapshot.LivesAt(*event.From, s.node)
+	theirs, _ := snapshot.LivesAt(*event.From, parties...)
+	own = own || snapshot.Hosts(event.From.Trunk, s.node)
+	return own && !named || theirs && anchors(snapshot, s.node, event), nil
 }
 
 // isEarly says whether what makes a node a party may still be on its way from another node.
