@@ -97,7 +97,7 @@ func (n *node) offered(router *routing.Router, q fabric.Offer) (fabric.Promise, 
 	if n.apps.web == nil {
 		return fabric.Promise{}, errs.New(errs.Unreachable, "switch %s is set to take no apps", n.identity.Load().NodeName)
 	}
-	if err := n.calls.room(); err != nil {
+	if err := n.calls.open(); err != nil {
 		return fabric.Promise{}, err
 	}
 	p := fabric.Promise{Nonce: rand.Text(), Boot: n.boot}

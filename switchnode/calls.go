@@ -16,12 +16,9 @@ import (
 	"strowger/switchnode/internal/routing"
 )
 
-// maxCalls bounds the calls of one switch, and maxDeviceCalls those that one of its phones has placed: more than any desk
-// phone has lines, and few enough that one in the wrong hands leaves media ports for the others. One more is congested.
-const (
-	maxCalls       = 10_000
-	maxDeviceCalls = 32
-)
+// maxDeviceCalls bounds the calls that one phone of a switch has placed: more than any desk phone has lines, and few enough
+// that one in the wrong hands leaves media ports for the others. One more is congested.
+const maxDeviceCalls = 32
 
 // calls is the calls that this switch has under way, each with its session.
 type calls struct {
@@ -29,6 +26,7 @@ type calls struct {
 	router *routing.Router
 	cross  *crossing.Calls
 	hall   *queue.Hall
+	limits Limits
 	queues func(user string) bool // calls may wait for a user
 	record func(ledger.Event)
 	tally  tally
@@ -37,8 +35,9 @@ type calls struct {
 
 	mu       sync.Mutex
 	sessions map[string]*call.Session
-	placed   map[string]int      // calls by the device that placed them
-	occupied map[string][]string // whose lines, by call
+	placed   map[string]int // calls by the device that placed them
+	crowd    int            // sessions that wait for room
+	occupied map[*call.Session][]seatOf
 	running  sync.WaitGroup
 	ctx      context.Context // of all sessions; ends when the switch has drained
 	draining bool
@@ -54,16 +53,20 @@ func (c *calls) begin(in call.Incoming) error {
 		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
 	name := nameOf(in)
-	if err := c.add(s, name, in.Device); err != nil {
+	crowded, err := c.add(s, name, in.Device)
+	if err != nil {
 		return err
 	}
-	c.onThePhone(in)
+	c.onThePhone(s, in)
 	c.note(in) // before its messages: a call that the ledger does not see begin could be left without an end by a crash
 	leg, err := in.Attach(s)
 	if err != nil {
 		c.noteRefused(in, err)
+		if crowded {
+			c.leaveCrowd()
+		}
 		c.remove(name, in.Device)
-		c.vacate(in.Call)
+		c.vacate(s)
 		c.running.Done()
 		return err
 	}
@@ -71,11 +74,16 @@ func (c *calls) begin(in call.Incoming) error {
 	if !atFallback(in) {
 		admission = c.cross.Admission(s, cameFrom(in), admission)
 	}
+	if crowded {
+		admission = c.crowdAround(s, in.From, in.Dialled, admission)
+	} else {
+		c.inside(s, name)
+	}
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
 		c.remove(name, in.Device)
-		c.vacate(in.Call)
+		c.vacate(s)
 		if !atFallback(in) {
 			c.cross.Settled(in.Call, false) // one that ended while it was admitted
 		}
@@ -180,20 +188,20 @@ func (c *calls) asked(in call.Incoming, admit call.Admission) call.Admission {
 	}
 }
 
-// room says why this switch takes no call more, nil if it does.
-func (c *calls) room() error {
+// open says why this switch takes no call more, nil if it does.
+func (c *calls) open() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.full()
 }
 
-// full is room; c.mu is held.
+// full is open; c.mu is held.
 func (c *calls) full() error {
 	switch {
 	case c.draining:
 		return errs.New(errs.NodeStopped, "this switch is shutting down")
-	case len(c.sessions) >= maxCalls:
-		return errs.New(errs.Congested, "this switch has %d calls, the most it takes", maxCalls)
+	case len(c.sessions) >= c.limits.Calls+c.limits.Waiting:
+		return c.limits.refusal()
 	}
 	return nil
 }
@@ -207,23 +215,27 @@ func nameOf(in call.Incoming) string {
 	return in.Call
 }
 
-// add enters a call that a device of this switch placed, or, device being "", that came over a link.
-func (c *calls) add(s *call.Session, name, device string) error {
+// add enters a call that a device of this switch placed, or, device being "", that came over a link. It is crowded if it has to
+// wait for room, as those do that came before it.
+func (c *calls) add(s *call.Session, name, device string) (crowded bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.full(); err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case c.sessions[name] != nil:
-		return errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
+		return false, errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
 	case device != "" && c.placed[device] >= maxDeviceCalls:
-		return errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
+		return false, errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
+	}
+	if crowded = c.crowd > 0 || len(c.sessions) >= c.limits.Calls; crowded {
+		c.crowd++
 	}
 	c.sessions[name] = s
 	c.placed[device]++
 	c.running.Add(1)
-	return nil
+	return crowded, nil
 }
 
 func (c *calls) remove(name, device string) {

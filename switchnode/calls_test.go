@@ -16,11 +16,12 @@ import (
 
 // TestOnePhoneLeavesRoomForOthers has a phone place calls that never end.
 func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
-	c := &calls{sessions: map[string]*call.Session{}, placed: map[string]int{}}
+	c := &calls{sessions: map[string]*call.Session{}, placed: map[string]int{}, limits: Limits{Calls: 1000}}
 	var last string
 	add := func(device string) error {
 		last = ident.New(ident.Call)
-		return c.add(call.NewSession(call.SessionConfig{ID: last}, call.New("lg_1", "", sdp.Description{}), designation.Party{}), last, device)
+		_, err := c.add(call.NewSession(call.SessionConfig{ID: last}, call.New("lg_1", "", sdp.Description{}), designation.Party{}), last, device)
+		return err
 	}
 	for range maxDeviceCalls {
 		if err := add("dv_greedy"); err != nil {
@@ -51,7 +52,7 @@ func TestCallBeginsAndEndsOnRecord(t *testing.T) {
 	var kinds []ledger.Kind
 	c := &calls{
 		sessions: map[string]*call.Session{}, placed: map[string]int{}, now: time.Now, log: slog.New(slog.DiscardHandler),
-		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) }, queues: func(string) bool { return false }, occupied: map[string][]string{},
+		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) }, queues: func(string) bool { return false }, occupied: map[*call.Session][]seatOf{}, limits: Limits{Calls: 1},
 	}
 	err := c.begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: "dv_a", Hops: 70, Breadth: 60,

@@ -39,14 +39,11 @@ type Config struct {
 
 	STIR STIR `embed:""`
 
-	SourceRate float64 `help:"SIP messages a second that one IP address may send before it has shown a password; ten times as many at once. 0: no limit. Default: ${default}." default:"200" name:"source-rate" placeholder:"N"`
+	Limits Limits `embed:""`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil
 }
-
-// DefaultSourceRate is the default of Config.SourceRate.
-const DefaultSourceRate = 200
 
 // Started is where a running switch is reached.
 type Started struct {
@@ -138,9 +135,8 @@ func (c Config) validate() (settings, error) {
 		check(err)
 	}
 	check(c.STIR.validate())
-	if c.SourceRate < 0 {
-		check(fmt.Errorf("--source-rate %v: want 0 or more messages a second", c.SourceRate))
-	}
+	s.Limits, err = c.Limits.validate()
+	check(err)
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)
 	check(err)
 	return s, errors.Join(errAll...)

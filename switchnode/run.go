@@ -96,7 +96,8 @@ func (n *node) open() (err error) {
 	id := n.identity.Load()
 	n.calls = &calls{
 		node: id.NodeName, record: n.record, now: n.now, log: n.log, queues: func(user string) bool { return n.copy.Snapshot().Queues(user) },
-		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[string][]string{},
+		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[*call.Session][]seatOf{},
+		limits: n.Limits,
 	}
 	n.copy, err = sitecopy.Open(sitecopy.Config{
 		Dir: filepath.Join(n.Data, "copy"), Identity: id, Fetch: fetcher{n}, Changed: n.copyChanged, Logger: n.log,
@@ -116,7 +117,7 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.calls.hall, err = queue.NewHall(queue.Config{
-		Path: filepath.Join(n.Data, "queue"), Now: n.now, Left: n.left, Count: n.calls.tally.add, Logger: n.log,
+		Path: filepath.Join(n.Data, "queue"), Seats: n.Limits.Calls, Now: n.now, Left: n.left, Count: n.calls.tally.add, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -158,7 +159,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
-		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.SourceRate,
+		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Country:  func() string { return n.copy.Snapshot().Dialling().Country },

@@ -27,7 +27,7 @@ func (c *calls) waiting(p designation.Plan) call.Queue {
 
 // Join waits for the turn of a call.
 func (w *waiter) Join(s *call.Session) {
-	w.calls.occupy(w.entry.Call, w.entry.Line)
+	w.calls.occupy(s, seatOf{w.entry.Line, w.entry.Call})
 	if err := w.calls.hall.Join(w.entry, w.limits, seat{s}); err != nil {
 		s.Post(call.Expelled{Cause: call.CauseOfError(err)})
 	}
@@ -64,28 +64,31 @@ func (s seat) Expel(why queue.Reason) {
 	s.session.Post(call.Expelled{Cause: call.CauseOf(code, "")})
 }
 
-// occupy notes that a call is about whom a line is for; when it is over, they are free.
-func (c *calls) occupy(call, line string) {
+// seatOf is that of a call at a line.
+type seatOf struct{ line, call string }
+
+// occupy notes that a call is about whom a line is for; when its session is over, they are free.
+func (c *calls) occupy(s *call.Session, at seatOf) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.occupied[call] = append(c.occupied[call], line)
+	c.occupied[s] = append(c.occupied[s], at)
 }
 
-// vacate says that a call is over to those whom it occupied.
-func (c *calls) vacate(call string) {
+// vacate says that a session is over to those whom it occupied.
+func (c *calls) vacate(s *call.Session) {
 	c.mu.Lock()
-	lines := c.occupied[call]
-	delete(c.occupied, call)
+	seats := c.occupied[s]
+	delete(c.occupied, s)
 	c.mu.Unlock()
-	for _, line := range lines {
-		c.hall.Freed(line, call)
+	for _, at := range seats {
+		c.hall.Freed(at.line, at.call)
 	}
 }
 
 // onThePhone notes that a caller is, for whom others may wait.
-func (c *calls) onThePhone(in call.Incoming) {
+func (c *calls) onThePhone(s *call.Session, in call.Incoming) {
 	if in.Claims == nil && c.queues(in.From.User) {
-		c.occupy(in.Call, in.From.User)
+		c.occupy(s, seatOf{in.From.User, in.Call})
 		c.hall.Occupied(in.From.User, in.Call)
 	}
 }

@@ -68,6 +68,8 @@ func (c *Call) Step(ev Event) []Action {
 		return c.forwarded(ev)
 	case Diverted:
 		return c.diverted(ev)
+	case Crowded:
+		return c.crowded(ev.Queue)
 	case Placed:
 		return c.placed(ev)
 	case Turn:

@@ -82,6 +82,7 @@ type world struct {
 	queue    string // "": none, "open", "joined", "turn", "left"
 	diverted bool   // Diverted is due
 	turns    int    // that the queue may give
+	crowded  bool   // the queue is for room at the switch
 }
 
 // bench is a Queue, which the exploration plays itself.
@@ -133,7 +134,7 @@ func (w *world) key(b []byte) []byte {
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
-	b = append(append(b, w.queue...), flags(w.diverted), byte(w.turns), byte(len(w.peers)))
+	b = append(append(b, w.queue...), flags(w.diverted, w.crowded), byte(w.turns), byte(len(w.peers)))
 	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
 }
@@ -144,9 +145,14 @@ func (w *world) over() bool { return w.finished }
 func (w *world) possible() []Event {
 	var evs []Event
 	evs = append(evs, w.queued()...)
-	if w.asking && w.queue == "open" {
+	switch {
+	case !w.asking:
+	case w.crowded && w.queue == "open":
+		evs = append(evs, Crowded{bench{}})
+	case w.crowded && (w.queue == "joined" || w.queue == "turn"):
+	case w.queue == "open":
 		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute, Queue: bench{}})
-	} else if w.asking {
+	default:
 		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute}, Planned{}, Refusal{Cause: CauseOf(errs.Unknown, "")})
 	}
 	if !w.stopped && !w.finished {
@@ -605,6 +611,13 @@ func TestExploreQueue(t *testing.T) {
 		}
 		t.Logf("%d guests: %+v", joins, explore[Event](t, w))
 	}
+}
+
+// TestExploreCrowd has the caller wait for room at the switch before it is admitted.
+func TestExploreCrowd(t *testing.T) {
+	w := newWorld(budget{}, budget{}, 0)
+	w.queue, w.crowded, w.turns, w.joins = "open", true, 2, 1
+	t.Logf("%+v", explore[Event](t, w))
 }
 
 // ends says of an event that it may end a call early.

@@ -26,6 +26,7 @@ const (
 	Served   Leaving = "answered"
 	GaveUp   Leaving = "gave-up"  // the caller
 	Unserved Leaving = "unserved" // its turn came, and nobody answered
+	Let      Leaving = "let"      // the switch has room for it
 	CutOff   Leaving = "stopped"
 )
 
@@ -35,6 +36,9 @@ type Standing struct {
 	Wait     time.Duration // expected, whole seconds
 	Known    bool          // the wait is
 }
+
+// Crowded has a call wait before anybody asks whom it is for: the switch has as many calls as it takes.
+type Crowded struct{ Queue Queue }
 
 // Placed says where the call stands in the queue that it joined. The place is on disk.
 type Placed struct{ Standing }
@@ -69,6 +73,7 @@ type Stand struct {
 	Standing
 }
 
+func (Crowded) event()  {}
 func (Placed) event()   {}
 func (Turn) event()     {}
 func (Expelled) event() {}
@@ -94,9 +99,21 @@ func (c *Call) enqueue(q Queue, callee Fallback) []Action {
 	return []Action{Enqueue{q}}
 }
 
+// crowded waits for room.
+func (c *Call) crowded(q Queue) []Action {
+	if c.state != Admitting || c.queue != nil {
+		return []Action{Count{"crowd around a call that is in"}}
+	}
+	c.place = place{queue: q}
+	return []Action{Enqueue{q}}
+}
+
+// outside says that the call waits for room.
+func (c *Call) outside() bool { return c.state == Admitting && c.queue != nil }
+
 // placed tells the caller, and the ledger when the position changed.
 func (c *Call) placed(p Placed) []Action {
-	if c.state != Queued {
+	if c.state != Queued && !c.outside() {
 		return []Action{Count{"place of a call that waits no longer"}}
 	}
 	c.rung, c.woke = false, false
@@ -110,6 +127,9 @@ func (c *Call) placed(p Placed) []Action {
 
 // turn rings the callee.
 func (c *Call) turn() []Action {
+	if c.outside() {
+		return c.dequeue(Let)
+	}
 	if c.state != Queued || c.diverting {
 		return []Action{Count{"turn of a call that waits no longer"}}
 	}
@@ -120,6 +140,10 @@ func (c *Call) turn() []Action {
 
 // expelled ends the waiting. The call goes to the fall-back for that, or ends.
 func (c *Call) expelled(x Expelled) []Action {
+	if c.outside() {
+		c.queue = nil
+		return append(c.unqueued(x.Cause.Code), c.refusal(Refusal{Cause: x.Cause})...)
+	}
 	if c.state != Queued {
 		return []Action{Count{"end of a wait that was over"}}
 	}

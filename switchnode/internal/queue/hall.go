@@ -10,8 +10,11 @@ import (
 	"strowger/pkg/errs"
 )
 
-// maxPending bounds what may wait for the hall's goroutine: several events of each of the 10,000 calls of a switch. What would
-// exceed it is refused if it is a call that comes, and else counted.
+// Whole is the line of those who wait for room at the switch itself.
+const Whole = "switch"
+
+// maxPending bounds the calls that come and wait for the hall's goroutine: several events of each of the 10,000 calls of a switch.
+// The other events are a few of each call.
 const maxPending = 50_000
 
 // Call is a call, as the hall tells it. The methods do not block.
@@ -27,6 +30,7 @@ type Call interface {
 // Config is what a hall works with.
 type Config struct {
 	Path   string              // of the file with the entries
+	Seats  int                 // calls that the whole switch takes at once, of the line Whole
 	Now    func() time.Time    // cloud-corrected
 	Left   func(Entry, Reason) // told of each entry that was on disk and leaves
 	Count  func(name string)
@@ -46,7 +50,8 @@ type Hall struct {
 
 	// Of the goroutine.
 	lines map[string]*Line
-	calls map[string]Call // that wait or have their turn
+	timed map[string]time.Time // the lines that have a Tick to come, and when
+	calls map[string]Call      // that wait or have their turn
 }
 
 // order is an event of one line.
@@ -65,29 +70,33 @@ func NewHall(cfg Config) (*Hall, error) {
 	}
 	return &Hall{
 		cfg: cfg, disk: d, wake: make(chan struct{}, 1), listed: map[string][]Told{},
-		lines: map[string]*Line{}, calls: map[string]Call{},
+		lines: map[string]*Line{}, timed: map[string]time.Time{}, calls: map[string]Call{},
 	}, nil
 }
 
 // Join has a call wait for its turn.
 func (h *Hall) Join(e Entry, limits Limits, c Call) error {
-	if !h.post(order{line: e.Line, event: Join{e, limits}, call: c}) {
+	h.mu.Lock()
+	full := len(h.pending) >= maxPending
+	h.mu.Unlock()
+	if full {
 		return errs.New(errs.Congested, "too many calls join the queue of this switch at once")
 	}
+	h.post(order{line: e.Line, event: Join{e, limits}, call: c})
 	return nil
 }
 
 // Returned says that at the turn of a call the callee was busy.
-func (h *Hall) Returned(line, call string) { h.must(order{line: line, event: Returned{call}}) }
+func (h *Hall) Returned(line, call string) { h.post(order{line: line, event: Returned{call}}) }
 
 // Left says that a call no longer waits, or had its turn.
-func (h *Hall) Left(line, call string, why Reason) { h.must(order{line: line, event: Left{call, why}}) }
+func (h *Hall) Left(line, call string, why Reason) { h.post(order{line: line, event: Left{call, why}}) }
 
 // Occupied says that whom a line is for is on a call.
-func (h *Hall) Occupied(line, call string) { h.must(order{line: line, event: Occupied{call}}) }
+func (h *Hall) Occupied(line, call string) { h.post(order{line: line, event: Occupied{call}}) }
 
 // Freed says that they no longer are.
-func (h *Hall) Freed(line, call string) { h.must(order{line: line, event: Freed{call}}) }
+func (h *Hall) Freed(line, call string) { h.post(order{line: line, event: Freed{call}}) }
 
 // Reorder puts a waiting call at a position, 0 to take it out, and returns when that is done. It says whether the call waited.
 func (h *Hall) Reorder(ctx context.Context, call string, position int) bool {
@@ -100,9 +109,7 @@ func (h *Hall) Reorder(ctx context.Context, call string, position int) bool {
 		if position == 0 {
 			o.event = Removed{call}
 		}
-		if !h.post(o) {
-			return false
-		}
+		h.post(o)
 		select {
 		case <-done:
 		case <-ctx.Done():
@@ -112,24 +119,14 @@ func (h *Hall) Reorder(ctx context.Context, call string, position int) bool {
 	return false
 }
 
-func (h *Hall) must(o order) {
-	if !h.post(o) {
-		h.cfg.Count("queue overrun")
-	}
-}
-
-func (h *Hall) post(o order) bool {
+func (h *Hall) post(o order) {
 	h.mu.Lock()
-	full := len(h.pending) >= maxPending
-	if !full {
-		h.pending = append(h.pending, o)
-	}
+	h.pending = append(h.pending, o)
 	h.mu.Unlock()
 	select {
 	case h.wake <- struct{}{}:
 	default: // it will look
 	}
-	return !full
 }
 
 // Waiting returns who waits, by line, each in order.
@@ -194,10 +191,8 @@ func (h *Hall) take() []order {
 func (h *Hall) untilNext() time.Duration {
 	next := time.Hour
 	now := h.cfg.Now()
-	for _, l := range h.lines {
-		if at := l.Next(); !at.IsZero() {
-			next = min(next, at.Sub(now))
-		}
+	for _, at := range h.timed {
+		next = min(next, at.Sub(now))
 	}
 	return max(next, 0)
 }
@@ -208,21 +203,26 @@ func (h *Hall) work(orders []order) {
 	touched := map[string]bool{}
 	var acts []Action
 	for _, o := range orders {
-		if j, joins := o.event.(Join); joins {
-			if h.calls[j.Entry.Call] != nil { // a call that comes a second time would be told nothing
+		switch ev := o.event.(type) {
+		case Join:
+			if h.calls[ev.Entry.Call] != nil { // a call that comes a second time would be told nothing
 				h.cfg.Count("call in a line already")
 				o.call.Expel(Full)
 				continue
 			}
-			h.calls[j.Entry.Call] = o.call
+			h.calls[ev.Entry.Call] = o.call
+		case Left: // at once: it may join another line with the next order
+			delete(h.calls, ev.Call)
+		case Freed:
+			delete(h.calls, ev.Call)
 		}
 		touched[o.line] = true
 		acts = append(acts, h.line(o.line).Step(now, o.event)...)
 	}
-	for name, l := range h.lines {
-		if at := l.Next(); !at.IsZero() && !at.After(now) {
+	for name, at := range h.timed {
+		if !at.After(now) {
 			touched[name] = true
-			acts = append(acts, l.Step(now, Tick{})...)
+			acts = append(acts, h.lines[name].Step(now, Tick{})...)
 		}
 	}
 	h.keep(acts)
@@ -230,7 +230,7 @@ func (h *Hall) work(orders []order) {
 	for _, a := range acts {
 		h.act(a)
 	}
-	h.forget(orders, touched)
+	h.forget(touched)
 	for _, o := range orders {
 		if o.done != nil {
 			close(o.done)
@@ -241,7 +241,11 @@ func (h *Hall) work(orders []order) {
 func (h *Hall) line(name string) *Line {
 	l := h.lines[name]
 	if l == nil {
-		l = NewLine(1)
+		seats := 1
+		if name == Whole {
+			seats = h.cfg.Seats
+		}
+		l = NewLine(seats)
 		h.lines[name] = l
 	}
 	return l
@@ -313,18 +317,16 @@ func (h *Hall) act(a Action) {
 // maxLines bounds the lines that are remembered for how long their callee's calls last.
 const maxLines = 10_000
 
-// forget drops what is no longer needed of lines and calls.
-func (h *Hall) forget(orders []order, touched map[string]bool) {
-	for _, o := range orders {
-		switch ev := o.event.(type) {
-		case Left:
-			delete(h.calls, ev.Call)
-		case Freed:
-			delete(h.calls, ev.Call)
-		}
-	}
+// forget drops what is no longer needed of lines, and notes when the others want to be asked again.
+func (h *Hall) forget(touched map[string]bool) {
 	for name := range touched {
-		if l := h.lines[name]; l.Idle() && (len(l.holds) == 0 || len(h.lines) > maxLines) {
+		l := h.lines[name]
+		if at := l.Next(); at.IsZero() {
+			delete(h.timed, name)
+		} else {
+			h.timed[name] = at
+		}
+		if l.Idle() && (len(l.holds) == 0 || len(h.lines) > maxLines) {
 			delete(h.lines, name)
 		}
 	}

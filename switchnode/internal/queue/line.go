@@ -59,6 +59,7 @@ type Reason string
 // The reasons.
 const (
 	Answered Reason = "answered"
+	Let      Reason = "let"      // in: the switch has room for it
 	GaveUp   Reason = "gave-up"  // the caller
 	Unserved Reason = "unserved" // it had its turn, and nobody answered
 	TooLong  Reason = "too-long" // it waited as long as the limit allows
@@ -250,7 +251,7 @@ func (l *Line) left(now time.Time, ev Left) []Action {
 		return nil // most calls wait for nobody
 	}
 	delete(l.turns, ev.Call)
-	if ev.Reason == Answered {
+	if ev.Reason == Answered || ev.Reason == Let {
 		l.on[ev.Call] = now // its time on the phone begins
 		return []Action{Drop(ev)}
 	}
@@ -308,10 +309,14 @@ func (l *Line) position(call string) int {
 
 // tell tells those whose standing changed, or who were told long ago.
 func (l *Line) tell(now time.Time) []Action {
+	if len(l.order) == 0 {
+		return nil
+	}
 	var acts []Action
+	pace := l.pace(now)
 	for i := range l.order {
 		w := &l.order[i]
-		s := l.standing(now, i+1)
+		s := pace.standing(i + 1)
 		due := !now.Before(w.at.Add(repeat))
 		if s.Position == w.told.Position && s.Known == w.told.Known && !due {
 			continue // a wait that shrinks by the second is no news
@@ -322,20 +327,27 @@ func (l *Line) tell(now time.Time) []Action {
 	return acts
 }
 
-// standing expects the callee to free up as often as lately: those before in the line take a call each, and the calls that
-// occupy the callee now end when they have lasted as long as the others did.
-func (l *Line) standing(now time.Time, position int) Standing {
-	s := Standing{Position: position}
+// pace is how a line moves on: the callee is expected to free up as often as lately.
+type pace struct {
+	known bool
+	first time.Duration // until the call ends that ends first: when it has lasted as long as the others did
+	next  time.Duration // from one turn to the next
+}
+
+func (l *Line) pace(now time.Time) pace {
 	mean, known := l.holds.mean()
-	if !known {
-		return s
-	}
-	rest := mean // of the call that ends first
+	p := pace{known, mean, mean / time.Duration(l.seats)}
 	for _, since := range l.on {
-		rest = min(rest, max(0, mean-now.Sub(since)))
+		p.first = min(p.first, max(0, mean-now.Sub(since)))
 	}
-	s.Known = true
-	s.Wait = (rest + time.Duration(position-1)*mean/time.Duration(l.seats)).Round(time.Second)
+	return p
+}
+
+func (p pace) standing(position int) Standing {
+	s := Standing{Position: position}
+	if p.known {
+		s.Known, s.Wait = true, (p.first + time.Duration(position-1)*p.next).Round(time.Second)
+	}
 	return s
 }
 

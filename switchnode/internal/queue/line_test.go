@@ -233,7 +233,7 @@ func TestExpectedWait(t *testing.T) {
 		call := fmt.Sprint("o", i)
 		l.Step(now, Occupied{call})
 		now = now.Add(time.Minute)
-		if s := l.standing(now, 1); i > 0 && s.Known {
+		if s := l.pace(now).standing(1); i > 0 && s.Known {
 			t.Errorf("after %d calls the wait is known to be %v", i, s.Wait)
 		}
 		l.Step(now, Freed{call})
