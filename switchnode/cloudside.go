@@ -319,6 +319,7 @@ func (n *node) sendLease(ctx context.Context, l fabric.Lease) error {
 	l.Node, l.SIP, l.Version = n.self(), n.started.phonesAt(), config.Version()
 	l.Load = fabric.Load{Calls: n.calls.len(), Links: int(n.endpoint.Counters().Links)}
 	l.Copy, l.Peers, l.CopyError = s.Version(), s.Peers(), n.copy.Trouble()
+	l.Trunks = n.phones.State()
 	if err := n.diskTrouble(); err != nil {
 		l.DiskError = err.Error()
 	}
@@ -375,6 +376,9 @@ func (n *node) copyChanged(s *sitecopy.Snapshot) {
 		return // at start, before there is anything to apply to
 	}
 	n.registrar.Retain(s.Homed)
+	if n.phones != nil {
+		n.phones.TrunksChanged()
+	}
 	if n.apps.uplinks != nil {
 		n.apps.uplinks.Changed()
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -157,12 +158,17 @@ func (n *node) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	secret, err := n.trunkSecret()
+	if err != nil {
+		return err
+	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Country:  func() string { return n.copy.Snapshot().Dialling().Country },
+		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon},
 		Locate:   func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})
 	defer n.apps.close()
@@ -265,6 +271,9 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 			n.calls.refuse()
 			endCalls()                               // each call tells both sides that the switch stops
 			connected := n.fabric.Status().Connected // else the call ledger is on disk, and nobody is there to take it
+			var trunks sync.WaitGroup
+			trunks.Go(func() { n.leaveTrunks(ctx) })
+			defer trunks.Wait()
 			if connected {
 				n.leave(ctx) // while they do
 			}

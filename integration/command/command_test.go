@@ -105,6 +105,8 @@ func TestTrunks(t *testing.T) {
 		"trunk show Company",
 		"trunk set Company --order 100",
 		"trunk set Company --order 1 --number ''",
+		"trunk set Company --register",
+		"trunk set Company --register --username line1 --password secret --domain example.com",
 		"site set 20 --country de",
 		"site set 20 --country DE --outside 0",
 		"switch remove berlin",

@@ -91,7 +91,7 @@ func (e *env) examine() []finding {
 	}
 	all = append(all, finding{Check: "API key", OK: true, Found: "works"})
 	all = append(all, e.examineSwitches(e.now().Add(-apart))...)
-	return append(all, e.examineBridges()...)
+	return append(append(all, e.examineBridges()...), e.examineTrunks()...)
 }
 
 // ping asks the cloud for something that needs no key, and for its clock.

@@ -23,6 +23,9 @@ func trunks() noun[rest.Trunk] {
 				{head: "servers", cell: func(v rest.Trunk) string { return strings.Join(v.Servers, ", ") }},
 				{head: "number", cell: func(v rest.Trunk) string { return v.Number }},
 				{head: "order", cell: func(v rest.Trunk) string { return fmt.Sprint(v.Order) }},
+				{head: "state", cell: trunkState},
+				{head: "registers", detail: true, cell: func(v rest.Trunk) string { return yesNo(v.Register) }},
+				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
 				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
 				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},
 				{head: "weight", detail: true, cell: func(v rest.Trunk) string { return fmt.Sprint(v.Weight) }},
@@ -52,9 +55,13 @@ type trunkAccount struct {
 	CallerID *string `help:"Where the phone company looks for the caller: from, or pai: in P-Asserted-Identity, and From names the trunk." name:"caller-id" placeholder:"FORM"`
 	Username *string `help:"With which the switch answers challenges; empty: it does not." placeholder:"NAME"`
 	Password *string `help:"That goes with it." placeholder:"PASSWORD"`
+	Register *bool   `help:"Register at each of the servers with it; calls to the switch are then known by that, wherever they come from." negatable:""`
+	Domain   *string `help:"Domain of the phone company, if it is not the name of the server." placeholder:"DOMAIN"`
 }
 
 func (f trunkAccount) add(c change) {
+	put(c, "register", f.Register)
+	put(c, "domain", f.Domain)
 	put(c, "caller_id", f.CallerID)
 	put(c, "username", f.Username)
 	put(c, "password", f.Password)
@@ -101,6 +108,12 @@ func (c *trunkAdd) Run(e *env) error {
 	}
 	if c.Password != nil {
 		v.Password = *c.Password
+	}
+	if c.Register != nil {
+		v.Register = *c.Register
+	}
+	if c.Domain != nil {
+		v.Domain = *c.Domain
 	}
 	if v, err = e.client.Trunks().Create(e.ctx, v); err != nil {
 		return err

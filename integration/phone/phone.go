@@ -40,12 +40,14 @@ type Config struct {
 	Say       []int16
 	Codecs    []sdp.Codec // default PCMU, PCMA, telephone-event
 	Policy    Policy
-	After     time.Duration  // of ringing, for Answer
-	Expires   time.Duration  // of the registration, default 5 minutes
-	InfoDTMF  bool           // send digits by INFO even where telephone-event was negotiated
-	Asks      *digest.Server // who calls must show a password, as of a phone company
-	Headers   []sip.Header   // of its INVITEs
-	Logger    *slog.Logger   // default: none
+	After     time.Duration                             // of ringing, for Answer
+	Expires   time.Duration                             // of the registration, default 5 minutes
+	InfoDTMF  bool                                      // send digits by INFO even where telephone-event was negotiated
+	Asks      *digest.Server                            // who calls must show a password, as of a phone company
+	Headers   []sip.Header                              // of its INVITEs
+	To        string                                    // whom they name in To, in place of who is dialled
+	Registrar func(*sip.Request, sip.Peer, sip.Respond) // takes REGISTERs, as a phone company does; nil: they are refused
+	Logger    *slog.Logger                              // default: none
 }
 
 // DefaultCodecs are what a phone offers unless told otherwise.
@@ -191,7 +193,7 @@ func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
 	}
 	host := p.server.Addr().String()
 	c.dialog = p.endpoint.NewDialog(sip.InviteParams{
-		To: sip.URI{Scheme: "sip", User: number, Host: host}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
+		To: sip.URI{Scheme: "sip", User: number, Host: host}, ToParty: sip.Party{User: p.cfg.To}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
 		Peer: peer, Owner: c.own, Credentials: p.credentials(), Headers: p.cfg.Headers,
 	})
 	c.record(Event{Kind: Dialled})
@@ -288,7 +290,11 @@ func (p handler) asks(d *sip.Dialog) bool {
 	return false
 }
 
-// Register refuses: a phone is no registrar.
-func (p handler) Register(_ *sip.Request, _ sip.Peer, respond sip.Respond) {
+// Register refuses, unless the phone is a registrar.
+func (p handler) Register(req *sip.Request, from sip.Peer, respond sip.Respond) {
+	if p.cfg.Registrar != nil {
+		p.cfg.Registrar(req, from, respond)
+		return
+	}
 	respond(405, "Method Not Allowed")
 }

@@ -28,7 +28,8 @@ import (
 // 13 (2026-11): To of a call that was not admitted.
 // 14 (2026-11): queue.
 // 15 (2026-11): calls from the PSTN: Trunk and From in an admit.
-const Capability = 15
+// 16 (2026-11): Trunks in a lease.
+const Capability = 16
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -144,6 +145,8 @@ type Lease struct {
 	// DiskError is why the node cannot write to its disk, for people.
 	DiskError string `json:"disk_error,omitempty"`
 	Face      *Face  `json:"face,omitempty"` // of a bridge
+	// Trunks is how a switch gets on with the servers of its trunks.
+	Trunks []TrunkServer `json:"trunks,omitempty"`
 }
 
 // Times of a lease.

@@ -1,5 +1,7 @@
 package rest
 
+import "time"
+
 // Trunk is a line to a phone company, at one switch.
 type Trunk struct {
 	Meta
@@ -24,6 +26,25 @@ type Trunk struct {
 	Username string `json:"username,omitempty" maxLength:"100"`
 	// Password goes with it. It is never shown.
 	Password string `json:"password,omitempty" maxLength:"128"`
+	// Register has the switch register at each of the servers with Username and Password; calls to it are the company's then,
+	// wherever they come from.
+	Register bool `json:"register"`
+	// Domain of the phone company, in the addresses of the account and of who is called; empty: as the server is called.
+	Domain string `json:"domain,omitempty" maxLength:"253"`
+	// Status is how the switch gets on with the servers, as its last report says.
+	Status []TrunkServer `json:"status,omitempty" readOnly:"true"`
+}
+
+// TrunkServer is how a switch gets on with one server of a trunk.
+type TrunkServer struct {
+	Server string `json:"server"`
+	// Registration is "trying", "registered", "refused" or "unreachable"; empty: the trunk needs none.
+	Registration string     `json:"registration,omitempty"`
+	Since        *time.Time `json:"since,omitempty"`    // when it became so
+	Until        *time.Time `json:"until,omitempty"`    // how long what was granted holds, or held
+	Retry        *time.Time `json:"retry_at,omitempty"` // when it is tried again after a failure
+	Code         int        `json:"code,omitempty"`     // SIP status of the failure
+	Words        string     `json:"words,omitempty"`
 }
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.

@@ -171,13 +171,14 @@ type RequestParams struct {
 	Credentials *Credentials
 }
 
-// Request sends a request outside of dialogs, answers a challenge, and returns the final response.
+// Request sends a request outside of dialogs, answers a challenge, and a second one that says the first nonce was stale, and returns
+// the final response.
 func (e *Endpoint) Request(ctx context.Context, p RequestParams) (*Response, error) {
 	// A dialog of nobody's builds the request; it is in no table.
 	d := newOutgoing(e, e, p.To.Host, InviteParams{To: p.To, ToParty: p.From, From: p.From, Peer: p.Peer, CallID: p.CallID})
 	d.remote.tag, d.seq.local = "", p.Seq-1
 	var credentials Header
-	for {
+	for again := false; ; again = true {
 		req := d.next(sip.RequestMethod(p.Method))
 		for _, h := range p.Headers {
 			req.AppendHeader(h)
@@ -189,10 +190,10 @@ func (e *Endpoint) Request(ctx context.Context, p RequestParams) (*Response, err
 		if err != nil {
 			return nil, err
 		}
-		if credentials != nil || p.Credentials == nil {
+		if p.Credentials == nil || d.seq.local >= p.Seq+challenges {
 			return res, nil
 		}
-		if credentials = p.Credentials.answer(req, res); credentials == nil {
+		if credentials = p.Credentials.answer(req, res, again); credentials == nil {
 			return res, nil
 		}
 	}

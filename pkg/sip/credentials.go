@@ -22,11 +22,16 @@ type challenge struct {
 	hash                 func() hash.Hash
 	session              bool // the -sess variant
 	qop                  bool // qop=auth is offered; without it RFC 2069's form is used
+	stale                bool // what answered the last one was right, but its nonce is too old
 }
 
+// challenges is how many challenges of one request are answered.
+const challenges = 2
+
 // answer returns the Authorization header for the first challenge of a 401 or 407 that we can answer (RFC 8760, 2.4: the
-// server puts the one it prefers first), nil if there is none.
-func (c *Credentials) answer(req *Request, res *Response) Header {
+// server puts the one it prefers first), nil if there is none. One that comes again asks for another password, unless it is stale
+// (RFC 7616, 3.3).
+func (c *Credentials) answer(req *Request, res *Response, again bool) Header {
 	ask, reply := "WWW-Authenticate", "Authorization"
 	switch res.StatusCode {
 	case 401:
@@ -36,7 +41,7 @@ func (c *Credentials) answer(req *Request, res *Response) Header {
 		return nil
 	}
 	for h := range Named(res, ask) {
-		if ch, ok := parseChallenge(h.Value()); ok {
+		if ch, ok := parseChallenge(h.Value()); ok && (ch.stale || !again) {
 			return NewHeader(reply, c.respond(ch, string(req.Method), req.Recipient.String(), newUUID()))
 		}
 	}
@@ -60,6 +65,8 @@ func parseChallenge(v string) (challenge, bool) {
 			ch.nonce = v
 		case "opaque":
 			ch.opaque = v
+		case "stale":
+			ch.stale = strings.EqualFold(v, "true")
 		case "algorithm":
 			offered = ch.choose(v)
 		case "qop":

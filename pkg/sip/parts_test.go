@@ -110,12 +110,20 @@ func TestChallengeChoice(t *testing.T) {
 	}
 	req := sip.NewRequest(sip.REGISTER, URI{Scheme: "sip", Host: "h"})
 	c := &Credentials{User: `a"b`, Password: "p"}
-	h := c.answer(req, res)
+	h := c.answer(req, res, false)
 	if h == nil || h.Name() != "Authorization" || !strings.Contains(h.Value(), `nonce="2"`) || !strings.Contains(h.Value(), `username="a\"b"`) {
 		t.Errorf("%v", h)
 	}
-	if c.answer(req, sip.NewResponse(403, "Forbidden")) != nil {
+	if c.answer(req, sip.NewResponse(403, "Forbidden"), false) != nil {
 		t.Error("a 403 is no challenge")
+	}
+	if c.answer(req, res, true) != nil {
+		t.Error("a password that was refused is shown again")
+	}
+	stale := sip.NewResponse(407, "Proxy Authentication Required")
+	stale.AppendHeader(NewHeader("Proxy-Authenticate", `Digest realm="r", nonce="4", stale=TRUE`))
+	if h := c.answer(req, stale, true); h == nil || h.Name() != "Proxy-Authorization" {
+		t.Errorf("a nonce that is too old: %v", h)
 	}
 }
 

@@ -250,7 +250,7 @@ func (d *Dialog) stretch(res *Response) bool {
 		return false
 	}
 	d.terms.least = least
-	d.out.authorized = false // a request of its own
+	d.out.challenged = 0 // a request of its own
 	if d.out.update {
 		d.update()
 	} else {

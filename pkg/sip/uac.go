@@ -49,7 +49,7 @@ type outgoing struct {
 	provisional bool
 	cancel      *Cause // the owner gave up; CANCEL waits for a provisional response
 	cancelled   bool   // CANCEL is sent
-	authorized  bool   // credentials were sent
+	challenged  int    // times that credentials were sent
 	tries       int
 	limit       int // of tries, for a re-INVITE
 	abandon     func()
@@ -350,16 +350,16 @@ func (d *Dialog) ticked(tm *timer) {
 	}
 }
 
-// authorize answers a challenge once (RFC 3261, 22.2) and says whether it did.
+// authorize answers a challenge (RFC 3261, 22.2) and says whether it did.
 func (d *Dialog) authorize(res *Response) bool {
-	if d.extra.creds == nil || d.out.authorized || d.state == ending {
+	if d.extra.creds == nil || d.out.challenged == challenges || d.state == ending {
 		return false
 	}
-	h := d.extra.creds.answer(d.out.req, res)
+	h := d.extra.creds.answer(d.out.req, res, d.out.challenged > 0)
 	if h == nil {
 		return false
 	}
-	d.out.authorized = true
+	d.out.challenged++
 	d.invite(h)
 	return true
 }

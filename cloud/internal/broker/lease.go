@@ -13,8 +13,11 @@ import (
 	"strowger/pkg/ident"
 )
 
-// maxRegistered is the devices that one lease may list.
-const maxRegistered = 1 << 14
+// maxRegistered is the devices that one lease may list, maxTrunkServers the servers of trunks.
+const (
+	maxRegistered   = 1 << 14
+	maxTrunkServers = 1 << 10
+)
 
 // Observe remembers a node's sign of life, which every cloud instance hears; one of them answers it by Lease.
 func (b *Broker) Observe(node string, l fabric.Lease) error {
@@ -58,6 +61,9 @@ func checkLease(node string, l fabric.Lease) error {
 	}
 	if n := len(l.Registered); n > maxRegistered {
 		return errs.New(errs.Invalid, "registered: %d devices are more than %d", n, maxRegistered)
+	}
+	if n := len(l.Trunks); n > maxTrunkServers {
+		return errs.New(errs.Invalid, "trunks: %d servers are more than %d", n, maxTrunkServers)
 	}
 	return CheckAddresses(l.Node.Addresses)
 }

@@ -162,7 +162,10 @@ func (s *Snapshot) confirmOutside(sw, site, device string, caller *user, number 
 func (s *Snapshot) copyTrunks(site string) (all []sitecopy.Trunk) {
 	for _, t := range s.trunks {
 		if t.Enabled && s.siteOf(t.Switch) == site {
-			all = append(all, sitecopy.Trunk{ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number, PAI: t.CallerID == "pai", User: t.Username})
+			all = append(all, sitecopy.Trunk{
+				ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number,
+				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain,
+			})
 		}
 	}
 	return all

@@ -192,3 +192,37 @@ func (s *Store) fillPhones(ctx context.Context, q querier, items []rest.Device) 
 	}
 	return nil
 }
+
+// fillTrunks adds what leases say of trunks.
+func (s *Store) fillTrunks(ctx context.Context, q querier, items []rest.Trunk) error {
+	where, arg := "org = $1", items[0].Organization
+	if len(items) == 1 {
+		where, arg = "node = $1", items[0].Switch
+	}
+	byNode, err := s.leasesWhere(ctx, q, where, arg)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		l := byNode[items[i].Switch]
+		if !l.Live(s.now()) {
+			continue
+		}
+		for _, t := range l.Trunks {
+			if t.Trunk == items[i].ID {
+				items[i].Status = append(items[i].Status, rest.TrunkServer{
+					Server: t.Server, Registration: t.Registration, Since: sometime(t.Since), Until: sometime(t.Until), Retry: sometime(t.Retry), Code: t.Code, Words: t.Words,
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// sometime is a time as the API shows it: absent if there is none.
+func sometime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -39,6 +39,8 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "number", name: "number", at: func(v *rest.Trunk) any { return &v.Number }},
 			{field: "caller_id", name: "caller_id", at: func(v *rest.Trunk) any { return &v.CallerID }},
 			{field: "username", name: "username", at: func(v *rest.Trunk) any { return &v.Username }},
+			{field: "register", name: "register", at: func(v *rest.Trunk) any { return &v.Register }},
+			{field: "domain", name: "domain", at: func(v *rest.Trunk) any { return &v.Domain }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
 			if err := checkTrunk(v); err != nil {
@@ -49,6 +51,7 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			}
 			return taken(ctx, tx, "trunk name "+v.Name, trunkByName, v.ID, v.Organization, v.Name)
 		},
+		fill:    s.fillTrunks,
 		touched: func(c *Change, _, _ *rest.Trunk) { c.Base = true },
 	}
 }
@@ -77,6 +80,12 @@ func checkTrunk(v *rest.Trunk) error {
 	}
 	if len(v.Username) > maxTrunkUser || strings.ContainsFunc(v.Username, unicode.IsControl) {
 		return errs.New(errs.Invalid, "username: has %d bytes or a control character, at most %d are allowed", len(v.Username), maxTrunkUser)
+	}
+	if v.Register && v.Username == "" {
+		return errs.New(errs.Invalid, "username: a trunk that registers needs one")
+	}
+	if v.Domain != "" && !hostForm.MatchString(v.Domain) {
+		return errs.New(errs.Invalid, "domain: %q is not a domain name", v.Domain)
 	}
 	for _, server := range v.Servers {
 		if !isServer(server) {

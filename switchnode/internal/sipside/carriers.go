@@ -77,23 +77,37 @@ func (p *Phones) resolve(ctx context.Context) {
 }
 
 func (p *Phones) addresses(ctx context.Context, server string) (all []netip.AddrPort) {
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	for _, c := range p.carriers(ctx, sitecopy.Trunk{Servers: []string{server}}) {
-		all = append(all, c.peer.Addr)
+	peers, _, err := p.servers(ctx, server)
+	if err != nil {
+		p.cfg.Logger.Warn("a server of a trunk cannot be found", "server", server, "error", err)
+	}
+	for _, peer := range peers {
+		all = append(all, peer.Addr)
 	}
 	return all
 }
 
+// servers is what DNS has for a server of a trunk, and the URI that leads there.
+func (p *Phones) servers(ctx context.Context, server string) ([]sip.Peer, sip.URI, error) {
+	uri, err := sip.ParseURI("sip:" + server)
+	if err != nil {
+		return nil, uri, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	peers, err := p.cfg.Locate(ctx, uri)
+	return peers, uri, err
+}
+
 // inviteFrom takes a call from outside. Who calls is what the phone company says.
-func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog) {
+func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	p.sip.Trust(d.Peer())
 	number, name := callerOf(d)
 	from := designation.Party{Number: shortened(number), Name: shortened(name), Trunk: t.ID}
 	if all := e164.Received(from.Number, p.cfg.Country()); len(all) > 0 {
 		from.Number = all[0]
 	}
-	if err := p.begin(d, Account{Party: from}, "trunk "+t.Name); err != nil {
+	if err := p.begin(d, Account{Party: from}, called, "trunk "+t.Name); err != nil {
 		sipleg.Refuse(d, err)
 	}
 }

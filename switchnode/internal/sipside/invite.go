@@ -13,8 +13,12 @@ import (
 
 // Invite takes a call that a phone makes, or a phone company.
 func (p *Phones) Invite(d *sip.Dialog) {
+	if t, ok := p.registeredAs(d.Request().Recipient.User); ok {
+		p.inviteFrom(t, d, calledBy(d))
+		return
+	}
 	if t, ok := p.trunkAt(d.Source().Addr); ok {
-		p.inviteFrom(t, d)
+		p.inviteFrom(t, d, d.Request().Recipient.User)
 		return
 	}
 	account, denied := p.authenticate(d.Request(), d.Peer())
@@ -23,13 +27,13 @@ func (p *Phones) Invite(d *sip.Dialog) {
 		return
 	}
 	p.sip.Trust(d.Peer())
-	if err := p.begin(d, account, "phone "+account.Party.Number); err != nil {
+	if err := p.begin(d, account, d.Request().Recipient.User, "phone "+account.Party.Number); err != nil {
 		sipleg.Refuse(d, err)
 	}
 }
 
-// begin starts the call of an account; from is what ladders call it.
-func (p *Phones) begin(d *sip.Dialog, a Account, from string) error {
+// begin starts the call of an account to what stands as user in a URI; from is what ladders call the account.
+func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	offer, answering := sipleg.Supported(), sipleg.AnsweringLate
 	if len(d.SDP()) > 0 {
 		theirs, err := sdp.Parse(d.SDP())
@@ -39,7 +43,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, from string) error {
 		offer = theirs.Description()
 		answering = func(cfg sipleg.Config) *sipleg.Leg { return sipleg.Answering(cfg, theirs) }
 	}
-	dialled, err := url.PathUnescape(d.Request().Recipient.User) // RFC 3261, 19.1.2: "#" is always escaped
+	dialled, err := url.PathUnescape(to) // RFC 3261, 19.1.2: "#" is always escaped
 	if err != nil {
 		return errs.New(errs.Invalid, "the dialled number is escaped wrongly: %w", err)
 	}

@@ -66,6 +66,21 @@ type carrier struct {
 	trunk sitecopy.Trunk
 	uri   sip.URI
 	peer  sip.Peer
+	sound bool // as far as is known, it can take calls
+}
+
+// soundFirst has the servers that are in trouble tried last: a call is not to wait for them, and none is given up.
+func soundFirst(all carriers) carriers {
+	slices.SortStableFunc(all, func(a, b carrier) int {
+		switch {
+		case a.sound == b.sound:
+			return 0
+		case a.sound:
+			return -1
+		}
+		return 1
+	})
+	return all
 }
 
 // try is a carrier that was invited.
@@ -122,23 +137,22 @@ func (c *toCarrier) locate() {
 		for _, i := range trunk.Arrange(ranks, rand.N) {
 			all = append(all, p.carriers(ctx, c.trunks[i])...)
 		}
-		c.setup.Post(all)
+		c.setup.Post(soundFirst(all))
 	})
 }
 
 // carriers is the servers of a trunk in the order in which to try them.
 func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) {
 	for _, server := range t.Servers {
-		uri, err := sip.ParseURI("sip:" + server)
-		var peers []sip.Peer
-		if err == nil {
-			peers, err = p.cfg.Locate(ctx, uri)
-		}
+		peers, uri, err := p.servers(ctx, server)
 		if err != nil {
 			p.cfg.Logger.Warn("a server of a trunk cannot be found", "trunk", t.Name, "server", server, "error", err)
 		}
+		if t.Domain != "" {
+			uri = sip.URI{Scheme: uri.Scheme, Host: t.Domain}
+		}
 		for _, peer := range peers {
-			all = append(all, carrier{t, uri, peer})
+			all = append(all, carrier{t, uri, peer, p.stations.sound(t.ID, server)})
 		}
 	}
 	return all
@@ -236,7 +250,7 @@ func (c *toCarrier) try(i int) {
 	uri := to.uri
 	uri.User = c.branch.Number
 	shown := cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number)
-	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: p.cfg.Host})
+	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: cmp.Or(to.trunk.Domain, p.cfg.Host)})
 	extra = append(extra, sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth)))
 	d := p.sip.NewDialog(sip.InviteParams{
 		To:          uri,

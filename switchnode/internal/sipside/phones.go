@@ -49,7 +49,8 @@ type Config struct {
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
 	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.
-	Verify func(context.Context, stir.Call) stir.Verdict
+	Verify   func(context.Context, stir.Call) stir.Verdict
+	Stations Stations
 	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
 	SourceRate float64
 	Now        func() time.Time
@@ -65,13 +66,14 @@ type Phones struct {
 	guesses  guesses
 	ready    chan struct{} // closed when ctx is set
 	resolved atomic.Pointer[map[string][]netip.AddrPort]
+	stations stations
 	ctx      context.Context // of Run
 	work     sync.WaitGroup  // what runs beside the sessions
 }
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{})}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations()}
 	p.resolved.Store(&map[string][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
@@ -103,6 +105,7 @@ func (p *Phones) Run(ctx context.Context) error {
 	p.ctx = ctx
 	close(p.ready)
 	p.work.Go(func() { p.resolve(ctx) })
+	p.work.Go(func() { p.keepTrunks(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }
