@@ -152,6 +152,9 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	if in.From.Trunk != "" {
 		return c.outside(in, q)
 	}
+	if in.Emergency {
+		return c.asked(in, c.router.ForHelp(q))
+	}
 	return c.asked(in, c.router.FromPhone(q))
 }
 

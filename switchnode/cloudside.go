@@ -60,16 +60,22 @@ func (o offline) Admit(q fabric.Admit) (routing.Local, error) {
 		return routing.Local{To: r.To}, err
 	}
 	l := routing.Local{From: r.From, To: r.To}
+	way := func(to designation.Node) routing.Way {
+		leg := ident.New(ident.Leg)
+		return routing.Way{
+			Designation: designation.Designation{Node: to, Leg: leg},
+			Sign:        func(boot string) (string, error) { return s.Sign(q.Call, leg, r, to, boot, o.n.now()) },
+		}
+	}
+	for _, to := range r.Others {
+		l.Others = append(l.Others, way(to))
+	}
 	if r.Away == nil {
 		p := s.Plan(q.Call, r, o.n.now())
 		l.Plan = &p
 		return l, nil
 	}
-	leg := ident.New(ident.Leg)
-	l.Way = &routing.Way{
-		Designation: designation.Designation{Node: *r.Away, Leg: leg},
-		Sign:        func(boot string) (string, error) { return s.Sign(q.Call, leg, r, boot, o.n.now()) },
-	}
+	l.Way = new(way(*r.Away))
 	return l, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"strowger/pkg/datafolder"
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/fabric"
 	"strowger/pkg/health"
 	"strowger/pkg/ident"
@@ -139,7 +140,7 @@ func (n *node) serve(ctx context.Context) error {
 	router := routing.New(routing.Config{
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
 		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
-		Lines:  func(b designation.Branch) call.Target { return n.phones.Line(b) },
+		Lines:  func(b designation.Branch, p designation.Plan) call.Target { return n.phones.Line(b, p) },
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
 		Apps:   n.app,
 		Queue:  n.calls.waiting,
@@ -167,7 +168,7 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
-		Country:  func() string { return n.copy.Snapshot().Dialling().Country },
+		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon},
 		Locate:   func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
 	})

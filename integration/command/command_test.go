@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func TestJSON(t *testing.T) {
 	}
 	var site rest.Site
 	s.decode(&site, "site", "add", "Berlin", "--code", "20")
-	if s.decode(&sites, "site", "list"); len(sites) != 1 || sites[0] != site || site.Organization != org.ID {
+	if s.decode(&sites, "site", "list"); len(sites) != 1 || !reflect.DeepEqual(sites[0], site) || site.Organization != org.ID {
 		t.Errorf("sites %+v, added %+v", sites, site)
 	}
 	_, stderr, code := s.run("--json", "site", "show", "99")

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -17,6 +19,8 @@ func sites() noun[rest.Site] {
 				{head: "name", cell: func(v rest.Site) string { return v.Name }},
 				{head: "country", detail: true, cell: func(v rest.Site) string { return v.Country }},
 				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
+				{head: "emergency", detail: true, cell: func(v rest.Site) string { return strings.Join(v.Emergency, ", ") }},
+				{head: "location", detail: true, cell: func(v rest.Site) string { return v.Location }},
 				{head: "id", cell: func(v rest.Site) string { return v.ID }},
 			}
 		},
@@ -68,6 +72,17 @@ type siteSet struct {
 
 	Country *string `help:"Whose phone numbers are dialled here, as DE; empty: none are." placeholder:"COUNTRY"`
 	Outside *string `help:"What is dialled before a phone number; empty: nothing." placeholder:"DIGITS"`
+
+	Emergency *string `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
+	Location  *string `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
+}
+
+// Help teaches by example.
+func (*siteSet) Help() string {
+	return `Emergency numbers of the country are called by whoever dials them, with or without the digit for a line, before any other rule:
+
+    strowger site set Berlin --country DE --outside 0
+    strowger site set Berlin --emergency 19222 --location "Hauptstrasse 1, 10115 Berlin, 3rd floor"`
 }
 
 // Run changes a site.
@@ -77,6 +92,10 @@ func (c *siteSet) Run(e *env) error {
 	put(change, "code", c.Code)
 	put(change, "country", c.Country)
 	put(change, "outside", c.Outside)
+	put(change, "location", c.Location)
+	if c.Emergency != nil {
+		change["emergency"] = strings.FieldsFunc(*c.Emergency, func(r rune) bool { return r == ',' || r == ' ' })
+	}
 	return sites().set(e, c.Site, change)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -181,7 +182,7 @@ func ended(s *sip.Stream) bool {
 	}
 }
 
-// Dial calls a number. The call's events tell how it goes.
+// Dial calls a number, or a service by its name (RFC 5031). The call's events tell how it goes.
 func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
 	peer, err := p.peer(ctx)
 	if err != nil {
@@ -192,8 +193,14 @@ func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
 		return nil, err
 	}
 	host := p.server.Addr().String()
+	to := sip.URI{Scheme: "sip", User: number, Host: host}
+	if strings.HasPrefix(number, "urn:") {
+		if to, err = sip.ParseURI(number); err != nil {
+			return nil, err
+		}
+	}
 	c.dialog = p.endpoint.NewDialog(sip.InviteParams{
-		To: sip.URI{Scheme: "sip", User: number, Host: host}, ToParty: sip.Party{User: p.cfg.To}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
+		To: to, ToParty: sip.Party{User: p.cfg.To}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
 		Peer: peer, Owner: c.own, Credentials: p.credentials(), Headers: p.cfg.Headers,
 	})
 	c.record(Event{Kind: Dialled})

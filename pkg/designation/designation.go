@@ -12,6 +12,7 @@
 // Capability 6 (2026-11): queues: Plan.Queue. A node below it rings at once.
 // Capability 7 (2026-11): lines to the PSTN: branches of kind Trunk; Party.Trunk. A node below it has no phone to ring.
 // Capability 8 (2026-11): Party.Signature, Party.Verstat.
+// Capability 9 (2026-11): emergency calls: Plan.Emergency, Branch.Help. A node below it calls as for any phone number.
 package designation
 
 import (
@@ -107,6 +108,7 @@ type Branch struct {
 	App    *App          `json:"app,omitempty"`
 	Trunks []string      `json:"trunks,omitempty"` // ids of those of the anchor that may take the call, of which one does; Number is what it calls,
 	Shown  string        `json:"shown,omitempty"`  // and the caller's own phone number what it shows, if there is one
+	Help   *Help         `json:"help,omitempty"`   // of an emergency call
 }
 
 // Plan is all that an anchor needs to own a call: who calls, who is called, and every device to ring.
@@ -125,4 +127,6 @@ type Plan struct {
 	Diverted     []Diversion   `json:"diverted,omitempty"` // steps from who was dialled to To
 	Fallback     []Fallback    `json:"fallback,omitempty"` // where the call goes from To, at most one for each occasion
 	Queue        *Queue        `json:"queue,omitempty"`    // where it waits for To; nil: it rings at once
+	// Emergency says that To is the police, a fire brigade or an ambulance: no rule, limit or guard holds the call up.
+	Emergency bool `json:"emergency,omitempty"`
 }

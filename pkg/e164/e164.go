@@ -5,6 +5,7 @@
 package e164
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -28,25 +29,40 @@ type Number struct {
 
 // Plan is how numbers of the public telephone network are dialled in an office.
 type Plan struct {
-	Country string // ISO 3166-1 alpha-2; "": nobody dials them
-	Outside string // what is dialled before them, "" for nothing
+	Country string   // ISO 3166-1 alpha-2; "": nobody dials them
+	Outside string   // what is dialled before them, "" for nothing
+	Help    []string // emergency numbers besides those of the country
 }
 
 // Known says whether a country is one whose numbers can be read.
 func Known(country string) bool { return phonenumbers.GetCountryCodeForRegion(country) != 0 }
 
-// Emergency reads an emergency number of the country, with or without what is dialled for a line.
+// Emergency reads an emergency number of the office or its country, with or without what is dialled for a line, or the name of the
+// service (RFC 5031, 4.2: "urn:service:sos" and what is below it).
 func (p Plan) Emergency(dialled string) (Number, bool) {
-	if p.Country == "" {
-		return Number{}, false
+	if name := strings.ToLower(dialled); name == SOS || strings.HasPrefix(name, SOS+".") {
+		return p.first(slices.Concat(p.Help, wide))
 	}
-	for _, digits := range []string{dialled, strings.TrimPrefix(dialled, p.Outside)} {
-		if phonenumbers.IsEmergencyNumber(digits, p.Country) {
+	plain := Plain(dialled)
+	return p.first([]string{plain, strings.TrimPrefix(plain, p.Outside)})
+}
+
+// first is the first emergency number of some.
+func (p Plan) first(of []string) (Number, bool) {
+	for _, digits := range of {
+		if slices.Contains(p.Help, digits) || p.Country != "" && phonenumbers.IsEmergencyNumber(digits, p.Country) {
 			return Number{Text: digits, Class: Emergency}, true
 		}
 	}
 	return Number{}, false
 }
+
+// SOS names whoever helps where the caller is.
+const SOS = "urn:service:sos"
+
+// wide is the numbers that serve a whole country for every kind of help; of those that a country has the one that fixed lines there
+// reach for certain comes first.
+var wide = []string{"000", "911", "112", "999", "111", "110", "119", "190", "100"}
 
 // Read reads what was dialled, without visual separators, as a phone number. Where no prefix asks for a line, only what cannot be
 // meant for an extension is one: a number that is in use as far as is known and that begins with 0, if those of the country do.
@@ -74,15 +90,20 @@ func (p Plan) Read(dialled string) (Number, bool) {
 	return number, Written(number.Text)
 }
 
-// Received returns the numbers that a phone company may mean by what it sends, the likeliest first: it may leave out the "+", or
-// send the number as it is dialled in the country.
-func Received(text, country string) []string {
-	text = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-. ()", r) { // RFC 3966, 5.1.1: visual separators mean nothing
+// Plain takes out visual separators, which mean nothing (RFC 3966, 5.1.1).
+func Plain(dialled string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-. ()", r) {
 			return -1
 		}
 		return r
-	}, text)
+	}, dialled)
+}
+
+// Received returns the numbers that a phone company may mean by what it sends, the likeliest first: it may leave out the "+", or
+// send the number as it is dialled in the country.
+func Received(text, country string) []string {
+	text = Plain(text)
 	var all []string
 	if n, err := phonenumbers.Parse(text, country); err == nil && phonenumbers.IsPossibleNumber(n) {
 		all = append(all, phonenumbers.Format(n, phonenumbers.E164))

@@ -55,6 +55,15 @@ func TestEmergency(t *testing.T) {
 		{Plan{Country: "DE"}, "1120", ""},
 		{Plan{Country: "DE"}, "1001", ""},
 		{Plan{}, "112", ""},
+		{Plan{}, SOS, ""},
+		{Plan{Help: []string{"7"}}, "7", "7"},
+		{Plan{Country: "DE", Outside: "0", Help: []string{"19222"}}, "019222", "19222"},
+		{Plan{Country: "DE", Help: []string{"19222"}}, "110", "110"},
+		{Plan{Country: "DE"}, SOS, "112"},
+		{Plan{Country: "US"}, "URN:service:sos.police", "911"},
+		{Plan{Country: "CN"}, SOS, "110"},
+		{Plan{Country: "GB", Help: []string{"999"}}, SOS, "999"},
+		{Plan{Country: "DE"}, "urn:service:sosimple", ""},
 	} {
 		if n, ok := c.plan.Emergency(c.dial); n.Text != c.want || ok != (c.want != "") || ok && n.Class != Emergency {
 			t.Errorf("%q in %+v: %+v, %v", c.dial, c.plan, n, ok)

@@ -35,6 +35,10 @@ type Site struct {
 	Country string `json:"country,omitempty" pattern:"^[A-Z]{2}$"`
 	// Outside is what is dialled before a phone number, to get a line; empty: nothing.
 	Outside string `json:"outside,omitempty" pattern:"^[0-9*#]{1,3}$"`
+	// Emergency is the emergency numbers of this office, besides those of its country, which are always there.
+	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
+	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".
+	Location string `json:"location,omitempty" maxLength:"300"`
 }
 
 // Switch is the edge node of a site.

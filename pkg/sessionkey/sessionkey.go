@@ -79,11 +79,17 @@ type Claims struct {
 	From        designation.Party `json:"from"`
 	To          designation.Party `json:"to"`
 	Media       []string          `json:"media"`
-	Priority    int               `json:"prio,omitempty"`
 	Slot        string            `json:"slot,omitempty"`
 	Print       string            `json:"fp,omitempty"`
 	Peers       []string          `json:"peers,omitempty"`
 	Diversion   Diversion         `json:"div,omitzero"`
+	Urgency
+}
+
+// Urgency is what a call goes before others for.
+type Urgency struct {
+	Priority int               `json:"prio,omitempty"` // as designation.Plan has it
+	Help     *designation.Help `json:"help,omitempty"` // of an emergency call
 }
 
 // Diversion is how a call came to its callee, if it was dialled to another.

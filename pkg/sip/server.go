@@ -79,7 +79,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	default:
 		return 405, "Method Not Allowed", []Header{NewHeader("Allow", allow)}
 	}
-	if s := req.Recipient.Scheme; s != "sip" && s != "sips" {
+	if !dialable(req.Recipient) {
 		return 416, "Unsupported URI Scheme", nil
 	}
 	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool {
@@ -98,6 +98,18 @@ func check(req *Request) (code int, reason string, extra []Header) {
 		return 415, "Unsupported Media Type", []Header{NewHeader("Accept", accept), NewHeader("Accept-Encoding", "identity")}
 	}
 	return 0, "", nil
+}
+
+// dialable says whether a Request-URI is of a scheme that is understood: urn where it names who helps (RFC 5031, 4.2).
+func dialable(u URI) bool {
+	switch u.Scheme {
+	case "sip", "sips":
+		return true
+	case "urn":
+		service, _, _ := strings.Cut(strings.ToLower(u.Raw()), ".")
+		return service == "service:sos"
+	}
+	return false
 }
 
 // acceptable says whether an INVITE takes a session description (RFC 3261, 21.4.7); without Accept it does (20.1).

@@ -18,7 +18,7 @@
 // unpadded base64url of the encapsulated key and the ciphertext.
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
-// 4 (2026-11): trunks.
+// 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location.
 package sitecopy
 
 import (
@@ -67,7 +67,9 @@ type Copy struct {
 	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches
 	Country     string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
 	Outside     string        `json:"outside,omitempty"`
-	Bridges     []Bridge      `json:"bridges,omitempty"` // of the organization: each switch keeps a connection to every one
+	Emergency   []string      `json:"emergency,omitempty"` // numbers besides those of the country
+	Location    string        `json:"location,omitempty"`  // for who takes an emergency call
+	Bridges     []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
 	Ring        time.Duration `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
 	// node key, JSON of []Credential. See Seal.
@@ -167,6 +169,7 @@ type Peer struct {
 	Switches []Switch `json:"switches"`
 	// Homes maps extension to home switch id when the site has more than one switch; absent means the first.
 	Homes map[string]string `json:"homes,omitempty"`
+	Lines []string          `json:"lines,omitempty"` // ids of the switches that have trunks: for emergency calls
 }
 
 // Revocation takes trust from a node or a device for good.

@@ -118,6 +118,9 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 // alone (1-system, "Which node anchors"). r loses what that node cannot ring. The run of the node is that of its lease, or the
 // one that was met.
 func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, met fabric.Run) (designation.Node, error) {
+	if r.Emergency && r.Home == "" && !r.At(sw) {
+		return b.inHand(s, sw, r)
+	}
 	if r.Outside && r.Home == "" {
 		if err := b.nearest(s, sw, r); err != nil {
 			return designation.Node{}, err
@@ -163,7 +166,7 @@ func (b *Broker) plan(ctx context.Context, s *directory.Snapshot, call string, l
 	r := l.route
 	p := designation.Plan{
 		Call: call, Organization: s.ID(), From: r.From, To: r.To, Media: by.media, Priority: r.Priority, Branches: r.Phones, Ring: r.Ring,
-		Diversion: l.history, Diverted: l.diverted, Queue: r.Queue,
+		Diversion: l.history, Diverted: l.diverted, Queue: r.Queue, Emergency: r.Emergency,
 		// From the use of the key at the latest, the whole ring.
 		Expiry: b.cfg.Now().Add(sessionkey.Lifetime + r.Ring).UTC(),
 	}
@@ -184,7 +187,7 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 		Issuer: plan.Organization, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
-		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Priority: plan.Priority, Diversion: sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor},
+		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Urgency: sessionkey.Urgency{Priority: plan.Priority, Help: w.help}, Diversion: sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor},
 	})
 	if err != nil {
 		return nil, err

@@ -139,7 +139,7 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 			return fabric.Admitted{}, err
 		}
 		d, err := b.designateApp(ctx, plan, n, nonce, sessionkey.Claims{
-			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: answering(s, plan.Branches, plan.Fallback),
+			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: answering(s, plan.Branches, plan.Fallback), Urgency: sessionkey.Urgency{Help: r.Help},
 		})
 		if err != nil {
 			return fabric.Admitted{}, err
@@ -229,8 +229,16 @@ func (b *Broker) anchors(s *directory.Snapshot, r directory.Route) ([]designatio
 		}
 		why = cmp.Or(why, err)
 	}
-	if len(r.Apps) > 0 {
-		all = append(all, b.pool(s, r.Home)...)
+	most := maxAnchors
+	if r.Emergency {
+		most = maxHelp
+	}
+	if len(r.Apps) > 0 || r.Emergency {
+		for _, n := range b.pool(s, r.Home) {
+			if !slices.ContainsFunc(r.Lines, func(l directory.Line) bool { return l.Switch == n.ID }) {
+				all = append(all, n)
+			}
+		}
 	}
 	switch {
 	case len(all) == 0 && why != nil:
@@ -238,7 +246,7 @@ func (b *Broker) anchors(s *directory.Snapshot, r directory.Route) ([]designatio
 	case len(all) == 0:
 		return nil, errs.New(errs.Unreachable, "no switch takes the call: none that serves apps is alive")
 	}
-	return all[:min(len(all), maxAnchors)], nil
+	return all[:min(len(all), most)], nil
 }
 
 // takesApps is a node that lives and that apps can come to.

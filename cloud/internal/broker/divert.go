@@ -138,6 +138,7 @@ type way struct {
 	to     designation.Node
 	anchor string        // id, unless it is the other switch
 	window time.Duration // until the key is shown, at the latest
+	help   *designation.Help
 }
 
 // until is the end of the window of a key or ticket that is signed now.

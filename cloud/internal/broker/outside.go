@@ -24,10 +24,36 @@ func (b *Broker) nearest(s *directory.Snapshot, sw string, r *directory.Route) e
 	return why
 }
 
+// inHand has the caller's switch, which has no line, keep an emergency call: of the switches that have, it goes to the next when one
+// fails.
+func (b *Broker) inHand(s *directory.Snapshot, sw string, r *directory.Route) (designation.Node, error) {
+	n, err := b.live(s, sw)
+	if err != nil {
+		n = designation.Node{ID: sw} // it asks: it runs before the cloud has its lease
+	}
+	for _, l := range r.Lines {
+		if _, err = b.live(s, l.Switch); err == nil {
+			return n, nil
+		}
+	}
+	return n, err
+}
+
+// maxHelp is how many switches an emergency call is sent to.
+const maxHelp = 16
+
+// furthest is how often the call of a route may be sent on.
+func furthest(r directory.Route) int {
+	if r.Emergency {
+		return maxHelp
+	}
+	return maxSent
+}
+
 // otherLines is the ways to the other switches that a call to a phone number may leave by, each for when the one before it has no
 // line that takes it.
 func (b *Broker) otherLines(ctx context.Context, s *directory.Snapshot, p designation.Plan, l lead, window time.Duration) ([]designation.Fallback, error) {
-	if len(l.history) >= maxSent || !l.route.At(next(l.route.Lines)) {
+	if len(l.history) >= furthest(l.route) || !l.route.At(next(l.route.Lines)) {
 		return nil, nil
 	}
 	rest := lead{route: l.route, anchor: l.anchor, history: l.past()}
@@ -37,7 +63,7 @@ func (b *Broker) otherLines(ctx context.Context, s *directory.Snapshot, p design
 	}
 	p.Branches, p.Node = nil, nil
 	f := designation.Fallback{On: []designation.Occasion{designation.Unreachable}, To: l.route.To, Ring: l.route.Ring}
-	if f.Way, err = b.designate(ctx, s, p, way{from: l.anchor.ID, to: to, anchor: l.anchor.ID, window: window}); err != nil {
+	if f.Way, err = b.designate(ctx, s, p, way{from: l.anchor.ID, to: to, anchor: l.anchor.ID, window: window, help: l.route.Help}); err != nil {
 		return nil, err
 	}
 	f.Next, err = b.otherLines(ctx, s, p, rest, window+l.route.Ring)

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"time"
 
 	"strowger/cloud/internal/store"
@@ -54,6 +55,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
 	}
 	c.Trunks, c.Country, c.Outside = s.copyTrunks(site), v.Country, v.Outside
+	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Bridges = s.bridges()
 	return c, nil
 }
@@ -65,6 +67,11 @@ func (s office) peer(site string) (sitecopy.Peer, error) {
 		return sitecopy.Peer{}, errs.New(errs.NotFound, "there is no site %q", site)
 	}
 	p := sitecopy.Peer{SiteName: v.Name, SiteCode: v.Code, Switches: s.nodes(site)}
+	for _, t := range s.copyTrunks(site) {
+		if !slices.Contains(p.Lines, t.Switch) {
+			p.Lines = append(p.Lines, t.Switch)
+		}
+	}
 	if len(p.Switches) < 2 {
 		return p, nil
 	}

@@ -3,6 +3,7 @@ package directory
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
@@ -45,25 +46,27 @@ type outside struct {
 	shown string // the user's own phone number, "" if they have none
 }
 
+func (o outside) emergency() bool { return o.Class == e164.Emergency }
+
 // plan is how phone numbers are dialled in a site.
 func (s *Snapshot) plan(site string) e164.Plan {
 	v, ok := s.sites[site]
 	if !ok {
 		return e164.Plan{}
 	}
-	return e164.Plan{Country: v.Country, Outside: v.Outside}
+	return e164.Plan{Country: v.Country, Outside: v.Outside, Help: v.Emergency}
 }
 
 // forHelp says whether a call is to an emergency number: whoever can call may call there.
 func (s *Snapshot) forHelp(site, dialled string) bool {
-	_, ok := s.plan(site).Emergency(plain(dialled))
+	_, ok := s.plan(site).Emergency(dialled)
 	return ok
 }
 
 // callee is who was dialled in a site: one of the organization, or a phone number that the caller may call.
 func (s *Snapshot) callee(site string, caller *user, dialled string) (*user, *number, *outside, error) {
-	digits := plain(dialled)
-	if n, ok := s.plan(site).Emergency(digits); ok { // before any rule that can be edited
+	digits := e164.Plain(dialled)
+	if n, ok := s.plan(site).Emergency(dialled); ok { // before any rule that can be edited
 		return nil, nil, &outside{n, caller.phoneNumber()}, nil
 	}
 	u, own, err := s.number(site, dialled)
@@ -99,12 +102,18 @@ func (u *user) phoneNumber() string {
 // leave makes a route to a phone number, by the trunks of any switch.
 func (s *Snapshot) leave(r *Route, sw string, n outside) error {
 	r.To, r.Ring = designation.Party{Number: n.Text}, s.Ring()
-	r.Outside, r.Shown, r.Lines = true, n.shown, s.lines(sw, r.From.Site)
+	r.Outside, r.Shown, r.Lines, r.Emergency = true, n.shown, s.lines(sw, r.From.Site), n.emergency()
+	if r.Emergency {
+		r.Help, r.Ring = s.help(r.From.Site, r.Lines), helpRing
+	}
 	if len(r.Lines) == 0 {
 		return errs.New(errs.NoLine, "there is no line to %s: strowger trunk add", n.Text)
 	}
 	return nil
 }
+
+// helpRing is how long an emergency call rings: who helps may have a queue.
+const helpRing = 5 * time.Minute
 
 // lines is the trunks of all switches, those of a switch first, then those of its site, then by their order.
 func (s *Snapshot) lines(sw, site string) []Line {
@@ -140,9 +149,29 @@ func (r *Route) At(sw string) bool {
 		return false
 	}
 	r.Home = sw
-	r.Phones = []designation.Branch{{Kind: designation.Trunk, Number: r.To.Number, Trunks: r.Lines[i].Trunks, Shown: r.Shown}}
-	r.Lines = r.Lines[i+1:]
+	r.Phones = []designation.Branch{{Kind: designation.Trunk, Number: r.To.Number, Trunks: r.Lines[i].Trunks, Shown: r.Shown, Help: r.Help}}
+	if r.Emergency {
+		r.Lines = slices.Delete(slices.Clone(r.Lines), i, i+1) // none is passed over
+	} else {
+		r.Lines = r.Lines[i+1:]
+	}
 	return true
+}
+
+// help is what who takes an emergency call from a site needs to know: the number is that of the nearest line that has one.
+func (s *Snapshot) help(site string, lines []Line) *designation.Help {
+	h := &designation.Help{}
+	if v, ok := s.sites[site]; ok {
+		h.Location = v.Location
+	}
+	for _, l := range lines {
+		for _, id := range l.Trunks {
+			if t := s.trunk(id); h.Back == "" {
+				h.Back = t.Number
+			}
+		}
+	}
+	return h
 }
 
 // confirmOutside makes the route of a call to a phone number again.

@@ -2,10 +2,10 @@ package directory
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -27,6 +27,9 @@ type Route struct {
 	Outside bool   // to a phone number: see At
 	Lines   []Line // that may take it, the nearest first
 	Shown   string // the caller's own phone number
+
+	Emergency bool // to an emergency number
+	Help      *designation.Help
 }
 
 // App is an app that a push can wake.
@@ -63,7 +66,11 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 		return s.confirmTrunk(sw, from, to)
 	}
 	caller, site, err := s.confirmed(sw, from.Device)
-	if err != nil {
+	help := to.User == "" && s.forHelp(site, to.Number)
+	switch {
+	case help && caller != nil:
+		return s.confirmOutside(sw, site, from.Device, caller, to.Number)
+	case err != nil:
 		return Route{}, err
 	}
 	callee := s.numbers.get(to.Number)
@@ -143,7 +150,7 @@ func (s *Snapshot) number(site, dialled string) (*user, *number, error) {
 	if len(dialled) > maxDialled {
 		return nil, nil, errs.New(errs.Unknown, "the dialled number has %d characters, at most %d are possible", len(dialled), maxDialled)
 	}
-	digits := plain(dialled)
+	digits := e164.Plain(dialled)
 	if own, ok := s.sites[site]; ok {
 		dial := own.Code + digits
 		if u := s.numbers.get(dial); u != nil {
@@ -156,16 +163,6 @@ func (s *Snapshot) number(site, dialled string) (*user, *number, error) {
 		return u, u.number(digits), nil
 	}
 	return nil, nil, errs.New(errs.Unknown, "nobody has the number %q", dialled)
-}
-
-// plain takes out visual separators, which mean nothing (RFC 3966, 5.1.1).
-func plain(dialled string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-. ()", r) {
-			return -1
-		}
-		return r
-	}, dialled)
 }
 
 // ring finds where a called user lives and which of their devices to ring: all that can, but the one that calls.

@@ -58,6 +58,8 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "name", name: "name", at: func(v *rest.Site) any { return &v.Name }},
 			{field: "code", name: "code", at: func(v *rest.Site) any { return &v.Code }},
 			{field: "country", name: "country", at: func(v *rest.Site) any { return &v.Country }},
+			{field: "emergency", name: "emergency", at: func(v *rest.Site) any { return texts{&v.Emergency} }},
+			{field: "location", name: "location", at: func(v *rest.Site) any { return &v.Location }},
 			{field: "outside", name: "outside", at: func(v *rest.Site) any { return &v.Outside }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {

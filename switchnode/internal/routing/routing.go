@@ -36,6 +36,7 @@ type Local struct {
 	From, To designation.Party
 	Plan     *designation.Plan
 	Way      *Way
+	Others   []Way // of an emergency call: for when that cannot take it, and then each for the one before it
 }
 
 // Way leads to the anchor of a call.
@@ -53,8 +54,8 @@ type Config struct {
 	Node      string // own id
 	Directory Directory
 	Copy      Copy
-	Phones    func(designation.Branch) []call.Target // the registered contacts of a desk phone
-	Lines     func(designation.Branch) call.Target   // to a phone number
+	Phones    func(designation.Branch) []call.Target                 // the registered contacts of a desk phone
+	Lines     func(designation.Branch, designation.Plan) call.Target // to a phone number
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
 	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
@@ -112,9 +113,9 @@ func (r *Router) byCopy(q fabric.Admit) call.Event {
 	case err != nil:
 		return call.Refusal{Cause: call.CauseOfError(err), To: l.To}
 	case l.Plan != nil:
-		return r.planned(*l.Plan, true, nil)
+		return r.kept(r.planned(*l.Plan, true, nil), l)
 	}
-	return r.away(l.From, l.To, *l.Way, true)
+	return r.kept(r.away(l.From, l.To, *l.Way, true), l)
 }
 
 // again asks the cloud once more for the same call.
@@ -185,6 +186,9 @@ func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Ev
 		ev.Queue = r.cfg.Queue(p)
 		ev.Renew = r.renewed(p, anew)
 	}
+	if p.Emergency {
+		return atOnce(ev)
+	}
 	return ev
 }
 
@@ -193,7 +197,7 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 	for _, b := range p.Branches {
 		switch {
 		case b.Kind == designation.Trunk:
-			all = append(all, call.Branch{Leg: ident.New(ident.Leg), Target: r.cfg.Lines(b)})
+			all = append(all, call.Branch{Leg: ident.New(ident.Leg), Target: r.cfg.Lines(b, p)})
 		case b.Delay < 0: // never
 		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy

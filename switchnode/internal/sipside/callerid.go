@@ -1,8 +1,10 @@
 package sipside
 
 import (
+	"cmp"
 	"strings"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
 )
@@ -15,6 +17,15 @@ func (p *Phones) callerID(t sitecopy.Trunk, caller sip.Party) (from sip.Party, h
 	}
 	u := sip.URI{Scheme: "sip", User: caller.User, Host: caller.Host}
 	return sip.Party{User: t.Number, Host: caller.Host}, []sip.Header{sip.NewHeader("P-Asserted-Identity", "<"+u.String()+">")}
+}
+
+// shown is the number that a call shows: where the caller is called back, if there is such a number.
+func (p *Phones) shown(b designation.Branch, t sitecopy.Trunk, from designation.Party) string {
+	back := ""
+	if b.Help != nil {
+		back = b.Help.Back
+	}
+	return cmp.Or(b.Shown, t.Number, back, from.Number)
 }
 
 // credentials is what answers a challenge of the phone company, nil for nothing.

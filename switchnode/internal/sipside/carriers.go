@@ -104,7 +104,7 @@ func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	p.sip.Trust(d.Peer())
 	number, name := callerOf(d)
 	from := designation.Party{Number: shortened(number), Name: shortened(name), Trunk: t.ID}
-	if all := e164.Received(from.Number, p.cfg.Country()); len(all) > 0 {
+	if all := e164.Received(from.Number, p.cfg.Dialling().Country); len(all) > 0 {
 		from.Number = all[0]
 	}
 	if err := p.begin(d, Account{Party: from}, called, "trunk "+t.Name); err != nil {

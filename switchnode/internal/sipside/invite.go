@@ -21,13 +21,14 @@ func (p *Phones) Invite(d *sip.Dialog) {
 		p.inviteFrom(t, d, d.Request().Recipient.User)
 		return
 	}
+	to := wanted(d.Request().Recipient)
 	account, denied := p.authenticate(d.Request(), d.Peer())
-	if denied != nil {
+	if denied != nil && !p.forHelp(account, to) {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return
 	}
 	p.sip.Trust(d.Peer())
-	if err := p.begin(d, account, d.Request().Recipient.User, "phone "+account.Party.Number); err != nil {
+	if err := p.begin(d, account, to, "phone "+account.Party.Number); err != nil {
 		sipleg.Refuse(d, err)
 	}
 }
@@ -49,10 +50,24 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: dialled, Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Dialled: dialled, Emergency: p.forHelp(a, dialled), Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
 	})
+}
+
+// wanted is what a phone dialled, as a URI has it: a number, or the name of a service (RFC 5031).
+func wanted(to sip.URI) string {
+	if to.Scheme == "urn" {
+		return to.String()
+	}
+	return to.User
+}
+
+// forHelp says whether an account of this switch dialled an emergency number.
+func (p *Phones) forHelp(a Account, dialled string) bool {
+	_, ok := p.cfg.Dialling().Emergency(dialled)
+	return ok && a.Device != ""
 }
 
 // answering makes the caller's leg.

@@ -24,11 +24,14 @@ import (
 const silence = 6 * time.Second
 
 // Line is the trunks that may take a call to a phone number.
-func (p *Phones) Line(b designation.Branch) call.Target { return toNumber{p, b} }
+func (p *Phones) Line(b designation.Branch, of designation.Plan) call.Target {
+	return toNumber{p, b, of.Emergency}
+}
 
 type toNumber struct {
-	phones *Phones
-	branch designation.Branch
+	phones    *Phones
+	branch    designation.Branch
+	emergency bool
 }
 
 // Dial makes the leg. It looks for carriers when it is told Start.
@@ -41,7 +44,7 @@ func (l toNumber) Dial(s call.Setup) (call.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &toCarrier{phones: l.phones, branch: l.branch, trunks: all, setup: s, port: port}, nil
+	return &toCarrier{phones: l.phones, branch: l.branch, trunks: all, setup: s, port: port, course: trunk.Course{Help: l.emergency}}, nil
 }
 
 // toCarrier is the leg to a phone number: the carriers are tried in their order (package trunk); the call notices nothing.
@@ -211,8 +214,9 @@ func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
 
 // fails goes on from a carrier that does not take the call.
 func (c *toCarrier) fails(t *try, cause ledger.Cause, moves bool) []call.Event {
+	moves = moves || c.course.Help
 	switch {
-	case moves && t.rang: // it had the call: nobody else is to ring
+	case moves && t.rang && !c.course.Help: // it had the call: nobody else is to ring
 		cause = call.CauseOf(errs.NoAnswer, cause.Words)
 	case moves:
 		cause = c.noLine(t, cause.Words)
@@ -249,7 +253,7 @@ func (c *toCarrier) try(i int) {
 	t := &try{carrier: i, open: true}
 	uri := to.uri
 	uri.User = c.branch.Number
-	shown := cmp.Or(c.branch.Shown, to.trunk.Number, s.From.Number)
+	shown := p.shown(c.branch, to.trunk, s.From)
 	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: cmp.Or(to.trunk.Domain, p.cfg.Host)})
 	extra = append(extra, sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth)))
 	d := p.sip.NewDialog(sip.InviteParams{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/digest"
@@ -44,7 +45,7 @@ type Config struct {
 	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
 	Trunks    func() []sitecopy.Trunk                            // of this switch
 	Password  func(trunk string) string                          // that answers the challenges of a phone company
-	Country   func() string                                      // whose phone numbers are dialled here, as of e164.Plan
+	Dialling  func() e164.Plan                                   // how phone numbers are dialled here
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
@@ -157,7 +158,7 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 		return Account{}, &denial{code: 403, cause: call.CauseOf(errs.Unauthenticated, "Wrong password")}
 	}
 	if !known || !a.Enabled {
-		return Account{}, deny(errs.Disabled, "")
+		return a, deny(errs.Disabled, "")
 	}
 	return a, nil
 }

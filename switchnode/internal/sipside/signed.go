@@ -58,7 +58,7 @@ func (p *Phones) statement(r *sip.Request, from designation.Party) stir.Call {
 	}
 	for _, to := range []sip.URI{r.To().Address, r.Recipient} {
 		c.Called = append(c.Called, stir.NameOf(to.User, to.Host))
-		for _, n := range e164.Received(to.User, p.cfg.Country()) {
+		for _, n := range e164.Received(to.User, p.cfg.Dialling().Country) {
 			c.Called = append(c.Called, stir.NameOf(n, ""))
 		}
 	}

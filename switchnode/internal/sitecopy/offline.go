@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
@@ -20,6 +21,9 @@ type Route struct {
 	Ring     time.Duration
 	Fallback []designation.Fallback // at this switch
 	Queue    *designation.Queue     // of the callee
+
+	Help   *designation.Help  // of an emergency call,
+	Others []designation.Node // and the switches that may take it when the one before it cannot
 }
 
 // Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B), To being set if only they cannot be called: the site's extensions first,
@@ -30,9 +34,9 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 		return Route{}, errs.New(errs.Forbidden, "device %q is not one of this switch", device)
 	}
 	from, enabled := s.Party(*d)
-	digits := plain(dialled)
-	if n, ok := s.Dialling().Emergency(digits); ok { // before any rule
-		return s.leave(from, n.Text, now)
+	digits := e164.Plain(dialled)
+	if n, ok := s.Dialling().Emergency(dialled); ok { // before any rule
+		return s.help(from, n.Text, now)
 	}
 	switch {
 	case !enabled:
@@ -54,16 +58,6 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 		return s.leave(from, out.Text, now)
 	}
 	return s.resolveAway(from, digits, now)
-}
-
-// plain takes out visual separators (RFC 3966, 5.1.1).
-func plain(dialled string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-. ()", r) {
-			return -1
-		}
-		return r
-	}, dialled)
 }
 
 // route rings the callee of a number of the copy.
@@ -141,14 +135,14 @@ func (s *Snapshot) away(r Route, home string, now time.Time) (Route, error) {
 	return r, nil
 }
 
-// Sign makes the session key with which this switch calls another without the cloud. boot is the other's present run.
-func (s *Snapshot) Sign(call, leg string, r Route, boot string, now time.Time) (string, error) {
+// Sign makes the session key with which this switch calls another, to, without the cloud. boot is the other's present run.
+func (s *Snapshot) Sign(call, leg string, r Route, to designation.Node, boot string, now time.Time) (string, error) {
 	id := s.identity
 	return sessionkey.Sign(id.Node, id.SigningKey, sessionkey.Claims{
-		Issuer: id.Node, ID: leg, Audience: r.Away.ID, Boot: boot,
+		Issuer: id.Node, ID: leg, Audience: to.ID, Boot: boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(sessionkey.Lifetime).Unix(),
-		Subject: id.Node, Confirm: sessionkey.Confirmation{KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo)}, AddressHash: r.Away.Hash(),
-		Org: id.Org, Call: call, From: r.From, To: r.To, Media: []string{"audio"},
+		Subject: id.Node, Confirm: sessionkey.Confirmation{KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo)}, AddressHash: to.Hash(),
+		Org: id.Org, Call: call, From: r.From, To: r.To, Media: []string{"audio"}, Urgency: sessionkey.Urgency{Help: r.Help}, Diversion: s.kept(r),
 	})
 }
 
@@ -158,8 +152,13 @@ func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan,
 		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
 	n, ok := s.numbers[c.To.Number]
-	if b, line := s.line(c.From.User, c.To.Number); !ok && line && c.To.User == "" && s.isOutside(c.To.Number) {
-		r := Route{From: c.From, To: c.To, Ring: s.docs.copy.Ring, Branches: []designation.Branch{b}}
+	help := c.Help != nil && s.Helps(c.To.Number)
+	if b, line := s.line(c.From.User, c.To.Number); line && c.To.User == "" && (help || !ok && e164.Written(c.To.Number)) {
+		r := Route{From: c.From, To: c.To, Ring: s.docs.copy.Ring}
+		if help {
+			b.Help, r.Help, r.Ring = c.Help, c.Help, helpRing
+		}
+		r.Branches = []designation.Branch{b}
 		return s.Plan(c.Call, r, now), nil
 	}
 	if !ok {
@@ -195,6 +194,6 @@ func (s *Snapshot) vouches(node string, from designation.Party) bool {
 func (s *Snapshot) Plan(call string, r Route, now time.Time) designation.Plan {
 	return designation.Plan{
 		Call: call, Organization: s.identity.Org, From: r.From, To: r.To, Media: []string{"audio"},
-		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Queue: r.Queue, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
+		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Queue: r.Queue, Emergency: r.Help != nil, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
 	}
 }

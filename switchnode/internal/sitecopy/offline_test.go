@@ -129,7 +129,7 @@ func TestCallBetweenSitesWithoutTheCloud(t *testing.T) {
 		t.Fatal(err)
 	}
 	call, leg := ident.New(ident.Call), ident.New(ident.Leg)
-	key, err := x.Sign(call, leg, r, bootY, w.now)
+	key, err := x.Sign(call, leg, r, *r.Away, bootY, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestOfflineKeyMisuse(t *testing.T) {
 			node := *r.Away
 			r.Away = &node
 			c.change(w, &r)
-			key, err := x.Sign(ident.New(ident.Call), ident.New(ident.Leg), r, bootY, w.now)
+			key, err := x.Sign(ident.New(ident.Call), ident.New(ident.Leg), r, *r.Away, bootY, w.now)
 			if err != nil {
 				t.Fatal(err)
 			}

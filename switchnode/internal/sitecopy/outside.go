@@ -2,12 +2,14 @@ package sitecopy
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
+	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
 )
 
@@ -38,16 +40,79 @@ func (s *Snapshot) leave(from designation.Party, number string, now time.Time) (
 	return s.away(r, s.docs.copy.Trunks[0].Switch, now)
 }
 
-// isOutside says whether a number, as it is kept, is one of the phone network.
-func (s *Snapshot) isOutside(number string) bool {
+// helpRing is how long an emergency call rings: who helps may have a queue.
+const helpRing = 5 * time.Minute
+
+// help makes the route to an emergency number: by the trunks of this switch, those of the others of the site, and those of other
+// sites, in this order. Documents that are old are better than none.
+func (s *Snapshot) help(from designation.Party, number string, now time.Time) (Route, error) {
+	r := Route{From: from, To: designation.Party{Number: number}, Ring: helpRing, Help: s.helpFor(from)}
+	for _, id := range s.hosts() {
+		if m := s.nodes[id]; m.ID != "" && !s.revoked[id] && !s.stale(m, now) {
+			r.Others = append(r.Others, m.Node)
+		}
+	}
+	if b, ok := s.line(from.User, number); ok {
+		b.Help = r.Help
+		r.Branches = []designation.Branch{b}
+		return r, nil
+	}
+	if len(r.Others) == 0 {
+		return Route{}, errs.New(errs.NoLine, "the cloud is away, and this site has no line to %s", number)
+	}
+	r.Away, r.Others = &r.Others[0], r.Others[1:]
+	return r, nil
+}
+
+// hosts is the other switches that have trunks, those of this site first.
+func (s *Snapshot) hosts() (all []string) {
+	add := func(id string) {
+		if id != s.identity.Node && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	for _, t := range byOrder(s.docs.copy.Trunks) {
+		add(t.Switch)
+	}
+	for _, site := range slices.Sorted(maps.Keys(s.docs.peers)) {
+		for _, id := range s.docs.peers[site].Lines {
+			add(id)
+		}
+	}
+	return all
+}
+
+// helpFor is what who takes an emergency call needs to know. Another switch does not know the number of the caller.
+func (s *Snapshot) helpFor(from designation.Party) *designation.Help {
+	h := &designation.Help{Back: s.phoneNumber(from.User), Location: s.docs.copy.Location}
+	for _, t := range byOrder(s.docs.copy.Trunks) {
+		h.Back = cmp.Or(h.Back, t.Number)
+	}
+	return h
+}
+
+func byOrder(all []sitecopy.Trunk) []sitecopy.Trunk {
+	return slices.SortedStableFunc(slices.Values(all), func(a, b sitecopy.Trunk) int { return cmp.Compare(a.Order, b.Order) })
+}
+
+// Helps says whether a number is an emergency number of this site.
+func (s *Snapshot) Helps(number string) bool {
 	_, help := s.Dialling().Emergency(number)
-	return help || e164.Written(number)
+	return help
+}
+
+// kept is that this switch goes on with an emergency call when another cannot take it.
+func (s *Snapshot) kept(r Route) sessionkey.Diversion {
+	if r.Help == nil {
+		return sessionkey.Diversion{}
+	}
+	return sessionkey.Diversion{Anchor: s.identity.Node}
 }
 
 // line is the trunks of this switch to a phone number.
 func (s *Snapshot) line(user, number string) (b designation.Branch, ok bool) {
 	b = designation.Branch{Kind: designation.Trunk, Number: number, Shown: s.phoneNumber(user)}
-	for _, t := range slices.SortedStableFunc(slices.Values(s.trunks), func(a, b sitecopy.Trunk) int { return cmp.Compare(a.Order, b.Order) }) {
+	for _, t := range byOrder(s.trunks) {
 		b.Trunks = append(b.Trunks, t.ID)
 	}
 	return b, len(b.Trunks) > 0

@@ -150,7 +150,7 @@ func (s *Snapshot) TrunkPassword(trunk string) string { return s.credentials[tru
 
 // Dialling is how phone numbers are dialled here.
 func (s *Snapshot) Dialling() e164.Plan {
-	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside}
+	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside, Help: s.docs.copy.Emergency}
 }
 
 // NameOf is a switch's name for people, its id if it is not known.

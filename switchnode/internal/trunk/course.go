@@ -2,7 +2,7 @@
 //
 // A carrier that cannot take the call makes way for the next: it refuses with a 5xx or 408, cannot be reached, or says nothing in
 // time. One that speaks of who was called (busy, no such number, declined) has the last word, and so has one that rang: never do
-// two ring.
+// two ring. An emergency call goes on all the same, once the carrier before is done with it.
 package trunk
 
 // Event is something that happened to a call on its way.
@@ -71,6 +71,8 @@ const (
 
 // Course is the way of one call. The zero value looks for carriers.
 type Course struct {
+	// Help says that it is an emergency call: whatever a carrier says, the next one is tried, though never two at once.
+	Help     bool
 	state    state
 	carriers int
 	at       int // the carrier that is tried
@@ -97,7 +99,7 @@ func (c *Course) Step(ev Event) []Action {
 	case Failed:
 		switch {
 		case !c.tries(ev.Carrier):
-		case ev.Moves && c.state == trying:
+		case ev.Moves && c.state == trying, c.Help:
 			return c.try(c.at + 1)
 		default:
 			c.state = over
