@@ -52,6 +52,7 @@ type load struct {
 	got      outcome
 	asked    map[string]bool // requests to callees, by branch
 	answers  []answer        // that callees will give, the next first
+	called   func()          // a callee is; may be nil
 	patience time.Duration   // without any progress, when all is sent: what is not done is lost
 	err      error           // the first of the socket
 	out      []byte

@@ -32,6 +32,7 @@ func parts() []part {
 		{"call", "calls through one switch", (*bench).calls},
 		{"call2", "calls through two switches", (*bench).callsBetween},
 		{"rtp", "audio through one switch and over a link, a packet", (*bench).relays},
+		{"queue", "callers who wait for one callee", (*bench).queues},
 		{"memory", "memory of phones and calls", (*bench).memories},
 		{"admit", "admissions in the cloud, with few and many devices", (*bench).admissions},
 		{"trips", "network round trips from INVITE to 180", (*bench).trips},

@@ -124,16 +124,22 @@ func (c call) response(l *load, i int, m message) {
 
 // acknowledge takes the answer, and ends the call if it is not to be held.
 func (c call) acknowledge(l *load, i int, m message) {
-	contact := m.header("Contact")
-	_, contact, _ = bytes.Cut(contact, []byte("<"))
-	target, _, _ := bytes.Cut(contact, []byte(">"))
-	to, rest := string(m.header("To")), m.route()+empty
-	c.request(l, i, "ACK", string(target), 2, to, rest)
+	c.within(l, i, "ACK", 2, m)
 	if c.hold {
 		l.finish(i)
 		return
 	}
-	c.request(l, i, "BYE", string(target), 3, to, rest)
+	c.end(l, i, m)
+}
+
+// end ends the call that an answer began.
+func (c call) end(l *load, i int, answer message) { c.within(l, i, "BYE", 3, answer) }
+
+// within sends a request of the dialog that an answer began.
+func (c call) within(l *load, i int, method string, seq int, answer message) {
+	_, contact, _ := bytes.Cut(answer.header("Contact"), []byte("<"))
+	target, _, _ := bytes.Cut(contact, []byte(">"))
+	c.request(l, i, method, string(target), seq, string(answer.header("To")), answer.route()+empty)
 }
 
 // route is the Route headers of a caller's requests within a dialog: the other way round (RFC 3261, 12.1.2).
@@ -163,6 +169,9 @@ func (l *load) callee(m message, from netip.AddrPort) {
 	}
 	if !again {
 		l.audio.heard(calleeSide, m)
+		if l.called != nil {
+			l.called()
+		}
 	}
 	head := m.echo() + fmt.Sprintf("Contact: <sip:callee@%s>\r\n", l.own)
 	l.send(from, "SIP/2.0 180 Ringing\r\n%s%s", head, empty)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"strowger/pkg/rest"
 )
 
 // program is one process of a server.
@@ -29,6 +31,8 @@ type server struct {
 	main    []program // in the path of a call, one for each office
 	side    []program // what takes part at a distance
 	offices []office
+
+	registry rest.Client // of ours
 }
 
 // programs is all of them.

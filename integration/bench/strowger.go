@@ -134,7 +134,7 @@ func (l *launcher) strowger(ctx context.Context, offices, talkers, others int) (
 		return s, err
 	}
 	defer d.client.HTTP.CloseIdleConnections()
-	s = server{name: "strowger", side: []program{d.program}}
+	s = server{name: "strowger", side: []program{d.program}, registry: d.client}
 	for i := range offices {
 		if i > 0 {
 			others = 0

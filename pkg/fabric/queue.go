@@ -7,7 +7,7 @@ import (
 )
 
 // MaxQueued is how many waiting calls a Queued lists.
-const MaxQueued = 500
+const MaxQueued = 1000
 
 // QueueOrder asks a switch who waits for those who are on the phone, and may change it first. Subject o.<org>.node.<node>.queue,
 // from the cloud. The answer is Queued.

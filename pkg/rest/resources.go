@@ -117,8 +117,8 @@ type Policy struct {
 	FallbackBusy        string `json:"fallback_busy,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 	FallbackDND         string `json:"fallback_dnd,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 	FallbackUnreachable string `json:"fallback_unreachable,omitempty" pattern:"^[0-9*#+]{1,38}$"`
-	// QueueLength is how many calls may wait while the user is on the phone, 0 (none: they find the user busy) to 100.
-	QueueLength int `json:"queue_length" minimum:"0" maximum:"100"`
+	// QueueLength is how many calls may wait while the user is on the phone, 0 (none: they find the user busy) to 1000.
+	QueueLength int `json:"queue_length" minimum:"0" maximum:"1000"`
 	// QueueSeconds is how long a call may wait, 10 to 7200; 0: 600.
 	QueueSeconds int `json:"queue_seconds" minimum:"0" maximum:"7200"`
 	// The fall-backs of calls that find too many waiting, and of those that waited too long; empty: that of a busy user.

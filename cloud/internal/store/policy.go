@@ -12,9 +12,9 @@ import (
 
 const (
 	maxPriority = 9
-	maxDNDWords = 100 // characters
-	maxQueue    = 100 // calls
-	minWait     = 10  // seconds
+	maxDNDWords = 100  // characters
+	maxQueue    = 1000 // calls
+	minWait     = 10   // seconds
 	maxWait     = 7200
 )
 

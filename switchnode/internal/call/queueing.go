@@ -111,14 +111,14 @@ func (c *Call) crowded(q Queue) []Action {
 // outside says that the call waits for room.
 func (c *Call) outside() bool { return c.state == Admitting && c.queue != nil }
 
-// placed tells the caller, and the ledger when the position changed.
+// placed tells the caller, and the ledger when the way has become half as long or longer.
 func (c *Call) placed(p Placed) []Action {
 	if c.state != Queued && !c.outside() {
 		return []Action{Count{"place of a call that waits no longer"}}
 	}
 	c.rung, c.woke = false, false
 	acts := []Action{Stand{Caller, p.Standing}}
-	if c.noted != p.Position {
+	if c.noted == 0 || p.Position > c.noted || 2*p.Position <= c.noted { // not each: of a thousand that wait, a turn moves all
 		c.noted = p.Position
 		acts = append(acts, note(ledger.Event{Kind: ledger.Queued, Text: strconv.Itoa(p.Position)}))
 	}

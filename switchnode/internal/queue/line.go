@@ -82,6 +82,9 @@ const (
 	// repeat is how often a caller is told again: RFC 3261, 13.3.1.1 wants a provisional response every minute, lest a proxy end
 	// the call (Timer C, three minutes).
 	repeat = 50 * time.Second
+	// Who stands behind the front is told at most every lag that they have moved: a line that moves fast would talk of nothing else.
+	front = 10
+	lag   = 5 * time.Second
 	// retry is how long the callee is left alone who was busy with something that the switch does not know of.
 	retry = 10 * time.Second
 )
@@ -91,6 +94,17 @@ type waiting struct {
 	Entry
 	told Standing
 	at   time.Time // when
+}
+
+// due is when a caller is told again who stands at a position.
+func (w *waiting) due(position int) time.Time {
+	switch {
+	case position == w.told.Position:
+		return w.at.Add(repeat)
+	case position <= front || w.told.Position == 0 || position > w.told.Position:
+		return w.at
+	}
+	return w.at.Add(lag)
 }
 
 // Line is the state of one callee's line. The zero value of seats is one seat.
@@ -142,7 +156,7 @@ func (l *Line) Next() time.Time {
 	next := l.retryAt
 	for i := range l.order {
 		w := &l.order[i]
-		for _, at := range [...]time.Time{w.Until, w.at.Add(repeat)} {
+		for _, at := range [...]time.Time{w.Until, w.due(i + 1)} {
 			if next.IsZero() || at.Before(next) {
 				next = at
 			}
@@ -317,8 +331,7 @@ func (l *Line) tell(now time.Time) []Action {
 	for i := range l.order {
 		w := &l.order[i]
 		s := pace.standing(i + 1)
-		due := !now.Before(w.at.Add(repeat))
-		if s.Position == w.told.Position && s.Known == w.told.Known && !due {
+		if s.Known == w.told.Known && now.Before(w.due(s.Position)) {
 			continue // a wait that shrinks by the second is no news
 		}
 		w.told, w.at = s, now

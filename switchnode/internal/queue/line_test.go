@@ -251,3 +251,33 @@ func TestExpectedWait(t *testing.T) {
 		t.Errorf("after %v %d of 3 callers are told again", repeat, len(acts))
 	}
 }
+
+// TestLongLine has a line move that is longer than its front: those behind are told a little later, and all of them once.
+func TestLongLine(t *testing.T) {
+	l, now := NewLine(1), began
+	l.Step(now, Occupied{"o"})
+	for i := range front + 5 {
+		l.Step(now, Join{Entry{Call: fmt.Sprint("c", i)}, Limits{Length: 99, Wait: time.Hour}})
+	}
+	told := func(acts []Action) (calls []string) {
+		for _, a := range acts {
+			if tell, ok := a.(Tell); ok {
+				calls = append(calls, fmt.Sprint(tell.Call, " ", tell.Position))
+			}
+		}
+		return calls
+	}
+	now = now.Add(time.Second)
+	for i := range 2 {
+		acts := l.Step(now, Left{Call: fmt.Sprint("c", i), Reason: GaveUp})
+		if got := told(acts); len(got) != front || got[0] != fmt.Sprintf("c%d 1", i+1) {
+			t.Errorf("at once are told %q, want the front", got)
+		}
+	}
+	if at := l.Next(); at != began.Add(lag) {
+		t.Errorf("the others are told at %v, want %v", at.Sub(began), lag)
+	}
+	if got := told(l.Step(l.Next(), Tick{})); len(got) != 3 || got[0] != "c12 11" || got[2] != "c14 13" {
+		t.Errorf("later are told %q", got)
+	}
+}
