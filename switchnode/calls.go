@@ -53,7 +53,7 @@ func (c *calls) begin(in call.Incoming) error {
 		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Logger: c.log,
 	}, call.New(in.Leg, in.Device, in.Offer), in.From)
 	name := nameOf(in)
-	crowded, err := c.add(s, name, in.Device)
+	crowded, err := c.add(s, name, in)
 	if err != nil {
 		return err
 	}
@@ -218,21 +218,25 @@ func nameOf(in call.Incoming) string {
 	return in.Call
 }
 
-// add enters a call that a device of this switch placed, or, device being "", that came over a link. It is crowded if it has to
-// wait for room, as those do that came before it.
-func (c *calls) add(s *call.Session, name, device string) (crowded bool, err error) {
+// add enters a call that a device of this switch placed, or, that being "", that came over a link. It is crowded if it has to
+// wait for room, as those do that came before it; who calls for help finds room always.
+func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.full(); err != nil {
+	device, most := in.Device, maxDeviceCalls
+	if in.Emergency {
+		most *= 2
+	}
+	if err := c.full(); err != nil && (!in.Emergency || errs.CodeOf(err) != errs.Congested) {
 		return false, err
 	}
 	switch {
 	case c.sessions[name] != nil:
 		return false, errs.New(errs.Replayed, "the call %s is at this switch already", s.ID())
-	case device != "" && c.placed[device] >= maxDeviceCalls:
+	case device != "" && c.placed[device] >= most:
 		return false, errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
-	if crowded = c.crowd > 0 || len(c.sessions) >= c.limits.Calls; crowded {
+	if crowded = !in.Emergency && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); crowded {
 		c.crowd++
 	}
 	c.sessions[name] = s

@@ -20,7 +20,7 @@ func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
 	var last string
 	add := func(device string) error {
 		last = ident.New(ident.Call)
-		_, err := c.add(call.NewSession(call.SessionConfig{ID: last}, call.New("lg_1", "", sdp.Description{}), designation.Party{}), last, device)
+		_, err := c.add(call.NewSession(call.SessionConfig{ID: last}, call.New("lg_1", "", sdp.Description{}), designation.Party{}), last, call.Incoming{Device: device})
 		return err
 	}
 	for range maxDeviceCalls {
