@@ -50,6 +50,7 @@ func (n *node) publish() {
 	n.health.Counts("sip_dropped_total", "SIP messages dropped, by reason.", "reason", n.phones.Drops)
 	n.health.Counts("sign_ins_refused_total", "Sign-ins of phones that were refused, by reason.", "reason", n.phones.SignIns)
 	n.health.Gauge("trunk_servers_unregistered", "Servers of phone companies where this switch is not registered and should be.", n.unregistered)
+	n.health.Gauge("trunk_servers_down", "Servers of phone companies that do not answer, or say that they cannot take calls.", n.down)
 	n.publishApps()
 	n.health.Counts("media_refused_total", "Legs of calls for which there was no media port, by reason.", "reason", func() map[string]uint64 {
 		return n.relay.Counters().Refused

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"strowger/pkg/datafolder"
+	"strowger/pkg/fabric"
 	"strowger/switchnode/internal/trunk/upkeep"
 )
 
@@ -49,9 +50,20 @@ func (n *node) leaveTrunks(ctx context.Context) {
 
 // unregistered counts the servers of phone companies where this switch is not registered and should be.
 func (n *node) unregistered() float64 {
+	return n.countServers(func(s fabric.TrunkServer) bool {
+		return s.Registration != "" && s.Registration != string(upkeep.Registered)
+	})
+}
+
+// down counts those that do not answer.
+func (n *node) down() float64 {
+	return n.countServers(func(s fabric.TrunkServer) bool { return s.Health == string(upkeep.Down) })
+}
+
+func (n *node) countServers(which func(fabric.TrunkServer) bool) float64 {
 	count := 0
 	for _, s := range n.phones.State() {
-		if s.Registration != "" && s.Registration != string(upkeep.Registered) {
+		if which(s) {
 			count++
 		}
 	}

@@ -106,6 +106,7 @@ func TestTrunks(t *testing.T) {
 		"trunk show Company",
 		"trunk set Company --order 100",
 		"trunk set Company --order 1 --number ''",
+		"trunk set Company --probe 3s",
 		"trunk set Company --register",
 		"trunk set Company --register --username line1 --password secret --domain example.com",
 		"site set 20 --country de",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
@@ -25,6 +26,7 @@ func trunks() noun[rest.Trunk] {
 				{head: "order", cell: func(v rest.Trunk) string { return fmt.Sprint(v.Order) }},
 				{head: "state", cell: trunkState},
 				{head: "registers", detail: true, cell: func(v rest.Trunk) string { return yesNo(v.Register) }},
+				{head: "asked every", detail: true, cell: func(v rest.Trunk) string { return (time.Duration(v.ProbeSeconds) * time.Second).String() }},
 				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
 				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
 				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},
@@ -45,9 +47,10 @@ type trunkCommands struct {
 
 // trunkFlags is what a trunk may be given.
 type trunkFlags struct {
-	Number *string `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
-	Order  *int    `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
-	Weight *int    `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
+	Number *string        `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
+	Order  *int           `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
+	Probe  *time.Duration `help:"How often each server is asked whether it is there, 5s to 1h; 0s: never." placeholder:"TIME"`
+	Weight *int           `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
 }
 
 // trunkAccount is how the phone company knows the switch, if not by its address alone.
@@ -67,12 +70,19 @@ func (f trunkAccount) add(c change) {
 	put(c, "password", f.Password)
 }
 
-func (f trunkFlags) change() change {
+func (f trunkFlags) change() (change, error) {
 	c := change{}
+	if f.Probe != nil {
+		n, err := wholeSeconds("--probe", *f.Probe)
+		if err != nil {
+			return nil, err
+		}
+		c["probe_seconds"] = n
+	}
 	put(c, "number", f.Number)
 	put(c, "order", f.Order)
 	put(c, "weight", f.Weight)
-	return c
+	return c, nil
 }
 
 type trunkAdd struct {
@@ -99,6 +109,11 @@ func (c *trunkAdd) Run(e *env) error {
 	}
 	if c.Weight != nil {
 		v.Weight = *c.Weight
+	}
+	if c.Probe != nil {
+		if v.ProbeSeconds, err = wholeSeconds("--probe", *c.Probe); err != nil {
+			return err
+		}
 	}
 	if c.CallerID != nil {
 		v.CallerID = *c.CallerID
@@ -166,7 +181,10 @@ type trunkSet struct {
 
 // Run changes a trunk.
 func (c *trunkSet) Run(e *env) error {
-	change := c.change()
+	change, err := c.change()
+	if err != nil {
+		return err
+	}
 	c.add(change)
 	put(change, "name", c.Name)
 	if len(c.Server) > 0 {

@@ -13,7 +13,7 @@ import (
 func trunkState(v rest.Trunk) string {
 	var all []string
 	for _, s := range v.Status {
-		words := serverState(s)
+		words := strings.Trim(serverState(s)+", "+healthState(s), ", ")
 		if words != "" && len(v.Servers) > 1 {
 			words = s.Server + ": " + words
 		}
@@ -22,6 +22,17 @@ func trunkState(v rest.Trunk) string {
 		}
 	}
 	return strings.Join(all, "; ")
+}
+
+// healthState is what came of asking a server whether it is there.
+func healthState(s rest.TrunkServer) string {
+	switch {
+	case s.Health != "down":
+		return s.Health
+	case s.HealthCode != 0:
+		return fmt.Sprint("down since ", clock(s.HealthSince), ": ", s.HealthCode, " ", s.HealthWords)
+	}
+	return "down since " + clock(s.HealthSince) + ": " + s.HealthWords
 }
 
 func serverState(s rest.TrunkServer) string {
@@ -66,9 +77,11 @@ func (e *env) examineTrunks() []finding {
 
 func trunkFinding(v rest.Trunk) finding {
 	f := finding{Check: "trunk " + v.Name, OK: true, Found: cmp.Or(trunkState(v), "takes calls")}
-	switch i := slices.IndexFunc(v.Status, func(s rest.TrunkServer) bool { return s.Registration == "refused" || s.Registration == "unreachable" }); {
+	switch i := slices.IndexFunc(v.Status, func(s rest.TrunkServer) bool {
+		return s.Registration == "refused" || s.Registration == "unreachable" || s.Health == "down"
+	}); {
 	case i < 0:
-	case v.Status[i].Registration == "unreachable":
+	case v.Status[i].Registration != "refused":
 		f.OK, f.Advice = false, "look at the network of its switch, and whether the company's server "+v.Status[i].Server+" is right: strowger trunk set "+v.Name+" --server HOST"
 	default:
 		f.OK, f.Advice = false, "ask the company, or give it the right account: strowger trunk set "+v.Name+" --username NAME --password PASSWORD"

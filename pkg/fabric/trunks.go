@@ -13,4 +13,9 @@ type TrunkServer struct {
 	Retry        time.Time `json:"retry,omitzero"` // when it is tried again after a failure
 	Code         int       `json:"code,omitempty"` // SIP status of the failure
 	Words        string    `json:"words,omitempty"`
+	// Health is "up" or "down", as the last questions showed; empty: not known yet, or nobody asks.
+	Health      string    `json:"health,omitempty"`
+	HealthSince time.Time `json:"health_since,omitzero"`
+	HealthCode  int       `json:"health_code,omitempty"` // SIP status of what it is down for; 0: it does not answer
+	HealthWords string    `json:"health_words,omitempty"`
 }

@@ -31,6 +31,8 @@ type Trunk struct {
 	Register bool `json:"register"`
 	// Domain of the phone company, in the addresses of the account and of who is called; empty: as the server is called.
 	Domain string `json:"domain,omitempty" maxLength:"253"`
+	// ProbeSeconds is how often each server is asked whether it is there (OPTIONS), 5 to 3600; 0: never.
+	ProbeSeconds int `json:"probe_seconds" minimum:"0" maximum:"3600"`
 	// Status is how the switch gets on with the servers, as its last report says.
 	Status []TrunkServer `json:"status,omitempty" readOnly:"true"`
 }
@@ -45,9 +47,14 @@ type TrunkServer struct {
 	Retry        *time.Time `json:"retry_at,omitempty"` // when it is tried again after a failure
 	Code         int        `json:"code,omitempty"`     // SIP status of the failure
 	Words        string     `json:"words,omitempty"`
+	// Health is "up" or "down", as the last OPTIONS showed; empty: not known yet, or nobody asks.
+	Health      string     `json:"health,omitempty"`
+	HealthSince *time.Time `json:"health_since,omitempty"`
+	HealthCode  int        `json:"health_code,omitempty"` // SIP status of what it is down for; 0: it does not answer
+	HealthWords string     `json:"health_words,omitempty"`
 }
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
 func NewTrunk(name string) Trunk {
-	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from"}
+	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", ProbeSeconds: 30}
 }

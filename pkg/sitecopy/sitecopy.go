@@ -96,6 +96,8 @@ type Trunk struct {
 	// How the switch speaks to the phone company.
 	Register bool   `json:"register,omitempty"` // as User, at each of the servers
 	Domain   string `json:"domain,omitempty"`   // of the company in From and Request-URI; empty: the server's name, and the switch's
+	// Probe is how often the servers are asked whether they are there; 0: never.
+	Probe time.Duration `json:"probe,omitempty"`
 }
 
 // Bridge is a bridge to phones that sleep.

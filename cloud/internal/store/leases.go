@@ -212,6 +212,7 @@ func (s *Store) fillTrunks(ctx context.Context, q querier, items []rest.Trunk) e
 			if t.Trunk == items[i].ID {
 				items[i].Status = append(items[i].Status, rest.TrunkServer{
 					Server: t.Server, Registration: t.Registration, Since: sometime(t.Since), Until: sometime(t.Until), Retry: sometime(t.Retry), Code: t.Code, Words: t.Words,
+					Health: t.Health, HealthSince: sometime(t.HealthSince), HealthCode: t.HealthCode, HealthWords: t.HealthWords,
 				})
 			}
 		}

@@ -22,6 +22,9 @@ const (
 	maxServers = 8
 
 	maxTrunkUser = 100 // bytes
+
+	minProbe = 5 // seconds
+	maxProbe = 3600
 )
 
 func trunks(s *Store) *Table[rest.Trunk] {
@@ -41,6 +44,7 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "username", name: "username", at: func(v *rest.Trunk) any { return &v.Username }},
 			{field: "register", name: "register", at: func(v *rest.Trunk) any { return &v.Register }},
 			{field: "domain", name: "domain", at: func(v *rest.Trunk) any { return &v.Domain }},
+			{field: "probe_seconds", name: "probe_seconds", at: func(v *rest.Trunk) any { return &v.ProbeSeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
 			if err := checkTrunk(v); err != nil {
@@ -86,6 +90,9 @@ func checkTrunk(v *rest.Trunk) error {
 	}
 	if v.Domain != "" && !hostForm.MatchString(v.Domain) {
 		return errs.New(errs.Invalid, "domain: %q is not a domain name", v.Domain)
+	}
+	if v.ProbeSeconds != 0 && (v.ProbeSeconds < minProbe || v.ProbeSeconds > maxProbe) {
+		return errs.New(errs.Invalid, "probe_seconds: %d is neither 0 nor between %d and %d", v.ProbeSeconds, minProbe, maxProbe)
 	}
 	for _, server := range v.Servers {
 		if !isServer(server) {

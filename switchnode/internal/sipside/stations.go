@@ -3,13 +3,9 @@ package sipside
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +13,6 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/sip"
-	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/trunk/upkeep"
 )
 
@@ -27,27 +22,47 @@ type Stations struct {
 	Changed func() // State says something new
 }
 
-// membership is one registration at a phone company. Another password is another one.
-type membership struct{ trunk, server, domain, user, password string }
+// duty is what is done at one server of a trunk while nobody calls: the switch is registered there, or, where every is not 0, it asks
+// at that interval whether the server is there. Another password is another duty.
+type duty struct {
+	trunk, server, domain, user, password string
+	every                                 time.Duration
+}
 
-// station is a membership that is kept.
+// place is where only one duty of a kind is done at a time: the next waits until the last one has taken its contact back, which is
+// the same.
+type place struct {
+	trunk, server string
+	probe         bool
+}
+
+func (d duty) place() place { return place{d.trunk, d.server, d.every > 0} }
+
+// machine is what decides when a duty is to be done: of package upkeep.
+type machine interface {
+	Step(time.Time, upkeep.Event) []upkeep.Action
+	Status() upkeep.Status
+}
+
+// station is a duty that is done.
 type station struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	status upkeep.Status // guarded by stations.mu
 }
 
-// stations are the registrations of a switch at phone companies.
+// stations are the duties of a switch at phone companies.
 type stations struct {
 	wake chan struct{} // capacity 1: the trunks changed
 
 	mu      sync.Mutex
 	closed  bool
-	running map[membership]*station
+	running map[duty]*station
+	last    map[place]chan struct{} // closed when the last duty there is done
 }
 
 func newStations() stations {
-	return stations{wake: make(chan struct{}, 1), running: map[membership]*station{}}
+	return stations{wake: make(chan struct{}, 1), running: map[duty]*station{}, last: map[place]chan struct{}{}}
 }
 
 // TrunksChanged has the new trunks looked at.
@@ -63,32 +78,41 @@ func (p *Phones) State() []fabric.TrunkServer {
 	s := &p.stations
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []fabric.TrunkServer
-	for a, st := range s.running {
-		all = append(all, fabric.TrunkServer{
-			Trunk: a.trunk, Server: a.server, Registration: string(st.status.State), Since: st.status.Since, Until: st.status.Until,
-			Retry: st.status.Retry, Code: st.status.Code, Words: shortened(st.status.Words),
-		})
+	type server struct{ trunk, server string }
+	all := map[server]fabric.TrunkServer{}
+	for d, st := range s.running {
+		at := server{d.trunk, d.server}
+		v := all[at]
+		v.Trunk, v.Server = d.trunk, d.server
+		if d.every > 0 {
+			v.Health, v.HealthSince = string(st.status.State), st.status.Since
+			v.HealthCode, v.HealthWords = st.status.Code, shortened(st.status.Words)
+		} else {
+			v.Registration, v.Since, v.Until = string(st.status.State), st.status.Since, st.status.Until
+			v.Retry, v.Code, v.Words = st.status.Retry, st.status.Code, shortened(st.status.Words)
+		}
+		all[at] = v
 	}
-	slices.SortFunc(all, func(a, b fabric.TrunkServer) int {
+	return slices.SortedFunc(maps.Values(all), func(a, b fabric.TrunkServer) int {
 		return cmp.Or(strings.Compare(a.Trunk, b.Trunk), strings.Compare(a.Server, b.Server))
 	})
-	return all
 }
 
-// sound says whether calls may go to a server of a trunk before others.
+// sound says whether calls may go to a server of a trunk before others: it is not down, and the switch is registered there if it has
+// to be.
 func (s *stations) sound(trunk, server string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for a, st := range s.running {
-		if a.trunk == trunk && a.server == server {
-			return st.status.State == upkeep.Registered
+	for d, st := range s.running {
+		state := st.status.State
+		if d.trunk == trunk && d.server == server && (d.every > 0 && state == upkeep.Down || d.every == 0 && state != upkeep.Registered) {
+			return false
 		}
 	}
 	return true
 }
 
-// keepTrunks keeps the switch registered where its trunks say, until ctx ends.
+// keepTrunks does what the trunks want, until ctx ends.
 func (p *Phones) keepTrunks(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -96,7 +120,7 @@ func (p *Phones) keepTrunks(ctx context.Context) {
 	case <-p.sip.Running():
 	}
 	for {
-		p.registerTrunks(ctx)
+		p.station(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -105,35 +129,62 @@ func (p *Phones) keepTrunks(ctx context.Context) {
 	}
 }
 
-// registerTrunks starts the registrations that are wanted and are not there, and ends the others.
-func (p *Phones) registerTrunks(ctx context.Context) {
-	wanted := map[membership]bool{}
+// duties is what there is to do.
+func (p *Phones) duties() map[duty]bool {
+	wanted := map[duty]bool{}
 	for _, t := range p.cfg.Trunks() {
 		for _, server := range t.Servers {
+			d := duty{trunk: t.ID, server: server, domain: t.Domain, every: t.Probe}
+			if t.Probe > 0 {
+				wanted[d] = true
+			}
 			if t.Register {
-				wanted[membership{t.ID, server, t.Domain, t.User, p.cfg.Password(t.ID)}] = true
+				d.user, d.password, d.every = t.User, p.cfg.Password(t.ID), 0
+				wanted[d] = true
 			}
 		}
 	}
+	return wanted
+}
+
+// station begins the duties that are new, and ends those that are no more.
+func (p *Phones) station(ctx context.Context) {
+	wanted := p.duties()
 	s := &p.stations
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
-	for a, st := range s.running {
-		if !wanted[a] {
+	for d, st := range s.running {
+		if !wanted[d] {
 			st.cancel()
-			delete(s.running, a)
+			delete(s.running, d)
 		}
 	}
-	for a := range wanted {
-		if s.running[a] == nil {
+	for d := range wanted {
+		if s.running[d] == nil {
 			own, cancel := context.WithCancel(ctx)
 			st := &station{cancel: cancel, done: make(chan struct{})}
-			s.running[a] = st
-			p.work.Go(func() { p.stay(own, a, st) })
+			before := s.last[d.place()]
+			s.running[d], s.last[d.place()] = st, st.done
+			p.work.Go(func() {
+				defer s.finish(d, st)
+				if before != nil {
+					<-before
+				}
+				p.stay(own, d, st)
+			})
 		}
+	}
+}
+
+func (s *stations) finish(d duty, st *station) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(st.done)
+	if s.last[d.place()] == st.done {
+		delete(s.last, d.place())
 	}
 }
 
@@ -157,12 +208,20 @@ func (p *Phones) LeaveTrunks(ctx context.Context) {
 	}
 }
 
-// stay keeps the switch registered until ctx ends.
-func (p *Phones) stay(ctx context.Context, a membership, st *station) {
-	defer close(st.done)
-	r := upkeep.NewRegistration(time.Now(), rand.Float64)
+// begin makes the machine of a duty, and says when it is first done: not all questions at once.
+func (d duty) begin() (m machine, first time.Duration) {
+	if d.every > 0 {
+		return upkeep.NewHealth(time.Now(), d.every, rand.Float64), time.Duration(rand.Float64() * float64(d.every))
+	}
+	return upkeep.NewRegistration(time.Now(), rand.Float64), 0
+}
+
+// stay does a duty until ctx ends.
+func (p *Phones) stay(ctx context.Context, d duty, st *station) {
+	m, first := d.begin()
+	p.note(d, st, m.Status())
 	q := sip.RequestParams{Method: "REGISTER", CallID: ident.New(ident.Request), Seq: 1}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	stopped := ctx.Done()
 	answers := make(chan upkeep.Event, 1)
@@ -176,7 +235,7 @@ func (p *Phones) stay(ctx context.Context, a membership, st *station) {
 			ev = upkeep.Due{}
 		case ev = <-answers:
 		}
-		for _, act := range r.Step(time.Now(), ev) {
+		for _, act := range m.Step(time.Now(), ev) {
 			switch act := act.(type) {
 			case upkeep.Ended:
 				return
@@ -184,160 +243,29 @@ func (p *Phones) stay(ctx context.Context, a membership, st *station) {
 				timer.Reset(time.Until(act.Until))
 			case upkeep.Send:
 				next := q
-				p.work.Go(func() { answers <- p.ask(a, next, act.Expires) })
+				p.work.Go(func() { answers <- p.ask(d, next, act.Expires) })
 				q.Seq += maxTries * triesOfOne // it uses no more
 			}
 		}
-		p.note(a, st, r.Status())
+		p.note(d, st, m.Status())
 	}
 }
 
 // note keeps a status, and tells of a new one.
-func (p *Phones) note(a membership, st *station, status upkeep.Status) {
+func (p *Phones) note(d duty, st *station, status upkeep.Status) {
 	s := &p.stations
 	s.mu.Lock()
 	old := st.status
 	st.status = status
-	current := s.running[a] == st
+	current := s.running[d] == st
 	s.mu.Unlock()
 	if !current || old == status {
 		return
 	}
 	if old.State != status.State || old.Code != status.Code {
-		p.cfg.Logger.Info("registration at a phone company", "trunk", a.trunk, "server", a.server, "state", status.State, "code", status.Code, "words", status.Words)
+		p.cfg.Logger.Info("server of a phone company", "trunk", d.trunk, "server", d.server, "state", status.State, "code", status.Code, "words", status.Words)
 	}
 	if p.cfg.Stations.Changed != nil {
 		p.cfg.Stations.Changed()
 	}
-}
-
-// How long one server may take to answer, and how many requests one question may take.
-const (
-	oneServer  = 8 * time.Second
-	maxTries   = 8
-	triesOfOne = 3 // with the challenges
-)
-
-var errNoServer = errors.New("no server has this name in DNS")
-
-// ask sends a REGISTER to the servers of a name, the next one when one does not answer or says 503 (RFC 3263, 4.3).
-func (p *Phones) ask(a membership, q sip.RequestParams, expires time.Duration) upkeep.Event {
-	peers, uri, err := p.servers(p.ctx, a.server)
-	if a.domain != "" {
-		uri = sip.URI{Scheme: "sip", Host: a.domain}
-	}
-	q.To, q.From = sip.URI{Scheme: uri.Scheme, Host: uri.Host}, sip.Party{User: a.user, Host: uri.Host}
-	q.Credentials = &sip.Credentials{User: a.user, Password: a.password}
-	var ev upkeep.Event = upkeep.Silence{Words: errText(err, errNoServer)}
-	for _, peer := range peers[:min(len(peers), maxTries)] {
-		contact := p.sip.Contact(p.token(a.trunk), peer)
-		q.Peer = peer
-		q.Headers = []sip.Header{
-			sip.NewHeader("Contact", "<"+contact.String()+">"), sip.NewHeader("Expires", strconv.Itoa(int(expires.Seconds()))),
-		}
-		res, err := p.request(q)
-		q.Seq += triesOfOne
-		if err != nil {
-			ev = upkeep.Silence{Words: errText(err, nil)}
-			continue
-		}
-		if ev = answerOf(res, contact, expires); res.StatusCode != 503 {
-			break
-		}
-	}
-	return ev
-}
-
-func (p *Phones) request(q sip.RequestParams) (*sip.Response, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, oneServer)
-	defer cancel()
-	return p.sip.Request(ctx, q)
-}
-
-func errText(err, other error) string {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer"
-	case err != nil:
-		return err.Error()
-	case other != nil:
-		return other.Error()
-	}
-	return ""
-}
-
-// answerOf reads the final response to a REGISTER for a contact.
-func answerOf(res *sip.Response, contact sip.URI, asked time.Duration) upkeep.Answer {
-	a := upkeep.Answer{Code: res.StatusCode, Words: res.Reason}
-	if v, ok := firstOf(res, "Min-Expires"); ok {
-		a.Least = time.Duration(seconds(v)) * time.Second
-	}
-	if v, ok := firstOf(res, "Retry-After"); ok {
-		digits, _, _ := strings.Cut(v, ";")
-		digits, _, _ = strings.Cut(digits, "(") // RFC 3261, 20.33: a comment and parameters may follow
-		a.RetryAfter = time.Duration(seconds(digits)) * time.Second
-	}
-	if res.IsSuccess() {
-		a.Granted = granted(res, contact, asked)
-	}
-	return a
-}
-
-// granted is how long a registrar keeps our contact (RFC 3261, 10.2.4), which it may list at the address that it sees. 0: it is not
-// among those that it lists.
-func granted(res *sip.Response, contact sip.URI, asked time.Duration) time.Duration {
-	if v, ok := firstOf(res, "Expires"); ok {
-		asked = time.Duration(seconds(v)) * time.Second
-	}
-	listed := false
-	for h := range sip.Named(res, "Contact") {
-		for _, one := range sip.SplitAddresses(h.Value()) {
-			listed = true
-			if _, u, params, err := sip.ParseAddress(one); err == nil && u.User == contact.User {
-				if v, ok := params["expires"]; ok {
-					return time.Duration(seconds(v)) * time.Second
-				}
-				return asked
-			}
-		}
-	}
-	if listed {
-		return 0
-	}
-	return asked
-}
-
-func firstOf(res *sip.Response, name string) (string, bool) {
-	for h := range sip.Named(res, name) {
-		return h.Value(), true
-	}
-	return "", false
-}
-
-// token is the user of the contact that is registered by a trunk: who knows it is the phone company, wherever its calls come from.
-// It is the same after a restart, so that no registrar has two.
-func (p *Phones) token(trunk string) string {
-	h := hmac.New(sha256.New, p.cfg.Stations.Secret)
-	h.Write([]byte(trunk))
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// registeredAs finds the trunk as whose contact an INVITE comes.
-func (p *Phones) registeredAs(user string) (sitecopy.Trunk, bool) {
-	for _, t := range p.cfg.Trunks() {
-		if t.Register && hmac.Equal([]byte(user), []byte(p.token(t.ID))) {
-			return t, true
-		}
-	}
-	return sitecopy.Trunk{}, false
-}
-
-// calledBy is the number that a phone company calls by a registration: the Request-URI has only our contact.
-func calledBy(d *sip.Dialog) string {
-	for h := range sip.Named(d.Request(), "P-Called-Party-ID") { // RFC 7315, 4.2
-		if _, u, _, err := sip.ParseAddress(h.Value()); err == nil && u.User != "" {
-			return u.User
-		}
-	}
-	return d.Request().To().Address.User
 }

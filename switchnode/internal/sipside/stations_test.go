@@ -1,11 +1,17 @@
 package sipside
 
 import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"strowger/pkg/fabric"
 	"strowger/pkg/sip"
+	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/trunk/upkeep"
 )
 
@@ -35,5 +41,50 @@ func TestAnswerOf(t *testing.T) {
 		if got := answerOf(res, contact, 10*time.Minute); got != c.want {
 			t.Errorf("%d %q: %+v, want %+v", c.code, c.headers, got, c.want)
 		}
+	}
+}
+
+// TestProbes asks two servers whether they are there, of which one is: it is tried first.
+func TestProbes(t *testing.T) {
+	changed := make(chan struct{}, 1)
+	o := newOffice(t)
+	there := o.udp.String()
+	const nobody = "127.0.0.1:9" // nobody takes this port, as somebody may that was free a moment ago
+	trunk := sitecopy.Trunk{ID: "tk_1", Servers: []string{nobody, there}, Probe: 20 * time.Millisecond}
+	p := New(Config{
+		Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Host: loopback.String(), Registrar: o.registrar,
+		Trunks: func() []sitecopy.Trunk { return []sitecopy.Trunk{trunk} },
+		Locate: func(_ context.Context, u sip.URI) ([]sip.Peer, error) {
+			return []sip.Peer{{Transport: sip.UDP, Addr: netip.AddrPortFrom(loopback, uint16(u.Port))}}, nil
+		},
+		Stations: Stations{Changed: func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}},
+	})
+	if _, err := p.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, p.Run)
+	health := func(server string) string {
+		all := p.State()
+		i := slices.IndexFunc(all, func(s fabric.TrunkServer) bool { return s.Server == server })
+		if i < 0 {
+			return ""
+		}
+		return all[i].Health
+	}
+	for late := time.After(time.Minute); health(nobody) != "down" || health(there) != "up"; {
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("%+v", p.State())
+		}
+	}
+	all := soundFirst(p.carriers(t.Context(), trunk))
+	if len(all) != 2 || all[0].uri.Port == 9 || all[1].uri.Port != 9 {
+		t.Errorf("tried in the order %+v", all)
 	}
 }
