@@ -12,6 +12,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
+	"strowger/switchnode/internal/prompt"
 	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/routing"
 )
@@ -30,6 +31,7 @@ type calls struct {
 	queues func(user string) bool // calls may wait for a user
 	record func(ledger.Event)
 	tally  tally
+	player *prompt.Player
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -50,8 +52,8 @@ func (c *calls) begin(in call.Incoming) error {
 	}
 	s := call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
-		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Logger: c.log,
-	}, call.New(in.Leg, in.Device, in.Offer), in.From)
+		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
+	}, machine(in), in.From)
 	name := nameOf(in)
 	crowded, err := c.add(s, name, in)
 	if err != nil {
@@ -89,6 +91,15 @@ func (c *calls) begin(in call.Incoming) error {
 		}
 	}()
 	return nil
+}
+
+// machine is the state of a call that comes in.
+func machine(in call.Incoming) *call.Call {
+	m := call.New(in.Leg, in.Device, in.Offer)
+	if in.Early {
+		m.TakeEarly()
+	}
+	return m
 }
 
 // cameFrom says where a call comes from.

@@ -37,12 +37,24 @@ type Config struct {
 	Metrics string   `help:"Serve /healthz, /readyz and /metrics here, HTTP. Default: ${default}; empty: nowhere." default:"127.0.0.1:9465" placeholder:"ADDR"`
 	Pprof   bool     `help:"Serve profiles of the running process for Go's pprof at the address of --metrics, below /debug/pprof/."`
 
-	STIR STIR `embed:""`
+	Services `embed:""`
 
 	Limits Limits `embed:""`
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil
+}
+
+// Services configures what a switch does beside connecting calls.
+type Services struct {
+	STIR    STIR    `embed:""`
+	Waiting Waiting `embed:""`
+}
+
+// Waiting configures what callers hear while they wait in a queue.
+type Waiting struct {
+	Language string `help:"Language of what callers hear while they wait, where their callee has none set: en, zh. Default: ${default}." default:"en" placeholder:"TAG"`
+	Prompts  string `help:"Folder with WAV files that callers hear in place of the built-in ones: music.wav, en/busy.wav, ... (8,000 samples a second, one channel)." type:"path" placeholder:"DIR"`
 }
 
 // Started is where a running switch is reached.

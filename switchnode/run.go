@@ -1,6 +1,7 @@
 package switchnode
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,6 +31,7 @@ import (
 	"strowger/switchnode/internal/crossing"
 	"strowger/switchnode/internal/linkside"
 	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/prompt"
 	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/registrar"
 	"strowger/switchnode/internal/routing"
@@ -101,6 +103,11 @@ func (n *node) open() (err error) {
 		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[*call.Session][]seatOf{},
 		limits: n.Limits,
 	}
+	library, err := prompt.Open(n.Waiting.Prompts, cmp.Or(n.Waiting.Language, "en"))
+	if err != nil {
+		return err
+	}
+	n.calls.player = prompt.NewPlayer(library)
 	n.copy, err = sitecopy.Open(sitecopy.Config{
 		Dir: filepath.Join(n.Data, "copy"), Identity: id, Fetch: fetcher{n}, Changed: n.copyChanged, Logger: n.log,
 	})
@@ -245,6 +252,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("spool", n.spool.Run)
 	group.Go("registrar", n.registrar.Run)
 	group.Go("queue", n.calls.hall.Run)
+	group.Go("player", n.calls.player.Run)
 	group.Go("site copy", n.copy.Run)
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)

@@ -207,7 +207,7 @@ func (s *Stack) switchConfig(i int, o Office, site Site) (switchnode.Config, err
 	site.Limits.SourceRate = cmp.Or(site.Limits.SourceRate, switchnode.DefaultSourceRate)
 	cfg := switchnode.Config{
 		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: site.Public, Digest: s.cfg.Digest,
-		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, STIR: site.STIR, Limits: site.Limits,
+		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, Services: switchnode.Services{STIR: site.STIR}, Limits: site.Limits,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),
 	}

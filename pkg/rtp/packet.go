@@ -74,6 +74,9 @@ func SetPayloadType(b []byte, pt uint8) {
 	b[1] = b[1]&0x80 | pt&0x7f
 }
 
+// SetMarker sets the marker of a packet that Parse took, in place.
+func SetMarker(b []byte) { b[1] |= 0x80 }
+
 // IsControl tells RTCP from RTP where both share one flow: by the second octet, which is an RTCP packet type from 192 to
 // 223 or a marker with an RTP payload type that nobody assigns for that reason (RFC 5761, 4).
 func IsControl(b []byte) bool {

@@ -103,12 +103,13 @@ type Dialog struct {
 
 // underway is what waits for a word of the peer's or of the owner's.
 type underway struct {
-	in     *incoming
-	out    *outgoing
-	rel    reliable
-	digits []digit
-	burst  burst
-	forks  int // of our INVITE that were hung up
+	in      *incoming
+	out     *outgoing
+	rel     reliable
+	preview []byte // the answer that provisional responses have, see [Dialog.Preview]
+	digits  []digit
+	burst   burst
+	forks   int // of our INVITE that were hung up
 }
 
 // CallID returns the Call-ID.

@@ -58,7 +58,7 @@ func (d *Dialog) progress(code int, reason string, sdp []byte, extra ...Header) 
 	res := d.response(d.in.req, code, reason, sdp, extra...)
 	res.AppendHeader(NewHeader("Require", extensionReliable))
 	res.AppendHeader(NewHeader("RSeq", strconv.FormatUint(uint64(r.rseq), 10)))
-	r.res, r.tx, r.offer = res, d.in.tx, len(sdp) > 0
+	r.res, r.tx, r.offer = res, d.in.tx, len(sdp) > 0 && d.preview == nil
 	r.wait, r.since = t1, time.Now()
 	r.timer = d.after(r.wait)
 	d.reply(r.tx, res)

@@ -251,3 +251,65 @@ func TestReliableResponseCrossesCancel(t *testing.T) {
 		b.want("Closed", replyTo(sent[1], 200, "theirs", ""))
 	})
 }
+
+// RFC 3261, 13.2.1: who plays before the answer answers the offer with it, and says the same ever after.
+func TestPreview(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, x := invited(t)
+		b.d.Progress(180, "Ringing")
+		if len(x.last.Body()) > 0 {
+			t.Errorf("rings with %q", x.last.Body())
+		}
+		b.d.Preview([]byte("our answer"))
+		b.d.Preview([]byte("another"))
+		for _, send := range []func(){func() {}, func() { b.d.Progress(182, "Queued") }, func() { b.d.Answer([]byte("our answer")) }} {
+			if send(); string(x.last.Body()) != "our answer" || value(x.last, "RSeq") != "" {
+				t.Errorf("sent\n%s", x.last)
+			}
+		}
+		x.want(180, 183, 182, 200)
+		b.d.Preview([]byte("too late"))
+		x.want(180, 183, 182, 200)
+	})
+}
+
+// RFC 3262, 3: a description in a reliable response, which the caller may rely on, must have come before the 2xx goes.
+func TestReliablePreview(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, x := invited(t, NewHeader("Supported", "100rel"))
+		b.d.Preview([]byte("our answer"))
+		preview := x.last
+		if value(preview, "Require") != "100rel" || string(preview.Body()) != "our answer" {
+			t.Errorf("sent\n%s", preview)
+		}
+		b.d.Progress(182, "Queued")
+		b.d.Answer([]byte("our answer"))
+		b.ticks(time.Second)
+		x.want(183, 182, 183)
+		wrong, y := b.prack(2, preview, "an offer")
+		b.want("", wrong)
+		y.want(400)
+		prack, y := b.prack(3, preview, "")
+		b.want("", prack)
+		y.want(200)
+		x.want(183, 182, 183, 200)
+		ack, _ := b.theirs(sip.ACK, 1, "")
+		b.want("Acked", ack)
+	})
+}
+
+// An INVITE without an offer has nothing to be answered early.
+func TestNoPreviewWithoutAnOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{t: t}
+		in, x := b.theirs(sip.INVITE, 1, "")
+		b.d = newIncoming(b, b, in.(arrived).req, x, time.Now())
+		b.d.SetOwner(b.own)
+		b.d.Preview([]byte("our answer"))
+		b.d.Progress(182, "Queued")
+		x.want(100, 182)
+		if len(x.last.Body()) > 0 {
+			t.Errorf("sent\n%s", x.last)
+		}
+	})
+}

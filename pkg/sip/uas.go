@@ -49,19 +49,35 @@ func (d *Dialog) Progress(code int, reason string, extra ...Header) {
 		return
 	}
 	if requires(d.request, extensionReliable) {
-		d.progress(code, reason, nil, extra...)
+		d.progress(code, reason, d.preview, extra...)
 		return
 	}
-	d.reply(d.in.tx, d.response(d.in.req, code, reason, nil, extra...))
+	d.reply(d.in.tx, d.response(d.in.req, code, reason, d.preview, extra...))
 }
 
-// Answer accepts the INVITE; it waits for the answer to our offer, if that is in a provisional response. The 200 is repeated until the ACK (RFC 3261, 13.3.1.4); without one in 64*T1 the dialog is
-// hung up and Lost.
+// Preview answers the offer of the INVITE before it is accepted, so that the caller hears what is played meanwhile: 183, reliable if
+// the caller takes that. Every later provisional response has the same description, and so must [Dialog.Answer] (RFC 3261, 13.2.1):
+// over UDP one of them may be lost, and there are phones that stop listening at a response without one. Called again, or without
+// an offer to answer, it does nothing.
+func (d *Dialog) Preview(sdp []byte, extra ...Header) {
+	if d.uac || d.state != early || d.in == nil || d.preview != nil || len(d.request.Body()) == 0 {
+		return
+	}
+	d.preview, d.terms.local = sdp, sdp
+	if d.Reliable() {
+		d.progress(183, "Session Progress", sdp, extra...)
+		return
+	}
+	d.Progress(183, "Session Progress", extra...)
+}
+
+// Answer accepts the INVITE; while a description in a reliable provisional response is not acknowledged, it waits. The 200 is
+// repeated until the ACK (RFC 3261, 13.3.1.4); without one in 64*T1 the dialog is hung up and Lost.
 func (d *Dialog) Answer(sdp []byte, extra ...Header) {
 	if d.uac || d.state != early || d.in == nil {
 		return
 	}
-	if d.rel.res != nil && d.rel.offer { // RFC 3262, 3
+	if d.rel.res != nil && len(d.rel.res.Body()) > 0 { // RFC 3262, 3
 		d.rel.then = func() { d.Answer(sdp, extra...) }
 		return
 	}

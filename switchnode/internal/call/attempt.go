@@ -46,7 +46,8 @@ func (c *Call) try(branches []Branch) []Action {
 func (c *Call) start(id LegID) []Action {
 	l := &c.legs[id]
 	l.state = trying
-	return []Action{note(ledger.Event{Kind: ledger.Trying, Leg: l.id, Device: l.device}), Start{id, l.branch, c.offer}}
+	acts := append(c.separate(), note(ledger.Event{Kind: ledger.Trying, Leg: l.id, Device: l.device}))
+	return append(acts, Start{id, l.branch, c.asks()})
 }
 
 // advance starts the branches that are next in order, at once.

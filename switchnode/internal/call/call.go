@@ -30,6 +30,7 @@ type Call struct {
 	codec    string // that the answer chose
 	attempt
 	place
+	hearing
 }
 
 // New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
@@ -39,6 +40,7 @@ func New(callerLeg, device string, offer sdp.Description) *Call {
 		legs:     []leg{{id: callerLeg, device: device, state: trying}},
 		winner:   nobody,
 		exchange: exchange{from: nobody},
+		hearing:  hearing{from: nobody},
 	}
 }
 
@@ -82,6 +84,8 @@ func (c *Call) Step(ev Event) []Action {
 		return c.joined(ev)
 	case Crossed:
 		return c.crossed(ev)
+	case Early:
+		return c.early(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:
@@ -125,6 +129,7 @@ func (c *Call) planned(p Planned) []Action {
 		acts = append(append(acts, diversions(p.Diverted)...), c.forward(p.To.Number))
 	}
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
+	c.language = p.Language
 	offline := CauseOf(errs.Offline, "")
 	if p.Queue != nil {
 		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Ring: p.Ring, Renew: p.Renew})...)
@@ -165,15 +170,18 @@ func (c *Call) fired(t Timer) []Action {
 
 func (c *Call) alerting(r Ringing) []Action {
 	l := &c.legs[r.Leg]
-	if c.state != Trying || r.Leg == Caller || l.state != trying {
+	if c.state != Trying || r.Leg == Caller || l.state != trying && (l.state != ringing || c.rung) {
 		// RFC 3261, 13.2.2.1: provisional responses repeat, and may arrive after the final one.
 		return []Action{Count{"late or repeated ringing"}}
 	}
-	l.state, c.rang = ringing, true
-	acts := []Action{note(ledger.Event{Kind: ledger.Ringing, Leg: l.id, Device: l.device})}
+	var acts []Action
+	if l.state == trying {
+		l.state, c.rang = ringing, true
+		acts = append(acts, note(ledger.Event{Kind: ledger.Ringing, Leg: l.id, Device: l.device}))
+	}
 	if !c.rung {
 		c.rung = true
-		acts = append(acts, Ring{Caller, r.SessionID})
+		acts = append(append(acts, Ring{Caller, r.SessionID}), c.ringback()...)
 	}
 	return acts
 }
@@ -209,15 +217,17 @@ func (c *Call) answered(a Answered) []Action {
 		return append(acts, c.branchFailed(a.Leg, cause)...)
 	}
 	l.state, c.legs[Caller].state = up, up
-	l.agreed, c.legs[Caller].agreed = common, c.offer
+	l.agreed, c.legs[Caller].agreed = common, c.asks()
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}))
+	acts = append(acts, c.hush()...)
 	if common.Body == nil {
 		acts = append(acts, Connect{Caller, a.Leg})
 	}
-	return append(acts, Accept{Caller, common, a.SessionID})
+	l.unfollowed = c.differs(common)
+	return append(append(acts, Accept{Caller, common, a.SessionID}), c.follow()...)
 }
 
 // dropBranches takes back every branch that has not answered.
@@ -307,6 +317,7 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		return nil
 	}
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
+	acts = append(acts, c.hush()...)
 	if c.state == Trying || c.state == Queued {
 		acts = append(acts, c.dropBranches(cause)...)
 	}

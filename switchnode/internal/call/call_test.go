@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
@@ -210,4 +211,88 @@ func TestCauses(t *testing.T) {
 	if c := (ledger.Cause{}); rank(c) >= rank(busy) {
 		t.Error("no cause outranks busy")
 	}
+}
+
+// listening is a call whose caller can hear something before the answer.
+func listening(offer sdp.Description) *Call {
+	c := New("caller", "dv_a", offer)
+	c.TakeEarly()
+	return c
+}
+
+// A phone company's tones are heard; its silent 183 rings, and so does one that cannot be heard.
+func TestEarlyMediaOfACarrier(t *testing.T) {
+	plan := Planned{Branches: newWorld(budget{}, budget{}, 0).branches, Ring: time.Minute}
+	c := listening(wide)
+	c.Step(plan)
+	want(t, c, Early{1, other, true}, "note ringing", "call.Preview", "call.Connect")
+	want(t, c, Early{1, other, true}, "call.Connect") // of the next carrier
+	want(t, c, Ringing{Leg: 1}, "call.Ring")
+	want(t, c, Answered{1, other, ""}, "note answered", "call.Connect", "call.Accept")
+
+	c = listening(wide)
+	c.Step(plan)
+	c.Step(Early{1, other, false})
+	want(t, c, Answered{1, speech, ""}, "note answered", "call.Connect", "call.Accept", "offer 0") // it chose another codec then
+	want(t, c, OfferRefused{0, 488}, "offer 1")                                                    // back to what the caller knows
+
+	c = listening(wide)
+	c.Step(plan)
+	want(t, c, Early{1, foreign, true}, "note ringing", "call.Ring")
+	want(t, c, Early{1, foreign, true})
+
+	deaf := New("caller", "dv_a", wide)
+	deaf.Step(plan)
+	want(t, deaf, Early{1, other, false})
+	want(t, deaf, Early{1, other, true}, "note ringing", "call.Ring")
+
+	two := listening(wide)
+	two.Step(Planned{Branches: newWorld(budget{}, budget{}, 0, 0).branches, Ring: time.Minute})
+	want(t, two, Early{1, other, true}, "note ringing", "call.Ring")
+}
+
+// Who is called next is not heard by what was before.
+func TestEarlyMediaEndsWhereItForks(t *testing.T) {
+	c := listening(wide)
+	c.Step(Planned{Branches: newWorld(budget{}, budget{}, 0).branches, Ring: time.Minute})
+	c.Step(Early{1, other, true})
+	want(t, c, Joined{Branch{Leg: "guest"}}, "call.Disconnect", "note trying", "start 2")
+}
+
+// A caller who waits hears music, the ringing, and the callee, who is offered what the caller's phone was told.
+func TestMusicOnHold(t *testing.T) {
+	opus := sdp.Codec{Name: "opus", Clock: 48000, Channels: 2}
+	offer := sdp.Description{Codecs: []sdp.Codec{opus, pcma, {Name: sdp.ComfortNoise, Clock: 8000, Channels: 1}, {Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
+	c := listening(offer)
+	c.Step(Planned{Queue: bench{}, Ring: time.Minute, Language: "zh", To: designation.Party{Number: "301001"}})
+	acts := c.Step(Placed{Standing{Position: 2}})
+	if got, expect := kinds(acts), []string{"call.Preview", "call.Play", "call.Stand", "note queued"}; !slices.Equal(got, expect) {
+		t.Fatalf("%q, want %q", got, expect)
+	}
+	if got := sdp.Names(acts[0].(Preview).Description.Codecs); got != "PCMA/8000 telephone-event/8000" {
+		t.Errorf("the caller is told %s", got)
+	}
+	if got := acts[1].(Play).Sound; got != (Sound{OnHold, "zh", Standing{Position: 2}, false}) {
+		t.Errorf("the caller hears %+v", got)
+	}
+	want(t, c, Placed{Standing{Position: 1}}, "call.Play", "call.Stand", "note queued")
+	c.Step(Turn{})
+	acts = c.Step(Diverted{Branches: []Branch{{Leg: "b1"}}})
+	if got := sdp.Names(acts[2].(Start).Offer.Codecs); got != "PCMA/8000 telephone-event/8000" {
+		t.Errorf("the callee is offered %s", got)
+	}
+	want(t, c, Ringing{Leg: 1}, "note ringing", "call.Ring", "call.Play")
+	want(t, c, Answered{1, sdp.Description{Codecs: offer.Codecs[1:], Direction: sdp.SendRecv}, ""}, "note unqueued", "call.Dequeue", "note answered", "call.Play", "call.Connect", "call.Accept")
+
+	wideband := listening(sdp.Description{Codecs: []sdp.Codec{opus}, Direction: sdp.SendRecv})
+	wideband.Step(Planned{Queue: bench{}, Ring: time.Minute})
+	want(t, wideband, Placed{Standing{Position: 2}}, "call.Stand", "note queued")
+	held := listening(sdp.Description{Codecs: []sdp.Codec{pcma}, Direction: sdp.SendOnly})
+	held.Step(Planned{Queue: bench{}, Ring: time.Minute})
+	want(t, held, Placed{Standing{Position: 2}}, "call.Stand", "note queued")
+
+	gone := listening(speech)
+	gone.Step(Planned{Queue: bench{}, Ring: time.Minute})
+	gone.Step(Placed{Standing{Position: 1}})
+	want(t, gone, Cancelled{}, "note leg-ended", "note unqueued", "call.Dequeue", "call.Play", "note ended")
 }

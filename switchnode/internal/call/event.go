@@ -27,6 +27,7 @@ type Planned struct {
 	Branches []Branch
 	Diverted []designation.Diversion        // steps that led to To
 	Fallback []Fallback                     // where the call goes when nobody answers
+	Language string                         // of what the caller is told while they wait, "" for that of the switch
 	Queue    Queue                          // where the call waits for its turn to ring the callee, nil: it rings at once
 	Renew    func(context.Context) []Branch // what there is to ring when the turn comes, with Queue; it may block and must end with its context
 	Crossing string                         // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it

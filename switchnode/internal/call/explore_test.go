@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,14 +76,27 @@ type world struct {
 	endings  int // Ended notes
 	answers  int // Answered notes
 	finished bool
-	crosses  int // times that the caller may be wanted elsewhere
-	joins    int // guests that may come
-	spurned  int
+	glares
 
 	queue    string // "": none, "open", "joined", "turn", "left"
 	diverted bool   // Diverted is due
 	turns    int    // that the queue may give
 	crowded  bool   // the queue is for room at the switch
+
+	listens
+}
+
+// glares is the model of calls that cross this one.
+type glares struct {
+	crosses int // times that the caller may be wanted elsewhere
+	joins   int // guests that may come
+	spurned int
+}
+
+// listens is the model of what the caller hears before the answer.
+type listens struct {
+	earlies int // times that a branch may be heard
+	hearing
 }
 
 // bench is a Queue, which the exploration plays itself.
@@ -98,7 +112,7 @@ func newWorld(caller, callee budget, delays ...time.Duration) *world {
 	w := &world{
 		call:   New("caller", "dv_a", speech),
 		peers:  []peer{{phase: inviting, budget: caller, started: true}},
-		asking: true,
+		asking: true, listens: listens{hearing: hearing{from: nobody}},
 	}
 	for i, d := range delays {
 		w.branches = append(w.branches, Branch{Leg: fmt.Sprintf("b%d", i+1), Delay: d})
@@ -112,6 +126,7 @@ var (
 	speech   = sdp.Description{Codecs: []sdp.Codec{{Name: "PCMA", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	foreign  = sdp.Description{Codecs: []sdp.Codec{{Name: "G722", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	holding  = sdp.Description{Codecs: speech.Codecs, Direction: sdp.SendOnly}
+	other    = sdp.Description{Codecs: []sdp.Codec{{Name: "PCMU", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	wide     = sdp.Description{Codecs: []sdp.Codec{pcma, {Name: "PCMU", Clock: 8000, Channels: 1}}, Direction: sdp.SendRecv}
 	busy     = CauseOf(errs.Busy, "")
 	declined = CauseOf(errs.Declined, "")
@@ -134,6 +149,7 @@ func (w *world) key(b []byte) []byte {
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
+	b = append(describe(b, w.preview), flags(w.previewed), byte(w.playing), byte(w.from+1), byte(w.earlies))
 	b = append(append(b, w.queue...), flags(w.diverted, w.crowded), byte(w.turns), byte(len(w.peers)))
 	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
@@ -169,6 +185,9 @@ func (w *world) possible() []Event {
 	}
 	for i, p := range w.peers {
 		evs = append(evs, p.possible(LegID(i))...)
+		if w.earlies > 0 && i > 0 && p.phase == inviting {
+			evs = append(evs, Early{LegID(i), other, true}, Early{LegID(i), foreign, true})
+		}
 	}
 	return evs
 }
@@ -333,6 +352,8 @@ func (w *world) spend(ev Event) {
 	case Cancelled:
 		w.peers[Caller].phase = leaving
 		w.finals++ // 487
+	case Early:
+		w.earlies--
 	case Ringing:
 		w.peers[ev.Leg].rang = true
 	case Waking:
@@ -404,6 +425,9 @@ func (w *world) perform(a Action, over bool) error {
 		}
 		p := &w.peers[Caller]
 		p.phase, p.codecs, p.says, p.hears = talking, codecs(a.Description), string(sdp.SendRecv), string(a.Description.Direction)
+		if first, ok := w.preview.Speech(); ok && !strings.Contains(p.codecs, first.Name) {
+			p.codecs = codecs(w.preview) // what it was told first stays
+		}
 		w.finals++
 	case Refuse:
 		if w.peers[Caller].phase != inviting {
@@ -460,6 +484,8 @@ func (w *world) perform(a Action, over bool) error {
 			return fmt.Errorf("told of its place a caller in phase %v, over %t", w.peers[Caller].phase, over)
 		}
 		w.rung, w.woke = 0, 0
+	case Preview, Play, Connect, Disconnect:
+		return w.sounds(a, over)
 	case Arm:
 		w.armed.start(a.Timer)
 	case Disarm:
@@ -470,6 +496,41 @@ func (w *world) perform(a Action, over bool) error {
 		return w.noted(a.Event)
 	}
 	return nil
+}
+
+// sounds follows what the caller hears.
+func (w *world) sounds(a Action, over bool) error {
+	switch a := a.(type) {
+	case Preview:
+		if over || w.peers[Caller].phase != inviting || w.previewed {
+			return fmt.Errorf("previewed to a caller in phase %v, over %t, again %t", w.peers[Caller].phase, over, w.previewed)
+		}
+		w.previewed, w.preview = true, a.Description
+	case Play:
+		if w.playing = a.Sound.Kind; w.playing != Silence && (!w.previewed || w.from != nobody) {
+			return fmt.Errorf("plays to a caller who hears leg %d, previewed %t", w.from, w.previewed)
+		}
+	case Disconnect:
+		w.from = nobody
+	case Connect:
+		if w.playing != Silence {
+			return fmt.Errorf("connected with leg %d while we play", a.B)
+		}
+		if w.from = a.B; w.call.State() == Trying && !w.alone(a.B) {
+			return fmt.Errorf("leg %d is heard, and others ring", a.B)
+		}
+	}
+	return nil
+}
+
+// alone says whether no other branch may answer.
+func (w *world) alone(id LegID) bool {
+	for i, p := range w.peers {
+		if i > 0 && LegID(i) != id && (p.phase == inviting || w.armed.has(Timer(i))) {
+			return false
+		}
+	}
+	return true
 }
 
 // moves follows the call in its queue.
@@ -566,6 +627,10 @@ func (w *world) check() error {
 		return fmt.Errorf("over %t with %d ends", over, w.endings)
 	case over && (w.queue == "joined" || w.queue == "turn"):
 		return fmt.Errorf("%s in the queue after the end", w.queue)
+	case w.playing != Silence && (over || w.call.State() == Up):
+		return fmt.Errorf("plays in state %d", w.call.State())
+	case w.from != nobody && w.call.State() == Trying && !w.alone(w.from):
+		return fmt.Errorf("leg %d is heard while others ring", w.from)
 	case over && w.armed != 0:
 		return fmt.Errorf("timers %b run after the end", w.armed)
 	case !w.finished && !w.asking && len(w.possible()) == 0:
@@ -618,6 +683,28 @@ func TestExploreCrowd(t *testing.T) {
 	w := newWorld(budget{}, budget{}, 0)
 	w.queue, w.crowded, w.turns, w.joins = "open", true, 2, 1
 	t.Logf("%+v", explore[Event](t, w))
+}
+
+// TestExploreEarlyMedia has the caller hear what a branch plays before it answers, and the switch in a queue, with what codecs
+// there are.
+func TestExploreEarlyMedia(t *testing.T) {
+	for name, set := range map[string]func(*world){
+		"one callee": func(w *world) { w.earlies = 2 },
+		"two callees": func(w *world) {
+			w.earlies, w.branches, w.peers = 1, append(w.branches, Branch{Leg: "b2", Delay: 3 * time.Second}), append(w.peers[:2], peer{})
+			w.peers[1].sent = 0
+		},
+		"a queue": func(w *world) { w.peers, w.queue, w.turns, w.earlies = w.peers[:1], "open", 2, 1 },
+		"a crowd": func(w *world) { w.queue, w.crowded, w.turns, w.earlies = "open", true, 1, 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(budget{}, budget{sent: 1}, 0)
+			w.call = New("caller", "dv_a", wide)
+			w.call.TakeEarly()
+			set(w)
+			t.Logf("%+v", explore[Event](t, w))
+		})
+	}
 }
 
 // ends says of an event that it may end a call early.

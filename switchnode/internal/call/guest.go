@@ -48,7 +48,7 @@ func (c *Call) crossed(x Crossed) []Action {
 		return []Action{Spurn{x.To}}
 	}
 	l.state, l.cause = ending, x.Cause
-	acts := []Action{HandOver{x.To, c.offer}, c.noteLegEnd(Caller)}
+	acts := append(c.hush(), HandOver{x.To, c.asks()}, c.noteLegEnd(Caller))
 	return append(acts, c.end("system", x.Cause)...)
 }
 

@@ -22,6 +22,7 @@ type Incoming struct {
 	SessionID string
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
+	Early     bool               // the leg can take media before the answer
 	Admission Admission          // of an app, which the cloud has admitted already
 	// Verify looks at the signature of a caller outside, and returns From with what it found; nil: nobody looks. It may block.
 	Verify func(context.Context) designation.Party

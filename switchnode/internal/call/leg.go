@@ -49,6 +49,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case Waits:
 		return ev.Leg, true
+	case Early:
+		return ev.Leg, true
 	case Answered:
 		return ev.Leg, true
 	case Refused:

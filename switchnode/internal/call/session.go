@@ -62,7 +62,13 @@ type SessionConfig struct {
 	Record    func(ledger.Event) // to the spool; never blocks
 	Count     func(name string)
 	Now       func() time.Time // cloud-corrected
+	Player    Player           // nil: callers hear nothing of the switch's own
 	Logger    *slog.Logger
+}
+
+// Player plays sounds. Play does not block; Silence ends what a port hears, before Play returns but for a packet that is on its way.
+type Player interface {
+	Play(*media.Port, Sound)
 }
 
 // mailbox is how many inputs may wait for one call. A call has a handful of messages under way; what fills this is an
@@ -281,6 +287,12 @@ func (s *Session) act(a Action) {
 		a.Queue.Leave(a.Why)
 	case Connect:
 		s.connect(a)
+	case Play:
+		s.play(a)
+	case Disconnect:
+		if p := s.legs[a.Leg].Port(); p != nil {
+			p.Unbridge()
+		}
 	case HandOver:
 		s.handOver(a)
 	case Spurn:
@@ -327,6 +339,12 @@ func (s *Session) connect(c Connect) {
 	}
 	media.Bridge(a, b)
 	s.bridged = true
+}
+
+func (s *Session) play(a Play) {
+	if p := s.legs[a.Leg].Port(); p != nil && s.cfg.Player != nil {
+		s.cfg.Player.Play(p, a.Sound)
+	}
 }
 
 // note stamps an event and records it. With the end of a leg go its figures and its port.

@@ -55,6 +55,10 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		if passage.event != 0 {
 			rtp.Rescale(payload, passage.event, passage.eventTo)
 		}
+		if !passage.digits && r.peer.played.Load() {
+			r.peer.played.Store(false)
+			rtp.SetMarker(packet) // RFC 3551, 4.1: a talkspurt begins, of another source
+		}
 		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
 		if p.pass(media, r.peer, packet, passage.digits) {
 			r.peer.sent.Add(1)

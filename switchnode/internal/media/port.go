@@ -42,10 +42,11 @@ type Port struct {
 	quality quality
 }
 
-// traffic is how many packets there were.
+// traffic is what packets there were.
 type traffic struct {
 	received, sent atomic.Uint64
 	claims         atomic.Uint64 // sent to claimed targets
+	played         atomic.Bool   // the last was of ours: another source follows
 }
 
 // quality is what is measured on a leg.

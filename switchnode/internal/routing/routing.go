@@ -183,7 +183,7 @@ func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Ev
 		Diverted: p.Diverted, Fallback: r.fallbacks(p, p.Fallback),
 	}
 	if p.Queue != nil && len(branches) > 0 {
-		ev.Queue = r.cfg.Queue(p)
+		ev.Queue, ev.Language = r.cfg.Queue(p), p.Queue.Language
 		ev.Renew = r.renewed(p, anew)
 	}
 	if p.Emergency {

@@ -27,6 +27,8 @@ type Leg struct {
 	lost   errs.Code    // what it means when the peer is gone
 	flows  bool         // the peer must name a flow
 	early  bool         // its 183 rings
+	played bool         // what it plays before its answer is known
+	shown  []byte       // our answer, if the peer had it before the call was answered
 	offer  sdp.Session  // the peer's, waiting for our answer
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
@@ -87,6 +89,8 @@ func (l *Leg) Do(a call.LegAction) {
 		l.ring()
 	case call.Wake: // 2-call-flows, "Honest ring-back"
 		l.dialog.Progress(183, "Session Progress", sip.NewHeader(sip.HeaderState, sip.StateWaking))
+	case call.Preview:
+		l.preview(a.Description)
 	case call.Forward:
 		Forward(l.dialog, a)
 	case call.Stand:
@@ -131,6 +135,12 @@ func (l *Leg) reoffer(o call.Offer) {
 // accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
 // the same offer can fail here; the peer is then told 488 like any other that shares no codec.
 func (l *Leg) accept(d sdp.Description, send func([]byte)) {
+	if l.shown != nil { // RFC 3261, 13.2.1: that same exact answer
+		body := l.shown
+		l.shown = nil
+		send(body)
+		return
+	}
 	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
 	if err != nil {
 		RefuseWith(l.dialog, call.CauseOfError(err))
@@ -141,6 +151,19 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 	l.said = l.offer.Description()
 	l.agree(formats)
 	send(body)
+}
+
+// preview answers the peer's offer before the call is answered. A codec that both sides name differently is found then.
+func (l *Leg) preview(d sdp.Description) {
+	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
+	if err != nil {
+		return
+	}
+	l.apply(l.offer)
+	l.said = l.offer.Description()
+	l.agree(formats)
+	l.shown = body
+	l.dialog.Preview(body)
 }
 
 // agree sets the payload types that the peer sends from now on.
@@ -172,6 +195,9 @@ func (l *Leg) Handle(input any) []call.Event {
 	}
 	var evs []call.Event
 	for _, ev := range l.dialog.Handle(in) {
+		if p, ok := ev.(sip.Progress); ok && len(p.SDP) > 0 {
+			evs = append(evs, l.plays(p)...)
+		}
 		if e := l.translate(ev); e != nil {
 			evs = append(evs, e)
 		}
@@ -182,9 +208,9 @@ func (l *Leg) Handle(input any) []call.Event {
 func (l *Leg) translate(ev sip.Event) call.Event {
 	switch ev := ev.(type) {
 	case sip.Progress:
-		// 2-call-flows, "Honest ring-back": only a real 180 rings. Its SDP is not passed on: the anchor plays no media.
+		// 2-call-flows, "Honest ring-back": only a real 180 rings, and a phone company's 183 if it is silent.
 		switch {
-		case ev.Code == 180, ev.Code == 183 && l.early:
+		case ev.Code == 180, ev.Code == 183 && l.early && !l.played:
 			return call.Ringing{Leg: l.id, SessionID: l.dialog.SessionID().Remote}
 		case ev.State == sip.StateWaking:
 			return call.Waking{Leg: l.id}
@@ -227,6 +253,21 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 		return call.Closed{Leg: l.id}
 	}
 	return nil
+}
+
+// plays reads what the peer plays before its answer. What a phone plays is not passed on. The first description is taken: RFC
+// 3261, 13.2.1, has the others be the same.
+func (l *Leg) plays(p sip.Progress) []call.Event {
+	if l.played || !l.early && !l.flows {
+		return nil
+	}
+	s, err := l.parse(p.SDP)
+	if err != nil {
+		return nil
+	}
+	l.played = true
+	l.apply(s)
+	return []call.Event{call.Early{Leg: l.id, Description: s.Description(), Rings: p.Code == 183 && l.early}}
 }
 
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.

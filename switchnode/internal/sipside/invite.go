@@ -50,7 +50,8 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: dialled, Emergency: p.forHelp(a, dialled), Offer: offer, Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Dialled: dialled, Emergency: p.forHelp(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
+		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
 	})

@@ -250,6 +250,7 @@ func (c *toCarrier) follow(ev call.Event, actions []trunk.Action) (evs []call.Ev
 // try invites a carrier.
 func (c *toCarrier) try(i int) {
 	p, s, to := c.phones, c.setup, c.carriers[i]
+	c.port.Unbridge() // what the carrier before played is over
 	t := &try{carrier: i, open: true}
 	uri := to.uri
 	uri.User = c.branch.Number

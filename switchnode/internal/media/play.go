@@ -1,0 +1,32 @@
+package media
+
+import (
+	"strowger/pkg/rtp"
+	"strowger/pkg/sdp"
+)
+
+// Hears returns the first format, of those that the leg wants to get, which fits; false if none does.
+func (p *Port) Hears(fits func(sdp.Codec) bool) (sdp.Format, bool) {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	for _, f := range p.gets {
+		if fits(f.Codec) {
+			return f, true
+		}
+	}
+	return sdp.Format{}, false
+}
+
+// Play sends the leg a packet of our own, with a clock in Hz, if it has no other side. Whoever is bridged to it next is another
+// source, whose first packet gets a marker.
+func (p *Port) Play(packet []byte, clock int) {
+	h, _, err := rtp.Parse(packet)
+	if err != nil || !p.receives.Load() || p.route.Load().peer != nil {
+		return
+	}
+	p.played.Store(true)
+	p.outgoing.Store(pack(h.SSRC, uint32(clock)))
+	if p.pass(media, p, packet, false) {
+		p.sent.Add(1)
+	}
+}
