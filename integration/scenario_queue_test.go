@@ -64,8 +64,21 @@ func TestQueue(t *testing.T) {
 		t.Errorf("the third hears %d %q", e.Code, e.Words)
 	}
 
+	direct, err := w.Client.Numbers().Create(soon(t), rest.Number{
+		Site: w.Offices[1].Site.ID, Digits: fmt.Sprint(w.extensions.Add(1)), User: bob.user.ID, QueueLength: rest.NeverWaits,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	knocks := dial(t, third, direct.Dial) // calls to this number of his do not wait
+	in := incoming(t, desk, knocks)
+	in.Decline(486, "Busy Here")
+	if e := over(t, knocks); e.Code != 486 {
+		t.Errorf("who knocks hears %d %q", e.Code, e.Words)
+	}
+
 	hangUp(t, own, talks)
-	in := incoming(t, desk, out)
+	in = incoming(t, desk, out)
 	queued(t, next, "Queued, number 1")
 	in.Answer()
 	saw(t, out, phone.Answered)

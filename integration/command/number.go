@@ -1,7 +1,11 @@
 package command
 
 import (
+	"cmp"
+	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
@@ -18,6 +22,7 @@ func numbers() noun[rest.Number] {
 				{head: "digits", cell: func(v rest.Number) string { return v.Digits }},
 				{head: "site", cell: func(v rest.Number) string { return n.of(v.Site) }},
 				{head: "user", cell: func(v rest.Number) string { return n.of(v.User) }},
+				{head: "queue", detail: true, cell: numberQueue},
 				{head: "dialled", detail: true, cell: func(v rest.Number) string { return dialled(n.env, v) }},
 				{head: "id", cell: func(v rest.Number) string { return v.ID }},
 			}
@@ -140,6 +145,9 @@ type numberSet struct {
 	Digits *string `help:"New digits." placeholder:"DIGITS"`
 	User   *string `help:"Whom it calls: name, number or id." placeholder:"USER"`
 	Site   *string `help:"Site of the extension: code, name or id; empty makes it a number of the organization." placeholder:"SITE"`
+
+	Queue *string        `help:"So many calls to this number may wait while its user is on the phone, 1 to 1000; none: they find the user busy; user: as for the user's other numbers." placeholder:"N|none|user"`
+	Wait  *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
 }
 
 // Run changes a number.
@@ -152,7 +160,45 @@ func (c *numberSet) Run(e *env) error {
 	if err := e.putRef(change, "site", c.Site, idOf(sites())); err != nil {
 		return err
 	}
+	if err := c.queue(change); err != nil {
+		return err
+	}
 	return numbers().set(e, c.Number, change)
+}
+
+// queue reads whether calls to the number wait.
+func (c *numberSet) queue(change change) error {
+	if c.Queue != nil {
+		length, err := strconv.Atoi(*c.Queue)
+		switch {
+		case *c.Queue == "none":
+			length = rest.NeverWaits
+		case *c.Queue == "user":
+			length = 0
+		case err != nil || length < 1:
+			return fmt.Errorf("--queue %q: want a number from 1, none, or user", *c.Queue)
+		}
+		change["queue_length"] = length
+	}
+	if c.Wait != nil {
+		seconds, err := wholeSeconds("--wait", *c.Wait)
+		if err != nil {
+			return err
+		}
+		change["queue_seconds"] = seconds
+	}
+	return nil
+}
+
+// numberQueue is what becomes of calls to a number while its user is on the phone, "" if that is as for the user.
+func numberQueue(v rest.Number) string {
+	switch v.QueueLength {
+	case 0:
+		return ""
+	case rest.NeverWaits:
+		return "none"
+	}
+	return fmt.Sprintf("%d calls, %v", v.QueueLength, time.Duration(cmp.Or(v.QueueSeconds, 600))*time.Second)
 }
 
 type numberRemove struct {

@@ -155,7 +155,7 @@ func reorder(e *env, call string, err error) error {
 
 type userQueue struct {
 	User   string         `arg:"" help:"Name, number or id."`
-	Length *int           `help:"So many calls may wait while the user is on the phone, 1 to 100; 0: they find the user busy." placeholder:"N"`
+	Length *int           `help:"So many calls may wait while the user is on the phone, 1 to 1000; 0: they find the user busy." placeholder:"N"`
 	Wait   *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
 	Full   *string        `help:"Where calls go that find the queue full: a number as the user would dial it, or a user; empty: where those of a busy user go." placeholder:"WHERE"`
 	Late   *string        `help:"Where calls go that waited as long as they may; empty: where those of a busy user go." placeholder:"WHERE"`

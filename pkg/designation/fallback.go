@@ -19,6 +19,9 @@ const (
 	QueueTime    Occasion = "queue-time"
 )
 
+// Waited says whether the call waited in a queue before, or would have.
+func (o Occasion) Waited() bool { return o == QueueFull || o == QueueTime }
+
 // OccasionOf returns the occasion that an attempt is which ended with a code, "" for none.
 func OccasionOf(code errs.Code) Occasion {
 	switch code {

@@ -10,3 +10,15 @@ type Queue struct {
 
 	Language string `json:"language,omitempty"` // of what the caller is told, as in "en"; "" for that of the switch
 }
+
+// Of is the queue of calls to a number of a callee, nil for none. Where the number, own, has no queue of its own it is the
+// callee's; with an own Length of 0 nobody waits.
+func (q *Queue) Of(callee string, own *Queue) *Queue {
+	if own != nil {
+		q = own
+	}
+	if q == nil || q.Length == 0 {
+		return nil
+	}
+	return &Queue{Line: callee, Length: q.Length, Wait: q.Wait}
+}

@@ -178,7 +178,14 @@ type Number struct {
 	// Dial is what the whole organization dials: site code + digits, or the digits of a system number.
 	Dial string `json:"dial" readOnly:"true"`
 	User string `json:"user"`
+	// QueueLength is how many calls may wait for the user when this number was dialled, 1 to 1000; 0: as the user has it; -1: none.
+	QueueLength int `json:"queue_length" minimum:"-1" maximum:"1000"`
+	// QueueSeconds is how long such a call may wait, 10 to 7200; 0: 600.
+	QueueSeconds int `json:"queue_seconds" minimum:"0" maximum:"7200"`
 }
+
+// NeverWaits is the QueueLength of a number whose callers find the user busy.
+const NeverWaits = -1
 
 // APIKey lets a program or an admin use the API. Secret is shown once, on create.
 type APIKey struct {

@@ -145,6 +145,8 @@ type Number struct {
 	Site   string `json:"site,omitempty"`
 	Digits string `json:"digits"`
 	User   string `json:"user"`
+	// Queue is where calls to the number wait, without Line; of Length 0: nowhere; nil: where the user's do.
+	Queue *designation.Queue `json:"queue,omitempty"`
 }
 
 // SiteCode is how a site is dialled.

@@ -88,7 +88,7 @@ func (b *Broker) fallbacks(ctx context.Context, s *directory.Snapshot, p designa
 	numbers := map[string]int{} // of all, by number
 	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable, designation.QueueFull, designation.QueueTime} {
 		number := s.Fallback(l.route.To, on)
-		if number == "" {
+		if number == "" || on.Waited() && l.route.Queue == nil {
 			continue
 		}
 		if i, ok := numbers[number]; ok {

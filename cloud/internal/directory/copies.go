@@ -41,7 +41,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, n := range s.registry.Numbers {
 		if n.Site == site || n.Site == "" && s.livesAt(s.users.get(n.User), site) {
 			needed[n.User] = true
-			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: n.User})
+			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: n.User, Queue: queueOf(n)})
 		}
 	}
 	for _, u := range s.registry.Users {

@@ -105,7 +105,7 @@ func (e *editor) Number(v rest.Number) {
 	if u == nil {
 		return
 	}
-	n := number{site: v.Site}
+	n := number{site: v.Site, queue: queueOf(v)}
 	n.id, n.dial = packed(v.ID, v.Dial)
 	if s, ok := e.s.sites[v.Site]; ok {
 		n.site = s.ID

@@ -39,8 +39,7 @@ func newPolicy(v rest.Policy) *policy {
 		designation.DoNotDisturb: v.FallbackDND, designation.Unreachable: v.FallbackUnreachable,
 		designation.QueueFull: cmp.Or(v.FallbackQueueFull, v.FallbackBusy), designation.QueueTime: cmp.Or(v.FallbackQueueTime, v.FallbackBusy),
 	} {
-		waits := on == designation.QueueFull || on == designation.QueueTime
-		if number != "" && (v.QueueLength > 0 || !waits) {
+		if number != "" {
 			p.fallbacks[on] = number
 		}
 	}
@@ -56,12 +55,30 @@ func (p *policy) apply(r *Route, name string) error {
 		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.words, name+" does not want to be disturbed"))
 	}
 	r.Ring = cmp.Or(p.ring, r.Ring)
-	if p.queue.Length > 0 && r.Home != "" { // a line is at one switch
-		q := p.queue
-		q.Line = r.To.User
-		r.Queue = &q
-	}
 	return nil
+}
+
+// line has a call wait for its callee, where it may.
+func (u *user) line(r *Route) {
+	if r.Home == "" { // a line is at one switch
+		return
+	}
+	var theirs, own *designation.Queue
+	if u.policy != nil {
+		theirs = &u.policy.queue
+	}
+	if n := u.number(r.To.Number); n != nil {
+		own = n.queue
+	}
+	r.Queue = theirs.Of(u.id, own)
+}
+
+// queueOf is the queue of a number, where it is not its user's.
+func queueOf(v rest.Number) *designation.Queue {
+	if v.QueueLength == 0 {
+		return nil
+	}
+	return &designation.Queue{Length: max(v.QueueLength, 0), Wait: cmp.Or(time.Duration(v.QueueSeconds)*time.Second, defaultWait)}
 }
 
 // copy is the policy as the documents for switches have it.

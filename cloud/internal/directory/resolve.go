@@ -174,6 +174,7 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 	if err := u.policy.apply(r, u.name); err != nil {
 		return err
 	}
+	u.line(r)
 	var why error // why a device cannot ring that should
 	for i := range u.devices {
 		d := &u.devices[i]

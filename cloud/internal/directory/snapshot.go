@@ -55,7 +55,8 @@ type app struct {
 // number is what can be dialled.
 type number struct {
 	id, dial string
-	site     string // "": of the whole organization
+	site     string             // "": of the whole organization
+	queue    *designation.Queue // nil: the user's
 }
 
 // device is one of the user's, nil if it is not.

@@ -30,11 +30,16 @@ func numbers(s *Store) *Table[rest.Number] {
 			{field: "site", name: "site", at: func(v *rest.Number) any { return optional{&v.Site} }},
 			{field: "digits", name: "digits", at: func(v *rest.Number) any { return &v.Digits }},
 			{field: "user", name: "user_id", at: func(v *rest.Number) any { return &v.User }},
+			{field: "queue_length", name: "queue_length", at: func(v *rest.Number) any { return &v.QueueLength }},
+			{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.Number) any { return &v.QueueSeconds }},
 			{field: "dial", name: "dial", at: func(v *rest.Number) any { return &v.Dial }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
 			if !digitsForm.MatchString(v.Digits) {
 				return badDigits(v.Digits)
+			}
+			if err := checkQueue(v.QueueLength, v.QueueSeconds, rest.NeverWaits); err != nil {
+				return err
 			}
 			if v.User == "" {
 				return errs.New(errs.Invalid, "user: a number points to one; name it")

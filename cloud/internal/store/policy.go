@@ -39,6 +39,16 @@ func policyColumns() []column[rest.User] {
 
 var fallbackForm = regexp.MustCompile(`^[0-9*#+]{1,38}$`)
 
+func checkQueue(length, seconds, least int) error {
+	if length < least || length > maxQueue {
+		return errs.New(errs.Invalid, "queue_length: %d is not between %d and %d", length, least, maxQueue)
+	}
+	if seconds != 0 && (seconds < minWait || seconds > maxWait) {
+		return errs.New(errs.Invalid, "queue_seconds: %d is neither 0 nor between %d and %d", seconds, minWait, maxWait)
+	}
+	return nil
+}
+
 // checkPolicy looks at a policy by itself. Whether somebody still has the number of a fall-back is seen when a call goes there:
 // numbers come and go.
 func checkPolicy(p *rest.Policy) error {
@@ -53,11 +63,8 @@ func checkPolicy(p *rest.Policy) error {
 	if n := utf8.RuneCountInString(p.DNDWords); n > maxDNDWords || strings.ContainsFunc(p.DNDWords, unicode.IsControl) {
 		return errs.New(errs.Invalid, "dnd_words: %d characters, or one that does not print; want one line of at most %d", n, maxDNDWords)
 	}
-	if p.QueueLength < 0 || p.QueueLength > maxQueue {
-		return errs.New(errs.Invalid, "queue_length: %d is not between 0 and %d", p.QueueLength, maxQueue)
-	}
-	if p.QueueSeconds != 0 && (p.QueueSeconds < minWait || p.QueueSeconds > maxWait) {
-		return errs.New(errs.Invalid, "queue_seconds: %d is neither 0 nor between %d and %d", p.QueueSeconds, minWait, maxWait)
+	if err := checkQueue(p.QueueLength, p.QueueSeconds, 0); err != nil {
+		return err
 	}
 	for field, number := range map[string]string{
 		"fallback_no_answer": p.FallbackNoAnswer, "fallback_busy": p.FallbackBusy,

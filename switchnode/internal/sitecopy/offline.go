@@ -82,6 +82,11 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 	if len(r.Branches) == 0 {
 		return r, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)
 	}
+	var theirs *designation.Queue
+	if u.Policy != nil {
+		theirs = u.Policy.Queue
+	}
+	r.Queue = theirs.Of(u.ID, n.Queue)
 	return r, s.apply(u.Policy, &r)
 }
 

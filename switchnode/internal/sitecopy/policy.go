@@ -22,12 +22,10 @@ func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
 		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
 	}
 	r.Ring = cmp.Or(p.Ring, r.Ring)
-	if p.Queue != nil {
-		q := *p.Queue
-		q.Line = r.To.User
-		r.Queue = &q
-	}
 	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable, designation.QueueFull, designation.QueueTime} {
+		if on.Waited() && r.Queue == nil {
+			continue
+		}
 		if f, ok := s.fallback(p.Fallback[on], r); ok {
 			f.On = []designation.Occasion{on}
 			r.Fallback = append(r.Fallback, f)
@@ -39,7 +37,7 @@ func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
 // Queues says whether calls may wait for a user who is on the phone.
 func (s *Snapshot) Queues(user string) bool {
 	u := s.users[user]
-	return u != nil && u.Policy != nil && u.Policy.Queue != nil
+	return u != nil && u.Policy != nil && u.Policy.Queue != nil || s.waited[user]
 }
 
 // fallback is what rings at a number of this switch.

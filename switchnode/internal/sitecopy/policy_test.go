@@ -42,6 +42,27 @@ func TestPoliciesWithoutTheCloud(t *testing.T) {
 	if p := w.fetched(w.x).Snapshot().Plan("ca_1", r, w.now); len(p.Fallback) != 1 || p.Ring != 20*time.Second {
 		t.Errorf("plan %+v", p)
 	}
+
+	// Ada's calls wait, but not those to this number; without a queue of hers they do where the number has one.
+	number := &w.copies[w.paris].Numbers[0]
+	for _, c := range []struct {
+		user, number *designation.Queue
+		want         int
+	}{
+		{&designation.Queue{Length: 2}, nil, 2},
+		{&designation.Queue{Length: 2}, &designation.Queue{}, 0},
+		{nil, &designation.Queue{Length: 9}, 9},
+		{nil, nil, 0},
+	} {
+		ada.Policy.Queue, number.Queue = c.user, c.number
+		r, err := resolve("1001")
+		if got := r.Queue; err != nil || (got != nil) != (c.want > 0) || got != nil && (got.Length != c.want || got.Line != "us_ada") {
+			t.Errorf("queue of the user %+v, of the number %+v: %+v, %v", c.user, c.number, got, err)
+		}
+		if queues := w.fetched(w.x).Snapshot().Queues("us_ada"); queues != (c.user != nil || c.want > 0) {
+			t.Errorf("the switch minds Ada's calls: %t", queues)
+		}
+	}
 	devices[0].Delay = -time.Second // never
 	if _, err := resolve("1001"); errs.CodeOf(err) != errs.Offline {
 		t.Errorf("a phone that never rings: %v", err)

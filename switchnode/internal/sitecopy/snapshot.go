@@ -28,6 +28,7 @@ type Snapshot struct {
 	bridges     map[string]sitecopy.Bridge
 	trunks      []sitecopy.Trunk // of this switch
 	revoked     map[string]bool
+	waited      map[string]bool // users with a number whose calls wait for them
 }
 
 // member is a switch with the site that it is of.
@@ -43,7 +44,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
-		revoked: map[string]bool{},
+		revoked: map[string]bool{}, waited: map[string]bool{},
 	}
 	c := &s.docs.copy
 	for i := range c.Users {
@@ -59,6 +60,9 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		n := &c.Numbers[i]
 		if shown := s.presented[n.User]; shown == nil || shown.Site != id.Site && n.Site == id.Site {
 			s.presented[n.User] = n
+		}
+		if n.Queue != nil && n.Queue.Length > 0 {
+			s.waited[n.User] = true
 		}
 		if n.Site == "" {
 			s.numbers[n.Digits] = n
