@@ -104,7 +104,7 @@ func (q queues) ask(ctx context.Context, org string, sw rest.Switch, order fabri
 func queuedCall(sw rest.Switch, w fabric.QueuedCall) rest.QueuedCall {
 	c := rest.QueuedCall{
 		Call: w.Call, Switch: sw.ID, SwitchName: sw.Name, From: w.From, To: w.To, Position: w.Position,
-		Priority: w.Priority, Emergency: w.Emergency, Since: w.Since.UTC(), Until: w.Until.UTC(),
+		Priority: w.Priority, Emergency: w.Emergency, Since: w.Since.UTC(), Until: w.Until.UTC(), Away: w.Away,
 	}
 	if w.Known {
 		seconds := int(w.Wait / time.Second)

@@ -95,6 +95,9 @@ func (c *calls) begin(in call.Incoming) error {
 
 // machine is the state of a call that comes in.
 func machine(in call.Incoming) *call.Call {
+	if in.Back != nil {
+		return call.NewRecall(in.Leg, in.From.Device, in.Back)
+	}
 	m := call.New(in.Leg, in.Device, in.Offer)
 	if in.Early {
 		m.TakeEarly()
@@ -230,7 +233,7 @@ func nameOf(in call.Incoming) string {
 }
 
 // add enters a call that a device of this switch placed, or, that being "", that came over a link. It is crowded if it has to
-// wait for room, as those do that came before it; who calls for help finds room always.
+// wait for room, as those do that came before it, unless it calls back; who calls for help finds room always.
 func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -247,7 +250,10 @@ func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded boo
 	case device != "" && c.placed[device] >= most:
 		return false, errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
-	if crowded = !in.Emergency && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); crowded {
+	switch crowded = !in.Emergency && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); {
+	case crowded && in.Back != nil:
+		return false, c.limits.refusal()
+	case crowded:
 		c.crowd++
 	}
 	c.sessions[name] = s

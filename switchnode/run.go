@@ -126,7 +126,8 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.calls.hall, err = queue.NewHall(queue.Config{
-		Path: filepath.Join(n.Data, "queue"), Seats: n.Limits.Calls, Now: n.now, Left: n.left, Count: n.calls.tally.add, Logger: n.log,
+		Path: filepath.Join(n.Data, "queue"), Seats: n.Limits.Calls, Now: n.now, Count: n.calls.tally.add, Logger: n.log,
+		Left: n.calls.left, Kept: n.calls.kept, Recallable: recallable, Recall: n.calls.recall,
 	})
 	if err != nil {
 		return err

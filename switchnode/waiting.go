@@ -6,27 +6,28 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
-	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/queue"
 )
 
 // waiter is a call as it waits for its callee.
 type waiter struct {
-	calls  *calls
-	entry  queue.Entry
-	limits queue.Limits
+	calls   *calls
+	entry   queue.Entry
+	limits  queue.Limits
+	session *call.Session // nil before it joined
 }
 
 // waiting is where the calls of a plan wait.
 func (c *calls) waiting(p designation.Plan) call.Queue {
-	return &waiter{c, queue.Entry{
+	return &waiter{calls: c, entry: queue.Entry{
 		Call: p.Call, Line: p.Queue.Line, From: p.From, To: p.To, Priority: p.Priority,
-	}, queue.Limits{Length: p.Queue.Length, Wait: p.Queue.Wait}}
+	}, limits: queue.Limits{Length: p.Queue.Length, Wait: p.Queue.Wait}}
 }
 
 // Join waits for the turn of a call.
 func (w *waiter) Join(s *call.Session) {
+	w.session = s
 	w.calls.occupy(s, seatOf{w.entry.Line, w.entry.Call})
 	if err := w.calls.hall.Join(w.entry, w.limits, seat{s}); err != nil {
 		s.Post(call.Expelled{Cause: call.CauseOfError(err)})
@@ -38,6 +39,14 @@ func (w *waiter) Return() { w.calls.hall.Returned(w.entry.Line, w.entry.Call) }
 
 // Leave waits no longer.
 func (w *waiter) Leave(why call.Leaving) {
+	switch why {
+	case call.Kept:
+		w.keep(queue.GaveUp)
+		return
+	case call.Interrupted:
+		w.keep(queue.Stopped)
+		return
+	}
 	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why))
 }
 
@@ -110,16 +119,17 @@ func (n *node) queueOrder(ctx context.Context, _ fabric.Subject, q fabric.QueueO
 			}
 			r.Waiting = append(r.Waiting, fabric.QueuedCall{
 				Call: w.Call, From: w.From, To: w.To, Position: w.Position, Wait: w.Wait, Known: w.Known,
-				Priority: w.Priority, Emergency: w.Emergency, Since: w.Since, Until: w.Until,
+				Priority: w.Priority, Emergency: w.Emergency, Since: w.Since, Until: w.Until, Away: w.Absent(),
 			})
 		}
 	}
 	return r, nil
 }
 
-// left ends in the ledger what a kill of this switch cut off.
-func (n *node) left(e queue.Entry, why queue.Reason) {
-	if why == queue.Lost || why == queue.Elapsed {
-		n.record(ledger.Event{At: n.now().UnixMicro(), Call: e.Call, Kind: ledger.Unqueued, Text: string(why)})
+// left writes how the waiting ended of an entry whose call is over: its caller hung up and kept the place, or a kill of this switch cut
+// it off.
+func (c *calls) left(e queue.Entry, why queue.Reason) {
+	if e.Away || why == queue.Lost || why == queue.Elapsed {
+		c.unqueued(e.Call, why)
 	}
 }

@@ -107,6 +107,8 @@ func rankText(v rest.QueuedCall) string {
 	switch {
 	case v.Emergency:
 		return " (emergency)"
+	case v.Away:
+		return " (away: is called back)"
 	case v.Priority > 0:
 		return fmt.Sprintf(" (priority %d)", v.Priority)
 	}

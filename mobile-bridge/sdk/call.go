@@ -42,24 +42,30 @@ type progress struct {
 	stage stage
 	out   bool // we call: it is answered by us from the beginning
 	reach
-	dialog    *sip.Dialog
-	media     *media
-	ears      ears
-	rang      bool      // it rang, or was answered before
-	woke      bool      // Waking was told
-	forwards  []string  // numbers that Forwarded was told of
-	place     sip.Place // that Queued was told of
-	unwanted  int       // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
-	byes      bool      // we leave when the dialog is closed
-	acked     bool      // the node has our 200
-	flowing   bool      // the media path is there
-	connected bool      // both, and Connected was told
-	held      bool      // what we asked for last
-	holding   bool      // and wait for an answer to
-	owes      bool      // the user hung up while there was no connection: the node is still to be told
+	dialog   *sip.Dialog
+	media    *media
+	ears     ears
+	rang     bool     // it rang, or was answered before
+	woke     bool     // Waking was told
+	forwards []string // numbers that Forwarded was told of
+	standing
+	unwanted  int  // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
+	byes      bool // we leave when the dialog is closed
+	acked     bool // the node has our 200
+	flowing   bool // the media path is there
+	connected bool // both, and Connected was told
+	held      bool // what we asked for last
+	holding   bool // and wait for an answer to
+	owes      bool // the user hung up while there was no connection: the node is still to be told
 
 	restarting bool // our offer of an ICE restart, or of video, is being made, or waits for its answer
 	scene      scene
+}
+
+// standing is where we stand in a queue.
+type standing struct {
+	place sip.Place // that Queued was told of
+	keeps bool      // the user hung up and keeps it
 }
 
 // reach is how the node is reached.
@@ -169,27 +175,36 @@ func (c *Call) answer(e ears) {
 func (c *Call) Decline() { c.Hangup() }
 
 // Hangup ends the call; one that is not answered is declined, or taken back.
-func (c *Call) Hangup() {
+func (c *Call) Hangup() { c.do(c.hangUp) }
+
+// KeepPlace hangs up a call that was told Queued, and keeps the place in the queue: when its turn comes, the switch calls back, and the phone
+// is woken for that as for any call. Of any other call it is Hangup.
+func (c *Call) KeepPlace() {
 	c.do(func() {
-		switch {
-		case c.stage == up && c.cutOff():
-			c.owes = true
-			c.finish(end{words: "hung up"})
-		case c.stage == up:
-			c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
-			c.finish(end{words: "hung up"})
-		case c.out:
-			c.takeBack()
-		case c.dialog != nil:
-			c.dialog.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
-			c.stage = answered // by a no
-			c.finish(end{errs.Declined, "declined"})
-		case c.unwanted == 0:
-			c.unwanted, c.stage = 603, answered
-			c.report(proof.Declined)
-			c.last(end{errs.Declined, "declined"})
-		}
+		c.keeps = c.out && c.stage < up && c.place.Position > 0
+		c.hangUp()
 	})
+}
+
+func (c *Call) hangUp() {
+	switch {
+	case c.stage == up && c.cutOff():
+		c.owes = true
+		c.finish(end{words: "hung up"})
+	case c.stage == up:
+		c.bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+		c.finish(end{words: "hung up"})
+	case c.out:
+		c.takeBack()
+	case c.dialog != nil:
+		c.dialog.Refuse(603, "Decline", sip.Cause{SIP: 603, Text: "Declined"})
+		c.stage = answered // by a no
+		c.finish(end{errs.Declined, "declined"})
+	case c.unwanted == 0:
+		c.unwanted, c.stage = 603, answered
+		c.report(proof.Declined)
+		c.last(end{errs.Declined, "declined"})
+	}
 }
 
 // Busy refuses a call because its user talks to somebody else: the caller hears that the line is busy, or goes where the user's calls go

@@ -101,12 +101,20 @@ func (c *Call) takeBack() {
 	case c.dialog != nil:
 		c.cancel()
 	}
+	if c.keeps {
+		c.finish(end{words: "the place in the queue is kept: you will be called back"})
+		return
+	}
 	c.finish(end{words: "hung up"})
 }
 
 func (c *Call) cancel() {
 	c.byes = true // what answers our CANCEL are the last words
-	c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"})
+	var keeps []sip.Header
+	if c.keeps {
+		keeps = []sip.Header{sip.NewHeader(sip.HeaderQueue, sip.KeepPlace)}
+	}
+	c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"}, keeps...)
 }
 
 // progressed tells once what the phones of the callee do, or of who the call went on to.

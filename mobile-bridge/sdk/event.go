@@ -8,7 +8,7 @@ const (
 	Trying    = "trying"    // we call: the way to the callee is known
 	Waking    = "waking"    // we call: a phone of the callee's is being woken; it does not ring yet
 	Forwarded = "forwarded" // we call: the call goes on to somebody else; Words: their number
-	Queued    = "queued"    // we call: the callee is on the phone, and we wait; Position and Wait, and Words for people
+	Queued    = "queued"    // we call: the callee is on the phone, and we wait; Position and Wait, and Words for people. See Call.KeepPlace
 	Woken     = "woken"     // a push announced the call; it does not ring yet
 	Ringing   = "ringing"   // ring now; or, where we call, it rings there
 	Connected = "connected" // answered, and audio flows

@@ -1,6 +1,9 @@
 package designation
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Queue says that a call waits while its callee is on the phone.
 type Queue struct {
@@ -21,4 +24,10 @@ func (q *Queue) Of(callee string, own *Queue) *Queue {
 		return nil
 	}
 	return &Queue{Line: callee, Length: q.Length, Wait: q.Wait}
+}
+
+// Returned is who was waited for, as they show themselves to the caller who is called back.
+func Returned(p Party) Party {
+	p.Name = "Call back: " + cmp.Or(p.Name, p.Number)
+	return p
 }

@@ -29,7 +29,8 @@ import (
 // 14 (2026-11): queue.
 // 15 (2026-11): calls from the PSTN: Trunk and From in an admit.
 // 16 (2026-11): Trunks in a lease.
-const Capability = 16
+// 17 (2026-11): Back in an admit.
+const Capability = 17
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -80,6 +81,9 @@ type Admit struct {
 	// says.
 	Trunk string            `json:"trunk,omitempty"`
 	From  designation.Party `json:"from,omitzero"`
+	// Back, in place of a device, is who waited for Dialled at the sender, as they called, and is called back: the answer has a Plan, as if
+	// they dialled now, and Back.
+	Back *designation.Party `json:"back,omitempty"`
 	// Met is the run of the anchor that refused the key of the last answer as errs.Restarted: it runs before the cloud has its
 	// lease.
 	Met Run `json:"met,omitzero"`
@@ -99,6 +103,7 @@ type Admitted struct {
 	To          designation.Party        `json:"to"`
 	Designation *designation.Designation `json:"designation,omitempty"`
 	Plan        *designation.Plan        `json:"plan,omitempty"`
+	Back        *designation.Fallback    `json:"back,omitempty"`     // how to ring the caller who is called back
 	Crossing    string                   `json:"crossing,omitempty"` // glare: the call that the callee has under way to the caller
 }
 

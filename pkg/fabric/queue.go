@@ -37,6 +37,7 @@ type QueuedCall struct {
 	Emergency bool              `json:"emergency,omitempty"`
 	Since     time.Time         `json:"since"`
 	Until     time.Time         `json:"until"`
+	Away      bool              `json:"away,omitempty"` // the caller hung up, and is called back
 }
 
 // SubjectQueue is where a switch is asked who waits: QueueOrder.

@@ -34,7 +34,7 @@ const (
 	Admitted Kind = "admitted" // the cloud or the site copy resolved the callee: From, To, Anchor, Offline
 	Refused  Kind = "refused"  // not admitted, or refused by the anchor: From, Cause; of a call not admitted To, if known
 	Diverted Kind = "diverted" // the call goes on to To, from the number Text; Cause
-	Queued   Kind = "queued"   // the call waits for its callee, at the position Text
+	Queued   Kind = "queued"   // the call waits for its callee, at the position Text; KeptPlace: its caller hung up, and is called back
 	Unqueued Kind = "unqueued" // it waits no longer: Text says why
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
@@ -48,6 +48,9 @@ const (
 	Ended    Kind = "ended"   // the call is over: By, Cause
 	Message  Kind = "message" // one arrow of the ladder: Sender, Receiver, Text
 )
+
+// KeptPlace is the Text of Queued.
+const KeptPlace = "kept"
 
 // Chatter says whether a party may cause events of this kind as often as it likes. They must not take the room of those
 // that tell who talked to whom, and how it ended.

@@ -30,6 +30,13 @@ func note(e Event, name func(id string) string) string {
 		if e.To != nil {
 			return "goes on from " + e.Text + " to " + strings.TrimSpace(e.To.Name+" "+e.To.Number) + e.Cause.text()
 		}
+	case Queued:
+		if e.Text == KeptPlace {
+			return "the caller keeps the place"
+		}
+		return "waits at place " + e.Text
+	case Unqueued:
+		return "waits no longer: " + e.Text
 	case Trying:
 		return "tries" + device
 	case Ringing:

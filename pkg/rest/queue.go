@@ -23,6 +23,8 @@ type QueuedCall struct {
 	Emergency   bool      `json:"emergency"`
 	Since       time.Time `json:"since"`
 	Until       time.Time `json:"until"` // when it has waited long enough
+	// Away says that the caller hung up and kept the place: they are called back.
+	Away bool `json:"away"`
 }
 
 // Queues is all calls that wait, by switch and callee, the head first.

@@ -37,8 +37,11 @@ type (
 	}
 	// Acked says that the peer has our 2xx; SDP is its answer if the offer was ours.
 	Acked struct{ SDP []byte }
-	// Cancelled says that the caller gave up before our answer.
-	Cancelled struct{ Cause Cause }
+	// Cancelled says that the caller gave up before our answer. Keep: who waits in a queue wants to be called back.
+	Cancelled struct {
+		Cause Cause
+		Keep  bool
+	}
 	// HungUp is the peer's BYE.
 	HungUp struct{ Cause Cause }
 	// Offered is an offer of the peer's, by re-INVITE or UPDATE. SDP is empty when the peer asks us for an offer.

@@ -9,7 +9,15 @@ import (
 
 // HeaderQueue is on 182: where the caller stands in a queue, as "2;wait=75": the position, 1 being the head, and the expected
 // wait in seconds, if it is known.
+//
+// On the CANCEL of a caller who was told that, it is KeepPlace: they hang up, and want to be called back when their turn comes.
 const HeaderQueue = "Strowger-Queue"
+
+// KeepPlace is the value of HeaderQueue on a CANCEL.
+const KeepPlace = "keep"
+
+// keeps says whether a CANCEL keeps the caller's place in a queue.
+func keeps(cancel *Request) bool { return strings.TrimSpace(value(cancel, HeaderQueue)) == KeepPlace }
 
 // Limits of what a place may say.
 const (

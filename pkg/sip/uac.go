@@ -47,9 +47,10 @@ type outgoing struct {
 	update      bool   // by UPDATE
 	early       []*earlyDialog
 	provisional bool
-	cancel      *Cause // the owner gave up; CANCEL waits for a provisional response
-	cancelled   bool   // CANCEL is sent
-	challenged  int    // times that credentials were sent
+	cancel      *Cause   // the owner gave up; CANCEL waits for a provisional response
+	parting     []Header // that the CANCEL carries
+	cancelled   bool     // CANCEL is sent
+	challenged  int      // times that credentials were sent
 	tries       int
 	limit       int // of tries, for a re-INVITE
 	abandon     func()
@@ -134,14 +135,14 @@ func (d *Dialog) invite(extra ...Header) {
 }
 
 // Cancel gives up an INVITE that is not answered. What the callee does meanwhile no longer matters: if its 200 crosses the
-// CANCEL, it is acknowledged and hung up. Closed follows.
-func (d *Dialog) Cancel(c Cause) {
+// CANCEL, which carries extra too, it is acknowledged and hung up. Closed follows.
+func (d *Dialog) Cancel(c Cause, extra ...Header) {
 	switch {
 	case d.uac && d.state == fresh:
 		d.finish()
 	case d.uac && d.state == early:
 		d.end()
-		d.out.cancel = &c
+		d.out.cancel, d.out.parting = &c, extra
 		d.cancel()
 	case d.uac && d.state == up:
 		d.Bye(c)
@@ -161,7 +162,7 @@ func (d *Dialog) cancel() {
 	req := d.build(sip.CANCEL, out.req.CSeq().SeqNo)
 	req.Recipient = *out.req.Recipient.Clone()
 	req.PrependHeader(out.req.Via().Clone()) // the same branch: it names the INVITE
-	for _, h := range out.cancel.headers() {
+	for _, h := range append(out.cancel.headers(), out.parting...) {
 		req.AppendHeader(h)
 	}
 	out.timer = d.after(giveUp) // RFC 3261, 9.1: then the INVITE counts as cancelled

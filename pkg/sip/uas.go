@@ -227,7 +227,7 @@ func (d *Dialog) cancelled(in arrived) {
 	d.reply(w.tx, d.response(w.req, 487, "Request Terminated", nil))
 	if d.state == early {
 		d.in = nil
-		d.emit(Cancelled{Cause: causeOf(in.req)})
+		d.emit(Cancelled{Cause: causeOf(in.req), Keep: keeps(in.req)})
 		d.finish()
 		return
 	}

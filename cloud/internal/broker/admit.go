@@ -27,7 +27,12 @@ func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err := check(q); err != nil {
 		return fabric.Admitted{}, err
 	}
-	return b.once(ctx, request{org, sw, q.ID}, func() (fabric.Admitted, error) { return b.admit(ctx, org, sw, q) })
+	return b.once(ctx, request{org, sw, q.ID}, func() (fabric.Admitted, error) {
+		if q.Back != nil {
+			return b.recall(ctx, org, sw, q)
+		}
+		return b.admit(ctx, org, sw, q)
+	})
 }
 
 // once answers a request, and its repetitions with the same reply.

@@ -65,6 +65,9 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 	if from.Trunk != "" {
 		return s.confirmTrunk(sw, from, to)
 	}
+	if sw == "" && from.Device == "" { // a call-back: nobody else calls without a phone
+		return s.Recall(Route{From: to, To: from})
+	}
 	caller, site, err := s.confirmed(sw, from.Device)
 	help := to.User == "" && s.forHelp(site, to.Number)
 	switch {

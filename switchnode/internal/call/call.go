@@ -12,6 +12,7 @@ type State uint8
 // The states of a call.
 const (
 	Admitting State = iota // the caller waits, nobody was asked to ring yet
+	Recalling              // the caller, who kept a place in a queue, is called back
 	Queued                 // the callee is on the phone, and the caller waits
 	Trying                 // at least one branch is or will be tried
 	Up                     // a branch answered, the two talk
@@ -26,6 +27,7 @@ type Call struct {
 	winner   LegID
 	rung     bool // the caller was told Ring
 	woke     bool // the caller was told Wake
+	back     bool // the caller is called back
 	exchange exchange
 	codec    string // that the answer chose
 	attempt
@@ -50,12 +52,21 @@ func (c *Call) State() State { return c.state }
 // Step takes an event and returns what is to be done, in order. Events may come in any order and more than once: what
 // the state does not expect is answered by a Count.
 func (c *Call) Step(ev Event) []Action {
+	if c.back {
+		return heard(c.step(ev))
+	}
+	return c.step(ev)
+}
+
+func (c *Call) step(ev Event) []Action {
 	if id, ok := legOf(ev); ok && (id < 0 || int(id) >= len(c.legs) || c.legs[id].state == closed) {
 		return []Action{Count{"event of no leg"}}
 	}
 	switch ev := ev.(type) {
 	case Planned:
 		return c.planned(ev)
+	case Recalled:
+		return c.recalled(ev)
 	case Refusal:
 		return c.refusal(ev)
 	case Fired:
@@ -91,7 +102,7 @@ func (c *Call) Step(ev Event) []Action {
 	case Refused:
 		return c.refused(ev.Leg, ev.Cause)
 	case Cancelled:
-		return c.cancelled()
+		return c.cancelled(ev.Keep)
 	case HungUp:
 		return c.hungUp(ev.Leg, ev.Cause)
 	case Lost:
@@ -117,7 +128,7 @@ func (c *Call) Step(ev Event) []Action {
 }
 
 func (c *Call) planned(p Planned) []Action {
-	if c.state != Admitting {
+	if c.state != Admitting || c.back {
 		return []Action{Count{"plan after the end"}}
 	}
 	called := p.To // whom the call is recorded to
@@ -158,6 +169,8 @@ func (c *Call) refusal(r Refusal) []Action {
 
 func (c *Call) fired(t Timer) []Action {
 	switch {
+	case c.state == Recalling && t == RingTimer:
+		return c.unreached()
 	case c.state != Trying:
 		return []Action{Count{"timer after the attempt"}}
 	case t == RingTimer:
@@ -170,7 +183,7 @@ func (c *Call) fired(t Timer) []Action {
 
 func (c *Call) alerting(r Ringing) []Action {
 	l := &c.legs[r.Leg]
-	if c.state != Trying || r.Leg == Caller || l.state != trying && (l.state != ringing || c.rung) {
+	if c.state != Trying && c.state != Recalling || (r.Leg == Caller) != (c.state == Recalling) || l.state != trying && (l.state != ringing || c.rung) {
 		// RFC 3261, 13.2.2.1: provisional responses repeat, and may arrive after the final one.
 		return []Action{Count{"late or repeated ringing"}}
 	}
@@ -189,7 +202,7 @@ func (c *Call) alerting(r Ringing) []Action {
 // waking notes a step, and tells the caller once, unless a phone rings already.
 func (c *Call) waking(w Waking) []Action {
 	l := &c.legs[w.Leg]
-	if w.Leg == Caller || l.state == waiting || l.state > up {
+	if w.Leg == Caller && !c.back || l.state == waiting || l.state > up {
 		return []Action{Count{"wake of a leg that is over"}} // a provider may be slower than everybody else
 	}
 	l.woken = true
@@ -197,7 +210,7 @@ func (c *Call) waking(w Waking) []Action {
 	if w.Step != "" {
 		acts = append(acts, note(ledger.Event{Kind: ledger.Wake, Leg: l.id, Device: l.device, Text: w.Step, Cause: w.Cause}))
 	}
-	if c.state == Trying && !c.rung && !c.woke {
+	if c.state == Trying && w.Leg != Caller && !c.rung && !c.woke {
 		c.woke = true
 		acts = append(acts, Wake{Caller})
 	}
@@ -206,8 +219,11 @@ func (c *Call) waking(w Waking) []Action {
 
 func (c *Call) answered(a Answered) []Action {
 	l := &c.legs[a.Leg]
-	if a.Leg == Caller || (l.state != trying && l.state != ringing) {
+	switch {
+	case a.Leg == Caller && !c.back || l.state != trying && l.state != ringing:
 		return []Action{Count{"answer of a leg that was not asked"}}
+	case a.Leg == Caller:
+		return c.reached(a)
 	}
 	common, err := agreed(c.offer, a.Description)
 	if err != nil {
@@ -250,13 +266,16 @@ func (c *Call) dropBranches(cause ledger.Cause) []Action {
 func (c *Call) refused(id LegID, cause ledger.Cause) []Action {
 	l := &c.legs[id]
 	switch {
-	case id == Caller:
+	case id == Caller && !c.back:
 		return []Action{Count{"refusal by the caller"}}
 	case l.state == cancelling: // the 487 that a CANCEL asks for, or a refusal that crossed it
 		l.state = ending
 		return []Action{c.noteLegEnd(id)}
 	case l.state == trying || l.state == ringing:
 		l.state, l.cause = ending, cause
+		if id == Caller {
+			return append([]Action{c.noteLegEnd(id)}, c.end(by(cause), cause)...)
+		}
 		return append([]Action{c.noteLegEnd(id)}, c.branchFailed(id, cause)...)
 	}
 	return []Action{Count{"refusal after the answer"}}
@@ -271,13 +290,19 @@ func by(cause ledger.Cause) string {
 	return "system"
 }
 
-func (c *Call) cancelled() []Action {
+func (c *Call) cancelled(keep bool) []Action {
 	l := &c.legs[Caller]
-	if l.state != trying {
+	if l.state != trying || c.back {
 		return []Action{Count{"cancel after the final response"}}
 	}
 	l.state, l.cause = ending, CauseOf(errs.CallerLeft, "")
+	if keep = keep && c.noted > 0 && !c.outside(); keep {
+		l.cause = CauseOf(errs.CallerLeft, keptPlace)
+	}
 	acts := []Action{c.noteLegEnd(Caller)}
+	if keep {
+		return append(acts, c.keep("caller", l.cause, Kept)...)
+	}
 	return append(acts, c.end("caller", l.cause)...)
 }
 
@@ -299,7 +324,7 @@ func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
 	l := &c.legs[id]
 	switch l.state {
 	case trying, ringing:
-		if id != Caller {
+		if id != Caller || c.back {
 			return c.refused(id, cause)
 		}
 	case cancelling:
@@ -316,6 +341,9 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 	if c.state == Over {
 		return nil
 	}
+	if c.interrupted(cause) {
+		return c.keep(who, cause, Interrupted)
+	}
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
 	acts = append(acts, c.hush()...)
 	if c.state == Trying || c.state == Queued {
@@ -325,6 +353,11 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 	for i := range c.legs {
 		id, l := LegID(i), &c.legs[i]
 		switch {
+		case id == Caller && c.back && l.state == waiting:
+			l.state = closed
+		case id == Caller && c.back && l.state < up:
+			l.state, l.cause = cancelling, cause
+			acts = append(acts, Cancel{id, cause})
 		case id == Caller && l.state == trying:
 			l.state, l.cause = ending, cause
 			acts = append(acts, Refuse{id, cause}, c.noteLegEnd(id))

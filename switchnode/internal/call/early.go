@@ -178,8 +178,11 @@ func (c *Call) alone(id LegID) bool {
 
 // differs says whether the caller has to be told of what was agreed with the callee: it is not what the early answer said.
 func (c *Call) differs(agreed sdp.Description) bool {
-	if !c.previewed {
+	switch {
+	case !c.previewed:
 		return false
+	case c.back: // they answered us, and may send whatever they answered
+		return agreed.Direction != c.preview.Direction || !sameCodecs(agreed, c.preview)
 	}
 	first, _ := c.preview.Speech()
 	named := func(d sdp.Description, name string) bool {

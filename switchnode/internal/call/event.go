@@ -101,8 +101,9 @@ type Refused struct {
 	Cause ledger.Cause
 }
 
-// Cancelled says that the caller gave up before the answer; its leg has been answered 487.
-type Cancelled struct{}
+// Cancelled says that the caller gave up before the answer; its leg has been answered 487. Keep: one who waits in a queue wants to
+// keep the place.
+type Cancelled struct{ Keep bool }
 
 // HungUp is a BYE.
 type HungUp struct {

@@ -77,11 +77,16 @@ type world struct {
 	answers  int // Answered notes
 	finished bool
 	glares
+	wait
+}
 
+// wait is the model of the call's queue.
+type wait struct {
 	queue    string // "": none, "open", "joined", "turn", "left"
 	diverted bool   // Diverted is due
 	turns    int    // that the queue may give
 	crowded  bool   // the queue is for room at the switch
+	back     bool   // the caller is called back
 
 	listens
 }
@@ -112,7 +117,7 @@ func newWorld(caller, callee budget, delays ...time.Duration) *world {
 	w := &world{
 		call:   New("caller", "dv_a", speech),
 		peers:  []peer{{phase: inviting, budget: caller, started: true}},
-		asking: true, listens: listens{hearing: hearing{from: nobody}},
+		asking: true, wait: wait{listens: listens{hearing: hearing{from: nobody}}},
 	}
 	for i, d := range delays {
 		w.branches = append(w.branches, Branch{Leg: fmt.Sprintf("b%d", i+1), Delay: d})
@@ -163,6 +168,8 @@ func (w *world) possible() []Event {
 	evs = append(evs, w.queued()...)
 	switch {
 	case !w.asking:
+	case w.back:
+		evs = append(evs, Recalled{Within: time.Minute}, Refusal{Cause: CauseOf(errs.CloudAway, "")})
 	case w.crowded && w.queue == "open":
 		evs = append(evs, Crowded{bench{}})
 	case w.crowded && (w.queue == "joined" || w.queue == "turn"):
@@ -184,7 +191,7 @@ func (w *world) possible() []Event {
 		evs = append(evs, Fired{t})
 	}
 	for i, p := range w.peers {
-		evs = append(evs, p.possible(LegID(i))...)
+		evs = append(evs, p.possible(LegID(i), w.back)...)
 		if w.earlies > 0 && i > 0 && p.phase == inviting {
 			evs = append(evs, Early{LegID(i), other, true}, Early{LegID(i), foreign, true})
 		}
@@ -209,13 +216,13 @@ func (w *world) queued() (evs []Event) {
 	return evs
 }
 
-func (p peer) possible(id LegID) []Event {
+func (p peer) possible(id LegID, back bool) []Event {
 	var evs []Event
 	switch p.phase {
 	case inviting:
 		evs = append(evs, Lost{id, lost})
-		if id == Caller {
-			return append(evs, Cancelled{}, HungUp{id, normal})
+		if id == Caller && !back {
+			return append(evs, Cancelled{}, Cancelled{Keep: true}, HungUp{id, normal})
 		}
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
@@ -224,6 +231,9 @@ func (p peer) possible(id LegID) []Event {
 			evs = append(evs, Forwarded{Leg: id})
 		}
 		evs = append(evs, p.wake(id)...)
+		if id == Caller {
+			evs = append(evs, Answered{id, wide, ""})
+		}
 		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
@@ -293,6 +303,8 @@ func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 	switch ev := ev.(type) {
 	case Stop, Cancelled, Refusal:
 		return true
+	case Answered:
+		return ev.Leg == Caller || before == Trying && !hope // of foreign codecs
 	case Planned:
 		return len(ev.Branches) == 0 && ev.Queue == nil
 	case Expelled:
@@ -304,9 +316,7 @@ func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 	case Crossed:
 		return w.peers[Caller].phase == handedOver
 	case Refused:
-		return before == Trying && (ev.Cause.SIP >= 600 || !hope)
-	case Answered: // of foreign codecs
-		return before == Trying && !hope
+		return ev.Leg == Caller || before == Trying && (ev.Cause.SIP >= 600 || !hope)
 	}
 	id, _ := legOf(ev)
 	return id == Caller || (before == Up && id == w.call.winner) || (before == Trying && !hope)
@@ -325,7 +335,7 @@ func (w *world) hopeful() bool {
 // spend is what the event itself does to the model.
 func (w *world) spend(ev Event) {
 	switch ev := ev.(type) {
-	case Planned, Refusal:
+	case Planned, Recalled, Refusal:
 		w.asking = false
 	case Turn:
 		if w.turns--; w.queue == "joined" {
@@ -364,6 +374,9 @@ func (w *world) spend(ev Event) {
 	case Answered:
 		p := &w.peers[ev.Leg]
 		p.phase, p.codecs, p.says, p.hears = talking, codecs(speech), string(sdp.SendRecv), string(sdp.SendRecv)
+		if ev.Leg == Caller {
+			p.codecs, w.previewed, w.preview = codecs(ev.Description), true, ev.Description
+		}
 	case Refused:
 		w.peers[ev.Leg].phase = leaving
 	case HungUp:
@@ -473,7 +486,7 @@ func (w *world) perform(a Action, over bool) error {
 	case Requeue:
 		return w.moves("turn", "joined")
 	case Dequeue:
-		if w.queue == "turn" {
+		if w.queue == "turn" || w.back && w.queue == "open" {
 			w.queue = "joined"
 		}
 		return w.moves("joined", "left")
@@ -704,6 +717,17 @@ func TestExploreEarlyMedia(t *testing.T) {
 			set(w)
 			t.Logf("%+v", explore[Event](t, w))
 		})
+	}
+}
+
+// TestExploreRecall has a caller be called back, not answer, decline, wait for the turn, and hang up, at any time.
+func TestExploreRecall(t *testing.T) {
+	for turns, caller := range map[int]budget{1: {offers: 1}, 2: {wakes: 1}} {
+		w := newWorld(caller, budget{}, 0)
+		w.call = NewRecall("caller", "dv_a", bench{})
+		w.peers, w.queue, w.turns, w.back = w.peers[:1], "open", turns, true
+		w.peers[Caller].phase, w.peers[Caller].started = idle, false
+		t.Logf("%+v", explore[Event](t, w))
 	}
 }
 

@@ -44,7 +44,7 @@ func (c *Call) joined(j Joined) []Action {
 
 func (c *Call) crossed(x Crossed) []Action {
 	l := &c.legs[Caller]
-	if l.state != trying || c.state > Trying {
+	if l.state != trying || c.state > Trying || c.back {
 		return []Action{Spurn{x.To}}
 	}
 	l.state, l.cause = ending, x.Cause

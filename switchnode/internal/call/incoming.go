@@ -23,7 +23,8 @@ type Incoming struct {
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
 	Early     bool               // the leg can take media before the answer
-	Admission Admission          // of an app, which the cloud has admitted already
+	Admission Admission          // of an app, which the cloud has admitted already, or of a call-back
+	Back      Queue              // of a call to a caller who kept their place: has their turn. Attach makes no leg then
 	// Verify looks at the signature of a caller outside, and returns From with what it found; nil: nobody looks. It may block.
 	Verify func(context.Context) designation.Party
 	// Attach makes the caller's leg for its session. It is called once, before the session runs; after an error the session

@@ -28,6 +28,12 @@ const (
 	Unserved Leaving = "unserved" // its turn came, and nobody answered
 	Let      Leaving = "let"      // the switch has room for it
 	CutOff   Leaving = "stopped"
+	// Kept is that of a caller who hung up and wants to keep the place, and Interrupted of one who was cut off, and keeps it if they can
+	// be called back.
+	Kept        Leaving = "kept"
+	Interrupted Leaving = "interrupted"
+	// Unreached is that of a call-back which the caller did not answer.
+	Unreached Leaving = "not-reached"
 )
 
 // Standing is where a caller stands in a queue.
@@ -109,7 +115,7 @@ func (c *Call) crowded(q Queue) []Action {
 }
 
 // outside says that the call waits for room.
-func (c *Call) outside() bool { return c.state == Admitting && c.queue != nil }
+func (c *Call) outside() bool { return c.state == Admitting && c.queue != nil && !c.back }
 
 // placed tells the caller, and the ledger when the way has become half as long or longer.
 func (c *Call) placed(p Placed) []Action {
@@ -117,7 +123,7 @@ func (c *Call) placed(p Placed) []Action {
 		return []Action{Count{"place of a call that waits no longer"}}
 	}
 	c.rung, c.woke = false, false
-	acts := append(c.announce(p.Standing), Stand{Caller, p.Standing}) // the display says what was said last
+	acts := append(c.announce(p.Standing), Stand{Caller, p.Standing})    // the display says what was said last
 	if c.noted == 0 || p.Position > c.noted || 2*p.Position <= c.noted { // not each: of a thousand that wait, a turn moves all
 		c.noted = p.Position
 		acts = append(acts, note(ledger.Event{Kind: ledger.Queued, Text: strconv.Itoa(p.Position)}))
@@ -180,6 +186,8 @@ func (c *Call) unqueued(why string) []Action {
 // leaving is why a call that ends leaves its queue.
 func (c *Call) leaving(who string, cause ledger.Cause) Leaving {
 	switch {
+	case c.back && c.state <= Recalling:
+		return missed(cause)
 	case who == "caller":
 		return GaveUp
 	case cause.Code == string(errs.NodeStopped):

@@ -41,6 +41,8 @@ func (c *Call) offered(o Offered) []Action {
 	switch {
 	case !c.talking(o.Leg) && o.Settled:
 		return []Action{Count{"change outside the conversation"}}
+	case c.back && o.Leg == Caller && c.legs[Caller].state == up && c.state < Up:
+		return []Action{RefuseOffer{o.Leg, 491}} // RFC 3261, 14.2: there is nobody to ask yet
 	case !c.talking(o.Leg):
 		return []Action{RefuseOffer{o.Leg, 481}, Count{"offer outside the conversation"}} // RFC 3261, 12.2.2
 	case o.Settled:

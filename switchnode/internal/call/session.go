@@ -88,8 +88,9 @@ type Session struct {
 	full     chan struct{} // the mailbox overflowed
 	done     chan struct{}
 	from, to designation.Party
-	first    LegID // of the branches that are tried
-	branches int   // that are tried
+	shown    designation.Party // who calls, to a caller who is called back
+	first    LegID             // of the branches that are tried
+	branches int               // that are tried
 	due      map[Timer]time.Time
 	queue    []Event      // being stepped
 	renewed  chan renewed // capacity 1: a call asks one thing at a time
@@ -222,6 +223,10 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 // still fork into.
 func (s *Session) admitted(ev Event) Event {
 	p, ok := ev.(Planned)
+	if r, back := ev.(Recalled); back {
+		s.from, s.to, s.shown = r.From, r.To, r.Shown
+		return r
+	}
 	if !ok {
 		return ev
 	}
@@ -319,8 +324,12 @@ func (s *Session) dial(a Start) {
 	for len(s.legs) <= int(a.Leg) {
 		s.legs = append(s.legs, nil)
 	}
+	from, to := s.from, s.to
+	if a.Leg == Caller {
+		from, to = s.shown, s.from
+	}
 	leg, err := a.Branch.Target.Dial(Setup{
-		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: s.from, To: s.to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg),
+		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg),
 		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace,
 	})
 	if err != nil {

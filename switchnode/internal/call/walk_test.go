@@ -179,7 +179,7 @@ func describe(b []byte, d sdp.Description) []byte {
 func (c *Call) key(b []byte) []byte {
 	b = append(b, byte(c.state), byte(c.winner+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil), byte(c.noted), byte(c.first), byte(len(c.fallback)))
 	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind))
-	b = append(describe(b, c.exchange.offer), c.codec...)
+	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
 	for i := range c.legs {
@@ -196,7 +196,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner rung woke exchange codec attempt place hearing"},
+		{Call{}, "state offer legs winner rung woke back exchange codec attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
 		{leg{}, "id device branch state woken held cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},

@@ -1,5 +1,7 @@
 package queue
 
+import "time"
+
 // Event is something that happened to a line.
 type Event interface{ event() }
 
@@ -27,6 +29,16 @@ type (
 		Call     string
 		Position int
 	}
+	// Kept says that the caller hung up and keeps the place.
+	Kept struct{ Call string }
+	// Reached says that the caller answered the call-back.
+	Reached struct{ Call string }
+	// Missed says that the caller did not.
+	Missed struct {
+		Call   string
+		Rest   time.Duration // before the next time
+		Counts bool          // as a try: the caller could have answered
+	}
 	// Tick is the time that Next named.
 	Tick struct{}
 )
@@ -38,6 +50,9 @@ func (Returned) event() {}
 func (Left) event()     {}
 func (Removed) event()  {}
 func (Moved) event()    {}
+func (Kept) event()     {}
+func (Reached) event()  {}
+func (Missed) event()   {}
 func (Tick) event()     {}
 
 // Action is something that a line wants done, in order.
@@ -58,6 +73,8 @@ type (
 	}
 	// Turn has a call ring the callee.
 	Turn struct{ Call string }
+	// Recall has the caller of an entry called back, whose turn it is.
+	Recall struct{ Entry Entry }
 	// Expel ends the waiting of a call.
 	Expel struct {
 		Call   string
@@ -67,9 +84,10 @@ type (
 	Count struct{ Name string }
 )
 
-func (Keep) action()  {}
-func (Drop) action()  {}
-func (Tell) action()  {}
-func (Turn) action()  {}
-func (Expel) action() {}
-func (Count) action() {}
+func (Keep) action()   {}
+func (Drop) action()   {}
+func (Tell) action()   {}
+func (Turn) action()   {}
+func (Recall) action() {}
+func (Expel) action()  {}
+func (Count) action()  {}

@@ -29,10 +29,15 @@ type Call interface {
 
 // Config is what a hall works with.
 type Config struct {
-	Path   string              // of the file with the entries
-	Seats  int                 // calls that the whole switch takes at once, of the line Whole
-	Now    func() time.Time    // cloud-corrected
-	Left   func(Entry, Reason) // told of each entry that was on disk and leaves
+	Path  string              // of the file with the entries
+	Seats int                 // calls that the whole switch takes at once, of the line Whole
+	Now   func() time.Time    // cloud-corrected
+	Left  func(Entry, Reason) // told of each entry that was on disk and leaves
+	Kept  func(Entry)         // told of each whose caller hung up and keeps the place
+	// Recallable says whether the caller of an entry can be called back.
+	Recallable func(Entry) bool
+	// Recall calls the caller of an entry back, whose turn it is; Reached or Missed follows. It must not block.
+	Recall func(Entry)
 	Count  func(name string)
 	Logger *slog.Logger
 }
@@ -58,11 +63,12 @@ type Hall struct {
 type order struct {
 	line  string
 	event Event
-	call  Call            // of a Join
+	call  Call            // of a Join, or a Reached
 	done  chan<- struct{} // closed when it was carried out, nil: nobody waits
 }
 
-// NewHall reads what an earlier run left, and starts nothing. Who waited then holds no phone any more: each is told to Left.
+// NewHall reads what an earlier run left, and starts nothing. Who waited then holds no phone any more: Run has them called back, or
+// tells Left.
 func NewHall(cfg Config) (*Hall, error) {
 	d, err := openDisk(cfg.Path, cfg.Logger)
 	if err != nil {
@@ -91,6 +97,19 @@ func (h *Hall) Returned(line, call string) { h.post(order{line: line, event: Ret
 
 // Left says that a call no longer waits, or had its turn.
 func (h *Hall) Left(line, call string, why Reason) { h.post(order{line: line, event: Left{call, why}}) }
+
+// Kept says that the caller hung up and keeps the place.
+func (h *Hall) Kept(line, call string) { h.post(order{line: line, event: Kept{call}}) }
+
+// Reached says that the caller answered the call-back: c has the turn of the call.
+func (h *Hall) Reached(line, call string, c Call) {
+	h.post(order{line: line, event: Reached{call}, call: c})
+}
+
+// Missed says that the caller did not answer, which counts if they could have, or could not be called: rest passes before they are called again.
+func (h *Hall) Missed(line, call string, rest time.Duration, counts bool) {
+	h.post(order{line: line, event: Missed{call, rest, counts}})
+}
 
 // Occupied says that whom a line is for is on a call.
 func (h *Hall) Occupied(line, call string) { h.post(order{line: line, event: Occupied{call}}) }
@@ -149,7 +168,7 @@ func (h *Hall) Ready() error {
 
 // Run keeps the lines until ctx ends.
 func (h *Hall) Run(ctx context.Context) error {
-	h.endEarlier()
+	h.resume()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -164,20 +183,37 @@ func (h *Hall) Run(ctx context.Context) error {
 	}
 }
 
-// endEarlier ends what a kill of the switch cut off.
-func (h *Hall) endEarlier() {
-	var records []record
+// startPause is how long phones and the cloud have to come back to a switch that started, before callers are called back.
+const startPause = 5 * time.Second
+
+// resume goes on after a kill of the switch: who can be called back keeps the place, the waiting of the others is over.
+func (h *Hall) resume() {
+	now := h.cfg.Now()
+	var acts []Action
+	lines := map[string][]Entry{}
 	for _, e := range h.disk.live {
-		why := Lost
-		if h.cfg.Now().After(e.Until) {
-			why = Elapsed
+		switch {
+		case now.After(e.Until):
+			acts = append(acts, Drop{e.Call, Elapsed})
+		case !h.cfg.Recallable(e):
+			acts = append(acts, Drop{e.Call, Lost})
+		default:
+			if !e.Away {
+				e = e.keep(now)
+			}
+			e.Rest = now.Add(startPause)
+			lines[e.Line] = append(lines[e.Line], e)
+			acts = append(acts, Keep{e})
 		}
-		h.cfg.Left(e, why)
-		records = append(records, record{Left: e.Call})
 	}
-	if len(records) > 0 {
-		h.save(records)
+	touched := map[string]bool{}
+	for name, entries := range lines {
+		h.line(name).Restore(entries)
+		touched[name] = true
 	}
+	h.keep(acts)
+	h.list(touched)
+	h.forget(touched)
 }
 
 func (h *Hall) take() []order {
@@ -213,8 +249,10 @@ func (h *Hall) work(orders []order) {
 			h.calls[ev.Entry.Call] = o.call
 		case Left: // at once: it may join another line with the next order
 			delete(h.calls, ev.Call)
-		case Freed:
+		case Kept:
 			delete(h.calls, ev.Call)
+		case Reached:
+			h.calls[ev.Call] = o.call
 		}
 		touched[o.line] = true
 		acts = append(acts, h.line(o.line).Step(now, o.event)...)
@@ -258,6 +296,9 @@ func (h *Hall) keep(acts []Action) {
 	for _, a := range acts {
 		switch a := a.(type) {
 		case Keep:
+			if a.Entry.Away && !h.disk.live[a.Entry.Call].Away {
+				h.cfg.Kept(a.Entry)
+			}
 			records = append(records, record{Came: &a.Entry})
 		case Drop:
 			if e, kept := h.disk.live[a.Call]; kept {
@@ -304,6 +345,8 @@ func (h *Hall) act(a Action) {
 		if c := h.calls[a.Call]; c != nil {
 			c.Turn()
 		}
+	case Recall:
+		h.cfg.Recall(a.Entry)
 	case Expel:
 		if c := h.calls[a.Call]; c != nil {
 			c.Expel(a.Reason)

@@ -38,6 +38,9 @@ func newLobby(t *testing.T, path string) *lobby {
 			defer l.mu.Unlock()
 			l.left = append(l.left, e.Call+" "+string(why))
 		},
+		Kept:       func(e Entry) { l.say(e.Call + " is away") },
+		Recallable: func(e Entry) bool { return e.From.Device != "" },
+		Recall:     func(e Entry) { l.say(e.Call + " is called back") },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +99,7 @@ func (c caller) Expel(r Reason) { c.say(c.name + " " + string(r)) }
 
 func (l *lobby) join(t *testing.T, name string, limits Limits) {
 	t.Helper()
-	e := Entry{Call: name, Line: "us_b", From: designation.Party{Number: "1001"}}
+	e := Entry{Call: name, Line: "us_b", From: designation.Party{Number: "1001", Device: map[bool]string{true: "dv_" + name}[strings.HasPrefix(name, "app")]}}
 	if err := l.Join(e, limits, caller{l, name}); err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +192,46 @@ func TestHallAfterAKill(t *testing.T) {
 			if !slices.Equal(again.left, want) {
 				t.Errorf("after the kill: %q, want %q", again.left, want)
 			}
+		}
+	})
+}
+
+// TestHallCallsBack has callers hang up and keep their place, over a kill of the switch; one answers at last, one never does.
+func TestHallCallsBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue")
+	synctest.Test(t, func(t *testing.T) {
+		l := newLobby(t, path)
+		closes := l.open(t)
+		l.Occupied("us_b", "own")
+		l.join(t, "app1", roomy)
+		l.wants(t, "app1 at 1")
+		l.Kept("us_b", "app1")
+		l.wants(t, "app1 is away")
+		l.join(t, "app2", roomy)
+		l.wants(t, "app2 at 2")
+		closes()
+		again := newLobby(t, path)
+		defer again.open(t)()
+		again.wants(t, "app2 is away")
+		time.Sleep(startPause)
+		again.wants(t, "app1 is called back")
+		again.Missed("us_b", "app1", Pause, true)
+		again.wants(t, "app2 is called back")
+		again.Reached("us_b", "app2", caller{again, "app2"})
+		again.wants(t, "app2 rings")
+		again.Returned("us_b", "app2")
+		again.wants(t, "app2 at 2")
+		time.Sleep(retry)
+		again.wants(t, "app2 rings")
+		again.Left("us_b", "app2", Answered)
+		time.Sleep(Pause)
+		again.wants(t, "")
+		again.Freed("us_b", "app2")
+		again.wants(t, "app1 is called back")
+		again.Missed("us_b", "app1", Pause, true)
+		synctest.Wait()
+		if want := []string{"app2 called-back", "app1 not-reached"}; !slices.Equal(again.left, want) || len(l.left) != 0 {
+			t.Errorf("left: %q, want %q; before the kill %q", again.left, want, l.left)
 		}
 	})
 }

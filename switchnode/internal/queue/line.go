@@ -10,6 +10,9 @@
 //	        |  +---------- Returned (busy) -----------+
 //	        +--Left (gave up), Removed, patience over--> out
 //
+// A caller may hang up and keep the place (Kept). Such an entry is away: at its turn the caller is called back, and has the turn
+// when they answer (Reached). Who does not (Missed) stays at their place and is called back a second time, the last one.
+//
 // The order is: emergency calls, then those of higher priority, then who came first; an administrator may move a call within
 // that. A callee is free when no call that the switch knows of occupies them. Then the head has its turn, one at a time: a turn
 // occupies the callee until the call is over or goes on without them.
@@ -20,7 +23,6 @@
 package queue
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -42,7 +44,13 @@ type Entry struct {
 	Emergency bool              `json:"emergency,omitempty"`
 	Priority  int               `json:"priority,omitempty"` // 0 normal, higher is sooner
 	Since     time.Time         `json:"since"`
-	Until     time.Time         `json:"until"` // when its patience is over
+	Until     time.Time         `json:"until"`           // when its patience is over
+	Away      bool              `json:"away,omitempty"`  // the caller hung up, and is called back
+	Tries     int               `json:"tries,omitempty"` // times that they were called back, and did not answer
+	Rest      time.Time         `json:"rest,omitzero"`   // they are not called back before
+
+	here   bool // who was away is on the line again
+	served int  // number of their last turn, 0: they had none
 }
 
 // rank orders entries: the higher is sooner.
@@ -68,6 +76,8 @@ const (
 	Stopped  Reason = "stopped"  // the switch stopped
 	Lost     Reason = "cut-off"  // the switch was killed, and nobody can be called back
 	Elapsed  Reason = "elapsed"  // its time was over while the switch was down
+	Returns  Reason = "called-back"
+	Missing  Reason = "not-reached" // the caller did not answer the call-back
 )
 
 // Standing is what a caller is told.
@@ -113,6 +123,7 @@ type Line struct {
 	order   []waiting
 	on      map[string]time.Time // calls that occupy the callee, since when
 	turns   map[string]Entry     // those of them that came from the line and were not answered yet
+	given   int                  // turns so far
 	retryAt time.Time            // when the head may be tried again, zero: when the callee is free
 	holds   holds
 }
@@ -145,6 +156,12 @@ func (l *Line) Step(now time.Time, ev Event) []Action {
 		return l.removed(now, ev.Call)
 	case Moved:
 		return l.moved(now, ev)
+	case Kept:
+		return l.kept(now, ev.Call)
+	case Reached:
+		return l.reached(ev.Call)
+	case Missed:
+		return l.missed(now, ev)
 	case Tick:
 		return l.tick(now)
 	}
@@ -156,8 +173,12 @@ func (l *Line) Next() time.Time {
 	next := l.retryAt
 	for i := range l.order {
 		w := &l.order[i]
-		for _, at := range [...]time.Time{w.Until, w.due(i + 1)} {
-			if next.IsZero() || at.Before(next) {
+		due := w.due(i + 1)
+		if w.Absent() {
+			due = w.Rest
+		}
+		for _, at := range [...]time.Time{w.Until, due} {
+			if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 				next = at
 			}
 		}
@@ -172,7 +193,7 @@ func (l *Line) join(now time.Time, j Join) []Action {
 	switch {
 	case served || l.position(e.Call) > 0:
 		return []Action{Count{"call in the line already"}}
-	case len(l.order) == 0 && l.free(now):
+	case l.ready(now) < 0 && l.free(now):
 		return l.turn(now, e)
 	case len(l.order) >= j.Limits.Length && !e.Emergency:
 		return []Action{Expel{e.Call, Full}}
@@ -197,17 +218,22 @@ func (l *Line) free(now time.Time) bool {
 
 // turn has a call ring the callee, who is occupied by it from now on.
 func (l *Line) turn(now time.Time, e Entry) []Action {
+	l.given++
+	e.served = l.given
 	l.on[e.Call], l.turns[e.Call], l.retryAt = now, e, time.Time{}
+	if e.Absent() {
+		return []Action{Recall{e}}
+	}
 	return []Action{Turn{e.Call}}
 }
 
 // serve gives turns while the callee is free, and tells the others where they stand.
 func (l *Line) serve(now time.Time) []Action {
 	var acts []Action
-	for len(l.order) > 0 && l.free(now) {
-		head := l.order[0].Entry
-		l.order = slices.Delete(l.order, 0, 1)
-		acts = append(acts, l.turn(now, head)...)
+	for i := l.ready(now); i >= 0 && l.free(now); i = l.ready(now) {
+		next := l.order[i].Entry
+		l.order = slices.Delete(l.order, i, i+1)
+		acts = append(acts, l.turn(now, next)...)
 	}
 	return append(acts, l.tell(now)...)
 }
@@ -244,15 +270,8 @@ func (l *Line) returned(now time.Time, call string) []Action {
 	if !served {
 		return []Action{Count{"return of a call that had no turn"}}
 	}
-	delete(l.turns, call)
-	delete(l.on, call)
 	l.retryAt = now.Add(retry)
-	// At the head of its rank again: it came before all others of it, or was moved there.
-	i := slices.IndexFunc(l.order, func(w waiting) bool { return w.rank() <= e.rank() })
-	if i < 0 {
-		i = len(l.order)
-	}
-	l.order = slices.Insert(l.order, i, waiting{Entry: e})
+	l.putBack(e)
 	return append([]Action{Keep{e}}, l.tell(now)...)
 }
 
@@ -261,12 +280,16 @@ func (l *Line) left(now time.Time, ev Left) []Action {
 		l.order = slices.Delete(l.order, i-1, i)
 		return append([]Action{Drop(ev)}, l.tell(now)...)
 	}
-	if _, served := l.turns[ev.Call]; !served {
+	e, served := l.turns[ev.Call]
+	if !served {
 		return nil // most calls wait for nobody
 	}
 	delete(l.turns, ev.Call)
 	if ev.Reason == Answered || ev.Reason == Let {
 		l.on[ev.Call] = now // its time on the phone begins
+		if e.Away {
+			ev.Reason = Returns
+		}
 		return []Action{Drop(ev)}
 	}
 	delete(l.on, ev.Call)
@@ -313,6 +336,7 @@ func (l *Line) tick(now time.Time) []Action {
 	if !l.retryAt.IsZero() && !now.Before(l.retryAt) {
 		l.retryAt = time.Time{}
 	}
+	l.rested(now)
 	return append(acts, l.serve(now)...)
 }
 
@@ -331,6 +355,10 @@ func (l *Line) tell(now time.Time) []Action {
 	for i := range l.order {
 		w := &l.order[i]
 		s := pace.standing(i + 1)
+		if w.Absent() {
+			w.told = s // for those who ask
+			continue
+		}
 		if s.Known == w.told.Known && now.Before(w.due(s.Position)) {
 			continue // a wait that shrinks by the second is no news
 		}
@@ -377,12 +405,4 @@ func (l *Line) Waiting() []Told {
 type Told struct {
 	Entry
 	Standing
-}
-
-// Restore puts entries of an earlier run back, in their order.
-func (l *Line) Restore(all []Entry) {
-	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(b.rank()-a.rank(), a.Since.Compare(b.Since)) })
-	for _, e := range all {
-		l.order = append(l.order, waiting{Entry: e})
-	}
 }

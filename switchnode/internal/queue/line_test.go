@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ type world struct {
 	out    map[string]Reason // left
 	told   map[string]int    // position
 	moves  bool              // an administrator moves calls
+	away   map[string]bool   // hung up, and are to be called back
+	called map[string]bool   // are called back: it is their turn
+	missed map[string]int    // times
 }
 
 func newWorld(t *rapid.T) *world {
@@ -34,6 +38,7 @@ func newWorld(t *rapid.T) *world {
 		t: t, line: NewLine(seats), now: began, seats: seats, moves: rapid.Bool().Draw(t, "moves"),
 		limits: Limits{Length: rapid.IntRange(1, 5).Draw(t, "length"), Wait: time.Minute},
 		kept:   map[string]bool{}, served: map[string]bool{}, other: map[string]bool{}, out: map[string]Reason{}, told: map[string]int{},
+		away: map[string]bool{}, called: map[string]bool{}, missed: map[string]int{},
 	}
 }
 
@@ -49,7 +54,19 @@ func (w *world) step(ev Event) {
 			}
 			w.told[a.Call] = a.Position
 		case Turn:
-			w.turn(a.Call, before, ev)
+			if w.away[a.Call] {
+				w.t.Fatalf("%s is told to ring, and is away", a.Call)
+			}
+			if _, back := ev.(Reached); !back {
+				w.turn(a.Call, before, ev)
+			}
+			w.served[a.Call] = true
+		case Recall:
+			if !w.away[a.Entry.Call] || w.called[a.Entry.Call] || !w.kept[a.Entry.Call] {
+				w.t.Fatalf("%s is called back: away %v, called %v, kept %v", a.Entry.Call, w.away, w.called, w.kept)
+			}
+			w.turn(a.Entry.Call, before, ev)
+			w.called[a.Entry.Call] = true
 		case Drop:
 			w.leaves(a.Call, a.Reason)
 			delete(w.kept, a.Call)
@@ -87,6 +104,14 @@ func (w *world) leaves(call string, why Reason) {
 	w.out[call] = why
 	delete(w.told, call)
 	delete(w.served, call)
+	delete(w.called, call)
+	delete(w.away, call)
+	if why == Missing && w.missed[call] != mostTries {
+		w.t.Fatalf("%s was called %d times", call, w.missed[call])
+	}
+	if why == Returns {
+		w.other[call] = true
+	}
 	if why == Answered {
 		w.other[call] = true
 	}
@@ -94,11 +119,16 @@ func (w *world) leaves(call string, why Reason) {
 
 // turn checks that nobody of the same rank who came earlier still waits.
 func (w *world) turn(call string, before []Told, ev Event) {
-	w.served[call] = true
 	delete(w.told, call)
 	i := slices.IndexFunc(before, func(t Told) bool { return t.Call == call })
 	for _, t := range w.line.Waiting() {
+		if w.now.Before(t.Rest) {
+			continue
+		}
 		if i < 0 {
+			if k, again := ev.(Kept); again && k.Call == call {
+				continue // had the turn, and has it anew
+			}
 			w.t.Fatalf("%s has a turn at once while %s waits", call, t.Call)
 		}
 		b := before[i]
@@ -111,11 +141,11 @@ func (w *world) turn(call string, before []Told, ev Event) {
 func (w *world) check() {
 	w.t.Helper()
 	waiting := w.line.Waiting()
-	if n := len(w.served); n > w.seats {
+	if n := len(w.served) + len(w.called); n > w.seats {
 		w.t.Fatalf("%d calls have their turn at %d seats", n, w.seats)
 	}
 	for i, t := range waiting {
-		if w.told[t.Call] != i+1 {
+		if w.told[t.Call] != i+1 && !w.away[t.Call] {
 			w.t.Fatalf("%s stands at %d and was told %d", t.Call, i+1, w.told[t.Call])
 		}
 		if !w.kept[t.Call] {
@@ -125,7 +155,9 @@ func (w *world) check() {
 			w.t.Fatalf("%s stands behind a lower rank", t.Call)
 		}
 	}
-	if len(waiting) > 0 && len(w.served)+len(w.other) < w.seats && !w.now.Before(w.line.retryAt) {
+	rests := func(t Told) bool { return w.now.Before(t.Rest) }
+	waiting = slices.DeleteFunc(waiting, rests)
+	if len(waiting) > 0 && len(w.served)+len(w.called)+len(w.other) < w.seats && !w.now.Before(w.line.retryAt) {
 		w.t.Fatalf("%d wait while the callee is free", len(waiting))
 	}
 }
@@ -182,6 +214,32 @@ func TestLine(t *testing.T) {
 				delete(w.served, call)
 				w.step(Returned{call})
 			},
+			"keep": func(t *rapid.T) {
+				set := w.waiting()
+				maps.Copy(set, w.served)
+				call := w.any(set, "call")
+				if w.away[call] {
+					t.Skip("is away already")
+				}
+				delete(w.served, call)
+				w.away[call] = true
+				w.step(Kept{call})
+			},
+			"reach": func(t *rapid.T) {
+				call := w.any(w.called, "call")
+				delete(w.called, call)
+				delete(w.away, call)
+				w.missed[call] = 0
+				w.step(Reached{call})
+			},
+			"miss": func(t *rapid.T) {
+				call, counts := w.any(w.called, "call"), rapid.Bool().Draw(t, "counts")
+				delete(w.called, call)
+				if counts {
+					w.missed[call]++
+				}
+				w.step(Missed{call, Pause, counts})
+			},
 			"give up": func(t *rapid.T) { w.step(Left{w.any(w.waiting(), "call"), GaveUp}) },
 			"remove":  func(t *rapid.T) { w.step(Removed{w.any(w.waiting(), "call")}) },
 			"move": func(t *rapid.T) {
@@ -194,7 +252,7 @@ func TestLine(t *testing.T) {
 				w.pass(time.Duration(rapid.IntRange(1, 100_000).Draw(t, "ms")) * time.Millisecond)
 			},
 			"stray": func(t *rapid.T) {
-				w.step(rapid.SampledFrom([]Event{Freed{"x"}, Returned{"x"}, Left{"x", GaveUp}, Removed{"x"}, Moved{"x", 1}}).Draw(t, "event"))
+				w.step(rapid.SampledFrom([]Event{Freed{"x"}, Returned{"x"}, Left{"x", GaveUp}, Removed{"x"}, Kept{"x"}, Reached{"x"}, Missed{Call: "x"}, Moved{"x", 1}}).Draw(t, "event"))
 			},
 		}
 		for range 8 { // one history is too short to fill lines
@@ -210,6 +268,11 @@ func (w *world) empty() {
 		switch {
 		case len(w.served) > 0:
 			w.step(Left{w.any(w.served, "last"), Answered})
+		case len(w.called) > 0:
+			call := w.any(w.called, "last")
+			delete(w.called, call)
+			delete(w.away, call)
+			w.step(Reached{call})
 		case len(w.other) > 0:
 			call := w.any(w.other, "last")
 			delete(w.other, call)

@@ -270,25 +270,27 @@ func (c *caller) heard(in ofDialog) (evs []call.Event) {
 
 // before takes an event of the dialog before it is answered.
 func (c *caller) before(ev sip.Event) []call.Event {
-	switch ev.(type) {
+	switch ev := ev.(type) {
 	case sip.Lost:
 		c.away()
-	case sip.Cancelled, sip.HungUp:
-		return c.left()
+	case sip.Cancelled:
+		return c.left(ev.Keep)
+	case sip.HungUp:
+		return c.left(false)
 	case sip.Closed:
-		return append(c.left(), c.dialogClosed()...)
+		return append(c.left(false), c.dialogClosed()...)
 	}
 	return nil
 }
 
-// left ends the leg of an app that has given up.
-func (c *caller) left() []call.Event {
+// left ends the leg of an app that has given up; keeps, that it wants to keep its place in a queue.
+func (c *caller) left(keeps bool) []call.Event {
 	why := call.CauseOf(errs.CallerLeft, "")
 	c.over(why)
 	if c.accepted { // for the call it was answered already
 		return []call.Event{call.HungUp{Leg: call.Caller, Cause: why}}
 	}
-	return []call.Event{call.Cancelled{}}
+	return []call.Event{call.Cancelled{Keep: keeps}}
 }
 
 // gone ends the leg of an app that did not come back in time.
