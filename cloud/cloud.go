@@ -27,6 +27,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/life"
 	"strowger/pkg/limit"
+	"strowger/pkg/rest"
 )
 
 // instance is one running cloud.
@@ -39,6 +40,7 @@ type instance struct {
 	authority *authority.Authority
 	broker    *broker.Broker
 	records   *records.Records
+	alerts    chan rest.Alert
 	exchange  *exchange.Exchange
 	changes   *changes
 	edited    *edited
@@ -78,7 +80,7 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		}
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	}
-	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger}
+	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, alerts: make(chan rest.Alert, maxPosts)}
 	if limit := life.OpenFiles(); limit > 0 && limit < usualFiles {
 		c.log.Warn("the limit of open files is low, and each switch and each client of the API takes one: "+
 			"raise it with LimitNOFILE= in the systemd unit, or ulimit -n in a shell", "limit", limit, "recommended", usualFiles)
@@ -124,7 +126,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 		Now: time.Now, Logger: c.log,
 	})
 	c.records = records.New(records.Config{
-		Store: c.store, Snapshot: c.directory.Snapshot, Parties: c.broker.Parties(), Settled: c.settled, Now: time.Now, Logger: c.log,
+		Store: c.store, Snapshot: c.directory.Snapshot, Parties: c.broker.Parties(), Settled: c.settled, Alert: c.alerted, Now: time.Now, Logger: c.log,
 	})
 	return c.broker.Load(ctx, c.directory.Organizations())
 }
@@ -177,6 +179,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	group.Go("directory", c.directory.Run)
 	group.Go("records", c.records.Run)
 	group.Go("refusals", c.recordRefusals)
+	group.Go("alerts", c.postAlerts)
 	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
 	group.Go("database", c.watchDatabase)

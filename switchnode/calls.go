@@ -30,6 +30,7 @@ type calls struct {
 	limits Limits
 	queues func(user string) bool // calls may wait for a user
 	record func(ledger.Event)
+	raised func(call.Incoming) // somebody calls for help here
 	tally  tally
 	player *prompt.Player
 	now    func() time.Time
@@ -60,6 +61,9 @@ func (c *calls) begin(in call.Incoming) error {
 		return err
 	}
 	c.onThePhone(s, in)
+	if in.Help != nil && in.Claims == nil {
+		c.raised(in)
+	}
 	c.note(in) // before its messages: a call that the ledger does not see begin could be left without an end by a crash
 	leg, err := in.Attach(s)
 	if err != nil {
@@ -166,7 +170,7 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	if in.From.Trunk != "" {
 		return c.outside(in, q)
 	}
-	if in.Emergency {
+	if in.Help != nil {
 		return c.asked(in, c.router.ForHelp(q))
 	}
 	return c.asked(in, c.router.FromPhone(q))
@@ -238,10 +242,11 @@ func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded boo
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	device, most := in.Device, maxDeviceCalls
-	if in.Emergency {
+	help := in.Help != nil
+	if help {
 		most *= 2
 	}
-	if err := c.full(); err != nil && (!in.Emergency || errs.CodeOf(err) != errs.Congested) {
+	if err := c.full(); err != nil && (!help || errs.CodeOf(err) != errs.Congested) {
 		return false, err
 	}
 	switch {
@@ -250,7 +255,7 @@ func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded boo
 	case device != "" && c.placed[device] >= most:
 		return false, errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
-	switch crowded = !in.Emergency && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); {
+	switch crowded = !help && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); {
 	case crowded && in.Back != nil:
 		return false, c.limits.refusal()
 	case crowded:

@@ -25,7 +25,7 @@ func TestRoom(t *testing.T) {
 	if _, err := add(call.Incoming{}); errs.CodeOf(err) != errs.Congested {
 		t.Errorf("one too many: %v", err)
 	}
-	if waits, err := add(call.Incoming{Emergency: true}); err != nil || waits {
+	if waits, err := add(call.Incoming{Help: &designation.Help{}}); err != nil || waits {
 		t.Errorf("who calls for help waits: %t, %v", waits, err)
 	}
 }

@@ -99,7 +99,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 func (n *node) open() (err error) {
 	id := n.identity.Load()
 	n.calls = &calls{
-		node: id.NodeName, record: n.record, now: n.now, log: n.log, queues: func(user string) bool { return n.copy.Snapshot().Queues(user) },
+		node: id.NodeName, record: n.record, raised: n.raised, now: n.now, log: n.log, queues: func(user string) bool { return n.copy.Snapshot().Queues(user) },
 		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[*call.Session][]seatOf{},
 		limits: n.Limits,
 	}
@@ -176,6 +176,7 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
+		Location: func() string { return n.copy.Snapshot().Location() },
 		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon},
 		Locate:   func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },

@@ -63,6 +63,7 @@ type orgSet struct {
 	Org         string  `arg:"" help:"Name or id."`
 	Name        *string `help:"New name." placeholder:"NAME"`
 	RingSeconds *int    `help:"How long calls ring, 5 to 300 seconds." placeholder:"SECONDS"`
+	AlertURL    *string `help:"Where alerts are posted as JSON, http or https; empty: nowhere." name:"alert-url" placeholder:"URL"`
 	Enable      bool    `help:"Let it call again." xor:"enabled"`
 	Disable     bool    `help:"Refuse all its calls." xor:"enabled"`
 }
@@ -72,6 +73,7 @@ func (c *orgSet) Run(e *env) error {
 	change := change{}
 	put(change, "name", c.Name)
 	put(change, "ring_seconds", c.RingSeconds)
+	put(change, "alert_url", c.AlertURL)
 	change.switched(c.Enable, c.Disable)
 	return organizations().set(e, c.Org, change)
 }

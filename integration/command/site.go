@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"strowger/pkg/ident"
@@ -20,6 +21,8 @@ func sites() noun[rest.Site] {
 				{head: "country", detail: true, cell: func(v rest.Site) string { return v.Country }},
 				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
 				{head: "emergency", detail: true, cell: func(v rest.Site) string { return strings.Join(v.Emergency, ", ") }},
+				{head: "contacts", detail: true, cell: func(v rest.Site) string { return strings.Join(v.EmergencyContacts, ", ") }},
+				{head: "alerts to", detail: true, cell: func(v rest.Site) string { return v.AlertURL }},
 				{head: "location", detail: true, cell: func(v rest.Site) string { return v.Location }},
 				{head: "id", cell: func(v rest.Site) string { return v.ID }},
 			}
@@ -73,8 +76,10 @@ type siteSet struct {
 	Country *string `help:"Whose phone numbers are dialled here, as DE; empty: none are." placeholder:"COUNTRY"`
 	Outside *string `help:"What is dialled before a phone number; empty: nothing." placeholder:"DIGITS"`
 
-	Emergency *string `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
-	Location  *string `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
+	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
+	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
+	Contact   []string `help:"Whom alerts of emergency calls name; more than once: all that there are; once and empty: none." name:"emergency-contact" placeholder:"WHO"`
+	AlertURL  *string  `help:"Where alerts of this office are posted as JSON, http or https; empty: where those of the organization are." name:"alert-url" placeholder:"URL"`
 }
 
 // Help teaches by example.
@@ -93,6 +98,10 @@ func (c *siteSet) Run(e *env) error {
 	put(change, "country", c.Country)
 	put(change, "outside", c.Outside)
 	put(change, "location", c.Location)
+	put(change, "alert_url", c.AlertURL)
+	if len(c.Contact) > 0 {
+		change["emergency_contacts"] = slices.DeleteFunc(slices.Clone(c.Contact), func(who string) bool { return who == "" })
+	}
 	if c.Emergency != nil {
 		change["emergency"] = strings.FieldsFunc(*c.Emergency, func(r rune) bool { return r == ',' || r == ' ' })
 	}

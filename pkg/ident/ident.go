@@ -30,6 +30,7 @@ const (
 	Number       Kind = "nu"
 	Trunk        Kind = "tk"
 	APIKey       Kind = "ak"
+	Alert        Kind = "al"
 	Enrolment    Kind = "en"
 	Call         Kind = "ca"
 	Leg          Kind = "lg" // also the jti of the session key that admits the leg

@@ -8,6 +8,7 @@
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): wake.
 // Capability 3 (2026-11): diverted.
+// Capability 4 (2026-11): alert.
 package ledger
 
 import (
@@ -47,10 +48,21 @@ const (
 	Quality  Kind = "quality" // Leg: the leg's figures at its end
 	Ended    Kind = "ended"   // the call is over: By, Cause
 	Message  Kind = "message" // one arrow of the ladder: Sender, Receiver, Text
+	Alert    Kind = "alert"   // somebody is to know: see NewAlert. It is of no record
 )
 
 // KeptPlace is the Text of Queued.
 const KeptPlace = "kept"
+
+// Emergency is the kind of the alert of an emergency call.
+const Emergency = "emergency"
+
+// NewAlert is an event that administrators are told of. Kind names what happened in a word ("emergency"), severity is "info",
+// "warning" or "critical", subject the id of what it is about, and words say all of it to people. The call may be "", and From and
+// To those of the call.
+func NewAlert(at int64, kind, severity, subject, call, words string) Event {
+	return Event{At: at, Kind: Alert, Call: call, Sender: kind, By: severity, Receiver: subject, Text: words}
+}
 
 // Chatter says whether a party may cause events of this kind as often as it likes. They must not take the room of those
 // that tell who talked to whom, and how it ended.

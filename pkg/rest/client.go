@@ -55,6 +55,9 @@ func (c Client) Numbers() Collection[Number] { return collection[Number](c, "num
 // Trunks is the trunks of the organization.
 func (c Client) Trunks() Collection[Trunk] { return collection[Trunk](c, "trunks") }
 
+// Alerts is what administrators are to know. None can be created.
+func (c Client) Alerts() Collection[Alert] { return collection[Alert](c, "alerts") }
+
 // APIKeys is the collection of API keys.
 func (c Client) APIKeys() Collection[APIKey] { return collection[APIKey](c, "api-keys") }
 

@@ -23,6 +23,8 @@ type Organization struct {
 	Enabled bool   `json:"enabled"`
 	// RingSeconds is how long a call rings before no answer, 5 to 300; default 60.
 	RingSeconds int `json:"ring_seconds" minimum:"5" maximum:"300"`
+	// AlertURL is where alerts are posted as JSON (Alert), http or https; empty: nowhere.
+	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`
 }
 
 // Site is an office. Its code is what other sites dial before an extension.
@@ -39,6 +41,10 @@ type Site struct {
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".
 	Location string `json:"location,omitempty" maxLength:"300"`
+	// EmergencyContacts is whom alerts of emergency calls name, for who gets them to tell: names, numbers, addresses.
+	EmergencyContacts []string `json:"emergency_contacts,omitempty" maxItems:"10"`
+	// AlertURL is where alerts of this office are posted as JSON; empty: that of the organization.
+	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`
 }
 
 // Switch is the edge node of a site.

@@ -99,7 +99,7 @@ func TestFiltersAreTheStores(t *testing.T) {
 			}
 			value := "x"
 			switch p.Name {
-			case "enabled", "pool":
+			case "enabled", "pool", "dismissed":
 				value = "true"
 			case "limit":
 				value = "7"

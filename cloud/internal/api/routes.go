@@ -17,7 +17,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -115,6 +115,20 @@ func (a *API) trunks() error {
 				return nil
 			}
 			return a.trunkPass(ctx, org, v.ID, asked.Password)
+		},
+	})
+}
+
+func (a *API) alerts() error {
+	return register(a, resource[rest.Alert]{
+		path: "alerts", noun: "alert", schema: "Alert",
+		table: a.store.Alerts, meta: func(v *rest.Alert) *rest.Meta { return &v.Meta },
+		filters: []string{"kind", "severity", "site", "subject", "call", "dismissed"},
+		check: func(_ context.Context, old, _ *rest.Alert) error {
+			if old == nil {
+				return errs.New(errs.Invalid, "alerts are raised by nodes only")
+			}
+			return nil
 		},
 	})
 }

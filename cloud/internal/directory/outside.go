@@ -201,6 +201,25 @@ func (s *Snapshot) copyTrunks(site string) (all []sitecopy.Trunk) {
 	return all
 }
 
+// SiteOf is the site of a switch, "" of any other node.
+func (s *Snapshot) SiteOf(node string) string { return s.siteOf(node) }
+
+// EmergencyContacts is whom a site wants told of emergency calls.
+func (s *Snapshot) EmergencyContacts(site string) []string {
+	if v, ok := s.sites[site]; ok {
+		return v.EmergencyContacts
+	}
+	return nil
+}
+
+// AlertURL is where alerts of a site are posted, "" for nowhere.
+func (s *Snapshot) AlertURL(site string) string {
+	if v, ok := s.sites[site]; ok && v.AlertURL != "" {
+		return v.AlertURL
+	}
+	return s.organization.AlertURL
+}
+
 // byOrder is trunks in the order in which they are tried.
 func byOrder(all []rest.Trunk) []rest.Trunk {
 	return slices.SortedStableFunc(slices.Values(all), func(a, b rest.Trunk) int {

@@ -24,8 +24,10 @@ type Config struct {
 	Parties <-chan store.Parties
 	// Settled, if set, is told of each call that was answered or is over, at least once.
 	Settled func(org, call string)
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Alert, if set, is told of each alert once it is stored.
+	Alert  func(rest.Alert)
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Records is the call records of all organizations. Its methods may be called from any goroutine.

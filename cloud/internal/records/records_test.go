@@ -374,6 +374,42 @@ func TestBadEventsDoNotBlockTheRest(t *testing.T) {
 }
 
 // A call from the far future would head every list for good.
+// TestAlerts stores what nodes raise, of a call or of none, beside the ledger; what is no alert is put aside.
+func TestAlerts(t *testing.T) {
+	b := newBench(t)
+	call := ident.New(ident.Call)
+	b.admit(call, x)
+	alert := func(change func(*ledger.Event)) ledger.Event {
+		e := ledger.NewAlert(t0, "trunk-down", "warning", "tk_1", "", "the company does not answer")
+		change(&e)
+		return e
+	}
+	es := append(events(call, journal(x, attempt(0))),
+		alert(func(*ledger.Event) {}), alert(func(e *ledger.Event) { e.Call = call }), alert(func(e *ledger.Event) { e.By = "loud" }),
+		alert(func(e *ledger.Event) { e.Text = "" }), alert(func(e *ledger.Event) { e.Sender = "" }), alert(func(e *ledger.Event) { e.Call = "ca_1" }))
+	for i := range es {
+		es[i].Seq = uint64(i + 1)
+	}
+	for range 2 { // what comes again is nothing
+		if r := b.deliver(x, 1, 7, es); r.StoredThrough != 7 {
+			t.Fatalf("stored through %d", r.StoredThrough)
+		}
+	}
+	all, _, err := b.store.Alerts.List(t.Context(), "org_1", store.Query{Limit: 10})
+	if len(all) == 2 && all[0].Call != "" { // of one millisecond
+		slices.Reverse(all)
+	}
+	if err != nil || len(all) != 2 || all[0].Kind != "trunk-down" || all[0].Node != x || all[0].Site != "st_20" || all[0].Subject != "tk_1" || all[1].Call != call {
+		t.Errorf("alerts %+v, %v", all, err)
+	}
+	if bad := b.bad(x); len(bad) != 4 {
+		t.Errorf("bad events %q", bad)
+	}
+	if c, err := b.Get(t.Context(), "org_1", call); err != nil || len(c.Ladder) != 1 {
+		t.Errorf("the record: %+v, %v", c, err)
+	}
+}
+
 func TestEventsFromTheFutureArePutAside(t *testing.T) {
 	b := newBench(t)
 	e := ev(1, ledger.Attempt, nil)

@@ -68,7 +68,12 @@ func faults(e store.Event, seq uint64, now time.Time) (why string) {
 	case bytes.Contains(e.JSON, []byte(`\u0000`)):
 		return "contains a NUL character"
 	}
-	if err := ident.Check(ident.Call, e.Call); err != nil {
+	if e.Kind == ledger.Alert {
+		if why := badAlert(e.Event); why != "" {
+			return why
+		}
+	}
+	if err := ident.Check(ident.Call, e.Call); err != nil && (e.Kind != ledger.Alert || e.Call != "") {
 		return "call: " + err.Error()
 	}
 	if at.Sub(now) > maxAhead {
@@ -88,6 +93,14 @@ type sifter struct {
 // sift stops at an event that is too early.
 func (s *sifter) sift(ctx context.Context, b *store.Batch, events []candidate) error {
 	for _, c := range events {
+		if c.why == "" && c.Kind == ledger.Alert {
+			a, err := s.alert(c.Event.Event)
+			if err != nil {
+				return err
+			}
+			b.Alerts, b.Through = append(b.Alerts, a), c.Seq
+			continue
+		}
 		if c.why == "" {
 			why, wait, err := s.weigh(ctx, c.Event.Event)
 			if err != nil || wait {

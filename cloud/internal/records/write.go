@@ -229,7 +229,7 @@ func (r *Records) take(ctx context.Context, tx store.LedgerTx, d *delivery) erro
 func callsOf(events []candidate) []string {
 	calls := make(map[string]bool)
 	for _, c := range events {
-		if c.why == "" {
+		if c.why == "" && c.Kind != ledger.Alert {
 			calls[c.Call] = true
 		}
 	}
@@ -291,6 +291,12 @@ func (r *Records) told(d *delivery) {
 	for _, b := range d.batch.Bad {
 		if b.Seq >= d.first {
 			r.cfg.Logger.Warn("ledger event refused", "org", d.org, "node", d.node, "spool", d.spool, "seq", b.Seq, "why", b.Why)
+		}
+	}
+	for _, a := range d.batch.Alerts {
+		r.cfg.Logger.Warn("alert", "org", d.org, "node", d.node, "kind", a.Kind, "severity", a.Severity, "call", a.Call, "words", a.Words)
+		if r.cfg.Alert != nil {
+			r.cfg.Alert(a)
 		}
 	}
 	for _, c := range d.made {

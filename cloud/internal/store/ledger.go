@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"strowger/pkg/ledger"
+	"strowger/pkg/rest"
 )
 
 // LedgerTx is a transaction on the call ledger. It holds the ledgers of its organizations alone: what it reads stays so
@@ -34,12 +35,13 @@ func (s *Store) WriteLedger(ctx context.Context, orgs []string, f func(LedgerTx)
 	})
 }
 
-// Batch is consecutive events of one spool of one node: each seq of [First, Through] is in Events or in Bad.
+// Batch is consecutive events of one spool of one node: each seq of [First, Through] is in Events, Bad or Alerts.
 type Batch struct {
 	Node, Spool    string
 	First, Through uint64
 	Events         []Event
 	Bad            []BadEvent
+	Alerts         []rest.Alert // which get their ids when they are stored
 }
 
 // Event is an event and its JSON, without line breaks, as it is stored.
@@ -70,6 +72,9 @@ func (l LedgerTx) Append(ctx context.Context, org string, b Batch) error {
 	err := l.putEvents(ctx, org, b)
 	if err == nil {
 		err = l.putBad(ctx, org, b)
+	}
+	if err == nil {
+		err = l.putAlerts(ctx, org, b.Alerts)
 	}
 	if err == nil {
 		_, err = l.tx.ExecContext(ctx, `INSERT INTO spools (node, spool, through) VALUES ($1, $2, $3)

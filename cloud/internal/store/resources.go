@@ -28,6 +28,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 			{field: "name", name: "name", at: func(o *rest.Organization) any { return &o.Name }},
 			{field: "enabled", name: "enabled", at: func(o *rest.Organization) any { return &o.Enabled }},
 			{field: "ring_seconds", name: "ring_seconds", at: func(o *rest.Organization) any { return &o.RingSeconds }},
+			{field: "alert_url", name: "alert_url", at: func(o *rest.Organization) any { return &o.AlertURL }},
 		},
 		check: func(_ context.Context, _ *sql.Tx, o *rest.Organization) error {
 			if o.RingSeconds == 0 {
@@ -35,6 +36,9 @@ func organizations(s *Store) *Table[rest.Organization] {
 			}
 			if o.RingSeconds < minRing || o.RingSeconds > maxRing {
 				return errs.New(errs.Invalid, "ring_seconds: %d is not between %d and %d", o.RingSeconds, minRing, maxRing)
+			}
+			if err := checkAlertURL(o.AlertURL); err != nil {
+				return err
 			}
 			return checkName(o.Name)
 		},
@@ -60,6 +64,8 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "country", name: "country", at: func(v *rest.Site) any { return &v.Country }},
 			{field: "emergency", name: "emergency", at: func(v *rest.Site) any { return texts{&v.Emergency} }},
 			{field: "location", name: "location", at: func(v *rest.Site) any { return &v.Location }},
+			{field: "emergency_contacts", name: "emergency_contacts", at: func(v *rest.Site) any { return texts{&v.EmergencyContacts} }},
+			{field: "alert_url", name: "alert_url", at: func(v *rest.Site) any { return &v.AlertURL }},
 			{field: "outside", name: "outside", at: func(v *rest.Site) any { return &v.Outside }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {

@@ -127,29 +127,6 @@ func checkDialling(v *rest.Site) error {
 	return checkEmergency(v)
 }
 
-const (
-	maxEmergency = 10  // numbers
-	maxLocation  = 300 // bytes
-)
-
-var emergencyForm = regexp.MustCompile(`^[0-9]{2,8}$`)
-
-// checkEmergency looks at what a site has for emergency calls.
-func checkEmergency(v *rest.Site) error {
-	if len(v.Emergency) > maxEmergency {
-		return errs.New(errs.Invalid, "emergency: %d numbers, at most %d are allowed", len(v.Emergency), maxEmergency)
-	}
-	for _, number := range v.Emergency {
-		if !emergencyForm.MatchString(number) {
-			return errs.New(errs.Invalid, "emergency: %q is not 2 to 8 digits", number)
-		}
-	}
-	if len(v.Location) > maxLocation || strings.ContainsFunc(v.Location, unicode.IsControl) {
-		return errs.New(errs.Invalid, "location: has %d bytes or a control character, at most %d are allowed", len(v.Location), maxLocation)
-	}
-	return checkText("location", v.Location)
-}
-
 var outsideForm = regexp.MustCompile(`^[0-9*#]{1,3}$`)
 
 // SetTrunkPassword stores the wrapped password of a trunk.

@@ -15,7 +15,7 @@ type Incoming struct {
 	Device    string // of the caller, "" on a link
 	From      designation.Party
 	Dialled   string
-	Emergency bool // as the side knows: an emergency number was dialled
+	Help      *designation.Help // of an emergency call, as the side knows
 	Offer     sdp.Description
 	Hops      int // Max-Forwards as it came
 	Breadth   int // Max-Breadth as it came

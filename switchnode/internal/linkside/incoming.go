@@ -40,7 +40,7 @@ func (l *Links) admit(d *sip.Dialog) error {
 		return errs.New(errs.Invalid, "the offer on a link names no flow")
 	}
 	return l.cfg.Begin(call.Incoming{
-		Call: claims.Call, Leg: claims.ID, From: claims.From, Dialled: claims.To.Number, Emergency: claims.Help != nil,
+		Call: claims.Call, Leg: claims.ID, From: claims.From, Dialled: claims.To.Number, Help: claims.Help,
 		Offer: offer.Description(), Early: true,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Key: key, Claims: &claims,
 		Attach: func(s *call.Session) (call.Leg, error) { return l.answering(s, c, d, offer, claims.ID) },

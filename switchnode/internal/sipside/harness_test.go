@@ -77,7 +77,7 @@ func newOffice(t *testing.T) *office {
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
-		Trunks: func() []sitecopy.Trunk { return nil }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
+		Trunks: func() []sitecopy.Trunk { return nil }, Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)

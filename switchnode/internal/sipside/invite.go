@@ -3,6 +3,7 @@ package sipside
 import (
 	"net/url"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/sdp"
@@ -23,7 +24,7 @@ func (p *Phones) Invite(d *sip.Dialog) {
 	}
 	to := wanted(d.Request().Recipient)
 	account, denied := p.authenticate(d.Request(), d.Peer())
-	if denied != nil && !p.forHelp(account, to) {
+	if denied != nil && p.help(account, to) == nil {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return
 	}
@@ -50,7 +51,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: dialled, Emergency: p.forHelp(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
+		Dialled: dialled, Help: p.help(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
@@ -65,10 +66,12 @@ func wanted(to sip.URI) string {
 	return to.User
 }
 
-// forHelp says whether an account of this switch dialled an emergency number.
-func (p *Phones) forHelp(a Account, dialled string) bool {
-	_, ok := p.cfg.Dialling().Emergency(dialled)
-	return ok && a.Device != ""
+// help is what is known of an emergency call that an account of this switch dialled, nil if it did not.
+func (p *Phones) help(a Account, dialled string) *designation.Help {
+	if _, ok := p.cfg.Dialling().Emergency(dialled); !ok || a.Device == "" {
+		return nil
+	}
+	return &designation.Help{Location: p.cfg.Location()}
 }
 
 // answering makes the caller's leg.

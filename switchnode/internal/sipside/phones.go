@@ -46,6 +46,7 @@ type Config struct {
 	Trunks    func() []sitecopy.Trunk                            // of this switch
 	Password  func(trunk string) string                          // that answers the challenges of a phone company
 	Dialling  func() e164.Plan                                   // how phone numbers are dialled here
+	Location  func() string                                      // of the site, for who takes an emergency call
 	Begin     func(call.Incoming) error                          // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)

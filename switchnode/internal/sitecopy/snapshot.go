@@ -152,6 +152,9 @@ func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
 // TrunkPassword is what this switch shows to the phone company of a trunk, "" for nothing.
 func (s *Snapshot) TrunkPassword(trunk string) string { return s.credentials[trunk].Password }
 
+// Location is where the site is, for who takes an emergency call.
+func (s *Snapshot) Location() string { return s.docs.copy.Location }
+
 // Dialling is how phone numbers are dialled here.
 func (s *Snapshot) Dialling() e164.Plan {
 	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside, Help: s.docs.copy.Emergency}
