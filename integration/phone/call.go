@@ -23,6 +23,7 @@ type Call struct {
 	writer   *sdp.Writer
 	theirs   sdp.Session // their last offer or answer
 	asked    bool        // theirs is an offer; false in a call whose INVITE had none
+	shown    []byte      // our answer, if it was told before we took the call
 	hold     bool        // what we asked for last
 	codecs   []sdp.Codec // what we offer
 	up       bool        // as the callee: our answer was acknowledged
@@ -109,20 +110,39 @@ func (c *Call) Done() <-chan struct{} { return c.done }
 // Answer takes an incoming call.
 func (c *Call) Answer() {
 	c.do(func() {
-		var body []byte
-		if c.asked {
-			answer, formats, err := c.writer.Answer(c.theirs, c.description(c.phone.cfg.Codecs), c.media.local())
-			if err != nil {
-				c.dialog.Refuse(488, "Not Acceptable Here", sip.Cause{})
+		body := c.shown
+		switch {
+		case body != nil:
+		case c.asked:
+			if body = c.answer(); body == nil {
 				return
 			}
-			c.media.receive(formats)
-			body = answer
-		} else {
+		default:
 			body = c.offer()
 		}
 		c.dialog.Answer(body)
 	})
+}
+
+// Preview speaks to the caller of an incoming call before it is answered (RFC 3960).
+func (c *Call) Preview() {
+	c.do(func() {
+		if c.shown = c.answer(); c.shown != nil {
+			c.dialog.Preview(c.shown)
+			c.media.send(c.theirs)
+		}
+	})
+}
+
+// answer is ours to the offer of an incoming call. Without a common codec the call is refused.
+func (c *Call) answer() []byte {
+	body, formats, err := c.writer.Answer(c.theirs, c.description(c.phone.cfg.Codecs), c.media.local())
+	if err != nil {
+		c.dialog.Refuse(488, "Not Acceptable Here", sip.Cause{})
+		return nil
+	}
+	c.media.receive(formats)
+	return body
 }
 
 // Decline refuses an incoming call with a status: 486 busy, 603 declined, 480 ...

@@ -105,7 +105,7 @@ func (m *media) send(s sdp.Session) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.toReport = s.RTCP
-	return m.out.follow(s)
+	return m.out.follow(s, m.in.formats)
 }
 
 // press queues a digit as a telephone event, if that was negotiated.

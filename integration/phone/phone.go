@@ -27,6 +27,7 @@ const (
 	Answer                // ring, then answer after Config.After
 	Busy                  // 486
 	Decline               // 603
+	Quiet                 // say nothing until told, as a phone company whose tones are to be heard
 )
 
 // Config describes a phone.
@@ -274,7 +275,9 @@ func (p handler) Invite(d *sip.Dialog) {
 	if !p.start(c) {
 		return
 	}
-	c.do(func() { d.Progress(180, "Ringing") })
+	if p.cfg.Policy != Quiet {
+		c.do(func() { d.Progress(180, "Ringing") })
+	}
 	if p.cfg.Policy == Answer {
 		time.AfterFunc(p.cfg.After, c.Answer)
 	}

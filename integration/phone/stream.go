@@ -34,12 +34,13 @@ type press struct {
 	ends   int // copies of the last packet that were sent
 }
 
-// follow takes their description: where to send, and what.
-func (s *sender) follow(d sdp.Session) bool {
+// follow takes their description: where to send, and what, of the formats that we have announced.
+func (s *sender) follow(d sdp.Session, ours []sdp.Format) bool {
 	s.to, s.sends, s.events = d.Audio, d.Direction.Receives(), nil
 	found := false
 	for _, f := range d.Formats {
-		if law, ok := lawOf(f); ok && !found {
+		_, known := sdp.Find(ours, f.Codec)
+		if law, ok := lawOf(f); ok && known && !found {
 			s.format, s.law, found = f, law, true
 		}
 		if f.Name == sdp.TelephoneEvent && s.events == nil {
