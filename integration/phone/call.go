@@ -243,6 +243,9 @@ func (c *Call) ended(code int, words string) {
 func (c *Call) handle(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Progress:
+		if s, err := sdp.Parse(e.SDP); err == nil {
+			c.media.hush(s)
+		}
 		c.record(Event{Kind: Progress, Code: e.Code, Words: e.Reason})
 	case sip.Answered:
 		if c.answered(e.SDP) {

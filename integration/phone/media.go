@@ -108,6 +108,14 @@ func (m *media) send(s sdp.Session) bool {
 	return m.out.follow(s, m.in.formats)
 }
 
+// hush follows the description of who plays before the answer: keys can be pressed, and nothing is said.
+func (m *media) hush(s sdp.Session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.out.follow(s, m.in.formats)
+	m.out.sends = false
+}
+
 // press queues a digit as a telephone event, if that was negotiated.
 func (m *media) press(key byte, length time.Duration) bool {
 	m.mu.Lock()

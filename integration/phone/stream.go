@@ -63,7 +63,7 @@ func (s *sender) press(key byte, length time.Duration) bool {
 // next returns the packet of the present frame, nil while nothing is sent.
 func (s *sender) next() ([]byte, netip.AddrPort) {
 	defer func() { s.timestamp += samples }()
-	if !s.sends {
+	if !s.sends && len(s.presses) == 0 {
 		s.began = false
 		return nil, netip.AddrPort{}
 	}

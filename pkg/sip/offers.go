@@ -224,7 +224,7 @@ func (d *Dialog) info(in arrived) {
 		return
 	}
 	d.deny(in, 200, "OK")
-	if d.state == up {
+	if d.state == up || d.state == early && !d.uac { // a caller who waits may press keys
 		d.emit(e)
 	}
 }

@@ -262,6 +262,9 @@ func TestPreview(t *testing.T) {
 		}
 		b.d.Preview([]byte("our answer"))
 		b.d.Preview([]byte("another"))
+		five, y := b.theirs(sip.INFO, 2, "Signal=5\r\n") // a key of a caller who listens
+		b.want("DTMF", five)
+		y.want(200)
 		for _, send := range []func(){func() {}, func() { b.d.Progress(182, "Queued") }, func() { b.d.Answer([]byte("our answer")) }} {
 			if send(); string(x.last.Body()) != "our answer" || value(x.last, "RSeq") != "" {
 				t.Errorf("sent\n%s", x.last)

@@ -97,6 +97,8 @@ func (c *Call) step(ev Event) []Action {
 		return c.crossed(ev)
 	case Early:
 		return c.early(ev)
+	case Key:
+		return c.keyed(ev)
 	case Answered:
 		return c.answered(ev)
 	case Refused:

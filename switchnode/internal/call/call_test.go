@@ -276,7 +276,10 @@ func TestMusicOnHold(t *testing.T) {
 		t.Errorf("the caller hears %+v", got)
 	}
 	want(t, c, Placed{Standing{Position: 1}}, "call.Play", "call.Stand", "note queued")
+	want(t, c, Key{Caller, '1'}, "count digit while waiting")
+	want(t, c, Pressed{Caller, '1', 0}, "count digit while waiting") // by INFO
 	c.Step(Turn{})
+	want(t, c, Key{Caller, '1'}, "count digit outside the conversation")
 	acts = c.Step(Diverted{Branches: []Branch{{Leg: "b1"}}})
 	if got := sdp.Names(acts[2].(Start).Offer.Codecs); got != "PCMA/8000 telephone-event/8000" {
 		t.Errorf("the callee is offered %s", got)

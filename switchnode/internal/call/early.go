@@ -42,6 +42,12 @@ type Sound struct {
 	Crowded  bool   // OnHold for room at the switch, not for a callee
 }
 
+// Key is a key that the caller pressed while they wait, whether it came as a telephone event or by INFO.
+type Key struct {
+	Leg   LegID
+	Digit byte
+}
+
 // SoundKind names a sound.
 type SoundKind uint8
 
@@ -53,6 +59,7 @@ const (
 )
 
 func (Early) event()       {}
+func (Key) event()         {}
 func (Preview) action()    {}
 func (Play) action()       {}
 func (Disconnect) action() {}
@@ -164,6 +171,14 @@ func (c *Call) early(e Early) []Action {
 	}
 	c.from = e.Leg
 	return append(acts, Connect{Caller, e.Leg})
+}
+
+// keyed takes a key of a caller who waits.
+func (c *Call) keyed(k Key) []Action {
+	if c.state != Queued || k.Leg != Caller {
+		return []Action{Count{"digit outside the conversation"}}
+	}
+	return []Action{Count{"digit while waiting"}}
 }
 
 // alone says whether no other branch may ring.

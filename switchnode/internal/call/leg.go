@@ -51,6 +51,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case Early:
 		return ev.Leg, true
+	case Key:
+		return ev.Leg, true
 	case Answered:
 		return ev.Leg, true
 	case Refused:

@@ -152,6 +152,9 @@ func sameCodecs(a, b sdp.Description) bool {
 }
 
 func (c *Call) pressed(p Pressed) []Action {
+	if c.state == Queued {
+		return c.keyed(Key{p.Leg, p.Digit})
+	}
 	if !c.talking(p.Leg) {
 		return []Action{Count{"digit outside the conversation"}}
 	}

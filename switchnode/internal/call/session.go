@@ -351,9 +351,16 @@ func (s *Session) connect(c Connect) {
 }
 
 func (s *Session) play(a Play) {
-	if p := s.legs[a.Leg].Port(); p != nil && s.cfg.Player != nil {
-		s.cfg.Player.Play(p, a.Sound)
+	p := s.legs[a.Leg].Port()
+	if p == nil || s.cfg.Player == nil {
+		return
 	}
+	s.cfg.Player.Play(p, a.Sound)
+	var told func(byte)
+	if a.Sound.Kind == OnHold {
+		told = func(digit byte) { s.Post(Key{a.Leg, digit}) }
+	}
+	p.OnKey(told)
 }
 
 // note stamps an event and records it. With the end of a leg go its figures and its port.

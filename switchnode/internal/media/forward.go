@@ -46,6 +46,9 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 	switch {
 	case r.peer == nil:
 		p.dropped.add(NotBridged)
+		if passage.digits {
+			p.pressed(h, payload, at)
+		}
 	case !passage.passes:
 		p.dropped.add(NoCodec)
 	case !r.peer.receives.Load():

@@ -58,6 +58,7 @@ type quality struct {
 	reported   rtp.Block // the leg's last report on what we sent
 	lostBefore int64     // reported of earlier sources
 	jitter     time.Duration
+	keys       keys
 }
 
 // route is what happens to the packets of a leg. It is replaced as a whole.
