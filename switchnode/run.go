@@ -179,7 +179,9 @@ func (n *node) serve(ctx context.Context) error {
 		Location: func() string { return n.copy.Snapshot().Location() },
 		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon},
-		Locate:   func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return resolver.Locate(ctx, u, sip.UDP) },
+		Locate: func(ctx context.Context, u sip.URI, transport string) ([]sip.Peer, error) {
+			return locateBy(ctx, resolver, u, transport)
+		},
 	})
 	defer n.apps.close()
 	if err := n.listen(); err != nil {

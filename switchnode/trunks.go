@@ -8,10 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"strowger/pkg/datafolder"
 	"strowger/pkg/fabric"
+	"strowger/pkg/sip"
+	"strowger/pkg/sip/locate"
 	"strowger/switchnode/internal/trunk/upkeep"
 )
 
@@ -68,4 +71,12 @@ func (n *node) countServers(which func(fabric.TrunkServer) bool) float64 {
 		}
 	}
 	return float64(count)
+}
+
+// locateBy finds the servers of a URI that a transport reaches. Unless it is UDP, the URI need not ask for it.
+func locateBy(ctx context.Context, r *locate.Resolver, u sip.URI, transport string) ([]sip.Peer, error) {
+	if transport != sip.UDP {
+		u.UriParams.Add("transport", strings.ToLower(transport))
+	}
+	return r.Locate(ctx, u, transport)
 }

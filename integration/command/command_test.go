@@ -107,6 +107,8 @@ func TestTrunks(t *testing.T) {
 		"trunk set Company --order 100",
 		"trunk set Company --order 1 --number ''",
 		"trunk set Company --probe 3s",
+		"trunk set Company --transport sctp",
+		"trunk set Company --transport tls --tls-ca /nowhere.pem",
 		"trunk set Company --register",
 		"trunk set Company --register --username line1 --password secret --domain example.com",
 		"site set 20 --country de",

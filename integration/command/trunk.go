@@ -25,6 +25,7 @@ func trunks() noun[rest.Trunk] {
 				{head: "number", cell: func(v rest.Trunk) string { return v.Number }},
 				{head: "order", cell: func(v rest.Trunk) string { return fmt.Sprint(v.Order) }},
 				{head: "state", cell: trunkState},
+				{head: "transport", detail: true, cell: func(v rest.Trunk) string { return v.Transport }},
 				{head: "registers", detail: true, cell: func(v rest.Trunk) string { return yesNo(v.Register) }},
 				{head: "asked every", detail: true, cell: func(v rest.Trunk) string { return (time.Duration(v.ProbeSeconds) * time.Second).String() }},
 				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
@@ -47,10 +48,9 @@ type trunkCommands struct {
 
 // trunkFlags is what a trunk may be given.
 type trunkFlags struct {
-	Number *string        `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
-	Order  *int           `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
-	Probe  *time.Duration `help:"How often each server is asked whether it is there, 5s to 1h; 0s: never." placeholder:"TIME"`
-	Weight *int           `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
+	Number *string `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
+	Order  *int    `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
+	Weight *int    `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
 }
 
 // trunkAccount is how the phone company knows the switch, if not by its address alone.
@@ -58,31 +58,20 @@ type trunkAccount struct {
 	CallerID *string `help:"Where the phone company looks for the caller: from, or pai: in P-Asserted-Identity, and From names the trunk." name:"caller-id" placeholder:"FORM"`
 	Username *string `help:"With which the switch answers challenges; empty: it does not." placeholder:"NAME"`
 	Password *string `help:"That goes with it." placeholder:"PASSWORD"`
-	Register *bool   `help:"Register at each of the servers with it; calls to the switch are then known by that, wherever they come from." negatable:""`
-	Domain   *string `help:"Domain of the phone company, if it is not the name of the server." placeholder:"DOMAIN"`
 }
 
 func (f trunkAccount) add(c change) {
-	put(c, "register", f.Register)
-	put(c, "domain", f.Domain)
 	put(c, "caller_id", f.CallerID)
 	put(c, "username", f.Username)
 	put(c, "password", f.Password)
 }
 
-func (f trunkFlags) change() (change, error) {
+func (f trunkFlags) change() change {
 	c := change{}
-	if f.Probe != nil {
-		n, err := wholeSeconds("--probe", *f.Probe)
-		if err != nil {
-			return nil, err
-		}
-		c["probe_seconds"] = n
-	}
 	put(c, "number", f.Number)
 	put(c, "order", f.Order)
 	put(c, "weight", f.Weight)
-	return c, nil
+	return c
 }
 
 type trunkAdd struct {
@@ -91,6 +80,7 @@ type trunkAdd struct {
 	Server []string `required:"" help:"Server of the phone company, host or host:port; more than once: in the order in which they are tried." placeholder:"HOST"`
 	trunkFlags
 	trunkAccount
+	trunkWay
 }
 
 // Run adds a trunk.
@@ -110,11 +100,6 @@ func (c *trunkAdd) Run(e *env) error {
 	if c.Weight != nil {
 		v.Weight = *c.Weight
 	}
-	if c.Probe != nil {
-		if v.ProbeSeconds, err = wholeSeconds("--probe", *c.Probe); err != nil {
-			return err
-		}
-	}
 	if c.CallerID != nil {
 		v.CallerID = *c.CallerID
 	}
@@ -124,11 +109,8 @@ func (c *trunkAdd) Run(e *env) error {
 	if c.Password != nil {
 		v.Password = *c.Password
 	}
-	if c.Register != nil {
-		v.Register = *c.Register
-	}
-	if c.Domain != nil {
-		v.Domain = *c.Domain
+	if err := c.fill(&v); err != nil {
+		return err
 	}
 	if v, err = e.client.Trunks().Create(e.ctx, v); err != nil {
 		return err
@@ -175,17 +157,18 @@ type trunkSet struct {
 	Server []string `help:"Server of the phone company, host or host:port; all that there are." placeholder:"HOST"`
 	trunkFlags
 	trunkAccount
+	trunkWay
 	Enable  bool `help:"Take calls again." xor:"enabled"`
 	Disable bool `help:"Take no calls." xor:"enabled"`
 }
 
 // Run changes a trunk.
 func (c *trunkSet) Run(e *env) error {
-	change, err := c.change()
-	if err != nil {
+	change := c.trunkFlags.change()
+	c.add(change)
+	if err := c.trunkWay.change(change); err != nil {
 		return err
 	}
-	c.add(change)
 	put(change, "name", c.Name)
 	if len(c.Server) > 0 {
 		change["servers"] = slices.Clone(c.Server)

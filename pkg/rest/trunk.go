@@ -31,6 +31,10 @@ type Trunk struct {
 	Register bool `json:"register"`
 	// Domain of the phone company, in the addresses of the account and of who is called; empty: as the server is called.
 	Domain string `json:"domain,omitempty" maxLength:"253"`
+	// Transport by which the servers are reached: "udp", "tcp" or "tls".
+	Transport string `json:"transport" enum:"udp,tcp,tls"`
+	// TLSCA is the certificates (PEM) that those of the servers must be signed by; empty: the ones that the system of the switch trusts.
+	TLSCA string `json:"tls_ca,omitempty" maxLength:"16384"`
 	// ProbeSeconds is how often each server is asked whether it is there (OPTIONS), 5 to 3600; 0: never.
 	ProbeSeconds int `json:"probe_seconds" minimum:"0" maximum:"3600"`
 	// Status is how the switch gets on with the servers, as its last report says.
@@ -56,5 +60,5 @@ type TrunkServer struct {
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
 func NewTrunk(name string) Trunk {
-	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", ProbeSeconds: 30}
+	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", Transport: "udp", ProbeSeconds: 30}
 }

@@ -94,8 +94,10 @@ type Trunk struct {
 	User    string   `json:"user,omitempty"`   // that answers challenges; the password is among the secrets
 	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
 	// How the switch speaks to the phone company.
-	Register bool   `json:"register,omitempty"` // as User, at each of the servers
-	Domain   string `json:"domain,omitempty"`   // of the company in From and Request-URI; empty: the server's name, and the switch's
+	Register  bool   `json:"register,omitempty"`  // as User, at each of the servers
+	Domain    string `json:"domain,omitempty"`    // of the company in From and Request-URI; empty: the server's name, and the switch's
+	Transport string `json:"transport,omitempty"` // "tcp" or "tls"; else UDP
+	TLSCA     string `json:"tls_ca,omitempty"`    // of the certificates of the servers, PEM; empty: those that the system trusts
 	// Probe is how often the servers are asked whether they are there; 0: never.
 	Probe time.Duration `json:"probe,omitempty"`
 }

@@ -194,7 +194,7 @@ func (s *Snapshot) copyTrunks(site string) (all []sitecopy.Trunk) {
 			all = append(all, sitecopy.Trunk{
 				ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number,
 				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain,
-				Probe: time.Duration(t.ProbeSeconds) * time.Second,
+				Transport: t.Transport, TLSCA: t.TLSCA, Probe: time.Duration(t.ProbeSeconds) * time.Second,
 			})
 		}
 	}

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,6 +25,8 @@ const (
 	maxServers = 8
 
 	maxTrunkUser = 100 // bytes
+
+	maxTLSCA = 16 << 10 // bytes
 
 	minProbe = 5 // seconds
 	maxProbe = 3600
@@ -44,6 +49,8 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "username", name: "username", at: func(v *rest.Trunk) any { return &v.Username }},
 			{field: "register", name: "register", at: func(v *rest.Trunk) any { return &v.Register }},
 			{field: "domain", name: "domain", at: func(v *rest.Trunk) any { return &v.Domain }},
+			{field: "transport", name: "transport", at: func(v *rest.Trunk) any { return &v.Transport }},
+			{field: "tls_ca", name: "tls_ca", at: func(v *rest.Trunk) any { return &v.TLSCA }},
 			{field: "probe_seconds", name: "probe_seconds", at: func(v *rest.Trunk) any { return &v.ProbeSeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
@@ -91,6 +98,9 @@ func checkTrunk(v *rest.Trunk) error {
 	if v.Domain != "" && !hostForm.MatchString(v.Domain) {
 		return errs.New(errs.Invalid, "domain: %q is not a domain name", v.Domain)
 	}
+	if err := checkTransport(v); err != nil {
+		return err
+	}
 	if v.ProbeSeconds != 0 && (v.ProbeSeconds < minProbe || v.ProbeSeconds > maxProbe) {
 		return errs.New(errs.Invalid, "probe_seconds: %d is neither 0 nor between %d and %d", v.ProbeSeconds, minProbe, maxProbe)
 	}
@@ -100,6 +110,20 @@ func checkTrunk(v *rest.Trunk) error {
 		}
 	}
 	return checkName(v.Name)
+}
+
+// checkTransport looks at how the servers of a trunk are reached.
+func checkTransport(v *rest.Trunk) error {
+	v.Transport = cmp.Or(v.Transport, "udp")
+	switch {
+	case !slices.Contains([]string{"udp", "tcp", "tls"}, v.Transport):
+		return errs.New(errs.Invalid, "transport: %q is neither udp, tcp nor tls", v.Transport)
+	case len(v.TLSCA) > maxTLSCA:
+		return errs.New(errs.Invalid, "tls_ca: has %d bytes, at most %d are allowed", len(v.TLSCA), maxTLSCA)
+	case v.TLSCA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(v.TLSCA)):
+		return errs.New(errs.Invalid, "tls_ca: there is no certificate in it; want PEM")
+	}
+	return nil
 }
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)

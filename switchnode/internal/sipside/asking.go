@@ -26,7 +26,7 @@ var errNoServer = errors.New("no server has this name in DNS")
 
 // ask does a duty once, at the servers that a name has: the next one when one does not answer or says 503 (RFC 3263, 4.3).
 func (p *Phones) ask(d duty, q sip.RequestParams, expires time.Duration) upkeep.Event {
-	peers, uri, err := p.servers(p.ctx, d.server)
+	peers, uri, err := p.servers(p.ctx, d.way)
 	if d.domain != "" {
 		uri = sip.URI{Scheme: "sip", Host: d.domain}
 	}
@@ -43,7 +43,7 @@ func (p *Phones) ask(d duty, q sip.RequestParams, expires time.Duration) upkeep.
 				sip.NewHeader("Contact", "<"+contact.String()+">"), sip.NewHeader("Expires", strconv.Itoa(int(expires.Seconds()))),
 			}
 		}
-		res, err := p.request(q)
+		res, err := p.request(d.way, q)
 		q.Seq += triesOfOne
 		if err != nil {
 			ev = upkeep.Silence{Words: errText(err, nil)}
@@ -56,9 +56,12 @@ func (p *Phones) ask(d duty, q sip.RequestParams, expires time.Duration) upkeep.
 	return ev
 }
 
-func (p *Phones) request(q sip.RequestParams) (*sip.Response, error) {
+func (p *Phones) request(w way, q sip.RequestParams) (*sip.Response, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, oneServer)
 	defer cancel()
+	if err := p.reach(ctx, w, q.Peer); err != nil {
+		return nil, err
+	}
 	return p.sip.Request(ctx, q)
 }
 

@@ -22,21 +22,34 @@ const (
 	maxCaller    = 64          // bytes of what a phone company says of a caller
 )
 
-// trunkAt finds the trunk whose phone company has an address: any port of a server that was given without one.
-func (p *Phones) trunkAt(from netip.AddrPort) (sitecopy.Trunk, bool) {
+// trunkAt finds the trunk whose phone company something came from.
+func (p *Phones) trunkAt(from sip.Peer) (sitecopy.Trunk, bool) {
 	for _, t := range p.cfg.Trunks() {
 		for _, server := range t.Servers {
-			at, exact := addressOf(server)
-			known := []netip.AddrPort{at}
-			if !at.IsValid() {
-				known = (*p.resolved.Load())[server]
-			}
-			if slices.ContainsFunc(known, func(a netip.AddrPort) bool { return a == from || !exact && a.Addr() == from.Addr() }) {
+			if p.isFrom(wayTo(t, server), from) {
 				return t, true
 			}
 		}
 	}
 	return sitecopy.Trunk{}, false
+}
+
+// isFrom says whether something came from a server of a phone company: over UDP from its port, or from any if it was given without one;
+// over TCP from its address; over TLS by the connection on which it showed its certificate.
+func (p *Phones) isFrom(w way, from sip.Peer) bool {
+	switch {
+	case w.transport == sip.TLS:
+		return p.connections.opened(from, w)
+	case w.transport == sip.TCP && from.Transport == sip.UDP:
+		return false
+	}
+	at, exact := addressOf(w.server)
+	known := []netip.AddrPort{at}
+	if !at.IsValid() {
+		known = (*p.resolved.Load())[w]
+	}
+	exact = exact && w.transport == sip.UDP
+	return slices.ContainsFunc(known, func(a netip.AddrPort) bool { return a == from.Addr || !exact && a.Addr() == from.Addr.Addr() })
 }
 
 // addressOf is the address of a server, not valid for one that has a name, and whether its port was given.
@@ -62,8 +75,9 @@ func (p *Phones) resolve(ctx context.Context) {
 				if at, _ := addressOf(server); at.IsValid() {
 					continue
 				}
-				if found := p.addresses(ctx, server); len(found) > 0 {
-					known[server] = found
+				w := wayTo(t, server)
+				if found := p.addresses(ctx, w); len(found) > 0 {
+					known[w] = found
 				}
 			}
 		}
@@ -76,10 +90,10 @@ func (p *Phones) resolve(ctx context.Context) {
 	}
 }
 
-func (p *Phones) addresses(ctx context.Context, server string) (all []netip.AddrPort) {
-	peers, _, err := p.servers(ctx, server)
+func (p *Phones) addresses(ctx context.Context, w way) (all []netip.AddrPort) {
+	peers, _, err := p.servers(ctx, w)
 	if err != nil {
-		p.cfg.Logger.Warn("a server of a trunk cannot be found", "server", server, "error", err)
+		p.cfg.Logger.Warn("a server of a trunk cannot be found", "server", w.server, "error", err)
 	}
 	for _, peer := range peers {
 		all = append(all, peer.Addr)
@@ -88,14 +102,14 @@ func (p *Phones) addresses(ctx context.Context, server string) (all []netip.Addr
 }
 
 // servers is what DNS has for a server of a trunk, and the URI that leads there.
-func (p *Phones) servers(ctx context.Context, server string) ([]sip.Peer, sip.URI, error) {
-	uri, err := sip.ParseURI("sip:" + server)
+func (p *Phones) servers(ctx context.Context, w way) ([]sip.Peer, sip.URI, error) {
+	uri, err := sip.ParseURI("sip:" + w.server)
 	if err != nil {
 		return nil, uri, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookup)
 	defer cancel()
-	peers, err := p.cfg.Locate(ctx, uri)
+	peers, err := p.cfg.Locate(ctx, uri, w.transport)
 	return peers, uri, err
 }
 

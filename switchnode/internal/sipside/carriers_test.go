@@ -23,7 +23,7 @@ func TestTrunkAt(t *testing.T) {
 				{ID: "tk_3", Servers: []string{"pbx.example.com:5070"}},
 			}
 		},
-		Locate: func(_ context.Context, u sip.URI) ([]sip.Peer, error) {
+		Locate: func(_ context.Context, u sip.URI, _ string) ([]sip.Peer, error) {
 			switch {
 			case strings.HasPrefix(u.Host, "lost"):
 				return nil, errors.New("no such name")
@@ -40,7 +40,7 @@ func TestTrunkAt(t *testing.T) {
 		"192.0.2.1:5060": "tk_1", "192.0.2.1:33333": "tk_1", "192.0.2.2:5080": "tk_1", "192.0.2.2:5060": "", "[2001:db8::1]:5060": "tk_1",
 		"198.51.100.1:5060": "tk_2", "198.51.100.1:4444": "tk_2", "198.51.100.2:5070": "tk_3", "198.51.100.2:5060": "", "203.0.113.1:5060": "",
 	} {
-		if got, _ := p.trunkAt(netip.MustParseAddrPort(from)); got.ID != want {
+		if got, _ := p.trunkAt(sip.Peer{Transport: sip.UDP, Addr: netip.MustParseAddrPort(from)}); got.ID != want {
 			t.Errorf("from %s: %q, want %q", from, got.ID, want)
 		}
 	}

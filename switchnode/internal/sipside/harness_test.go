@@ -51,6 +51,7 @@ type office struct {
 	udp, tls  netip.AddrPort // UDP has the address of TCP
 	roots     *x509.CertPool
 	late      atomic.Int64 // how far the clock was moved; it stands still
+	trunks    atomic.Pointer[[]sitecopy.Trunk]
 	begin     atomic.Pointer[func(call.Incoming) error]
 	locate    atomic.Pointer[func(context.Context, sip.URI) ([]sip.Peer, error)]
 }
@@ -58,6 +59,7 @@ type office struct {
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{t: t}
+	o.trunks.Store(&[]sitecopy.Trunk{})
 	o.begins(func(call.Incoming) error { t.Error("a call began"); return nil })
 	begin := time.Now() // a busy machine must not let it run
 	now := func() time.Time { return begin.Add(time.Duration(o.late.Load())) }
@@ -75,9 +77,9 @@ func newOffice(t *testing.T) *office {
 	}
 	o.phones = New(Config{
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
-		Locate: func(ctx context.Context, u sip.URI) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
+		Locate: func(ctx context.Context, u sip.URI, _ string) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
-		Trunks: func() []sitecopy.Trunk { return nil }, Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
+		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() }, Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)

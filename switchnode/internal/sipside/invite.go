@@ -18,7 +18,7 @@ func (p *Phones) Invite(d *sip.Dialog) {
 		p.inviteFrom(t, d, calledBy(d))
 		return
 	}
-	if t, ok := p.trunkAt(d.Source().Addr); ok {
+	if t, ok := p.trunkAt(d.Source()); ok {
 		p.inviteFrom(t, d, d.Request().Recipient.User)
 		return
 	}

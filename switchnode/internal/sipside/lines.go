@@ -69,7 +69,10 @@ type carrier struct {
 	trunk sitecopy.Trunk
 	uri   sip.URI
 	peer  sip.Peer
+	way   way
 	sound bool // as far as is known, it can take calls
+	// trouble is why there is no connection to it.
+	trouble error
 }
 
 // soundFirst has the servers that are in trouble tried last: a call is not to wait for them, and none is given up.
@@ -140,14 +143,15 @@ func (c *toCarrier) locate() {
 		for _, i := range trunk.Arrange(ranks, rand.N) {
 			all = append(all, p.carriers(ctx, c.trunks[i])...)
 		}
-		c.setup.Post(soundFirst(all))
+		c.setup.Post(p.connect(ctx, soundFirst(all)))
 	})
 }
 
 // carriers is the servers of a trunk in the order in which to try them.
 func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) {
 	for _, server := range t.Servers {
-		peers, uri, err := p.servers(ctx, server)
+		w := wayTo(t, server)
+		peers, uri, err := p.servers(ctx, w)
 		if err != nil {
 			p.cfg.Logger.Warn("a server of a trunk cannot be found", "trunk", t.Name, "server", server, "error", err)
 		}
@@ -155,7 +159,7 @@ func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) 
 			uri = sip.URI{Scheme: uri.Scheme, Host: t.Domain}
 		}
 		for _, peer := range peers {
-			all = append(all, carrier{t, uri, peer, p.stations.sound(t.ID, server)})
+			all = append(all, carrier{trunk: t, uri: uri, peer: peer, way: w, sound: p.stations.sound(t.ID, server)})
 		}
 	}
 	return all
@@ -218,6 +222,8 @@ func (c *toCarrier) fails(t *try, cause ledger.Cause, moves bool) []call.Event {
 	switch {
 	case moves && t.rang && !c.course.Help: // it had the call: nobody else is to ring
 		cause = call.CauseOf(errs.NoAnswer, cause.Words)
+	case moves && c.carriers[t.carrier].trouble != nil:
+		cause = c.noLine(t, c.carriers[t.carrier].trouble.Error())
 	case moves:
 		cause = c.noLine(t, cause.Words)
 	}

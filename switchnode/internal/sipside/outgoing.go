@@ -70,7 +70,7 @@ func (o *outgoing) locate() {
 		<-p.ready
 		ctx, cancel := context.WithTimeout(p.ctx, lookup)
 		defer cancel()
-		peers, err := p.cfg.Locate(ctx, o.name)
+		peers, err := p.cfg.Locate(ctx, o.name, sip.UDP)
 		if err != nil {
 			p.cfg.Logger.Warn("no other way to a contact", "contact", o.target.binding.URI, "error", err)
 		}

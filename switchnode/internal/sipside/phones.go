@@ -42,12 +42,12 @@ type Config struct {
 	Accounts  func(username string) (Account, bool)
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
-	Locate    func(context.Context, sip.URI) ([]sip.Peer, error) // the servers of a URI that UDP reaches, by DNS (RFC 3263); nil: none
-	Trunks    func() []sitecopy.Trunk                            // of this switch
-	Password  func(trunk string) string                          // that answers the challenges of a phone company
-	Dialling  func() e164.Plan                                   // how phone numbers are dialled here
-	Location  func() string                                      // of the site, for who takes an emergency call
-	Begin     func(call.Incoming) error                          // starts the call, or says why not
+	Locate    func(context.Context, sip.URI, string) ([]sip.Peer, error) // the servers of a URI that a transport reaches, by DNS (RFC 3263); nil: none
+	Trunks    func() []sitecopy.Trunk                                    // of this switch
+	Password  func(trunk string) string                                  // that answers the challenges of a phone company
+	Dialling  func() e164.Plan                                           // how phone numbers are dialled here
+	Location  func() string                                              // of the site, for who takes an emergency call
+	Begin     func(call.Incoming) error                                  // starts the call, or says why not
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
 	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.
@@ -67,16 +67,18 @@ type Phones struct {
 	refusals *refusals
 	guesses  guesses
 	ready    chan struct{} // closed when ctx is set
-	resolved atomic.Pointer[map[string][]netip.AddrPort]
+	resolved atomic.Pointer[map[way][]netip.AddrPort]
 	stations stations
-	ctx      context.Context // of Run
-	work     sync.WaitGroup  // what runs beside the sessions
+
+	connections connections
+	ctx         context.Context // of Run
+	work        sync.WaitGroup  // what runs beside the sessions
 }
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations()}
-	p.resolved.Store(&map[string][]netip.AddrPort{})
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), connections: newConnections()}
+	p.resolved.Store(&map[way][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok

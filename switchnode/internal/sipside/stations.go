@@ -25,8 +25,10 @@ type Stations struct {
 // duty is what is done at one server of a trunk while nobody calls: the switch is registered there, or, where every is not 0, it asks
 // at that interval whether the server is there. Another password is another duty.
 type duty struct {
-	trunk, server, domain, user, password string
-	every                                 time.Duration
+	way
+
+	trunk, domain, user, password string
+	every                         time.Duration
 }
 
 // place is where only one duty of a kind is done at a time: the next waits until the last one has taken its contact back, which is
@@ -134,7 +136,7 @@ func (p *Phones) duties() map[duty]bool {
 	wanted := map[duty]bool{}
 	for _, t := range p.cfg.Trunks() {
 		for _, server := range t.Servers {
-			d := duty{trunk: t.ID, server: server, domain: t.Domain, every: t.Probe}
+			d := duty{way: wayTo(t, server), trunk: t.ID, domain: t.Domain, every: t.Probe}
 			if t.Probe > 0 {
 				wanted[d] = true
 			}

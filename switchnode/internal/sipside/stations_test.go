@@ -54,7 +54,7 @@ func TestProbes(t *testing.T) {
 	p := New(Config{
 		Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Host: loopback.String(), Registrar: o.registrar,
 		Trunks: func() []sitecopy.Trunk { return []sitecopy.Trunk{trunk} },
-		Locate: func(_ context.Context, u sip.URI) ([]sip.Peer, error) {
+		Locate: func(_ context.Context, u sip.URI, _ string) ([]sip.Peer, error) {
 			return []sip.Peer{{Transport: sip.UDP, Addr: netip.AddrPortFrom(loopback, uint16(u.Port))}}, nil
 		},
 		Stations: Stations{Changed: func() {
