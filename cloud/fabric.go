@@ -49,7 +49,7 @@ func (c *instance) handle(ctx context.Context) error {
 	})
 	_, told := fabric.Subscribe(f, fabric.SubjectRegistry(fabric.Any), func(s fabric.Subject, m fabric.RegistryChanged) {
 		c.directory.Changed(store.Change{
-			Org: s.Org, Revision: m.Revision, Base: m.Base, Users: m.Users, Devices: m.Devices, Dials: m.Dials, All: m.All,
+			Org: s.Org, Revision: m.Revision, Base: m.Base, Users: m.Users, Devices: m.Devices, Dials: m.Dials, Rates: m.Rates, All: m.All,
 		})
 	})
 	_, attempts := fabric.Subscribe(f, fabric.SubjectAttempt(fabric.Any), func(s fabric.Subject, m fabric.Attempt) { c.broker.Heard(s.Org, m) })
@@ -85,7 +85,7 @@ func (c *instance) lease(ctx context.Context, s fabric.Subject, q fabric.Lease) 
 // tellInstances lets the other cloud instances read an organization's registry again. What does not reach them they find
 // by themselves, later.
 func (c *instance) tellInstances(w store.Change) {
-	m := fabric.RegistryChanged{Revision: w.Revision, Base: w.Base, Users: w.Users, Devices: w.Devices, Dials: w.Dials, All: w.All}
+	m := fabric.RegistryChanged{Revision: w.Revision, Base: w.Base, Users: w.Users, Devices: w.Devices, Dials: w.Dials, Rates: w.Rates, All: w.All}
 	if err := fabric.Publish(c.ctx, c.exchange.Client(), fabric.SubjectRegistry(w.Org), m); err != nil {
 		c.log.Warn("other cloud instances are not told of a change at once", "org", w.Org, "error", err)
 	}

@@ -15,6 +15,8 @@ import (
 type callCommands struct {
 	List callList `cmd:"" help:"List call records, the newest first."`
 	Show callShow `cmd:"" help:"Show one call: its record, its legs and its ladder."`
+
+	Report callReport `cmd:"" help:"Sum up calls by trunks, and what they cost."`
 }
 
 type callList struct {
@@ -95,6 +97,8 @@ func callColumns(now time.Time) []column[rest.Call] {
 		{head: "diverted", detail: true, cell: diversionText},
 		{head: "ended at", detail: true, cell: func(v rest.Call) string { return clock(v.EndedAt) }},
 		{head: "seconds", cell: func(v rest.Call) string { return seconds(v, now) }},
+		{head: "cost", cell: costText},
+		{head: "trunk", detail: true, cell: lineText},
 		{head: "codec", detail: true, cell: func(v rest.Call) string { return v.Codec }},
 		{head: "without cloud", cell: func(v rest.Call) string {
 			if v.Offline {

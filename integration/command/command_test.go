@@ -114,6 +114,15 @@ func TestTrunks(t *testing.T) {
 		"site set 20 --country de",
 		"site set 20 --country DE --outside 0",
 		"switch remove berlin",
+		"trunk rates show Company 030123456",
+		"trunk rates import Company testdata/bad-rates.csv",
+		"trunk rates import Company testdata/rates.csv",
+		"trunk rates show Company 030123456",
+		"trunk rates show Company +33123456789",
+		"trunk rates show Company +12125550123",
+		"trunk rates export Company",
+		"trunk rates remove Company",
+		"trunk rates export Company",
 		"trunk remove Company",
 	))
 }

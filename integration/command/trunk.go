@@ -44,6 +44,8 @@ type trunkCommands struct {
 	Show   trunkShow   `cmd:"" help:"Show one trunk."`
 	Set    trunkSet    `cmd:"" help:"Change a trunk."`
 	Remove trunkRemove `cmd:"" help:"Remove trunks."`
+
+	Rates rateCommands `cmd:"" help:"What calls by a trunk cost: import, export, show, remove."`
 }
 
 // trunkFlags is what a trunk may be given.

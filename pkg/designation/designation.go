@@ -13,13 +13,17 @@
 // Capability 7 (2026-11): lines to the PSTN: branches of kind Trunk; Party.Trunk. A node below it has no phone to ring.
 // Capability 8 (2026-11): Party.Signature, Party.Verstat.
 // Capability 9 (2026-11): emergency calls: Plan.Emergency, Branch.Help. A node below it calls as for any phone number.
+// Capability 10 (2026-11): Branch.Ranks and Rates. A node below it tries trunks in their own order, and reports no costs.
 package designation
 
 import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"time"
+
+	"strowger/pkg/tariff"
 )
 
 // MaxAddresses is the number of address candidates that a designation may list.
@@ -109,6 +113,18 @@ type Branch struct {
 	Trunks []string      `json:"trunks,omitempty"` // ids of those of the anchor that may take the call, of which one does; Number is what it calls,
 	Shown  string        `json:"shown,omitempty"`  // and the caller's own phone number what it shows, if there is one
 	Help   *Help         `json:"help,omitempty"`   // of an emergency call
+	// Ranks of Trunks: the lowest is tried first, those of one rank by their weight. A plan without them leaves it to the anchor.
+	Ranks []int `json:"ranks,omitempty"`
+	// Rates of the number, by trunk: what the call costs, where that is known.
+	Rates map[string]tariff.Rate `json:"rates,omitempty"`
+}
+
+// RankOf is that of a trunk; own is what counts in a plan without ranks.
+func (b Branch) RankOf(trunk string, own int) int {
+	if i := slices.Index(b.Trunks, trunk); i >= 0 && i < len(b.Ranks) {
+		return b.Ranks[i]
+	}
+	return own
 }
 
 // Plan is all that an anchor needs to own a call: who calls, who is called, and every device to ring.

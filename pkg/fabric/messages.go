@@ -203,6 +203,7 @@ type RegistryChanged struct {
 	Users    []string `json:"users,omitempty"`
 	Devices  []string `json:"devices,omitempty"`
 	Dials    []string `json:"dials,omitempty"` // numbers, by what the organization dials
+	Rates    []string `json:"rates,omitempty"` // trunks
 	All      bool     `json:"all,omitempty"`
 }
 

@@ -37,6 +37,13 @@ func (e *Event) AppendJSON(b []byte) (_ []byte, err error) {
 		}
 		b = append(append(b, `,"quality":`...), figures...)
 	}
+	if e.Line != nil {
+		line, err := json.Marshal(e.Line)
+		if err != nil {
+			return b, err
+		}
+		b = append(append(b, `,"line":`...), line...)
+	}
 	b = appendText(b, `,"sender":`, e.Sender)
 	b = appendText(b, `,"receiver":`, e.Receiver)
 	b = appendText(b, `,"text":`, e.Text)

@@ -9,12 +9,14 @@
 // Capability 2 (2026-11): wake.
 // Capability 3 (2026-11): diverted.
 // Capability 4 (2026-11): alert.
+// Capability 5 (2026-11): line.
 package ledger
 
 import (
 	"encoding/json"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/tariff"
 )
 
 // Limits of the format, in bytes of JSON.
@@ -37,6 +39,7 @@ const (
 	Diverted Kind = "diverted" // the call goes on to To, from the number Text; Cause
 	Queued   Kind = "queued"   // the call waits for its callee, at the position Text; KeptPlace: its caller hung up, and is called back
 	Unqueued Kind = "unqueued" // it waits no longer: Text says why
+	Line     Kind = "line"     // a trunk took the call, or did not: Leg, Line; Cause if it did not
 	Trying   Kind = "trying"   // a leg was started: Leg, Device
 	Ringing  Kind = "ringing"  // Leg
 	Wake     Kind = "wake"     // a step of waking a device: Leg, Device, Text: "requested", "accepted by apns", ...; Cause if it failed
@@ -89,6 +92,16 @@ type QualityFigures struct {
 	RoundTrip       float64 `json:"round_trip_ms,omitempty"`  // RFC 3550, 6.4.1: A - LSR - DLSR, in ms
 }
 
+// LineUse is what the switch of a trunk says of a call by it.
+type LineUse struct {
+	Trunk  string `json:"trunk"`         // id
+	Name   string `json:"name"`          // of the trunk, as it was then
+	Number string `json:"number"`        // that was asked for, as it was sent
+	SIP    int    `json:"sip,omitempty"` // what the phone company answered, 0 for nothing
+	// Rate of the number when the company answered: from then on the call costs it, whatever the table says later.
+	Rate *tariff.Rate `json:"rate,omitempty"`
+}
+
 // Event is one line of the ledger. At is microseconds since 1970 UTC by the node's cloud-corrected clock.
 type Event struct {
 	Seq      uint64             `json:"seq,omitempty"` // set by the spool
@@ -107,6 +120,7 @@ type Event struct {
 	Local    string             `json:"local,omitempty"` // media address "ip:port", "link flow N", or between apps the kind of the ICE candidate
 	Remote   string             `json:"remote,omitempty"`
 	Quality  *QualityFigures    `json:"quality,omitempty"`
+	Line     *LineUse           `json:"line,omitempty"`
 	Sender   string             `json:"sender,omitempty"` // participants of a Message, for people
 	Receiver string             `json:"receiver,omitempty"`
 	Text     string             `json:"text,omitempty"` // first line of the message, without secrets

@@ -37,6 +37,12 @@ func note(e Event, name func(id string) string) string {
 		return "waits at place " + e.Text
 	case Unqueued:
 		return "waits no longer: " + e.Text
+	case Line:
+		if l := e.Line; l != nil && e.Cause != nil {
+			return "trunk " + l.Name + " does not take " + l.Number + e.Cause.text()
+		} else if l != nil {
+			return "trunk " + l.Name + " took " + l.Number
+		}
 	case Trying:
 		return "tries" + device
 	case Ringing:

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -112,14 +113,17 @@ type request struct {
 	method  string
 	path    string // below /api/v1/
 	query   url.Values
-	body    any   // nil for none
+	body    any // nil for none; []byte of another media type is sent as it is
+	media   string
 	version int64 // If-Match, 0 for none
 }
 
 // do sends a request and decodes the reply into out, unless out is nil.
 func (c Client) do(ctx context.Context, r request, out any) error {
 	var body []byte
-	if r.body != nil {
+	if file, ok := r.body.([]byte); ok && r.media != "" {
+		body = file
+	} else if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
 			return fmt.Errorf("encode %s %s: %w", r.method, r.path, err)
@@ -145,6 +149,12 @@ func (c Client) do(ctx context.Context, r request, out any) error {
 	if out == nil {
 		return nil
 	}
+	if file, ok := out.(*[]byte); ok {
+		if *file, err = io.ReadAll(io.LimitReader(reply.Body, maxReply)); err != nil {
+			return errs.New(errs.CloudAway, "%s %s of %s: %w", r.method, r.path, c.BaseURL, err)
+		}
+		return nil
+	}
 	if err := json.NewDecoder(io.LimitReader(reply.Body, maxReply)).Decode(out); err != nil {
 		return errs.New(errs.CloudAway, "%s %s of %s: the reply is not what was expected: %w", r.method, r.path, c.BaseURL, err)
 	}
@@ -167,9 +177,9 @@ func (c Client) send(ctx context.Context, r request, body []byte, idempotency st
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, text/csv;q=0.9")
 	if r.body != nil {
-		req.Header.Set("Content-Type", contentType(r.method))
+		req.Header.Set("Content-Type", cmp.Or(r.media, contentType(r.method)))
 	}
 	if c.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Key)

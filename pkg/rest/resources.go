@@ -6,6 +6,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/ledger"
 	"strowger/pkg/pushtarget"
+	"strowger/pkg/tariff"
 )
 
 // Meta is what every registry object has. Version counts edits and is the object's ETag.
@@ -217,25 +218,44 @@ type EnrolmentCode struct {
 
 // Call is a call record, made from the call ledger.
 type Call struct {
-	ID           string             `json:"id"`
-	Organization string             `json:"organization"`
-	State        string             `json:"state"` // "setup", "ringing", "answered", "ended"
-	From         designation.Party  `json:"from"`
-	To           designation.Party  `json:"to"`
-	Dialled      string             `json:"dialled"`
-	Anchor       string             `json:"anchor,omitempty"` // node id
-	Offline      bool               `json:"offline"`
-	StartedAt    time.Time          `json:"started_at"`
-	RingingAt    *time.Time         `json:"ringing_at,omitempty"`
-	AnsweredAt   *time.Time         `json:"answered_at,omitempty"`
-	EndedAt      *time.Time         `json:"ended_at,omitempty"`
-	Seconds      float64            `json:"seconds"`            // from answer to end
-	EndedBy      string             `json:"ended_by,omitempty"` // "caller", "callee", "system"
-	Cause        *ledger.Cause      `json:"cause,omitempty"`
-	Codec        string             `json:"codec,omitempty"`
-	Diversions   []CallDiversion    `json:"diversions,omitempty"` // in their order
-	Legs         []CallLeg          `json:"legs,omitempty"`       // only in a single record
-	Ladder       []ledger.NodeEvent `json:"ladder,omitempty"`
+	ID           string            `json:"id"`
+	Organization string            `json:"organization"`
+	State        string            `json:"state"` // "setup", "ringing", "answered", "ended"
+	From         designation.Party `json:"from"`
+	To           designation.Party `json:"to"`
+	Dialled      string            `json:"dialled"`
+	Anchor       string            `json:"anchor,omitempty"` // node id
+	Offline      bool              `json:"offline"`
+	StartedAt    time.Time         `json:"started_at"`
+	RingingAt    *time.Time        `json:"ringing_at,omitempty"`
+	AnsweredAt   *time.Time        `json:"answered_at,omitempty"`
+	EndedAt      *time.Time        `json:"ended_at,omitempty"`
+	Seconds      float64           `json:"seconds"`            // from answer to end
+	EndedBy      string            `json:"ended_by,omitempty"` // "caller", "callee", "system"
+	Cause        *ledger.Cause     `json:"cause,omitempty"`
+	Codec        string            `json:"codec,omitempty"`
+	Diversions   []CallDiversion   `json:"diversions,omitempty"` // in their order
+	Line         *CallLine         `json:"line,omitempty"`       // of a call that a trunk was asked to take
+	CallDetail
+}
+
+// CallDetail is only in a single record.
+type CallDetail struct {
+	Legs   []CallLeg          `json:"legs,omitempty"`
+	Ladder []ledger.NodeEvent `json:"ladder,omitempty"`
+}
+
+// CallLine is the trunk by which a call left, or the last one that did not take it, and what it costs once it is over.
+type CallLine struct {
+	Trunk  string `json:"trunk"`         // id
+	Name   string `json:"name"`          // of the trunk, as it was then
+	Number string `json:"number"`        // as it was sent
+	SIP    int    `json:"sip,omitempty"` // what the phone company answered
+	// Rate of the number when the company answered, if it was known; Seconds that are paid, and Cost of them in millionths of the
+	// currency.
+	Rate    *tariff.Rate `json:"rate,omitempty"`
+	Seconds int64        `json:"billed_seconds,omitempty"`
+	Cost    int64        `json:"cost,omitempty"`
 }
 
 // CallDiversion is one step of a call away from who was called, to a fall-back.

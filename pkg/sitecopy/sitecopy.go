@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/tariff"
 )
 
 // Types of documents: the JWT header `typ`.
@@ -93,6 +94,8 @@ type Trunk struct {
 	PAI     bool     `json:"pai,omitempty"`    // From names the trunk, P-Asserted-Identity the caller
 	User    string   `json:"user,omitempty"`   // that answers challenges; the password is among the secrets
 	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
+	// Rates of calls by it: all of them, or of a long table the dearest of numbers that begin alike.
+	Rates []tariff.Rate `json:"rates,omitempty"`
 	// How the switch speaks to the phone company.
 	Register  bool   `json:"register,omitempty"`  // as User, at each of the servers
 	Domain    string `json:"domain,omitempty"`    // of the company in From and Request-URI; empty: the server's name, and the switch's

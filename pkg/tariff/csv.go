@@ -15,6 +15,12 @@ import (
 // MaxRates bounds a table: real ones have 10,000 to 50,000 rates.
 const MaxRates = 200_000
 
+// MediaType is that of a file of rates.
+const MediaType = "text/csv"
+
+// MaxFile bounds a file, in bytes.
+const MaxFile = 16 << 20
+
 // maxSpan bounds First and Step: an hour.
 const maxSpan = 3600
 
@@ -24,6 +30,9 @@ func columns() []string {
 }
 
 const requiredColumns = 3
+
+// maxDigits is of a number (ITU-T E.164, 6.1).
+const maxDigits = 15
 
 // FileError is what is wrong with a file of rates, and where.
 type FileError struct {
@@ -154,7 +163,7 @@ func (t *table) next() (r Rate, err error) {
 		}
 	}
 	var from string
-	take("prefix", func(s string) (e error) { r.Prefix, e = parsePrefix(s); return e })
+	take("prefix", func(s string) (e error) { r.Prefix, e = ParsePrefix(s); return e })
 	take("per_minute", func(s string) (e error) { r.PerMinute, e = ParseAmount(s); return e })
 	take("currency", func(s string) error { r.Currency = strings.Clone(s); return checkCurrency(s) })
 	take("connect", func(s string) (e error) {
@@ -202,9 +211,10 @@ func (t *table) broken(err error) error {
 	return err
 }
 
-func parsePrefix(text string) (string, error) {
+// ParsePrefix reads the beginning of a number with its country code, with or without "+".
+func ParsePrefix(text string) (string, error) {
 	digits := strings.TrimPrefix(text, "+")
-	if len(digits) > 15 || strings.Trim(digits, "0123456789") != "" || strings.HasPrefix(digits, "0") || text == "" {
+	if len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" || strings.HasPrefix(digits, "0") || text == "" {
 		return "", fmt.Errorf("%q is not the beginning of a number with its country code, as +49 or +4930 are; + is every number", text)
 	}
 	return "+" + digits, nil

@@ -19,6 +19,7 @@ type Rate struct {
 	Step      int    `json:"step"`                 // in which the seconds after those are counted, 1 and more
 	Currency  string `json:"currency"`             // ISO 4217
 	When      Window `json:"when,omitzero"`        // it holds; the zero value is always
+	AtMost    bool   `json:"at_most,omitempty"`    // it is the dearest of numbers that begin so: see Condense
 }
 
 // maxSeconds bounds what is paid of one call, so that no product overflows: three years.
@@ -39,8 +40,13 @@ func (r Rate) Cost(d time.Duration) int64 {
 	return r.Connect + (r.PerMinute*r.Billed(d)+59)/60
 }
 
-// PerHour is what an hour costs with the answer, the figure that rates are compared by.
-func (r Rate) PerHour() int64 { return r.Cost(time.Hour) }
+const usual = 3 * time.Minute
+
+// Usual is what a call of three minutes costs: what rates are compared by.
+func (r Rate) Usual() int64 { return r.Cost(usual) }
+
+// Cheaper compares rates by what a call of three minutes costs; below 0 is that r costs less.
+func (r Rate) Cheaper(other Rate) int { return cmp.Compare(r.Usual(), other.Usual()) }
 
 // Find returns the rate of a number at a moment: that of the longest prefix that holds then, and of several for one prefix that
 // which began last, then that which holds for the shorter part of a week. The hours and days of windows are those of at's zone.
@@ -54,18 +60,5 @@ func Find(all []Rate, number string, at time.Time) (best Rate, ok bool) {
 }
 
 func (r Rate) precedes(other Rate) bool {
-	return cmp.Or(
-		cmp.Compare(len(r.Prefix), len(other.Prefix)),
-		cmp.Compare(r.When.From, other.When.From),
-		cmp.Compare(other.When.week(), r.When.week()),
-	) > 0
-}
-
-// Prefixes is all that a number can begin with, the shortest first: what to look for in a large table.
-func Prefixes(number string) []string {
-	var all []string
-	for i := range number {
-		all = append(all, number[:i+1])
-	}
-	return all
+	return cmp.Or(cmp.Compare(len(r.Prefix), len(other.Prefix)), r.When.Compare(other.When)) > 0
 }

@@ -81,13 +81,13 @@ func TestFind(t *testing.T) {
 			if r, ok := Find(rates, c.number, c.at); !ok || r.Connect != c.want {
 				t.Errorf("%s at %v: rate %d, %v, want %d", c.number, c.at, r.Connect, ok, c.want)
 			}
+			if r, ok := NewTable(rates).Find(c.number, c.at); !ok || r.Connect != c.want {
+				t.Errorf("%s at %v: rate %d of the table, %v, want %d", c.number, c.at, r.Connect, ok, c.want)
+			}
 		}
 	}
 	if r, ok := Find(all[1:], "+1212", monday); ok {
 		t.Errorf("a number without a rate has %+v", r)
-	}
-	if got := Prefixes("+493"); len(got) != 4 || got[0] != "+" || got[3] != "+493" {
-		t.Errorf("prefixes %q", got)
 	}
 }
 

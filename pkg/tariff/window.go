@@ -1,6 +1,7 @@
 package tariff
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -42,6 +43,16 @@ func (w Window) Holds(at time.Time) bool {
 	}
 	day := at.Format(time.DateOnly)
 	return day >= w.From && (w.Until == "" || day <= w.Until) && (w.Days == 0 || w.Days&(1<<at.Weekday()) != 0)
+}
+
+// Compare says which of two windows of one thing counts while both hold: above 0 is w. It is the one that began last, then the one that
+// holds for the shorter part of a week, then the one that ends first. It is 0 for equal ones only.
+func (w Window) Compare(other Window) int {
+	return cmp.Or(
+		cmp.Compare(w.From, other.From), cmp.Compare(other.week(), w.week()),
+		cmp.Compare(cmp.Or(other.Until, "~"), cmp.Or(w.Until, "~")), // "~" is after any date
+		cmp.Compare(w.Days, other.Days), cmp.Compare(w.Hours.From, other.Hours.From),
+	)
 }
 
 // week is the minutes of a week that are in the window.

@@ -19,6 +19,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/limit"
 	"strowger/pkg/rest"
+	"strowger/pkg/tariff"
 )
 
 // Limits of a request.
@@ -137,14 +138,17 @@ func (a *API) Handler() http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
 		r = r.WithContext(ctx)
-		limit := int64(maxBody)
-		if r.URL.Path == importPath {
+		limit, patience := int64(maxBody), bodyTime
+		switch {
+		case r.URL.Path == importPath:
 			limit = maxImportBody
+		case isRates(r.URL.Path):
+			limit, patience = tariff.MaxFile, ratesTime
 		}
 		// The deadline only matters on a real connection; recorders of tests have none.
 		connection := http.NewResponseController(w)
 		if r.Body != http.NoBody {
-			_ = connection.SetReadDeadline(time.Now().Add(bodyTime))
+			_ = connection.SetReadDeadline(time.Now().Add(patience))
 		}
 		r.Body = &body{http.MaxBytesReader(w, r.Body, limit), connection}
 		a.mux.ServeHTTP(w, r)
@@ -190,7 +194,7 @@ func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 // handle registers an operation; its errors become problems. What it changed counts when it is answered.
 func handle[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
-	op.BodyReadTimeout = bodyTime
+	op.BodyReadTimeout = cmp.Or(op.BodyReadTimeout, bodyTime)
 	op.Responses = withProblem(op.Responses)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := f(ctx, in)

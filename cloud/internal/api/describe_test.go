@@ -107,6 +107,12 @@ func TestFiltersAreTheStores(t *testing.T) {
 				value = "2026-11-22T08:00:00Z"
 			case "state":
 				value = "ended"
+			case "by":
+				value = "trunk"
+			case "from", "to":
+				value = "2026-11-01"
+			case "zone":
+				value = "Europe/Berlin"
 			}
 			if a := s.send("GET", path+"?"+p.Name+"="+value, ""); a.status != http.StatusOK {
 				t.Errorf("%s by %s: %+v", path, p.Name, a)

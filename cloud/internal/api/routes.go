@@ -17,13 +17,14 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.rates, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
 	} {
 		if err := register(); err != nil {
 			return err
 		}
 	}
 	a.callRecords()
+	a.callReport()
 	return nil
 }
 

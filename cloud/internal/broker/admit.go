@@ -127,7 +127,7 @@ func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, me
 		return b.inHand(s, sw, r)
 	}
 	if r.Outside && r.Home == "" {
-		if err := b.nearest(s, sw, r); err != nil {
+		if err := b.best(s, sw, r); err != nil {
 			return designation.Node{}, err
 		}
 	}
@@ -243,6 +243,9 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 		r, err = s.Confirm(x, c.From, c.To)
 	}
 	if err != nil {
+		return fabric.PlanReply{}, err
+	}
+	if err := b.choose(s, &r); err != nil {
 		return fabric.PlanReply{}, err
 	}
 	if r.Outside {

@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/proof"
+	"strowger/pkg/route"
 	"strowger/pkg/sessionkey"
 )
 
@@ -81,6 +82,9 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 // findApp makes the steps A and B for an app. Which of the nodes that may anchor the call does, is asked of them later.
 func (b *Broker) findApp(s *directory.Snapshot, p proof.Admit, thumbprint string) (lead, error) {
 	r, err := s.ResolveApp(p.Device, thumbprint, p.Dialled)
+	if err == nil {
+		err = b.choose(s, &r)
+	}
 	return settle(s, lead{route: r}, err, func(r *directory.Route) (designation.Node, error) {
 		all, err := b.anchors(s, *r)
 		if err != nil {
@@ -235,7 +239,7 @@ func (b *Broker) anchors(s *directory.Snapshot, r directory.Route) ([]designatio
 	}
 	if len(r.Apps) > 0 || r.Emergency {
 		for _, n := range b.pool(s, r.Home) {
-			if !slices.ContainsFunc(r.Lines, func(l directory.Line) bool { return l.Switch == n.ID }) {
+			if !slices.ContainsFunc(r.Lines, func(l route.Line) bool { return l.Switch == n.ID }) {
 				all = append(all, n)
 			}
 		}

@@ -46,6 +46,9 @@ func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, e
 	} else {
 		r, err = s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
 	}
+	if err == nil {
+		err = b.choose(s, &r)
+	}
 	return settle(s, lead{route: r, history: q.Diversion}, err, func(r *directory.Route) (designation.Node, error) {
 		return b.anchor(s, sw, r, q.Met)
 	})

@@ -8,10 +8,23 @@ import (
 	"strowger/cloud/internal/directory"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/route"
 )
 
-// nearest has a call to a phone number leave by the trunks of the nearest switch that lives; sw, which asks, does.
-func (b *Broker) nearest(s *directory.Snapshot, sw string, r *directory.Route) error {
+// load is the calls of a switch, as far as is known.
+func (b *Broker) load(sw string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.leases[sw].Load.Calls
+}
+
+// choose finds the lines of a call to a phone number.
+func (b *Broker) choose(s *directory.Snapshot, r *directory.Route) error {
+	return s.Choose(r, b.cfg.Now(), b.load)
+}
+
+// best has a call to a phone number leave by the trunks of the first switch that lives; sw, which asks, does.
+func (b *Broker) best(s *directory.Snapshot, sw string, r *directory.Route) error {
 	var why error
 	for _, l := range r.Lines {
 		_, err := b.live(s, l.Switch)
@@ -70,7 +83,7 @@ func (b *Broker) otherLines(ctx context.Context, s *directory.Snapshot, p design
 	return []designation.Fallback{f}, err
 }
 
-func next(lines []directory.Line) string {
+func next(lines []route.Line) string {
 	if len(lines) == 0 {
 		return ""
 	}

@@ -54,7 +54,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, v := range s.registry.Sites {
 		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
 	}
-	c.Trunks, c.Country, c.Outside = s.copyTrunks(site), v.Country, v.Outside
+	c.Trunks, c.Country, c.Outside = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside
 	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Bridges = s.bridges()
 	return c, nil
@@ -67,7 +67,7 @@ func (s office) peer(site string) (sitecopy.Peer, error) {
 		return sitecopy.Peer{}, errs.New(errs.NotFound, "there is no site %q", site)
 	}
 	p := sitecopy.Peer{SiteName: v.Name, SiteCode: v.Code, Switches: s.nodes(site)}
-	for _, t := range s.copyTrunks(site) {
+	for _, t := range s.copyTrunks(site, nil) {
 		if !slices.Contains(p.Lines, t.Switch) {
 			p.Lines = append(p.Lines, t.Switch)
 		}

@@ -270,6 +270,7 @@ func (p *pending) take(org string, from int64) (all store.Change, to int64) {
 		all.Users = append(all.Users, c.Users...)
 		all.Devices = append(all.Devices, c.Devices...)
 		all.Dials = append(all.Dials, c.Dials...)
+		all.Rates = append(all.Rates, c.Rates...)
 	}
 }
 

@@ -2,11 +2,13 @@ package directory
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/rest"
+	"strowger/pkg/tariff"
 )
 
 // editor makes a snapshot of another, or of nothing. It reads users before the devices and numbers that name them; what
@@ -25,6 +27,7 @@ func newEditor(g store.Registry) *editor {
 		numbers: newIndex(len(g.Numbers), func(u *user, dial string) bool { return u.number(dial) != nil }),
 	}}
 	e.setBase(g)
+	e.setRates(g.Rates)
 	return e
 }
 
@@ -33,6 +36,7 @@ func (s *Snapshot) edit(g store.Registry, c store.Change) *editor {
 	e := &editor{s: *s, fresh: make(map[*user]bool), removed: make(map[string]bool, len(c.Users))}
 	e.s.users, e.s.devices, e.s.numbers = s.users.edit(), s.devices.edit(), s.numbers.edit()
 	e.setBase(g)
+	e.edited(g.Rates, c.Rates)
 	for _, id := range c.Users {
 		e.removed[id] = true
 	}
@@ -56,6 +60,26 @@ func (e *editor) setBase(g store.Registry) {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
 	e.s.trunks = byOrder(g.Trunks)
+}
+
+// setRates puts rates of trunks in the place of all that were there.
+func (e *editor) setRates(rates map[string]*tariff.Table) {
+	e.s.rates = make(map[string]*tariff.Table, len(rates))
+	for _, t := range e.s.trunks {
+		if r := rates[t.ID]; r != nil {
+			e.s.rates[t.ID] = r
+		}
+	}
+}
+
+// edited keeps the rates of trunks but those of some, which were read again.
+func (e *editor) edited(rates map[string]*tariff.Table, again []string) {
+	all := maps.Clone(e.s.rates)
+	for _, id := range again {
+		delete(all, id)
+	}
+	maps.Copy(all, rates)
+	e.setRates(all)
 }
 
 // snapshot ends the editor.

@@ -54,6 +54,14 @@ func (s *Snapshot) trunk(id string) *rest.Trunk {
 	return nil
 }
 
+// HostOf is the switch of a trunk, "" if there is no such trunk.
+func (s *Snapshot) HostOf(trunk string) string {
+	if t := s.trunk(trunk); t != nil {
+		return t.Switch
+	}
+	return ""
+}
+
 // Hosts says whether a trunk is at one of some nodes.
 func (s *Snapshot) Hosts(trunk string, nodes ...string) bool {
 	t := s.trunk(trunk)

@@ -9,7 +9,9 @@ import (
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/pkg/route"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 )
 
 // calling is a user's class of service.
@@ -32,12 +34,6 @@ func callingOf(class string) calling {
 		return callsInternational
 	}
 	return callsInternal
-}
-
-// Line is the trunks of a switch that may take a call to a phone number, the first to be tried first.
-type Line struct {
-	Switch string
-	Trunks []string // ids
 }
 
 // outside is a phone number that a user may call.
@@ -99,14 +95,16 @@ func (u *user) phoneNumber() string {
 	return ""
 }
 
-// leave makes a route to a phone number, by the trunks of any switch.
+// leave makes a route to a phone number: Choose finds by which lines.
 func (s *Snapshot) leave(r *Route, sw string, n outside) error {
 	r.To, r.Ring = designation.Party{Number: n.Text}, s.Ring()
-	r.Outside, r.Shown, r.Lines, r.Emergency = true, n.shown, s.lines(sw, r.From.Site), n.emergency()
+	r.Outside, r.Shown, r.via, r.Emergency = true, n.shown, sw, n.emergency()
+	all := s.candidates(*r, time.Time{}, nil)
 	if r.Emergency {
-		r.Help, r.Ring = s.help(r.From.Site, r.Lines), helpRing
+		r.Lines, r.Ring = route.Nearest(all), helpRing
+		r.Help = s.help(r.From.Site, r.Lines)
 	}
-	if len(r.Lines) == 0 {
+	if len(all) == 0 {
 		return errs.New(errs.NoLine, "there is no line to %s: strowger trunk add", n.Text)
 	}
 	return nil
@@ -115,58 +113,15 @@ func (s *Snapshot) leave(r *Route, sw string, n outside) error {
 // helpRing is how long an emergency call rings: who helps may have a queue.
 const helpRing = 5 * time.Minute
 
-// lines is the trunks of all switches, those of a switch first, then those of its site, then by their order.
-func (s *Snapshot) lines(sw, site string) []Line {
-	var all []Line
-	for _, t := range s.trunks { // in their order
-		if v, ok := s.switches[t.Switch]; !t.Enabled || !ok || v.State != "enrolled" {
-			continue
-		}
-		i := slices.IndexFunc(all, func(l Line) bool { return l.Switch == t.Switch })
-		if i < 0 {
-			i, all = len(all), append(all, Line{Switch: t.Switch})
-		}
-		all[i].Trunks = append(all[i].Trunks, t.ID)
-	}
-	away := func(l Line) int {
-		switch {
-		case l.Switch == sw:
-			return 0
-		case s.siteOf(l.Switch) == site:
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(all, func(a, b Line) int { return cmp.Compare(away(a), away(b)) })
-	return all
-}
-
-// At has the trunks of a switch take a call to a phone number; those of the switches behind it in the route are left for when they
-// cannot. False says that the switch has none.
-func (r *Route) At(sw string) bool {
-	i := slices.IndexFunc(r.Lines, func(l Line) bool { return l.Switch == sw })
-	if i < 0 {
-		return false
-	}
-	r.Home = sw
-	r.Phones = []designation.Branch{{Kind: designation.Trunk, Number: r.To.Number, Trunks: r.Lines[i].Trunks, Shown: r.Shown, Help: r.Help}}
-	if r.Emergency {
-		r.Lines = slices.Delete(slices.Clone(r.Lines), i, i+1) // none is passed over
-	} else {
-		r.Lines = r.Lines[i+1:]
-	}
-	return true
-}
-
 // help is what who takes an emergency call from a site needs to know: the number is that of the nearest line that has one.
-func (s *Snapshot) help(site string, lines []Line) *designation.Help {
+func (s *Snapshot) help(site string, lines []route.Line) *designation.Help {
 	h := &designation.Help{}
 	if v, ok := s.sites[site]; ok {
 		h.Location = v.Location
 	}
 	for _, l := range lines {
-		for _, id := range l.Trunks {
-			if t := s.trunk(id); h.Back == "" {
+		for _, c := range l.Trunks {
+			if t := s.trunk(c.Trunk); h.Back == "" {
 				h.Back = t.Number
 			}
 		}
@@ -187,14 +142,15 @@ func (s *Snapshot) confirmOutside(sw, site, device string, caller *user, number 
 	return r, s.leave(&r, sw, *out)
 }
 
-// copyTrunks is the trunks of a site's switches.
-func (s *Snapshot) copyTrunks(site string) (all []sitecopy.Trunk) {
+// copyTrunks is the trunks of a site's switches, with their rates as far as copies hold them.
+func (s *Snapshot) copyTrunks(site string, rates map[string][]tariff.Rate) (all []sitecopy.Trunk) {
 	for _, t := range s.trunks {
 		if t.Enabled && s.siteOf(t.Switch) == site {
 			all = append(all, sitecopy.Trunk{
 				ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number,
 				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain,
 				Transport: t.Transport, TLSCA: t.TLSCA, Probe: time.Duration(t.ProbeSeconds) * time.Second,
+				Rates: rates[t.ID],
 			})
 		}
 	}

@@ -2,12 +2,17 @@ package directory
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/pkg/route"
+	"strowger/pkg/tariff"
 )
 
 // lines is two offices with lines: Paris (FR, behind a 0) has one, each of Berlin's (DE) switches some.
@@ -29,25 +34,42 @@ func lines() store.Registry {
 	return g
 }
 
+func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+func shownLines(all []route.Line) string {
+	var lines []string
+	for _, l := range all {
+		text := l.Switch + ":"
+		for _, c := range l.Trunks {
+			text += " " + c.Trunk
+		}
+		lines = append(lines, text)
+	}
+	return "[" + strings.Join(lines, ", ") + "]"
+}
+
 func TestResolveOutside(t *testing.T) {
 	s := NewSnapshot(lines())
 	for _, c := range []struct {
 		sw, device, dialled string
 		want                string // number, the first lines and those after them, number shown; or code
 	}{
-		{"sw_20", "dv_alice", "00145123456", "+33145123456 sw_20 [tk_1] then [{sw_31 [tk_0]} {sw_30 [tk_3 tk_2]}] as +33145000000"},
-		{"sw_30", "dv_bob1", "030123456", "+4930123456 sw_30 [tk_3 tk_2] then [{sw_31 [tk_0]} {sw_20 [tk_1]}] as +4930200"},
+		{"sw_20", "dv_alice", "00145123456", "+33145123456 sw_31 [tk_0] then [sw_30: tk_3 tk_2, sw_20: tk_1] as +33145000000"},
+		{"sw_30", "dv_bob1", "030123456", "+4930123456 sw_31 [tk_0] then [sw_30: tk_3 tk_2, sw_20: tk_1] as +4930200"},
 		{"sw_31", "dv_carol", "030123456", "forbidden"},
 		{"sw_20", "dv_alice", "000442079460123", "forbidden"},
-		{"sw_30", "dv_bob1", "0033145123456", "+33145123456 sw_30 [tk_3 tk_2] then [{sw_31 [tk_0]} {sw_20 [tk_1]}] as +4930200"},
+		{"sw_30", "dv_bob1", "0033145123456", "+33145123456 sw_31 [tk_0] then [sw_30: tk_3 tk_2, sw_20: tk_1] as +4930200"},
 		{"sw_30", "dv_bob1", "+33145000000", "201001"}, // one of our own
 		{"sw_30", "dv_bob1", "30999", "unknown-number"},
 		{"sw_20", "dv_fred", "00145123456", "forbidden"}, // may only receive
-		{"sw_20", "dv_fred", "112", "112 sw_20 [tk_1] then [{sw_31 [tk_0]} {sw_30 [tk_3 tk_2]}] as "},
+		{"sw_20", "dv_fred", "112", "112 sw_20 [tk_1] then [sw_31: tk_0, sw_30: tk_3 tk_2] as "},
 		{"sw_30", "dv_alice", "112", "forbidden"}, // a phone of another switch
-		{"sw_31", "dv_carol", "112", "112 sw_31 [tk_0] then [{sw_30 [tk_3 tk_2]} {sw_20 [tk_1]}] as "},
+		{"sw_31", "dv_carol", "112", "112 sw_31 [tk_0] then [sw_30: tk_3 tk_2, sw_20: tk_1] as "},
 	} {
 		r, err := s.Resolve(c.sw, c.device, c.dialled, nil)
+		if err == nil {
+			err = s.Choose(&r, noon(), nil)
+		}
 		got := string(errs.CodeOf(err))
 		switch {
 		case err != nil:
@@ -62,7 +84,7 @@ func TestResolveOutside(t *testing.T) {
 				t.Fatal("the first switch has no line")
 			}
 			b := r.Phones[0]
-			got = fmt.Sprint(r.To.Number, " ", r.Home, " ", b.Trunks, " then ", r.Lines, " as ", b.Shown)
+			got = fmt.Sprint(r.To.Number, " ", r.Home, " ", b.Trunks, " then ", shownLines(r.Lines), " as ", b.Shown)
 			if b.Kind != designation.Trunk || b.Number != r.To.Number {
 				t.Errorf("%s: branch %+v", c.dialled, b)
 			}
@@ -77,7 +99,7 @@ func TestResolveOutside(t *testing.T) {
 func TestConfirmOutside(t *testing.T) {
 	s := NewSnapshot(lines())
 	to := designation.Party{Number: "+4930123456"}
-	if r, err := s.Confirm("sw_30", designation.Party{Device: "dv_bob1"}, to); err != nil || !r.At("sw_20") || r.Phones[0].Trunks[0] != "tk_1" || r.At("sw_20") {
+	if r, err := s.Confirm("sw_30", designation.Party{Device: "dv_bob1"}, to); err != nil || s.Choose(&r, noon(), nil) != nil || !r.At("sw_20") || r.Phones[0].Trunks[0] != "tk_1" || r.At("sw_20") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := s.Confirm("sw_31", designation.Party{Device: "dv_carol"}, to); errs.CodeOf(err) != errs.Forbidden {
@@ -130,5 +152,48 @@ func TestResolveTrunk(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s by %s of %s: %s, want %s (%v)", c.dialled, c.trunk, c.sw, got, c.want, err)
 		}
+	}
+}
+
+// TestLinesByCost has what calls cost decide, where the order leaves it open.
+func TestLinesByCost(t *testing.T) {
+	g := lines()
+	for i := range g.Trunks {
+		g.Trunks[i].Order = 0
+	}
+	rates := func(uk int64) *tariff.Table {
+		return tariff.NewTable([]tariff.Rate{
+			{Prefix: "+49", PerMinute: 10_000, First: 60, Step: 60, Currency: "EUR"}, {Prefix: "+44", PerMinute: uk, First: 60, Step: 60, Currency: "EUR"},
+		})
+	}
+	g.Rates = map[string]*tariff.Table{"tk_0": rates(30_000), "tk_1": rates(20_000), "tk_2": rates(50_000), "tk_3": rates(40_000), "tk_gone": rates(1)}
+	s := NewSnapshot(g)
+	choose := func(s *Snapshot, dialled string) Route {
+		r, err := s.Resolve("sw_30", "dv_bob1", dialled, nil)
+		if err == nil {
+			err = s.Choose(&r, noon(), func(sw string) int { return len(sw) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if got := shownLines(choose(s, "00442079460123").Lines); got != "[sw_20: tk_1, sw_31: tk_0, sw_30: tk_3 tk_2]" {
+		t.Errorf("abroad: %s", got)
+	}
+	r := choose(s, "030123456")
+	if got := shownLines(r.Lines); got != "[sw_30: tk_2 tk_3, sw_31: tk_0, sw_20: tk_1]" {
+		t.Errorf("at one price: %s", got)
+	}
+	r.At("sw_30")
+	if b := r.Phones[0]; !slices.Equal(b.Ranks, []int{0, 0}) || b.Rates["tk_3"].PerMinute != 10_000 || len(b.Rates) != 2 {
+		t.Errorf("the branch: %+v", b)
+	}
+	// Only the table that was replaced is read again, and that of a trunk that went is forgotten.
+	g.Trunks, g.Users, g.Devices, g.Numbers = g.Trunks[1:], nil, nil, nil
+	g.Rates = map[string]*tariff.Table{"tk_1": rates(60_000)}
+	s = s.edit(g, store.Change{Base: true, Rates: []string{"tk_1"}}).snapshot(2)
+	if got := shownLines(choose(s, "00442079460123").Lines); got != "[sw_30: tk_3 tk_2, sw_20: tk_1]" || len(s.rates) != 3 {
+		t.Errorf("after a change: %s, %d tables", got, len(s.rates))
 	}
 }

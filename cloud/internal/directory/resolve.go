@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/pkg/route"
 )
 
 // maxDialled is of what a phone sends, before visual separators are taken out.
@@ -24,9 +25,10 @@ type Route struct {
 	Priority int                // of the caller's calls
 	Queue    *designation.Queue // where they wait for the callee, nil: nowhere
 
-	Outside bool   // to a phone number: see At
-	Lines   []Line // that may take it, the nearest first
-	Shown   string // the caller's own phone number
+	Outside bool         // to a phone number: see Choose and At
+	Lines   []route.Line // that may take it, the best first
+	Shown   string       // the caller's own phone number
+	via     string       // the switch that they call by
 
 	Emergency bool // to an emergency number
 	Help      *designation.Help

@@ -9,6 +9,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/rest"
+	"strowger/pkg/tariff"
 )
 
 // Snapshot is one organization at one moment: what admissions need of it. It is never changed.
@@ -17,7 +18,8 @@ type Snapshot struct {
 	organization rest.Organization
 	sites        map[string]*rest.Site
 	switches     map[string]*rest.Switch
-	trunks       []rest.Trunk // in the order in which they are tried
+	trunks       []rest.Trunk             // in the order in which they are tried
+	rates        map[string]*tariff.Table // by trunk
 
 	users   index // by id
 	devices index // whose it is, by its id

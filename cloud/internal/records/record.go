@@ -43,6 +43,34 @@ func Record(events []ledger.NodeEvent) rest.Call {
 		c.EndedAt = after(*latest, *e)
 		finish(&c, *e)
 	}
+	c.Line = line(events, c.EndedAt)
+	return c
+}
+
+// line is the trunk that took a call, or the last that did not, by the word of its switch, and what the call costs when it is over. The
+// switch that was killed meanwhile has no end of its leg: then the call's counts.
+func line(events []ledger.NodeEvent, ended *time.Time) *rest.CallLine {
+	var of *ledger.NodeEvent
+	for i, e := range events {
+		if e.Kind == ledger.Line && e.Line != nil && (of == nil || of.Cause != nil) {
+			of = &events[i]
+		}
+	}
+	if of == nil {
+		return nil
+	}
+	l := of.Line
+	c := &rest.CallLine{Trunk: l.Trunk, Name: l.Name, Number: l.Number, SIP: l.SIP, Rate: l.Rate}
+	if of.Cause != nil || l.Rate == nil || ended == nil {
+		return c
+	}
+	for _, e := range events {
+		if e.Kind == ledger.LegEnded && e.Node == of.Node && e.Leg == of.Leg {
+			ended = after(at(*of), e)
+		}
+	}
+	d := ended.Sub(at(*of))
+	c.Seconds, c.Cost = l.Rate.Billed(d), l.Rate.Cost(d)
 	return c
 }
 

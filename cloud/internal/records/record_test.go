@@ -88,7 +88,7 @@ func TestRecordOfAnAnsweredCall(t *testing.T) {
 	want := rest.Call{
 		ID: "ca_1", State: "ended", From: alice, To: bob, Dialled: "30-1001", Anchor: y, StartedAt: *micro(0), RingingAt: micro(15),
 		AnsweredAt: micro(20), EndedAt: micro(5020), Seconds: 5, EndedBy: "callee", Cause: normal, Codec: "PCMU/8000",
-		Legs: []rest.CallLeg{
+		CallDetail: rest.CallDetail{Legs: []rest.CallLeg{
 			{
 				Leg: "lg_a", Node: x, Device: "dv_alice", Codec: "PCMU/8000", Local: "192.0.2.1:20000", Remote: "192.0.2.9:4000",
 				Cause: &ledger.Cause{Code: "normal", SIP: 200, Q850: 31}, Quality: &ledger.QualityFigures{PacketsReceived: 250},
@@ -96,7 +96,7 @@ func TestRecordOfAnAnsweredCall(t *testing.T) {
 			{Leg: "lg_link", Node: x, Cause: &ledger.Cause{Code: "normal", SIP: 200, Q850: 16, Words: "the call ended"}},
 			{Leg: "lg_link", Node: y},
 			{Leg: "lg_b", Node: y, Device: "dv_bob", Codec: "PCMU/8000"},
-		},
+		}},
 	}
 	want.To.Device = "dv_bob"
 	if !reflect.DeepEqual(c, want) {

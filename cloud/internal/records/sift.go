@@ -134,6 +134,11 @@ func (s *sifter) weigh(ctx context.Context, e ledger.Event) (why string, wait bo
 		}
 		stranger = why != ""
 	}
+	if why == "" {
+		if why, err = s.falseLine(s.org, s.node, e); err != nil {
+			return "", false, err
+		}
+	}
 	if stranger && s.isEarly(e) {
 		return "", true, nil
 	}
@@ -217,6 +222,21 @@ func (r *Records) falseCaller(org, node string, parties []string, e ledger.Event
 		return "", nil
 	}
 	return fmt.Sprintf("node %s names the caller %s %s of another switch", node, e.From.Number, e.From.Device), nil
+}
+
+// falseLine says what is wrong with the trunk that an event names, "" if nothing: its switch alone says what a call by it costs.
+func (r *Records) falseLine(org, node string, e ledger.Event) (why string, err error) {
+	if e.Line == nil {
+		return "", nil
+	}
+	s, err := r.cfg.Snapshot(org)
+	if err != nil {
+		return "", err
+	}
+	if sw := s.HostOf(e.Line.Trunk); sw != "" && sw != node {
+		return fmt.Sprintf("node %s tells of trunk %s, which is of switch %s", node, e.Line.Trunk, sw), nil
+	}
+	return "", nil
 }
 
 // anchors says whether an event is the admission of a call to one of a node's own phones, or out by its trunks.

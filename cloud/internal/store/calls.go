@@ -100,11 +100,12 @@ func (l LedgerTx) PutCalls(ctx context.Context, calls []CallRecord) error {
 		return nil
 	}
 	st, err := l.tx.PrepareContext(ctx, `INSERT INTO calls
-		(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record,
+		trunk, talked, cost, currency) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
 		from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
-		to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record`)
+		to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record,
+		trunk = excluded.trunk, talked = excluded.talked, cost = excluded.cost, currency = excluded.currency`)
 	if err != nil {
 		return fmt.Errorf("store records of calls: %w", err)
 	}
@@ -115,8 +116,10 @@ func (l LedgerTx) PutCalls(ctx context.Context, calls []CallRecord) error {
 		if err != nil {
 			return fmt.Errorf("record of call %s: %w", c.ID, err)
 		}
+		line := lineOf(c.Call)
 		if _, err := st.ExecContext(ctx, c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User,
-			c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body)); err != nil {
+			c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body),
+			line.trunk, line.talked, line.cost, line.currency); err != nil {
 			return fmt.Errorf("store record of call %s: %w", c.ID, err)
 		}
 	}

@@ -18,6 +18,7 @@ type Change struct {
 	Users   []string // ids, of what was removed too
 	Devices []string // ids
 	Dials   []string // numbers, by what the organization dials: old and new
+	Rates   []string // trunks
 	All     bool     // more than can be named
 }
 

@@ -129,7 +129,7 @@ func TestCallsAreListed(t *testing.T) {
 			return rest.Call{
 				ID: fmt.Sprint("ca_", i), Organization: "org_1", State: "ended", StartedAt: start.Add(time.Duration(i/2) * time.Second),
 				From: designation.Party{User: "us_1", Number: "201001"}, To: designation.Party{User: fmt.Sprint("us_", 2+i%2), Number: fmt.Sprint(301001 + i%2)},
-				Dialled: "30 1001", Seconds: 1.5, Legs: []rest.CallLeg{{Leg: "lg_1"}}, Ladder: []ledger.NodeEvent{{Node: "sw_1"}},
+				Dialled: "30 1001", Seconds: 1.5, CallDetail: rest.CallDetail{Legs: []rest.CallLeg{{Leg: "lg_1"}}, Ladder: []ledger.NodeEvent{{Node: "sw_1"}}},
 			}
 		}
 		late := call(5)

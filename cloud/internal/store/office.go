@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"strowger/pkg/rest"
+	"strowger/pkg/tariff"
 )
 
 // Registry is all of one organization at one moment.
@@ -19,8 +20,10 @@ type Registry struct {
 	Numbers      []rest.Number
 	Bridges      []rest.Bridge
 	Trunks       []rest.Trunk
-	SwitchKeys   map[string]string // as the method of that name
-	Revision     int64             // grows with every change
+	Rates        map[string]*tariff.Table // by trunk: of all, or of those that a change names; not in an Office,
+	ShortRates   map[string][]tariff.Rate // which has this
+	SwitchKeys   map[string]string        // as the method of that name
+	Revision     int64                    // grows with every change
 }
 
 // Who belongs to a site: who has a phone at one of its switches, one of its numbers, or a home switch there.
@@ -36,6 +39,9 @@ func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) 
 			return err
 		}
 		if g.Devices, err = s.Devices.find(ctx, tx, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0); err != nil {
+			return err
+		}
+		if g.ShortRates, err = shortRates(ctx, tx, org, site); err != nil {
 			return err
 		}
 		g.Numbers, err = s.Numbers.find(ctx, tx, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0)
@@ -72,7 +78,10 @@ type Reader interface {
 // ReadRegistry reads an organization as it is at one moment. It returns all but users, devices and numbers, which it passes
 // to the reader that begin returns.
 func (s *Store) ReadRegistry(ctx context.Context, org string, begin func(Registry) Reader) (Registry, error) {
-	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) error {
+	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) (err error) {
+		if g.Rates, err = rateTables(ctx, tx, org, nil); err != nil {
+			return err
+		}
 		r := begin(*g)
 		if err := s.Users.each(ctx, tx, org, nil, nil, 0, r.User); err != nil {
 			return err
@@ -87,7 +96,12 @@ func (s *Store) ReadRegistry(ctx context.Context, org string, begin func(Registr
 // ReadChanged is ReadRegistry of no more users, devices and numbers than a change names. What it names and is not read was
 // removed.
 func (s *Store) ReadChanged(ctx context.Context, c Change, begin func(Registry) Reader) (Registry, error) {
-	return s.readRegistry(ctx, c.Org, func(tx *sql.Tx, g *Registry) error {
+	return s.readRegistry(ctx, c.Org, func(tx *sql.Tx, g *Registry) (err error) {
+		if len(c.Rates) > 0 {
+			if g.Rates, err = rateTables(ctx, tx, c.Org, c.Rates); err != nil {
+				return err
+			}
+		}
 		r := begin(*g)
 		if err := some(ctx, tx, s.Users, c.Org, "id", c.Users, r.User); err != nil {
 			return err

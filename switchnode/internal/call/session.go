@@ -35,11 +35,12 @@ type Setup struct {
 	Leg       LegID
 	ID        string // of the leg
 	From, To  designation.Party
-	Hops      int            // Max-Forwards to send
-	Breadth   int            // Max-Breadth to send (RFC 5393, 5.3.3)
-	SessionID string         // RFC 7989, end to end
-	Post      func(any) bool // an input for Handle; false if the session is gone or its mailbox full
-	Trace     func(Arrow)    // a message sent or received, for the ladder
+	Hops      int                // Max-Forwards to send
+	Breadth   int                // Max-Breadth to send (RFC 5393, 5.3.3)
+	SessionID string             // RFC 7989, end to end
+	Post      func(any) bool     // an input for Handle; false if the session is gone or its mailbox full
+	Trace     func(Arrow)        // a message sent or received, for the ladder
+	Note      func(ledger.Event) // what else the leg has for the ledger, at its kind and fields
 }
 
 // Arrow is one message of the ladder.
@@ -330,7 +331,7 @@ func (s *Session) dial(a Start) {
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
 		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg),
-		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace,
+		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace, Note: s.note,
 	})
 	if err != nil {
 		s.step(Refused{a.Leg, CauseOfError(err)})

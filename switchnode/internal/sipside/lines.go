@@ -137,7 +137,7 @@ func (c *toCarrier) locate() {
 		defer cancel()
 		ranks := make([]trunk.Rank, len(c.trunks))
 		for i, t := range c.trunks {
-			ranks[i] = trunk.Rank{Order: t.Order, Weight: t.Weight}
+			ranks[i] = trunk.Rank{Order: c.branch.RankOf(t.ID, t.Order), Weight: t.Weight}
 		}
 		var all carriers
 		for _, i := range trunk.Arrange(ranks, rand.N) {
@@ -174,6 +174,7 @@ func (c *toCarrier) Handle(input any) (evs []call.Event) {
 	case silent:
 		if in.to.open && !in.to.Dialog().Heard() {
 			c.failure = c.noLine(in.to, "no answer")
+			c.note(in.to, 0, &c.failure)
 			evs = c.follow(nil, c.course.Step(trunk.Silent{Carrier: in.to.carrier}))
 		}
 	case said:
@@ -201,13 +202,14 @@ func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
 		return c.follow(ev, c.course.Step(trunk.Rang{Carrier: id}))
 	case call.Answered:
 		t.answered = true
+		c.note(t, 200, nil)
 		return c.follow(ev, c.course.Step(trunk.Answered{Carrier: id}))
 	case call.Refused:
 		moves := e.Cause.SIP >= 500 && e.Cause.SIP < 600 || e.Cause.SIP == 408
-		return c.fails(t, e.Cause, moves)
+		return c.fails(t, e.Cause.SIP, e.Cause, moves)
 	case call.Lost:
 		if !t.answered {
-			return c.fails(t, e.Cause, true)
+			return c.fails(t, 0, e.Cause, true)
 		}
 	}
 	if t != c.at || c.course.Over() && !t.answered {
@@ -216,8 +218,8 @@ func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
 	return []call.Event{ev}
 }
 
-// fails goes on from a carrier that does not take the call.
-func (c *toCarrier) fails(t *try, cause ledger.Cause, moves bool) []call.Event {
+// fails goes on from a carrier that does not take the call; code is what it answered, 0 for nothing.
+func (c *toCarrier) fails(t *try, code int, cause ledger.Cause, moves bool) []call.Event {
 	moves = moves || c.course.Help
 	switch {
 	case moves && t.rang && !c.course.Help: // it had the call: nobody else is to ring
@@ -227,8 +229,19 @@ func (c *toCarrier) fails(t *try, cause ledger.Cause, moves bool) []call.Event {
 	case moves:
 		cause = c.noLine(t, cause.Words)
 	}
+	c.note(t, code, &cause)
 	c.failure = cause
 	return c.follow(call.Refused{Leg: c.setup.Leg, Cause: cause}, c.course.Step(trunk.Failed{Carrier: t.carrier, Moves: moves}))
+}
+
+// note tells the ledger what became of a call at a carrier. What the call costs is settled with the answer.
+func (c *toCarrier) note(t *try, code int, cause *ledger.Cause) {
+	v := c.carriers[t.carrier].trunk
+	use := ledger.LineUse{Trunk: v.ID, Name: v.Name, Number: c.branch.Number, SIP: code}
+	if rate, ok := c.branch.Rates[v.ID]; ok && cause == nil {
+		use.Rate = &rate
+	}
+	c.setup.Note(ledger.Event{Kind: ledger.Line, Leg: c.setup.ID, Line: &use, Cause: cause})
 }
 
 // noLine is the cause of a call that a carrier cannot take.

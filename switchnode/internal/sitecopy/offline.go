@@ -158,7 +158,7 @@ func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan,
 	}
 	n, ok := s.numbers[c.To.Number]
 	help := c.Help != nil && s.Helps(c.To.Number)
-	if b, line := s.line(c.From.User, c.To.Number); line && c.To.User == "" && (help || !ok && e164.Written(c.To.Number)) {
+	if b, line := s.line(c.From.User, c.To.Number, now); line && c.To.User == "" && (help || !ok && e164.Written(c.To.Number)) {
 		r := Route{From: c.From, To: c.To, Ring: s.docs.copy.Ring}
 		if help {
 			b.Help, r.Help, r.Ring = c.Help, c.Help, helpRing

@@ -9,8 +9,10 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
+	"strowger/pkg/route"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 )
 
 // outside finds the phone number that a user of this switch dialled, as the cloud would; ok is false for what is none.
@@ -30,14 +32,15 @@ func (s *Snapshot) outside(u *sitecopy.User, digits string) (n e164.Number, ok b
 // leave makes the route to a phone number: by the trunks of this switch, else to another one of the site that has some.
 func (s *Snapshot) leave(from designation.Party, number string, now time.Time) (Route, error) {
 	r := Route{From: from, To: designation.Party{Number: number}, Ring: s.docs.copy.Ring}
-	if b, ok := s.line(from.User, number); ok {
+	if b, ok := s.line(from.User, number, now); ok {
 		r.Branches = []designation.Branch{b}
 		return r, nil
 	}
-	if len(s.docs.copy.Trunks) == 0 {
+	lines := s.lines(number, now)
+	if len(lines) == 0 {
 		return Route{}, errs.New(errs.NoLine, "the cloud is away, and this site has no line to %s", number)
 	}
-	return s.away(r, s.docs.copy.Trunks[0].Switch, now)
+	return s.away(r, lines[0].Switch, now)
 }
 
 // helpRing is how long an emergency call rings: who helps may have a queue.
@@ -52,7 +55,7 @@ func (s *Snapshot) help(from designation.Party, number string, now time.Time) (R
 			r.Others = append(r.Others, m.Node)
 		}
 	}
-	if b, ok := s.line(from.User, number); ok {
+	if b, ok := s.line(from.User, number, now); ok {
 		b.Help = r.Help
 		r.Branches = []designation.Branch{b}
 		return r, nil
@@ -109,13 +112,33 @@ func (s *Snapshot) kept(r Route) sessionkey.Diversion {
 	return sessionkey.Diversion{Anchor: s.identity.Node}
 }
 
-// line is the trunks of this switch to a phone number.
-func (s *Snapshot) line(user, number string) (b designation.Branch, ok bool) {
-	b = designation.Branch{Kind: designation.Trunk, Number: number, Shown: s.phoneNumber(user)}
-	for _, t := range byOrder(s.trunks) {
-		b.Trunks = append(b.Trunks, t.ID)
+// line is the trunks of this switch that may take a call to a phone number: without the cloud they come before those of others.
+func (s *Snapshot) line(user, number string, now time.Time) (b designation.Branch, ok bool) {
+	for _, l := range s.lines(number, now) {
+		if l.Switch == s.identity.Node {
+			return designation.Outside(l, number, s.phoneNumber(user)), true
+		}
 	}
-	return b, len(b.Trunks) > 0
+	return b, false
+}
+
+// lines is the lines of the site that may take a call to a phone number, the best first, as the cloud decides it (package route).
+func (s *Snapshot) lines(number string, now time.Time) []route.Line {
+	var all []route.Trunk
+	for _, t := range byOrder(s.docs.copy.Trunks) {
+		c := route.Trunk{ID: t.ID, Switch: t.Switch, Order: t.Order, Rated: len(t.Rates) > 0}
+		if t.Switch != s.identity.Node {
+			c.Away = 1
+		}
+		if r, ok := tariff.Find(t.Rates, number, now); ok {
+			c.Rate = &r
+		}
+		all = append(all, c)
+	}
+	if s.Helps(number) {
+		return route.Nearest(all)
+	}
+	return route.Lines(nil, all)
 }
 
 // phoneNumber is the first phone number of a user, "" if there is none.

@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 )
 
 // TestOutside calls phone numbers, and is called from there, by the site copy alone.
@@ -70,5 +71,30 @@ func TestOutside(t *testing.T) {
 	c.Trunks = nil
 	if _, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now); errs.CodeOf(err) != errs.NoLine {
 		t.Errorf("without a line: %v", err)
+	}
+}
+
+// TestOutsideCosts has the site copy know what calls cost, and which trunk of the switch costs least.
+func TestOutsideCosts(t *testing.T) {
+	w := newWorld(t)
+	c := w.copies[w.paris]
+	c.Country, c.Outside = "FR", "0"
+	c.Trunks = []sitecopy.Trunk{
+		{ID: "tk_dear", Switch: w.x.Node, Rates: []tariff.Rate{{Prefix: "+33", PerMinute: 20_000, First: 1, Step: 1, Currency: "EUR"}}},
+		{ID: "tk_cheap", Switch: w.x.Node, Rates: []tariff.Rate{{Prefix: "+3", PerMinute: 10_000, First: 1, Step: 1, Currency: "EUR", AtMost: true}}},
+		{ID: "tk_free", Switch: w.x2.Node},
+	}
+	c.Users[3].Calling = "national" // dan
+	r, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "00145123456", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := r.Branches[0]
+	if fmt.Sprint(b.Trunks, b.Ranks) != "[tk_cheap tk_dear] [0 1]" || !b.Rates["tk_cheap"].AtMost || b.Rates["tk_dear"].PerMinute != 20_000 {
+		t.Errorf("the branch: %+v", b)
+	}
+	r, err = w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now)
+	if b := r.Branches[0]; err != nil || fmt.Sprint(b.Trunks, b.Ranks) != "[tk_dear tk_cheap] [0 0]" {
+		t.Errorf("for help costs count: %+v, %v", b, err)
 	}
 }
