@@ -181,7 +181,7 @@ func TestTrunkFailover(t *testing.T) {
 	in.Answer()
 	saw(t, out, phone.Answered)
 	hangUp(t, out, in)
-	r := w.record(t, ann.user, 1)
+	r := w.record(t, ann.user, 2) // the anchor, and the switch of the third
 	if len(r.Diversions) != 1 || r.Diversions[0].Cause.Code != "no-line" || r.AnsweredAt == nil {
 		t.Errorf("the record: %+v", r)
 	}
