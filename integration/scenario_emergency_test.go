@@ -2,8 +2,10 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,4 +80,95 @@ func TestEmergency(t *testing.T) {
 	if e := over(t, dial(t, from, "112")); e.Code != 503 {
 		t.Errorf("without any line: %d %q", e.Code, e.Words)
 	}
+}
+
+// TestChannels has people call at once by a line of three channels, one of which a call from outside has: two are carried. An emergency
+// call ends the one that was answered last.
+func TestChannels(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() })
+	line := rest.NewTrunk("Company")
+	line.Channels, line.Number = 3, "+4930100"
+	w.trunk(t, 0, line, company)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, near := w.person(t, 0, "Bob", nil)
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: bob.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+
+	outside, inside := ring(t, company, "+4930200", near)
+	inside.Answer()
+	saw(t, outside, phone.Answered)
+	calls := make([]*phone.Call, 8)
+	for i := range calls {
+		calls[i] = dial(t, from, "0030123456")
+	}
+	var carried [2]*phone.Call
+	for i := range carried {
+		carried[i] = incoming(t, company, outside) // which goes on
+	}
+	taken := "trunk Company: every line is taken"
+	var up []*phone.Call
+	until(t, func() string {
+		up = nil
+		for _, c := range calls {
+			switch e := c.Events(); {
+			case e[len(e)-1].Kind != phone.Ended:
+				up = append(up, c)
+			case e[len(e)-1].Code != 503 || e[len(e)-1].Words != taken:
+				t.Fatalf("one too many hears %+v", e[len(e)-1])
+			}
+		}
+		if len(up) != 2 {
+			return fmt.Sprintf("%d of 8 calls are carried", len(up))
+		}
+		return ""
+	})
+	if e := over(t, dial(t, company, "+4930200")); e.Code != 503 || e.Words != "every line of trunk Company is taken" {
+		t.Errorf("one too many from outside hears %+v", e)
+	}
+	for _, in := range carried {
+		in.Answer()
+	}
+	for _, out := range up {
+		saw(t, out, phone.Answered)
+	}
+	hangUp(t, outside, inside)
+	last, in := ring(t, from, "0030123456", company)
+	in.Answer()
+	saw(t, last, phone.Answered)
+
+	help, in112 := ring(t, near, "112", company)
+	for _, c := range []*phone.Call{last, in} {
+		if e := over(t, c); e.Words != "The line was needed for an emergency call" {
+			t.Errorf("who made way hears %+v", e)
+		}
+	}
+	in112.Answer()
+	saw(t, help, phone.Answered)
+	for _, c := range up {
+		if e := c.Events(); e[len(e)-1].Kind == phone.Ended {
+			t.Errorf("another call was ended as well: %+v", e[len(e)-1])
+		}
+	}
+	w.recorded(t, ann.user, "a call that made way", func(c rest.Call) bool { return c.Cause != nil && c.Cause.Code == "preempted" })
+	hangUp(t, help, in112)
+}
+
+// recorded waits until the record of some call of a user is as it should be.
+func (w *world) recorded(t *testing.T, u rest.User, what string, is func(rest.Call) bool) {
+	t.Helper()
+	until(t, func() string {
+		page, err := w.Client.Calls().Page(soon(t), rest.Filter{"user": u.ID}, 0, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(page.Items, is) {
+			return fmt.Sprintf("no record of %s among %d", what, len(page.Items))
+		}
+		return ""
+	})
 }

@@ -31,6 +31,7 @@ func trunks() noun[rest.Trunk] {
 				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
 				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
 				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},
+				{head: "channels", detail: true, cell: func(v rest.Trunk) string { return fmt.Sprint(v.Channels) }},
 				{head: "weight", detail: true, cell: func(v rest.Trunk) string { return fmt.Sprint(v.Weight) }},
 				{head: "id", cell: func(v rest.Trunk) string { return v.ID }},
 			}
@@ -50,9 +51,10 @@ type trunkCommands struct {
 
 // trunkFlags is what a trunk may be given.
 type trunkFlags struct {
-	Number *string `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
-	Order  *int    `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
-	Weight *int    `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
+	Number   *string `help:"Shown to who is called by a user without a phone number of their own: + and the country code first; empty: none." placeholder:"NUMBER"`
+	Order    *int    `help:"When it is tried, the lowest first, 0 to 99." placeholder:"N"`
+	Weight   *int    `help:"How often it comes first among those of its order, 1 to 100." placeholder:"N"`
+	Channels *int    `help:"Calls that it carries at once, both ways; 0: any number. An emergency call that finds all taken has an ordinary one ended." placeholder:"N"`
 }
 
 // trunkAccount is how the phone company knows the switch, if not by its address alone.
@@ -73,6 +75,7 @@ func (f trunkFlags) change() change {
 	put(c, "number", f.Number)
 	put(c, "order", f.Order)
 	put(c, "weight", f.Weight)
+	put(c, "channels", f.Channels)
 	return c
 }
 
@@ -101,6 +104,9 @@ func (c *trunkAdd) Run(e *env) error {
 	}
 	if c.Weight != nil {
 		v.Weight = *c.Weight
+	}
+	if c.Channels != nil {
+		v.Channels = *c.Channels
 	}
 	if c.CallerID != nil {
 		v.CallerID = *c.CallerID

@@ -26,6 +26,7 @@ const (
 	QueueFull       Code = "queue-full"    // as many calls wait for the callee as may
 	QueueTime       Code = "queue-time"    // the call waited for the callee as long as it may
 	QueueRemoved    Code = "queue-removed" // an administrator took the call out of the queue
+	Preempted       Code = "preempted"     // an emergency call needed the line
 	NoLine          Code = "no-line"       // no line to the PSTN takes the call
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"

@@ -37,6 +37,9 @@ type Trunk struct {
 	TLSCA string `json:"tls_ca,omitempty" maxLength:"16384"`
 	// ProbeSeconds is how often each server is asked whether it is there (OPTIONS), 5 to 3600; 0: never.
 	ProbeSeconds int `json:"probe_seconds" minimum:"0" maximum:"3600"`
+	// Channels is how many calls it carries at once, both ways; 0: any number. An emergency call that finds all taken has an
+	// ordinary one ended.
+	Channels int `json:"channels" minimum:"0" maximum:"10000"`
 	// Status is how the switch gets on with the servers, as its last report says.
 	Status []TrunkServer `json:"status,omitempty" readOnly:"true"`
 }

@@ -16,6 +16,9 @@ type Cause struct {
 	Text string
 }
 
+// Preemption is the Q.850 cause of a call that made way for a more urgent one.
+const Preemption = 8
+
 // headers returns one Reason header per protocol.
 func (c Cause) headers() []Header {
 	var h []Header
@@ -24,6 +27,9 @@ func (c Cause) headers() []Header {
 	}
 	if c.Q850 != 0 {
 		h = append(h, c.header("Q.850", c.Q850))
+	}
+	if c.Q850 == Preemption {
+		h = append(h, c.header("preemption", 1)) // RFC 4411, 5.1: by a user agent
 	}
 	return h
 }

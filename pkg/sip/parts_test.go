@@ -35,6 +35,9 @@ func TestCause(t *testing.T) {
 	if got := causeOf(res); got != c {
 		t.Errorf("read back %+v, want %+v", got, c)
 	}
+	if h := (Cause{Q850: Preemption, Text: "help"}).headers(); len(h) != 2 || h[1].Value() != `preemption;cause=1;text="help"` {
+		t.Errorf("pre-empted: %v", h)
+	}
 }
 
 func TestSplitAddresses(t *testing.T) {

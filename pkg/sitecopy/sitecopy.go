@@ -96,6 +96,8 @@ type Trunk struct {
 	Number  string   `json:"number,omitempty"` // shown to who is called by a user without one
 	// Rates of calls by it: all of them, or of a long table the dearest of numbers that begin alike.
 	Rates []tariff.Rate `json:"rates,omitempty"`
+	// Channels is how many calls it carries at once, 0 for any number.
+	Channels int `json:"channels,omitempty"`
 	// How the switch speaks to the phone company.
 	Register  bool   `json:"register,omitempty"`  // as User, at each of the servers
 	Domain    string `json:"domain,omitempty"`    // of the company in From and Request-URI; empty: the server's name, and the switch's

@@ -148,7 +148,7 @@ func (s *Snapshot) copyTrunks(site string, rates map[string][]tariff.Rate) (all 
 		if t.Enabled && s.siteOf(t.Switch) == site {
 			all = append(all, sitecopy.Trunk{
 				ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number,
-				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain,
+				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain, Channels: t.Channels,
 				Transport: t.Transport, TLSCA: t.TLSCA, Probe: time.Duration(t.ProbeSeconds) * time.Second,
 				Rates: rates[t.ID],
 			})

@@ -24,6 +24,8 @@ const (
 	maxWeight  = 100
 	maxServers = 8
 
+	maxChannels = 10_000
+
 	maxTrunkUser = 100 // bytes
 
 	maxTLSCA = 16 << 10 // bytes
@@ -51,6 +53,7 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "domain", name: "domain", at: func(v *rest.Trunk) any { return &v.Domain }},
 			{field: "transport", name: "transport", at: func(v *rest.Trunk) any { return &v.Transport }},
 			{field: "tls_ca", name: "tls_ca", at: func(v *rest.Trunk) any { return &v.TLSCA }},
+			{field: "channels", name: "channels", at: func(v *rest.Trunk) any { return &v.Channels }},
 			{field: "probe_seconds", name: "probe_seconds", at: func(v *rest.Trunk) any { return &v.ProbeSeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
@@ -75,6 +78,8 @@ func checkTrunk(v *rest.Trunk) error {
 		return errs.New(errs.Invalid, "order: %d is not between 0 and %d", v.Order, maxOrder)
 	case v.Weight < 1 || v.Weight > maxWeight:
 		return errs.New(errs.Invalid, "weight: %d is not between 1 and %d", v.Weight, maxWeight)
+	case v.Channels < 0 || v.Channels > maxChannels:
+		return errs.New(errs.Invalid, "channels: %d is not between 0, for no limit, and %d", v.Channels, maxChannels)
 	case len(v.Servers) < 1 || len(v.Servers) > maxServers:
 		return errs.New(errs.Invalid, "servers: %d, want 1 to %d", len(v.Servers), maxServers)
 	case v.Number != "" && !e164.Written(v.Number):

@@ -37,6 +37,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.QueueFull:       {486, 17, "Busy, and too many are waiting"},
 	errs.QueueTime:       {480, 17, "Nobody was free in time"},
 	errs.QueueRemoved:    {480, 21, "Taken out of the queue by the administrator"},
+	errs.Preempted:       {503, 8, "The line was needed for an emergency call"},
 	errs.NoLine:          {503, 34, "No line to the phone network takes the call"},
 	errs.Declined:        {603, 21, "Declined"},
 	errs.NoAnswer:        {408, 19, "No answer"},

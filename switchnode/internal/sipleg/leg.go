@@ -365,6 +365,9 @@ func ByeCause(c sip.Cause) ledger.Cause {
 	if c.SIP != 0 && c.SIP != 200 {
 		cause = call.CauseOfResponse(c.SIP, c.Text, "", 0)
 	}
+	if c.Q850 == sip.Preemption {
+		cause = call.CauseOf(errs.Preempted, c.Text)
+	}
 	if c.Q850 != 0 {
 		cause.Q850 = c.Q850
 	}

@@ -12,9 +12,11 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
+	"strowger/pkg/errs"
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/sipleg"
+	"strowger/switchnode/internal/trunk"
 )
 
 const (
@@ -121,7 +123,13 @@ func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	if all := e164.Received(from.Number, p.cfg.Dialling().Country); len(all) > 0 {
 		from.Number = all[0]
 	}
-	if err := p.begin(d, Account{Party: from}, called, "trunk "+t.Name); err != nil {
+	u := &trunk.Use{Trunk: t.ID}
+	if p.channels.Take(u, t.Channels) != trunk.Taken {
+		sipleg.Refuse(d, errs.New(errs.NoLine, "every line of trunk %s is taken", t.Name))
+		return
+	}
+	if err := p.begin(d, Account{Party: from, use: u}, called, "trunk "+t.Name); err != nil {
+		p.channels.Release(u)
 		sipleg.Refuse(d, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/sipleg"
+	"strowger/switchnode/internal/trunk"
 )
 
 // Invite takes a call that a phone makes, or a phone company.
@@ -54,7 +55,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 		Dialled: dialled, Help: p.help(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, answering) },
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a.use, answering) },
 	})
 }
 
@@ -75,7 +76,7 @@ func (p *Phones) help(a Account, dialled string) *designation.Help {
 }
 
 // answering makes the caller's leg.
-func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, use *trunk.Use, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
 	port, err := p.cfg.Relay.Open()
 	if err != nil {
 		return nil, err
@@ -83,5 +84,10 @@ func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, leg func
 	post := s.PosterOf(call.Caller)
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, from, s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
-	return leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost}), nil
+	l := leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost})
+	if use == nil {
+		return l, nil
+	}
+	p.channels.Bind(use, func() { post(leaves{}) })
+	return fromCarrier{l, p, use}, nil
 }

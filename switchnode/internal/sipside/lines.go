@@ -60,6 +60,9 @@ type toCarrier struct {
 	carriers carriers
 	tries    []*try
 	at       *try         // that the call speaks with, nil before the first
+	use      *trunk.Use   // the channel that the call has, or waits for
+	uses     []*trunk.Use // those of trunks before it, until their carriers are done
+	pending  bool         // it waits for the channel of the next carrier
 	failure  ledger.Cause // of the last carrier that made way
 	closed   bool
 }
@@ -93,6 +96,7 @@ func soundFirst(all carriers) carriers {
 type try struct {
 	*sipleg.Leg
 	carrier  int
+	use      *trunk.Use
 	patience *time.Timer
 	open     bool
 	rang     bool
@@ -107,6 +111,11 @@ type (
 		in sip.Input
 	}
 	silent struct{ to *try } // the time for its first word is over
+	room   struct {
+		use     *trunk.Use
+		carrier int
+	} // an emergency call has its channel, or has waited long enough
+	leaves struct{} // the call makes way for an emergency call
 )
 
 // Port is the leg's media.
@@ -177,12 +186,17 @@ func (c *toCarrier) Handle(input any) (evs []call.Event) {
 			c.note(in.to, 0, &c.failure)
 			evs = c.follow(nil, c.course.Step(trunk.Silent{Carrier: in.to.carrier}))
 		}
+	case room:
+		c.enter(in)
+	case leaves:
+		return []call.Event{call.Stop{Cause: call.CauseOf(errs.Preempted, "")}}
 	case said:
 		for _, ev := range in.to.Handle(in.in) {
 			evs = append(evs, c.heard(in.to, ev)...)
 		}
 	}
-	if !c.closed && c.course.Over() && !slices.ContainsFunc(c.tries, func(t *try) bool { return t.open }) {
+	c.release()
+	if !c.closed && !c.pending && c.course.Over() && !slices.ContainsFunc(c.tries, func(t *try) bool { return t.open }) {
 		c.closed = true
 		evs = append(evs, call.Closed{Leg: c.setup.Leg})
 	}
@@ -203,6 +217,7 @@ func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
 	case call.Answered:
 		t.answered = true
 		c.note(t, 200, nil)
+		c.phones.channels.Answered(t.use)
 		return c.follow(ev, c.course.Step(trunk.Answered{Carrier: id}))
 	case call.Refused:
 		moves := e.Cause.SIP >= 500 && e.Cause.SIP < 600 || e.Cause.SIP == 408
@@ -254,8 +269,11 @@ func (c *toCarrier) follow(ev call.Event, actions []trunk.Action) (evs []call.Ev
 	for _, a := range actions {
 		switch a := a.(type) {
 		case trunk.Try:
-			c.try(a.Carrier)
+			evs = append(evs, c.try(a.Carrier)...)
 		case trunk.Drop:
+			if c.pending { // nobody is invited: what it waits for comes soon
+				continue
+			}
 			c.at.Do(call.Cancel{Leg: c.setup.Leg, Cause: c.cause})
 		case trunk.Tell:
 			evs = append(evs, ev)
@@ -266,11 +284,11 @@ func (c *toCarrier) follow(ev call.Event, actions []trunk.Action) (evs []call.Ev
 	return evs
 }
 
-// try invites a carrier.
-func (c *toCarrier) try(i int) {
+// invite invites a carrier.
+func (c *toCarrier) invite(i int) {
 	p, s, to := c.phones, c.setup, c.carriers[i]
 	c.port.Unbridge() // what the carrier before played is over
-	t := &try{carrier: i, open: true}
+	t := &try{carrier: i, use: c.use, open: true}
 	uri := to.uri
 	uri.User = c.branch.Number
 	shown := p.shown(c.branch, to.trunk, s.From)

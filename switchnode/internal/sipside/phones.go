@@ -23,13 +23,15 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/trunk"
 )
 
 // Account is a device as it signs in.
 type Account struct {
 	Device  string // id
 	Party   designation.Party
-	Enabled bool // device and user
+	Enabled bool       // device and user
+	use     *trunk.Use // of a caller outside: a channel
 	HA1     digest.HA1
 }
 
@@ -67,6 +69,7 @@ type Phones struct {
 	refusals *refusals
 	guesses  guesses
 	ready    chan struct{} // closed when ctx is set
+	channels trunk.Channels
 	resolved atomic.Pointer[map[way][]netip.AddrPort]
 	stations stations
 
