@@ -31,7 +31,7 @@ type calls struct {
 	queues func(user string) bool // calls may wait for a user
 	record func(ledger.Event)
 	raised func(call.Incoming) // somebody calls for help here
-	tally  tally
+	outcomes
 	player *prompt.Player
 	now    func() time.Time
 	log    *slog.Logger
@@ -123,14 +123,20 @@ func atFallback(in call.Incoming) bool { return in.Claims != nil && in.Claims.Di
 
 // recorder is what records the events of a call.
 func (c *calls) recorder(in call.Incoming) func(ledger.Event) {
+	record := func(e ledger.Event) {
+		if e.Kind == ledger.Silent {
+			c.silent.add(e.By)
+		}
+		c.record(e)
+	}
 	if atFallback(in) {
-		return c.record
+		return record
 	}
 	return func(e ledger.Event) {
 		if e.Kind == ledger.Answered || e.Kind == ledger.Ended {
 			c.cross.Settled(in.Call, e.Kind == ledger.Answered)
 		}
-		c.record(e)
+		record(e)
 	}
 }
 

@@ -5,6 +5,12 @@ import (
 	"sync"
 )
 
+// outcomes is what is counted of calls.
+type outcomes struct {
+	tally  tally
+	silent tally // sides that no audio came from
+}
+
 // tally counts outcomes by name.
 type tally struct {
 	mu sync.Mutex
@@ -40,6 +46,7 @@ func (n *node) publish() {
 		return map[string]uint64{"dropped": c.Dropped, "refused": c.Refused, "lost": c.Lost, "write": c.WriteErrors}
 	})
 	n.health.Counts("call_unexpected_total", "Events that the state of a call did not expect.", "event", n.calls.tally.snapshot)
+	n.health.Counts("call_silent_total", "Sides of answered calls that no audio came from.", "side", n.calls.silent.snapshot)
 	n.health.Counts("session_keys_total", "Session keys shown, by outcome; empty is admitted.", "code", func() map[string]uint64 {
 		all := map[string]uint64{}
 		for code, count := range n.keys.Counts() {

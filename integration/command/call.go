@@ -200,6 +200,11 @@ func (e *env) tellCall(call rest.Call) error {
 		e.say("\n")
 		table(e.out, legColumns(known), call.Legs, "")
 	}
+	for _, l := range call.Legs {
+		if l.Silent != "" {
+			e.say("one-way audio: %s\n", l.Silent)
+		}
+	}
 	if len(call.Ladder) == 0 {
 		return nil
 	}

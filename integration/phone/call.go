@@ -37,7 +37,7 @@ type Call struct {
 }
 
 func newCall(p *Phone, from, to string) (*Call, error) {
-	m, err := newMedia(p.local, p.cfg.Say)
+	m, err := newMedia(p.local, p.cfg.Say, p.cfg.Speech)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type Quality struct {
 // media is the audio of one call.
 type media struct {
 	rtp, control *net.UDPConn
+	voice        *net.UDPConn // that RTP is sent from, nil: none is
 	wg           sync.WaitGroup
 	stopped      chan struct{}
 	end          sync.Once
@@ -49,7 +50,7 @@ type media struct {
 }
 
 // newMedia binds an even port and the one after it (RFC 3550, 11).
-func newMedia(local netip.Addr, say []int16) (*media, error) {
+func newMedia(local netip.Addr, say []int16, how Speech) (*media, error) {
 	for range 64 {
 		a, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 		if err != nil {
@@ -59,7 +60,15 @@ func newMedia(local netip.Addr, say []int16) (*media, error) {
 		if port%2 == 0 {
 			b, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, port+1)))
 			if err == nil {
-				m := &media{rtp: a, control: b, stopped: make(chan struct{})}
+				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{})}
+				if how != Plain {
+					m.voice = nil
+				}
+				if how == Astray {
+					if m.voice, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}); err != nil {
+						return nil, fmt.Errorf("bind a media port: %w", err)
+					}
+				}
 				m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: say}
 				m.wg.Go(m.speak)
 				m.wg.Go(m.listen)
@@ -89,6 +98,9 @@ func (m *media) close() {
 		close(m.stopped)
 		m.rtp.Close()
 		m.control.Close()
+		if m.voice != nil {
+			m.voice.Close() // again, if it is the former
+		}
 	})
 	m.wg.Wait()
 }
@@ -165,9 +177,9 @@ func (m *media) speak() {
 			m.sent++
 		}
 		m.mu.Unlock()
-		if packet != nil {
+		if packet != nil && m.voice != nil {
 			// A closed port at the other end is their affair: UDP reports it now and then.
-			_, _ = m.rtp.WriteToUDPAddrPort(packet, to)
+			_, _ = m.voice.WriteToUDPAddrPort(packet, to)
 		}
 	}
 }

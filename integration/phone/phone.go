@@ -30,6 +30,16 @@ const (
 	Quiet                 // say nothing until told, as a phone company whose tones are to be heard
 )
 
+// Speech is how a phone sends its audio.
+type Speech int
+
+// The ways.
+const (
+	Plain  Speech = iota
+	Mute          // it sends nothing
+	Astray        // from another address, 127.0.0.2, than it says
+)
+
 // Config describes a phone.
 type Config struct {
 	Server    string // address of the switch, or of the other phone
@@ -40,6 +50,7 @@ type Config struct {
 	Password  string
 	Name      string // display name
 	Say       []int16
+	Speech    Speech
 	Codecs    []sdp.Codec // default PCMU, PCMA, telephone-event
 	Policy    Policy
 	After     time.Duration                             // of ringing, for Answer

@@ -10,6 +10,7 @@
 // Capability 3 (2026-11): diverted.
 // Capability 4 (2026-11): alert.
 // Capability 5 (2026-11): line.
+// Capability 6 (2026-11): silent.
 package ledger
 
 import (
@@ -48,6 +49,7 @@ const (
 	Held     Kind = "held"    // Leg put the other side on hold
 	Resumed  Kind = "resumed" // Leg took it back
 	Media    Kind = "media"   // Leg: Codec, Local, Remote
+	Silent   Kind = "silent"  // no audio has come from Leg, 4 s after the answer: Text says whose, By which side ("caller", "callee")
 	Quality  Kind = "quality" // Leg: the leg's figures at its end
 	Ended    Kind = "ended"   // the call is over: By, Cause
 	Message  Kind = "message" // one arrow of the ladder: Sender, Receiver, Text

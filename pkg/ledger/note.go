@@ -57,6 +57,8 @@ func note(e Event, name func(id string) string) string {
 		return "ended by " + e.By + e.Cause.text()
 	case Media:
 		return fmt.Sprintf("media%s %s <-> %s", codec(" ", e.Codec), e.Local, e.Remote)
+	case Silent:
+		return e.Text
 	case Quality:
 		if q := e.Quality; q != nil {
 			return fmt.Sprintf("received %d packets, %d lost, jitter %.1f ms; sent %d", q.PacketsReceived, q.LostReceived, q.JitterReceived, q.PacketsSent)

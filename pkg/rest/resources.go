@@ -275,6 +275,7 @@ type CallLeg struct {
 	Local   string                 `json:"local,omitempty"`
 	Remote  string                 `json:"remote,omitempty"`
 	Cause   *ledger.Cause          `json:"cause,omitempty"`
+	Silent  string                 `json:"silent,omitempty"` // no audio came from it after the answer: whose, in words
 	Quality *ledger.QualityFigures `json:"quality,omitempty"`
 }
 

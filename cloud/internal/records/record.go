@@ -185,6 +185,9 @@ func legs(events []ledger.NodeEvent) []rest.CallLeg {
 		if e.Quality != nil {
 			l.Quality = e.Quality
 		}
+		if e.Kind == ledger.Silent {
+			l.Silent = e.Text
+		}
 		if e.Kind == ledger.LegEnded {
 			l.Cause = cause(e.Cause, true)
 		}

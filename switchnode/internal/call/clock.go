@@ -25,6 +25,10 @@ func (s *Session) expire() {
 			s.abandon()
 			return
 		}
+		if t == soundGuard {
+			s.hear()
+			continue
+		}
 		s.step(Fired{t})
 	}
 }

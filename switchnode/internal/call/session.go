@@ -98,7 +98,7 @@ type Session struct {
 	asking   sync.WaitGroup
 	ctx      context.Context // of what is asked beside the call
 	finished bool
-	bridged  bool
+	audio    audio
 	chatter  atomic.Int32 // events recorded of those that a phone may cause at will
 
 	glare
@@ -275,6 +275,7 @@ func (s *Session) step(ev Event) {
 		if !over && s.call.State() == Over {
 			s.due[closeGuard] = time.Now().Add(lastClose)
 		}
+		s.listen()
 	}
 	s.queue = nil
 }
@@ -348,7 +349,7 @@ func (s *Session) connect(c Connect) {
 		return
 	}
 	media.Bridge(a, b)
-	s.bridged = true
+	s.audio.bridged = true
 }
 
 func (s *Session) play(a Play) {
@@ -386,7 +387,7 @@ func (s *Session) closeMedia(end ledger.Event) {
 		if l == nil || l.Port() == nil || s.call.legs[i].id != end.Leg {
 			continue
 		}
-		if s.bridged && s.call.inConversation(LegID(i)) {
+		if s.audio.bridged && s.call.inConversation(LegID(i)) {
 			q := l.Port().Stats()
 			local, remote := l.Port().Addresses()
 			e := ledger.Event{Call: end.Call, At: end.At, Leg: end.Leg, Device: end.Device}
