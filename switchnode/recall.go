@@ -13,20 +13,10 @@ import (
 	"strowger/switchnode/internal/queue"
 )
 
-// keep leaves the place to the caller, who is called back. Who cannot be leaves the queue.
-func (w *waiter) keep(why queue.Reason) {
+// keep leaves the place to the caller, who is called back.
+func (w *waiter) keep() {
 	w.calls.leave(w.session, seatOf{w.entry.Line, w.entry.Call})
-	if recallable(w.entry) {
-		w.calls.hall.Kept(w.entry.Line, w.entry.Call)
-		return
-	}
-	w.calls.hall.Left(w.entry.Line, w.entry.Call, why)
-	w.calls.unqueued(w.entry.Call, why)
-}
-
-// recallable says whether the caller of an entry can be called back: a device of the organization's.
-func recallable(e queue.Entry) bool {
-	return e.Line != queue.Whole && e.From.User != "" && e.From.Device != ""
+	w.calls.hall.Kept(w.entry.Line, w.entry.Call)
 }
 
 // leave says that a session is no longer about whom a line is for.

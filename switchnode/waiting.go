@@ -39,12 +39,8 @@ func (w *waiter) Return() { w.calls.hall.Returned(w.entry.Line, w.entry.Call) }
 
 // Leave waits no longer.
 func (w *waiter) Leave(why call.Leaving) {
-	switch why {
-	case call.Kept:
-		w.keep(queue.GaveUp)
-		return
-	case call.Interrupted:
-		w.keep(queue.Stopped)
+	if why == call.Kept {
+		w.keep()
 		return
 	}
 	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why))

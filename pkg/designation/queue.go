@@ -2,6 +2,7 @@ package designation
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,15 @@ func (q *Queue) Of(callee string, own *Queue) *Queue {
 		return nil
 	}
 	return &Queue{Line: callee, Length: q.Length, Wait: q.Wait}
+}
+
+// Callable says whether somebody who called can be called back: on the phone of the organization's that they called from, or at the
+// phone number that they showed, which has to be a whole one (E.164), by the trunk that they came by.
+func (p Party) Callable() bool {
+	if p.Trunk != "" {
+		return strings.HasPrefix(p.Number, "+")
+	}
+	return p.User != "" && p.Device != ""
 }
 
 // Returned is who was waited for, as they show themselves to the caller who is called back.

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 )
 
@@ -9,6 +10,9 @@ import (
 // no calls now does not matter: they asked for this one.
 func (s *Snapshot) Recall(r Route) (Route, error) {
 	back := Route{From: r.To, To: r.From, Ring: s.Ring(), Priority: r.Priority}
+	if r.From.Trunk != "" {
+		return back, s.recallOutside(&back)
+	}
 	u := s.devices.get(r.From.Device)
 	if u == nil {
 		return back, errs.New(errs.Gone, "the phone that %s called from is not there any more", r.From.Number)
@@ -26,4 +30,22 @@ func (s *Snapshot) Recall(r Route) (Route, error) {
 		back.Apps = []App{{Branch: b, Thumbprint: d.app.thumbprint, Seal: d.app.seal}}
 	}
 	return back, nil
+}
+
+// recallOutside is the way back to somebody outside: by the trunk that they came by, to the number that they showed, and as the number that
+// they called.
+func (s *Snapshot) recallOutside(back *Route) error {
+	t := s.trunk(back.To.Trunk)
+	switch {
+	case t == nil || !t.Enabled:
+		return errs.New(errs.NoLine, "the trunk that %s called by is not there any more", back.To.Number)
+	case !back.To.Callable():
+		return errs.New(errs.Forbidden, "%q shows no number that can be called back", back.To.Number)
+	}
+	b := designation.Branch{Kind: designation.Trunk, Number: back.To.Number, Trunks: []string{t.ID}}
+	if e164.Written(back.From.Number) {
+		b.Shown = back.From.Number
+	}
+	back.Home, back.Phones = t.Switch, []designation.Branch{b}
+	return nil
 }

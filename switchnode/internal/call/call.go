@@ -28,6 +28,7 @@ type Call struct {
 	rung     bool // the caller was told Ring
 	woke     bool // the caller was told Wake
 	back     bool // the caller is called back
+	callable bool // the caller can be
 	exchange exchange
 	codec    string // that the answer chose
 	attempt
@@ -142,7 +143,7 @@ func (c *Call) planned(p Planned) []Action {
 		acts = append(append(acts, diversions(p.Diverted)...), c.forward(p.To.Number))
 	}
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
-	c.language = p.Language
+	c.language, c.callable = p.Language, p.From.Callable()
 	offline := CauseOf(errs.Offline, "")
 	if p.Queue != nil {
 		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Ring: p.Ring, Renew: p.Renew})...)
@@ -298,12 +299,12 @@ func (c *Call) cancelled(keep bool) []Action {
 		return []Action{Count{"cancel after the final response"}}
 	}
 	l.state, l.cause = ending, CauseOf(errs.CallerLeft, "")
-	if keep = keep && c.noted > 0 && !c.outside(); keep {
+	if keep = keep && c.keeps(); keep {
 		l.cause = CauseOf(errs.CallerLeft, keptPlace)
 	}
 	acts := []Action{c.noteLegEnd(Caller)}
 	if keep {
-		return append(acts, c.keep("caller", l.cause, Kept)...)
+		return append(acts, c.keep("caller", l.cause)...)
 	}
 	return append(acts, c.end("caller", l.cause)...)
 }
@@ -344,7 +345,7 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		return nil
 	}
 	if c.interrupted(cause) {
-		return c.keep(who, cause, Interrupted)
+		return c.keep(who, cause)
 	}
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
 	acts = append(acts, c.hush()...)

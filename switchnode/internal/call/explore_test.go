@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
@@ -174,7 +175,7 @@ func (w *world) possible() []Event {
 		evs = append(evs, Crowded{bench{}})
 	case w.crowded && (w.queue == "joined" || w.queue == "turn"):
 	case w.queue == "open":
-		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute, Queue: bench{}})
+		evs = append(evs, Planned{From: designation.Party{User: "us_a", Device: "dv_a"}, Branches: w.branches, Ring: time.Minute, Queue: bench{}})
 	default:
 		evs = append(evs, Planned{Branches: w.branches, Ring: time.Minute}, Planned{}, Refusal{Cause: CauseOf(errs.Unknown, "")})
 	}

@@ -28,10 +28,8 @@ const (
 	Unserved Leaving = "unserved" // its turn came, and nobody answered
 	Let      Leaving = "let"      // the switch has room for it
 	CutOff   Leaving = "stopped"
-	// Kept is that of a caller who hung up and wants to keep the place, and Interrupted of one who was cut off, and keeps it if they can
-	// be called back.
-	Kept        Leaving = "kept"
-	Interrupted Leaving = "interrupted"
+	// Kept is that of a caller who keeps the place, and is called back.
+	Kept Leaving = "kept"
 	// Unreached is that of a call-back which the caller did not answer.
 	Unreached Leaving = "not-reached"
 )

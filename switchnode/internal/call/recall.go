@@ -31,7 +31,7 @@ const keptPlace = "The caller hung up and keeps the place in the queue"
 // NewRecall returns the call to a caller who is called back, whose turn in a queue it has.
 func NewRecall(callerLeg, device string, turn Queue) *Call {
 	c := New(callerLeg, device, sdp.Description{})
-	c.back, c.queue, c.legs[Caller].state = true, turn, waiting
+	c.back, c.callable, c.queue, c.legs[Caller].state = true, true, turn, waiting
 	return c
 }
 
@@ -98,14 +98,16 @@ func missed(cause ledger.Cause) Leaving {
 }
 
 // keep ends a call whose caller keeps the place, which is not unqueued.
-func (c *Call) keep(who string, cause ledger.Cause, why Leaving) []Action {
+func (c *Call) keep(who string, cause ledger.Cause) []Action {
 	q := c.queue
 	c.queue, c.noted = nil, 0
-	return append([]Action{Dequeue{q, why}}, c.end(who, cause)...)
+	return append([]Action{Dequeue{q, Kept}}, c.end(who, cause)...)
 }
 
-// interrupted says that a cause cuts off a caller who waits, or waited until the turn came.
+// keeps says that the caller was told of a place, which they may keep.
+func (c *Call) keeps() bool { return c.noted > 0 && c.callable && !c.outside() }
+
+// interrupted says that a cause cuts off a caller who waits, or waited until the turn came, and can be called back.
 func (c *Call) interrupted(cause ledger.Cause) bool {
-	waits := c.noted > 0 || c.back && c.state > Recalling
-	return waits && c.queue != nil && !c.outside() && cause.Code == string(errs.NodeStopped)
+	return cause.Code == string(errs.NodeStopped) && c.queue != nil && (c.keeps() || c.back && c.state > Recalling)
 }

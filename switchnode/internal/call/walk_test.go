@@ -196,7 +196,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner rung woke back exchange codec attempt place hearing"},
+		{Call{}, "state offer legs winner rung woke back callable exchange codec attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
 		{leg{}, "id device branch state woken held cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},

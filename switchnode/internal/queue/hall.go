@@ -34,8 +34,6 @@ type Config struct {
 	Now   func() time.Time    // cloud-corrected
 	Left  func(Entry, Reason) // told of each entry that was on disk and leaves
 	Kept  func(Entry)         // told of each whose caller hung up and keeps the place
-	// Recallable says whether the caller of an entry can be called back.
-	Recallable func(Entry) bool
 	// Recall calls the caller of an entry back, whose turn it is; Reached or Missed follows. It must not block.
 	Recall func(Entry)
 	Count  func(name string)
@@ -195,7 +193,7 @@ func (h *Hall) resume() {
 		switch {
 		case now.After(e.Until):
 			acts = append(acts, Drop{e.Call, Elapsed})
-		case !h.cfg.Recallable(e):
+		case e.Line == Whole || !e.From.Callable():
 			acts = append(acts, Drop{e.Call, Lost})
 		default:
 			if !e.Away {

@@ -38,9 +38,8 @@ func newLobby(t *testing.T, path string) *lobby {
 			defer l.mu.Unlock()
 			l.left = append(l.left, e.Call+" "+string(why))
 		},
-		Kept:       func(e Entry) { l.say(e.Call + " is away") },
-		Recallable: func(e Entry) bool { return e.From.Device != "" },
-		Recall:     func(e Entry) { l.say(e.Call + " is called back") },
+		Kept:   func(e Entry) { l.say(e.Call + " is away") },
+		Recall: func(e Entry) { l.say(e.Call + " is called back") },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +98,7 @@ func (c caller) Expel(r Reason) { c.say(c.name + " " + string(r)) }
 
 func (l *lobby) join(t *testing.T, name string, limits Limits) {
 	t.Helper()
-	e := Entry{Call: name, Line: "us_b", From: designation.Party{Number: "1001", Device: map[bool]string{true: "dv_" + name}[strings.HasPrefix(name, "app")]}}
+	e := Entry{Call: name, Line: "us_b", From: designation.Party{Number: "1001", User: "us_a", Device: map[bool]string{true: "dv_" + name}[strings.HasPrefix(name, "app")]}}
 	if err := l.Join(e, limits, caller{l, name}); err != nil {
 		t.Fatal(err)
 	}
