@@ -25,6 +25,7 @@ type handset struct {
 	refused chan error // capacity 1: no bridge lets the phone in
 
 	placed  bool          // it calls
+	keep    bool          // and keeps its place in a queue as soon as it is told one
 	talking chan struct{} // closed when the call that it placed is answered
 
 	mu       sync.Mutex // guards what follows
@@ -125,6 +126,8 @@ func (h *handset) Happened(ev *sdk.Event) {
 	}
 	h.tell(line)
 	switch {
+	case ev.Kind == sdk.Queued && h.keep:
+		c.KeepPlace()
 	case ev.Kind == sdk.Ringing && !h.ask && h.answer != nil:
 		h.answer(c)
 	case ends:
@@ -192,6 +195,8 @@ func (h *handset) keys(in io.Reader) {
 			}
 		case "d", "h":
 			c.Hangup()
+		case "k":
+			c.KeepPlace()
 		default:
 			if err := c.SendDTMF(key); err != nil {
 				h.fail(err)

@@ -17,13 +17,15 @@ const wavRate = 8000
 type phoneCall struct {
 	Number string `arg:"" help:"What to dial, as from a phone of the user's office."`
 	WAV    string `name:"wav" help:"A file to play to the other side (16 bit, mono, 8,000 Hz), and to hang up after. Default: silence, until somebody hangs up." placeholder:"FILE"`
+
+	KeepPlace bool `help:"If the call has to wait in a queue: hang up, and be called back when its turn comes. The exit code is 0 then, and \"strowger phone run\" takes the call."`
 }
 
 func (*phoneCall) unconnected() {}
 
 // Help says how it ends.
 func (*phoneCall) Help() string {
-	return "The call ends when the other side hangs up, at the end of --wav, with the key h, or with Ctrl-C; digits are dialled. The exit code is 0 if the call was answered. Two phones that both say what they hear are silent."
+	return "The call ends when the other side hangs up, at the end of --wav, with the key h, or with Ctrl-C; digits are dialled. In a queue the key k hangs up and keeps the place. The exit code is 0 if the call was answered. Two phones that both say what they hear are silent."
 }
 
 // Run places a call and returns when it is over.
@@ -32,7 +34,7 @@ func (c *phoneCall) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	h := &handset{env: e, placed: true, over: make(chan bool, 1), talking: make(chan struct{})}
+	h := &handset{env: e, placed: true, keep: c.KeepPlace, over: make(chan bool, 1), talking: make(chan struct{})}
 	p, done, err := openPhone(e, h)
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func (c *phoneCall) Run(e *env) error {
 			stopped = nil
 			call.Hangup()
 		case answered := <-h.over:
-			if !answered {
+			if !answered && !call.KeptPlace() {
 				return named(h.why())
 			}
 			return nil

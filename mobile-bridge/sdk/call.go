@@ -28,6 +28,7 @@ type Call struct {
 	done   chan struct{}      // closed when nothing of the call runs any more
 	met    chan struct{}      // closed when the node has let us in, or the last event was told
 	over   atomic.Bool        // the last event was told
+	kept   atomic.Bool        // it was hung up and keeps its place in a queue
 	work   sync.WaitGroup     // what run started
 	sip    *sip.Endpoint      // on whatever connection there is
 	speech speech
@@ -42,30 +43,24 @@ type progress struct {
 	stage stage
 	out   bool // we call: it is answered by us from the beginning
 	reach
-	dialog   *sip.Dialog
-	media    *media
-	ears     ears
-	rang     bool     // it rang, or was answered before
-	woke     bool     // Waking was told
-	forwards []string // numbers that Forwarded was told of
-	standing
-	unwanted  int  // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
-	byes      bool // we leave when the dialog is closed
-	acked     bool // the node has our 200
-	flowing   bool // the media path is there
-	connected bool // both, and Connected was told
-	held      bool // what we asked for last
-	holding   bool // and wait for an answer to
-	owes      bool // the user hung up while there was no connection: the node is still to be told
+	dialog    *sip.Dialog
+	media     *media
+	ears      ears
+	rang      bool      // it rang, or was answered before
+	woke      bool      // Waking was told
+	forwards  []string  // numbers that Forwarded was told of
+	place     sip.Place // that Queued was told of
+	unwanted  int       // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
+	byes      bool      // we leave when the dialog is closed
+	acked     bool      // the node has our 200
+	flowing   bool      // the media path is there
+	connected bool      // both, and Connected was told
+	held      bool      // what we asked for last
+	holding   bool      // and wait for an answer to
+	owes      bool      // the user hung up while there was no connection: the node is still to be told
 
 	restarting bool // our offer of an ICE restart, or of video, is being made, or waits for its answer
 	scene      scene
-}
-
-// standing is where we stand in a queue.
-type standing struct {
-	place sip.Place // that Queued was told of
-	keeps bool      // the user hung up and keeps it
 }
 
 // reach is how the node is reached.
@@ -181,10 +176,13 @@ func (c *Call) Hangup() { c.do(c.hangUp) }
 // is woken for that as for any call. Of any other call it is Hangup.
 func (c *Call) KeepPlace() {
 	c.do(func() {
-		c.keeps = c.out && c.stage < up && c.place.Position > 0
+		c.kept.Store(c.out && c.stage < up && c.place.Position > 0)
 		c.hangUp()
 	})
 }
+
+// KeptPlace says that the call was hung up and keeps its place.
+func (c *Call) KeptPlace() bool { return c.kept.Load() }
 
 func (c *Call) hangUp() {
 	switch {

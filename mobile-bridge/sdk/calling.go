@@ -101,7 +101,7 @@ func (c *Call) takeBack() {
 	case c.dialog != nil:
 		c.cancel()
 	}
-	if c.keeps {
+	if c.KeptPlace() {
 		c.finish(end{words: "the place in the queue is kept: you will be called back"})
 		return
 	}
@@ -111,7 +111,7 @@ func (c *Call) takeBack() {
 func (c *Call) cancel() {
 	c.byes = true // what answers our CANCEL are the last words
 	var keeps []sip.Header
-	if c.keeps {
+	if c.KeptPlace() {
 		keeps = []sip.Header{sip.NewHeader(sip.HeaderQueue, sip.KeepPlace)}
 	}
 	c.dialog.Cancel(sip.Cause{Q850: 16, Text: "Normal call clearing"}, keeps...)

@@ -37,6 +37,7 @@ const (
 	Crossing        Code = "crossing"     // both call each other at once
 	Gone            Code = "gone"         // the call is over
 	Elsewhere       Code = "elsewhere"    // answered or declined on another device
+	CallBack        Code = "call-back"    // the caller, who waits, chose to be called back
 	CallerLeft      Code = "caller-left"  // the caller hung up before the answer
 	Congested       Code = "congested"    // a queue or a limit is full; try again later
 	CloudAway       Code = "cloud-away"   // the cloud cannot be asked and the site copy does not know

@@ -33,7 +33,7 @@ func (s *Snapshot) Recall(r Route) (Route, error) {
 }
 
 // recallOutside is the way back to somebody outside: by the trunk that they came by, to the number that they showed, and as the number that
-// they called.
+// they called. Anybody can claim to have a number: one of another country is called back for a callee only who may call there.
 func (s *Snapshot) recallOutside(back *Route) error {
 	t := s.trunk(back.To.Trunk)
 	switch {
@@ -41,6 +41,10 @@ func (s *Snapshot) recallOutside(back *Route) error {
 		return errs.New(errs.NoLine, "the trunk that %s called by is not there any more", back.To.Number)
 	case !back.To.Callable():
 		return errs.New(errs.Forbidden, "%q shows no number that can be called back", back.To.Number)
+	}
+	n, ok := s.plan(s.siteOf(t.Switch)).Read(back.To.Number)
+	if u := s.users.get(back.From.User); !ok || u == nil || n.Class == e164.International && u.calling < callsInternational {
+		return errs.New(errs.Forbidden, "%s is not a number of the own country, where %s may not call", back.To.Number, back.From.Name)
 	}
 	b := designation.Branch{Kind: designation.Trunk, Number: back.To.Number, Trunks: []string{t.ID}}
 	if e164.Written(back.From.Number) {

@@ -48,6 +48,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.Crossing:        {486, 17, "Both call each other"},
 	errs.Gone:            {481, 16, "The call is over"},
 	errs.Elsewhere:       {200, 26, "Call completed elsewhere"},
+	errs.CallBack:        {480, 16, "You will be called back"},
 	errs.CallerLeft:      {487, 16, "The caller hung up"},
 	errs.Congested:       {503, 42, "Too many calls, try again"},
 	errs.CloudAway:       {503, 38, "The directory cannot be reached"},

@@ -173,14 +173,6 @@ func (c *Call) early(e Early) []Action {
 	return append(acts, Connect{Caller, e.Leg})
 }
 
-// keyed takes a key of a caller who waits.
-func (c *Call) keyed(k Key) []Action {
-	if c.state != Queued || k.Leg != Caller {
-		return []Action{Count{"digit outside the conversation"}}
-	}
-	return []Action{Count{"digit while waiting"}}
-}
-
 // alone says whether no other branch may ring.
 func (c *Call) alone(id LegID) bool {
 	for i, l := range c.legs {

@@ -207,6 +207,9 @@ func (w *world) queued() (evs []Event) {
 		if w.turns > 0 {
 			evs = append(evs, Turn{})
 		}
+		if w.peers[Caller].phase == inviting {
+			evs = append(evs, Key{Caller, keyBack})
+		}
 	}
 	if w.diverted {
 		evs = append(evs, Diverted{Branches: []Branch{{Leg: fmt.Sprint("turn", w.turns)}}}, Diverted{Cause: lost})
@@ -302,7 +305,7 @@ func (w *world) deliver(ev Event) error {
 // mayEnd says whether an event is a reason for a call to end; hope, that a branch may still answer.
 func (w *world) mayEnd(before State, ev Event, hope bool) bool {
 	switch ev := ev.(type) {
-	case Stop, Cancelled, Refusal:
+	case Stop, Cancelled, Refusal, Key:
 		return true
 	case Answered:
 		return ev.Leg == Caller || before == Trying && !hope // of foreign codecs

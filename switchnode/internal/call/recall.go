@@ -104,6 +104,20 @@ func (c *Call) keep(who string, cause ledger.Cause) []Action {
 	return append([]Action{Dequeue{q, Kept}}, c.end(who, cause)...)
 }
 
+// keyBack is the key by which a caller who waits hangs up and keeps the place.
+const keyBack = '1'
+
+// keyed takes a key of a caller who waits.
+func (c *Call) keyed(k Key) []Action {
+	switch {
+	case c.state != Queued || k.Leg != Caller:
+		return []Action{Count{"digit outside the conversation"}}
+	case k.Digit != keyBack || !c.keeps() || c.back:
+		return []Action{Count{"digit while waiting"}}
+	}
+	return c.keep("caller", CauseOf(errs.CallBack, ""))
+}
+
 // keeps says that the caller was told of a place, which they may keep.
 func (c *Call) keeps() bool { return c.noted > 0 && c.callable && !c.outside() }
 

@@ -98,7 +98,9 @@ func (l *Line) missed(now time.Time, m Missed) []Action {
 
 // Restore puts entries of an earlier run back, in their order.
 func (l *Line) Restore(all []Entry) {
-	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(b.rank()-a.rank(), a.Since.Compare(b.Since), cmp.Compare(a.Call, b.Call)) })
+	slices.SortStableFunc(all, func(a, b Entry) int {
+		return cmp.Or(b.rank()-a.rank(), a.Since.Compare(b.Since), cmp.Compare(a.Call, b.Call))
+	})
 	for _, e := range all {
 		l.order = append(l.order, waiting{Entry: e})
 	}
