@@ -32,6 +32,7 @@ type grammar struct {
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
 	Trunk  trunkCommands `cmd:"" help:"Lines to phone companies."`
 	Alert  alertCommands `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
+	Route  routeCommands `cmd:"" help:"Which trunks take which calls."`
 	Key    keyCommands   `cmd:"" help:"API keys."`
 	Call   callCommands  `cmd:"" help:"Call records."`
 	Queue  queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`

@@ -29,6 +29,7 @@ const (
 	Device       Kind = "dv"
 	Number       Kind = "nu"
 	Trunk        Kind = "tk"
+	Route        Kind = "rt"
 	APIKey       Kind = "ak"
 	Alert        Kind = "al"
 	Enrolment    Kind = "en"

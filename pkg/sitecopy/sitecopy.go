@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/route"
 	"strowger/pkg/tariff"
 )
 
@@ -66,6 +67,7 @@ type Copy struct {
 	Numbers     []Number      `json:"numbers"`           // of this site, and the organization's that point to users homed here
 	Sites       []SiteCode    `json:"sites"`             // every site of the organization: whose peer documents to fetch
 	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches
+	Routes      []route.Route `json:"routes,omitempty"`  // of the organization: which trunks take the calls to some numbers
 	Country     string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
 	Outside     string        `json:"outside,omitempty"`
 	Emergency   []string      `json:"emergency,omitempty"` // numbers besides those of the country

@@ -79,10 +79,12 @@ type Config struct {
 	TrunkPassword func(ctx context.Context, org, trunk, password string) error
 	Calls         Calls
 	Queues        Queues
-	Follow        func(context.Context) // waits until what was changed here counts in admissions
-	Version       string                // of the software
-	Now           func() time.Time
-	Log           *slog.Logger
+	// Explain says what would become of a call of a user.
+	Explain func(org, user, dialled string) (rest.RouteAnswer, error)
+	Follow  func(context.Context) // waits until what was changed here counts in admissions
+	Version string                // of the software
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // API is the REST API of one cloud instance.
@@ -92,6 +94,7 @@ type API struct {
 	nodes     Nodes
 	apps      Apps
 	queues    Queues
+	explain   func(org, user, dialled string) (rest.RouteAnswer, error)
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
 	trunkPass func(ctx context.Context, org, trunk, password string) error
@@ -111,7 +114,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

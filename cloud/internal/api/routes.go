@@ -17,7 +17,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.rates, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -111,6 +111,7 @@ func (a *API) trunks() error {
 		path: "trunks", noun: "trunk", schema: "Trunk",
 		table: a.store.Trunks, meta: func(v *rest.Trunk) *rest.Meta { return &v.Meta },
 		defaults: rest.NewTrunk(""), filters: []string{"name", "switch", "enabled"},
+		removing: func(ctx context.Context, org string, t rest.Trunk) error { return a.store.Unrouted(ctx, org, t.ID) },
 		wrote: func(ctx context.Context, org string, _ *rest.Trunk, asked rest.Trunk, v *rest.Trunk) error {
 			if asked.Password == "" {
 				return nil

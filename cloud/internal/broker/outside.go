@@ -8,6 +8,7 @@ import (
 	"strowger/cloud/internal/directory"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 	"strowger/pkg/route"
 )
 
@@ -21,6 +22,15 @@ func (b *Broker) load(sw string) int {
 // choose finds the lines of a call to a phone number.
 func (b *Broker) choose(s *directory.Snapshot, r *directory.Route) error {
 	return s.Choose(r, b.cfg.Now(), b.load)
+}
+
+// Explain says what would become of a call of a user to what they dial.
+func (b *Broker) Explain(org, user, dialled string) (rest.RouteAnswer, error) {
+	s, err := b.cfg.Snapshot(org)
+	if err != nil {
+		return rest.RouteAnswer{}, err
+	}
+	return s.Explain(user, dialled, b.cfg.Now(), b.load)
 }
 
 // best has a call to a phone number leave by the trunks of the first switch that lives; sw, which asks, does.

@@ -15,7 +15,7 @@ func (s *Snapshot) Choose(r *Route, now time.Time, load func(sw string) int) err
 	if !r.Outside || r.Emergency { // which no route and no cost holds up
 		return nil
 	}
-	r.Lines = route.Lines(nil, s.candidates(*r, now, load))
+	r.Lines = route.Lines(route.Find(s.routes, r.To.Number, now), s.candidates(*r, now, load))
 	if len(r.Lines) == 0 {
 		return errs.New(errs.NoLine, "there is no line to %s now: strowger trunk list", r.To.Number)
 	}

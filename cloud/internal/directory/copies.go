@@ -56,7 +56,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	}
 	c.Trunks, c.Country, c.Outside = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside
 	c.Emergency, c.Location = v.Emergency, v.Location
-	c.Bridges = s.bridges()
+	c.Routes, c.Bridges = s.routes, s.bridges()
 	return c, nil
 }
 

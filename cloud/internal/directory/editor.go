@@ -59,7 +59,7 @@ func (e *editor) setBase(g store.Registry) {
 	for i := range g.Switches {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
-	e.s.trunks = byOrder(g.Trunks)
+	e.s.trunks, e.s.routes = byOrder(g.Trunks), routesOf(g.Routes)
 }
 
 // setRates puts rates of trunks in the place of all that were there.

@@ -197,3 +197,42 @@ func TestLinesByCost(t *testing.T) {
 		t.Errorf("after a change: %s, %d tables", got, len(s.rates))
 	}
 }
+
+// TestRoutes has an admin say which trunks take which calls, and a person ask what becomes of theirs.
+func TestRoutes(t *testing.T) {
+	g := lines()
+	g.Routes = []rest.Route{
+		{Meta: rest.Meta{ID: "rt_1"}, Prefix: "+44", Trunks: []string{"tk_1", "tk_gone", "tk_3"}},
+		{Meta: rest.Meta{ID: "rt_2"}, Prefix: "+44", Trunks: []string{"tk_2"}, Days: "sat,sun"},
+		{Meta: rest.Meta{ID: "rt_3"}, Prefix: "+33", Trunks: []string{"tk_4"}}, // disabled
+	}
+	s := NewSnapshot(g)
+	for _, c := range []struct {
+		dialled string
+		at      time.Time
+		want    string // number, lines, and the last words
+	}{
+		{"00442079460123", noon(), "+442079460123 [tk_1 tk_3] The route of +44 (at all times) counts: its trunks only, in its order."},
+		{"00442079460123", noon().AddDate(0, 0, 5), "+442079460123 [tk_2] The route of +44 (sat,sun) counts: its trunks only, in its order."},
+		{"030123456", noon(), "+4930123456 [tk_0 tk_3 tk_2 tk_1] No route is for it now: every trunk may take it, by order, then cost, then nearness, then load."},
+		{"0033145123456", noon(), "+33145123456 [] The call is refused: there is no line to +33145123456 now: strowger trunk list."},
+		{"112", noon(), "112 [tk_3 tk_2 tk_0 tk_1] 112 is an emergency number: the nearest line takes it, whatever routes, costs and limits there are."},
+		{"1001", noon(), "301001 [] 1001 is the number 301001 of bob: the call stays inside."},
+		{"x", noon(), ` [] The call is refused: nobody has the number "x".`},
+	} {
+		v, err := s.Explain("us_bob", c.dialled, c.at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var trunks []string
+		for _, l := range v.Lines {
+			trunks = append(trunks, l.Trunk)
+		}
+		if got := fmt.Sprint(v.Number, " ", trunks, " ", v.Words[len(v.Words)-1]); got != c.want {
+			t.Errorf("%s: %s\nwant %s", c.dialled, got, c.want)
+		}
+	}
+	if _, err := s.Explain("us_nobody", "1001", noon(), nil); errs.CodeOf(err) != errs.NotFound {
+		t.Errorf("a user who is not there: %v", err)
+	}
+}

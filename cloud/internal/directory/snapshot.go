@@ -9,6 +9,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/rest"
+	"strowger/pkg/route"
 	"strowger/pkg/tariff"
 )
 
@@ -20,6 +21,7 @@ type Snapshot struct {
 	switches     map[string]*rest.Switch
 	trunks       []rest.Trunk             // in the order in which they are tried
 	rates        map[string]*tariff.Table // by trunk
+	routes       []route.Route
 
 	users   index // by id
 	devices index // whose it is, by its id

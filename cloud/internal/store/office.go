@@ -20,6 +20,7 @@ type Registry struct {
 	Numbers      []rest.Number
 	Bridges      []rest.Bridge
 	Trunks       []rest.Trunk
+	Routes       []rest.Route
 	Rates        map[string]*tariff.Table // by trunk: of all, or of those that a change names; not in an Office,
 	ShortRates   map[string][]tariff.Rate // which has this
 	SwitchKeys   map[string]string        // as the method of that name
@@ -157,6 +158,9 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.Trunks, err = s.Trunks.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Routes, err = s.Routes.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

@@ -31,6 +31,7 @@ type Store struct {
 	Devices       *Table[rest.Device]
 	Numbers       *Table[rest.Number]
 	Trunks        *Table[rest.Trunk]
+	Routes        *Table[rest.Route]
 	Alerts        *Table[rest.Alert]
 	APIKeys       *Table[rest.APIKey]
 
@@ -66,6 +67,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Devices = devices(s)
 	s.Numbers = numbers(s)
 	s.Trunks = trunks(s)
+	s.Routes = routes(s)
 	s.Alerts = alerts(s)
 	s.APIKeys = apiKeys(s)
 	return s, nil

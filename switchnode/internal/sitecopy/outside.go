@@ -138,7 +138,7 @@ func (s *Snapshot) lines(number string, now time.Time) []route.Line {
 	if s.Helps(number) {
 		return route.Nearest(all)
 	}
-	return route.Lines(nil, all)
+	return route.Lines(route.Find(s.docs.copy.Routes, number, now), all)
 }
 
 // phoneNumber is the first phone number of a user, "" if there is none.

@@ -6,6 +6,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/route"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/tariff"
@@ -92,6 +93,13 @@ func TestOutsideCosts(t *testing.T) {
 	b := r.Branches[0]
 	if fmt.Sprint(b.Trunks, b.Ranks) != "[tk_cheap tk_dear] [0 1]" || !b.Rates["tk_cheap"].AtMost || b.Rates["tk_dear"].PerMinute != 20_000 {
 		t.Errorf("the branch: %+v", b)
+	}
+	c.Routes = []route.Route{{Prefix: "+331", Trunks: []string{"tk_free"}}, {Prefix: "+33", Trunks: []string{"tk_dear"}}}
+	if r, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "00145123456", w.now); err != nil || r.Away == nil || r.Away.ID != w.x2.Node {
+		t.Errorf("by its route: %+v, %v", r, err)
+	}
+	if r, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "00645123456", w.now); err != nil || fmt.Sprint(r.Branches[0].Trunks) != "[tk_dear]" {
+		t.Errorf("by a shorter route: %+v, %v", r, err)
 	}
 	r, err = w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now)
 	if b := r.Branches[0]; err != nil || fmt.Sprint(b.Trunks, b.Ranks) != "[tk_dear tk_cheap] [0 0]" {
