@@ -3,8 +3,10 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,8 +22,10 @@ func TestEmergency(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
 	near, spare, far := carrier(t, nil), carrier(t, nil), carrier(t, nil)
-	w.trunk(t, 0, rest.Trunk{Name: "Near", Enabled: true, Weight: 1, Number: "+4930100"}, near)
-	w.trunk(t, 0, rest.Trunk{Name: "Spare", Enabled: true, Weight: 1, Order: 1}, spare)
+	address, invites := refusing(t)
+	w.trunk(t, 0, rest.Trunk{Name: "Mute", Enabled: true, Weight: 1, Number: "+4930100", Servers: []string{address}})
+	w.trunk(t, 0, rest.Trunk{Name: "Near", Enabled: true, Weight: 1, Order: 1, Number: "+4930100"}, near)
+	w.trunk(t, 0, rest.Trunk{Name: "Spare", Enabled: true, Weight: 1, Order: 2}, spare)
 	w.trunk(t, 1, rest.NewTrunk("Far"), far)
 	posts := make(chan rest.Alert, 16)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -61,6 +65,11 @@ func TestEmergency(t *testing.T) {
 		if e := over(t, dial(t, from, "0030123456")); i == 0 && e.Code != 403 {
 			t.Errorf("who is switched off calls a phone number: %d %q", e.Code, e.Words)
 		}
+	}
+	invite := <-invites
+	id := regexp.MustCompile(`Geolocation: <cid:(\S+)>`).FindStringSubmatch(invite)
+	if id == nil || !strings.Contains(invite, "Content-ID: <"+id[1]+">\r\n") || !strings.Contains(invite, "<ca:LOC>Hauptstrasse 1</ca:LOC>") {
+		t.Errorf("no location goes with the call:\n%s", invite)
 	}
 	if err := w.StartCloud(); err != nil {
 		t.Fatal(err)
@@ -171,4 +180,43 @@ func (w *world) recorded(t *testing.T, u rest.User, what string, is func(rest.Ca
 		}
 		return ""
 	})
+}
+
+// refusing is a phone company that refuses every call, and tells what the first INVITE was.
+func refusing(t *testing.T) (address string, invites <-chan string) {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, done := make(chan string, 1), make(chan struct{})
+	t.Cleanup(func() {
+		c.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		b := make([]byte, 64<<10)
+		for {
+			n, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if text := string(b[:n]); strings.HasPrefix(text, "INVITE ") {
+				select {
+				case first <- text:
+				default:
+				}
+				answer := "SIP/2.0 503 Service Unavailable\r\n"
+				for _, line := range regexp.MustCompile(`(?m)^(Via|From|To|Call-ID|CSeq): .*\r$`).FindAllString(text, -1) {
+					if answer += strings.TrimSpace(line); strings.HasPrefix(line, "To:") {
+						answer += ";tag=none"
+					}
+					answer += "\r\n"
+				}
+				_, _ = c.WriteTo([]byte(answer+"Content-Length: 0\r\n\r\n"), from) // it is asked again
+			}
+		}
+	}()
+	return c.LocalAddr().String(), first
 }

@@ -29,6 +29,7 @@ type InviteParams struct {
 	SessionID   SessionID
 	Credentials *Credentials // answers one challenge of the peer
 	Owner       Owner
+	Attached    []Part // beside the offer in the body of the INVITE
 }
 
 // invitation is what our INVITEs carry beyond the dialog's own headers.
@@ -36,6 +37,7 @@ type invitation struct {
 	headers []Header
 	hops    int
 	creds   *Credentials
+	parts   []Part
 }
 
 // outgoing is our INVITE, the first or a later one, or our UPDATE, until its final response.
@@ -67,7 +69,7 @@ func newOutgoing(net sender, desk keeper, host string, p InviteParams) *Dialog {
 		remote:  side{name: escaped(p.ToParty.Name), uri: plain(p.To)},
 		path:    path{peer: p.Peer, target: p.To, routes: p.Routes, user: p.From.User},
 		session: p.SessionID,
-		extra:   invitation{headers: p.Headers, hops: p.Hops, creds: p.Credentials},
+		extra:   invitation{headers: p.Headers, hops: p.Hops, creds: p.Credentials, parts: p.Attached},
 	}
 	if d.callID == "" {
 		d.callID = newUUID()
@@ -130,6 +132,9 @@ func (d *Dialog) invite(extra ...Header) {
 		req.AppendHeader(h)
 	}
 	setSDP(req, out.sdp)
+	if d.state == early {
+		attach(req, d.extra.parts)
+	}
 	out.req, out.provisional, out.tries, out.timer, out.early = req, false, out.tries+1, nil, nil
 	out.abandon = d.send(req)
 }

@@ -74,6 +74,8 @@ type carrier struct {
 	peer  sip.Peer
 	way   way
 	sound bool // as far as is known, it can take calls
+
+	where bool // it is told where the caller is
 	// trouble is why there is no connection to it.
 	trouble error
 }
@@ -178,8 +180,8 @@ func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) 
 func (c *toCarrier) Handle(input any) (evs []call.Event) {
 	switch in := input.(type) {
 	case carriers:
-		c.carriers, c.failure = in, call.CauseOf(errs.NoLine, "no server of the trunk can be found")
-		evs = c.follow(nil, c.course.Step(trunk.Found{Carriers: len(in)}))
+		c.carriers, c.failure = c.located(in), call.CauseOf(errs.NoLine, "no server of the trunk can be found")
+		evs = c.follow(nil, c.course.Step(trunk.Found{Carriers: len(c.carriers)}))
 	case silent:
 		if in.to.open && !in.to.Dialog().Heard() {
 			c.failure = c.noLine(in.to, "no answer")
@@ -294,6 +296,8 @@ func (c *toCarrier) invite(i int) {
 	shown := p.shown(c.branch, to.trunk, s.From)
 	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: cmp.Or(to.trunk.Domain, p.cfg.Host)})
 	extra = append(extra, sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth)))
+	parts, geolocation := c.where(to, from)
+	extra = append(extra, geolocation...)
 	d := p.sip.NewDialog(sip.InviteParams{
 		To:          uri,
 		From:        from,
@@ -302,6 +306,7 @@ func (c *toCarrier) invite(i int) {
 		Headers:     append(p.signed(s, c.branch, to.trunk, shown), extra...),
 		SessionID:   sip.SessionID{Local: s.SessionID},
 		Credentials: p.credentials(to.trunk),
+		Attached:    parts,
 		Owner:       func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace))
