@@ -239,7 +239,7 @@ func TestTrunkAccount(t *testing.T) {
 
 	change(t, w.Client.Trunks(), line.ID, map[string]any{"password": "wrong words"})
 	w.settle(t)
-	if e := over(t, dial(t, from, "0030123456")); e.Code != 403 {
+	if e := over(t, dial(t, from, "0030123456")); e.Code != 503 || e.Words != "trunk Company: does not take the user name and password (407)" {
 		t.Errorf("with a wrong password: %d %q", e.Code, e.Words)
 	}
 }

@@ -5,6 +5,7 @@ package sipleg
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -222,6 +223,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Answered:
 		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
 	case sip.Refused:
+		if l.early {
+			return call.Refused{Leg: l.id, Cause: companyCause(ev)}
+		}
 		return call.Refused{Leg: l.id, Cause: call.CauseOfResponse(ev.Code, ev.Reason, ev.Refusal, ev.Cause.Q850)}
 	case sip.Cancelled:
 		return l.cancelled()
@@ -330,6 +334,17 @@ func (l *Leg) offered(body []byte) call.Event {
 	}
 	l.offer = s
 	return call.Offered{Leg: l.id, Description: s.Description()}
+}
+
+// companyCause is what a refusal of a phone company means, which does not speak in our own words.
+func companyCause(r sip.Refused) ledger.Cause {
+	switch {
+	case r.Code < 400: // RFC 3261, 8.1.3.4: a client may follow; but a company does not choose where calls leave
+		return call.CauseOf(errs.NoLine, fmt.Sprintf("redirects the call (%d), which is not followed", r.Code))
+	case r.Code == 401, r.Code == 407: // RFC 3261, 22.2: the password was shown, or there is none
+		return call.CauseOf(errs.NoLine, fmt.Sprintf("does not take the user name and password (%d)", r.Code))
+	}
+	return call.CauseOfResponse(r.Code, r.Reason, "", r.Cause.Q850)
 }
 
 // Forward tells the caller of an incoming dialog that the call goes on to somebody else.

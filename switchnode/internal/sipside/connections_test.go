@@ -87,6 +87,43 @@ func TestTrunkOverTLS(t *testing.T) {
 	}
 }
 
+// TestVerdicts has a first phone company say what it should and should not: what is its own doing leads to the second one, which refuses
+// with 603, and what it says of who was called is the last word.
+func TestVerdicts(t *testing.T) {
+	o := newOffice(t)
+	udp := func(e *sip.Endpoint) (netip.AddrPort, error) { return e.ListenUDP(loopback.String() + ":0") }
+	first, at, _ := o.company(udp)
+	second, next, _ := o.company(udp)
+	o.finds(func(_ context.Context, u sip.URI) ([]sip.Peer, error) {
+		return []sip.Peer{{Transport: sip.UDP, Addr: netip.AddrPortFrom(loopback, uint16(u.Port))}}, nil
+	})
+	o.trunks.Store(&[]sitecopy.Trunk{
+		{ID: "tk_1", Name: "First", Servers: []string{at.String()}}, {ID: "tk_2", Name: "Second", Servers: []string{next.String()}, Order: 1},
+	})
+	o.begins(o.connect(func() []call.Target {
+		return []call.Target{o.phones.Line(designation.Branch{Kind: designation.Trunk, Number: "+4930123456", Trunks: []string{"tk_1", "tk_2"}}, designation.Plan{})}
+	}))
+	ann := o.phone("ann", sip.UDP).registered()
+	refuse := func(l *line, code int) {
+		l.do(func(d *sip.Dialog) {
+			d.Refuse(code, "Words", sip.Cause{}, sip.NewHeader("Contact", "<"+ann.contact+">"), sip.NewHeader(sip.HeaderRefusal, "no-line"))
+		})
+	}
+	for code, want := range map[int]int{
+		300: 603, 301: 603, 302: 603, 305: 603, 380: 603, 399: 603, 401: 603, 407: 603, 408: 603, 500: 603, 503: 603, 513: 603, 599: 603,
+		400: 400, 403: 403, 404: 404, 480: 480, 484: 484, 486: 486, 487: 480, 488: 488, 499: 499, 600: 600, 604: 604, 699: 699,
+	} {
+		out := ann.dial("0030123456", speech)
+		refuse(<-first.calls, code)
+		if want == 603 {
+			refuse(<-second.calls, 603)
+		}
+		if r := expect[sip.Refused](out); r.Code != want {
+			t.Errorf("%d: the caller hears %d %q, want %d", code, r.Code, r.Reason, want)
+		}
+	}
+}
+
 // TestReachOnce opens one connection for all who want it at once, and gives it to nobody who wants it checked otherwise.
 func TestReachOnce(t *testing.T) {
 	o := newOffice(t)
