@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"time"
 
 	"strowger/pkg/errs"
@@ -25,7 +26,7 @@ func lineOf(c rest.Call) (l line) {
 		l.currency = c.Line.Rate.Currency
 	}
 	if l.talked == 0 && c.Line.SIP/100 == 2 {
-		l.talked = int64(c.Seconds + 0.999) // each one that began
+		l.talked = max(1, int64(math.Ceil(c.Seconds))) // each one that began
 	}
 	return l
 }
