@@ -29,7 +29,7 @@ func anyNumber(t *rapid.T) string {
 // TestTableFindsWhatAListDoes for any rates.
 func TestTableFindsWhatAListDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		all := anyRates(t, 50)
+		all := anyRates(t, 20)
 		table, number := NewTable(all), anyNumber(t)
 		at := time.Date(2026, 1, rapid.IntRange(1, 60).Draw(t, "day"), 12, 0, 0, 0, time.UTC)
 		want, ok := Find(all, number, at)
@@ -50,7 +50,7 @@ func TestTableFindsWhatAListDoes(t *testing.T) {
 func TestCondense(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
-		all, most := anyRates(t, 50), rapid.IntRange(1, 60).Draw(t, "most")
+		all, most := anyRates(t, 20), rapid.IntRange(1, 25).Draw(t, "most")
 		short, condensed := Condense(all, most, now)
 		if len(short) > most || condensed != (len(all) > most) {
 			t.Fatalf("%d of %d rates, condensed %v", len(short), len(all), condensed)
