@@ -21,7 +21,7 @@ type waiter struct {
 // waiting is where the calls of a plan wait.
 func (c *calls) waiting(p designation.Plan) call.Queue {
 	return &waiter{calls: c, entry: queue.Entry{
-		Call: p.Call, Line: p.Queue.Line, From: p.From, To: p.To, Priority: p.Priority,
+		Call: p.Call, Line: p.Queue.Line, From: p.From, To: p.To, Priority: p.Priority, Emergency: p.Emergency,
 	}, limits: queue.Limits{Length: p.Queue.Length, Wait: p.Queue.Wait}}
 }
 

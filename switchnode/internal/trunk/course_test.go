@@ -2,6 +2,8 @@ package trunk
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -176,4 +178,51 @@ func TestArrange(t *testing.T) {
 	if first[0] != 0 || first[1] != 1 || first[2] != 3 {
 		t.Errorf("first of the chances: %v", first)
 	}
+}
+
+// TestHelp has an emergency call go out whenever a carrier takes it, in the order of the trunks, whatever those before it say, and at
+// no time by two.
+func TestHelp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ranks := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rank {
+			return Rank{rapid.IntRange(0, 2).Draw(t, "order"), rapid.IntRange(1, 3).Draw(t, "weight")}
+		}), 0, 5).Draw(t, "trunks")
+		arranged := Arrange(ranks, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "chance") })
+		does := make([]string, len(arranged)) // by place in the order
+		for i := range does {
+			does[i] = rapid.SampledFrom([]string{"answers", "fails", "refuses", "rings, refuses", "rings, fails", "silent"}).Draw(t, "carrier")
+		}
+		course, invited, taken := Course{Help: true}, map[int]bool{}, -1
+		actions := course.Step(Found{len(arranged)})
+		for len(actions) > 0 {
+			var next []Action
+			for _, a := range actions {
+				switch a := a.(type) {
+				case Drop:
+					delete(invited, a.Carrier)
+				case Try:
+					if invited[a.Carrier] = true; len(invited) > 1 {
+						t.Fatalf("%v are invited at once", invited)
+					}
+					if strings.HasPrefix(does[a.Carrier], "rings") {
+						course.Step(Rang(a))
+					}
+					switch {
+					case does[a.Carrier] == "answers":
+						taken = a.Carrier
+						next = append(next, course.Step(Answered(a))...)
+					case does[a.Carrier] == "silent":
+						next = append(next, course.Step(Silent(a))...)
+					default:
+						delete(invited, a.Carrier)
+						next = append(next, course.Step(Failed{a.Carrier, strings.HasSuffix(does[a.Carrier], "fails")})...)
+					}
+				}
+			}
+			actions = next
+		}
+		if want := slices.Index(does, "answers"); taken != want || !course.Over() {
+			t.Fatalf("carrier %d has the call, want %d of %q", taken, want, does)
+		}
+	})
 }
