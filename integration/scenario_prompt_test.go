@@ -25,12 +25,18 @@ func clip(t *testing.T, name string) []int16 {
 func TestQueueIsHeard(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	for office, name := range []string{"through a link", "in the office"} {
-		t.Run(name, func(t *testing.T) {
+	for office, c := range []struct {
+		name, language string
+		place          []string
+	}{
+		{"through a link", "en", []string{"position", "1"}},
+		{"in the office", "zh", []string{"position", "1", "place"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			bob, desk := w.person(t, 1, "Bob", says(2))
 			eve, other := w.person(t, 1, "Eve", nil)
-			w.policy(t, bob, map[string]any{"queue_length": 2})
+			w.policy(t, bob, map[string]any{"queue_length": 2, "queue_language": c.language})
 			_, from := w.person(t, office, "Ann", says(1))
 			own, talks := ring(t, desk, eve.number.Dial, other)
 			talks.Answer()
@@ -38,8 +44,11 @@ func TestQueueIsHeard(t *testing.T) {
 			out := dial(t, from, bob.number.Dial)
 			queued(t, out, "Queued, number 1")
 			begun := out.Events()[0].At
-			busy, music := clip(t, "en/busy"), clip(t, "music")[:rate]
-			said := len(busy) + len(clip(t, "en/position")) + len(clip(t, "en/1"))
+			busy, music := clip(t, c.language+"/busy"), clip(t, "music")[:rate]
+			said := len(busy)
+			for _, word := range c.place {
+				said += len(clip(t, c.language+"/"+word))
+			}
 			until(t, func() string {
 				if n, want := len(out.Heard()), said+3*rate/2; n < want {
 					return fmt.Sprintf("heard %d of %d samples", n, want)

@@ -156,11 +156,12 @@ func reorder(e *env, call string, err error) error {
 }
 
 type userQueue struct {
-	User   string         `arg:"" help:"Name, number or id."`
-	Length *int           `help:"So many calls may wait while the user is on the phone, 1 to 1000; 0: they find the user busy." placeholder:"N"`
-	Wait   *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
-	Full   *string        `help:"Where calls go that find the queue full: a number as the user would dial it, or a user; empty: where those of a busy user go." placeholder:"WHERE"`
-	Late   *string        `help:"Where calls go that waited as long as they may; empty: where those of a busy user go." placeholder:"WHERE"`
+	User     string         `arg:"" help:"Name, number or id."`
+	Length   *int           `help:"So many calls may wait while the user is on the phone, 1 to 1000; 0: they find the user busy." placeholder:"N"`
+	Wait     *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
+	Full     *string        `help:"Where calls go that find the queue full: a number as the user would dial it, or a user; empty: where those of a busy user go." placeholder:"WHERE"`
+	Language *string        `help:"What callers who wait are told in: en, zh; empty: the language of the switch." placeholder:"TAG"`
+	Late     *string        `help:"Where calls go that waited as long as they may; empty: where those of a busy user go." placeholder:"WHERE"`
 }
 
 // Help teaches by example.
@@ -182,6 +183,7 @@ No queue any more:
 func (c *userQueue) Run(e *env) error {
 	change := change{}
 	put(change, "queue_length", c.Length)
+	put(change, "queue_language", c.Language)
 	if c.Wait != nil {
 		seconds, err := wholeSeconds("--wait", *c.Wait)
 		if err != nil {
@@ -212,6 +214,9 @@ func queueText(v rest.User) string {
 	}
 	wait := time.Duration(cmp.Or(v.QueueSeconds, 600)) * time.Second
 	text := fmt.Sprintf("%d calls, %v", v.QueueLength, wait)
+	if v.QueueLanguage != "" {
+		text += ", in " + v.QueueLanguage
+	}
 	for _, f := range []struct{ on, to string }{{"full", v.FallbackQueueFull}, {"too late", v.FallbackQueueTime}} {
 		if f.to != "" {
 			text += fmt.Sprintf(", %s: %s", f.on, f.to)

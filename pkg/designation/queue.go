@@ -18,13 +18,17 @@ type Queue struct {
 // Of is the queue of calls to a number of a callee, nil for none. Where the number, own, has no queue of its own it is the
 // callee's; with an own Length of 0 nobody waits.
 func (q *Queue) Of(callee string, own *Queue) *Queue {
+	language := ""
+	if q != nil {
+		language = q.Language
+	}
 	if own != nil {
 		q = own
 	}
 	if q == nil || q.Length == 0 {
 		return nil
 	}
-	return &Queue{Line: callee, Length: q.Length, Wait: q.Wait}
+	return &Queue{Line: callee, Length: q.Length, Wait: q.Wait, Language: language}
 }
 
 // Callable says whether somebody who called can be called back: on the phone of the organization's that they called from, or at the
@@ -35,6 +39,9 @@ func (p Party) Callable() bool {
 	}
 	return p.User != "" && p.Device != ""
 }
+
+// Languages are those that callers who wait can be told in.
+func Languages() []string { return []string{"en", "zh"} }
 
 // Returned is who was waited for, as they show themselves to the caller who is called back.
 func Returned(p Party) Party {

@@ -128,6 +128,8 @@ type Policy struct {
 	QueueLength int `json:"queue_length" minimum:"0" maximum:"1000"`
 	// QueueSeconds is how long a call may wait, 10 to 7200; 0: 600.
 	QueueSeconds int `json:"queue_seconds" minimum:"0" maximum:"7200"`
+	// QueueLanguage is what callers who wait are told in; empty: the language of the switch.
+	QueueLanguage string `json:"queue_language,omitempty" pattern:"^(en|zh)?$"`
 	// The fall-backs of calls that find too many waiting, and of those that waited too long; empty: that of a busy user.
 	FallbackQueueFull string `json:"fallback_queue_full,omitempty" pattern:"^[0-9*#+]{1,38}$"`
 	FallbackQueueTime string `json:"fallback_queue_time,omitempty" pattern:"^[0-9*#+]{1,38}$"`

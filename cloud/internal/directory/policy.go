@@ -32,7 +32,7 @@ func newPolicy(v rest.Policy) *policy {
 	p := &policy{
 		ring: time.Duration(v.RingSeconds) * time.Second, priority: v.Priority,
 		dnd: v.DND, words: v.DNDWords, except: v.DNDPriority, fallbacks: map[designation.Occasion]string{},
-		queue: designation.Queue{Length: v.QueueLength, Wait: cmp.Or(time.Duration(v.QueueSeconds)*time.Second, defaultWait)},
+		queue: designation.Queue{Length: v.QueueLength, Wait: cmp.Or(time.Duration(v.QueueSeconds)*time.Second, defaultWait), Language: v.QueueLanguage},
 	}
 	for on, number := range map[designation.Occasion]string{
 		designation.NoAnswer: v.FallbackNoAnswer, designation.Busy: v.FallbackBusy,
@@ -87,7 +87,7 @@ func (p *policy) copy() *sitecopy.Policy {
 		return nil
 	}
 	c := &sitecopy.Policy{Ring: p.ring, Priority: p.priority, DND: p.dnd, Words: p.words, Except: p.except, Fallback: p.fallbacks}
-	if p.queue.Length > 0 {
+	if p.queue.Length > 0 || p.queue.Language != "" {
 		q := p.queue
 		c.Queue = &q
 	}

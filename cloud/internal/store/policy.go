@@ -2,10 +2,12 @@ package store
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
@@ -32,6 +34,7 @@ func policyColumns() []column[rest.User] {
 		{field: "fallback_unreachable", name: "fallback_unreachable", at: func(v *rest.User) any { return &v.FallbackUnreachable }},
 		{field: "queue_length", name: "queue_length", at: func(v *rest.User) any { return &v.QueueLength }},
 		{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.User) any { return &v.QueueSeconds }},
+		{field: "queue_language", name: "queue_language", at: func(v *rest.User) any { return &v.QueueLanguage }},
 		{field: "fallback_queue_full", name: "fallback_queue_full", at: func(v *rest.User) any { return &v.FallbackQueueFull }},
 		{field: "fallback_queue_time", name: "fallback_queue_time", at: func(v *rest.User) any { return &v.FallbackQueueTime }},
 	}
@@ -65,6 +68,9 @@ func checkPolicy(p *rest.Policy) error {
 	}
 	if err := checkQueue(p.QueueLength, p.QueueSeconds, 0); err != nil {
 		return err
+	}
+	if known := designation.Languages(); p.QueueLanguage != "" && !slices.Contains(known, p.QueueLanguage) {
+		return errs.New(errs.Invalid, "queue_language: %q is none of %s", p.QueueLanguage, strings.Join(known, ", "))
 	}
 	for field, number := range map[string]string{
 		"fallback_no_answer": p.FallbackNoAnswer, "fallback_busy": p.FallbackBusy,

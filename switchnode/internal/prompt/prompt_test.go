@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/rtp/g711"
 	"strowger/pkg/rtp/g722"
@@ -32,6 +33,9 @@ func library(t testing.TB) *Library {
 // Whatever there is to say, the product has every word of it.
 func TestEveryWordIsThere(t *testing.T) {
 	l := library(t)
+	if !slices.Equal(Languages(), designation.Languages()) {
+		t.Errorf("users may choose among %q, there are %q", designation.Languages(), Languages())
+	}
 	for _, language := range Languages() {
 		for n := range maxNumber + 1 {
 			at := call.Standing{Position: n + 1, Wait: time.Duration(n) * time.Minute, Known: true}
