@@ -47,6 +47,7 @@ func (c *Call) recalled(r Recalled) []Action {
 	if c.state != Admitting || !c.back {
 		return []Action{Count{"call-back after the end"}}
 	}
+	c.language = r.Language
 	c.state, c.callee = Recalling, Fallback{To: r.To, Ring: r.Ring, Renew: r.Renew}
 	c.attempt = attempt{to: r.To.Number, ring: r.Ring, fallback: r.Fallback}
 	c.legs[Caller].branch, c.offer = r.Branch, everybody()
