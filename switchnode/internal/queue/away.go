@@ -33,7 +33,7 @@ func (l *Line) rested(now time.Time) {
 	}
 }
 
-// putBack has an entry that had its turn wait again, before those of its rank who had none, or had theirs later.
+// putBack has an entry that had its turn wait again, before those of its rank who had none, or had their first one later.
 func (l *Line) putBack(e Entry) {
 	delete(l.turns, e.Call)
 	delete(l.on, e.Call)

@@ -50,7 +50,7 @@ type Entry struct {
 	Rest      time.Time         `json:"rest,omitzero"`   // they are not called back before
 
 	here   bool // who was away is on the line again
-	served int  // number of their last turn, 0: they had none
+	served int  // number of their first turn, 0: they had none
 }
 
 // rank orders entries: the higher is sooner.
@@ -218,8 +218,10 @@ func (l *Line) free(now time.Time) bool {
 
 // turn has a call ring the callee, who is occupied by it from now on.
 func (l *Line) turn(now time.Time, e Entry) []Action {
-	l.given++
-	e.served = l.given
+	if e.served == 0 {
+		l.given++
+		e.served = l.given
+	}
 	l.on[e.Call], l.turns[e.Call], l.retryAt = now, e, time.Time{}
 	if e.Absent() {
 		return []Action{Recall{e}}

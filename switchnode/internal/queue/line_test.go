@@ -280,7 +280,9 @@ func (w *world) empty() {
 			delete(w.other, call)
 			w.step(Freed{call})
 		case w.line.Len() > 0:
-			w.now = w.line.Next()
+			if next := w.line.Next(); next.After(w.now) {
+				w.now = next
+			}
 			w.step(Tick{})
 		default:
 			if len(w.kept) > 0 || !w.line.Idle() {
