@@ -31,7 +31,7 @@ func testTrunk(t *testing.T, d *deployment) {
 	trunk := rest.NewTrunk("SIPp")
 	trunk.Switch, trunk.Servers, trunk.Number = d.y.node.ID, []string{company.host.addr.String()}, "+4930100"
 	trunk.ProbeSeconds = 0 // to SIPp any request is a call
-	create(t, d.api.Trunks(), trunk)
+	trunk = create(t, d.api.Trunks(), trunk)
 	caller := d.x.account(t)
 	if _, err := d.api.Users().Update(t.Context(), caller.user.ID, 0, map[string]any{"calling": "national"}); err != nil {
 		t.Fatal(err)
@@ -62,4 +62,9 @@ func testTrunk(t *testing.T, d *deployment) {
 	b.do(t, "accept", "")
 	brings.good(t)
 	b.await(t, "CALL_CLOSED")
+
+	if _, err := d.api.Trunks().Update(t.Context(), trunk.ID, 0, map[string]any{"order": 1}); err != nil {
+		t.Fatal(err)
+	}
+	testCompany(t, d, d.y, a, b, company)
 }

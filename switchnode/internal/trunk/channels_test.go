@@ -128,7 +128,9 @@ func TestInsist(t *testing.T) {
 		t.Error("an ordinary call takes the channel of an emergency call")
 	}
 	c.Release(help)
-	if c.Take(&Use{Trunk: "tk"}, 0) != Taken || c.Take(&Use{Trunk: "tk"}, 0) != Taken {
-		t.Error("a limit where there is none")
+	for range 2 {
+		if c.Take(&Use{Trunk: "tk"}, 0) != Taken {
+			t.Error("a limit where there is none")
+		}
 	}
 }
