@@ -102,7 +102,7 @@ func TestChannels(t *testing.T) {
 	w.trunk(t, 0, line, company)
 	ann, from := w.person(t, 0, "Ann", nil)
 	bob, near := w.person(t, 0, "Bob", nil)
-	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national", "guard": map[string]any{"together": 0}})
 	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: bob.user.ID}); err != nil {
 		t.Fatal(err)
 	}

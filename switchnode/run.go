@@ -38,17 +38,18 @@ import (
 	"strowger/switchnode/internal/sipside"
 	"strowger/switchnode/internal/sitecopy"
 	"strowger/switchnode/internal/spool"
+	"strowger/switchnode/internal/toll"
 )
 
 // node is one running switch.
 type node struct {
 	settings
-	log       *slog.Logger
-	boot      string
-	identity  *identity.Holder
-	fabric    *fabric.Client
-	copy      *sitecopy.Holder
-	spool     *spool.Spool
+	log      *slog.Logger
+	boot     string
+	identity *identity.Holder
+	fabric   *fabric.Client
+	copy     *sitecopy.Holder
+	books
 	registrar *registrar.Registrar
 	relay     *media.Relay
 	phones    *sipside.Phones
@@ -62,6 +63,12 @@ type node struct {
 	started   Started
 	stopping  atomic.Bool
 	folder    *datafolder.Folder
+}
+
+// books is what the switch keeps of its calls.
+type books struct {
+	spool *spool.Spool // the ledger, until the cloud has it
+	tolls *toll.Keeper // what left by its trunks
 }
 
 // drainTime is how long the calls that are ended, and their records, may take when the switch is told to stop.
@@ -132,6 +139,10 @@ func (n *node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	n.tolls, err = toll.NewKeeper(toll.Config{Path: filepath.Join(n.Data, "tolls"), Alarm: n.alarm, Logger: n.log})
+	if err != nil {
+		return err
+	}
 	n.relay, err = media.NewRelay(media.Config{
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
@@ -175,6 +186,7 @@ func (n *node) serve(ctx context.Context) error {
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
+		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Location: func() string { return n.copy.Snapshot().Location() },
 		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
@@ -257,6 +269,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("registrar", n.registrar.Run)
 	group.Go("queue", n.calls.hall.Run)
 	group.Go("player", n.calls.player.Run)
+	group.Go("tolls", n.tolls.Run)
 	group.Go("site copy", n.copy.Run)
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)

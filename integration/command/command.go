@@ -30,13 +30,19 @@ type grammar struct {
 	User   userCommands  `cmd:"" help:"Users: people and services."`
 	Device deviceCmds    `cmd:"" help:"Phones and their SIP accounts."`
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
-	Trunk  trunkCommands `cmd:"" help:"Lines to phone companies."`
-	Alert  alertCommands `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
-	Route  routeCommands `cmd:"" help:"Which trunks take which calls."`
-	Key    keyCommands   `cmd:"" help:"API keys."`
-	Call   callCommands  `cmd:"" help:"Call records."`
-	Queue  queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`
-	Phone  phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
+	lineCommands
+	Alert alertCommands `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
+	Key   keyCommands   `cmd:"" help:"API keys."`
+	Call  callCommands  `cmd:"" help:"Call records."`
+	Queue queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`
+	Phone phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
+}
+
+// lineCommands are for lines to the phone network.
+type lineCommands struct {
+	Trunk trunkCommands `cmd:"" help:"Lines to phone companies."`
+	Route routeCommands `cmd:"" help:"Which trunks take which calls."`
+	Guard guardCommands `cmd:"" help:"What may be called in the phone network: limits against fraud."`
 }
 
 // Main runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage.

@@ -35,7 +35,8 @@ func OccasionOf(code errs.Code) Occasion {
 		return QueueFull
 	case errs.QueueTime, errs.QueueRemoved:
 		return QueueTime
-	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped, errs.NoLine:
+	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped, errs.NoLine,
+		errs.GuardTrunk, errs.GuardCalls, errs.GuardCost, errs.GuardTogether: // another office has a share of its own
 		return Unreachable
 	}
 	return ""

@@ -54,6 +54,19 @@ const (
 	Internal        Code = "internal"
 )
 
+// Refusals of the guards against toll fraud, one for each guard (package guard).
+const (
+	GuardNumber   Code = "guard-number"   // a number that costs more than others, or that the administrator denies
+	GuardCountry  Code = "guard-country"  // a country that may not be called
+	GuardCalls    Code = "guard-calls"    // too many calls in an hour or a day
+	GuardCost     Code = "guard-cost"     // too much money in an hour or a day
+	GuardTogether Code = "guard-together" // too many calls at once
+	GuardNight    Code = "guard-night"    // too many calls abroad at night
+	GuardAlarm    Code = "guard-alarm"    // blocked since far more was called abroad than usual
+	GuardOutside  Code = "guard-outside"  // somebody outside would call the phone network at our cost
+	GuardTrunk    Code = "guard-trunk"    // the limits of the trunk: another one may take the call
+)
+
 // Refusals of a session key or an enrolment code, each distinct and counted (2-call-flows, "The session key").
 const (
 	KeyMissing        Code = "key-missing"

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/guard"
 	"strowger/pkg/ledger"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/tariff"
@@ -26,6 +27,8 @@ type Organization struct {
 	RingSeconds int `json:"ring_seconds" minimum:"5" maximum:"300"`
 	// AlertURL is where alerts are posted as JSON (Alert), http or https; empty: nowhere.
 	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`
+	// Guard is what may be called in the phone network; absent: as ever.
+	Guard *guard.Policy `json:"guard,omitempty"`
 }
 
 // Site is an office. Its code is what other sites dial before an extension.
@@ -103,6 +106,8 @@ type User struct {
 	Calling string `json:"calling" enum:"none,internal,national,international"`
 	// HomeSwitch set by an admin wins over the switch of the first desk phone.
 	HomeSwitch string `json:"home_switch,omitempty"`
+	// Guard is what this user may call in the phone network, where it differs from the organization's.
+	Guard *guard.Policy `json:"guard,omitempty"`
 	Policy
 }
 

@@ -1,6 +1,10 @@
 package rest
 
-import "time"
+import (
+	"time"
+
+	"strowger/pkg/guard"
+)
 
 // Trunk is a line to a phone company, at one switch.
 type Trunk struct {
@@ -26,6 +30,8 @@ type Trunk struct {
 	Username string `json:"username,omitempty" maxLength:"100"`
 	// Password goes with it. It is never shown.
 	Password string `json:"password,omitempty" maxLength:"128"`
+	// Guard is how much may be called by this trunk; absent: as ever.
+	Guard *guard.Policy `json:"guard,omitempty"`
 	// Register has the switch register at each of the servers with Username and Password; calls to it are the company's then,
 	// wherever they come from.
 	Register bool `json:"register"`

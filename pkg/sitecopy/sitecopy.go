@@ -18,13 +18,14 @@
 // unpadded base64url of the encapsulated key and the ciphertext.
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
-// 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location.
+// 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
 package sitecopy
 
 import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/guard"
 	"strowger/pkg/route"
 	"strowger/pkg/tariff"
 )
@@ -56,24 +57,24 @@ type KeySet map[string]string
 // Copy is all that the switches of one site need to go on without the cloud.
 type Copy struct {
 	Head
-	OrgName     string        `json:"org_name"`
-	SiteName    string        `json:"site_name"`
-	SiteCode    string        `json:"site_code"`
-	SessionKeys KeySet        `json:"session_keys"` // sign session keys
-	CopyKeys    KeySet        `json:"copy_keys"`    // sign these documents
-	Switches    []Switch      `json:"switches"`     // of this site
-	Users       []User        `json:"users"`
-	Devices     []Device      `json:"devices"`
-	Numbers     []Number      `json:"numbers"`           // of this site, and the organization's that point to users homed here
-	Sites       []SiteCode    `json:"sites"`             // every site of the organization: whose peer documents to fetch
-	Trunks      []Trunk       `json:"trunks,omitempty"`  // that are enabled, of these switches
-	Routes      []route.Route `json:"routes,omitempty"`  // of the organization: which trunks take the calls to some numbers
-	Country     string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
-	Outside     string        `json:"outside,omitempty"`
-	Emergency   []string      `json:"emergency,omitempty"` // numbers besides those of the country
-	Location    string        `json:"location,omitempty"`  // for who takes an emergency call
-	Bridges     []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
-	Ring        time.Duration `json:"ring"`
+	OrgName     string     `json:"org_name"`
+	SiteName    string     `json:"site_name"`
+	SiteCode    string     `json:"site_code"`
+	SessionKeys KeySet     `json:"session_keys"` // sign session keys
+	CopyKeys    KeySet     `json:"copy_keys"`    // sign these documents
+	Switches    []Switch   `json:"switches"`     // of this site
+	Users       []User     `json:"users"`
+	Devices     []Device   `json:"devices"`
+	Numbers     []Number   `json:"numbers"`          // of this site, and the organization's that point to users homed here
+	Sites       []SiteCode `json:"sites"`            // every site of the organization: whose peer documents to fetch
+	Trunks      []Trunk    `json:"trunks,omitempty"` // that are enabled, of these switches
+	Leaving
+	Country   string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
+	Outside   string        `json:"outside,omitempty"`
+	Emergency []string      `json:"emergency,omitempty"` // numbers besides those of the country
+	Location  string        `json:"location,omitempty"`  // for who takes an emergency call
+	Bridges   []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
+	Ring      time.Duration `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
 	// node key, JSON of []Credential. See Seal.
 	Secrets map[string]string `json:"secrets"`
@@ -107,6 +108,20 @@ type Trunk struct {
 	TLSCA     string `json:"tls_ca,omitempty"`    // of the certificates of the servers, PEM; empty: those that the system trusts
 	// Probe is how often the servers are asked whether they are there; 0: never.
 	Probe time.Duration `json:"probe,omitempty"`
+}
+
+// Leaving is what the organization says of calls to the phone network.
+type Leaving struct {
+	Routes []route.Route `json:"routes,omitempty"` // which trunks take the calls to some numbers
+	Guards Guards        `json:"guards,omitzero"`  // against toll fraud
+}
+
+// Guards is what administrators say of calls to the phone network: only where it differs from package guard.
+type Guards struct {
+	Organization *guard.Policy            `json:"organization,omitempty"`
+	Users        map[string]*guard.Policy `json:"users,omitempty"`    // by id
+	Trunks       map[string]*guard.Policy `json:"trunks,omitempty"`   // by id
+	Switches     []string                 `json:"switches,omitempty"` // ids of those with trunks, in their order: each has a share of the limits of a user
 }
 
 // Bridge is a bridge to phones that sleep.

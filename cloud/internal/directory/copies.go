@@ -57,6 +57,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	c.Trunks, c.Country, c.Outside = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside
 	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Routes, c.Bridges = s.routes, s.bridges()
+	c.Guards = s.guards()
 	return c, nil
 }
 

@@ -5,12 +5,14 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/guard"
 )
 
 // column maps one field of a resource to a column.
@@ -106,6 +108,29 @@ func (t texts) Scan(v any) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(s.String), t.list)
+}
+
+// policy is the rules against toll fraud of an object, kept as JSON; none are "".
+type policy struct{ p **guard.Policy }
+
+func (g policy) Value() (driver.Value, error) {
+	if *g.p == nil || reflect.DeepEqual(**g.p, guard.Policy{}) {
+		return "", nil
+	}
+	b, err := json.Marshal(*g.p)
+	return string(b), err
+}
+
+func (g policy) Scan(v any) error {
+	var s sql.NullString
+	if err := s.Scan(v); err != nil {
+		return err
+	}
+	*g.p = nil
+	if s.String == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(s.String), g.p)
 }
 
 // optionalTime is a time that is NULL when absent.

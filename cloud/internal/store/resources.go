@@ -29,6 +29,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 			{field: "enabled", name: "enabled", at: func(o *rest.Organization) any { return &o.Enabled }},
 			{field: "ring_seconds", name: "ring_seconds", at: func(o *rest.Organization) any { return &o.RingSeconds }},
 			{field: "alert_url", name: "alert_url", at: func(o *rest.Organization) any { return &o.AlertURL }},
+			{field: "guard", name: "guard", at: func(o *rest.Organization) any { return policy{&o.Guard} }},
 		},
 		check: func(_ context.Context, _ *sql.Tx, o *rest.Organization) error {
 			if o.RingSeconds == 0 {
@@ -40,7 +41,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 			if err := checkAlertURL(o.AlertURL); err != nil {
 				return err
 			}
-			return checkName(o.Name)
+			return cmp.Or(o.Guard.Check(false), checkName(o.Name))
 		},
 		touched: func(c *Change, _, _ *rest.Organization) { c.Base = true },
 		referrers: []referrer{
@@ -108,6 +109,7 @@ func users(s *Store) *Table[rest.User] {
 			{field: "enabled", name: "enabled", at: func(v *rest.User) any { return &v.Enabled }},
 			{field: "calling", name: "calling", at: func(v *rest.User) any { return &v.Calling }},
 			{field: "home_switch", name: "home_switch", at: func(v *rest.User) any { return optional{&v.HomeSwitch} }},
+			{field: "guard", name: "guard", at: func(v *rest.User) any { return policy{&v.Guard} }},
 		}, policyColumns()...),
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.User) error {
 			if v.Calling == "" {
@@ -119,7 +121,7 @@ func users(s *Store) *Table[rest.User] {
 			if err := checkName(v.Name); err != nil {
 				return err
 			}
-			if err := checkPolicy(&v.Policy); err != nil {
+			if err := cmp.Or(v.Guard.Check(false), checkPolicy(&v.Policy)); err != nil {
 				return err
 			}
 			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)

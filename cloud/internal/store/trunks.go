@@ -41,6 +41,7 @@ func trunks(s *Store) *Table[rest.Trunk] {
 		org:  func(v *rest.Trunk) *string { return &v.Organization },
 		columns: []column[rest.Trunk]{
 			{field: "name", name: "name", at: func(v *rest.Trunk) any { return &v.Name }},
+			{field: "guard", name: "guard", at: func(v *rest.Trunk) any { return policy{&v.Guard} }},
 			{field: "switch", name: "switch", at: func(v *rest.Trunk) any { return &v.Switch }},
 			{field: "enabled", name: "enabled", at: func(v *rest.Trunk) any { return &v.Enabled }},
 			{field: "order", name: "rank", at: func(v *rest.Trunk) any { return &v.Order }},
@@ -114,7 +115,7 @@ func checkTrunk(v *rest.Trunk) error {
 			return errs.New(errs.Invalid, "servers: %q is neither a host nor host:port", server)
 		}
 	}
-	return checkName(v.Name)
+	return cmp.Or(v.Guard.Check(true), checkName(v.Name))
 }
 
 // checkTransport looks at how the servers of a trunk are reached.

@@ -56,6 +56,15 @@ var outcomes = map[errs.Code]outcome{
 	errs.MediaLost:       {503, 41, "No audio arrived"},
 	errs.LegLost:         {408, 102, "The phone stopped answering"},
 	errs.NodeStopped:     {503, 41, "The switch stopped"},
+	errs.GuardNumber:     {403, 21, "This number may not be called"},
+	errs.GuardCountry:    {403, 21, "This country may not be called"},
+	errs.GuardCalls:      {403, 21, "Too many calls to phone numbers"},
+	errs.GuardCost:       {403, 21, "The money for calls is used up"},
+	errs.GuardTogether:   {403, 21, "Too many calls at once"},
+	errs.GuardNight:      {403, 21, "Too many calls abroad at night"},
+	errs.GuardAlarm:      {403, 21, "Calls abroad are blocked"},
+	errs.GuardOutside:    {403, 21, "No calls to phone numbers for callers outside"},
+	errs.GuardTrunk:      {503, 34, "The line has had its calls"},
 	errs.Revoked:         {403, 21, "Revoked by the administrator"},
 	errs.Internal:        {500, 41, "Internal error"},
 }
@@ -179,7 +188,8 @@ func rank(c ledger.Cause) int {
 		return 6
 	case errs.NoCommonCodec:
 		return 5
-	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide:
+	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide,
+		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardOutside:
 		return 4
 	case errs.NoAnswer, errs.Asleep, errs.DoNotDisturb:
 		return 3

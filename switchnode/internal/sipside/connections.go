@@ -145,7 +145,7 @@ func (c *connections) opened(from sip.Peer, w way) bool {
 
 // connect opens the connections to all carriers, and returns when the one that is tried first has its own. Those that have none by then
 // are tried last.
-func (p *Phones) connect(ctx context.Context, all carriers) carriers {
+func (p *Phones) connect(ctx context.Context, all []carrier) []carrier {
 	reached := make([]chan error, len(all))
 	for i, c := range all {
 		reached[i] = make(chan error, 1)

@@ -13,15 +13,27 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/sipleg"
+	"strowger/switchnode/internal/toll"
 	"strowger/switchnode/internal/trunk"
 )
 
 // silence is how long a carrier may take for its first word: INVITEs went out four times until then (RFC 3261, 17.1.1.2: T1 and
 // its doublings). One that is cancelled after that rings no more than a moment.
 const silence = 6 * time.Second
+
+// Leaving is a call that wants to leave by one of some trunks.
+type Leaving struct {
+	call.Setup
+	Number string
+	Trunks []sitecopy.Trunk
+	Rates  map[string]tariff.Rate // by trunk, where they are known
+	Lives  func() bool            // says whether the call is still there
+	Spent  func(error)            // ends it
+}
 
 // Line is the trunks that may take a call to a phone number.
 func (p *Phones) Line(b designation.Branch, of designation.Plan) call.Target {
@@ -36,7 +48,7 @@ type toNumber struct {
 
 // Dial makes the leg. It looks for carriers when it is told Start.
 func (l toNumber) Dial(s call.Setup) (call.Leg, error) {
-	all := slices.DeleteFunc(l.phones.cfg.Trunks(), func(t sitecopy.Trunk) bool { return !slices.Contains(l.branch.Trunks, t.ID) })
+	all := slices.DeleteFunc(slices.Clone(l.phones.cfg.Trunks()), func(t sitecopy.Trunk) bool { return !slices.Contains(l.branch.Trunks, t.ID) })
 	if len(all) == 0 {
 		return nil, errs.New(errs.NoLine, "this switch does not know the trunk to %s yet; dial again", l.branch.Number)
 	}
@@ -57,7 +69,8 @@ type toCarrier struct {
 	start    call.Start
 	cause    ledger.Cause // of giving up
 	course   trunk.Course
-	carriers carriers
+	carriers []carrier
+	permit   *toll.Permit // nil: none is needed
 	tries    []*try
 	at       *try         // that the call speaks with, nil before the first
 	use      *trunk.Use   // the channel that the call has, or waits for
@@ -81,7 +94,7 @@ type carrier struct {
 }
 
 // soundFirst has the servers that are in trouble tried last: a call is not to wait for them, and none is given up.
-func soundFirst(all carriers) carriers {
+func soundFirst(all []carrier) []carrier {
 	slices.SortStableFunc(all, func(a, b carrier) int {
 		switch {
 		case a.sound == b.sound:
@@ -107,8 +120,14 @@ type try struct {
 
 // The inputs of the leg.
 type (
-	carriers []carrier // what there is to try
-	said     struct {  // something for one of the dialogs
+	located struct { // what there is to try, if the call may leave
+		carriers []carrier
+		permit   *toll.Permit
+		err      error
+	}
+	alive struct{}              // nothing: the leg is there
+	spent struct{ cause error } // the call must end
+	said  struct {              // something for one of the dialogs
 		to *try
 		in sip.Input
 	}
@@ -150,16 +169,34 @@ func (c *toCarrier) locate() {
 		for i, t := range c.trunks {
 			ranks[i] = trunk.Rank{Order: c.branch.RankOf(t.ID, t.Order), Weight: t.Weight}
 		}
-		var all carriers
+		var l located
+		l.permit, l.err = c.permitted(ctx)
 		for _, i := range trunk.Arrange(ranks, rand.N) {
-			all = append(all, p.carriers(ctx, c.trunks[i])...)
+			if l.err == nil && l.permit.Allows(c.trunks[i].ID) {
+				l.carriers = append(l.carriers, p.carriers(ctx, c.trunks[i])...)
+			}
 		}
-		c.setup.Post(p.connect(ctx, soundFirst(all)))
+		l.carriers = p.connect(ctx, soundFirst(l.carriers))
+		if !c.setup.Post(l) {
+			l.permit.End()
+		}
+	})
+}
+
+// permitted asks the guards.
+func (c *toCarrier) permitted(ctx context.Context) (*toll.Permit, error) {
+	if c.phones.cfg.Guard == nil {
+		return nil, nil
+	}
+	return c.phones.cfg.Guard(ctx, Leaving{
+		Setup: c.setup, Number: c.branch.Number, Trunks: c.trunks, Rates: c.branch.Rates,
+		Lives: func() bool { return c.setup.Post(alive{}) },
+		Spent: func(why error) { c.setup.Post(spent{why}) },
 	})
 }
 
 // carriers is the servers of a trunk in the order in which to try them.
-func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) {
+func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all []carrier) {
 	for _, server := range t.Servers {
 		w := wayTo(t, server)
 		peers, uri, err := p.servers(ctx, w)
@@ -179,9 +216,14 @@ func (p *Phones) carriers(ctx context.Context, t sitecopy.Trunk) (all carriers) 
 // Handle turns an input into events of the call.
 func (c *toCarrier) Handle(input any) (evs []call.Event) {
 	switch in := input.(type) {
-	case carriers:
-		c.carriers, c.failure = c.located(in), call.CauseOf(errs.NoLine, "no server of the trunk can be found")
+	case located:
+		c.carriers, c.permit, c.failure = c.located(in.carriers), in.permit, call.CauseOf(errs.NoLine, "no server of the trunk can be found")
+		if in.err != nil {
+			c.failure = call.CauseOfError(in.err)
+		}
 		evs = c.follow(nil, c.course.Step(trunk.Found{Carriers: len(c.carriers)}))
+	case spent:
+		evs = []call.Event{call.Stop{Cause: call.CauseOfError(in.cause)}}
 	case silent:
 		if in.to.open && !in.to.Dialog().Heard() {
 			c.failure = c.noLine(in.to, "no answer")
@@ -200,6 +242,7 @@ func (c *toCarrier) Handle(input any) (evs []call.Event) {
 	c.release()
 	if !c.closed && !c.pending && c.course.Over() && !slices.ContainsFunc(c.tries, func(t *try) bool { return t.open }) {
 		c.closed = true
+		c.permit.End()
 		evs = append(evs, call.Closed{Leg: c.setup.Leg})
 	}
 	return evs
@@ -218,6 +261,7 @@ func (c *toCarrier) heard(t *try, ev call.Event) []call.Event {
 		return c.follow(ev, c.course.Step(trunk.Rang{Carrier: id}))
 	case call.Answered:
 		t.answered = true
+		c.permit.Answered(c.carriers[id].trunk.ID)
 		c.note(t, 200, nil)
 		c.phones.channels.Answered(t.use)
 		return c.follow(ev, c.course.Step(trunk.Answered{Carrier: id}))
@@ -291,6 +335,7 @@ func (c *toCarrier) invite(i int) {
 	p, s, to := c.phones, c.setup, c.carriers[i]
 	c.port.Unbridge() // what the carrier before played is over
 	t := &try{carrier: i, use: c.use, open: true}
+	c.permit.Tried(to.trunk.ID)
 	uri := to.uri
 	uri.User = c.branch.Number
 	shown := p.shown(c.branch, to.trunk, s.From)

@@ -9,7 +9,7 @@ import (
 
 // located has carriers told where who calls for help is, and after all of them once more without: not every one takes an INVITE
 // that says more than the offer.
-func (c *toCarrier) located(all carriers) carriers {
+func (c *toCarrier) located(all []carrier) []carrier {
 	if c.branch.Help == nil || c.branch.Help.Location == "" {
 		return all
 	}

@@ -23,6 +23,7 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/toll"
 	"strowger/switchnode/internal/trunk"
 )
 
@@ -50,6 +51,8 @@ type Config struct {
 	Dialling  func() e164.Plan                                           // how phone numbers are dialled here
 	Location  func() string                                              // of the site, for who takes an emergency call
 	Begin     func(call.Incoming) error                                  // starts the call, or says why not
+	// Guard lets a call leave by a trunk, or says why not; nil: all may. The permit, nil for a call that needs none, ends with the call.
+	Guard func(context.Context, Leaving) (*toll.Permit, error)
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
 	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.

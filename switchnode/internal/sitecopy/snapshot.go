@@ -155,6 +155,9 @@ func (s *Snapshot) TrunkPassword(trunk string) string { return s.credentials[tru
 // Location is where the site is, for who takes an emergency call.
 func (s *Snapshot) Location() string { return s.docs.copy.Location }
 
+// Guards is what administrators say of calls to the phone network.
+func (s *Snapshot) Guards() sitecopy.Guards { return s.docs.copy.Guards }
+
 // Dialling is how phone numbers are dialled here.
 func (s *Snapshot) Dialling() e164.Plan {
 	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside, Help: s.docs.copy.Emergency}

@@ -1,0 +1,96 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	"strowger/integration/phone"
+	"strowger/pkg/rest"
+)
+
+// TestGuards has somebody with a stolen password call what costs most: dear numbers, countries that fraud is known for, and many
+// numbers at once. The phone company hears of none of it, and the record names the guard.
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, nil)
+	w.trunk(t, 0, rest.NewTrunk("Company"), company)
+	ann, from := w.person(t, 0, "Ann", nil)
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
+	w.settle(t)
+
+	refused := func(dialled, guard string) {
+		t.Helper()
+		if e := over(t, dial(t, from, dialled)); e.Code != 403 {
+			t.Errorf("%s: the caller hears %d %q", dialled, e.Code, e.Words)
+		}
+		until(t, func() string {
+			if r := w.record(t, ann.user, 1); r.Cause == nil || r.Cause.Code != guard {
+				return fmt.Sprintf("the record of the call to %s says %+v, want %s", dialled, r.Cause, guard)
+			}
+			return ""
+		})
+	}
+	refused("009001234567", "guard-number")
+	refused("000881612345678", "guard-number")
+	refused("0005378381234", "guard-country")
+
+	var open [][2]*phone.Call
+	for range 3 {
+		out, in := ring(t, from, "0030123456", company)
+		open = append(open, [2]*phone.Call{out, in})
+	}
+	refused("0030123456", "guard-together")
+	for _, c := range open {
+		c[0].HangUp()
+		over(t, c[1])
+	}
+	out, in := ring(t, from, "0030123456", company)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+
+	change(t, w.Client.Organizations(), ann.user.Organization, map[string]any{"guard": map[string]any{"countries": []string{"CU"}, "allow": []string{"+881"}}})
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"guard": map[string]any{"deny": []string{"+4940"}}})
+	w.settle(t)
+	refused("0040123456", "guard-number")
+	for _, number := range []string{"0005378381234", "000881612345678"} {
+		out, in := ring(t, from, number, company)
+		out.HangUp()
+		over(t, in)
+	}
+}
+
+// TestGuardsOfCallersOutside has phones send callers from outside to phone numbers: they get nowhere.
+func TestGuardsOfCallersOutside(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	outside := carrier(t, func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() })
+	company := carrier(t, nil)
+	w.trunk(t, 0, rest.Trunk{Name: "Outside", Enabled: true, Weight: 1, Order: 1}, outside)
+	w.trunk(t, 0, rest.NewTrunk("Company"), company)
+	ann, at := w.person(t, 0, "Ann", nil)
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
+	for _, number := range []string{"0030123456", "+4930123456"} {
+		if _, err := w.Client.Users().Update(soon(t), ann.user.ID, 0, map[string]any{"fallback_busy": number}); err == nil {
+			t.Errorf("the phone number %s is a fall-back", number)
+		}
+	}
+	w.settle(t)
+	for _, refusal := range []int{486, 302} {
+		out, in := ring(t, outside, "+4930200", at)
+		in.Decline(refusal, "Elsewhere")
+		if e := over(t, out); e.Code != 486 && e.Code != 480 {
+			t.Errorf("who is sent on with %d hears %d %q", refusal, e.Code, e.Words)
+		}
+	}
+	out, in := ring(t, at, "0030123456", company) // the first call that the company sees
+	if in.Dialled != "+4930123456" {
+		t.Errorf("the company is called for %s", in.Dialled)
+	}
+	out.HangUp()
+	over(t, in)
+}

@@ -1,0 +1,68 @@
+package switchnode
+
+import (
+	"context"
+	"slices"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/guard"
+	"strowger/pkg/sitecopy"
+	"strowger/switchnode/internal/sipside"
+	"strowger/switchnode/internal/toll"
+)
+
+// maxHelp is how long an emergency number may be. All others are written in full, and judged.
+const maxHelp = 6
+
+// guard judges a call that wants to leave by a trunk of this switch. What it was admitted by does not matter: neither the cloud nor
+// the switch that brings the call is asked.
+func (n *node) guard(ctx context.Context, l sipside.Leaving) (*toll.Permit, error) {
+	if !e164.Written(l.Number) && len(l.Number) <= maxHelp {
+		return nil, nil
+	}
+	s := n.copy.Snapshot()
+	g, home := s.Guards(), s.Dialling().Country
+	q := n.asks(l, g, home)
+	if err := judge(l.From, q.Rules, home, l.Number); err != nil {
+		return nil, err
+	}
+	return n.tolls.Enter(ctx, q, l.Lives, l.Spent)
+}
+
+// judge says why somebody may not call a number, whatever they called before.
+func judge(from designation.Party, r guard.Rules, home, number string) error {
+	if from.Trunk != "" {
+		return errs.New(errs.GuardOutside, "%s calls from outside, and would call %s at the cost of this office", from.Number, number)
+	}
+	return r.Number(home, number)
+}
+
+// asks is what the book is asked for a call.
+func (n *node) asks(l sipside.Leaving, g sitecopy.Guards, home string) toll.Ask {
+	country, _ := e164.Origin(l.Number)
+	now := n.now().Local()
+	q := toll.Ask{
+		Call: l.Call, User: l.From.User, Name: l.From.Name, Number: l.Number, Abroad: country != home, Minute: now.Hour()*60 + now.Minute(), Wall: now.Unix(),
+	}
+	if q.User == "" { // a test
+		q.User, q.Name = n.identity.Load().Org, "the organization"
+	}
+	i, shares := slices.Index(g.Switches, n.identity.Load().Node), len(g.Switches)
+	if i < 0 {
+		i, shares = 0, 1
+	}
+	q.Rules = g.Users[q.User].Over(g.Organization.Over(guard.Users())).Share(i, shares)
+	for _, t := range l.Trunks {
+		line := toll.Line{Trunk: t.ID, Name: t.Name, Rules: g.Trunks[t.ID].Over(guard.Trunks())}
+		if rate, ok := l.Rates[t.ID]; ok {
+			line.Cost = rate.Cost
+		}
+		q.Lines = append(q.Lines, line)
+	}
+	return q
+}
+
+// alarm tells administrators that calls abroad are blocked.
+func (n *node) alarm(a toll.Alarm) { n.raise("fraud", "critical", a.Account, a.Call, a.Words) }
