@@ -163,17 +163,6 @@ func (s *Session) Trace(a Arrow) {
 	})
 }
 
-// record writes an event to the ledger, unless it is one too many of those that a phone may cause at will.
-func (s *Session) record(e ledger.Event) {
-	if e.Kind.Chatter() {
-		if s.chatter.Add(1) > ledger.MaxChatter {
-			s.cfg.Count("ladder full")
-			return
-		}
-	}
-	s.cfg.Record(e)
-}
-
 // Run owns the call until it is finished. caller is its first leg; admit runs beside it. Ending ctx stops the call with
 // NodeStopped and still waits for the legs to close, as lastClose allows.
 func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
@@ -363,46 +352,4 @@ func (s *Session) play(a Play) {
 		told = func(digit byte) { s.Post(Key{a.Leg, digit}) }
 	}
 	p.OnKey(told)
-}
-
-// note stamps an event and records it. With the end of a leg go its figures and its port.
-func (s *Session) note(e ledger.Event) {
-	e.Call, e.At = s.cfg.ID, s.cfg.Now().UnixMicro()
-	switch e.Kind {
-	case ledger.LegEnded:
-		s.closeMedia(e)
-	case ledger.Refused:
-		from := s.from
-		e.From = &from // without it the cloud could not tell whose call the anchor refused
-	}
-	if e.Kind == ledger.Ended && e.Cause != nil {
-		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)
-	}
-	s.record(e)
-}
-
-// closeMedia ends the media of the leg whose end is being noted.
-func (s *Session) closeMedia(end ledger.Event) {
-	for i, l := range s.legs {
-		if l == nil || l.Port() == nil || s.call.legs[i].id != end.Leg {
-			continue
-		}
-		if s.audio.bridged && s.call.inConversation(LegID(i)) {
-			q := l.Port().Stats()
-			local, remote := l.Port().Addresses()
-			e := ledger.Event{Call: end.Call, At: end.At, Leg: end.Leg, Device: end.Device}
-			e.Kind, e.Codec, e.Local, e.Remote = ledger.Media, s.call.codec, local, remote
-			s.cfg.Record(e)
-			s.cfg.Record(ledger.Event{Call: end.Call, At: end.At, Kind: ledger.Quality, Leg: end.Leg, Device: end.Device, Quality: &q})
-		}
-		l.Port().Close()
-	}
-}
-
-func (s *Session) closePorts() {
-	for _, l := range s.legs {
-		if l != nil && l.Port() != nil {
-			l.Port().Close() // idempotent: what an abandoned leg left
-		}
-	}
 }

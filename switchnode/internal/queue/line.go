@@ -80,13 +80,6 @@ const (
 	Missing  Reason = "not-reached" // the caller did not answer the call-back
 )
 
-// Standing is what a caller is told.
-type Standing struct {
-	Position int           // 1 is the head
-	Wait     time.Duration // expected, whole seconds
-	Known    bool          // the wait is
-}
-
 // Times of a line.
 const (
 	// repeat is how often a caller is told again: RFC 3261, 13.3.1.1 wants a provisional response every minute, lest a proxy end
@@ -104,17 +97,6 @@ type waiting struct {
 	Entry
 	told Standing
 	at   time.Time // when
-}
-
-// due is when a caller is told again who stands at a position.
-func (w *waiting) due(position int) time.Time {
-	switch {
-	case position == w.told.Position:
-		return w.at.Add(repeat)
-	case position <= front || w.told.Position == 0 || position > w.told.Position:
-		return w.at
-	}
-	return w.at.Add(lag)
 }
 
 // Line is the state of one callee's line. The zero value of seats is one seat.
@@ -345,66 +327,4 @@ func (l *Line) tick(now time.Time) []Action {
 // position is where a call stands, 0 if it does not wait.
 func (l *Line) position(call string) int {
 	return 1 + slices.IndexFunc(l.order, func(w waiting) bool { return w.Call == call })
-}
-
-// tell tells those whose standing changed, or who were told long ago.
-func (l *Line) tell(now time.Time) []Action {
-	if len(l.order) == 0 {
-		return nil
-	}
-	var acts []Action
-	pace := l.pace(now)
-	for i := range l.order {
-		w := &l.order[i]
-		s := pace.standing(i + 1)
-		if w.Absent() {
-			w.told = s // for those who ask
-			continue
-		}
-		if s.Known == w.told.Known && now.Before(w.due(s.Position)) {
-			continue // a wait that shrinks by the second is no news
-		}
-		w.told, w.at = s, now
-		acts = append(acts, Tell{w.Call, s})
-	}
-	return acts
-}
-
-// pace is how a line moves on: the callee is expected to free up as often as lately.
-type pace struct {
-	known bool
-	first time.Duration // until the call ends that ends first: when it has lasted as long as the others did
-	next  time.Duration // from one turn to the next
-}
-
-func (l *Line) pace(now time.Time) pace {
-	mean, known := l.holds.mean()
-	p := pace{known, mean, mean / time.Duration(l.seats)}
-	for _, since := range l.on {
-		p.first = min(p.first, max(0, mean-now.Sub(since)))
-	}
-	return p
-}
-
-func (p pace) standing(position int) Standing {
-	s := Standing{Position: position}
-	if p.known {
-		s.Known, s.Wait = true, (p.first + time.Duration(position-1)*p.next).Round(time.Second)
-	}
-	return s
-}
-
-// Waiting returns the entries in order with what their callers were told.
-func (l *Line) Waiting() []Told {
-	all := make([]Told, 0, len(l.order))
-	for _, w := range l.order {
-		all = append(all, Told{w.Entry, w.told})
-	}
-	return all
-}
-
-// Told is an entry and what its caller was told.
-type Told struct {
-	Entry
-	Standing
 }

@@ -1,0 +1,119 @@
+package call
+
+import (
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
+)
+
+func (c *Call) cancelled(keep bool) []Action {
+	l := &c.legs[Caller]
+	if l.state != trying || c.back {
+		return []Action{Count{"cancel after the final response"}}
+	}
+	l.state, l.cause = ending, CauseOf(errs.CallerLeft, "")
+	if keep = keep && c.keeps(); keep {
+		l.cause = CauseOf(errs.CallerLeft, keptPlace)
+	}
+	acts := []Action{c.noteLegEnd(Caller)}
+	if keep {
+		return append(acts, c.keep("caller", l.cause)...)
+	}
+	return append(acts, c.end("caller", l.cause)...)
+}
+
+func (c *Call) hungUp(id LegID, cause ledger.Cause) []Action {
+	l := &c.legs[id]
+	if l.state != up && (id != Caller || l.state != trying) {
+		// Our BYE crossed theirs, or the peer ended a leg that we took back.
+		return []Action{Count{"hang-up of a leg that is not up"}}
+	}
+	l.state, l.cause = ending, cause
+	who := "callee"
+	if id == Caller {
+		who = "caller"
+	}
+	return append([]Action{c.noteLegEnd(id)}, c.end(who, cause)...)
+}
+
+func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
+	l := &c.legs[id]
+	switch l.state {
+	case trying, ringing:
+		if id != Caller || c.back {
+			return c.refused(id, cause)
+		}
+	case cancelling:
+		return c.refused(id, cause)
+	case ending:
+		return []Action{Count{"loss of a leg that ends"}}
+	}
+	l.state, l.cause = ending, cause
+	return append([]Action{c.noteLegEnd(id)}, c.end("system", cause)...)
+}
+
+// end brings every leg that is left to its end and writes who ended the call and why. It is idempotent.
+func (c *Call) end(who string, cause ledger.Cause) []Action {
+	if c.state == Over {
+		return nil
+	}
+	if c.interrupted(cause) {
+		return c.keep(who, cause)
+	}
+	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
+	acts = append(acts, c.hush()...)
+	if c.state == Trying || c.state == Queued {
+		acts = append(acts, c.dropBranches(cause)...)
+	}
+	c.state = Over
+	for i := range c.legs {
+		id, l := LegID(i), &c.legs[i]
+		switch {
+		case id == Caller && c.back && l.state == waiting:
+			l.state = closed
+		case id == Caller && c.back && l.state < up:
+			l.state, l.cause = cancelling, cause
+			acts = append(acts, Cancel{id, cause})
+		case id == Caller && l.state == trying:
+			l.state, l.cause = ending, cause
+			acts = append(acts, Refuse{id, cause}, c.noteLegEnd(id))
+		case l.state == up:
+			l.state, l.cause = ending, cause
+			acts = append(acts, HangUp{id, cause}, c.noteLegEnd(id))
+		}
+	}
+	acts = append(acts, note(ledger.Event{Kind: ledger.Ended, By: who, Cause: &cause}))
+	return append(acts, c.finish()...)
+}
+
+func (c *Call) closed(id LegID) []Action {
+	l := &c.legs[id]
+	var acts []Action
+	switch {
+	case l.state == waiting:
+		return []Action{Count{"close of a leg that was not started"}}
+	case l.state.live(): // a leg that vanished without a word
+		acts = c.lost(id, CauseOf(errs.LegLost, ""))
+	case l.state == cancelling:
+		acts = c.refused(id, l.cause)
+	}
+	l.state = closed
+	return append(acts, c.finish()...)
+}
+
+func (c *Call) finish() []Action {
+	if c.state != Over {
+		return nil
+	}
+	for _, l := range c.legs {
+		if l.state != closed {
+			return nil
+		}
+	}
+	return []Action{Finish{}}
+}
+
+func (c *Call) noteLegEnd(id LegID) Action {
+	l := &c.legs[id]
+	cause := l.cause
+	return note(ledger.Event{Kind: ledger.LegEnded, Leg: l.id, Device: l.device, Cause: &cause})
+}
