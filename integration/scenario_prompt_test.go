@@ -29,8 +29,8 @@ func TestQueueIsHeard(t *testing.T) {
 		name, language string
 		place          []string
 	}{
-		{"through a link", "en", []string{"position", "1"}},
-		{"in the office", "zh", []string{"position", "1", "place"}},
+		{"through a link", "en", []string{"position", "1", "back"}},
+		{"in the office", "zh", []string{"position", "1", "place", "back"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +44,7 @@ func TestQueueIsHeard(t *testing.T) {
 			out := dial(t, from, bob.number.Dial)
 			queued(t, out, "Queued, number 1")
 			begun := out.Events()[0].At
-			busy, music := clip(t, c.language+"/busy"), clip(t, "music")[:rate]
+			busy, back, music := clip(t, c.language+"/busy"), clip(t, c.language+"/back"), clip(t, "music")[:rate]
 			said := len(busy)
 			for _, word := range c.place {
 				said += len(clip(t, c.language+"/"+word))
@@ -56,7 +56,7 @@ func TestQueueIsHeard(t *testing.T) {
 				return ""
 			})
 			heard := out.Heard()
-			for what, sent := range map[string][]int16{"words": busy, "music": music} {
+			for what, sent := range map[string][]int16{"words": busy, "offer of a call back": back, "music": music} {
 				if s := phone.Compare(sent, heard); s.Score < 0.95 && !late.busy(begun) {
 					t.Errorf("of the %s the caller heard %+v", what, s)
 				}

@@ -272,7 +272,7 @@ func TestMusicOnHold(t *testing.T) {
 	if got := sdp.Names(acts[0].(Preview).Description.Codecs); got != "PCMA/8000 telephone-event/8000" {
 		t.Errorf("the caller is told %s", got)
 	}
-	if got := acts[1].(Play).Sound; got != (Sound{OnHold, "zh", Standing{Position: 2}, false}) {
+	if got := acts[1].(Play).Sound; got != (Sound{OnHold, "zh", Standing{Position: 2}, false, false}) {
 		t.Errorf("the caller hears %+v", got)
 	}
 	want(t, c, Placed{Standing{Position: 1}}, "call.Play", "call.Stand", "note queued")
@@ -290,6 +290,27 @@ func TestMusicOnHold(t *testing.T) {
 	wideband := listening(sdp.Description{Codecs: []sdp.Codec{opus}, Direction: sdp.SendRecv})
 	wideband.Step(Planned{Queue: bench{}, Ring: time.Minute})
 	want(t, wideband, Placed{Standing{Position: 2}}, "call.Stand", "note queued")
+	for name, v := range map[string]struct {
+		caller designation.Party
+		codecs []sdp.Codec
+		number string // of the callee
+		told   bool
+	}{
+		"who can be called back":      {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:], "301001", true},
+		"who hides the number":        {designation.Party{Trunk: "tk_a"}, offer.Codecs[1:], "301001", false},
+		"a phone that sends no keys":  {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:2], "301001", false},
+		"who waits for a free switch": {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:], "", false},
+	} {
+		c := listening(sdp.Description{Codecs: v.codecs, Direction: sdp.SendRecv})
+		if v.number == "" {
+			c.Step(Crowded{bench{}})
+		} else {
+			c.Step(Planned{Queue: bench{}, Ring: time.Minute, From: v.caller, To: designation.Party{Number: v.number}})
+		}
+		if got := c.Step(Placed{Standing{Position: 2}})[1].(Play).Sound.Keeps; got != v.told {
+			t.Errorf("%s is told of the key: %t", name, got)
+		}
+	}
 	held := listening(sdp.Description{Codecs: []sdp.Codec{pcma}, Direction: sdp.SendOnly})
 	held.Step(Planned{Queue: bench{}, Ring: time.Minute})
 	want(t, held, Placed{Standing{Position: 2}}, "call.Stand", "note queued")

@@ -40,6 +40,7 @@ type Sound struct {
 	Language string // of words, as in "en"
 	Standing        // of OnHold
 	Crowded  bool   // OnHold for room at the switch, not for a callee
+	Keeps    bool   // OnHold, and a key has the caller called back
 }
 
 // Key is a key that the caller pressed while they wait, whether it came as a telephone event or by INFO.
@@ -111,7 +112,7 @@ func (c *Call) announce(at Standing) (acts []Action) {
 		return nil
 	}
 	c.playing = OnHold
-	return append(append(acts, c.separate()...), Play{Caller, Sound{OnHold, c.language, at, c.callee.To.Number == ""}})
+	return append(append(acts, c.separate()...), Play{Caller, Sound{OnHold, c.language, at, c.callee.To.Number == "", c.offersBack()}})
 }
 
 // show answers the caller's offer.

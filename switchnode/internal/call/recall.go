@@ -122,6 +122,12 @@ func (c *Call) keyed(k Key) []Action {
 // keeps says that the caller was told of a place, which they may keep.
 func (c *Call) keeps() bool { return c.noted > 0 && c.callable && !c.outside() }
 
+// offersBack says that a caller who hears us is told of the key: it is of use to them, and their phone sends telephone events. Of a phone
+// that does not nobody knows whether the key would come.
+func (c *Call) offersBack() bool {
+	return c.callable && !c.outside() && !c.back && slices.ContainsFunc(c.preview.Codecs, func(codec sdp.Codec) bool { return codec.Name == sdp.TelephoneEvent })
+}
+
 // interrupted says that a cause cuts off a caller who waits, or waited until the turn came, and can be called back.
 func (c *Call) interrupted(cause ledger.Cause) bool {
 	return cause.Code == string(errs.NodeStopped) && c.queue != nil && (c.keeps() || c.back && c.state > Recalling)

@@ -16,11 +16,13 @@ import (
 //go:embed clips
 var product embed.FS
 
-// musicName is the clip that repeats; the others begin what a caller hears: the callee is on the phone, or the switch has no room.
+// musicName is the clip that repeats; busyName and fullName begin what a caller hears: the callee is on the phone, or the switch has
+// no room. backName ends it: by which key they are called back.
 const (
 	musicName = "music"
 	busyName  = "busy"
 	fullName  = "full"
+	backName  = "back"
 )
 
 // Library is the clips of a switch. It is safe for concurrent use.

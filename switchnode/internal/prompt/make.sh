@@ -19,6 +19,7 @@ say() {
 english() {
 	say en en-us busy "The person you are calling is on the phone. Please hold the line."
 	say en en-us full "All lines are busy. Please hold the line."
+	say en en-us back "To hang up and be called back, press one."
 	say en en-us position "You are number"
 	say en en-us many "Many callers are waiting before you."
 	say en en-us wait "The expected wait is about"
@@ -46,6 +47,7 @@ mandarin() {
 chinese() {
 	mandarin busy "nin2 hu1jiao4 de5 yong4hu4 zheng4zai4 tong1hua4 zhong1, qing3 bu2yao4 gua4ji1" # 您呼叫的用户正在通话中，请不要挂机
 	mandarin full "xian4zai4 suo3you3 xian4lu4 dou1 zheng4mang2, qing3 bu2yao4 gua4ji1"         # 现在所有线路都正忙，请不要挂机
+	mandarin back "ru2 xu1 gua4ji1 deng3dai4 hui2dian4, qing3 an4 yi1"                           # 如需挂机等待回电，请按一
 	mandarin position "nin2 xian4zai4 pai2 zai4 di4"                                            # 您现在排在第
 	mandarin place "wei4"                                                                       # 位
 	mandarin many "qian2mian4 you3 hen3duo1 lai2dian4 zheng4zai4 deng3hou4"                     # 前面有很多来电正在等候

@@ -190,8 +190,8 @@ func (s *stream) next() []byte {
 // tell begins to say where the caller stands, if it is time.
 func (s *stream) tell() {
 	s.silent++
-	first := s.told == 0
-	if !first && s.silent < again && (s.silent < soonest || s.told == s.sound.Position) {
+	first, due := s.told == 0, s.silent >= again
+	if !first && !due && (s.silent < soonest || s.told == s.sound.Position) {
 		return
 	}
 	s.told, s.silent = s.sound.Position, 0
@@ -202,6 +202,9 @@ func (s *stream) tell() {
 			why = fullName
 		}
 		names = slices.Insert(names, 0, why)
+	}
+	if s.sound.Keeps && (first || due) { // not with each step of a line that moves fast
+		names = append(names, backName)
 	}
 	for _, c := range s.library.say(s.sound.Language, names...) {
 		s.parts = append(s.parts, c.in(s.coding))

@@ -135,6 +135,32 @@ func TestWhatACallerHears(t *testing.T) {
 	})
 }
 
+// Who may be called back is told so at first and every half a minute, but not with each step of the line.
+func TestCallBackIsOffered(t *testing.T) {
+	l := library(t)
+	s := newStream(l, nowhere{}, speaksMu[1], call.Sound{})
+	for step, c := range []struct {
+		position, passes int
+		keeps            bool
+		want             []string
+	}{
+		{2, 0, true, []string{"busy", "position", "2", "back"}},
+		{1, soonest, true, []string{"position", "1"}},
+		{1, again, true, []string{"position", "1", "back"}},
+		{1, again, false, []string{"position", "1"}},
+	} {
+		sound := waits(c.position)
+		sound.Keeps = c.keeps
+		s.become(sound)
+		s.silent += c.passes
+		s.tell()
+		if said := bytes.Join(s.parts, nil); !bytes.Equal(said, l.coded(mu, c.want...)) {
+			t.Errorf("%d: says %d octets, want %q", step+1, len(said), c.want)
+		}
+		s.parts = nil
+	}
+}
+
 // Packets come every 20 ms, as one stream that begins with a marker.
 func TestPackets(t *testing.T) {
 	playing(t, func(p *Player, _ *Library) {

@@ -39,7 +39,7 @@ func TestEveryWordIsThere(t *testing.T) {
 	for _, language := range Languages() {
 		for n := range maxNumber + 1 {
 			at := call.Standing{Position: n + 1, Wait: time.Duration(n) * time.Minute, Known: true}
-			names := append([]string{busyName, fullName}, announcement(language, at)...)
+			names := append([]string{busyName, fullName, backName}, announcement(language, at)...)
 			if got := l.say(language, names...); len(got) != len(names) {
 				t.Fatalf("%s: of %q %d are there", language, names, len(got))
 			}
