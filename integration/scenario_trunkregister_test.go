@@ -33,7 +33,7 @@ func newRegistry(user, password string) *registry {
 
 func (r *registry) take(req *sip.Request, _ sip.Peer, respond sip.Respond) {
 	if code := r.code.Load(); code != 0 {
-		respond(int(code), "Refused")
+		respond(int(code), "Refused", sip.NewHeader("Retry-After", "1"))
 		return
 	}
 	var shown []string
@@ -78,7 +78,7 @@ func (r *registry) bound(t *testing.T, want bool) sip.URI {
 }
 
 // TestTrunkRegisters has a switch register at phone companies: calls that come to its contact are the company's from any address, and
-// those to any other are not; a trunk that is not registered is tried last; one that is removed is taken back.
+// those to any other are not; a trunk that is not registered is tried last, and people are told; one that is removed is taken back.
 func TestTrunkRegisters(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
@@ -151,6 +151,30 @@ func TestTrunkRegisters(t *testing.T) {
 	in.Decline(486, "Busy Here")
 	over(t, out)
 
+	w.alerted(t, other.ID, "warning", "trunk Refuser is lost: "+refuser.Address()+" refuses the registration (403 Refused); calls go by other trunks first, where there are any")
+	closed.code.Store(0)
+	closed.bound(t, true)
+	w.alerted(t, other.ID, "info", "trunk Refuser is back: it was lost for ")
 	change(t, w.Client.Trunks(), line.ID, map[string]any{"enabled": false})
 	reg.bound(t, false)
+}
+
+// alerted waits until people are told something of a trunk, and not twice.
+func (w *world) alerted(t *testing.T, trunk, severity, words string) {
+	t.Helper()
+	until(t, func() string {
+		var all []string
+		for a, err := range w.Client.Alerts().All(soon(t), rest.Filter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Kind == "trunk" && a.Subject == trunk && a.Severity == severity {
+				all = append(all, a.Words)
+			}
+		}
+		if len(all) == 1 && strings.HasPrefix(all[0], words) {
+			return ""
+		}
+		return fmt.Sprintf("alerts %q, want %q", all, words)
+	})
 }

@@ -19,3 +19,6 @@ func (n *node) raised(in call.Incoming) {
 	where := cmp.Or(in.Help.Location, "an office whose location nobody has set (strowger site set --location)")
 	n.raise(ledger.Emergency, "critical", in.From.User, in.Call, fmt.Sprintf("%s (%s) calls %s from %s", in.From.Name, in.From.Number, in.Dialled, where))
 }
+
+// lineAlert tells that a line to a phone company is lost, or back.
+func (n *node) lineAlert(severity, trunk, words string) { n.raise("trunk", severity, trunk, "", words) }

@@ -190,7 +190,7 @@ func (n *node) serve(ctx context.Context) error {
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Location: func() string { return n.copy.Snapshot().Location() },
 		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
-		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon},
+		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon, Alert: n.lineAlert},
 		Locate: func(ctx context.Context, u sip.URI, transport string) ([]sip.Peer, error) {
 			return locateBy(ctx, resolver, u, transport)
 		},

@@ -116,6 +116,7 @@ func (p *Phones) Run(ctx context.Context) error {
 	close(p.ready)
 	p.work.Go(func() { p.resolve(ctx) })
 	p.work.Go(func() { p.keepTrunks(ctx) })
+	p.work.Go(func() { p.watchTrunks(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }

@@ -20,6 +20,8 @@ import (
 type Stations struct {
 	Secret  []byte // of the contacts that are registered there: see token
 	Changed func() // State says something new
+	// Alert tells people that a trunk is lost (severity "warning"), or back ("info").
+	Alert func(severity, trunk, words string)
 }
 
 // duty is what is done at one server of a trunk while nobody calls: the switch is registered there, or, where every is not 0, it asks
@@ -55,7 +57,8 @@ type station struct {
 
 // stations are the duties of a switch at phone companies.
 type stations struct {
-	wake chan struct{} // capacity 1: the trunks changed
+	wake  chan struct{} // capacity 1: the trunks changed
+	noted chan struct{} // capacity 1: a status changed
 
 	mu      sync.Mutex
 	closed  bool
@@ -64,14 +67,19 @@ type stations struct {
 }
 
 func newStations() stations {
-	return stations{wake: make(chan struct{}, 1), running: map[duty]*station{}, last: map[place]chan struct{}{}}
+	return stations{wake: make(chan struct{}, 1), noted: make(chan struct{}, 1), running: map[duty]*station{}, last: map[place]chan struct{}{}}
 }
 
 // TrunksChanged has the new trunks looked at.
 func (p *Phones) TrunksChanged() {
+	nudge(p.stations.wake)
+}
+
+// nudge wakes who waits on a channel of capacity 1, unless it will look anyway.
+func nudge(c chan struct{}) {
 	select {
-	case p.stations.wake <- struct{}{}:
-	default: // it will look anyway
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -267,6 +275,7 @@ func (p *Phones) note(d duty, st *station, status upkeep.Status) {
 	if old.State != status.State || old.Code != status.Code {
 		p.cfg.Logger.Info("server of a phone company", "trunk", d.trunk, "server", d.server, "state", status.State, "code", status.Code, "words", status.Words)
 	}
+	nudge(s.noted)
 	if p.cfg.Stations.Changed != nil {
 		p.cfg.Stations.Changed()
 	}

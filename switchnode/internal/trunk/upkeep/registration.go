@@ -63,6 +63,8 @@ type Status struct {
 	Retry time.Time // after a failure: when it is asked for again; zero: all is well
 	Code  int       // of the last failure; 0: nobody answered
 	Words string
+
+	Failures int // in a row
 }
 
 // Times of a registration.
@@ -91,7 +93,6 @@ type Registration struct {
 	chance   func() float64
 	stage    stage
 	expires  time.Duration
-	failures int
 	stopping bool
 	bound    bool // the registrar may have our contact
 	next     time.Time
@@ -161,8 +162,7 @@ func (r *Registration) answered(now time.Time, a Answer) []Action {
 
 // granted waits for half of the time, and up to three quarters, so that not all come at once and there is time for a second try.
 func (r *Registration) granted(now time.Time, granted time.Duration) []Action {
-	r.failures = 0
-	r.status.Until, r.status.Retry, r.status.Code, r.status.Words = now.Add(granted), time.Time{}, 0, ""
+	r.status = Status{State: r.status.State, Since: r.status.Since, Until: now.Add(granted)}
 	r.becomes(now, Registered)
 	if r.stopping {
 		return r.leave()
@@ -178,8 +178,8 @@ func (r *Registration) failed(now time.Time, to State, a Answer) []Action {
 	if r.stopping {
 		return r.leave()
 	}
-	r.failures++
-	wait := backoff(r.failures, r.chance())
+	r.status.Failures++
+	wait := backoff(r.status.Failures, r.chance())
 	if a.RetryAfter > 0 { // RFC 3261, 20.33
 		wait = time.Duration((1 + spread*r.chance()) * float64(min(a.RetryAfter, retry)))
 	}
