@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/e164"
+	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 )
 
@@ -91,80 +93,136 @@ func TestEmergency(t *testing.T) {
 	}
 }
 
-// TestChannels has people call at once by a line of three channels, one of which a call from outside has: two are carried. An emergency
-// call ends the one that was answered last.
+// TestChannels has 50 calls at once want a line of 30 channels: 30 are carried, 20 are refused, and so is one from outside. Each
+// emergency call, of a desk phone or of an app, with the cloud or without, ends the one that was answered last.
 func TestChannels(t *testing.T) {
 	t.Parallel()
+	const channels, wanted = 30, 50
 	w := alone(t)
-	company := carrier(t, func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() })
+	quiet := func(c *phone.Config) { c.Speech = phone.Mute }
+	company := carrier(t, func(c *phone.Config) { c.User, c.Server, c.Speech = "030999000", w.Offices[0].SIP.String(), phone.Mute })
 	line := rest.NewTrunk("Company")
-	line.Channels, line.Number = 3, "+4930100"
+	line.Channels, line.Number = channels, "+4930100"
 	w.trunk(t, 0, line, company)
-	ann, from := w.person(t, 0, "Ann", nil)
-	bob, near := w.person(t, 0, "Bob", nil)
-	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national", "guard": map[string]any{"together": 0}})
+	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"location": "Hauptstrasse 1"})
+	bob, near := w.person(t, 0, "Bob", quiet)
+	app := w.app(t, bob.user, "apns")
+	var from [2]*phone.Phone // one has fewer lines than are wanted
+	var people [2]subscriber
+	for i := range from {
+		people[i], from[i] = w.person(t, 0, fmt.Sprint("Ann ", i), quiet)
+		change(t, w.Client.Users(), people[i].user.ID, map[string]any{"calling": "national", "guard": map[string]any{"together": 0}})
+	}
 	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: bob.user.ID}); err != nil {
 		t.Fatal(err)
 	}
 	w.settle(t)
 
-	outside, inside := ring(t, company, "+4930200", near)
-	inside.Answer()
-	saw(t, outside, phone.Answered)
-	calls := make([]*phone.Call, 8)
-	for i := range calls {
-		calls[i] = dial(t, from, "0030123456")
+	up, carried := filled(t, company, from[:], channels, wanted)
+	if e := over(t, dial(t, company, "+4930200")); e.Code != 503 || e.Q850 != 34 || e.Words != "every line of trunk Company is taken" {
+		t.Errorf("one too many from outside hears %+v", e)
 	}
-	var carried [2]*phone.Call
-	for i := range carried {
-		carried[i] = incoming(t, company, outside) // which goes on
-	}
-	taken := "trunk Company: every line is taken"
-	var up []*phone.Call
-	until(t, func() string {
-		up = nil
-		for _, c := range calls {
-			switch e := c.Events(); {
-			case e[len(e)-1].Kind != phone.Ended:
-				up = append(up, c)
-			case e[len(e)-1].Code != 503 || e[len(e)-1].Words != taken:
-				t.Fatalf("one too many hears %+v", e[len(e)-1])
+
+	made := channels
+	helped := func(help *phone.Call) *phone.Call {
+		t.Helper()
+		made--
+		for _, c := range []*phone.Call{up[carried[made].Dialled], carried[made]} {
+			if e := over(t, c); e.Words != "The line was needed for an emergency call" || e.Q850 != 8 {
+				t.Errorf("who made way hears %+v", e)
 			}
 		}
-		if len(up) != 2 {
-			return fmt.Sprintf("%d of 8 calls are carried", len(up))
+		if where := help.Headers("Geolocation"); help.Dialled != "112" || len(where) != 1 {
+			t.Errorf("%s is called from %q", help.Dialled, where)
+		}
+		help.Answer()
+		return help
+	}
+	desk := dial(t, near, "112")
+	helped(incoming(t, company, desk))
+	saw(t, desk, phone.Answered)
+	call := app.calls(t, "112", phone.NewVoice(speech(1)))
+	inApp := helped(comes(t, company))
+	app.sees(t, sdk.Ringing)
+	app.sees(t, sdk.Connected)
+	call.Hangup()
+	app.sees(t, sdk.Ended)
+	over(t, inApp)
+	again := dial(t, from[0], "112") // by the channel that the app had
+	in := comes(t, company)
+	in.Answer()
+	saw(t, again, phone.Answered)
+	if err := app.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	w.StopCloud()
+	desk = dial(t, near, "112")
+	helped(incoming(t, company, desk))
+	saw(t, desk, phone.Answered)
+	if err := app.refusedDial(t, "112"); errs.CodeOf(err) != errs.CloudAway || !strings.Contains(err.Error(), "call emergency numbers by the phone itself") {
+		t.Errorf("without the cloud an app is told %v", err)
+	}
+	for _, in := range carried[:made] {
+		if c := up[in.Dialled]; c.Events()[len(c.Events())-1].Kind == phone.Ended {
+			t.Errorf("another call was ended as well: %v", c.Events())
+		}
+		hangUp(t, up[in.Dialled], in)
+	}
+	after, in := ring(t, from[0], "0030123456", company)
+	hangUp(t, after, in)
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+	w.madeWay(t, people[:], channels-made)
+}
+
+// filled has phones call so many numbers at once by a line with fewer channels: those who are not carried hear why. The others are
+// by the number that was called, and what the company has of them in the order of its answers.
+func filled(t *testing.T, company *phone.Phone, from []*phone.Phone, channels, wanted int) (up map[string]*phone.Call, carried []*phone.Call) {
+	t.Helper()
+	calls := map[string]*phone.Call{}
+	for i := range wanted {
+		calls[fmt.Sprintf("+49301234%02d", i)] = dial(t, from[i%len(from)], fmt.Sprintf("00301234%02d", i))
+	}
+	up = map[string]*phone.Call{}
+	for range channels {
+		in := comes(t, company)
+		carried, up[in.Dialled] = append(carried, in), calls[in.Dialled]
+		in.Answer()
+		saw(t, calls[in.Dialled], phone.Answered)
+	}
+	for to, c := range calls {
+		if up[to] != nil {
+			continue
+		}
+		if e := over(t, c); e.Code != 503 || e.Q850 != 34 || e.Words != "trunk Company: every line is taken" {
+			t.Errorf("one too many hears %+v", e)
+		}
+	}
+	return up, carried
+}
+
+// madeWay waits until the records of people tell of so many calls that made way for emergency calls.
+func (w *world) madeWay(t *testing.T, people []subscriber, calls int) {
+	t.Helper()
+	until(t, func() string {
+		n := 0
+		for _, who := range people {
+			page, err := w.Client.Calls().Page(soon(t), rest.Filter{"user": who.user.ID}, 0, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range page.Items {
+				if c.Cause != nil && c.Cause.Code == "preempted" && c.Cause.Words == "The line was needed for an emergency call" {
+					n++
+				}
+			}
+		}
+		if n != calls {
+			return fmt.Sprintf("%d records of calls that made way", n)
 		}
 		return ""
 	})
-	if e := over(t, dial(t, company, "+4930200")); e.Code != 503 || e.Words != "every line of trunk Company is taken" {
-		t.Errorf("one too many from outside hears %+v", e)
-	}
-	for _, in := range carried {
-		in.Answer()
-	}
-	for _, out := range up {
-		saw(t, out, phone.Answered)
-	}
-	hangUp(t, outside, inside)
-	last, in := ring(t, from, "0030123456", company)
-	in.Answer()
-	saw(t, last, phone.Answered)
-
-	help, in112 := ring(t, near, "112", company)
-	for _, c := range []*phone.Call{last, in} {
-		if e := over(t, c); e.Words != "The line was needed for an emergency call" {
-			t.Errorf("who made way hears %+v", e)
-		}
-	}
-	in112.Answer()
-	saw(t, help, phone.Answered)
-	for _, c := range up {
-		if e := c.Events(); e[len(e)-1].Kind == phone.Ended {
-			t.Errorf("another call was ended as well: %+v", e[len(e)-1])
-		}
-	}
-	w.recorded(t, ann.user, "a call that made way", func(c rest.Call) bool { return c.Cause != nil && c.Cause.Code == "preempted" })
-	hangUp(t, help, in112)
 }
 
 // recorded waits until the record of some call of a user is as it should be.

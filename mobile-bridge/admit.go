@@ -18,7 +18,7 @@ func (b *bridge) admit(ctx context.Context, _ string, frame []byte) (any, error)
 	r, err := fabric.Request[fabric.AppAdmit, fabric.Admitted](ctx, c, fabric.SubjectAppAdmit(c.Org(), c.Node()), fabric.AppAdmit{Admit: q.Admit})
 	switch {
 	case errs.CodeOf(err) == errs.CloudAway:
-		return nil, errs.New(errs.CloudAway, "no call can be placed now: the directory is away; try again soon")
+		return nil, errs.New(errs.CloudAway, "no call can be placed now: the directory is away; try again soon, and call emergency numbers by the phone itself")
 	case err != nil:
 		return nil, err
 	}

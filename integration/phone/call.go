@@ -158,7 +158,7 @@ func (c *Call) HangUp() {
 	c.do(func() {
 		c.media.stop()
 		c.dialog.Bye(sip.Cause{Q850: 16, Text: "Normal call clearing"})
-		c.ended(200, "hung up")
+		c.ended(200, "hung up", sip.Cause{})
 	})
 }
 
@@ -233,11 +233,11 @@ func (c *Call) readOffer(body []byte) bool {
 }
 
 // ended records the end once.
-func (c *Call) ended(code int, words string) {
+func (c *Call) ended(code int, words string, why sip.Cause) {
 	if ev := c.Events(); len(ev) > 0 && ev[len(ev)-1].Kind == Ended {
 		return
 	}
-	c.record(Event{Kind: Ended, Code: code, Words: words})
+	c.record(Event{Kind: Ended, Code: code, Words: words, Q850: why.Q850})
 }
 
 func (c *Call) handle(e sip.Event) {
@@ -253,16 +253,16 @@ func (c *Call) handle(e sip.Event) {
 			return
 		}
 		c.dialog.Bye(sip.Cause{SIP: 488, Text: "unusable answer"})
-		c.ended(488, "unusable answer")
+		c.ended(488, "unusable answer", sip.Cause{})
 	case sip.Refused:
-		c.ended(e.Code, e.Reason)
+		c.ended(e.Code, e.Reason, e.Cause)
 	case sip.Acked:
 		c.acked(e.SDP)
 	case sip.Cancelled:
-		c.ended(487, cmp.Or(e.Cause.Text, "the caller gave up"))
+		c.ended(487, cmp.Or(e.Cause.Text, "the caller gave up"), e.Cause)
 	case sip.HungUp:
 		c.media.stop()
-		c.ended(200, cmp.Or(e.Cause.Text, "the other side hung up"))
+		c.ended(200, cmp.Or(e.Cause.Text, "the other side hung up"), e.Cause)
 	case sip.Offered:
 		c.offered(e.SDP)
 	case sip.OfferAccepted:
@@ -276,7 +276,7 @@ func (c *Call) handle(e sip.Event) {
 	case sip.DTMF:
 		c.record(Event{Kind: Digit, Words: string(e.Digit)})
 	case sip.Lost:
-		c.ended(408, e.Err.Error())
+		c.ended(408, e.Err.Error(), sip.Cause{})
 	}
 }
 

@@ -30,6 +30,7 @@ type Event struct {
 	Kind  Kind
 	Code  int
 	Words string
+	Q850  int // of Ended: the ITU-T Q.850 cause that the other side gave, 0 for none
 	At    time.Time
 }
 

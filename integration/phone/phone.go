@@ -110,7 +110,7 @@ func New(cfg Config) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phone %s: local address: %w", cfg.User, err)
 	}
-	p := &Phone{cfg: cfg, local: local, incoming: make(chan *Call, 16), stopped: make(chan struct{}), account: newAccount(), dials: make(chan *sip.Stream, 1)}
+	p := &Phone{cfg: cfg, local: local, incoming: make(chan *Call, 64), stopped: make(chan struct{}), account: newAccount(), dials: make(chan *sip.Stream, 1)}
 	p.dials <- nil
 	if cfg.Server != "" {
 		server, err := net.ResolveUDPAddr("udp", cfg.Server)

@@ -94,7 +94,10 @@ func (p *Phone) admit(id *identity, number string, cert webrtc.Certificate, over
 	defer cancel()
 	p.line.want()
 	defer p.line.release()
-	if err := p.ask(ctx, channel.TypeAdmit, channel.Admit{Admit: signed}, &a); err != nil {
+	switch err := p.ask(ctx, channel.TypeAdmit, channel.Admit{Admit: signed}, &a); {
+	case err != nil && ctx.Err() != nil && p.life.Err() == nil:
+		return a, errs.New(errs.CloudAway, "no call can be placed now; try again soon, and call emergency numbers by the phone itself: %w", err)
+	case err != nil:
 		return a, err
 	}
 	if a.Designation == nil {

@@ -2,6 +2,12 @@ package sip
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -39,4 +45,45 @@ func attach(req *Request, parts []Part) {
 	req.ReplaceHeader(&kind)
 	req.SetBody(b.Bytes())
 	req.ReplaceHeader(&length)
+}
+
+// unpack takes the session description out of a request whose body has several parts, and passes over the others unless one must be
+// understood (RFC 5621, 8.3: handling; what says nothing of it is no reason to lose a call). The request stays as it is where there is
+// no description, and is refused.
+func unpack(req *Request) {
+	t := req.ContentType()
+	if t == nil || len(req.Body()) == 0 {
+		return
+	}
+	kind, params, err := mime.ParseMediaType(t.Value())
+	if err != nil || kind != "multipart/mixed" {
+		return
+	}
+	var sdp []byte
+	for r := multipart.NewReader(bytes.NewReader(req.Body()), params["boundary"]); ; {
+		p, err := r.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return
+		}
+		kind, _, _ := mime.ParseMediaType(cmp.Or(p.Header.Get("Content-Type"), "text/plain"))
+		_, how, _ := mime.ParseMediaType(p.Header.Get("Content-Disposition"))
+		switch {
+		case kind == "application/sdp" && sdp == nil:
+			if sdp, err = io.ReadAll(p); err != nil {
+				return
+			}
+		case strings.EqualFold(how["handling"], "required"):
+			return
+		}
+	}
+	if len(sdp) == 0 {
+		return
+	}
+	only, length := sip.ContentTypeHeader("application/sdp"), sip.ContentLengthHeader(len(sdp))
+	req.ReplaceHeader(&only)
+	req.ReplaceHeader(&length)
+	req.SetBody(sdp)
 }

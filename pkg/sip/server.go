@@ -26,6 +26,7 @@ func (e *Endpoint) tagOf(req *Request) string {
 // serve takes a new request, with its transaction unless it is an ACK. The To tag of one that begins something is ours.
 func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 	now := time.Now()
+	unpack(req)
 	if code, reason, extra := check(req); code != 0 {
 		e.answer(req, r, code, reason, extra...)
 		return
