@@ -52,17 +52,17 @@ type node struct {
 	books
 	registrar *registrar.Registrar
 	relay     *media.Relay
-	phones    *sipside.Phones
-	links     *linkside.Links
-	endpoint  *link.Endpoint
-	keys      *sessionkey.Verifier
-	calls     *calls
-	health    *health.Server
-	leases    leases
-	apps      apps
-	started   Started
-	stopping  atomic.Bool
-	folder    *datafolder.Folder
+	lines
+	links    *linkside.Links
+	endpoint *link.Endpoint
+	keys     *sessionkey.Verifier
+	calls    *calls
+	health   *health.Server
+	leases   leases
+	apps     apps
+	started  Started
+	stopping atomic.Bool
+	folder   *datafolder.Folder
 }
 
 // books is what the switch keeps of its calls.
@@ -126,6 +126,7 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.leases.wake = make(chan struct{}, 1)
+	n.trials = newTrials()
 	n.registrar, err = registrar.New(registrar.Config{
 		Path: filepath.Join(n.Data, "registrations"), Now: time.Now, Logger: n.log, OnChange: n.leases.registered,
 	})
@@ -281,6 +282,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	}
 	group.Go("health", n.health.Run)
 	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })
+	group.Go("tests of trunks", n.keepTrials)
 	group.Go("lease", n.lease)
 	group.Go("certificate", n.keepCertificate)
 	n.health.Ready()

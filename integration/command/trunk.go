@@ -46,6 +46,7 @@ type trunkCommands struct {
 	Set    trunkSet    `cmd:"" help:"Change a trunk."`
 	Remove trunkRemove `cmd:"" help:"Remove trunks."`
 
+	Test  trunkTest    `cmd:"" help:"Test a trunk, step by step: its servers and, with a number, a call."`
 	Rates rateCommands `cmd:"" help:"What calls by a trunk cost: import, export, show, remove."`
 }
 

@@ -30,7 +30,8 @@ import (
 // 15 (2026-11): calls from the PSTN: Trunk and From in an admit.
 // 16 (2026-11): Trunks in a lease.
 // 17 (2026-11): Back in an admit.
-const Capability = 17
+// 18 (2026-11): trunk.
+const Capability = 18
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

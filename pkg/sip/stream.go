@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,15 @@ func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
 
 // Peer returns what the stream leads to.
 func (s *Stream) Peer() Peer { return s.peer }
+
+// TLS is what was agreed on with the peer of a stream that was dialled over TLS; false for any other.
+func (s *Stream) TLS() (tls.ConnectionState, bool) {
+	c, ok := s.conn.(*tls.Conn)
+	if !ok {
+		return tls.ConnectionState{}, false
+	}
+	return c.ConnectionState(), true
+}
 
 // Done is closed when the stream has ended.
 func (s *Stream) Done() <-chan struct{} { return s.closed }

@@ -17,6 +17,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/limit"
 	"strowger/pkg/rest"
 	"strowger/pkg/tariff"
@@ -79,6 +80,8 @@ type Config struct {
 	TrunkPassword func(ctx context.Context, org, trunk, password string) error
 	Calls         Calls
 	Queues        Queues
+	// TestTrunk begins a test of a trunk at its switch, or says how the last one gets on.
+	TestTrunk func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
 	// Explain says what would become of a call of a user.
 	Explain func(org, user, dialled string) (rest.RouteAnswer, error)
 	Follow  func(context.Context) // waits until what was changed here counts in admissions
@@ -94,6 +97,7 @@ type API struct {
 	nodes     Nodes
 	apps      Apps
 	queues    Queues
+	tests     func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
 	explain   func(org, user, dialled string) (rest.RouteAnswer, error)
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
@@ -114,7 +118,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, tests: cfg.TestTrunk, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

@@ -20,6 +20,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/rest"
 )
 
@@ -204,6 +205,14 @@ type service struct {
 	client  rest.Client
 	log     *bytes.Buffer
 	waiting line
+	tested  []fabric.TrunkTest // that its switch was asked for
+}
+
+// testTrunk is the switch of a trunk.
+func (s *service) testTrunk(_ context.Context, _ string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error) {
+	q.Trunk = t.ID
+	s.tested = append(s.tested, q)
+	return rest.TrunkTest{Number: q.Number, Steps: []rest.TestStep{}, Done: !q.Begin}, nil
 }
 
 // line is the calls that wait at a switch.
@@ -246,7 +255,7 @@ func newService(t *testing.T) *service {
 func (s *service) restart(t *testing.T) {
 	t.Helper()
 	var err error
-	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, TrunkPassword: s.fake.SetTrunkPassword, Calls: records{s.store}, Queues: &s.waiting, Follow: follow,
+	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, TrunkPassword: s.fake.SetTrunkPassword, Calls: records{s.store}, Queues: &s.waiting, TestTrunk: s.testTrunk, Follow: follow,
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -37,13 +37,14 @@ type Leaving struct {
 
 // Line is the trunks that may take a call to a phone number.
 func (p *Phones) Line(b designation.Branch, of designation.Plan) call.Target {
-	return toNumber{p, b, of.Emergency}
+	return toNumber{p, b, of.Emergency, nil}
 }
 
 type toNumber struct {
 	phones    *Phones
 	branch    designation.Branch
 	emergency bool
+	heard     sip.Trace // besides the ladder, nil for nobody
 }
 
 // Dial makes the leg. It looks for carriers when it is told Start.
@@ -56,7 +57,7 @@ func (l toNumber) Dial(s call.Setup) (call.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &toCarrier{phones: l.phones, branch: l.branch, trunks: all, setup: s, port: port, course: trunk.Course{Help: l.emergency}}, nil
+	return &toCarrier{phones: l.phones, branch: l.branch, trunks: all, setup: s, port: port, told: l.heard, course: trunk.Course{Help: l.emergency}}, nil
 }
 
 // toCarrier is the leg to a phone number: the carriers are tried in their order (package trunk); the call notices nothing.
@@ -66,6 +67,7 @@ type toCarrier struct {
 	trunks   []sitecopy.Trunk
 	setup    call.Setup
 	port     *media.Port
+	told     sip.Trace
 	start    call.Start
 	cause    ledger.Cause // of giving up
 	course   trunk.Course
@@ -354,7 +356,7 @@ func (c *toCarrier) invite(i int) {
 		Attached:    parts,
 		Owner:       func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
 	})
-	d.SetTrace(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace))
+	d.SetTrace(both(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace), c.told))
 	t.Leg = sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true})
 	t.patience = time.AfterFunc(silence, func() { s.Post(silent{t}) })
 	c.tries, c.at = append(c.tries, t), t

@@ -90,7 +90,7 @@ func New(cfg Config) *Phones {
 		return a.HA1, ok
 	}})
 	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger,
-		MaxPerSource: maxConnections, Trial: trial, PerSource: cfg.SourceRate,
+		MaxPerSource: maxConnections, Trial: trialTime, PerSource: cfg.SourceRate,
 	})
 	return p
 }
@@ -128,7 +128,7 @@ func (p *Phones) Drops() map[string]uint64 { return p.sip.Drops() }
 // show a password soon.
 const (
 	maxConnections = 500
-	trial          = time.Minute
+	trialTime      = time.Minute
 )
 
 // SignIns counts sign-ins that were refused, by reason.
