@@ -97,7 +97,8 @@ func (p *pstn) people() (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err = p.stack.Client.Users().Update(p.ctx, u.ID, u.Version, map[string]any{"calling": "international"}); err != nil {
+	may := map[string]any{"calling": "international", "guard": map[string]any{"night": ""}} // the demo is shown at night as well
+	if _, err = p.stack.Client.Users().Update(p.ctx, u.ID, u.Version, may); err != nil {
 		return err
 	}
 	_, err = p.stack.Client.Numbers().Create(p.ctx, rest.Number{Digits: "+4930200", User: u.ID})
