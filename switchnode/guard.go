@@ -13,13 +13,22 @@ import (
 	"strowger/switchnode/internal/toll"
 )
 
-// maxHelp is how long an emergency number may be. All others are written in full, and judged.
-const maxHelp = 6
+// How long an emergency number may be: one that this call is said to be to, as sites have them (rest.Site), and one of those that
+// countries have, whatever is said. All other numbers are judged.
+const (
+	maxHelp = 8
+	maxWide = 6
+)
+
+// forHelp says whether a number can only be one for help.
+func forHelp(number string, emergency bool) bool {
+	return !e164.Written(number) && (len(number) <= maxWide || emergency && len(number) <= maxHelp)
+}
 
 // guard judges a call that wants to leave by a trunk of this switch. What it was admitted by does not matter: neither the cloud nor
 // the switch that brings the call is asked.
 func (n *node) guard(ctx context.Context, l sipside.Leaving) (*toll.Permit, error) {
-	if !e164.Written(l.Number) && len(l.Number) <= maxHelp {
+	if forHelp(l.Number, l.Emergency) {
 		return nil, nil
 	}
 	s := n.copy.Snapshot()

@@ -24,3 +24,19 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+// The longest number that a site may have for help is not judged; a phone number is, whatever is said of it.
+func TestNumbersForHelp(t *testing.T) {
+	for _, c := range []struct {
+		number    string
+		emergency bool
+		want      bool
+	}{
+		{"112", false, true}, {"19222", true, true}, {"01922233", true, true}, {"01922233", false, false},
+		{"019001234", true, false}, {"+4911833", true, false},
+	} {
+		if forHelp(c.number, c.emergency) != c.want {
+			t.Errorf("%s, emergency %v: %v", c.number, c.emergency, !c.want)
+		}
+	}
+}

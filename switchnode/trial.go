@@ -115,7 +115,7 @@ func testable(p e164.Plan, dialled string) (string, error) {
 			return "", errs.New(errs.Forbidden, "%s is an emergency number: a test would alarm the police, a fire brigade or an ambulance", dialled)
 		}
 	}
-	if _, help := p.Emergency(dialled); help || !e164.Written(number) || len(number) <= maxHelp {
+	if _, help := p.Emergency(dialled); help || !e164.Written(number) || len(number) <= maxWide {
 		return "", errs.New(errs.Invalid, "%q is no phone number: write it as it is dialled at the site of the trunk, or with + and its country code first", dialled)
 	}
 	return number, nil

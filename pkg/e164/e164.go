@@ -84,10 +84,17 @@ func (p Plan) Read(dialled string) (Number, bool) {
 		return Number{}, false
 	}
 	number := Number{Text: phonenumbers.Format(n, phonenumbers.E164), Class: International}
-	if int(n.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(p.Country) {
+	if p.within(reached(n)) {
 		number.Class = National
 	}
 	return number, Written(number.Text)
+}
+
+// within says whether a number is one of the country, and not of another that shares its code, as those of North America and the
+// Caribbean do. Of what is not in use as far as is known nobody knows.
+func (p Plan) within(n *phonenumbers.PhoneNumber) bool {
+	return int(n.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(p.Country) &&
+		(phonenumbers.IsValidNumberForRegion(n, p.Country) || !phonenumbers.IsValidNumber(n))
 }
 
 // Plain takes out visual separators, which mean nothing (RFC 3966, 5.1.1).

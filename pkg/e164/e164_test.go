@@ -27,6 +27,11 @@ func TestRead(t *testing.T) {
 		{york, "912125550123", "+12125550123", National},
 		{york, "9011493012345678", "+493012345678", International},
 		{york, "2125550123", "", 0},
+		{york, "918005550123", "+18005550123", National}, // free in all countries of +1
+		{Plan{Country: "CA"}, "+18005550123", "+18005550123", National},
+		{york, "918765551234", "+18765551234", International},                              // Jamaica shares +1
+		{Plan{Country: "GB"}, "07781123456", "+447781123456", International},               // Guernsey
+		{Plan{Country: "RU", Outside: "9"}, "+77172123456", "+77172123456", International}, // Kazakhstan
 		{nowhere, "+4930123456", "", 0},
 		{berlin, "*21#", "", 0},
 		{berlin, "+1", "", 0},

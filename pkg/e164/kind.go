@@ -25,15 +25,16 @@ func Origin(number string) (country string, kind Kind) {
 	if err != nil {
 		return "", Ordinary
 	}
+	if networks[n.GetCountryCode()] {
+		return "", Network
+	}
+	n = reached(n)
 	country = phonenumbers.GetRegionCodeForNumber(n)
 	if country == "" { // not in use as far as is known: that of its code
 		country = phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))
 	}
 	if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY || country == phonenumbers.UNKNOWN_REGION {
 		country = ""
-	}
-	if networks[n.GetCountryCode()] {
-		return "", Network
 	}
 	switch phonenumbers.GetNumberType(n) {
 	case phonenumbers.PREMIUM_RATE:
@@ -46,4 +47,15 @@ func Origin(number string) (country string, kind Kind) {
 		return country, Pager
 	}
 	return country, Ordinary
+}
+
+// reached is the number in use that a number leads to: exchanges do not listen to more digits than they need, so that one with some
+// behind its end is the same number. One that leads nowhere, as far as is known, is itself.
+func reached(n *phonenumbers.PhoneNumber) *phonenumbers.PhoneNumber {
+	for text := phonenumbers.Format(n, phonenumbers.E164); len(text) > 2; text = text[:len(text)-1] {
+		if shorter, err := phonenumbers.Parse(text, ""); err == nil && phonenumbers.IsValidNumber(shorter) {
+			return shorter
+		}
+	}
+	return n
 }

@@ -11,6 +11,9 @@ func TestOrigin(t *testing.T) {
 		{"+4915112345678", "DE", Ordinary},
 		{"+498001234567", "DE", Ordinary},
 		{"+499001234567", "DE", Premium},
+		{"+49900123456789", "DE", Premium}, // digits behind the end are not listened to
+		{"+4913712345678901", "DE", SharedCost},
+		{"+187655512349", "JM", Ordinary},
 		{"+491801234567", "DE", SharedCost},
 		{"+442079460123", "GB", Ordinary},
 		{"+447012345678", "GB", Personal},

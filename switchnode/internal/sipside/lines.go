@@ -28,11 +28,12 @@ const silence = 6 * time.Second
 // Leaving is a call that wants to leave by one of some trunks.
 type Leaving struct {
 	call.Setup
-	Number string
-	Trunks []sitecopy.Trunk
-	Rates  map[string]tariff.Rate // by trunk, where they are known
-	Lives  func() bool            // says whether the call is still there
-	Spent  func(error)            // ends it
+	Number    string
+	Emergency bool // as its plan says
+	Trunks    []sitecopy.Trunk
+	Rates     map[string]tariff.Rate // by trunk, where they are known
+	Lives     func() bool            // says whether the call is still there
+	Spent     func(error)            // ends it
 }
 
 // Line is the trunks that may take a call to a phone number.
@@ -191,7 +192,7 @@ func (c *toCarrier) permitted(ctx context.Context) (*toll.Permit, error) {
 		return nil, nil
 	}
 	return c.phones.cfg.Guard(ctx, Leaving{
-		Setup: c.setup, Number: c.branch.Number, Trunks: c.trunks, Rates: c.branch.Rates,
+		Setup: c.setup, Number: c.branch.Number, Emergency: c.course.Help, Trunks: c.trunks, Rates: c.branch.Rates,
 		Lives: func() bool { return c.setup.Post(alive{}) },
 		Spent: func(why error) { c.setup.Post(spent{why}) },
 	})
