@@ -2,22 +2,31 @@ package integration
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/integration/stack"
 	"strowger/pkg/rest"
+	"strowger/switchnode"
 )
 
 // TestGuards has somebody with a stolen password call what costs most: dear numbers, countries that fraud is known for, and many
 // numbers at once. The phone company hears of none of it, and the record names the guard.
 func TestGuards(t *testing.T) {
 	t.Parallel()
-	w := alone(t)
+	wary := switchnode.DefaultScanners()
+	wary.Spared = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	w := alone(t, stack.Site{Name: "Office 40", Code: "40", Limits: switchnode.Limits{Scanners: wary}})
 	company := carrier(t, nil)
 	w.trunk(t, 0, rest.NewTrunk("Company"), company)
 	ann, from := w.person(t, 0, "Ann", nil)
 	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
 	w.settle(t)
+	w.isScanned(t, w.Offices[2])
 
 	refused := func(dialled, guard string) {
 		t.Helper()
@@ -59,6 +68,61 @@ func TestGuards(t *testing.T) {
 		out.HangUp()
 		over(t, in)
 	}
+
+	all, err := w.Client.ShutSources(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := slices.DeleteFunc(all.Refused, func(r rest.Refused) bool { return r.Call == "" }) // phones sign in before their switch knows them
+	if len(calls) != 5 || calls[0].Who != "Ann" || calls[0].Dialled != "+4940123456" {
+		t.Errorf("refused of late: %+v", all.Refused)
+	}
+}
+
+// isScanned has ten addresses look for what there is at the port for phones of an office: they are shut out, administrators are told, and
+// let one in again.
+func (w *world) isScanned(t *testing.T, at stack.Office) {
+	t.Helper()
+	for i := range 10 {
+		c, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 40, byte(i+1))}}).Dial("udp", at.SIP.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		for range 12 {
+			if _, err := c.Write([]byte("what is this?")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	shut := func() (all rest.Shut) {
+		var err error
+		if all, err = w.Client.ShutSources(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	until(t, func() string {
+		if all := shut(); len(all.Items) != 10 || !all.Items[0].UDPOnly || all.Items[0].Why != "what is no SIP" || all.Items[0].SwitchName == "" {
+			return fmt.Sprintf("shut out are %+v", all)
+		}
+		return ""
+	})
+	if err := w.Client.Unblock(soon(t), netip.MustParseAddr("127.0.40.1")); err != nil {
+		t.Error(err)
+	}
+	for _, s := range shut().Items {
+		if s.Source == "127.0.40.1/32" {
+			t.Error("an address that was let in is shut out")
+		}
+	}
+	until(t, func() string {
+		page, err := w.Client.Alerts().Page(soon(t), rest.Filter{"kind": "scanner"}, 10, "")
+		if err != nil || len(page.Items) != 1 || !strings.Contains(page.Items[0].Words, "shut out 10 of late") {
+			return fmt.Sprintf("alerts: %+v, %v", page.Items, err)
+		}
+		return ""
+	})
 }
 
 // TestGuardsOfCallersOutside has phones send callers from outside to phone numbers: they get nowhere.

@@ -3,8 +3,11 @@ package switchnode
 import (
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
 // good is a configuration as the flags' defaults make it, with an address.
@@ -58,6 +61,8 @@ func TestBadConfig(t *testing.T) {
 		`--rtp "20000-20000": want FIRST-LAST`:       func(c *Config) { c.RTP = "20000-20000" },
 		`--rtp "80-90": want FIRST-LAST`:             func(c *Config) { c.RTP = "80-90" },
 		`--rtp "20000-99999": want FIRST-LAST`:       func(c *Config) { c.RTP = "20000-99999" },
+		"--shut-out -1: want 0 or more points":       func(c *Config) { c.Limits.Scanners.Points = -1 },
+		"--shut-out-time 0s: want 1s to 24h":         func(c *Config) { c.Limits.Scanners.Points = 1 },
 	} {
 		c := good()
 		change(&c)
@@ -69,6 +74,21 @@ func TestBadConfig(t *testing.T) {
 	c.Data, c.SIP, c.RTP = "", "x", "x"
 	if _, err := c.validate(); err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("not every bad value is told at once: %v", err)
+	}
+}
+
+// What the help says of scanners is what a program gets that asks for the defaults.
+func TestDefaultScanners(t *testing.T) {
+	var s Scanners
+	k, err := kong.New(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := DefaultScanners(); !reflect.DeepEqual(s, want) {
+		t.Errorf("%+v, want %+v", s, want)
 	}
 }
 

@@ -19,6 +19,8 @@ type Limits struct {
 	Waiting     int           `help:"Calls beyond --calls that wait for one of these to end. 0: they are refused. Default: ${default}." default:"200" placeholder:"N"`
 	WaitingTime time.Duration `help:"How long one of them waits at most. Default: ${default}." default:"3m" placeholder:"TIME"`
 	SourceRate  float64       `help:"SIP messages a second that one IP address may send before it has shown a password; ten times as many at once. 0: no limit. Default: ${default}." default:"200" name:"source-rate" placeholder:"N"`
+
+	Scanners Scanners `embed:""`
 }
 
 // DefaultSourceRate is the default of Limits.SourceRate.
@@ -41,6 +43,9 @@ func (r Limits) validate() (Limits, error) {
 		return r, fmt.Errorf("--waiting-time %v: want 1s or more", r.WaitingTime)
 	case r.SourceRate < 0:
 		return r, fmt.Errorf("--source-rate %v: want 0 or more messages a second", r.SourceRate)
+	}
+	if err := r.Scanners.validate(); err != nil {
+		return r, err
 	}
 	r.Calls, r.WaitingTime = cmp.Or(r.Calls, defaultCalls), cmp.Or(r.WaitingTime, defaultWaitingTime)
 	return r, nil

@@ -7,6 +7,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/guard"
 	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/sipside"
@@ -34,10 +35,15 @@ func (n *node) guard(ctx context.Context, l sipside.Leaving) (*toll.Permit, erro
 	s := n.copy.Snapshot()
 	g, home := s.Guards(), s.Dialling().Country
 	q := n.asks(l, g, home)
-	if err := judge(l.From, q.Rules, home, l.Number); err != nil {
-		return nil, err
+	err := judge(l.From, q.Rules, home, l.Number)
+	var p *toll.Permit
+	if err == nil {
+		p, err = n.tolls.Enter(ctx, q, l.Lives, l.Spent)
 	}
-	return n.tolls.Enter(ctx, q, l.Lives, l.Spent)
+	if err != nil {
+		n.refused.Add(fabric.Refused{At: n.now(), Who: q.Name, Call: l.Call, Dials: l.Number, Words: err.Error()})
+	}
+	return p, err
 }
 
 // judge says why somebody may not call a number, whatever they called before.

@@ -27,6 +27,7 @@ import (
 	"strowger/pkg/sip/locate"
 	copies "strowger/pkg/sitecopy"
 	"strowger/pkg/trust"
+	"strowger/switchnode/internal/barring"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
 	"strowger/switchnode/internal/linkside"
@@ -69,6 +70,8 @@ type node struct {
 type books struct {
 	spool *spool.Spool // the ledger, until the cloud has it
 	tolls *toll.Keeper // what left by its trunks
+
+	refused barring.Lately[fabric.Refused] // what was not let out by them
 }
 
 // drainTime is how long the calls that are ended, and their records, may take when the switch is told to stop.
@@ -185,7 +188,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
-		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, SourceRate: n.Limits.SourceRate,
+		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, Strangers: n.strangers(),
 		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },

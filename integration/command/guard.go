@@ -16,6 +16,9 @@ type guardCommands struct {
 	Show guardShow `cmd:"" help:"Show what may be called in the phone network, and who says so."`
 	Set  guardSet  `cmd:"" help:"Change what may be called: by everyone, by a user, or by a trunk."`
 	Lift guardLift `cmd:"" help:"Let a user or a trunk call abroad again after an alarm."`
+
+	List    guardList    `cmd:"" help:"Show which addresses are shut out for scanning, and what was refused of late."`
+	Unblock guardUnblock `cmd:"" help:"Let an address in again."`
 }
 
 // guarded is whose rules are meant.

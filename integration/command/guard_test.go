@@ -26,5 +26,8 @@ func TestGuardRules(t *testing.T) {
 		"guard set --deny 0180",
 		"guard show Nobody",
 		"guard lift Anna",
+		"guard list",
+		"guard unblock 203.0.113.9",
+		"guard unblock Anna",
 	))
 }

@@ -54,7 +54,7 @@ type Site struct {
 	Name, Code string
 	Public     string // address of a NAT before its switch, as of switchnode.Config; and, of the first one, before the bridges
 	STIR       switchnode.STIR
-	Limits     switchnode.Limits // SourceRate 0: the default
+	Limits     switchnode.Limits // SourceRate 0, no Scanners: the default
 }
 
 // Office is a site that runs.
@@ -205,6 +205,9 @@ func (s *Stack) switchConfig(i int, o Office, site Site) (switchnode.Config, err
 		ports.usual = false // the first office has the usual ports
 	}
 	site.Limits.SourceRate = cmp.Or(site.Limits.SourceRate, switchnode.DefaultSourceRate)
+	if site.Limits.Scanners.Time == 0 {
+		site.Limits.Scanners = switchnode.DefaultScanners()
+	}
 	cfg := switchnode.Config{
 		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: site.Public, Digest: s.cfg.Digest,
 		TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, Services: switchnode.Services{STIR: site.STIR}, Limits: site.Limits,

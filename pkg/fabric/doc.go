@@ -18,6 +18,7 @@
 //	node.<node>.control   request  cloud                           Control: dial another node, published without waiting; renew
 //	node.<node>.queue     request  cloud                           QueueOrder: who waits there; moves or removes one of them
 //	node.<node>.trunk     request  cloud                           TrunkTest: test a trunk, or say how the last test gets on
+//	node.<node>.guard     request  cloud                           GuardOrder: whom it shuts out; lets one in again
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
 //	registry                       cloud instances                 RegistryChanged, to each other

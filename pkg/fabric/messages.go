@@ -31,7 +31,8 @@ import (
 // 16 (2026-11): Trunks in a lease.
 // 17 (2026-11): Back in an admit.
 // 18 (2026-11): trunk.
-const Capability = 18
+// 19 (2026-11): guard.
+const Capability = 19
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

@@ -127,3 +127,28 @@ func TestHost(t *testing.T) {
 		}
 	}
 }
+
+// Many are remembered in bounded memory, those of late the longest.
+func TestRecent(t *testing.T) {
+	const most = 100
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	r := Recent[int]{Keep: time.Hour, Max: most}
+	if r.Has(0) {
+		t.Error("an empty one has somebody")
+	}
+	for i := range 3 * most {
+		r.Add(i, now)
+	}
+	if n := r.Len(); n > 2*most {
+		t.Errorf("%d are remembered", n)
+	}
+	if !r.Has(3*most-1) || !r.Has(2*most) || r.Has(0) {
+		t.Error("the wrong ones are remembered")
+	}
+	for _, passed := range []time.Duration{50 * time.Minute, time.Hour, 2 * time.Hour} {
+		r.Add(-1, now.Add(passed))
+	}
+	if r.Has(2*most) || !r.Has(-1) {
+		t.Error("who was there an hour before is remembered, or who is there is not")
+	}
+}

@@ -25,8 +25,8 @@ func (e *Endpoint) accept(l net.Listener, transport string) {
 			}
 			continue
 		}
-		if !e.letConnect(c) {
-			e.tally.add(dropRate)
+		if r := (refusal{}); errors.As(e.letConnect(c, transport), &r) {
+			e.tally.add(r.drop)
 			c.Close()
 			continue
 		}
@@ -72,7 +72,7 @@ func (e *Endpoint) adopt(ctx context.Context, c net.Conn, transport string, acce
 		return nil, err
 	}
 	if s.accepted = accepted; accepted {
-		s.trial, s.let = newTrial(e.cfg.Trial), e.strangers.let
+		s.trial, s.strangers = newTrial(e.cfg.Trial), e.strangers
 	}
 	if err := e.admit(s); err != nil {
 		return nil, err

@@ -30,13 +30,15 @@ func (e *Endpoint) datagram(b []byte, from Peer) {
 		e.tally.add(dropKeepAlive)
 		return
 	}
-	if !e.strangers.let(from.Addr) {
-		e.tally.add(dropRate)
+	r := refusal{}
+	if errors.As(e.strangers.let(from, b), &r) {
+		e.tally.add(r.drop)
 		return
 	}
 	n, err := frame(b, false)
-	if r := (refusal{}); errors.As(err, &r) {
+	if errors.As(err, &r) {
 		e.tally.add(r.drop)
+		e.strangers.offends(from, NoSIP)
 		if r.drop == dropLength {
 			e.received(b, from, badLength)
 		}

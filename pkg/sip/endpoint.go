@@ -40,6 +40,7 @@ type Config struct {
 	MaxPerSource int           // TCP and TLS connections open at a time from one IP address, trusted ones too
 	Trial        time.Duration // that such a connection may stay open
 	PerSource    float64       // messages and connections a second from one IP address, or one /64 of IPv6
+	Gate         Gate          // may be nil: everybody is heard
 }
 
 // Endpoint is one SIP user agent.
@@ -78,7 +79,7 @@ func NewEndpoint(cfg Config) *Endpoint {
 	e := &Endpoint{
 		cfg: cfg, secret: make([]byte, 32), running: make(chan struct{}), transactions: newTransactions(),
 		accepts: map[string]net.Listener{}, open: map[Peer]*Stream{}, sources: map[netip.Addr]int{},
-		dialogs: map[key]*Dialog{}, strangers: newStrangers(cfg.PerSource, cfg.Logger),
+		dialogs: map[key]*Dialog{}, strangers: newStrangers(cfg.PerSource, cfg.Gate, cfg.Logger),
 	}
 	_, _ = rand.Read(e.secret) // never fails (crypto/rand)
 	return e

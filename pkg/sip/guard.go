@@ -28,10 +28,11 @@ const (
 	dropMalformed              // answered with 400
 	dropUnreadable             // not to be answered: an ACK, a response, a request that does not say where it came from
 	dropRate                   // more than a source may send that has not shown a password
+	dropShut                   // of whom Config.Gate does not hear
 	drops
 )
 
-var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow", "malformed", "unreadable", "rate"}
+var dropNames = [drops]string{"keep-alive", "size", "bytes", "length", "start-line", "streams", "mailbox", "slow", "malformed", "unreadable", "rate", "shut"}
 
 // tally counts drops.
 type tally [drops]atomic.Uint64

@@ -42,6 +42,7 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 			e.post(d, arrived{req: req, at: now})
 		}
 	case method == sip.OPTIONS: // RFC 3261, 11.2
+		e.strangers.offends(peerOf(req), Probes)
 		e.answer(req, r, 200, "OK", NewHeader("Allow", allow), NewHeader("Accept", accept), NewHeader("Supported", supported))
 	case method == sip.REGISTER:
 		e.cfg.Handler.Register(req, peerOf(req), func(code int, reason string, headers ...Header) {

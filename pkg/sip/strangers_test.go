@@ -165,20 +165,3 @@ func TestStrangersOverTCPAreLimited(t *testing.T) {
 		}
 	}
 }
-
-// Known peers are remembered in bounded memory, those of late the longest.
-func TestKnownPeersAreBounded(t *testing.T) {
-	s := newStrangers(1, slog.New(slog.DiscardHandler))
-	addr := func(i int) netip.AddrPort {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 5060)
-	}
-	for i := range 3 * maxKnown {
-		s.know(addr(i))
-	}
-	if n := len(s.known) + len(s.before); n > 2*maxKnown {
-		t.Errorf("%d are remembered", n)
-	}
-	if !s.knows(addr(3*maxKnown-1)) || !s.knows(addr(2*maxKnown)) || s.knows(addr(0)) {
-		t.Error("the wrong ones are remembered")
-	}
-}

@@ -34,8 +34,8 @@ type Stream struct {
 	greeted bool      // a first message came
 	trial   trial
 
-	accepted bool                      // the peer opened it
-	let      func(netip.AddrPort) bool // whether a message of a stranger may cost work; set if accepted
+	accepted  bool       // the peer opened it
+	strangers *strangers // whether a message of one may cost work; set if accepted
 }
 
 func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
@@ -223,11 +223,16 @@ func (s *Stream) next() (int, error) {
 		return 0, nil
 	case errors.As(err, &r):
 		s.tally.add(r.drop)
+		if s.accepted {
+			s.strangers.offends(s.peer, NoSIP)
+		}
 		return 0, err
 	}
-	if s.accepted && !s.trial.over() && !s.let(s.peer.Addr) {
-		s.tally.add(dropRate)
-		return 0, errFast
+	if s.accepted && !s.trial.over() {
+		if err, r := s.strangers.let(s.peer, s.buf[:n]), (refusal{}); errors.As(err, &r) {
+			s.tally.add(r.drop)
+			return 0, err
+		}
 	}
 	s.greeted = true
 	return n, nil

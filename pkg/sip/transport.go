@@ -37,9 +37,11 @@ func (e *Endpoint) received(b []byte, from Peer, framing fault) {
 		return
 	case wrong != "" && isRequest && e.malformed(req, from, wrong):
 		e.tally.add(dropMalformed)
+		e.strangers.offends(from, NoSIP)
 		return
 	case wrong != "":
 		e.tally.add(dropUnreadable)
+		e.strangers.offends(from, NoSIP)
 		return
 	}
 	source := from.Addr.String()

@@ -80,6 +80,7 @@ type Config struct {
 	TrunkPassword func(ctx context.Context, org, trunk, password string) error
 	Calls         Calls
 	Queues        Queues
+	Guarding      Guarding
 	// TestTrunk begins a test of a trunk at its switch, or says how the last one gets on.
 	TestTrunk func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
 	// Explain says what would become of a call of a user.
@@ -90,14 +91,20 @@ type Config struct {
 	Log     *slog.Logger
 }
 
+// asking is what the API asks switches.
+type asking struct {
+	queues   Queues
+	guarding Guarding
+	tests    func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
+}
+
 // API is the REST API of one cloud instance.
 type API struct {
 	store     *store.Store
 	keys      Keys
 	nodes     Nodes
 	apps      Apps
-	queues    Queues
-	tests     func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
+	asking
 	explain   func(org, user, dialled string) (rest.RouteAnswer, error)
 	renewal   func(ctx context.Context, org, node string) error
 	passwords Passwords
@@ -118,7 +125,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, queues: cfg.Queues, tests: cfg.TestTrunk, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, asking: asking{cfg.Queues, cfg.Guarding, cfg.TestTrunk}, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -205,6 +206,7 @@ type service struct {
 	client  rest.Client
 	log     *bytes.Buffer
 	waiting line
+	shut    shut
 	tested  []fabric.TrunkTest // that its switch was asked for
 }
 
@@ -213,6 +215,27 @@ func (s *service) testTrunk(_ context.Context, _ string, t rest.Trunk, q fabric.
 	q.Trunk = t.ID
 	s.tested = append(s.tested, q)
 	return rest.TrunkTest{Number: q.Number, Steps: []rest.TestStep{}, Done: !q.Begin}, nil
+}
+
+// shut is the one address that a switch shuts out, if any.
+type shut struct{ source string }
+
+// Shut lists it.
+func (s *shut) Shut(context.Context, string) (rest.Shut, error) {
+	all := rest.Shut{Items: []rest.ShutSource{}, Refused: []rest.Refused{}}
+	if s.source != "" {
+		all.Items = append(all.Items, rest.ShutSource{Source: s.source + "/32"})
+	}
+	return all, nil
+}
+
+// Unblock lets it in again.
+func (s *shut) Unblock(_ context.Context, _ string, at netip.Addr) (bool, error) {
+	if s.source != at.String() {
+		return false, nil
+	}
+	s.source = ""
+	return true, nil
 }
 
 // line is the calls that wait at a switch.
@@ -255,7 +278,7 @@ func newService(t *testing.T) *service {
 func (s *service) restart(t *testing.T) {
 	t.Helper()
 	var err error
-	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, TrunkPassword: s.fake.SetTrunkPassword, Calls: records{s.store}, Queues: &s.waiting, TestTrunk: s.testTrunk, Follow: follow,
+	s.api, err = New(Config{Store: s.store, Keys: s.fake, Nodes: s.fake, Renew: s.fake.Renew, Passwords: s.fake, TrunkPassword: s.fake.SetTrunkPassword, Calls: records{s.store}, Queues: &s.waiting, Guarding: &s.shut, TestTrunk: s.testTrunk, Follow: follow,
 		Version: "test", Now: time.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)

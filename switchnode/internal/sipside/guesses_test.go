@@ -77,10 +77,11 @@ func TestGuessesAtManyAccountsAreHeldUp(t *testing.T) {
 	}
 }
 
-// 500 phones behind one address, as after a power cut, register all at once; none is held up as a flood.
+// 500 phones behind one address, as after a power cut, register all at once; none is held up as a flood, and nobody takes them for a
+// scanner.
 func TestOfficeBehindOneAddress(t *testing.T) {
 	const phones = 500
-	o := newOffice(t)
+	o := newOfficeWith(t, Strangers{Rate: 200, Points: 100, First: time.Minute})
 	var wg sync.WaitGroup
 	results := make(chan error, phones)
 	for i := range phones {
@@ -95,6 +96,9 @@ func TestOfficeBehindOneAddress(t *testing.T) {
 	}
 	if n := len(o.registrar.Registered()); n != phones || o.phones.Drops()["rate"] != 0 {
 		t.Errorf("%d of %d phones are registered, dropped %v", n, phones, o.phones.Drops())
+	}
+	if all := o.phones.Barred(); len(all) != 0 {
+		t.Errorf("shut out: %+v", all)
 	}
 }
 

@@ -54,11 +54,17 @@ type office struct {
 	trunks    atomic.Pointer[[]sitecopy.Trunk]
 	begin     atomic.Pointer[func(call.Incoming) error]
 	locate    atomic.Pointer[func(context.Context, sip.URI) ([]sip.Peer, error)]
+	strangers Strangers
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t}
+	return newOfficeWith(t, Strangers{Rate: 200})
+}
+
+func newOfficeWith(t *testing.T, strangers Strangers) *office {
+	t.Helper()
+	o := &office{t: t, strangers: strangers}
 	o.trunks.Store(&[]sitecopy.Trunk{})
 	o.begins(func(call.Incoming) error { t.Error("a call began"); return nil })
 	begin := time.Now() // a busy machine must not let it run
@@ -78,7 +84,7 @@ func newOffice(t *testing.T) *office {
 	o.phones = New(Config{
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI, _ string) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
-		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, SourceRate: 200, Now: now, Logger: log,
+		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, Strangers: o.strangers, Now: now, Logger: log,
 		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() }, Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {

@@ -16,6 +16,7 @@ import (
 // Invite takes a call that a phone makes, or a phone company.
 func (p *Phones) Invite(d *sip.Dialog) {
 	if t, ok := p.registeredAs(d.Request().Recipient.User); ok {
+		p.gate.Signed(d.Peer().Addr.Addr())
 		p.inviteFrom(t, d, calledBy(d))
 		return
 	}
@@ -29,7 +30,9 @@ func (p *Phones) Invite(d *sip.Dialog) {
 		d.Refuse(denied.code, denied.cause.Words, denied.reason(), denied.all()...)
 		return
 	}
-	p.sip.Trust(d.Peer())
+	if p.sip.Trust(d.Peer()); denied == nil {
+		p.gate.Signed(d.Peer().Addr.Addr())
+	}
 	if err := p.begin(d, account, to, "phone "+account.Party.Number); err != nil {
 		sipleg.Refuse(d, err)
 	}

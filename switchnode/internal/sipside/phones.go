@@ -20,6 +20,7 @@ import (
 	"strowger/pkg/sip/digest"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/stir"
+	"strowger/switchnode/internal/barring"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -56,12 +57,11 @@ type Config struct {
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
 	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.
-	Verify   func(context.Context, stir.Call) stir.Verdict
-	Stations Stations
-	// SourceRate is how many messages a second one address may send before it showed a password; 0: no limit.
-	SourceRate float64
-	Now        func() time.Time
-	Logger     *slog.Logger
+	Verify    func(context.Context, stir.Call) stir.Verdict
+	Stations  Stations
+	Strangers Strangers
+	Now       func() time.Time
+	Logger    *slog.Logger
 }
 
 // Phones is the phone side of a switch.
@@ -71,6 +71,7 @@ type Phones struct {
 	digest   *digest.Server
 	refusals *refusals
 	guesses  guesses
+	gate     *gate
 	ready    chan struct{} // closed when ctx is set
 	channels trunk.Channels
 	resolved atomic.Pointer[map[way][]netip.AddrPort]
@@ -89,8 +90,9 @@ func New(cfg Config) *Phones {
 		a, ok := cfg.Accounts(user)
 		return a.HA1, ok
 	}})
+	p.gate = newGate(p)
 	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger,
-		MaxPerSource: maxConnections, Trial: trialTime, PerSource: cfg.SourceRate,
+		MaxPerSource: maxConnections, Trial: trialTime, PerSource: cfg.Strangers.Rate, Gate: p.gate,
 	})
 	return p
 }
@@ -109,7 +111,7 @@ func (p *Phones) ListenTLS(at netip.AddrPort, cfg *tls.Config) (netip.AddrPort, 
 func (p *Phones) Run(ctx context.Context) error {
 	for _, device := range p.cfg.Registrar.Registered() {
 		for _, b := range p.cfg.Registrar.Lookup(device) {
-			p.sip.Trust(peerOf(b.Source))
+			p.trust(peerOf(b.Source))
 		}
 	}
 	p.ctx = ctx
@@ -119,6 +121,12 @@ func (p *Phones) Run(ctx context.Context) error {
 	p.work.Go(func() { p.watchTrunks(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
+}
+
+// trust frees a peer that showed a password from the limits of strangers, and its address from being shut out.
+func (p *Phones) trust(from sip.Peer) {
+	p.sip.Trust(from)
+	p.gate.Signed(from.Addr.Addr())
 }
 
 // Drops counts what was dropped of SIP messages, by reason.
@@ -139,32 +147,34 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 	var credentials []string
 	for h := range sip.Named(req, "Authorization") {
 		if scheme, _, _ := strings.Cut(h.Value(), " "); strings.EqualFold(scheme, "Bearer") { // RFC 8898: links and apps do that
-			p.refusals.tell(sessionKey, "", from)
+			p.refuses(sessionKey, "", from)
 			return Account{}, deny(errs.WrongPresenter, "A session key is for switches and apps to show, not for phones")
 		}
 		credentials = append(credentials, h.Value())
 	}
 	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
 	if errors.Is(err, digest.ErrMissing) {
+		p.gate.Asked(from.Addr.Addr(), stream(from))
 		return Account{}, p.challenge(false)
 	}
 	if errors.Is(err, digest.ErrMalformed) {
+		p.gate.Offend(from.Addr.Addr(), stream(from), barring.Unreadable)
 		return Account{}, deny(errs.Invalid, err.Error())
 	}
 	a, known := p.cfg.Accounts(user)
 	if known && p.guesses.held(from.Addr, user) && !p.lives(a, from) { // whatever Verify found: a right guess must not show
-		p.refusals.tell(tooMany, user, from)
+		p.refuses(tooMany, user, from)
 		return Account{}, held()
 	}
 	switch {
 	case errors.Is(err, digest.ErrStale), errors.Is(err, digest.ErrReplayed):
 		return Account{}, p.challenge(true)
 	case errors.Is(err, digest.ErrUnknownUser):
-		p.refusals.tell(unknownUser, user, from)
+		p.refuses(unknownUser, user, from)
 		return Account{}, &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}
 	case err != nil:
 		p.guesses.wrong(from.Addr, user)
-		p.refusals.tell(wrongPassword, user, from)
+		p.refuses(wrongPassword, user, from)
 		return Account{}, &denial{code: 403, cause: call.CauseOf(errs.Unauthenticated, "Wrong password")}
 	}
 	if !known || !a.Enabled {

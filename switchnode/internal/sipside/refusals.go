@@ -3,11 +3,13 @@ package sipside
 import (
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"strowger/pkg/limit"
 	"strowger/pkg/sip"
+	"strowger/switchnode/internal/barring"
 )
 
 // refusal is why a sign-in was refused.
@@ -21,11 +23,24 @@ const (
 	refusalKinds
 )
 
-var refusalNames = [refusalKinds]struct{ metric, words string }{
-	{"unknown-user", "sign-in of an unknown user"},
-	{"wrong-password", "sign-in with a wrong password"},
-	{"held", "too many wrong sign-ins from this address, held up for a while"},
-	{"session-key", "session key in place of a password"},
+var refusalNames = [refusalKinds]struct {
+	metric, words string
+	offence       barring.Offence
+}{
+	{"unknown-user", "sign-in of an unknown user", barring.UnknownUser},
+	{"wrong-password", "sign-in with a wrong password", barring.WrongPassword},
+	{"held", "too many wrong sign-ins from this address, held up for a while", barring.WrongPassword},
+	{"session-key", "session key in place of a password", barring.Unreadable},
+}
+
+// maxUser is how much of a user name is remembered, in bytes.
+const maxUser = 64
+
+// refuses notes a sign-in that is refused: for the log, for who asks what was refused lately, and for whether its source is shut out.
+func (p *Phones) refuses(why refusal, user string, from sip.Peer) {
+	p.refusals.tell(why, user, from)
+	p.gate.refused.Add(Refused{At: p.cfg.Now(), Source: from.Addr, User: strings.Clone(user[:min(len(user), maxUser)]), Words: refusalNames[why].words})
+	p.gate.Offend(from.Addr.Addr(), stream(from), refusalNames[why].offence)
 }
 
 // refusals counts refused sign-ins and tells the log: of each address its first ones and then one a minute, so that

@@ -14,7 +14,7 @@ import (
 func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) {
 	account, denied := p.authenticate(req, from)
 	if denied == nil {
-		p.sip.Trust(from)
+		p.trust(from)
 	}
 	if denied == nil && req.To() != nil {
 		denied = p.registers(account, req.To().Address.User)
