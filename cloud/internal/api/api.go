@@ -100,10 +100,10 @@ type asking struct {
 
 // API is the REST API of one cloud instance.
 type API struct {
-	store     *store.Store
-	keys      Keys
-	nodes     Nodes
-	apps      Apps
+	store *store.Store
+	keys  Keys
+	nodes Nodes
+	apps  Apps
 	asking
 	explain   func(org, user, dialled string) (rest.RouteAnswer, error)
 	renewal   func(ctx context.Context, org, node string) error
