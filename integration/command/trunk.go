@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ func trunks() noun[rest.Trunk] {
 				{head: "transport", detail: true, cell: func(v rest.Trunk) string { return v.Transport }},
 				{head: "registers", detail: true, cell: func(v rest.Trunk) string { return yesNo(v.Register) }},
 				{head: "asked every", detail: true, cell: func(v rest.Trunk) string { return (time.Duration(v.ProbeSeconds) * time.Second).String() }},
+				{head: "codecs", detail: true, cell: func(v rest.Trunk) string { return cmp.Or(strings.Join(v.Codecs, ", "), "as callers offer") }},
+				{head: "dtmf", detail: true, cell: func(v rest.Trunk) string { return v.DTMF }},
 				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
 				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
 				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},

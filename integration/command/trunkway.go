@@ -2,6 +2,7 @@ package command
 
 import (
 	"os"
+	"strings"
 	"time"
 
 	"strowger/pkg/errs"
@@ -14,6 +15,8 @@ type trunkWay struct {
 	Domain    *string        `help:"Domain of the phone company, if it is not the name of the server." placeholder:"DOMAIN"`
 	Transport *string        `help:"By which the servers are reached: udp, tcp or tls." placeholder:"NAME"`
 	TLSCA     *string        `help:"File with the certificates (PEM) that those of the servers must be signed by, for tls; empty: the ones that the system of the switch trusts." name:"tls-ca" placeholder:"FILE"`
+	Codecs    *string        `help:"What speech is sent in, the preferred first: PCMA,G722; empty: what callers offer, in their order." placeholder:"NAMES"`
+	DTMF      *string        `help:"How keys reach the phone company: rfc4733, as telephone events beside the speech, or info, by SIP INFO." placeholder:"FORM"`
 	Probe     *time.Duration `help:"How often each server is asked whether it is there, 5s to 1h; 0s: never." placeholder:"TIME"`
 }
 
@@ -31,6 +34,12 @@ func (f trunkWay) fill(v *rest.Trunk) (err error) {
 	if f.Transport != nil {
 		v.Transport = *f.Transport
 	}
+	if f.Codecs != nil {
+		v.Codecs = f.codecs()
+	}
+	if f.DTMF != nil {
+		v.DTMF = *f.DTMF
+	}
 	if f.Probe != nil {
 		v.ProbeSeconds, err = wholeSeconds("--probe", *f.Probe)
 	}
@@ -42,6 +51,10 @@ func (f trunkWay) change(c change) error {
 	put(c, "register", f.Register)
 	put(c, "domain", f.Domain)
 	put(c, "transport", f.Transport)
+	put(c, "dtmf", f.DTMF)
+	if f.Codecs != nil {
+		c["codecs"] = f.codecs()
+	}
 	if f.TLSCA != nil {
 		pem, err := f.ca()
 		if err != nil {
@@ -57,6 +70,11 @@ func (f trunkWay) change(c change) error {
 		c["probe_seconds"] = n
 	}
 	return nil
+}
+
+// codecs are the names that were given.
+func (f trunkWay) codecs() []string {
+	return strings.FieldsFunc(*f.Codecs, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // ca is what the file of a CA has.

@@ -37,17 +37,28 @@ type Trunk struct {
 	Register bool `json:"register"`
 	// Domain of the phone company, in the addresses of the account and of who is called; empty: as the server is called.
 	Domain string `json:"domain,omitempty" maxLength:"253"`
-	// Transport by which the servers are reached: "udp", "tcp" or "tls".
-	Transport string `json:"transport" enum:"udp,tcp,tls"`
-	// TLSCA is the certificates (PEM) that those of the servers must be signed by; empty: the ones that the system of the switch trusts.
-	TLSCA string `json:"tls_ca,omitempty" maxLength:"16384"`
 	// ProbeSeconds is how often each server is asked whether it is there (OPTIONS), 5 to 3600; 0: never.
 	ProbeSeconds int `json:"probe_seconds" minimum:"0" maximum:"3600"`
 	// Channels is how many calls it carries at once, both ways; 0: any number. An emergency call that finds all taken has an
 	// ordinary one ended.
 	Channels int `json:"channels" minimum:"0" maximum:"10000"`
+	TrunkWay
 	// Status is how the switch gets on with the servers, as its last report says.
 	Status []TrunkServer `json:"status,omitempty" readOnly:"true"`
+}
+
+// TrunkWay is how the switch and the phone company speak to each other.
+type TrunkWay struct {
+	// Transport by which the servers are reached: "udp", "tcp" or "tls".
+	Transport string `json:"transport" enum:"udp,tcp,tls"`
+	// TLSCA is the certificates (PEM) that those of the servers must be signed by; empty: the ones that the system of the switch trusts.
+	TLSCA string `json:"tls_ca,omitempty" maxLength:"16384"`
+	// Codecs that the company is offered, and that are taken of what it offers, in this order: "PCMA", "G722". None: what the caller
+	// offers, in the caller's order.
+	Codecs []string `json:"codecs,omitempty" maxItems:"8"`
+	// DTMF is how keys reach the company and come from there: "rfc4733", as telephone events beside the speech, or "info", each in a
+	// SIP INFO. Callers and callees have telephone events either way.
+	DTMF string `json:"dtmf" enum:"rfc4733,info"`
 }
 
 // TrunkServer is how a switch gets on with one server of a trunk.
@@ -69,5 +80,5 @@ type TrunkServer struct {
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
 func NewTrunk(name string) Trunk {
-	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", Transport: "udp", ProbeSeconds: 30}
+	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", ProbeSeconds: 30, TrunkWay: TrunkWay{Transport: "udp", DTMF: "rfc4733"}}
 }

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -181,6 +182,23 @@ func Names(codecs []Codec) string {
 		s[i] = c.String()
 	}
 	return strings.Join(s, " ")
+}
+
+// SpeechName returns the canonical name of a speech codec that is known here, however it is written.
+func SpeechName(name string) (string, bool) {
+	canonical, ok := canonicalNames[strings.ToLower(name)]
+	return canonical, ok && Codec{Name: canonical}.Speech()
+}
+
+// SpeechNames are those that SpeechName knows, in the order of the alphabet.
+func SpeechNames() (all []string) {
+	for _, name := range canonicalNames {
+		if (Codec{Name: name}).Speech() {
+			all = append(all, name)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return all
 }
 
 // canonicalNames is keyed by the lower case: encoding names are case-insensitive (RFC 8866, 6.6).

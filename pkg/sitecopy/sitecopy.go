@@ -107,7 +107,14 @@ type Trunk struct {
 	Transport string `json:"transport,omitempty"` // "tcp" or "tls"; else UDP
 	TLSCA     string `json:"tls_ca,omitempty"`    // of the certificates of the servers, PEM; empty: those that the system trusts
 	// Probe is how often the servers are asked whether they are there; 0: never.
-	Probe time.Duration `json:"probe,omitempty"`
+	Probe  time.Duration `json:"probe,omitempty"`
+	Speech Speech        `json:"speech,omitzero"`
+}
+
+// Speech is how a switch and a phone company hear each other.
+type Speech struct {
+	Codecs []string `json:"codecs,omitempty"` // names of those that may be used, the preferred first; none: all
+	Info   bool     `json:"info,omitempty"`   // keys go and come by SIP INFO
 }
 
 // Leaving is what the organization says of calls to the phone network.

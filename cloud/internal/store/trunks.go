@@ -17,12 +17,14 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
+	"strowger/pkg/sdp"
 )
 
 const (
 	maxOrder   = 99
 	maxWeight  = 100
 	maxServers = 8
+	maxCodecs  = 8
 
 	maxChannels = 10_000
 
@@ -56,6 +58,8 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "tls_ca", name: "tls_ca", at: func(v *rest.Trunk) any { return &v.TLSCA }},
 			{field: "channels", name: "channels", at: func(v *rest.Trunk) any { return &v.Channels }},
 			{field: "probe_seconds", name: "probe_seconds", at: func(v *rest.Trunk) any { return &v.ProbeSeconds }},
+			{field: "codecs", name: "codecs", at: func(v *rest.Trunk) any { return texts{&v.Codecs} }},
+			{field: "dtmf", name: "dtmf", at: func(v *rest.Trunk) any { return &v.DTMF }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
 			if err := checkTrunk(v); err != nil {
@@ -104,7 +108,7 @@ func checkTrunk(v *rest.Trunk) error {
 	if v.Domain != "" && !hostForm.MatchString(v.Domain) {
 		return errs.New(errs.Invalid, "domain: %q is not a domain name", v.Domain)
 	}
-	if err := checkTransport(v); err != nil {
+	if err := cmp.Or(checkTransport(v), checkSpeech(v)); err != nil {
 		return err
 	}
 	if v.ProbeSeconds != 0 && (v.ProbeSeconds < minProbe || v.ProbeSeconds > maxProbe) {
@@ -128,6 +132,28 @@ func checkTransport(v *rest.Trunk) error {
 		return errs.New(errs.Invalid, "tls_ca: has %d bytes, at most %d are allowed", len(v.TLSCA), maxTLSCA)
 	case v.TLSCA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(v.TLSCA)):
 		return errs.New(errs.Invalid, "tls_ca: there is no certificate in it; want PEM")
+	}
+	return nil
+}
+
+// checkSpeech looks at how the switch and the phone company hear each other. Names of codecs are kept as SDP has them.
+func checkSpeech(v *rest.Trunk) error {
+	v.DTMF = cmp.Or(v.DTMF, "rfc4733")
+	if v.DTMF != "rfc4733" && v.DTMF != "info" {
+		return errs.New(errs.Invalid, "dtmf: %q is neither rfc4733 nor info", v.DTMF)
+	}
+	if len(v.Codecs) > maxCodecs {
+		return errs.New(errs.Invalid, "codecs: %d, want at most %d", len(v.Codecs), maxCodecs)
+	}
+	for i, given := range v.Codecs {
+		name, ok := sdp.SpeechName(given)
+		if !ok {
+			return errs.New(errs.Invalid, "codecs: %q is none of %s", given, strings.Join(sdp.SpeechNames(), ", "))
+		}
+		if slices.Contains(v.Codecs[:i], name) {
+			return errs.New(errs.Invalid, "codecs: %s is there twice", name)
+		}
+		v.Codecs[i] = name
 	}
 	return nil
 }

@@ -37,6 +37,9 @@ func TestTrunks(t *testing.T) {
 			"weight":  func(v *rest.Trunk) { v.Weight = 0 },
 			"servers": func(v *rest.Trunk) { v.Servers = []string{"sip:example.com"} },
 			"number":  func(v *rest.Trunk) { v.Number = "030100" },
+			"dtmf":    func(v *rest.Trunk) { v.DTMF = "inband" },
+			"is none of AMR, AMR-WB, G722, G729, GSM, iLBC, L16, opus, PCMA, PCMU": func(v *rest.Trunk) { v.Codecs = []string{"pcma", "telephone-event"} },
+			"PCMA is there twice": func(v *rest.Trunk) { v.Codecs = []string{"pcma", "PCMA"} },
 		} {
 			v := good()
 			v.Name = "Another"

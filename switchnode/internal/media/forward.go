@@ -47,23 +47,34 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 	case r.peer == nil:
 		p.dropped.add(NotBridged)
 		if passage.digits {
-			p.pressed(h, payload, at)
+			if digit, _, ok := p.pressed(h, payload, passage.event, at); ok {
+				p.tell(digit)
+			}
 		}
 	case !passage.passes:
 		p.dropped.add(NoCodec)
+		if told := r.peer.quality.keys.peer.Load(); told != nil && passage.digits {
+			if digit, length, ok := p.pressed(h, payload, passage.event, at); ok {
+				(*told)(digit, length)
+			}
+		}
 	case !r.peer.receives.Load():
 		p.dropped.add(OnHold)
 	default:
+		digits := passage.digits
 		rtp.SetPayloadType(packet, passage.to)
-		if passage.event != 0 {
+		switch {
+		case passage.event != passage.eventTo:
 			rtp.Rescale(payload, passage.event, passage.eventTo)
+		case !digits && p.quality.keys.types.Load():
+			packet, digits = p.typeKey(r, h, packet, passage.clock, at)
 		}
-		if !passage.digits && r.peer.played.Load() {
+		if !digits && r.peer.played.Load() {
 			r.peer.played.Store(false)
 			rtp.SetMarker(packet) // RFC 3551, 4.1: a talkspurt begins, of another source
 		}
 		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
-		if p.pass(media, r.peer, packet, passage.digits) {
+		if p.pass(media, r.peer, packet, digits) {
 			r.peer.sent.Add(1)
 		}
 	}

@@ -65,17 +65,17 @@ type quality struct {
 type route struct {
 	peer     *Port // nil: not bridged
 	passages []passage
+	events   []sdp.Format // telephone events that the other side wants to get
 }
 
 // passage is what happens to one payload type that the leg sends.
 type passage struct {
-	from   uint8 // the payload type
-	passes bool
-	to     uint8  // on the other side
-	clock  uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
-	digits bool   // telephone events: a digit that comes late counts
-	// Of telephone events whose clock is another one on the other side: both, in Hz.
-	event, eventTo int
+	from           uint8 // the payload type
+	passes         bool
+	to             uint8  // on the other side
+	clock          uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
+	digits         bool   // telephone events: a digit that comes late counts
+	event, eventTo int    // of telephone events: the clocks here and on the other side, in Hz
 }
 
 // of finds what happens to a payload type, nil if it was not negotiated. There are a handful, so none is far.
@@ -183,17 +183,24 @@ func (p *Port) reroute() {
 		passage := passage{from: f.PT, clock: uint32(f.Clock)}
 		if f.Name == sdp.TelephoneEvent {
 			passage.clock = 0 // RFC 4733, 2.2: its packets repeat the timestamp of the event's beginning
-			passage.digits = true
+			passage.digits, passage.event, passage.eventTo = true, f.Clock, f.Clock
 		}
 		if p.peer != nil {
 			var other sdp.Format
 			other, passage.passes = sdp.Match(p.peer.gets, f.Codec)
 			passage.to = other.PT
-			if passage.passes && other.Clock != f.Clock {
-				passage.event, passage.eventTo = f.Clock, other.Clock
+			if passage.passes && passage.digits {
+				passage.eventTo = other.Clock
 			}
 		}
 		r.passages = append(r.passages, passage)
+	}
+	if p.peer != nil {
+		for _, f := range p.peer.gets {
+			if f.Name == sdp.TelephoneEvent {
+				r.events = append(r.events, f)
+			}
+		}
 	}
 	p.route.Store(r)
 }

@@ -47,7 +47,7 @@ func (l *Leg) ring() {
 		return
 	}
 	l.late.stage = ringing
-	body, formats := l.writer.Offer(Supported(), l.port.Local())
+	body, formats := l.writer.Offer(l.line.Offered(Supported()), l.port.Local())
 	l.agree(formats)
 	l.dialog.ProgressOffer(180, "Ringing", body)
 }
@@ -80,7 +80,7 @@ func (l *Leg) acceptLate(d sdp.Description) {
 		l.dialog.Answer(nil)
 		return
 	}
-	body, formats := l.writer.Offer(d, l.port.Local())
+	body, formats := l.writer.Offer(l.line.Offered(d), l.port.Local())
 	l.agree(formats)
 	l.dialog.Answer(body)
 }
@@ -132,7 +132,7 @@ func (l *Leg) described(body []byte) call.Event {
 // follow.
 func (l *Leg) settled(s sdp.Session) call.Event {
 	l.apply(s)
-	d := s.Description()
+	d := l.line.Description(s)
 	if d.Direction == l.said.Direction && slices.EqualFunc(d.Codecs, l.said.Codecs, sdp.Codec.Same) {
 		return nil
 	}

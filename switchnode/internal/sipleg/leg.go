@@ -33,6 +33,7 @@ type Leg struct {
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
 
+	line *Line
 	said sdp.Description // the peer's side of the session
 	late late
 }
@@ -48,17 +49,21 @@ type Config struct {
 	ID     call.LegID
 	Dialog *sip.Dialog
 	Port   *media.Port
-	Lost   errs.Code // the code of a leg whose peer is gone: LegLost or LinkLost
-	Flows  bool      // on a link: the peer's descriptions must name the flow that it wants its media on
-	Early  bool      // a phone company: its 183 says that it has the call, and plays what the callee's line does
+	Lost   errs.Code      // the code of a leg whose peer is gone: LegLost or LinkLost
+	Flows  bool           // on a link: the peer's descriptions must name the flow that it wants its media on
+	Early  bool           // a phone company: its 183 says that it has the call, and plays what the callee's line does
+	Line   *Line          // how a phone company is spoken to; nil: it is none
+	Post   func(any) bool // takes inputs of the leg; needed with a Line
 }
 
 // Calling returns the leg of an outgoing dialog, which Start will invite.
 func Calling(cfg Config) *Leg {
-	return &Leg{
+	l := &Leg{
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
-		flows: cfg.Flows, early: cfg.Early,
+		flows: cfg.Flows, early: cfg.Early, line: cfg.Line,
 	}
+	l.listen(cfg.Post)
+	return l
 }
 
 // Answering returns the leg of an incoming dialog whose offer has been read.
@@ -81,7 +86,7 @@ func (l *Leg) Move(id call.LegID) { l.id = id }
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
-		body, formats := l.writer.Offer(a.Offer, l.port.Local())
+		body, formats := l.writer.Offer(l.line.Offered(a.Offer), l.port.Local())
 		l.agree(formats)
 		l.dialog.Invite(body)
 	case call.Ring:
@@ -115,14 +120,14 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.RefuseOffer:
 		l.dialog.RefuseOffer(a.Status, Phrase(a.Status))
 	case call.Press:
-		l.dialog.SendDTMF(a.Digit, a.Duration)
+		l.press(a.Digit, a.Duration)
 	}
 }
 
 // reoffer asks the peer for something else. Until it answers it may send by the old description or by the new one
 // (RFC 3264, 8.3.2); a payload type means the same codec in both.
 func (l *Leg) reoffer(o call.Offer) {
-	body, formats := l.writer.Offer(o.Description, l.port.Local())
+	body, formats := l.writer.Offer(l.permitted(o.Description), l.port.Local())
 	l.asked = reoffer{o.Description, formats}
 	l.port.SetLocal(slices.Concat(l.agreed, formats))
 	if o.Insist {
@@ -130,6 +135,16 @@ func (l *Leg) reoffer(o call.Offer) {
 	} else {
 		l.dialog.PassOffer(body)
 	}
+}
+
+// permitted is what may be offered of a description. A company of which nothing may be used is offered what it has: its answer shares
+// nothing with what was asked for then, and the session goes on as it was.
+func (l *Leg) permitted(d sdp.Description) sdp.Description {
+	offered := l.line.Offered(d)
+	if _, ok := offered.Speech(); !ok {
+		offered.Codecs = sdp.Session{Formats: l.agreed}.Description().Codecs
+	}
+	return offered
 }
 
 // accept answers the peer's offer. The call found a common codec, so only a codec that both sides name differently for
@@ -148,7 +163,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 		return
 	}
 	l.apply(l.offer)
-	l.said = l.offer.Description()
+	l.said = l.line.Description(l.offer)
 	l.agree(formats)
 	send(body)
 }
@@ -160,7 +175,7 @@ func (l *Leg) preview(d sdp.Description) {
 		return
 	}
 	l.apply(l.offer)
-	l.said = l.offer.Description()
+	l.said = l.line.Description(l.offer)
 	l.agree(formats)
 	l.shown = body
 	l.dialog.Preview(body)
@@ -189,6 +204,10 @@ func (l *Leg) apply(s sdp.Session) { l.port.SetRemote(s, l.source) }
 
 // Handle turns an input of the dialog into events of the call.
 func (l *Leg) Handle(input any) []call.Event {
+	if key, ok := input.(Keyed); ok {
+		l.dialog.SendDTMF(key.Digit, key.Length)
+		return nil
+	}
 	in, ok := input.(sip.Input)
 	if !ok {
 		return nil
@@ -245,6 +264,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Acked:
 		return l.acked(ev.SDP)
 	case sip.DTMF:
+		if l.keys(ev.Digit, ev.Duration) {
+			return nil
+		}
 		return call.Pressed{Leg: l.id, Digit: ev.Digit, Duration: ev.Duration}
 	case sip.Lost:
 		code := l.lost
@@ -270,7 +292,7 @@ func (l *Leg) plays(p sip.Progress) []call.Event {
 	}
 	l.played = true
 	l.apply(s)
-	return []call.Event{call.Early{Leg: l.id, Description: s.Description(), Rings: p.Code == 183 && l.early}}
+	return []call.Event{call.Early{Leg: l.id, Description: l.line.Description(s), Rings: p.Code == 183 && l.early}}
 }
 
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
@@ -280,13 +302,13 @@ func (l *Leg) answer(body []byte) sdp.Description {
 		return sdp.Description{}
 	}
 	l.apply(s)
-	l.said = s.Description()
+	l.said = l.line.Description(s)
 	return l.said
 }
 
 // parse reads a description of the peer's. One on a link without a flow would be a call without sound.
 func (l *Leg) parse(body []byte) (sdp.Session, error) {
-	s, err := sdp.Parse(body)
+	s, err := l.line.Parse(body)
 	if err == nil && l.flows && s.Flow == 0 {
 		err = errs.New(errs.Invalid, "the description on a link names no flow")
 	}
@@ -299,13 +321,13 @@ func (l *Leg) reofferAccepted(body []byte) call.Event {
 	if err != nil {
 		return l.reofferRefused(488)
 	}
-	d, err := sdp.Common(l.asked.description, s.Description())
+	d, err := sdp.Common(l.asked.description, l.line.Description(s))
 	if err != nil {
 		return l.reofferRefused(488)
 	}
 	l.agree(l.asked.formats)
 	l.apply(s)
-	l.said = s.Description()
+	l.said = l.line.Description(s)
 	return call.OfferAccepted{Leg: l.id, Description: d}
 }
 
@@ -332,7 +354,7 @@ func (l *Leg) offered(body []byte) call.Event {
 		return nil
 	}
 	l.offer = s
-	return call.Offered{Leg: l.id, Description: s.Description()}
+	return call.Offered{Leg: l.id, Description: l.line.Description(s)}
 }
 
 // Forward tells the caller of an incoming dialog that the call goes on to somebody else.

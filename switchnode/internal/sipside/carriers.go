@@ -115,6 +115,23 @@ func (p *Phones) servers(ctx context.Context, w way) ([]sip.Peer, sip.URI, error
 	return peers, uri, err
 }
 
+// lineOf is how the phone company of a trunk is spoken to.
+func lineOf(t sitecopy.Trunk) *sipleg.Line {
+	return &sipleg.Line{Codecs: t.Speech.Codecs, Info: t.Speech.Info}
+}
+
+// line is how a carrier is spoken to; nil: the call has no codec for it. An emergency call is not held up by that.
+func (c *toCarrier) line(i int) *sipleg.Line {
+	v := lineOf(c.carriers[i].trunk)
+	if _, ok := v.Offered(c.start.Offer).Speech(); !ok {
+		if !c.course.Help {
+			return nil
+		}
+		v.Codecs = nil
+	}
+	return v
+}
+
 // inviteFrom takes a call from outside. Who calls is what the phone company says.
 func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	p.sip.Trust(d.Peer())
@@ -128,7 +145,7 @@ func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 		sipleg.Refuse(d, errs.New(errs.NoLine, "every line of trunk %s is taken", t.Name))
 		return
 	}
-	if err := p.begin(d, Account{Party: from, use: u}, called, "trunk "+t.Name); err != nil {
+	if err := p.begin(d, Account{Party: from, use: u, line: lineOf(t)}, called, "trunk "+t.Name); err != nil {
 		p.channels.Release(u)
 		sipleg.Refuse(d, err)
 	}

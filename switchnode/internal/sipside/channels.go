@@ -1,10 +1,13 @@
 package sipside
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/sipleg"
 	"strowger/switchnode/internal/trunk"
@@ -16,6 +19,10 @@ const makingWay = 2 * time.Second
 // try invites a carrier once there is a channel of its trunk; a trunk without one is passed over.
 func (c *toCarrier) try(i int) []call.Event {
 	to := c.carriers[i].trunk
+	if c.line(i) == nil {
+		c.failure = call.CauseOf(errs.NoLine, fmt.Sprintf("trunk %s: the call has none of its codecs: %s, may be used are %s", to.Name, sdp.Names(c.start.Offer.Codecs), strings.Join(to.Speech.Codecs, ", ")))
+		return c.follow(nil, c.course.Step(trunk.Failed{Carrier: i, Moves: true}))
+	}
 	if c.use != nil && c.use.Trunk == to.ID { // another server of it
 		c.invite(i)
 		return nil

@@ -6,11 +6,9 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
-	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/sipleg"
-	"strowger/switchnode/internal/trunk"
 )
 
 // Invite takes a call that a phone makes, or a phone company.
@@ -40,13 +38,13 @@ func (p *Phones) Invite(d *sip.Dialog) {
 
 // begin starts the call of an account to what stands as user in a URI; from is what ladders call the account.
 func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
-	offer, answering := sipleg.Supported(), sipleg.AnsweringLate
+	offer, answering := a.line.Offered(sipleg.Supported()), sipleg.AnsweringLate
 	if len(d.SDP()) > 0 {
-		theirs, err := sdp.Parse(d.SDP())
+		theirs, err := a.line.Parse(d.SDP())
 		if err != nil {
 			return err
 		}
-		offer = theirs.Description()
+		offer = a.line.Description(theirs)
 		answering = func(cfg sipleg.Config) *sipleg.Leg { return sipleg.Answering(cfg, theirs) }
 	}
 	dialled, err := url.PathUnescape(to) // RFC 3261, 19.1.2: "#" is always escaped
@@ -58,7 +56,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 		Dialled: dialled, Help: p.help(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a.use, answering) },
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a, answering) },
 	})
 }
 
@@ -79,7 +77,7 @@ func (p *Phones) help(a Account, dialled string) *designation.Help {
 }
 
 // answering makes the caller's leg.
-func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, use *trunk.Use, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, a Account, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
 	port, err := p.cfg.Relay.Open()
 	if err != nil {
 		return nil, err
@@ -87,10 +85,10 @@ func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, use *tru
 	post := s.PosterOf(call.Caller)
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, from, s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
-	l := leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost})
-	if use == nil {
+	l := leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost, Line: a.line, Post: post})
+	if a.use == nil {
 		return l, nil
 	}
-	p.channels.Bind(use, func() { post(leaves{}) })
-	return fromCarrier{l, p, use}, nil
+	p.channels.Bind(a.use, func() { post(leaves{}) })
+	return fromCarrier{l, p, a.use}, nil
 }

@@ -115,6 +115,7 @@ type try struct {
 	*sipleg.Leg
 	carrier  int
 	use      *trunk.Use
+	line     *sipleg.Line
 	patience *time.Timer
 	open     bool
 	rang     bool
@@ -132,7 +133,7 @@ type (
 	spent struct{ cause error } // the call must end
 	said  struct {              // something for one of the dialogs
 		to *try
-		in sip.Input
+		in any // sip.Input or sipleg.Keyed
 	}
 	silent struct{ to *try } // the time for its first word is over
 	room   struct {
@@ -337,7 +338,7 @@ func (c *toCarrier) follow(ev call.Event, actions []trunk.Action) (evs []call.Ev
 func (c *toCarrier) invite(i int) {
 	p, s, to := c.phones, c.setup, c.carriers[i]
 	c.port.Unbridge() // what the carrier before played is over
-	t := &try{carrier: i, use: c.use, open: true}
+	t := &try{carrier: i, use: c.use, open: true, line: c.line(i)}
 	c.permit.Tried(to.trunk.ID)
 	uri := to.uri
 	uri.User = c.branch.Number
@@ -358,7 +359,9 @@ func (c *toCarrier) invite(i int) {
 		Owner:       func(_ *sip.Dialog, in sip.Input) bool { return s.Post(said{t, in}) },
 	})
 	d.SetTrace(both(sipleg.Tracer(p.cfg.Node, "trunk "+to.trunk.Name, s.Trace), c.told))
-	t.Leg = sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true})
+	t.Leg = sipleg.Calling(sipleg.Config{
+		ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true, Line: t.line, Post: func(in any) bool { return s.Post(said{t, in}) },
+	})
 	t.patience = time.AfterFunc(silence, func() { s.Post(silent{t}) })
 	c.tries, c.at = append(c.tries, t), t
 	t.Do(c.start)

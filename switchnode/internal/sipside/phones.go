@@ -24,6 +24,7 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/sipleg"
 	"strowger/switchnode/internal/toll"
 	"strowger/switchnode/internal/trunk"
 )
@@ -32,8 +33,9 @@ import (
 type Account struct {
 	Device  string // id
 	Party   designation.Party
-	Enabled bool       // device and user
-	use     *trunk.Use // of a caller outside: a channel
+	Enabled bool         // device and user
+	use     *trunk.Use   // of a caller outside: a channel
+	line    *sipleg.Line // and how their phone company is spoken to
 	HA1     digest.HA1
 }
 

@@ -1,0 +1,3 @@
+-- +goose Up
+ALTER TABLE trunks ADD COLUMN codecs TEXT NOT NULL DEFAULT '[]'; -- names, in order; []: all
+ALTER TABLE trunks ADD COLUMN dtmf TEXT NOT NULL DEFAULT 'rfc4733'; -- or 'info'

@@ -1,0 +1,98 @@
+package sipleg
+
+import (
+	"slices"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
+)
+
+// Line is how a phone company is spoken to. A leg without one, nil, takes what comes.
+type Line struct {
+	Codecs []string // names of those that may be used, the preferred first; none: all
+	// Info has keys go and come by SIP INFO: the company hears of no telephone events, and the other leg has them all the same.
+	Info bool
+}
+
+// Offered is a description as the company is offered it, or answered. It has no speech codec if none may be used.
+func (v *Line) Offered(d sdp.Description) sdp.Description {
+	if v == nil {
+		return d
+	}
+	d.Codecs = slices.DeleteFunc(slices.Clone(d.Codecs), v.forbids)
+	slices.SortStableFunc(d.Codecs, func(a, b sdp.Codec) int { return v.rank(a) - v.rank(b) })
+	return d
+}
+
+// Parse reads a description of the company's, without what it may not use. One that has no speech codec then is errs.NoCommonCodec.
+func (v *Line) Parse(body []byte) (sdp.Session, error) {
+	s, err := sdp.Parse(body)
+	if err != nil || v == nil {
+		return s, err
+	}
+	offered := s.Description()
+	s.Formats = slices.DeleteFunc(slices.Clone(s.Formats), func(f sdp.Format) bool { return v.forbids(f.Codec) })
+	slices.SortStableFunc(s.Formats, func(a, b sdp.Format) int { return v.rank(a.Codec) - v.rank(b.Codec) })
+	if _, ok := s.Description().Speech(); !ok {
+		return s, errs.New(errs.NoCommonCodec, "no codec of the trunk: %s, may be used are %v", sdp.Names(offered.Codecs), v.Codecs)
+	}
+	return s, nil
+}
+
+// Description is what the other leg is told of the company: keys can be sent to it, in whatever form it gets them.
+func (v *Line) Description(s sdp.Session) sdp.Description {
+	d := s.Description()
+	if v != nil && v.Info {
+		d.Codecs = append(d.Codecs, sdp.Codec{Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1, Fmtp: "0-15"})
+	}
+	return d
+}
+
+func (v *Line) forbids(c sdp.Codec) bool {
+	if !c.Speech() {
+		return v.Info && c.Name == sdp.TelephoneEvent
+	}
+	return len(v.Codecs) > 0 && !slices.Contains(v.Codecs, c.Name)
+}
+
+// rank orders speech as the line wants it; what is no speech comes last.
+func (v *Line) rank(c sdp.Codec) int {
+	switch i := slices.Index(v.Codecs, c.Name); {
+	case !c.Speech():
+		return len(v.Codecs) + 1
+	case i < 0:
+		return len(v.Codecs)
+	default:
+		return i
+	}
+}
+
+// Keyed is an input of the leg: the other side pressed a key, which the company gets by INFO.
+type Keyed struct {
+	Digit  byte
+	Length time.Duration
+}
+
+// listen has keys of the other side posted that do not pass as telephone events.
+func (l *Leg) listen(post func(any) bool) {
+	switch {
+	case l.line == nil:
+	case !l.line.Info:
+		l.port.OnPeerKey(nil) // of the company that was tried before
+	default:
+		l.port.OnPeerKey(func(digit byte, length time.Duration) { post(Keyed{digit, length}) })
+	}
+}
+
+// keys turns a key that came by INFO into telephone events for the other side, if it has any.
+func (l *Leg) keys(digit byte, length time.Duration) bool {
+	return l.line != nil && l.line.Info && l.port.Press(digit, length)
+}
+
+// press sends a key that came by INFO on the other side: as events, where the company wants those.
+func (l *Leg) press(digit byte, length time.Duration) {
+	if l.line == nil || l.line.Info || !l.port.Hear(digit, length) {
+		l.dialog.SendDTMF(digit, length)
+	}
+}
