@@ -13,6 +13,7 @@ import (
 func TestTrunkCosts(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
+	change(t, w.Client.Organizations(), w.Client.Organization, map[string]any{"guard": map[string]any{"night": ""}}) // this is tested at night as well
 	near, far := carrier(t, nil), carrier(t, nil)
 	dear, cheap := w.trunk(t, 0, rest.NewTrunk("Dear"), near), w.trunk(t, 1, rest.NewTrunk("Cheap"), far)
 	price := func(line rest.Trunk, file string) {
