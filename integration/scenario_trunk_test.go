@@ -205,7 +205,7 @@ func TestTrunkAccount(t *testing.T) {
 	calls := func(headers ...sip.Header) func(*phone.Config) {
 		return func(c *phone.Config) { c.Asks, c.Headers, c.Server = asks, headers, w.Offices[0].SIP.String() }
 	}
-	company := carrier(t, calls(sip.NewHeader("P-Asserted-Identity", `"Outside" <sip:+4930999000@192.0.2.1>`)))
+	company := carrier(t, calls(sip.NewHeader("P-Asserted-Identity", `"Outside" <sip:+4930999000;verstat=TN-Validation-Passed@192.0.2.1>`)))
 	shy := carrier(t, calls(sip.NewHeader("P-Asserted-Identity", "<sip:+4930999000@192.0.2.1>"), sip.NewHeader("Privacy", "id;critical")))
 	line := rest.NewTrunk("Company")
 	line.Number, line.CallerID, line.Username, line.Password = "+4930100", "pai", "line1", "secret words"

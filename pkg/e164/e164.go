@@ -110,7 +110,7 @@ func Plain(dialled string) string {
 // Received returns the numbers that a phone company may mean by what it sends, the likeliest first: it may leave out the "+", or
 // send the number as it is dialled in the country.
 func Received(text, country string) []string {
-	text = Plain(text)
+	text, _, _ = strings.Cut(Plain(text), ";") // RFC 3966, 3: parameters
 	var all []string
 	if n, err := phonenumbers.Parse(text, country); err == nil && phonenumbers.IsPossibleNumber(n) {
 		all = append(all, phonenumbers.Format(n, phonenumbers.E164))

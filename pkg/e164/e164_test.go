@@ -79,6 +79,7 @@ func TestEmergency(t *testing.T) {
 func TestReceived(t *testing.T) {
 	for text, want := range map[string]string{
 		"+4930123456": "+4930123456", "4930123456": "+4930123456", "030123456": "+4930123456", "004930123456": "+4930123456", "+49 (30) 123-456": "+4930123456",
+		"+4930123456;verstat=TN-Validation-Passed": "+4930123456", "030123456;npdi;rn=+4930": "+4930123456",
 	} {
 		if got := Received(text, "DE"); !slices.Contains(got, want) {
 			t.Errorf("%q is %q, want %s among them", text, got, want)

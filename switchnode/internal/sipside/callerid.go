@@ -52,11 +52,18 @@ func callerOf(d *sip.Dialog) (number, name string) {
 	}
 	for h := range sip.Named(d.Request(), "P-Asserted-Identity") {
 		for _, one := range sip.SplitAddresses(h.Value()) {
-			if name, u, _, err := sip.ParseAddress(one); err == nil && u.User != "" {
-				return u.User, name
+			if name, u, _, err := sip.ParseAddress(one); err == nil && subscriber(u) != "" {
+				return subscriber(u), name
 			}
 		}
 	}
-	from := d.Remote()
-	return from.User, from.Name
+	return subscriber(d.Request().From().Address), d.Remote().Name
+}
+
+// subscriber is the number, or the name, that a URI has: one of the scheme tel is nothing but a number (RFC 3966, 3).
+func subscriber(u sip.URI) string {
+	if u.Scheme == "tel" {
+		return u.Raw()
+	}
+	return u.User
 }

@@ -53,3 +53,13 @@ func TestShortened(t *testing.T) {
 		}
 	}
 }
+
+func TestSubscriber(t *testing.T) {
+	for text, want := range map[string]string{
+		"<tel:+4930888>": "+4930888", `"A" <tel:+49-30-888;phone-context=x>`: "+49-30-888;phone-context=x", "<sip:+4930;npdi@h>": "+4930;npdi", "<sip:h>": "", "<urn:x:y>": "",
+	} {
+		if _, u, _, err := sip.ParseAddress(text); err != nil || subscriber(u) != want {
+			t.Errorf("%s: %q, %v", text, subscriber(u), err)
+		}
+	}
+}

@@ -2,6 +2,9 @@ package sipside
 
 import (
 	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -50,6 +53,9 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	dialled, err := url.PathUnescape(to) // RFC 3261, 19.1.2: "#" is always escaped
 	if err != nil {
 		return errs.New(errs.Invalid, "the dialled number is escaped wrongly: %w", err)
+	}
+	if strings.ContainsFunc(dialled, unicode.IsControl) || !utf8.ValidString(dialled) { // no record could hold it
+		return errs.New(errs.Invalid, "the dialled number %q is no text", dialled)
 	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,

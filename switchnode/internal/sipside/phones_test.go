@@ -177,6 +177,7 @@ func TestInviteRefused(t *testing.T) {
 		"malformed offer": {"ann", "ann's", "1002", "v=0\r\nx", nil, 400, "invalid", ""},
 		"no audio":        {"ann", "ann's", "1002", video, nil, 488, "no-common-codec", ""},
 		"escaped wrongly": {"ann", "ann's", "10%", speech, nil, 400, "invalid", ""},
+		"no text":         {"ann", "ann's", "10%00", speech, nil, 400, "invalid", ""},
 		"stopping":        {"ann", "ann's", "1002", speech, errs.New(errs.NodeStopped, "this switch is shutting down"), 503, "node-stopped", "this switch is shutting down"},
 		"congested":       {"ann", "ann's", "1002", speech, errs.New(errs.Congested, "full\r\nX: y"), 503, "congested", "full  X: y"},
 	} {
