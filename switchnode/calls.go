@@ -51,16 +51,19 @@ func (c *calls) begin(in call.Incoming) error {
 	if in.Hops <= 1 {
 		return errs.New(errs.HopsUsed, "the call has passed through too many switches") // RFC 7332, 5: Max-Forwards from leg to leg
 	}
-	s := call.NewSession(call.SessionConfig{
+	var s *call.Session
+	s = call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
-		Record: c.recorder(in), Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
+		Record: c.recorder(in), Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
 	}, machine(in), in.From)
 	name := nameOf(in)
 	crowded, err := c.add(s, name, in)
 	if err != nil {
 		return err
 	}
-	c.onThePhone(s, in)
+	if in.Claims == nil {
+		c.onThePhone(s, in.From.User, in.Call)
+	}
 	if in.Help != nil && in.Claims == nil {
 		c.raised(in)
 	}

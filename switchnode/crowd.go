@@ -89,12 +89,12 @@ func (w *crowd) Join(s *call.Session) {
 func (w *crowd) Return() {}
 
 // Leave waits no longer.
-func (w *crowd) Leave(why call.Leaving) {
+func (w *crowd) Leave(why call.Leaving, _ string) {
 	w.gone()
 	if why == call.Let {
 		close(w.let)
 	}
-	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why))
+	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why), "")
 }
 
 // place tells a call what becomes of it in the crowd.

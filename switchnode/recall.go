@@ -37,14 +37,14 @@ func (r *returning) Join(s *call.Session) {
 }
 
 // Leave ends the turn, or puts it off.
-func (r *returning) Leave(why call.Leaving) {
+func (r *returning) Leave(why call.Leaving, by string) {
 	switch {
 	case why == call.Unreached:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, queue.Pause, true)
 	case why == call.CutOff && r.session == nil:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, soon, false)
 	default:
-		r.waiter.Leave(why)
+		r.waiter.Leave(why, by)
 	}
 }
 

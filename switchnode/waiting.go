@@ -22,6 +22,7 @@ type waiter struct {
 func (c *calls) waiting(p designation.Plan) call.Queue {
 	return &waiter{calls: c, entry: queue.Entry{
 		Call: p.Call, Line: p.Queue.Line, From: p.From, To: p.To, Priority: p.Priority, Emergency: p.Emergency,
+		Members: p.Queue.Members, Ring: p.Queue.Ring,
 	}, limits: queue.Limits{Length: p.Queue.Length, Wait: p.Queue.Wait}}
 }
 
@@ -38,12 +39,12 @@ func (w *waiter) Join(s *call.Session) {
 func (w *waiter) Return() { w.calls.hall.Returned(w.entry.Line, w.entry.Call) }
 
 // Leave waits no longer.
-func (w *waiter) Leave(why call.Leaving) {
+func (w *waiter) Leave(why call.Leaving, by string) {
 	if why == call.Kept {
 		w.keep()
 		return
 	}
-	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why))
+	w.calls.hall.Left(w.entry.Line, w.entry.Call, queue.Reason(why), by)
 }
 
 // seat tells a call what becomes of it in a queue. One whose mailbox is full ends, and frees its place with that.
@@ -55,7 +56,7 @@ func (s seat) Stands(at queue.Standing) {
 }
 
 // Turn has it ring the callee.
-func (s seat) Turn() { s.session.Post(call.Turn{}) }
+func (s seat) Turn(o queue.Offer) { s.session.Post(call.Turn{Of: o.Members, More: o.More}) }
 
 // Expel ends its waiting.
 func (s seat) Expel(why queue.Reason) {
@@ -90,11 +91,11 @@ func (c *calls) vacate(s *call.Session) {
 	}
 }
 
-// onThePhone notes that a caller is, for whom others may wait.
-func (c *calls) onThePhone(s *call.Session, in call.Incoming) {
-	if in.Claims == nil && c.queues(in.From.User) {
-		c.occupy(s, seatOf{in.From.User, in.Call})
-		c.hall.Occupied(in.From.User, in.Call)
+// onThePhone notes that somebody is, who calls or has answered and for whom others may wait.
+func (c *calls) onThePhone(s *call.Session, user, id string) {
+	if user != "" && c.queues(user) {
+		c.occupy(s, seatOf{user, id})
+		c.hall.Occupied(user, id)
 	}
 }
 

@@ -113,7 +113,12 @@ func callColumns(now time.Time) []column[rest.Call] {
 
 // answerer is who answered a call that went on to another.
 func answerer(v rest.Call) string {
-	if v.AnsweredAt == nil || len(v.Diversions) == 0 {
+	switch {
+	case v.AnsweredAt == nil:
+		return ""
+	case v.Member != nil:
+		return " (answered by " + v.Member.Name + ")"
+	case len(v.Diversions) == 0:
 		return ""
 	}
 	by := v.Diversions[len(v.Diversions)-1].To

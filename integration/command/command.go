@@ -34,7 +34,7 @@ type grammar struct {
 	Alert alertCommands `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
 	Key   keyCommands   `cmd:"" help:"API keys."`
 	Call  callCommands  `cmd:"" help:"Call records."`
-	Queue queueCommands `cmd:"" help:"Calls that wait for users who are on the phone."`
+	Queue queueCommands `cmd:"" help:"Queues of several users, and calls that wait."`
 	Phone phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
 }
 

@@ -45,6 +45,10 @@ func (n names) ask(id string) string {
 		var v rest.Switch
 		v, err = c.Switches().Get(ctx, id)
 		name = v.Name
+	case ident.Queue:
+		var v rest.Queue
+		v, err = c.QueueServices().Get(ctx, id)
+		name = v.Name
 	case ident.Trunk:
 		var v rest.Trunk
 		v, err = c.Trunks().Get(ctx, id)
@@ -72,6 +76,8 @@ func (n names) load(kinds []ident.Kind) {
 			loadNames(n, c.Sites(), func(v rest.Site) (string, string) { return v.ID, siteLabel(v) })
 		case ident.Switch:
 			loadNames(n, c.Switches(), func(v rest.Switch) (string, string) { return v.ID, v.Name })
+		case ident.Queue:
+			loadNames(n, c.QueueServices(), func(v rest.Queue) (string, string) { return v.ID, v.Name })
 		case ident.Trunk:
 			loadNames(n, c.Trunks(), func(v rest.Trunk) (string, string) { return v.ID, v.Name })
 		case ident.User:

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -27,6 +28,7 @@ type noun[T any] struct {
 	label   func(T) string // what people call it
 	columns func(names names) []column[T]
 	uses    []ident.Kind // whose names the columns show
+	listed  string       // command that lists them, if it is not "WORD list"
 	// by returns the filters that a name given by a person may mean, the first that finds something wins; search finds by
 	// other means, before them. Either may be nil.
 	by     func(ref string) []rest.Filter
@@ -44,7 +46,7 @@ func (n noun[T]) find(e *env, ref string) (T, error) {
 	case err != nil:
 		return none, err
 	case len(found) == 0:
-		return none, errs.New(errs.NotFound, "there is no %s %q; \"strowger %s list\" shows what there is", n.word, ref, n.word)
+		return none, errs.New(errs.NotFound, "there is no %s %q; \"strowger %s\" shows what there is", n.word, ref, cmp.Or(n.listed, n.word+" list"))
 	case len(found) > 1:
 		which := make([]string, len(found))
 		for i, v := range found {

@@ -16,13 +16,13 @@ func numbers() noun[rest.Number] {
 		word: "number", kind: ident.Number, in: rest.Client.Numbers, search: numbersLike,
 		meta:  func(v rest.Number) rest.Meta { return v.Meta },
 		label: func(v rest.Number) string { return v.Digits },
-		uses:  []ident.Kind{ident.Site, ident.User},
+		uses:  []ident.Kind{ident.Site, ident.User, ident.Queue},
 		columns: func(n names) []column[rest.Number] {
 			return []column[rest.Number]{
 				{head: "digits", cell: func(v rest.Number) string { return v.Digits }},
 				{head: "site", cell: func(v rest.Number) string { return n.of(v.Site) }},
-				{head: "user", cell: func(v rest.Number) string { return n.of(v.User) }},
-				{head: "queue", detail: true, cell: numberQueue},
+				{head: "user or queue", cell: func(v rest.Number) string { return n.of(cmp.Or(v.User, v.Queue)) }},
+				{head: "waiting", detail: true, cell: numberQueue},
 				{head: "dialled", detail: true, cell: func(v rest.Number) string { return dialled(n.env, v) }},
 				{head: "id", cell: func(v rest.Number) string { return v.ID }},
 			}
@@ -89,17 +89,23 @@ type numberCmds struct {
 
 type numberAdd struct {
 	Digits string `arg:"" help:"What is dialled."`
-	User   string `required:"" help:"Whom it calls: name, number or id." placeholder:"USER"`
-	Site   string `help:"Make it an extension of this site: code, name or id." placeholder:"SITE"`
+	Leads
+	Site string `help:"Make it an extension of this site: code, name or id." placeholder:"SITE"`
+}
+
+// Leads is whom a number leads to.
+type Leads struct {
+	User    string `help:"Whom it calls: name, number or id." placeholder:"USER" xor:"leads" required:""`
+	Service string `help:"The queue whose members it calls, instead of one user: name or id." placeholder:"QUEUE" xor:"leads" required:""`
 }
 
 // Run adds a number.
 func (c *numberAdd) Run(e *env) error {
-	user, err := users().find(e, c.User)
+	v, name, err := c.number(e)
 	if err != nil {
 		return err
 	}
-	v := rest.Number{Digits: c.Digits, User: user.ID}
+	v.Digits = c.Digits
 	if c.Site != "" {
 		site, err := sites().find(e, c.Site)
 		if err != nil {
@@ -111,14 +117,25 @@ func (c *numberAdd) Run(e *env) error {
 		return err
 	}
 	return e.show(v, func() {
-		e.say("Added number %s of %s (%s).\n", dialled(e, v), user.Name, v.ID)
+		e.say("Added number %s of %s (%s).\n", dialled(e, v), name, v.ID)
 		e.noteDoubled(v)
 	})
 }
 
+// number is one that leads there, and the name of whom it leads to.
+func (l Leads) number(e *env) (v rest.Number, name string, err error) {
+	if l.Service != "" {
+		q, err := queues().find(e, l.Service)
+		return rest.Number{Queue: q.ID}, q.Name, err
+	}
+	u, err := users().find(e, l.User)
+	return rest.Number{User: u.ID}, u.Name, err
+}
+
 type numberList struct {
-	Site string `help:"Only extensions of this site: code, name or id." placeholder:"SITE"`
-	User string `help:"Only those of this user: name, number or id." placeholder:"USER"`
+	Site    string `help:"Only extensions of this site: code, name or id." placeholder:"SITE"`
+	User    string `help:"Only those of this user: name, number or id." placeholder:"USER"`
+	Service string `help:"Only those of this queue: name or id." placeholder:"QUEUE"`
 }
 
 // Run lists numbers.
@@ -128,6 +145,9 @@ func (c *numberList) Run(e *env) error {
 		return err
 	}
 	if err := e.filterBy(filter, "user", c.User, idOf(users())); err != nil {
+		return err
+	}
+	if err := e.filterBy(filter, "queue", c.Service, idOf(queues())); err != nil {
 		return err
 	}
 	return numbers().list(e, filter)
@@ -141,10 +161,11 @@ type numberShow struct {
 func (c *numberShow) Run(e *env) error { return numbers().show(e, c.Number) }
 
 type numberSet struct {
-	Number string  `arg:"" help:"Digits, with or without the site code, or id."`
-	Digits *string `help:"New digits." placeholder:"DIGITS"`
-	User   *string `help:"Whom it calls: name, number or id." placeholder:"USER"`
-	Site   *string `help:"Site of the extension: code, name or id; empty makes it a number of the organization." placeholder:"SITE"`
+	Number  string  `arg:"" help:"Digits, with or without the site code, or id."`
+	Digits  *string `help:"New digits." placeholder:"DIGITS"`
+	User    *string `help:"Whom it calls from now on: name, number or id." placeholder:"USER" xor:"leads"`
+	Service *string `help:"The queue whose members it calls from now on: name or id." placeholder:"QUEUE" xor:"leads"`
+	Site    *string `help:"Site of the extension: code, name or id; empty makes it a number of the organization." placeholder:"SITE"`
 
 	Queue *string        `help:"So many calls to this number may wait while its user is on the phone, 1 to 1000; none: they find the user busy; user: as for the user's other numbers." placeholder:"N|none|user"`
 	Wait  *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
@@ -156,6 +177,15 @@ func (c *numberSet) Run(e *env) error {
 	put(change, "digits", c.Digits)
 	if err := e.putRef(change, "user", c.User, idOf(users())); err != nil {
 		return err
+	}
+	if err := e.putRef(change, "queue", c.Service, idOf(queues())); err != nil {
+		return err
+	}
+	switch {
+	case c.User != nil:
+		change["queue"] = nil
+	case c.Service != nil:
+		change["user"], change["queue_length"], change["queue_seconds"] = nil, 0, 0
 	}
 	if err := e.putRef(change, "site", c.Site, idOf(sites())); err != nil {
 		return err

@@ -193,7 +193,7 @@ func (c *userDND) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.show(u, func() { e.say("Do not disturb of %s: %s\n", u.Name, disturb(u)) })
+		return e.show(u, func() { e.say("Do not disturb of %s: %s\n", u.Name, disturb(u.Policy)) })
 	}
 	return users().set(e, c.User, change)
 }
@@ -277,13 +277,13 @@ func policyColumns() []column[rest.User] {
 			}
 			return fmt.Sprint(v.Priority)
 		}},
-		{head: "do not disturb", detail: true, cell: disturb},
-		{head: "fall-back", detail: true, cell: fallbackText},
-		{head: "queue", detail: true, cell: queueText},
+		{head: "do not disturb", detail: true, cell: func(v rest.User) string { return disturb(v.Policy) }},
+		{head: "fall-back", detail: true, cell: func(v rest.User) string { return fallbackText(v.Policy) }},
+		{head: "queue", detail: true, cell: func(v rest.User) string { return queueText(v.Policy) }},
 	}
 }
 
-func disturb(v rest.User) string {
+func disturb(v rest.Policy) string {
 	text := "yes"
 	switch {
 	case !v.DND && v.DNDWords == "" && v.DNDPriority == 0:
@@ -300,7 +300,7 @@ func disturb(v rest.User) string {
 	return text
 }
 
-func fallbackText(v rest.User) string {
+func fallbackText(v rest.Policy) string {
 	var all []string
 	for _, f := range []struct{ on, to string }{
 		{"no answer", v.FallbackNoAnswer}, {"busy", v.FallbackBusy}, {"do not disturb", v.FallbackDND}, {"unreachable", v.FallbackUnreachable},

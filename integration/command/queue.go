@@ -13,13 +13,18 @@ import (
 )
 
 type queueCommands struct {
+	Add    queueAdd    `cmd:"" help:"Add a queue: several users who answer the calls to its numbers."`
+	Show   queueShow   `cmd:"" help:"Show a queue, or all of them."`
+	Set    queueSet    `cmd:"" help:"Change a queue."`
+	Delete queueDelete `cmd:"" help:"Delete queues."`
 	List   queueList   `cmd:"" help:"Show the calls that wait now, for whom, and how long they may have to."`
 	Move   queueMove   `cmd:"" help:"Put a waiting call at another place."`
 	Remove queueRemove `cmd:"" help:"Take a waiting call out: it goes to the fall-back, or ends."`
 }
 
 type queueList struct {
-	User  string `help:"Only those who wait for this user: name, number or id." placeholder:"USER"`
+	User  string `help:"Only those who wait for this user: name, number or id." placeholder:"USER" xor:"whom"`
+	Queue string `help:"Only those of this queue: name or id." placeholder:"QUEUE" xor:"whom"`
 	Watch bool   `help:"Go on, and show it again whenever it changed, until Ctrl-C."`
 }
 
@@ -28,7 +33,7 @@ const watchInterval = time.Second
 
 // Help teaches by example.
 func (*queueList) Help() string {
-	return `Calls wait for users whose queue is on (strowger user queue).
+	return `Calls wait for users whose queue is on (strowger user queue), and for the members of queues (strowger queue add).
 
     strowger queue list --watch
     strowger queue move ca_2al2c2d6wtzi373bszzp5tydos 1
@@ -44,6 +49,13 @@ func (c *queueList) Run(e *env) error {
 			return err
 		}
 		user = u.ID
+	}
+	if c.Queue != "" {
+		q, err := queues().find(e, c.Queue)
+		if err != nil {
+			return err
+		}
+		user = q.ID
 	}
 	var shown *rest.Queues
 	for {
@@ -205,10 +217,10 @@ func (c *userQueue) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.show(u, func() { e.say("Queue of %s: %s\n", u.Name, queueText(u)) })
+	return e.show(u, func() { e.say("Queue of %s: %s\n", u.Name, queueText(u.Policy)) })
 }
 
-func queueText(v rest.User) string {
+func queueText(v rest.Policy) string {
 	if v.QueueLength == 0 {
 		return ""
 	}

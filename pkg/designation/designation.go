@@ -14,6 +14,7 @@
 // Capability 8 (2026-11): Party.Signature, Party.Verstat.
 // Capability 9 (2026-11): emergency calls: Plan.Emergency, Branch.Help. A node below it calls as for any phone number.
 // Capability 10 (2026-11): Branch.Ranks and Rates. A node below it tries trunks in their own order, and reports no costs.
+// Capability 11 (2026-11): queues with members: Queue.Members. A node below it rings all of them for one call at a time.
 package designation
 
 import (

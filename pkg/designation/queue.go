@@ -13,7 +13,22 @@ type Queue struct {
 	Wait   time.Duration `json:"wait"`   // longest time
 
 	Language string `json:"language,omitempty"` // of what the caller is told, as in "en"; "" for that of the switch
+
+	// Of a callee that is several users: ids of those whom the branches ring, in their order, of whom each has a call of their own.
+	Members []string      `json:"members,omitempty"`
+	Ring    Hunt          `json:"ring,omitempty"`
+	Step    time.Duration `json:"step,omitempty"` // from one member to the next, unless all ring at once
 }
+
+// Hunt is how the members of a queue ring who are free.
+type Hunt string
+
+// The ways to ring.
+const (
+	HuntAll   Hunt = "all"   // at once
+	HuntOrder Hunt = "order" // one after another, as they are listed
+	HuntIdle  Hunt = "idle"  // one after another, who has had no call for longest first
+)
 
 // Of is the queue of calls to a number of a callee, nil for none. Where the number, own, has no queue of its own it is the
 // callee's; with an own Length of 0 nobody waits.

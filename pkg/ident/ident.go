@@ -28,6 +28,7 @@ const (
 	User         Kind = "us"
 	Device       Kind = "dv"
 	Number       Kind = "nu"
+	Queue        Kind = "qu"
 	Trunk        Kind = "tk"
 	Route        Kind = "rt"
 	APIKey       Kind = "ak"

@@ -9,7 +9,35 @@ import (
 	"strowger/pkg/designation"
 )
 
-// QueuedCall is a call that waits for a user who is on the phone.
+// Queue is a callee that is several users: who calls one of its numbers talks to the member who answers, and waits while all are on the
+// phone. Of its policy the members' own priorities and fall-backs are not part, nor is it of theirs.
+type Queue struct {
+	Meta
+	Organization string `json:"organization" readOnly:"true"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	// Switch is where callers wait. Desk phones of members are at this one.
+	Switch  string `json:"switch"`
+	Enabled bool   `json:"enabled"`
+	// Members is the ids of the users who answer, at most 30.
+	Members []string `json:"members" maxItems:"30"`
+	// Ring is how members ring who are free: all at once, one after another in their order, or so that who has had no call for longest
+	// is first.
+	Ring designation.Hunt `json:"ring" enum:"all,order,idle"`
+	// StepSeconds is how long after one member the next rings, 1 to 60, unless all ring at once.
+	StepSeconds int `json:"step_seconds" minimum:"1" maximum:"60"`
+	// Policy: queue_length is 1 at least, and priority 0.
+	Policy
+}
+
+// NewQueue is what a create starts from.
+func NewQueue(name string) Queue {
+	return Queue{Name: name, Enabled: true, Ring: designation.HuntAll, StepSeconds: 15, Policy: Policy{QueueLength: 10}}
+}
+
+// QueueServices is the queues of the organization.
+func (c Client) QueueServices() Collection[Queue] { return collection[Queue](c, "queues") }
+
+// QueuedCall is a call that waits for a user, or the members of a queue, who are on the phone.
 type QueuedCall struct {
 	Call       string            `json:"call"`        // id
 	Switch     string            `json:"switch"`      // id of the switch where it waits

@@ -191,7 +191,9 @@ type Number struct {
 	Digits       string `json:"digits" pattern:"^[0-9*#+]{1,32}$"`
 	// Dial is what the whole organization dials: site code + digits, or the digits of a system number.
 	Dial string `json:"dial" readOnly:"true"`
-	User string `json:"user"`
+	// User or Queue is whom it leads to, the other is empty.
+	User  string `json:"user,omitempty"`
+	Queue string `json:"queue,omitempty"`
 	// QueueLength is how many calls may wait for the user when this number was dialled, 1 to 1000; 0: as the user has it; -1: none.
 	QueueLength int `json:"queue_length" minimum:"-1" maximum:"1000"`
 	// QueueSeconds is how long such a call may wait, 10 to 7200; 0: 600.
@@ -225,24 +227,25 @@ type EnrolmentCode struct {
 
 // Call is a call record, made from the call ledger.
 type Call struct {
-	ID           string            `json:"id"`
-	Organization string            `json:"organization"`
-	State        string            `json:"state"` // "setup", "ringing", "answered", "ended"
-	From         designation.Party `json:"from"`
-	To           designation.Party `json:"to"`
-	Dialled      string            `json:"dialled"`
-	Anchor       string            `json:"anchor,omitempty"` // node id
-	Offline      bool              `json:"offline"`
-	StartedAt    time.Time         `json:"started_at"`
-	RingingAt    *time.Time        `json:"ringing_at,omitempty"`
-	AnsweredAt   *time.Time        `json:"answered_at,omitempty"`
-	EndedAt      *time.Time        `json:"ended_at,omitempty"`
-	Seconds      float64           `json:"seconds"`            // from answer to end
-	EndedBy      string            `json:"ended_by,omitempty"` // "caller", "callee", "system"
-	Cause        *ledger.Cause     `json:"cause,omitempty"`
-	Codec        string            `json:"codec,omitempty"`
-	Diversions   []CallDiversion   `json:"diversions,omitempty"` // in their order
-	Line         *CallLine         `json:"line,omitempty"`       // of a call that a trunk was asked to take
+	ID           string             `json:"id"`
+	Organization string             `json:"organization"`
+	State        string             `json:"state"` // "setup", "ringing", "answered", "ended"
+	From         designation.Party  `json:"from"`
+	To           designation.Party  `json:"to"`
+	Member       *designation.Party `json:"member,omitempty"` // of the queue that was called, who answered
+	Dialled      string             `json:"dialled"`
+	Anchor       string             `json:"anchor,omitempty"` // node id
+	Offline      bool               `json:"offline"`
+	StartedAt    time.Time          `json:"started_at"`
+	RingingAt    *time.Time         `json:"ringing_at,omitempty"`
+	AnsweredAt   *time.Time         `json:"answered_at,omitempty"`
+	EndedAt      *time.Time         `json:"ended_at,omitempty"`
+	Seconds      float64            `json:"seconds"`            // from answer to end
+	EndedBy      string             `json:"ended_by,omitempty"` // "caller", "callee", "system"
+	Cause        *ledger.Cause      `json:"cause,omitempty"`
+	Codec        string             `json:"codec,omitempty"`
+	Diversions   []CallDiversion    `json:"diversions,omitempty"` // in their order
+	Line         *CallLine          `json:"line,omitempty"`       // of a call that a trunk was asked to take
 	CallDetail
 }
 

@@ -19,6 +19,7 @@
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
 // 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
+// 7 (2026-11): queues; a switch below it does not know who has their numbers.
 package sitecopy
 
 import (
@@ -68,9 +69,8 @@ type Copy struct {
 	Numbers     []Number   `json:"numbers"`          // of this site, and the organization's that point to users homed here
 	Sites       []SiteCode `json:"sites"`            // every site of the organization: whose peer documents to fetch
 	Trunks      []Trunk    `json:"trunks,omitempty"` // that are enabled, of these switches
+	Queues      []Queue    `json:"queues,omitempty"` // of these switches, and of the numbers of this site
 	Leaving
-	Country   string        `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
-	Outside   string        `json:"outside,omitempty"`
 	Emergency []string      `json:"emergency,omitempty"` // numbers besides those of the country
 	Location  string        `json:"location,omitempty"`  // for who takes an emergency call
 	Bridges   []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
@@ -119,6 +119,9 @@ type Speech struct {
 
 // Leaving is what the organization says of calls to the phone network.
 type Leaving struct {
+	Country string `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
+	Outside string `json:"outside,omitempty"`
+
 	Routes []route.Route `json:"routes,omitempty"` // which trunks take the calls to some numbers
 	Guards Guards        `json:"guards,omitzero"`  // against toll fraud
 }
@@ -145,6 +148,18 @@ type User struct {
 	Calling    string  `json:"calling"` // class of service: "none", "internal", "national" or "international"
 	HomeSwitch string  `json:"home_switch,omitempty"`
 	Policy     *Policy `json:"policy,omitempty"` // nil: the defaults
+}
+
+// Queue is several users whom a number leads to.
+type Queue struct {
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	Enabled bool             `json:"enabled"`
+	Switch  string           `json:"switch"`
+	Members []string         `json:"members"` // ids of users, of whom those are listed who have a phone here
+	Ring    designation.Hunt `json:"ring"`
+	Step    time.Duration    `json:"step,omitempty"`
+	Policy  *Policy          `json:"policy,omitempty"`
 }
 
 // Policy is what becomes of calls to a user, and the priority of the user's own.
@@ -175,7 +190,7 @@ type Number struct {
 	ID     string `json:"id"`
 	Site   string `json:"site,omitempty"`
 	Digits string `json:"digits"`
-	User   string `json:"user"`
+	User   string `json:"user"` // whom it leads to: id of a user or a queue
 	// Queue is where calls to the number wait, without Line; of Length 0: nowhere; nil: where the user's do.
 	Queue *designation.Queue `json:"queue,omitempty"`
 }

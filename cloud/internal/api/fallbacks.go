@@ -8,29 +8,26 @@ import (
 	"strowger/pkg/rest"
 )
 
-// checkFallbacks refuses new fall-backs to a number that nobody has, or that leads back to the user. Numbers come and go: a
-// fall-back that was good stays, and is none when a call would go there.
-func (a *API) checkFallbacks(ctx context.Context, old, v *rest.User) error {
-	var was rest.User
-	if old != nil {
-		was = *old
-	}
+// checkFallbacks refuses new fall-backs to a number that nobody has, or that leads back to whose policy it is, a user or a queue. Numbers
+// come and go: a fall-back that was good stays, and is none when a call would go there.
+func (a *API) checkFallbacks(ctx context.Context, was, now *rest.Policy, id, name string) error {
 	for _, f := range []struct{ was, to string }{
-		{was.FallbackNoAnswer, v.FallbackNoAnswer}, {was.FallbackBusy, v.FallbackBusy},
-		{was.FallbackDND, v.FallbackDND}, {was.FallbackUnreachable, v.FallbackUnreachable},
+		{was.FallbackNoAnswer, now.FallbackNoAnswer}, {was.FallbackBusy, now.FallbackBusy},
+		{was.FallbackDND, now.FallbackDND}, {was.FallbackUnreachable, now.FallbackUnreachable},
+		{was.FallbackQueueFull, now.FallbackQueueFull}, {was.FallbackQueueTime, now.FallbackQueueTime},
 	} {
 		if f.to == "" || f.to == f.was {
 			continue
 		}
-		if err := a.checkFallback(ctx, v, f.to); err != nil {
+		if err := a.checkFallback(ctx, id, name, f.to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkFallback looks at a number as a fall-back of a user.
-func (a *API) checkFallback(ctx context.Context, u *rest.User, to string) error {
+// checkFallback looks at a number as a fall-back of whom id names.
+func (a *API) checkFallback(ctx context.Context, id, name, to string) error {
 	org, err := a.organization(ctx)
 	if err != nil {
 		return err
@@ -42,8 +39,8 @@ func (a *API) checkFallback(ctx context.Context, u *rest.User, to string) error 
 			return err
 		}
 		for _, n := range numbers {
-			if found = true; n.User == u.ID {
-				return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", to, u.Name)
+			if found = true; id != "" && (n.User == id || n.Queue == id) {
+				return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", to, name)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -94,7 +94,27 @@ func (a *API) users() error {
 		path: "users", noun: "user", schema: "User",
 		table: a.store.Users, meta: func(v *rest.User) *rest.Meta { return &v.Meta },
 		defaults: rest.NewUser(""), filters: []string{"name", "enabled", "calling", "home_switch"},
-		check: a.checkFallbacks,
+		check: func(ctx context.Context, old, v *rest.User) error {
+			if old == nil {
+				old = &rest.User{}
+			}
+			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name)
+		},
+		removing: func(ctx context.Context, org string, v rest.User) error { return a.store.Unqueued(ctx, org, v.ID) },
+	})
+}
+
+func (a *API) queueServices() error {
+	return register(a, resource[rest.Queue]{
+		path: "queues", noun: "queue", schema: "Queue",
+		table: a.store.Queues, meta: func(v *rest.Queue) *rest.Meta { return &v.Meta },
+		defaults: rest.NewQueue(""), filters: []string{"name", "switch", "enabled"},
+		check: func(ctx context.Context, old, v *rest.Queue) error {
+			if old == nil {
+				old = &rest.Queue{}
+			}
+			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name)
+		},
 	})
 }
 
@@ -102,7 +122,7 @@ func (a *API) numbers() error {
 	return register(a, resource[rest.Number]{
 		path: "numbers", noun: "number", schema: "Number",
 		table: a.store.Numbers, meta: func(v *rest.Number) *rest.Meta { return &v.Meta },
-		filters: []string{"site", "digits", "user"},
+		filters: []string{"site", "digits", "user", "queue"},
 	})
 }
 

@@ -24,7 +24,7 @@ func (s *Snapshot) Contacts(of string) (own []string, all []enrol.Contact) {
 	}
 	site := s.officeOf(me)
 	for u := range s.users.all() {
-		if number := u.presented(site); u != me && u.enabled && number != "" && slices.ContainsFunc(u.devices, func(d device) bool { return d.enabled }) {
+		if number := u.presented(site); u != me && u.enabled && number != "" && (u.service != nil || slices.ContainsFunc(u.devices, func(d device) bool { return d.enabled })) {
 			all = append(all, enrol.Contact{Name: u.name, Number: number})
 		}
 	}

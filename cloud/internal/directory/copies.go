@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -39,15 +40,23 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 		})
 	}
 	for _, n := range s.registry.Numbers {
-		if n.Site == site || n.Site == "" && s.livesAt(s.users.get(n.User), site) {
-			needed[n.User] = true
-			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: n.User, Queue: queueOf(n)})
+		if owner := cmp.Or(n.User, n.Queue); n.Site == site || n.Site == "" && s.livesAt(s.users.get(owner), site) {
+			needed[owner] = true
+			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: owner, Queue: queueOf(n)})
 		}
 	}
 	for _, u := range s.registry.Users {
 		if full := s.users.get(u.ID); needed[u.ID] || s.livesAt(full, site) {
 			c.Users = append(c.Users, sitecopy.User{
 				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(), Policy: full.policy.copy(),
+			})
+		}
+	}
+	for _, v := range s.registry.Queues {
+		if u := s.users.get(v.ID); needed[v.ID] || s.livesAt(u, site) {
+			c.Queues = append(c.Queues, sitecopy.Queue{
+				ID: v.ID, Name: v.Name, Enabled: v.Enabled && s.registry.Organization.Enabled, Switch: v.Switch,
+				Members: v.Members, Ring: v.Ring, Step: u.service.step, Policy: u.policy.copy(),
 			})
 		}
 	}
@@ -78,7 +87,7 @@ func (s office) peer(site string) (sitecopy.Peer, error) {
 	}
 	p.Homes = make(map[string]string)
 	for _, n := range s.registry.Numbers {
-		if u := s.users.get(n.User); n.Site == site && s.livesAt(u, site) && u.home() != p.Switches[0].ID {
+		if u := s.users.get(cmp.Or(n.User, n.Queue)); n.Site == site && s.livesAt(u, site) && u.home() != p.Switches[0].ID {
 			p.Homes[n.Digits] = u.home()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
@@ -60,6 +61,34 @@ func (e *editor) setBase(g store.Registry) {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
 	e.s.trunks, e.s.routes = byOrder(g.Trunks), routesOf(g.Routes)
+	e.setQueues(g.Queues)
+}
+
+// setQueues has the queues be callees beside the users, whose numbers stay. Few of them change at once.
+func (e *editor) setQueues(all []rest.Queue) {
+	old := e.s.queues
+	e.s.queues = make(map[string]int64, len(all))
+	for i := range all {
+		v := &all[i]
+		e.s.queues[v.ID] = v.Version
+		if version, known := old[v.ID]; known && version == v.Version {
+			continue
+		}
+		u := e.user(v.ID)
+		if u == nil {
+			u = &user{}
+			e.note(u)
+		}
+		u.id, u.name, u.switchID, u.enabled = v.ID, v.Name, e.switchID(v.Switch), v.Enabled
+		u.calling, u.policy = callsNational, newPolicy(v.Policy) // whom it may have called back
+		u.service = &service{members: v.Members, ring: v.Ring, step: time.Duration(v.StepSeconds) * time.Second}
+		e.s.users.put(u.id, u)
+	}
+	for id := range old {
+		if _, there := e.s.queues[id]; !there {
+			e.s.users.remove(id)
+		}
+	}
 }
 
 // setRates puts rates of trunks in the place of all that were there.
@@ -125,7 +154,7 @@ func (e *editor) Device(v rest.Device) {
 // Number puts a number in the place of the one that was dialled the same.
 func (e *editor) Number(v rest.Number) {
 	e.removeNumber(v.Dial)
-	u := e.user(v.User)
+	u := e.user(cmp.Or(v.User, v.Queue))
 	if u == nil {
 		return
 	}

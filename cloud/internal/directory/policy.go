@@ -48,13 +48,18 @@ func newPolicy(v rest.Policy) *policy {
 
 // apply sets how long a call rings, unless it is not to ring.
 func (p *policy) apply(r *Route, name string) error {
-	switch {
-	case p == nil:
-		return nil
-	case p.dnd && (p.except == 0 || r.Priority < p.except):
-		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.words, name+" does not want to be disturbed"))
+	if err := p.refuses(r, name); p == nil || err != nil {
+		return err
 	}
 	r.Ring = cmp.Or(p.ring, r.Ring)
+	return nil
+}
+
+// refuses is why a call is not to ring, nil if it may.
+func (p *policy) refuses(r *Route, name string) error {
+	if p != nil && p.dnd && (p.except == 0 || r.Priority < p.except) {
+		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.words, name+" does not want to be disturbed"))
+	}
 	return nil
 }
 
@@ -71,6 +76,9 @@ func (u *user) line(r *Route) {
 		own = n.queue
 	}
 	r.Queue = theirs.Of(u.id, own)
+	if u.service != nil {
+		r.Queue.Ring, r.Queue.Step = u.service.ring, u.service.step
+	}
 }
 
 // queueOf is the queue of a number, where it is not its user's.

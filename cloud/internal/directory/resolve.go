@@ -180,6 +180,15 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 		return err
 	}
 	u.line(r)
+	if u.service != nil {
+		return s.ringMembers(r, u)
+	}
+	return s.ringDevices(r, u)
+}
+
+// ringDevices adds the devices of a user.
+func (s *Snapshot) ringDevices(r *Route, u *user) error {
+	before := len(r.Phones) + len(r.Apps)
 	var why error // why a device cannot ring that should
 	for i := range u.devices {
 		d := &u.devices[i]
@@ -199,7 +208,7 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 		why = cmp.Or(why, err)
 	}
 	switch {
-	case len(r.Phones)+len(r.Apps) > 0:
+	case len(r.Phones)+len(r.Apps) > before:
 		return nil
 	case why != nil:
 		return why

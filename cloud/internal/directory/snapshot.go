@@ -22,6 +22,7 @@ type Snapshot struct {
 	trunks       []rest.Trunk             // in the order in which they are tried
 	rates        map[string]*tariff.Table // by trunk
 	routes       []route.Route
+	queues       map[string]int64 // version by id
 
 	users   index // by id
 	devices index // whose it is, by its id
@@ -38,6 +39,14 @@ type user struct {
 	policy   *policy // nil: the defaults
 	devices  []device
 	numbers  []number
+	service  *service // nil: a person
+}
+
+// service is what a queue has.
+type service struct {
+	members []string // ids of users, in the order in which they ring
+	ring    designation.Hunt
+	step    time.Duration
 }
 
 // device is a desk phone, at a switch, or an app.

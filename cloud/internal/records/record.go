@@ -38,6 +38,7 @@ func Record(events []ledger.NodeEvent) rest.Call {
 		latest = after(*latest, *e)
 		c.State, c.AnsweredAt = "answered", latest
 		c.Codec, c.To.Device = answeredBy(*e, c.Legs)
+		c.Member = e.To
 	}
 	if e := end(deciding, c.Anchor); e != nil {
 		c.EndedAt = after(*latest, *e)

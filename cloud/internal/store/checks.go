@@ -30,6 +30,7 @@ const (
 	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
 	bridgeByName     = `SELECT 'bridge', name, id FROM bridges WHERE org = $1 AND name = $2`
 	trunkByName      = `SELECT 'trunk', name, id FROM trunks WHERE org = $1 AND name = $2`
+	queueByName      = `SELECT 'queue', name, id FROM queues WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
 )
 
@@ -54,6 +55,7 @@ const (
 	switchByID = `SELECT id FROM switches WHERE id = $1 AND org = $2`
 	bridgeByID = `SELECT id FROM bridges WHERE id = $1 AND org = $2`
 	deviceByID = `SELECT id FROM devices WHERE id = $1 AND org = $2`
+	queueByID  = `SELECT id FROM queues WHERE id = $1 AND org = $2`
 	userByID   = `SELECT id FROM users WHERE id = $1 AND org = $2`
 )
 

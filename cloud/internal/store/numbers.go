@@ -17,6 +17,9 @@ import (
 
 var digitsForm = regexp.MustCompile(`^[0-9*#+]{1,32}$`)
 
+// ownerOf is who has a number, of users u and queues q.
+const ownerOf = `COALESCE('user ' || u.name, 'queue ' || q.name)`
+
 func badDigits(digits string) error {
 	return errs.New(errs.Invalid, "digits: %q is not 1 to 32 of 0-9 * # +", digits)
 }
@@ -29,7 +32,8 @@ func numbers(s *Store) *Table[rest.Number] {
 		columns: []column[rest.Number]{
 			{field: "site", name: "site", at: func(v *rest.Number) any { return optional{&v.Site} }},
 			{field: "digits", name: "digits", at: func(v *rest.Number) any { return &v.Digits }},
-			{field: "user", name: "user_id", at: func(v *rest.Number) any { return &v.User }},
+			{field: "user", name: "user_id", at: func(v *rest.Number) any { return optional{&v.User} }},
+			{field: "queue", name: "queue_id", at: func(v *rest.Number) any { return optional{&v.Queue} }},
 			{field: "queue_length", name: "queue_length", at: func(v *rest.Number) any { return &v.QueueLength }},
 			{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.Number) any { return &v.QueueSeconds }},
 			{field: "dial", name: "dial", at: func(v *rest.Number) any { return &v.Dial }},
@@ -41,10 +45,16 @@ func numbers(s *Store) *Table[rest.Number] {
 			if err := checkQueue(v.QueueLength, v.QueueSeconds, rest.NeverWaits); err != nil {
 				return err
 			}
-			if v.User == "" {
-				return errs.New(errs.Invalid, "user: a number points to one; name it")
+			if (v.User == "") == (v.Queue == "") {
+				return errs.New(errs.Invalid, "user: a number leads to one, or to a queue; name one of them")
+			}
+			if v.Queue != "" && v.QueueLength != 0 {
+				return errs.New(errs.Invalid, "queue_length: how many wait is set at the queue that the number leads to")
 			}
 			if err := refers(ctx, tx, "user", userByID, v.User, v.Organization); err != nil {
+				return err
+			}
+			if err := refers(ctx, tx, "queue", queueByID, v.Queue, v.Organization); err != nil {
 				return err
 			}
 			if err := refers(ctx, tx, "site", siteByID, v.Site, v.Organization); err != nil {
@@ -74,8 +84,8 @@ func checkDial(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
 		v.Dial = code + v.Digits
 	}
 	var digits, otherSite, user string
-	err := tx.QueryRowContext(ctx, `SELECT n.digits, COALESCE(s.name, ''), u.name FROM numbers n JOIN users u ON u.id = n.user_id
-		LEFT JOIN sites s ON s.id = n.site WHERE n.org = $1 AND n.dial = $2 AND n.id <> $3 LIMIT 1`,
+	err := tx.QueryRowContext(ctx, `SELECT n.digits, COALESCE(s.name, ''), `+ownerOf+` FROM numbers n LEFT JOIN users u ON u.id = n.user_id
+		LEFT JOIN queues q ON q.id = n.queue_id LEFT JOIN sites s ON s.id = n.site WHERE n.org = $1 AND n.dial = $2 AND n.id <> $3 LIMIT 1`,
 		v.Organization, v.Dial, v.ID).Scan(&digits, &otherSite, &user)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -83,13 +93,13 @@ func checkDial(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
 	case err != nil:
 		return fmt.Errorf("look for number %s: %w", v.Dial, err)
 	case otherSite == site && digits == v.Digits:
-		return errs.New(errs.Conflict, "%s is taken by user %s", described(digits, site), user)
+		return errs.New(errs.Conflict, "%s is taken by %s", described(digits, site), user)
 	}
 	return ambiguous(v.Dial, described(v.Digits, site), described(digits, otherSite), user)
 }
 
 func ambiguous(dial, number, other, user string) error {
-	return errs.New(errs.Conflict, "%s would be ambiguous: it is both %s and %s, which user %s has", dial, number, other, user)
+	return errs.New(errs.Conflict, "%s would be ambiguous: it is both %s and %s, which %s has", dial, number, other, user)
 }
 
 func described(digits, site string) string {
@@ -102,9 +112,9 @@ func described(digits, site string) string {
 // checkRenumbering refuses a site code that makes an extension of the site ambiguous with a number outside it.
 func checkRenumbering(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 	var digits, otherDigits, otherSite, user string
-	err := tx.QueryRowContext(ctx, `SELECT n.digits, o.digits, COALESCE(s.name, ''), u.name
+	err := tx.QueryRowContext(ctx, `SELECT n.digits, o.digits, COALESCE(s.name, ''), `+ownerOf+`
 		FROM numbers n JOIN numbers o ON o.org = n.org AND o.dial = CAST($1 AS TEXT) || n.digits AND COALESCE(o.site, '') <> $2
-		JOIN users u ON u.id = o.user_id LEFT JOIN sites s ON s.id = o.site
+		LEFT JOIN users u ON u.id = o.user_id LEFT JOIN queues q ON q.id = o.queue_id LEFT JOIN sites s ON s.id = o.site
 		WHERE n.site = $2 LIMIT 1`, v.Code, v.ID).Scan(&digits, &otherDigits, &otherSite, &user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil

@@ -21,6 +21,7 @@ type Registry struct {
 	Bridges      []rest.Bridge
 	Trunks       []rest.Trunk
 	Routes       []rest.Route
+	Queues       []rest.Queue
 	Rates        map[string]*tariff.Table // by trunk: of all, or of those that a change names; not in an Office,
 	ShortRates   map[string][]tariff.Rate // which has this
 	SwitchKeys   map[string]string        // as the method of that name
@@ -31,6 +32,10 @@ type Registry struct {
 const usersOfSite = `(SELECT d.user_id FROM devices d JOIN switches s ON s.id = d.switch WHERE s.site = $1
 	UNION SELECT n.user_id FROM numbers n WHERE n.site = $1
 	UNION SELECT u.id FROM users u JOIN switches s ON s.id = u.home_switch WHERE s.site = $1)`
+
+// Which queues belong to a site: those at its switches, and those that one of its numbers leads to.
+const queuesOfSite = `(SELECT q.id FROM queues q JOIN switches s ON s.id = q.switch WHERE s.site = $1
+	UNION SELECT n.queue_id FROM numbers n WHERE n.site = $1)`
 
 // Office reads what the documents of a site are made of, as it is at one moment: of an organization's registry all sites and
 // switches, the users who belong to the site, all devices of these, and their numbers; each kind in the order of ids.
@@ -45,7 +50,7 @@ func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) 
 		if g.ShortRates, err = shortRates(ctx, tx, org, site); err != nil {
 			return err
 		}
-		g.Numbers, err = s.Numbers.find(ctx, tx, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0)
+		g.Numbers, err = s.Numbers.find(ctx, tx, org, []string{"(user_id IN " + usersOfSite + " OR queue_id IN " + queuesOfSite + ")"}, []any{site}, 0)
 		return err
 	})
 }
@@ -161,6 +166,9 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.Routes, err = s.Routes.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Queues, err = s.Queues.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

@@ -20,23 +20,23 @@ const (
 	maxWait     = 7200
 )
 
-// policyColumns is those of a user's policy.
-func policyColumns() []column[rest.User] {
-	return []column[rest.User]{
-		{field: "ring_seconds", name: "ring_seconds", at: func(v *rest.User) any { return &v.RingSeconds }},
-		{field: "priority", name: "priority", at: func(v *rest.User) any { return &v.Priority }},
-		{field: "dnd", name: "dnd", at: func(v *rest.User) any { return &v.DND }},
-		{field: "dnd_words", name: "dnd_words", at: func(v *rest.User) any { return &v.DNDWords }},
-		{field: "dnd_priority", name: "dnd_priority", at: func(v *rest.User) any { return &v.DNDPriority }},
-		{field: "fallback_no_answer", name: "fallback_no_answer", at: func(v *rest.User) any { return &v.FallbackNoAnswer }},
-		{field: "fallback_busy", name: "fallback_busy", at: func(v *rest.User) any { return &v.FallbackBusy }},
-		{field: "fallback_dnd", name: "fallback_dnd", at: func(v *rest.User) any { return &v.FallbackDND }},
-		{field: "fallback_unreachable", name: "fallback_unreachable", at: func(v *rest.User) any { return &v.FallbackUnreachable }},
-		{field: "queue_length", name: "queue_length", at: func(v *rest.User) any { return &v.QueueLength }},
-		{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.User) any { return &v.QueueSeconds }},
-		{field: "queue_language", name: "queue_language", at: func(v *rest.User) any { return &v.QueueLanguage }},
-		{field: "fallback_queue_full", name: "fallback_queue_full", at: func(v *rest.User) any { return &v.FallbackQueueFull }},
-		{field: "fallback_queue_time", name: "fallback_queue_time", at: func(v *rest.User) any { return &v.FallbackQueueTime }},
+// policyColumns is those of the policy of a user or a queue.
+func policyColumns[T any](of func(*T) *rest.Policy) []column[T] {
+	return []column[T]{
+		{field: "ring_seconds", name: "ring_seconds", at: func(v *T) any { return &of(v).RingSeconds }},
+		{field: "priority", name: "priority", at: func(v *T) any { return &of(v).Priority }},
+		{field: "dnd", name: "dnd", at: func(v *T) any { return &of(v).DND }},
+		{field: "dnd_words", name: "dnd_words", at: func(v *T) any { return &of(v).DNDWords }},
+		{field: "dnd_priority", name: "dnd_priority", at: func(v *T) any { return &of(v).DNDPriority }},
+		{field: "fallback_no_answer", name: "fallback_no_answer", at: func(v *T) any { return &of(v).FallbackNoAnswer }},
+		{field: "fallback_busy", name: "fallback_busy", at: func(v *T) any { return &of(v).FallbackBusy }},
+		{field: "fallback_dnd", name: "fallback_dnd", at: func(v *T) any { return &of(v).FallbackDND }},
+		{field: "fallback_unreachable", name: "fallback_unreachable", at: func(v *T) any { return &of(v).FallbackUnreachable }},
+		{field: "queue_length", name: "queue_length", at: func(v *T) any { return &of(v).QueueLength }},
+		{field: "queue_seconds", name: "queue_seconds", at: func(v *T) any { return &of(v).QueueSeconds }},
+		{field: "queue_language", name: "queue_language", at: func(v *T) any { return &of(v).QueueLanguage }},
+		{field: "fallback_queue_full", name: "fallback_queue_full", at: func(v *T) any { return &of(v).FallbackQueueFull }},
+		{field: "fallback_queue_time", name: "fallback_queue_time", at: func(v *T) any { return &of(v).FallbackQueueTime }},
 	}
 }
 

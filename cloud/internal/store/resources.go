@@ -110,7 +110,7 @@ func users(s *Store) *Table[rest.User] {
 			{field: "calling", name: "calling", at: func(v *rest.User) any { return &v.Calling }},
 			{field: "home_switch", name: "home_switch", at: func(v *rest.User) any { return optional{&v.HomeSwitch} }},
 			{field: "guard", name: "guard", at: func(v *rest.User) any { return policy{&v.Guard} }},
-		}, policyColumns()...),
+		}, policyColumns(func(v *rest.User) *rest.Policy { return &v.Policy })...),
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.User) error {
 			if v.Calling == "" {
 				v.Calling = "internal"

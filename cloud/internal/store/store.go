@@ -32,6 +32,7 @@ type Store struct {
 	Numbers       *Table[rest.Number]
 	Trunks        *Table[rest.Trunk]
 	Routes        *Table[rest.Route]
+	Queues        *Table[rest.Queue]
 	Alerts        *Table[rest.Alert]
 	APIKeys       *Table[rest.APIKey]
 
@@ -68,6 +69,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Numbers = numbers(s)
 	s.Trunks = trunks(s)
 	s.Routes = routes(s)
+	s.Queues = queues(s)
 	s.Alerts = alerts(s)
 	s.APIKeys = apiKeys(s)
 	return s, nil

@@ -41,6 +41,7 @@ func switches(s *Store) *Table[rest.Switch] {
 			{noun: "device", table: "devices", column: "switch", label: "name"},
 			{noun: "user", table: "users", column: "home_switch", label: "name"},
 			{noun: "trunk", table: "trunks", column: "switch", label: "name"},
+			{noun: "queue", table: "queues", column: "switch", label: "name"},
 		},
 	}
 }

@@ -39,7 +39,10 @@ type Forward struct {
 }
 
 // Divert asks what there is to ring at a fall-back; a Diverted follows.
-type Divert struct{ To Fallback }
+type Divert struct {
+	To Fallback
+	Of []string // users to ring, nil for all: see Turn
+}
 
 // Accept answers the caller.
 type Accept struct {

@@ -86,8 +86,12 @@ func (c *Call) branchFailed(id LegID, cause ledger.Cause) []Action {
 	if c.state == Queued { // a guest's
 		return nil
 	}
-	if cause.SIP >= 600 { // RFC 3261, 16.7, step 5: a 6xx ends the search
-		return c.giveUp(by(c.best), c.best)
+	var spared []Action
+	if user := c.legs[id].branch.User; cause.SIP >= 600 { // RFC 3261, 16.7, step 5: a 6xx ends the search, for this user
+		if !c.others(user) {
+			return c.giveUp(by(c.best), c.best)
+		}
+		spared = c.drop(cause, func(l *leg) bool { return l.branch.User == user })
 	}
 	tried, again := false, false          // is a device still, or this one at another contact
 	for _, l := range c.legs[Caller+1:] { // those of earlier attempts are over, but for a guest
@@ -98,11 +102,18 @@ func (c *Call) branchFailed(id LegID, cause ledger.Cause) []Action {
 	if again {
 		return nil
 	}
-	acts := c.advance()
-	if len(acts) == 0 && !tried {
-		return c.giveUp(by(c.best), c.best)
+	acts := append(spared, c.advance()...)
+	if len(acts) == len(spared) && !tried {
+		return append(acts, c.giveUp(by(c.best), c.best)...)
 	}
 	return acts
+}
+
+// others says whether another user may still answer.
+func (c *Call) others(user string) bool {
+	return slices.ContainsFunc(c.legs[Caller+1:], func(l leg) bool {
+		return l.branch.User != user && (l.state == waiting || l.state == trying || l.state == ringing)
+	})
 }
 
 // unanswered is why an attempt failed that rang long enough.
@@ -127,7 +138,7 @@ func (c *Call) next(cause ledger.Cause) (Fallback, bool) {
 
 // giveUp ends an attempt that failed: the call goes to the fall-back of the callee, or ends.
 func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
-	if c.queue != nil && cause.Code == string(errs.Busy) {
+	if c.queue != nil && (c.more || cause.Code == string(errs.Busy)) {
 		return c.requeue(cause)
 	}
 	f, ok := c.next(cause)
@@ -142,7 +153,7 @@ func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
 	}
 	acts = append(acts, diversions(append([]designation.Diversion{step}, f.Diverted...))...)
 	c.attempt = attempt{to: f.To.Number, first: LegID(len(c.legs)), ring: f.Ring, fallback: f.Next, diverting: true}
-	return append(acts, c.forward(f.To.Number), Divert{f})
+	return append(acts, c.forward(f.To.Number), Divert{To: f})
 }
 
 // forward tells the caller where the call goes on. What it rings there, or wakes, the caller is told again.

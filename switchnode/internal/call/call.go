@@ -87,7 +87,7 @@ func (c *Call) step(ev Event) []Action {
 	case Placed:
 		return c.placed(ev)
 	case Turn:
-		return c.turn()
+		return c.turn(ev)
 	case Expelled:
 		return c.expelled(ev)
 	case Waits:
@@ -240,7 +240,7 @@ func (c *Call) answered(a Answered) []Action {
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
-	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec}))
+	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec, To: c.member()}))
 	acts = append(acts, c.hush()...)
 	if common.Body == nil {
 		acts = append(acts, Connect{Caller, a.Leg})
@@ -251,9 +251,17 @@ func (c *Call) answered(a Answered) []Action {
 
 // dropBranches takes back every branch that has not answered.
 func (c *Call) dropBranches(cause ledger.Cause) []Action {
+	return c.drop(cause, func(*leg) bool { return true })
+}
+
+// drop takes back some of the branches that have not answered.
+func (c *Call) drop(cause ledger.Cause, which func(*leg) bool) []Action {
 	var acts []Action
 	for i := 1; i < len(c.legs); i++ {
 		id, l := LegID(i), &c.legs[i]
+		if !which(l) {
+			continue
+		}
 		switch l.state {
 		case waiting:
 			l.state, l.cause = closed, cause

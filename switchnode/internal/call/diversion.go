@@ -12,12 +12,13 @@ type renewed struct {
 
 // divert finds what there is to ring at a fall-back. Breadth limits what rings at once (RFC 5393, 5.3.3), and what rang before
 // is over: each attempt has all of it.
-func (s *Session) divert(f Fallback) {
+func (s *Session) divert(a Divert) {
+	f := a.To
 	if f.Renew == nil {
 		s.divertTo(renewed{f, f.Branches()})
 		return
 	}
-	s.asking.Go(func() { s.renewed <- renewed{f, f.Renew(s.ctx)} })
+	s.asking.Go(func() { s.renewed <- renewed{f, f.Renew(s.ctx, a.Of)} })
 }
 
 func (s *Session) divertTo(r renewed) {

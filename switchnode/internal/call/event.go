@@ -25,18 +25,23 @@ type Planned struct {
 	Offline  bool   // admitted by the site copy, not by the cloud
 	Ring     time.Duration
 	Branches []Branch
-	Diverted []designation.Diversion        // steps that led to To
-	Fallback []Fallback                     // where the call goes when nobody answers
-	Language string                         // of what the caller is told while they wait, "" for that of the switch
-	Queue    Queue                          // where the call waits for its turn to ring the callee, nil: it rings at once
-	Renew    func(context.Context) []Branch // what there is to ring when the turn comes, with Queue; it may block and must end with its context
-	Crossing string                         // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
+	Diverted []designation.Diversion // steps that led to To
+	Fallback []Fallback              // where the call goes when nobody answers
+	Language string                  // of what the caller is told while they wait, "" for that of the switch
+	Queue    Queue                   // where the call waits for its turn to ring the callee, nil: it rings at once
+	Renew    Renewal                 // what there is to ring when the turn comes, with Queue
+	Crossing string                  // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
 }
+
+// Renewal finds what there is to ring now, of some users, nil for all: see Turn. It may block, and must end with its context.
+type Renewal func(ctx context.Context, of []string) []Branch
 
 // Branch is one thing to ring.
 type Branch struct {
 	Leg    string        // id, for the ledger
 	Device string        // id of the device, "" for a link
+	User   string        // id of its user, likewise
+	Name   string        // of the user
 	Delay  time.Duration // before it rings; less if one before it is over
 	Lead   time.Duration // from its start until it rings: it is started so much earlier
 	Target Target
@@ -48,9 +53,9 @@ type Fallback struct {
 	To       designation.Party
 	Diverted []designation.Diversion // steps on the way to To
 	Ring     time.Duration
-	Branches func() []Branch                // what there is to ring now
-	Renew    func(context.Context) []Branch // in its place: it may block, and must end with its context
-	Next     []Fallback                     // from To, in turn
+	Branches func() []Branch // what there is to ring now
+	Renew    Renewal         // in its place
+	Next     []Fallback      // from To, in turn
 }
 
 // Diverted is what there is to ring at the fall-back that the call goes to. Without branches the cause says why.

@@ -108,9 +108,9 @@ type listens struct {
 // bench is a Queue, which the exploration plays itself.
 type bench struct{}
 
-func (bench) Join(*Session) {}
-func (bench) Return()       {}
-func (bench) Leave(Leaving) {}
+func (bench) Join(*Session)         {}
+func (bench) Return()               {}
+func (bench) Leave(Leaving, string) {}
 
 var _ model[Event, *world] = &world{}
 

@@ -24,6 +24,10 @@ func (s *Session) note(e ledger.Event) {
 	case ledger.Refused:
 		from := s.from
 		e.From = &from // without it the cloud could not tell whose call the anchor refused
+	case ledger.Answered:
+		if s.cfg.Answered != nil {
+			s.cfg.Answered(s.call.answerer())
+		}
 	}
 	if e.Kind == ledger.Ended && e.Cause != nil {
 		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)

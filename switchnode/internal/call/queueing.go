@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 )
@@ -14,8 +15,8 @@ type Queue interface {
 	Join(*Session)
 	// Return goes on waiting after a Turn: the callee was busy all the same.
 	Return()
-	// Leave says that the call waits no longer, or needs its turn no longer.
-	Leave(Leaving)
+	// Leave says that the call waits no longer, or needs its turn no longer; by is the user who answered, "" for nobody.
+	Leave(why Leaving, by string)
 }
 
 // Leaving is why a call leaves its queue.
@@ -48,7 +49,10 @@ type Crowded struct{ Queue Queue }
 type Placed struct{ Standing }
 
 // Turn says that the callee is free: it is this call's turn.
-type Turn struct{}
+type Turn struct {
+	Of   []string // ids of the users who are free, in the order in which they ring; nil: whomever the plan names
+	More bool     // others are not: when these cannot take the call it goes on waiting
+}
 
 // Expelled ends the waiting of a call.
 type Expelled struct{ Cause ledger.Cause }
@@ -69,6 +73,7 @@ type Requeue struct{ Queue Queue }
 type Dequeue struct {
 	Queue Queue
 	Why   Leaving
+	By    string // id of the user who answered, if it is known
 }
 
 // Stand tells the caller where they stand: 182 (RFC 3261, 21.1.4).
@@ -94,6 +99,7 @@ func (a Stand) leg() LegID { return a.Leg }
 type place struct {
 	queue  Queue    // nil: the callee has none, or it was left
 	callee Fallback // who is rung when the turn comes
+	more   bool     // more users are waited for than those whom the turn is to ring
 	noted  int      // position that was noted last, 0: the call did not wait
 }
 
@@ -130,16 +136,16 @@ func (c *Call) placed(p Placed) []Action {
 }
 
 // turn rings the callee.
-func (c *Call) turn() []Action {
+func (c *Call) turn(t Turn) []Action {
 	if c.outside() {
 		return c.dequeue(Let)
 	}
 	if c.state != Queued || c.diverting {
 		return []Action{Count{"turn of a call that waits no longer"}}
 	}
-	c.state, c.diverting = Trying, true
+	c.state, c.diverting, c.more = Trying, true, t.More
 	c.best, c.rang = ledger.Cause{}, false
-	return []Action{Divert{c.callee}}
+	return []Action{Divert{To: c.callee, Of: t.Of}}
 }
 
 // expelled ends the waiting. The call goes to the fall-back for that, or ends.
@@ -169,7 +175,24 @@ func (c *Call) dequeue(why Leaving) []Action {
 	}
 	q := c.queue
 	c.queue = nil
-	return append(c.unqueued(string(why)), Dequeue{q, why})
+	return append(c.unqueued(string(why)), Dequeue{q, why, c.answerer()})
+}
+
+// answerer is the id of the user who answered, "" for nobody, or a line.
+func (c *Call) answerer() string {
+	if c.winner == nobody {
+		return ""
+	}
+	return c.legs[c.winner].branch.User
+}
+
+// member is who answered of a queue that is several users, nil if it was who was called.
+func (c *Call) member() *designation.Party {
+	b := c.legs[c.winner].branch
+	if b.User == "" || c.callee.To.User == "" || b.User == c.callee.To.User || c.to != c.callee.To.Number {
+		return nil
+	}
+	return &designation.Party{User: b.User, Name: b.Name}
 }
 
 // unqueued notes that the call waits no longer, if it did.

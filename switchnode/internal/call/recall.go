@@ -102,7 +102,7 @@ func missed(cause ledger.Cause) Leaving {
 func (c *Call) keep(who string, cause ledger.Cause) []Action {
 	q := c.queue
 	c.queue, c.noted = nil, 0
-	return append([]Action{Dequeue{q, Kept}}, c.end(who, cause)...)
+	return append([]Action{Dequeue{Queue: q, Why: Kept}}, c.end(who, cause)...)
 }
 
 // keyBack is the key by which a caller who waits hangs up and keeps the place.

@@ -61,6 +61,7 @@ type SessionConfig struct {
 	Breadth   int    // Max-Breadth that may be sent, over all branches
 	SessionID string
 	Record    func(ledger.Event) // to the spool; never blocks
+	Answered  func(user string)  // told the id of who answered, "" for a line, nil: nobody is told; never blocks
 	Count     func(name string)
 	Now       func() time.Time // cloud-corrected
 	Player    Player           // nil: callers hear nothing of the switch's own
@@ -274,13 +275,13 @@ func (s *Session) act(a Action) {
 	case Start:
 		s.dial(a)
 	case Divert:
-		s.divert(a.To)
+		s.divert(a)
 	case Enqueue:
 		a.Queue.Join(s)
 	case Requeue:
 		a.Queue.Return()
 	case Dequeue:
-		a.Queue.Leave(a.Why)
+		a.Queue.Leave(a.Why, a.By)
 	case Connect:
 		s.connect(a)
 	case Play:

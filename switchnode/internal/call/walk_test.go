@@ -177,7 +177,7 @@ func describe(b []byte, d sdp.Description) []byte {
 
 // key is all that the machine remembers. Ids, what branches are made of and who was called never change in an exploration.
 func (c *Call) key(b []byte) []byte {
-	b = append(b, byte(c.state), byte(c.winner+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil), byte(c.noted), byte(c.first), byte(len(c.fallback)))
+	b = append(b, byte(c.state), byte(c.winner+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil, c.more), byte(c.noted), byte(c.first), byte(len(c.fallback)))
 	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind))
 	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
@@ -200,7 +200,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		{attempt{}, "to first best rang ring fallback diverting"},
 		{leg{}, "id device branch state woken held cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
-		{place{}, "queue callee noted"},
+		{place{}, "queue callee more noted"},
 		{hearing{}, "hears previewed preview playing from language"},
 	} {
 		var have []string

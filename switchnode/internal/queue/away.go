@@ -34,9 +34,9 @@ func (l *Line) rested(now time.Time) {
 }
 
 // putBack has an entry that had its turn wait again, before those of its rank who had none, or had their first one later.
-func (l *Line) putBack(e Entry) {
+func (l *Line) putBack(now time.Time, e Entry) {
 	delete(l.turns, e.Call)
-	delete(l.on, e.Call)
+	l.vacate(now, e.Call)
 	i := slices.IndexFunc(l.order, func(w waiting) bool {
 		return w.rank() < e.rank() || w.rank() == e.rank() && (w.served == 0 || w.served > e.served)
 	})
@@ -53,12 +53,12 @@ func (l *Line) kept(now time.Time, call string) []Action {
 		w.Entry = w.keep(now)
 		return []Action{Keep{w.Entry}}
 	}
-	e, served := l.turns[call]
+	t, served := l.turns[call]
 	if !served {
 		return []Action{Count{"place of a call that does not wait"}}
 	}
-	e = e.keep(now)
-	l.putBack(e)
+	e := t.keep(now)
+	l.putBack(now, e)
 	return append([]Action{Keep{e}}, l.serve(now)...)
 }
 
@@ -70,29 +70,30 @@ func (e Entry) keep(now time.Time) Entry {
 
 // reached gives the turn to a caller who answered the call-back.
 func (l *Line) reached(call string) []Action {
-	e, served := l.turns[call]
-	if !served || !e.Absent() {
+	t, served := l.turns[call]
+	if !served || !t.Absent() {
 		return []Action{Count{"call-back without a turn"}, Expel{call, Unserved}}
 	}
-	e.here, e.Tries = true, 0
-	l.turns[call] = e
-	return []Action{Turn{call}}
+	t.here, t.Tries = true, 0
+	l.turns[call] = t
+	return []Action{Turn{call, l.offer(t)}}
 }
 
 // missed has a caller who was not reached rest, unless that was the last try.
 func (l *Line) missed(now time.Time, m Missed) []Action {
-	e, served := l.turns[m.Call]
-	if !served || !e.Absent() {
+	t, served := l.turns[m.Call]
+	if !served || !t.Absent() {
 		return []Action{Count{"call-back without a turn"}}
 	}
+	e := t.Entry
 	if m.Counts {
 		e.Tries++
 	}
 	if e.Tries >= mostTries {
-		return l.left(now, Left{m.Call, Missing})
+		return l.left(now, Left{Call: m.Call, Reason: Missing})
 	}
 	e.Rest = now.Add(m.Rest)
-	l.putBack(e)
+	l.putBack(now, e)
 	return append([]Action{Keep{e}}, l.serve(now)...)
 }
 

@@ -21,6 +21,7 @@ type (
 	Left struct {
 		Call   string
 		Reason Reason
+		By     string // of those whom it rang, the member who answered; "" where there is one only
 	}
 	// Removed is an administrator's word.
 	Removed struct{ Call string }
@@ -55,6 +56,12 @@ func (Reached) event()  {}
 func (Missed) event()   {}
 func (Tick) event()     {}
 
+// Offer is whom a turn rings.
+type Offer struct {
+	Members []string // ids of users, in the order in which they ring; nil: all that the plan has
+	More    bool     // there are others, who cannot be rung now
+}
+
 // Action is something that a line wants done, in order.
 type Action interface{ action() }
 
@@ -72,7 +79,10 @@ type (
 		Standing
 	}
 	// Turn has a call ring the callee.
-	Turn struct{ Call string }
+	Turn struct {
+		Call string
+		Offer
+	}
 	// Recall has the caller of an entry called back, whose turn it is.
 	Recall struct{ Entry Entry }
 	// Expel ends the waiting of a call.

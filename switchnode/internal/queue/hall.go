@@ -22,7 +22,7 @@ type Call interface {
 	// Stands says where the call stands; the place is on disk.
 	Stands(Standing)
 	// Turn has it ring the callee.
-	Turn()
+	Turn(Offer)
 	// Expel ends its waiting.
 	Expel(Reason)
 }
@@ -53,8 +53,10 @@ type Hall struct {
 
 	// Of the goroutine.
 	lines map[string]*Line
-	timed map[string]time.Time // the lines that have a Tick to come, and when
-	calls map[string]Call      // that wait or have their turn
+	team  *Team
+	serve map[string]map[string]bool // by member: the lines that are for them and others
+	timed map[string]time.Time       // the lines that have a Tick to come, and when
+	calls map[string]Call            // that wait or have their turn
 }
 
 // order is an event of one line.
@@ -74,7 +76,7 @@ func NewHall(cfg Config) (*Hall, error) {
 	}
 	return &Hall{
 		cfg: cfg, disk: d, wake: make(chan struct{}, 1), listed: map[string][]Told{},
-		lines: map[string]*Line{}, timed: map[string]time.Time{}, calls: map[string]Call{},
+		lines: map[string]*Line{}, team: NewTeam(), serve: map[string]map[string]bool{}, timed: map[string]time.Time{}, calls: map[string]Call{},
 	}, nil
 }
 
@@ -93,8 +95,10 @@ func (h *Hall) Join(e Entry, limits Limits, c Call) error {
 // Returned says that at the turn of a call the callee was busy.
 func (h *Hall) Returned(line, call string) { h.post(order{line: line, event: Returned{call}}) }
 
-// Left says that a call no longer waits, or had its turn.
-func (h *Hall) Left(line, call string, why Reason) { h.post(order{line: line, event: Left{call, why}}) }
+// Left says that a call no longer waits, or had its turn; by is the member who answered, "" where there is one only.
+func (h *Hall) Left(line, call string, why Reason, by string) {
+	h.post(order{line: line, event: Left{call, why, by}})
+}
 
 // Kept says that the caller hung up and keeps the place.
 func (h *Hall) Kept(line, call string) { h.post(order{line: line, event: Kept{call}}) }
@@ -207,6 +211,9 @@ func (h *Hall) resume() {
 	touched := map[string]bool{}
 	for name, entries := range lines {
 		h.line(name).Restore(entries)
+		for _, e := range entries {
+			h.joins(e)
+		}
 		touched[name] = true
 	}
 	h.keep(acts)
@@ -245,6 +252,7 @@ func (h *Hall) work(orders []order) {
 				continue
 			}
 			h.calls[ev.Entry.Call] = o.call
+			h.joins(ev.Entry)
 		case Left: // at once: it may join another line with the next order
 			delete(h.calls, ev.Call)
 		case Kept:
@@ -254,6 +262,7 @@ func (h *Hall) work(orders []order) {
 		}
 		touched[o.line] = true
 		acts = append(acts, h.line(o.line).Step(now, o.event)...)
+		acts = append(acts, h.share(now, touched)...)
 	}
 	for name, at := range h.timed {
 		if !at.After(now) {
@@ -261,6 +270,7 @@ func (h *Hall) work(orders []order) {
 			acts = append(acts, h.lines[name].Step(now, Tick{})...)
 		}
 	}
+	acts = append(acts, h.share(now, touched)...)
 	h.keep(acts)
 	h.list(touched)
 	for _, a := range acts {
@@ -281,7 +291,7 @@ func (h *Hall) line(name string) *Line {
 		if name == Whole {
 			seats = h.cfg.Seats
 		}
-		l = NewLine(seats)
+		l = NewLine(name, seats, h.team)
 		h.lines[name] = l
 	}
 	return l
@@ -341,7 +351,7 @@ func (h *Hall) act(a Action) {
 		}
 	case Turn:
 		if c := h.calls[a.Call]; c != nil {
-			c.Turn()
+			c.Turn(a.Offer)
 		}
 	case Recall:
 		h.cfg.Recall(a.Entry)
@@ -369,6 +379,7 @@ func (h *Hall) forget(touched map[string]bool) {
 		}
 		if l.Idle() && (len(l.holds) == 0 || len(h.lines) > maxLines) {
 			delete(h.lines, name)
+			h.disband(l)
 		}
 	}
 }

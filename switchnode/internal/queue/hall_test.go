@@ -93,7 +93,7 @@ func (c caller) Stands(s Standing) {
 	}
 	c.say(fmt.Sprintf("%s at %d", c.name, s.Position))
 }
-func (c caller) Turn()          { c.say(c.name + " rings") }
+func (c caller) Turn(Offer)     { c.say(c.name + " rings") }
 func (c caller) Expel(r Reason) { c.say(c.name + " " + string(r)) }
 
 func (l *lobby) join(t *testing.T, name string, limits Limits) {
@@ -121,7 +121,7 @@ func TestHall(t *testing.T) {
 		defer l.open(t)()
 		l.join(t, "a", roomy)
 		l.wants(t, "a rings") // nobody before it: it does not wait
-		l.Left("us_b", "a", Answered)
+		l.Left("us_b", "a", Answered, "")
 		l.join(t, "b", roomy)
 		l.join(t, "c", roomy)
 		l.wants(t, "b at 1, c at 2")
@@ -140,7 +140,7 @@ func TestHall(t *testing.T) {
 		l.wants(t, "c at 1, b at 2")
 		time.Sleep(retry)
 		l.wants(t, "c rings, b at 1")
-		l.Left("us_b", "c", Unserved)
+		l.Left("us_b", "c", Unserved, "")
 		l.wants(t, "b rings")
 		l.Freed("us_b", "b")
 		l.Occupied("us_b", "own")
@@ -175,7 +175,7 @@ func TestHallAfterAKill(t *testing.T) {
 		l.join(t, "b", roomy)
 		l.join(t, "c", roomy)
 		l.wants(t, "a at 1, b at 2, c at 3")
-		l.Left("us_b", "c", GaveUp)
+		l.Left("us_b", "c", GaveUp, "")
 		synctest.Wait()
 		closes() // the file is as a kill leaves it: what is in it was synced before
 		if err := os.WriteFile(path, append(must(os.ReadFile(path))(t), 1, 2, 3), 0o600); err != nil {
@@ -222,7 +222,7 @@ func TestHallCallsBack(t *testing.T) {
 		again.wants(t, "app2 at 2")
 		time.Sleep(retry)
 		again.wants(t, "app2 rings")
-		again.Left("us_b", "app2", Answered)
+		again.Left("us_b", "app2", Answered, "")
 		time.Sleep(Pause)
 		again.wants(t, "")
 		again.Freed("us_b", "app2")
@@ -277,7 +277,7 @@ func TestHallOfMany(t *testing.T) {
 			if last = fmt.Sprint("c", i); !strings.HasPrefix(l.heard(), last+" rings") {
 				t.Fatalf("%s does not ring", last)
 			}
-			l.Left("us_b", last, Answered)
+			l.Left("us_b", last, Answered, "")
 		}
 		l.Freed("us_b", last)
 		synctest.Wait()

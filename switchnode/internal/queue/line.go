@@ -13,12 +13,16 @@
 // A caller may hang up and keep the place (Kept). Such an entry is away: at its turn the caller is called back, and has the turn
 // when they answer (Reached). Who does not (Missed) stays at their place and is called back a second time, the last one.
 //
+// A line may be for several users, the members of a queue: a turn then rings those of them who are free. A Team knows who is, whatever the
+// line by which they came to their call. Who becomes free is offered one call: when others wait behind the head, each turn rings one
+// member, and two who become free at once serve two callers.
+//
 // The order is: emergency calls, then those of higher priority, then who came first; an administrator may move a call within
 // that. A callee is free when no call that the switch knows of occupies them. Then the head has its turn, one at a time: a turn
 // occupies the callee until the call is over or goes on without them.
 //
 // Invariants, which the tests hold in every random history: an entry leaves exactly once, with a reason; at most as many calls
-// occupy a callee by their turn as the line has seats; nobody has a turn before somebody of the same rank who came earlier,
+// occupy a callee, or a member, by their turn as the line has seats; nobody has a turn before somebody of the same rank who came earlier,
 // unless moved; the length stays within the limit.
 package queue
 
@@ -44,10 +48,12 @@ type Entry struct {
 	Emergency bool              `json:"emergency,omitempty"`
 	Priority  int               `json:"priority,omitempty"` // 0 normal, higher is sooner
 	Since     time.Time         `json:"since"`
-	Until     time.Time         `json:"until"`           // when its patience is over
-	Away      bool              `json:"away,omitempty"`  // the caller hung up, and is called back
-	Tries     int               `json:"tries,omitempty"` // times that they were called back, and did not answer
-	Rest      time.Time         `json:"rest,omitzero"`   // they are not called back before
+	Until     time.Time         `json:"until"`             // when its patience is over
+	Members   []string          `json:"members,omitempty"` // ids of users, of whom one is to answer; none: whom the line is for
+	Ring      designation.Hunt  `json:"ring,omitempty"`    // how they do
+	Away      bool              `json:"away,omitempty"`    // the caller hung up, and is called back
+	Tries     int               `json:"tries,omitempty"`   // times that they were called back, and did not answer
+	Rest      time.Time         `json:"rest,omitzero"`     // they are not called back before
 
 	here   bool // who was away is on the line again
 	served int  // number of their first turn, 0: they had none
@@ -101,18 +107,31 @@ type waiting struct {
 
 // Line is the state of one callee's line. The zero value of seats is one seat.
 type Line struct {
-	seats   int
-	order   []waiting
-	on      map[string]time.Time // calls that occupy the callee, since when
-	turns   map[string]Entry     // those of them that came from the line and were not answered yet
-	given   int                  // turns so far
-	retryAt time.Time            // when the head may be tried again, zero: when the callee is free
-	holds   holds
+	name  string // whom it is for: id of a user or a queue
+	seats int    // of each member
+	team  *Team  // which other lines share
+	order []waiting
+	on    map[string]seat // calls that occupy the callee
+	turns map[string]turn // those of them that came from the line and were not answered yet
+	given int             // turns so far
+	holds holds
 }
 
-// NewLine returns a line whose callee takes so many calls at once, 1 or more.
-func NewLine(seats int) *Line {
-	return &Line{seats: max(seats, 1), on: map[string]time.Time{}, turns: map[string]Entry{}}
+// seat is whom a call occupies, and since when.
+type seat struct {
+	members []string
+	since   time.Time
+}
+
+// turn is an entry that has its turn, and the members whom it rings.
+type turn struct {
+	Entry
+	to []string
+}
+
+// NewLine returns a line whose callee, or each member of which, takes so many calls at once, 1 or more.
+func NewLine(name string, seats int, team *Team) *Line {
+	return &Line{name: name, seats: max(seats, 1), team: team, on: map[string]seat{}, turns: map[string]turn{}}
 }
 
 // Len is the number of calls that wait.
@@ -152,7 +171,14 @@ func (l *Line) Step(now time.Time, ev Event) []Action {
 
 // Next is when a Tick is due, the zero time for never.
 func (l *Line) Next() time.Time {
-	next := l.retryAt
+	var next time.Time
+	if len(l.order) > 0 {
+		for _, m := range l.members(&l.order[0].Entry) {
+			if at := l.team.rests[m]; !at.IsZero() && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		}
+	}
 	for i := range l.order {
 		w := &l.order[i]
 		due := w.due(i + 1)
@@ -175,8 +201,8 @@ func (l *Line) join(now time.Time, j Join) []Action {
 	switch {
 	case served || l.position(e.Call) > 0:
 		return []Action{Count{"call in the line already"}}
-	case l.ready(now) < 0 && l.free(now):
-		return l.turn(now, e)
+	case l.ready(now) < 0 && len(l.free(&e, now)) > 0:
+		return l.turn(now, e, l.free(&e, now))
 	case len(l.order) >= j.Limits.Length && !e.Emergency:
 		return []Action{Expel{e.Call, Full}}
 	}
@@ -193,31 +219,26 @@ func (l *Line) insert(e Entry) {
 	l.order = slices.Insert(l.order, i, waiting{Entry: e})
 }
 
-// free says that the head may have its turn.
-func (l *Line) free(now time.Time) bool {
-	return len(l.on) < l.seats && !now.Before(l.retryAt)
-}
-
-// turn has a call ring the callee, who is occupied by it from now on.
-func (l *Line) turn(now time.Time, e Entry) []Action {
+// turn has a call ring the callee, or some members, who are occupied by it from now on.
+func (l *Line) turn(now time.Time, e Entry, to []string) []Action {
 	if e.served == 0 {
 		l.given++
 		e.served = l.given
 	}
-	l.on[e.Call], l.turns[e.Call], l.retryAt = now, e, time.Time{}
+	t := turn{e, to}
+	l.on[e.Call], l.turns[e.Call] = seat{to, now}, t
+	l.team.take(to, e.Call)
 	if e.Absent() {
 		return []Action{Recall{e}}
 	}
-	return []Action{Turn{e.Call}}
+	return []Action{Turn{e.Call, l.offer(t)}}
 }
 
 // serve gives turns while the callee is free, and tells the others where they stand.
 func (l *Line) serve(now time.Time) []Action {
 	var acts []Action
-	for i := l.ready(now); i >= 0 && l.free(now); i = l.ready(now) {
-		next := l.order[i].Entry
-		l.order = slices.Delete(l.order, i, i+1)
-		acts = append(acts, l.turn(now, next)...)
+	for e, to, ok := l.next(now); ok; e, to, ok = l.next(now) {
+		acts = append(acts, l.turn(now, e, to)...)
 	}
 	return append(acts, l.tell(now)...)
 }
@@ -227,13 +248,14 @@ func (l *Line) occupied(now time.Time, call string) []Action {
 		return nil // by its turn; Left says that it was answered
 	}
 	if _, on := l.on[call]; !on {
-		l.on[call] = now
+		l.on[call] = seat{[]string{l.name}, now}
+		l.team.take([]string{l.name}, call)
 	}
 	return l.tell(now)
 }
 
 func (l *Line) freed(now time.Time, call string) []Action {
-	since, on := l.on[call]
+	at, on := l.on[call]
 	if !on {
 		return nil // it waited, and left
 	}
@@ -242,42 +264,66 @@ func (l *Line) freed(now time.Time, call string) []Action {
 		delete(l.turns, call)
 		acts = append(acts, Drop{call, Unserved})
 	} else {
-		l.holds.add(now.Sub(since))
+		l.holds.add(now.Sub(at.since))
 	}
-	delete(l.on, call)
-	l.retryAt = time.Time{}
+	l.vacate(now, call)
 	return append(acts, l.serve(now)...)
 }
 
 func (l *Line) returned(now time.Time, call string) []Action {
-	e, served := l.turns[call]
+	t, served := l.turns[call]
 	if !served {
 		return []Action{Count{"return of a call that had no turn"}}
 	}
-	l.retryAt = now.Add(retry)
-	l.putBack(e)
-	return append([]Action{Keep{e}}, l.tell(now)...)
+	l.putBack(now, t.Entry)
+	l.team.rest(t.to, now.Add(retry))
+	return append([]Action{Keep{t.Entry}}, l.serve(now)...)
 }
 
 func (l *Line) left(now time.Time, ev Left) []Action {
 	if i := l.position(ev.Call); i > 0 {
 		l.order = slices.Delete(l.order, i-1, i)
-		return append([]Action{Drop(ev)}, l.tell(now)...)
+		return append([]Action{Drop{ev.Call, ev.Reason}}, l.tell(now)...)
 	}
-	e, served := l.turns[ev.Call]
+	t, served := l.turns[ev.Call]
 	if !served {
 		return nil // most calls wait for nobody
 	}
 	delete(l.turns, ev.Call)
 	if ev.Reason == Answered || ev.Reason == Let {
-		l.on[ev.Call] = now // its time on the phone begins
-		if e.Away {
+		if t.Away {
 			ev.Reason = Returns
 		}
-		return []Action{Drop(ev)}
+		return append([]Action{Drop{ev.Call, ev.Reason}}, l.answered(now, t, ev.By)...)
 	}
-	delete(l.on, ev.Call)
-	return append([]Action{Drop(ev)}, l.serve(now)...)
+	l.vacate(now, ev.Call)
+	return append([]Action{Drop{ev.Call, ev.Reason}}, l.serve(now)...)
+}
+
+// answered has the time on the phone begin of who answered; the other members are free again.
+func (l *Line) answered(now time.Time, t turn, by string) []Action {
+	if !slices.Contains(t.to, by) {
+		l.on[t.Call] = seat{t.to, now}
+		return nil
+	}
+	l.on[t.Call] = seat{[]string{by}, now}
+	others := slices.DeleteFunc(slices.Clone(t.to), func(m string) bool { return m == by })
+	if len(others) == 0 {
+		return nil
+	}
+	l.team.release(others, t.Call)
+	return l.serve(now)
+}
+
+// vacate frees whom a call occupied.
+func (l *Line) vacate(now time.Time, call string) {
+	at := l.on[call]
+	delete(l.on, call)
+	l.team.release(at.members, call)
+	for _, m := range at.members {
+		delete(l.team.rests, m)
+		l.team.idle[m] = now
+	}
 }
 
 func (l *Line) removed(now time.Time, call string) []Action {
@@ -317,9 +363,7 @@ func (l *Line) tick(now time.Time) []Action {
 		acts = append(acts, Drop{w.Call, TooLong}, Expel{w.Call, TooLong})
 		return true
 	})
-	if !l.retryAt.IsZero() && !now.Before(l.retryAt) {
-		l.retryAt = time.Time{}
-	}
+	l.team.rested(now)
 	l.rested(now)
 	return append(acts, l.serve(now)...)
 }

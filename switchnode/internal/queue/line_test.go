@@ -35,7 +35,7 @@ type world struct {
 func newWorld(t *rapid.T) *world {
 	seats := rapid.IntRange(1, 3).Draw(t, "seats")
 	return &world{
-		t: t, line: NewLine(seats), now: began, seats: seats, moves: rapid.Bool().Draw(t, "moves"),
+		t: t, line: NewLine("us_b", seats, NewTeam()), now: began, seats: seats, moves: rapid.Bool().Draw(t, "moves"),
 		limits: Limits{Length: rapid.IntRange(1, 5).Draw(t, "length"), Wait: time.Minute},
 		kept:   map[string]bool{}, served: map[string]bool{}, other: map[string]bool{}, out: map[string]Reason{}, told: map[string]int{},
 		away: map[string]bool{}, called: map[string]bool{}, missed: map[string]int{},
@@ -159,7 +159,7 @@ func (w *world) check() {
 	}
 	rests := func(t Told) bool { return w.now.Before(t.Rest) }
 	waiting = slices.DeleteFunc(waiting, rests)
-	if len(waiting) > 0 && len(w.served)+len(w.called)+len(w.other) < w.seats && !w.now.Before(w.line.retryAt) {
+	if len(waiting) > 0 && len(w.served)+len(w.called)+len(w.other) < w.seats && !w.now.Before(w.line.team.rests["us_b"]) {
 		w.t.Fatalf("%d wait while the callee is free", len(waiting))
 	}
 }
@@ -208,8 +208,8 @@ func TestLine(t *testing.T) {
 				delete(w.other, call)
 				w.step(Freed{call})
 			},
-			"answer":   func(t *rapid.T) { w.step(Left{w.any(w.served, "call"), Answered}) },
-			"unserved": func(t *rapid.T) { w.step(Left{w.any(w.served, "call"), Unserved}) },
+			"answer":   func(t *rapid.T) { w.step(Left{Call: w.any(w.served, "call"), Reason: Answered}) },
+			"unserved": func(t *rapid.T) { w.step(Left{Call: w.any(w.served, "call"), Reason: Unserved}) },
 			"vanish":   func(t *rapid.T) { w.step(Freed{w.any(w.served, "call")}) },
 			"busy": func(t *rapid.T) {
 				call := w.any(w.served, "call")
@@ -242,7 +242,7 @@ func TestLine(t *testing.T) {
 				}
 				w.step(Missed{call, Pause, counts})
 			},
-			"give up": func(t *rapid.T) { w.step(Left{w.any(w.waiting(), "call"), GaveUp}) },
+			"give up": func(t *rapid.T) { w.step(Left{Call: w.any(w.waiting(), "call"), Reason: GaveUp}) },
 			"remove":  func(t *rapid.T) { w.step(Removed{w.any(w.waiting(), "call")}) },
 			"move": func(t *rapid.T) {
 				if !w.moves {
@@ -254,7 +254,7 @@ func TestLine(t *testing.T) {
 				w.pass(time.Duration(rapid.IntRange(1, 100_000).Draw(t, "ms")) * time.Millisecond)
 			},
 			"stray": func(t *rapid.T) {
-				w.step(rapid.SampledFrom([]Event{Freed{"x"}, Returned{"x"}, Left{"x", GaveUp}, Removed{"x"}, Kept{"x"}, Reached{"x"}, Missed{Call: "x"}, Moved{"x", 1}}).Draw(t, "event"))
+				w.step(rapid.SampledFrom([]Event{Freed{"x"}, Returned{"x"}, Left{Call: "x", Reason: GaveUp}, Removed{"x"}, Kept{"x"}, Reached{"x"}, Missed{Call: "x"}, Moved{"x", 1}}).Draw(t, "event"))
 			},
 		}
 		for range 8 { // one history is too short to fill lines
@@ -269,7 +269,7 @@ func (w *world) empty() {
 	for range 10_000 {
 		switch {
 		case len(w.served) > 0:
-			w.step(Left{w.any(w.served, "last"), Answered})
+			w.step(Left{Call: w.any(w.served, "last"), Reason: Answered})
 		case len(w.called) > 0:
 			call := w.any(w.called, "last")
 			delete(w.called, call)
@@ -295,7 +295,7 @@ func (w *world) empty() {
 }
 
 func TestExpectedWait(t *testing.T) {
-	l, now := NewLine(1), began
+	l, now := NewLine("us_b", 1, NewTeam()), began
 	for i := range 3 { // calls of 60 s
 		call := fmt.Sprint("o", i)
 		l.Step(now, Occupied{call})
@@ -321,7 +321,7 @@ func TestExpectedWait(t *testing.T) {
 
 // TestLongLine has a line move that is longer than its front: those behind are told a little later, and all of them once.
 func TestLongLine(t *testing.T) {
-	l, now := NewLine(1), began
+	l, now := NewLine("us_b", 1, NewTeam()), began
 	l.Step(now, Occupied{"o"})
 	for i := range front + 5 {
 		l.Step(now, Join{Entry{Call: fmt.Sprint("c", i)}, Limits{Length: 99, Wait: time.Hour}})

@@ -54,9 +54,13 @@ type pace struct {
 
 func (l *Line) pace(now time.Time) pace {
 	mean, known := l.holds.mean()
-	p := pace{known, mean, mean / time.Duration(l.seats)}
-	for _, since := range l.on {
-		p.first = min(p.first, max(0, mean-now.Sub(since)))
+	seats := l.seats
+	if len(l.order) > 0 {
+		seats = max(seats, len(l.order[0].Members))
+	}
+	p := pace{known, mean, mean / time.Duration(seats)}
+	for _, at := range l.on {
+		p.first = min(p.first, max(0, mean-now.Sub(at.since)))
 	}
 	return p
 }

@@ -202,10 +202,10 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy
 		case b.App != nil:
-			all = append(all, call.Branch{Leg: b.App.Leg, Device: b.Device, Delay: b.Delay, Lead: lead, Target: r.cfg.Apps(b, p)})
+			all = append(all, call.Branch{Leg: b.App.Leg, Device: b.Device, User: b.User, Name: b.Name, Delay: b.Delay, Lead: lead, Target: r.cfg.Apps(b, p)})
 		case b.Kind == designation.DeskPhone:
 			for _, t := range r.cfg.Phones(b) {
-				all = append(all, call.Branch{Leg: ident.New(ident.Leg), Device: b.Device, Delay: b.Delay, Target: t})
+				all = append(all, call.Branch{Leg: ident.New(ident.Leg), Device: b.Device, User: b.User, Name: b.Name, Delay: b.Delay, Target: t})
 			}
 		}
 	}

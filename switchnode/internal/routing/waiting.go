@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -35,8 +36,8 @@ func (r *Router) waited(key string) renewal {
 
 // renewed is what there is to ring when the turn of a call comes. The phones are those that are registered then. Keys and tickets
 // of apps live for the ring that the plan was made for: a plan that is older is made anew, as far as the cloud is there.
-func (r *Router) renewed(p designation.Plan, anew renewal) func(context.Context) []call.Branch {
-	return func(ctx context.Context) []call.Branch {
+func (r *Router) renewed(p designation.Plan, anew renewal) call.Renewal {
+	return func(ctx context.Context, of []string) []call.Branch {
 		if anew != nil && r.cfg.Now().After(p.Expiry.Add(-p.Ring)) {
 			fresh, err := anew(ctx)
 			if err != nil {
@@ -46,6 +47,26 @@ func (r *Router) renewed(p designation.Plan, anew renewal) func(context.Context)
 			}
 		}
 		branches, _ := r.branches(p)
-		return branches
+		if of == nil || p.Queue == nil {
+			return branches
+		}
+		return hunted(branches, *p.Queue, of)
 	}
+}
+
+// hunted is the branches of some users, in the order in which these ring.
+func hunted(all []call.Branch, q designation.Queue, of []string) []call.Branch {
+	var some []call.Branch
+	for i, user := range of {
+		for _, b := range all {
+			if b.User != user {
+				continue
+			}
+			if q.Ring != designation.HuntAll {
+				b.Delay += time.Duration(i) * q.Step
+			}
+			some = append(some, b)
+		}
+	}
+	return some
 }

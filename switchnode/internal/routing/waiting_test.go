@@ -20,7 +20,7 @@ func TestPlanOfACallThatWaited(t *testing.T) {
 	turn := planned(t, w.FromLink(claims, "key")(t.Context())).Renew
 	rings := func(device string, asked int) {
 		t.Helper()
-		branches := turn(t.Context())
+		branches := turn(t.Context(), nil)
 		if !slices.ContainsFunc(branches, func(b call.Branch) bool { return b.Device == device }) || len(w.keys) != asked {
 			t.Errorf("rings %+v, asked %d times; want %s, %d", branches, len(w.keys), device, asked)
 		}

@@ -62,22 +62,25 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 
 // route rings the callee of a number of the copy.
 func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Time) (Route, error) {
-	u := s.users[n.User]
-	if u == nil {
+	to, home, enabled, known := s.callee(n)
+	if !known {
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know who has the number %s", n.Digits)
 	}
-	r := Route{From: from, Ring: s.docs.copy.Ring}
-	r.To = designation.Party{User: u.ID, Number: s.dial(n), Name: u.Name, Site: n.Site}
-	if !u.Enabled {
-		return r, errs.New(errs.Disabled, "%s is disabled", u.Name)
+	r := Route{From: from, To: to, Ring: s.docs.copy.Ring}
+	if !enabled {
+		return r, errs.New(errs.Disabled, "%s is disabled", to.Name)
 	}
-	switch u.HomeSwitch {
+	switch home {
 	case "":
-		return r, errs.New(errs.Offline, "%s has no desk phone", u.Name)
+		return r, errs.New(errs.Offline, "%s has no desk phone", to.Name)
 	case s.identity.Node:
 	default:
-		return s.away(r, u.HomeSwitch, now)
+		return s.away(r, home, now)
 	}
+	if q := s.queues[n.User]; q != nil {
+		return s.routeQueue(r, q, to.Number)
+	}
+	u := s.users[n.User]
 	r.Branches = s.branches(u, r.To.Number)
 	if len(r.Branches) == 0 {
 		return r, errs.New(errs.Offline, "%s has no desk phone that may ring", u.Name)

@@ -14,11 +14,7 @@ func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
 	if p == nil {
 		return nil
 	}
-	priority := 0
-	if u := s.users[r.From.User]; u != nil && u.Policy != nil {
-		priority = u.Policy.Priority
-	}
-	if p.DND && (p.Except == 0 || priority < p.Except) {
+	if p.DND && !s.excepted(p, r.From) {
 		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
 	}
 	r.Ring = cmp.Or(p.Ring, r.Ring)
@@ -34,7 +30,16 @@ func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
 	return nil
 }
 
-// Queues says whether calls may wait for a user who is on the phone.
+// excepted says whether calls of a caller ring one who does not want to be disturbed.
+func (s *Snapshot) excepted(p *sitecopy.Policy, from designation.Party) bool {
+	priority := 0
+	if u := s.users[from.User]; u != nil && u.Policy != nil {
+		priority = u.Policy.Priority
+	}
+	return p.Except != 0 && priority >= p.Except
+}
+
+// Queues says whether calls may wait for a user who is on the phone, or for a queue of which they are a member.
 func (s *Snapshot) Queues(user string) bool {
 	u := s.users[user]
 	return u != nil && u.Policy != nil && u.Policy.Queue != nil || s.waited[user]

@@ -28,7 +28,8 @@ type Snapshot struct {
 	bridges     map[string]sitecopy.Bridge
 	trunks      []sitecopy.Trunk // of this switch
 	revoked     map[string]bool
-	waited      map[string]bool // users with a number whose calls wait for them
+	waited      map[string]bool // users with a number whose calls wait for them, and members of queues
+	queues      map[string]*sitecopy.Queue
 }
 
 // member is a switch with the site that it is of.
@@ -44,7 +45,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
-		revoked: map[string]bool{}, waited: map[string]bool{},
+		revoked: map[string]bool{}, waited: map[string]bool{}, queues: map[string]*sitecopy.Queue{},
 	}
 	c := &s.docs.copy
 	for i := range c.Users {
@@ -70,6 +71,16 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		}
 		s.extensions[n.Digits] = n
 		s.numbers[c.SiteCode+n.Digits] = n
+	}
+	for i := range c.Queues {
+		q := &c.Queues[i]
+		if q.Policy == nil || q.Policy.Queue == nil { // callers wait at each
+			continue
+		}
+		s.queues[q.ID] = q
+		for _, user := range q.Members {
+			s.waited[user] = true
+		}
 	}
 	for _, v := range c.Switches {
 		s.nodes[v.ID] = member{v, id.Site, 0}
