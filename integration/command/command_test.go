@@ -143,6 +143,42 @@ func TestTrunks(t *testing.T) {
 	))
 }
 
+// TestQueues has queues with members, and numbers that lead to them.
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.ok("org", "add", "Acme")
+	s.ok("site", "add", "Berlin", "--code", "20")
+	s.ok("site", "add", "Rome", "--code", "30")
+	s.ok("switch", "add", "berlin", "--site", "20")
+	s.ok("switch", "add", "rome", "--site", "30")
+	s.ok("user", "add", "Anna", "--number", "1001", "--site", "20", "--phone")
+	s.ok("user", "add", "Bert", "--number", "1002", "--site", "20", "--phone")
+	s.ok("user", "add", "Cara", "--number", "1001", "--site", "30", "--phone")
+	s.golden("queues", s.transcript(
+		"queue add Sales --switch berlin --members Anna,Bert --length 5 --late 1001",
+		"number add +4930200 --service Sales",
+		"number set 1002 --service Sales",
+		"number set 201002 --user Bert",
+		"number list --service Sales",
+		"queue set Sales --members Bert,Anna --ring order --step 10s --closed --words 'back at 9' --after-hours Cara",
+		"queue show Sales",
+		"queue show",
+		"queue set Sales --members Anna,Cara",
+		"queue set Sales --late +4930200",
+		"queue set Sales --ring random",
+		"queue add Sales --switch berlin --members Anna",
+		"queue show Support",
+		"queue list --queue Sales",
+		"number add 5 --service Sales --user Anna",
+		"number set +4930200 --queue 5",
+		"user remove Bert",
+		"queue delete Sales",
+		"number remove +4930200",
+		"queue delete Sales",
+	))
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
