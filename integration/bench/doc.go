@@ -15,5 +15,6 @@
 // A unit of registration is REGISTER, 401, REGISTER with the digest, 200. A unit of calls is INVITE, 401 or 407, ACK,
 // INVITE with the digest, 180, 200, ACK, BYE and 200, and the callee's side of it. Kamailio is registrar and stateful,
 // record-routing proxy. A switch does more for a call: it is a party to both halves (RFC 3261, 6: back-to-back user
-// agent), opens the ports of the audio, and tells the directory what became of the call.
+// agent), opens the ports of the audio, and tells the directory what became of the call. A call to a phone company is the same with
+// a company for a callee; a switch judges and notes what it costs besides, and here its guards let everything pass.
 package main

@@ -31,6 +31,7 @@ func parts() []part {
 		{"register", "REGISTER with a digest, first and refresh", (*bench).registrations},
 		{"call", "calls through one switch", (*bench).calls},
 		{"call2", "calls through two switches", (*bench).callsBetween},
+		{"trunk", "calls to a phone company", (*bench).trunks},
 		{"rtp", "audio through one switch and over a link, a packet", (*bench).relays},
 		{"queue", "callers who wait for one callee", (*bench).queues},
 		{"memory", "memory of phones and calls", (*bench).memories},
