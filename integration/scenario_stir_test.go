@@ -18,6 +18,7 @@ import (
 
 	"strowger/integration/phone"
 	"strowger/integration/stack"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/rest"
 	"strowger/pkg/sip"
 	"strowger/pkg/stir"
@@ -140,19 +141,28 @@ func (c certifier) verifier() *stir.Verifier {
 func TestSignedCalls(t *testing.T) {
 	t.Parallel()
 	ca := newCertifier(t)
-	w := alone(t, stack.Site{Name: "Office 40", Code: "40", STIR: ca.signer(t, "office", "4930100", "4930200")})
-	company := carrier(t, nil)
+	both := ca.signer(t, "office", "4930100", "4930200")
+	both.Roots, both.Certs, both.Refuse = ca.verifying(t).Roots, ca.dir, "unsigned"
+	w := alone(t, stack.Site{Name: "Office 40", Code: "40", STIR: both})
+	headers := make([]sip.Header, 1) // of the company's next call
+	company := carrier(t, func(c *phone.Config) {
+		c.User, c.Server, c.Headers = "030999000", w.Offices[2].SIP.String(), headers
+	})
 	line := rest.NewTrunk("Company")
 	line.Number = "+4930100"
 	w.trunk(t, 2, line, company)
 	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"country": "DE"})
 	verifier := ca.verifier()
+	var ann *phone.Phone
 	for _, c := range []struct{ name, number, shown, verdict string }{
 		{"Ann", "+4930200", "+4930200", "verified A"},
 		{"Bob", "", "+4930100", "verified B"},
 		{"Cem", "+4930300", "+4930300", "no signature"}, // not of the certificate
 	} {
 		who, from := w.person(t, 0, c.name, says(1))
+		if c.number == "+4930200" {
+			ann = from
+		}
 		change(t, w.Client.Users(), who.user.ID, map[string]any{"calling": "national"})
 		if c.number != "" {
 			if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: c.number, User: who.user.ID}); err != nil {
@@ -171,6 +181,30 @@ func TestSignedCalls(t *testing.T) {
 		saw(t, out, phone.Answered)
 		hangUp(t, out, in)
 	}
+
+	good, other := ca.signer(t, "company", "4930999000"), newCertifier(t).signer(t, "other", "4930999000")
+	stranger := newCertifier(t)
+	stranger.dir = ca.dir
+	for _, c := range []struct { // RFC 8224, 6.2.2: the office is told to refuse
+		header sip.Header
+		code   int
+		words  string
+	}{
+		{sip.NewHeader("Subject", "None"), 428, "Use Identity Header"},
+		{sign(t, good, "+4930999000", "+4930201", stir.Full), 438, "Invalid Identity Header: signed for a call to"},
+		{sign(t, other, "+4930999000", "+4930200", stir.Full), 436, "Bad Identity Info: "},
+		{sign(t, stranger.signer(t, "third", "4930999000"), "+4930999000", "+4930200", stir.Full), 437, "Unsupported Credential: "},
+	} {
+		headers[0] = c.header
+		if e := over(t, dial(t, company, "+4930200")); e.Code != c.code || !strings.HasPrefix(e.Words, c.words) {
+			t.Errorf("the company hears %d %q, want %d %q", e.Code, e.Words, c.code, c.words)
+		}
+	}
+	headers[0] = sign(t, good, "+4930999000", "+4930200", stir.Full)
+	out, in := ring(t, company, "+4930200", ann)
+	out.HangUp()
+	over(t, out)
+	over(t, in)
 }
 
 // TestVerifiedCalls has a phone company bring calls with signatures that are good or not to a phone of another office: it rings for
@@ -225,5 +259,21 @@ func TestVerifiedCalls(t *testing.T) {
 		if !strings.HasPrefix(r.From.Signature, c.verdict) || r.From.Verstat != c.verstat {
 			t.Errorf("the record has %q, %s, want %q", r.From.Signature, r.From.Verstat, c.verdict)
 		}
+	}
+	eve, _ := w.roamer(t, "Eve")
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930300", User: eve.ID}); err != nil {
+		t.Fatal(err)
+	}
+	app := w.app(t, eve, "apns")
+	for called, want := range map[string]string{"+4930300": sdk.NumberVerified, "+4930301": sdk.NumberFalse} {
+		headers[0] = sign(t, good, "+4930999000", called, stir.Full)
+		out := dial(t, company, "+4930300")
+		app.sees(t, sdk.Woken)
+		if got := app.sees(t, sdk.Ringing).Call.FromVerdict(); got != want {
+			t.Errorf("the app is told %q of a call that is signed as to %s, want %q", got, called, want)
+		}
+		out.HangUp()
+		over(t, out)
+		app.sees(t, sdk.Cancelled)
 	}
 }

@@ -189,7 +189,11 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 func (c *calls) outside(in call.Incoming, q fabric.Admit) call.Admission {
 	return func(ctx context.Context) call.Event {
 		if in.Verify != nil {
-			in.From = in.Verify(ctx)
+			from, refused := in.Verify(ctx)
+			if refused != nil {
+				return call.Refusal{Cause: *refused}
+			}
+			in.From = from
 		}
 		q.Trunk, q.From = in.From.Trunk, in.From
 		return c.asked(in, c.router.FromPhone(q))(ctx)

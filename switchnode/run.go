@@ -174,12 +174,8 @@ func (n *node) serve(ctx context.Context) error {
 		Node: id.NodeName, Org: id.Org, Relay: n.relay, Verify: n.keys.Verify, Done: n.keys.Done, Begin: n.calls.begin,
 		NameOf: func(node string) string { return n.copy.Snapshot().NameOf(node) }, Logger: n.log,
 	})
-	sign, err := n.sign()
-	if err != nil {
-		return err
-	}
-	verify, err := n.verify()
-	if err != nil {
+	var err error
+	if n.signed, err = openSignatures(n.STIR); err != nil {
 		return err
 	}
 	secret, err := n.trunkSecret()
@@ -189,7 +185,7 @@ func (n *node) serve(ctx context.Context) error {
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
 		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, Strangers: n.strangers(),
-		Begin: n.calls.begin, Sign: sign, Verify: verify, Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
+		Begin: n.calls.begin, Sign: n.signed.sign(n.now), Verify: n.signed.verify(n.now), Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Location: func() string { return n.copy.Snapshot().Location() },
@@ -286,6 +282,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("health", n.health.Run)
 	group.Go("fabric", func(ctx context.Context) error { return n.serveFabric(ctx, router) })
 	group.Go("tests of trunks", n.keepTrials)
+	group.Go("certificates for calls", func(ctx context.Context) error { return n.signed.keep(ctx, n.log) })
 	group.Go("lease", n.lease)
 	group.Go("certificate", n.keepCertificate)
 	n.health.Ready()

@@ -35,6 +35,7 @@ const trialRing = 45 * time.Second
 type lines struct {
 	phones *sipside.Phones
 	trials trials
+	signed *signatures
 }
 
 // trials is the tests of trunks: one at a time, and the last one is remembered.

@@ -148,6 +148,24 @@ func (c *Call) FromName() string { return c.claims.From.Name }
 // FromNumber is the number of who calls.
 func (c *Call) FromNumber() string { return c.claims.From.Number }
 
+// What FromVerdict may be.
+const (
+	NumberVerified = "verified" // a phone company vouches for the number
+	NumberFalse    = "false"    // the number is signed, and the signature is wrong: somebody else may call
+)
+
+// FromVerdict is what the signature of somebody outside says of FromNumber: NumberVerified or NumberFalse; "" where nobody
+// says anything, and for callers inside.
+func (c *Call) FromVerdict() string {
+	switch c.claims.From.Verstat { // 3GPP TS 24.229, 7.2A.20
+	case "TN-Validation-Passed":
+		return NumberVerified
+	case "TN-Validation-Failed":
+		return NumberFalse
+	}
+	return ""
+}
+
 // ToNumber is the number that was dialled.
 func (c *Call) ToNumber() string { return c.claims.To.Number }
 

@@ -150,7 +150,7 @@ func (l *line) want() {
 func (l *line) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.wanted--; l.wanted == 0 && !l.ending() {
+	if l.wanted--; l.wanted == 0 && l.running && !l.ending() { // of a phone that was closed nobody runs
 		close(l.idle)
 	}
 }

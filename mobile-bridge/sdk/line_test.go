@@ -295,3 +295,16 @@ func TestSleep(t *testing.T) {
 		}
 	})
 }
+
+// TestReleaseAfterClose has a phone be closed while its channel is let go and wanted again: who wanted it lets go after that.
+func TestReleaseAfterClose(t *testing.T) {
+	p := &Phone{life: newLife()}
+	l := &line{phone: p, wanted: 1, running: true, idle: make(chan struct{}), again: make(chan struct{})}
+	l.release()
+	l.want()
+	p.life.end()
+	if !l.stop() {
+		t.Fatal("the channel of a closed phone goes on")
+	}
+	l.release()
+}

@@ -67,6 +67,9 @@ const (
 	GuardTrunk    Code = "guard-trunk"    // the limits of the trunk: another one may take the call
 )
 
+// Signature is the refusal of a call from outside whose number has no signature, or a wrong one (package stir), where that is asked for.
+const Signature Code = "signature"
+
 // Refusals of a session key or an enrolment code, each distinct and counted (2-call-flows, "The session key").
 const (
 	KeyMissing        Code = "key-missing"

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -31,15 +32,20 @@ type Call struct {
 
 // Verifier verifies calls. It may be used by many goroutines.
 type Verifier struct {
-	roots        *x509.CertPool
+	roots        atomic.Pointer[x509.CertPool]
 	certificates Certificates
 	seen         *memory
 }
 
 // NewVerifier returns a Verifier that trusts the roots.
 func NewVerifier(roots *x509.CertPool, c Certificates) *Verifier {
-	return &Verifier{roots: roots, certificates: c, seen: newMemory(maxSeen)}
+	v := &Verifier{certificates: c, seen: newMemory(maxSeen)}
+	v.Trust(roots)
+	return v
 }
+
+// Trust has other roots trusted from now on.
+func (v *Verifier) Trust(roots *x509.CertPool) { v.roots.Store(roots) }
 
 // Verify judges a call. It may take as long as its Certificates do.
 func (v *Verifier) Verify(ctx context.Context, now time.Time, c Call) Verdict {
@@ -188,7 +194,7 @@ func (v *Verifier) trusted(chain []*x509.Certificate, now time.Time, caller Name
 		between.AddCert(c)
 	}
 	paths, err := chain[0].Verify(x509.VerifyOptions{
-		Roots: v.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: v.roots.Load(), Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
 		return nil, failed(Untrusted, "certificate %q: %w", chain[0].Subject, err)

@@ -94,7 +94,7 @@ type shape struct {
 func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []directory.App, node designation.Node, as shape) (branches []designation.Branch, fit bool, err error) {
 	now := b.cfg.Now()
 	shown := func(p designation.Party) designation.Party {
-		return designation.Party{Number: p.Number, Name: strings.ToValidUTF8(p.Name[:min(len(p.Name), as.name)], "")}
+		return designation.Party{Number: p.Number, Name: strings.ToValidUTF8(p.Name[:min(len(p.Name), as.name)], ""), Verstat: p.Verstat}
 	}
 	for _, a := range apps {
 		leg, expires := ident.New(ident.Leg), b.until(a.Delay+p.Ring).Unix()

@@ -65,6 +65,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.GuardAlarm:      {403, 21, "Calls abroad are blocked"},
 	errs.GuardOutside:    {403, 21, "No calls to phone numbers for callers outside"},
 	errs.GuardTrunk:      {503, 34, "The line has had its calls"},
+	errs.Signature:       {438, 21, "The signature of the number does not do"}, // RFC 8224, 6.2.2
 	errs.Revoked:         {403, 21, "Revoked by the administrator"},
 	errs.Internal:        {500, 41, "Internal error"},
 }

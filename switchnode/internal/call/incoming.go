@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sessionkey"
 )
@@ -25,8 +26,9 @@ type Incoming struct {
 	Early     bool               // the leg can take media before the answer
 	Admission Admission          // of an app, which the cloud has admitted already, or of a call-back
 	Back      Queue              // of a call to a caller who kept their place: has their turn. Attach makes no leg then
-	// Verify looks at the signature of a caller outside, and returns From with what it found; nil: nobody looks. It may block.
-	Verify func(context.Context) designation.Party
+	// Verify looks at the signature of a caller outside, and returns From with what it found, and why the call is refused for that, nil
+	// if it is not. It may block. Nil: nobody looks.
+	Verify func(context.Context) (designation.Party, *ledger.Cause)
 	// Attach makes the caller's leg for its session. It is called once, before the session runs; after an error the session
 	// must not run.
 	Attach func(*Session) (Leg, error)

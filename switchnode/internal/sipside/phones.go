@@ -58,8 +58,8 @@ type Config struct {
 	Guard func(context.Context, Leaving) (*toll.Permit, error)
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
 	Sign func(caller, called stir.Name, level stir.Attest, origID string) (string, error)
-	// Verify judges a call from a trunk by its signature; nil: nobody does. It may block.
-	Verify    func(context.Context, stir.Call) stir.Verdict
+	// Verify judges a call from a trunk by its signature, and says whether it is refused for that; nil: nobody does. It may block.
+	Verify    func(context.Context, stir.Call) (v stir.Verdict, refused bool)
 	Stations  Stations
 	Strangers Strangers
 	Now       func() time.Time

@@ -7,6 +7,8 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/stir"
@@ -34,16 +36,22 @@ const maxSignature = 160
 
 // verification is what looks at the signature of a call from outside (RFC 8224, 6.2), nil if nobody does. The signature of a caller
 // who does not want to be known would tell the number.
-func (p *Phones) verification(d *sip.Dialog, from designation.Party) func(context.Context) designation.Party {
+func (p *Phones) verification(d *sip.Dialog, from designation.Party) func(context.Context) (designation.Party, *ledger.Cause) {
 	if p.cfg.Verify == nil || from.Trunk == "" || from.Number == anonymous {
 		return nil
 	}
 	c := p.statement(d.Request(), from)
-	return func(ctx context.Context) designation.Party {
-		v := p.cfg.Verify(ctx, c)
+	return func(ctx context.Context) (designation.Party, *ledger.Cause) {
+		v, refused := p.cfg.Verify(ctx, c)
 		words := v.String()
 		from.Signature, from.Verstat = strings.ToValidUTF8(words[:min(len(words), maxSignature)], ""), v.Verstat()
-		return from
+		if !refused {
+			return from, nil
+		}
+		status, reason := v.Response() // RFC 8224, 6.2.2
+		cause := call.CauseOf(errs.Signature, strings.TrimSuffix(reason+": "+v.Words, ": "))
+		cause.SIP = status
+		return from, &cause
 	}
 }
 

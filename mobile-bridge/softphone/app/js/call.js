@@ -78,6 +78,7 @@ export class Call extends EventTarget {
 		this.direction = number === undefined ? "incoming" : "outgoing";
 		this.number = number ?? claims.from.number;
 		this.name = number === undefined ? claims.from.name || "" : "";
+		this.verstat = number === undefined ? claims.from.verstat || "" : ""; // what the signature of somebody outside is worth
 		this.state = number === undefined ? "waking" : "asking";
 		globalThis.addEventListener("online", () => this.moved(), { signal: this.#life.signal });
 	}

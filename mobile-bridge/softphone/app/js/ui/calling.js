@@ -3,12 +3,13 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { pictures } from "./pictures.js";
 import { avatar, chooser, pad } from "./screens.js";
-import { clock, endOf, grades, stateOf } from "./text.js";
+import { clock, endOf, grades, stateOf, vouched } from "./text.js";
 
 const nameOf = (call) => call.name || call.number || "Unknown caller";
 
 const person = (call, ...more) => h("div", { class: "party" }, avatar(nameOf(call), "huge"),
-	h("h1", { id: "party", tabindex: "-1" }, nameOf(call)), call.name && h("p", { class: "muted" }, call.number), more);
+	h("h1", { id: "party", tabindex: "-1" }, nameOf(call)), call.name && h("p", { class: "muted" }, call.number),
+	vouched(call) && h("p", { class: "muted", id: "vouched" }, vouched(call)), more);
 
 /** forward is where a call of ours went on to, with the name of who that is. */
 const forward = (phone, { forward: number }) => number && h("p", { class: "muted" }, `Forwarded to ${[phone.nameOf(number), number].filter(Boolean).join(", ")}`);
@@ -18,7 +19,7 @@ const round = (kind, name, label, onclick, more = {}) => h("div", { class: "cont
 
 export function incoming(phone, call, act) {
 	const busy = phone.current !== null;
-	return h("section", { class: "stage incoming", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "party", "aria-describedby": "call-state", "data-key": `incoming-${call.leg}` },
+	return h("section", { class: "stage incoming", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "party", "aria-describedby": vouched(call) ? "call-state vouched" : "call-state", "data-key": `incoming-${call.leg}` },
 		person(call, h("p", { id: "call-state", class: "state" }, stateOf(call))),
 		h("div", { class: `controls ${call.video.offered ? "three" : "two"}` },
 			round("end", "end", "Decline", () => act.decline(call)),

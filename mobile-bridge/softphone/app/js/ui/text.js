@@ -45,6 +45,11 @@ export function stateOf(call) {
 	return words[call.direction][call.state] ?? "";
 }
 
+/** vouched is what the signature of a caller outside says of their number, "" where nobody says anything. */
+export const vouched = (call) => ({
+	"TN-Validation-Passed": "✓ Number verified", "TN-Validation-Failed": "⚠ Number not verified: it may be somebody else's",
+})[call.verstat] ?? "";
+
 /** endOf is how a call ended, in words. */
 export function endOf(call) {
 	if (call.end.words) {
