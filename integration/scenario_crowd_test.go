@@ -1,15 +1,17 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
 
 	"strowger/integration/phone"
 	"strowger/integration/stack"
+	"strowger/pkg/rest"
 	"strowger/switchnode"
 )
 
 // TestCrowd has calls come to a switch that takes two at once: one more waits until there is room, the next is refused. Who gives
-// up makes room for the next.
+// up makes room for the next, and an emergency call needs none.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	w := alone(t, stack.Site{Name: "Office 40", Code: "40", Limits: switchnode.Limits{Calls: 2, Waiting: 2}})
@@ -33,6 +35,18 @@ func TestCrowd(t *testing.T) {
 	if e := over(t, dial(t, fifth, bob.number.Dial)); e.Code != 503 {
 		t.Errorf("one too many hears %d %q", e.Code, e.Words)
 	}
+	company := carrier(t, nil)
+	w.trunk(t, office, rest.NewTrunk("Company"), company)
+	until(t, func() string { // the switch has heard of the country
+		help := dial(t, fifth, "112")
+		select {
+		case in := <-company.Incoming():
+			hangUp(t, help, in)
+			return ""
+		case <-help.Done():
+			return fmt.Sprint(help.Events())
+		}
+	})
 	busy[0].HangUp()
 	over(t, busy[0])
 	in := incoming(t, desk, waits)

@@ -73,14 +73,25 @@ func NewRelay(cfg Config) (*Relay, error) {
 	}, nil
 }
 
+// maxSpare is the most legs for which ports and sockets are kept that only emergency calls get.
+const maxSpare = 16
+
+// spare is what is kept of room for so many legs: a tenth.
+func spare(legs int) int { return min(maxSpare, legs/10) }
+
 // Open opens the ports of a leg that is reached by UDP and begins to receive. Without a free pair, or without a socket, it is
 // errs.Congested, and counted.
-func (r *Relay) Open() (*Port, error) {
-	if !r.take() {
+func (r *Relay) Open() (*Port, error) { return r.open(false) }
+
+// OpenForHelp is Open for a leg of an emergency call, which finds ports and sockets when all others are taken.
+func (r *Relay) OpenForHelp() (*Port, error) { return r.open(true) }
+
+func (r *Relay) open(help bool) (*Port, error) {
+	if !r.take(help) {
 		return nil, r.refuse(syscall.EMFILE) // as the system would say a little later
 	}
 	p := r.newPort()
-	s, port, err := r.listen(p)
+	s, port, err := r.listen(p, help)
 	if err != nil {
 		r.giveBack()
 		return nil, r.refuse(err)
@@ -119,10 +130,14 @@ func (r *Relay) OpenEnd(link Link, end string) (*Port, error) {
 const perLeg = int(kinds)
 
 // take takes the sockets of a leg from those that there may be.
-func (r *Relay) take() bool {
+func (r *Relay) take(help bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cfg.MaxSockets > 0 && r.sockets+perLeg > r.cfg.MaxSockets {
+	most := r.cfg.MaxSockets
+	if !help {
+		most -= spare(most/perLeg) * perLeg
+	}
+	if r.cfg.MaxSockets > 0 && r.sockets+perLeg > most {
 		return false
 	}
 	r.sockets += perLeg
@@ -198,13 +213,13 @@ func (r *Relay) Counters() Counters {
 }
 
 // listen binds a pair of the range, or any, whose packets go to p.
-func (r *Relay) listen(p *Port) (s *sockets, port int, err error) {
+func (r *Relay) listen(p *Port, help bool) (s *sockets, port int, err error) {
 	if r.cfg.MinPort == 0 {
 		return r.listenAny(p)
 	}
 	n := pairs(r.cfg.MinPort, r.cfg.MaxPort)
 	for range n {
-		port, ok := r.reserve(n)
+		port, ok := r.reserve(n, help)
 		if !ok {
 			break
 		}
@@ -225,9 +240,12 @@ func (r *Relay) listen(p *Port) (s *sockets, port int, err error) {
 var errAllTaken = errors.New("in use")
 
 // reserve takes the next pair of n that this relay does not use.
-func (r *Relay) reserve(n int) (port int, ok bool) {
+func (r *Relay) reserve(n int, help bool) (port int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !help && len(r.used) >= n-spare(n) {
+		return 0, false
+	}
 	for range n {
 		port = firstEven(r.cfg.MinPort) + 2*(r.next%n)
 		r.next++

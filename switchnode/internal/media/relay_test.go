@@ -311,6 +311,27 @@ func TestNoSocketIsLeft(t *testing.T) {
 	}
 }
 
+// Of the ports and the sockets for ten legs one leg's are kept for emergency calls.
+func TestRoomForHelp(t *testing.T) {
+	ports, _ := rangeOf(t, 10)
+	sockets, _ := newRelay(t)
+	sockets.cfg.MaxSockets = 10 * perLeg
+	for name, r := range map[string]*Relay{"ports": ports, "sockets": sockets} {
+		for range 9 {
+			open(t, r)
+		}
+		if _, err := r.Open(); errs.CodeOf(err) != errs.Congested {
+			t.Errorf("%s: one too many: %v", name, err)
+		}
+		if _, err := r.OpenForHelp(); err != nil {
+			t.Errorf("%s: who calls for help: %v", name, err)
+		}
+		if _, err := r.OpenForHelp(); errs.CodeOf(err) != errs.Congested {
+			t.Errorf("%s: more than there are: %v", name, err)
+		}
+	}
+}
+
 // exhausted is a network of a process that has no file left.
 type exhausted struct{ network }
 
@@ -334,7 +355,7 @@ func rangeOf(t *testing.T, n uint16) (*Relay, uint16) {
 		}
 		var open []*Port
 		for range n {
-			if p, err := r.Open(); err == nil {
+			if p, err := r.OpenForHelp(); err == nil {
 				open = append(open, p)
 			}
 		}

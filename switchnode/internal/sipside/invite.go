@@ -11,6 +11,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/sipleg"
 )
 
@@ -57,12 +58,13 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	if strings.ContainsFunc(dialled, unicode.IsControl) || !utf8.ValidString(dialled) { // no record could hold it
 		return errs.New(errs.Invalid, "the dialled number %q is no text", dialled)
 	}
+	help := p.help(a, dialled)
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
-		Dialled: dialled, Help: p.help(a, dialled), Offer: offer, Early: len(d.SDP()) > 0,
+		Dialled: dialled, Help: help, Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
 		Verify: p.verification(d, a.Party),
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a, answering) },
+		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a, help != nil, answering) },
 	})
 }
 
@@ -82,9 +84,17 @@ func (p *Phones) help(a Account, dialled string) *designation.Help {
 	return &designation.Help{Location: p.cfg.Location()}
 }
 
+// open opens the media ports of a leg.
+func (p *Phones) open(help bool) (*media.Port, error) {
+	if help {
+		return p.cfg.Relay.OpenForHelp()
+	}
+	return p.cfg.Relay.Open()
+}
+
 // answering makes the caller's leg.
-func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, a Account, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
-	port, err := p.cfg.Relay.Open()
+func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, a Account, help bool, leg func(sipleg.Config) *sipleg.Leg) (call.Leg, error) {
+	port, err := p.open(help)
 	if err != nil {
 		return nil, err
 	}

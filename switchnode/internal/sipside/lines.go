@@ -54,7 +54,7 @@ func (l toNumber) Dial(s call.Setup) (call.Leg, error) {
 	if len(all) == 0 {
 		return nil, errs.New(errs.NoLine, "this switch does not know the trunk to %s yet; dial again", l.branch.Number)
 	}
-	port, err := l.phones.cfg.Relay.Open()
+	port, err := l.phones.open(l.emergency)
 	if err != nil {
 		return nil, err
 	}
