@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
 )
 
@@ -19,12 +20,20 @@ const (
 	postPause   = time.Second // after the first try, and each time twice as long
 )
 
-// alerted has an alert posted.
+// alerted has an alert posted, and the site's contacts told if it is of an emergency call.
 func (c *instance) alerted(a rest.Alert) {
 	select {
 	case c.alerts <- a:
 	default:
 		c.log.Warn("an alert is not posted: too many wait", "alert", a.ID)
+	}
+	if a.Kind != ledger.Emergency {
+		return
+	}
+	select {
+	case c.notices <- a:
+	default:
+		c.log.Warn("contacts are not told of an emergency call: too many wait", "alert", a.ID)
 	}
 }
 

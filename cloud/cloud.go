@@ -41,6 +41,7 @@ type instance struct {
 	broker    *broker.Broker
 	records   *records.Records
 	alerts    chan rest.Alert
+	notices   chan rest.Alert // of emergency calls, for people
 	exchange  *exchange.Exchange
 	changes   *changes
 	edited    *edited
@@ -80,7 +81,7 @@ func withData(ctx context.Context, cfg Config, use func(*instance) error) (err e
 		}
 		defer func() { err = errors.Join(err, folder.Close()) }()
 	}
-	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, alerts: make(chan rest.Alert, maxPosts)}
+	c := &instance{ctx: ctx, cfg: cfg, log: cfg.Logger, alerts: make(chan rest.Alert, maxPosts), notices: make(chan rest.Alert, maxPosts)}
 	if limit := life.OpenFiles(); limit > 0 && limit < usualFiles {
 		c.log.Warn("the limit of open files is low, and each switch and each client of the API takes one: "+
 			"raise it with LimitNOFILE= in the systemd unit, or ulimit -n in a shell", "limit", limit, "recommended", usualFiles)
@@ -180,6 +181,7 @@ func (c *instance) run(ctx context.Context, server *http.Server, listener net.Li
 	group.Go("records", c.records.Run)
 	group.Go("refusals", c.recordRefusals)
 	group.Go("alerts", c.postAlerts)
+	group.Go("notices", c.tellContacts)
 	group.Go("retention", c.forget)
 	group.Go("health", c.health.Run)
 	group.Go("database", c.watchDatabase)

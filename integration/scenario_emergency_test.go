@@ -37,8 +37,9 @@ func TestEmergency(t *testing.T) {
 		}
 	}))
 	t.Cleanup(hook.Close)
+	sleeps, awake := w.contacts(t)
 	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{
-		"emergency": []string{"777"}, "location": "Hauptstrasse 1", "emergency_contacts": []string{"Eve"}, "alert_url": hook.URL,
+		"emergency": []string{"777"}, "location": "Hauptstrasse 1", "alert_url": hook.URL,
 	})
 	ann, from := w.person(t, 0, "Ann", nil)
 	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "none", "enabled": false})
@@ -87,10 +88,33 @@ func TestEmergency(t *testing.T) {
 			t.Fatal("an emergency call was not told of")
 		}
 	}
+	for name, a := range map[string]*app{"sleeps": sleeps, "is awake": awake} {
+		e := a.sees(t, sdk.Missed)
+		if e.Code != string(errs.Emergency) || e.Call.FromName() != "Ann" || e.Call.FromNumber() != ann.number.Dial ||
+			!strings.HasPrefix(e.Words, "Ann (") || !strings.Contains(e.Words, " from Hauptstrasse 1, at ") {
+			t.Errorf("a contact whose app %s is told %+v, of a call of %s %s", name, e, e.Call.FromName(), e.Call.FromNumber())
+		}
+	}
 	far.Refuse(503)
 	if e := over(t, dial(t, from, "112")); e.Code != 503 {
 		t.Errorf("without any line: %d %q", e.Code, e.Words)
 	}
+}
+
+// contacts has two people told of emergency calls of the first office, whose apps sleep and are awake.
+func (w *world) contacts(t *testing.T) (sleeps, awake *app) {
+	t.Helper()
+	eve, _ := w.roamer(t, "Eve")
+	joe, number := w.roamer(t, "Joe")
+	opened := func(a *app, payload []byte) {
+		if c, err := a.Push(payload); errs.CodeOf(err) != errs.Emergency {
+			t.Errorf("the push brings %v, %v", c, err)
+		}
+	}
+	sleeps, awake = w.appWith(t, eve, "apns", opened), w.appWith(t, joe, "webpush", opened)
+	awake.awake(t)
+	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"emergency_contacts": []string{"Eve", number.Dial + ", reception@example.com"}})
+	return sleeps, awake
 }
 
 // TestChannels has 50 calls at once want a line of 30 channels: 30 are carried, 20 are refused, and so is one from outside. Each

@@ -21,9 +21,11 @@ const (
 	// The connection or the way of the audio was lost in the call, which goes on; Reconnected or the end follows.
 	Reconnecting = "reconnecting"
 	Reconnected  = "reconnected"
-	Missed       = "missed"    // it never rang here; Words: why
-	Cancelled    = "cancelled" // it stopped ringing before we answered; Words: why
-	Ended        = "ended"     // it was answered or declined here, or placed; Words: why it is over
+	// It never rang here; Words: why. With the Code emergency nobody called here: the call is of somebody who calls for help, whose
+	// contact this user is, and Words says who, where and when.
+	Missed    = "missed"
+	Cancelled = "cancelled" // it stopped ringing before we answered; Words: why
+	Ended     = "ended"     // it was answered or declined here, or placed; Words: why it is over
 )
 
 // Event is something that happened to a call.

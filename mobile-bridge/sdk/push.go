@@ -51,6 +51,10 @@ func (p *Phone) Push(payload []byte) (*Call, error) {
 		}
 		return nil, err
 	}
+	if claims.Notice != "" {
+		p.noticed(w, claims)
+		return nil, errs.New(errs.Emergency, "%s", claims.Notice)
+	}
 	return p.begin(w, claims)
 }
 

@@ -8,6 +8,8 @@ import (
 	"strowger/pkg/channel"
 	"strowger/pkg/errs"
 	"strowger/pkg/proof"
+	"strowger/pkg/pushseal"
+	"strowger/pkg/sessionkey"
 )
 
 // woken takes a call that the channel brings.
@@ -52,12 +54,24 @@ func (p *Phone) over(sealed []byte, why end) error {
 	c := p.calls[claims.ID]
 	p.mu.Unlock()
 	switch {
+	case claims.Notice != "":
+		p.noticed(w, claims)
 	case c != nil && !c.isOver():
 		c.post(overElsewhere{why})
 	case c == nil && time.Now().Before(rememberedUntil(claims)):
 		p.miss(w, claims, errs.New(why.code, "%s", why.words))
 	}
 	return nil
+}
+
+// noticeLife is how long after it was signed a device tells of an emergency call: it may have been off.
+const noticeLife = 24 * time.Hour
+
+// noticed tells that somebody calls for help, as of a call that was missed: theirs.
+func (p *Phone) noticed(w pushseal.Wake, claims sessionkey.Claims) {
+	if time.Since(time.Unix(claims.IssuedAt, 0)) < noticeLife {
+		p.miss(w, claims, errs.New(errs.Emergency, "%s", claims.Notice))
+	}
 }
 
 // overElsewhere says by another way than the connection that a call is over.

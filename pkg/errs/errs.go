@@ -27,6 +27,7 @@ const (
 	QueueTime       Code = "queue-time"    // the call waited for the callee as long as it may
 	QueueRemoved    Code = "queue-removed" // an administrator took the call out of the queue
 	Preempted       Code = "preempted"     // an emergency call needed the line
+	Emergency       Code = "emergency"     // no call for the device: it is told that somebody calls for help
 	NoLine          Code = "no-line"       // no line to the PSTN takes the call
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"

@@ -45,7 +45,8 @@ type Site struct {
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".
 	Location string `json:"location,omitempty" maxLength:"300"`
-	// EmergencyContacts is whom alerts of emergency calls name, for who gets them to tell: names, numbers, addresses.
+	// EmergencyContacts is whom alerts of emergency calls name: ids, numbers or names of users, whose apps are told, and others, for who
+	// gets the alerts to tell.
 	EmergencyContacts []string `json:"emergency_contacts,omitempty" maxItems:"10"`
 	// AlertURL is where alerts of this office are posted as JSON; empty: that of the organization.
 	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`

@@ -18,6 +18,7 @@
 //	prio slot  priority; the nonce that a node gave when it promised to take the call, which only a caller's key has
 //	fp         of a called app, when an app calls: proof.HashPrint of the caller's media, which may come to it directly
 //	peers      of a calling app: thumbprints of the apps that may answer directly
+//	notice     what the device is told of somebody who calls for help; it joins no call: aud is the cloud, which takes none
 //	div        the numbers that the call was sent to before, and who anchors it, if not aud
 //
 // Unlike RFC 8705, 3.1, "x5t#S256" here is the hash of the certificate's SubjectPublicKeyInfo (trust.KeyHash), which
@@ -38,6 +39,7 @@
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): slot, fp, peers.
 // Capability 3 (2026-11): div.
+// Capability 4 (2026-11): notice; a device below it shows a missed call.
 package sessionkey
 
 import (
@@ -90,6 +92,7 @@ type Claims struct {
 type Urgency struct {
 	Priority int               `json:"prio,omitempty"` // as designation.Plan has it
 	Help     *designation.Help `json:"help,omitempty"` // of an emergency call
+	Notice   string            `json:"notice,omitempty"`
 }
 
 // Diversion is how a call came to its callee, if it was dialled to another.

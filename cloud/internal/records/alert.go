@@ -34,6 +34,9 @@ func (s *sifter) alert(e ledger.Event) (rest.Alert, error) {
 		return a, err
 	}
 	a.Site = registry.SiteOf(s.node)
+	if e.From != nil && e.From.Site != "" {
+		a.Site = e.From.Site
+	}
 	if e.Sender == ledger.Emergency {
 		a.Contacts = registry.EmergencyContacts(a.Site)
 	}

@@ -385,7 +385,7 @@ func TestAlerts(t *testing.T) {
 		return e
 	}
 	es := append(events(call, journal(x, attempt(0))),
-		alert(func(*ledger.Event) {}), alert(func(e *ledger.Event) { e.Call = call }), alert(func(e *ledger.Event) { e.By = "loud" }),
+		alert(func(*ledger.Event) {}), alert(func(e *ledger.Event) { e.Call, e.From = call, &designation.Party{Site: "st_30"} }), alert(func(e *ledger.Event) { e.By = "loud" }),
 		alert(func(e *ledger.Event) { e.Text = "" }), alert(func(e *ledger.Event) { e.Sender = "" }), alert(func(e *ledger.Event) { e.Call = "ca_1" }))
 	for i := range es {
 		es[i].Seq = uint64(i + 1)
@@ -399,7 +399,7 @@ func TestAlerts(t *testing.T) {
 	if len(all) == 2 && all[0].Call != "" { // of one millisecond
 		slices.Reverse(all)
 	}
-	if err != nil || len(all) != 2 || all[0].Kind != "trunk-down" || all[0].Node != x || all[0].Site != "st_20" || all[0].Subject != "tk_1" || all[1].Call != call {
+	if err != nil || len(all) != 2 || all[0].Kind != "trunk-down" || all[0].Node != x || all[0].Site != "st_20" || all[0].Subject != "tk_1" || all[1].Call != call || all[1].Site != "st_30" {
 		t.Errorf("alerts %+v, %v", all, err)
 	}
 	if bad := b.bad(x); len(bad) != 4 {

@@ -51,9 +51,10 @@ const (
 
 // Alert is what a push shows that wakes nobody for a call: the call is over.
 type Alert struct {
-	Title string // for a lock screen
-	Code  string // why, of package errs
-	Words string // why, for people
+	Title  string // for a lock screen
+	Code   string // why, of package errs
+	Words  string // why, for people
+	Urgent bool   // it does not wait until the device is used, and is heard
 }
 
 // Push is one wake for one app on one device, or the alert in its place.

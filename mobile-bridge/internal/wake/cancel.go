@@ -70,15 +70,18 @@ func (w *Wakes) tellOver(one *wake, anchor string, c waketicket.Claims, q fabric
 	targets := slices.DeleteFunc(r.Targets, func(t fabric.Target) bool { return t.Provider == fabric.APNs })
 	w.push(one, c, targets, push.Push{
 		Payload: base64.StdEncoding.EncodeToString(q.Sealed), Call: c.Call, Until: w.cfg.Now().Add(alertLife),
-		Alert: &push.Alert{Title: title(q.Why.Code), Code: string(q.Why.Code), Words: q.Why.Words},
+		Alert: &push.Alert{Title: title(q.Why.Code), Code: string(q.Why.Code), Words: q.Why.Words, Urgent: q.Why.Code == errs.Emergency},
 	})
 	return nil
 }
 
 // title is what a lock screen shows: no names, for push services read it.
 func title(why errs.Code) string {
-	if why == errs.Elsewhere || why == errs.Declined {
+	switch why {
+	case errs.Elsewhere, errs.Declined:
 		return "Call taken on another phone"
+	case errs.Emergency:
+		return "Emergency call"
 	}
 	return "Missed call"
 }

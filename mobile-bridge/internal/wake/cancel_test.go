@@ -116,6 +116,10 @@ func TestCancel(t *testing.T) {
 		if r, err := w.cancels(cancelOf(q, errs.Elsewhere)); err != nil || r.Channel.Reached || len(w.pushed) != 2 || w.pushed[0].Alert.Title != "Call taken on another phone" {
 			t.Errorf("silent: %+v, %v, pushed %+v", r, err, w.pushed)
 		}
+		w.channel, w.pushed = nil, nil
+		if _, err := w.cancels(cancelOf(q, errs.Emergency)); err != nil || len(w.pushed) != 2 || w.pushed[0].Alert.Title != "Emergency call" || !w.pushed[0].Alert.Urgent {
+			t.Errorf("help: %v, pushed %+v", err, w.pushed)
+		}
 	})
 }
 

@@ -49,6 +49,10 @@ async function pushed(payload) {
 		}
 		return; // what the organization has not signed for this very device is nobody's call
 	}
+	if (believed?.claims.notice) {
+		await missedLate(believed);
+		return;
+	}
 	if (!believed || (await taken(believed))) {
 		return;
 	}
@@ -105,15 +109,20 @@ const announceMissed = (entry) => self.registration.showNotification("Missed cal
 	data: { missed: true },
 });
 
+const announceHelp = (claims) => self.registration.showNotification("Emergency call", {
+	body: claims.notice, tag: `help-${claims.call}`, renotify: true, requireInteraction: true, icon: "/icons/icon-192.png", badge: "/icons/badge-96.png",
+	vibrate: [400, 200, 400], data: { missed: true },
+});
+
 async function missedLate({ claims, message }) {
 	if (await first({ wake: null, claims })) {
 		await done(claims, null);
 		const entry = {
 			call: claims.call, direction: "incoming", name: claims.from.name ?? "", number: claims.from.number, at: claims.iat * 1000,
-			seconds: 0, outcome: "missed", code: "key-expired", words: message, seen: false,
+			seconds: 0, outcome: "missed", code: claims.notice ? "emergency" : "key-expired", words: claims.notice ?? message, seen: false,
 		};
 		await store.keepCall(entry);
-		await announceMissed(entry);
+		await (claims.notice ? announceHelp(claims) : announceMissed(entry));
 	}
 }
 

@@ -121,7 +121,11 @@ func notification(p push.Push) (*apns2.Notification, error) {
 		n.Topic, n.PushType, n.Priority = p.Target.App, apns2.PushTypeAlert, apns2.PriorityLow
 		payload["code"], payload["words"], most = a.Code, a.Words, maxAlert
 		// An extension of the app opens the wake and puts the name of who called in.
-		payload["aps"] = map[string]any{"alert": map[string]string{"title": a.Title}, "mutable-content": 1, "thread-id": "calls"}
+		aps := map[string]any{"alert": map[string]string{"title": a.Title}, "mutable-content": 1, "thread-id": "calls"}
+		if a.Urgent {
+			n.Priority, aps["sound"], aps["interruption-level"] = apns2.PriorityHigh, "default", "time-sensitive"
+		}
+		payload["aps"] = aps
 	}
 	b, err := json.Marshal(payload)
 	if len(b) > most {

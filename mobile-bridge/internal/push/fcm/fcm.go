@@ -126,7 +126,10 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	defer only.end()
 	data, priority := map[string]string{"strowger": p.Payload}, "high"
 	if a := p.Alert; a != nil { // high priority is for what rings, or the app loses it
-		data["code"], data["words"], data["title"], priority = a.Code, a.Words, a.Title, "normal"
+		data["code"], data["words"], data["title"] = a.Code, a.Words, a.Title
+		if !a.Urgent {
+			priority = "normal"
+		}
 	}
 	_, err := s.projects[p.Target.App].Send(ctx, &messaging.Message{
 		Token: p.Target.Token, Data: data,

@@ -82,7 +82,9 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	}
 	body, urgency := sealed, webpush.UrgencyHigh
 	if a := p.Alert; a != nil {
-		urgency = webpush.UrgencyNormal
+		if !a.Urgent {
+			urgency = webpush.UrgencyNormal
+		}
 		body, err = json.Marshal(map[string]string{"strowger": p.Payload, "code": a.Code, "words": a.Words, "title": a.Title})
 		if err != nil {
 			return push.Outcome{Reason: push.Malformed, Err: err}

@@ -108,6 +108,10 @@ export class Phone extends EventTarget {
 	async take(payload) {
 		try {
 			const believed = await believe(payload);
+			if (believed?.claims.notice) {
+				await this.#late(believed);
+				return null;
+			}
 			return believed && (await this.takeWake(believed));
 		} catch (error) {
 			if (error.claims && error.code === "key-expired") {
@@ -236,9 +240,13 @@ export class Phone extends EventTarget {
 		const known = await store.wakeOf(claims.jti);
 		if (!known) {
 			await done(claims, null);
+			if (claims.notice) { // whoever has the page in view, or not
+				this.notice(new Error(claims.notice));
+				this.registration?.showNotification("Emergency call", { body: claims.notice, tag: `help-${claims.call}`, requireInteraction: true }).catch(() => {});
+			}
 			await this.#keep({
 				call: claims.call, direction: "incoming", name: claims.from.name ?? "", number: claims.from.number, at: claims.iat * 1000,
-				seconds: 0, outcome: "missed", code: "key-expired", words: message, seen: false,
+				seconds: 0, outcome: "missed", code: claims.notice ? "emergency" : "key-expired", words: claims.notice ?? message, seen: false,
 			});
 		}
 	}
