@@ -78,7 +78,7 @@ type siteSet struct {
 
 	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
 	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
-	Contact   []string `help:"Whom alerts of emergency calls name; more than once: all that there are; once and empty: none." name:"emergency-contact" placeholder:"WHO"`
+	Contact   []string `help:"Who is told of emergency calls: users, by their apps, and others, whom alerts name; more than once: all that there are; once and empty: none." name:"emergency-contact" placeholder:"WHO"`
 	AlertURL  *string  `help:"Where alerts of this office are posted as JSON, http or https; empty: where those of the organization are." name:"alert-url" placeholder:"URL"`
 }
 
