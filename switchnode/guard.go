@@ -57,7 +57,7 @@ func judge(from designation.Party, r guard.Rules, home, number string) error {
 // asks is what the book is asked for a call.
 func (n *node) asks(l sipside.Leaving, g sitecopy.Guards, home string) toll.Ask {
 	country, _ := e164.Origin(l.Number)
-	now := n.now().Local()
+	now := n.now().In(n.copy.Snapshot().Zone())
 	q := toll.Ask{
 		Call: l.Call, User: l.From.User, Name: l.From.Name, Number: l.Number, Abroad: country != home, Minute: now.Hour()*60 + now.Minute(), Wall: now.Unix(),
 	}

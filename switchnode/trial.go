@@ -151,7 +151,7 @@ func (n *node) try(ctx context.Context, t test) {
 func (n *node) tryCall(ctx context.Context, t test) {
 	from := designation.Party{Name: "Test by " + t.by, Site: n.identity.Load().Site}
 	b := designation.Branch{Kind: designation.Trunk, Number: t.number, Trunks: []string{t.trunk.ID}}
-	if rate, ok := tariff.Find(t.trunk.Rates, t.number, n.now()); ok {
+	if rate, ok := tariff.Find(t.trunk.Rates, t.number, n.now().In(n.copy.Snapshot().Zone())); ok {
 		b.Rates = map[string]tariff.Rate{t.trunk.ID: rate}
 	}
 	talk := trial.NewTalk(t.report, t.trunk)

@@ -65,6 +65,9 @@ func TestChanges(t *testing.T) {
 	s.golden("changes", s.transcript(
 		"org set Acme --ring-seconds 30",
 		"site set 20 --name 'Berlin Mitte'",
+		"site set 20 --time-zone Berlin",
+		"site set 20 --country US",
+		"site set 20 --time-zone America/New_York",
 		"switch set berlin --pool",
 		"user set Anna --calling none --disable",
 		"user set Anna --home-switch berlin --enable",

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"strowger/pkg/e164"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -20,6 +21,7 @@ func sites() noun[rest.Site] {
 				{head: "name", cell: func(v rest.Site) string { return v.Name }},
 				{head: "country", detail: true, cell: func(v rest.Site) string { return v.Country }},
 				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
+				{head: "time zone", detail: true, cell: zoneText},
 				{head: "emergency", detail: true, cell: func(v rest.Site) string { return strings.Join(v.Emergency, ", ") }},
 				{head: "contacts", detail: true, cell: func(v rest.Site) string { return strings.Join(v.EmergencyContacts, ", ") }},
 				{head: "alerts to", detail: true, cell: func(v rest.Site) string { return v.AlertURL }},
@@ -28,6 +30,19 @@ func sites() noun[rest.Site] {
 			}
 		},
 	}
+}
+
+// zoneText is by which clocks a site goes, and why.
+func zoneText(v rest.Site) string {
+	switch only := e164.ZoneOf(v.Country); {
+	case v.TimeZone != "":
+		return v.TimeZone
+	case only != "":
+		return only + " (of the country)"
+	case v.Country != "":
+		return "UTC (the country has several: strowger site set --time-zone)"
+	}
+	return "UTC"
 }
 
 func siteLabel(v rest.Site) string { return v.Name + " (" + v.Code + ")" }
@@ -76,6 +91,8 @@ type siteSet struct {
 	Country *string `help:"Whose phone numbers are dialled here, as DE; empty: none are." placeholder:"COUNTRY"`
 	Outside *string `help:"What is dialled before a phone number; empty: nothing." placeholder:"DIGITS"`
 
+	TimeZone *string `help:"By which clocks nights and hours of rates and routes go, as Europe/Berlin; empty: that of the country, UTC if it has several." placeholder:"ZONE"`
+
 	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
 	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
 	Contact   []string `help:"Who is told of emergency calls: users, by their apps, and others, whom alerts name; more than once: all that there are; once and empty: none." name:"emergency-contact" placeholder:"WHO"`
@@ -97,6 +114,7 @@ func (c *siteSet) Run(e *env) error {
 	put(change, "code", c.Code)
 	put(change, "country", c.Country)
 	put(change, "outside", c.Outside)
+	put(change, "time_zone", c.TimeZone)
 	put(change, "location", c.Location)
 	put(change, "alert_url", c.AlertURL)
 	if len(c.Contact) > 0 {

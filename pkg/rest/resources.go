@@ -41,6 +41,8 @@ type Site struct {
 	Country string `json:"country,omitempty" pattern:"^[A-Z]{2}$"`
 	// Outside is what is dialled before a phone number, to get a line; empty: nothing.
 	Outside string `json:"outside,omitempty" pattern:"^[0-9*#]{1,3}$"`
+	// TimeZone is by which clocks the office goes (IANA, "Europe/Berlin"); empty: those of the country, or UTC if it has several.
+	TimeZone string `json:"time_zone,omitempty" maxLength:"60"`
 	// Emergency is the emergency numbers of this office, besides those of its country, which are always there.
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".

@@ -119,8 +119,9 @@ type Speech struct {
 
 // Leaving is what the organization says of calls to the phone network.
 type Leaving struct {
-	Country string `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
-	Outside string `json:"outside,omitempty"`
+	Country  string `json:"country,omitempty"` // how phone numbers are dialled here: see package e164
+	Outside  string `json:"outside,omitempty"`
+	TimeZone string `json:"time_zone,omitempty"` // by which clocks the site goes: of e164.Zone, with Country
 
 	Routes []route.Route `json:"routes,omitempty"` // which trunks take the calls to some numbers
 	Guards Guards        `json:"guards,omitzero"`  // against toll fraud

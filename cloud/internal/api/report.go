@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-	_ "time/tzdata" // the machine may have none
 
 	"github.com/danielgtaylor/huma/v2"
 

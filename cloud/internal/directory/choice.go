@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
+	"strowger/pkg/rest"
 	"strowger/pkg/route"
 )
 
@@ -15,11 +17,28 @@ func (s *Snapshot) Choose(r *Route, now time.Time, load func(sw string) int) err
 	if !r.Outside || r.Emergency { // which no route and no cost holds up
 		return nil
 	}
-	r.Lines = route.Lines(route.Find(s.routes, r.To.Number, now), s.candidates(*r, now, load))
+	r.Lines = route.Lines(route.Find(s.routes, r.To.Number, s.clock(now, r.From.Site)), s.candidates(*r, now, load))
 	if len(r.Lines) == 0 {
 		return errs.New(errs.NoLine, "there is no line to %s now: strowger trunk list", r.To.Number)
 	}
 	return nil
+}
+
+// zonesOf is by which clocks sites go.
+func zonesOf(sites []rest.Site) map[string]*time.Location {
+	all := make(map[string]*time.Location, len(sites))
+	for _, v := range sites {
+		all[v.ID] = e164.Zone(v.TimeZone, v.Country)
+	}
+	return all
+}
+
+// clock is what the clocks of a site show, UTC where there is none: routes go by those of the caller, rates by those of the trunk.
+func (s *Snapshot) clock(now time.Time, site string) time.Time {
+	if zone := s.zones[site]; zone != nil {
+		return now.In(zone)
+	}
+	return now.UTC()
 }
 
 // candidates is the trunks that could take a call, in their order, with what a call to the number costs.
@@ -34,7 +53,7 @@ func (s *Snapshot) candidates(r Route, now time.Time, load func(sw string) int) 
 		}
 		if table := s.rates[t.ID]; table != nil {
 			c.Rated = true
-			if rate, ok := table.Find(r.To.Number, now); ok {
+			if rate, ok := table.Find(r.To.Number, s.clock(now, s.siteOf(t.Switch))); ok {
 				c.Rate = &rate
 			}
 		}

@@ -63,7 +63,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, v := range s.registry.Sites {
 		c.Sites = append(c.Sites, sitecopy.SiteCode{Site: v.ID, Code: v.Code})
 	}
-	c.Trunks, c.Country, c.Outside = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside
+	c.Trunks, c.Country, c.Outside, c.TimeZone = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside, v.TimeZone
 	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Routes, c.Bridges = s.routes, s.bridges()
 	c.Guards = s.guards()

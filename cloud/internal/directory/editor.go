@@ -56,6 +56,7 @@ func (e *editor) setBase(g store.Registry) {
 	for i := range g.Sites {
 		e.s.sites[g.Sites[i].ID] = &g.Sites[i]
 	}
+	e.s.zones = zonesOf(g.Sites)
 	e.s.switches = make(map[string]*rest.Switch, len(g.Switches))
 	for i := range g.Switches {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]

@@ -44,7 +44,7 @@ func (s *Snapshot) Explain(id, dialled string, now time.Time, load func(sw strin
 		say("%s is an emergency number: the nearest line takes it, whatever routes, costs and limits there are.", v.Number)
 	} else {
 		say("%s is the phone number %s, which %s may call.", dialled, v.Number, u.name)
-		s.sayRoute(&v, route.Find(s.routes, v.Number, now), say)
+		s.sayRoute(&v, route.Find(s.routes, v.Number, s.clock(now, site)), say)
 	}
 	if err := s.Choose(&r, now, load); err != nil {
 		say("The call is refused: %v.", err)

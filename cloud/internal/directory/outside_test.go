@@ -236,3 +236,43 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("a user who is not there: %v", err)
 	}
 }
+
+// Routes go by the clocks of the caller's office, on the days when they are changed too, and rates by those of the trunk's.
+func TestClocks(t *testing.T) {
+	g := lines()
+	g.Routes = []rest.Route{{Meta: rest.Meta{ID: "rt_1"}, Prefix: "+41", Trunks: []string{"tk_1"}, Hours: "08:00-18:00"}}
+	day := tariff.Window{Hours: tariff.Hours{From: 8 * 60, Until: 18 * 60}}
+	g.Rates = map[string]*tariff.Table{"tk_1": tariff.NewTable([]tariff.Rate{
+		{Prefix: "+41", PerMinute: 10_000, First: 60, Step: 60, Currency: "EUR"}, {Prefix: "+41", PerMinute: 90_000, First: 60, Step: 60, Currency: "EUR", When: day},
+	})}
+	for _, c := range []struct {
+		callers, trunks string // time zones of their offices
+		at              string
+		byRoute, dear   bool
+	}{
+		{"", "", "2026-03-28T06:59:00Z", false, false}, {"", "", "2026-03-28T07:00:00Z", true, true}, {"", "", "2026-03-28T16:59:00Z", true, true},
+		{"", "", "2026-03-29T06:00:00Z", true, true}, {"", "", "2026-03-29T16:00:00Z", false, false}, // summer time
+		{"", "", "2026-10-24T06:00:00Z", true, true}, {"", "", "2026-10-25T06:59:00Z", false, false}, // winter time
+		{"America/New_York", "", "2026-03-28T07:00:00Z", false, true}, {"", "America/New_York", "2026-03-28T07:00:00Z", true, false},
+		{"America/New_York", "Asia/Tokyo", "2026-03-28T13:00:00Z", true, false},
+	} {
+		for i := range g.Sites {
+			if g.Sites[i].TimeZone = c.trunks; g.Sites[i].ID == "st_30" {
+				g.Sites[i].TimeZone = c.callers
+			}
+			g.Sites[i].Country = "DE"
+		}
+		at, err := time.Parse(time.RFC3339, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := NewSnapshot(g).Explain("us_bob", "0041441234567", at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dear := slices.ContainsFunc(v.Lines, func(l rest.RouteLine) bool { return l.Trunk == "tk_1" && l.Cost == 270_000 })
+		if byRoute := len(v.Lines) == 1; byRoute != c.byRoute || dear != c.dear {
+			t.Errorf("%+v: by the route %t, dear %t\n%+v", c, byRoute, dear, v)
+		}
+	}
+}

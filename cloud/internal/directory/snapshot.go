@@ -18,6 +18,7 @@ type Snapshot struct {
 	revision     int64
 	organization rest.Organization
 	sites        map[string]*rest.Site
+	zones        map[string]*time.Location // by site
 	switches     map[string]*rest.Switch
 	trunks       []rest.Trunk             // in the order in which they are tried
 	rates        map[string]*tariff.Table // by trunk

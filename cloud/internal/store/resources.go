@@ -68,6 +68,7 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "emergency_contacts", name: "emergency_contacts", at: func(v *rest.Site) any { return texts{&v.EmergencyContacts} }},
 			{field: "alert_url", name: "alert_url", at: func(v *rest.Site) any { return &v.AlertURL }},
 			{field: "outside", name: "outside", at: func(v *rest.Site) any { return &v.Outside }},
+			{field: "time_zone", name: "time_zone", at: func(v *rest.Site) any { return &v.TimeZone }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 			if !code.MatchString(v.Code) {

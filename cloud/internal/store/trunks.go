@@ -179,6 +179,8 @@ func checkDialling(v *rest.Site) error {
 		return errs.New(errs.Invalid, "outside: %q is not 1 to 3 digits, * or #", v.Outside)
 	case v.Outside != "" && v.Country == "":
 		return errs.New(errs.Invalid, "outside: is dialled before phone numbers; say of which country they are")
+	case v.TimeZone != "" && !e164.ZoneKnown(v.TimeZone):
+		return errs.New(errs.Invalid, `time_zone: %q is not one of the IANA, as "Europe/Berlin" is`, v.TimeZone)
 	}
 	return checkEmergency(v)
 }

@@ -125,6 +125,7 @@ func (s *Snapshot) line(user, number string, now time.Time) (b designation.Branc
 // lines is the lines of the site that may take a call to a phone number, the best first, as the cloud decides it (package route).
 func (s *Snapshot) lines(number string, now time.Time) []route.Line {
 	var all []route.Trunk
+	now = now.In(s.Zone())
 	for _, t := range byOrder(s.docs.copy.Trunks) {
 		c := route.Trunk{ID: t.ID, Switch: t.Switch, Order: t.Order, Rated: len(t.Rates) > 0}
 		if t.Switch != s.identity.Node {

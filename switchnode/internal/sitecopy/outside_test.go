@@ -3,8 +3,10 @@ package sitecopy
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/route"
 	"strowger/pkg/sessionkey"
@@ -100,6 +102,16 @@ func TestOutsideCosts(t *testing.T) {
 	}
 	if r, err := w.fetched(w.x).Snapshot().Resolve("dv_dan", "00645123456", w.now); err != nil || fmt.Sprint(r.Branches[0].Trunks) != "[tk_dear]" {
 		t.Errorf("by a shorter route: %+v, %v", r, err)
+	}
+	for zone, want := range map[string]string{"": "Europe/Paris", "Asia/Tokyo": "Asia/Tokyo"} { // routes and rates go by the clocks of the office
+		minute := func(at time.Time) int { return at.Hour()*60 + at.Minute() }
+		at := minute(w.now.In(e164.Zone(want, "")))
+		c.TimeZone = zone
+		c.Routes = []route.Route{{Prefix: "+33", Trunks: []string{"tk_dear"}, When: tariff.Window{Hours: tariff.Hours{From: at, Until: (at + 1) % (24 * 60)}}}}
+		s := w.fetched(w.x).Snapshot()
+		if r, err := s.Resolve("dv_dan", "00645123456", w.now); err != nil || fmt.Sprint(r.Branches[0].Trunks) != "[tk_dear]" || s.Zone().String() != want {
+			t.Errorf("by the clocks of %s: %+v, %v", s.Zone(), r, err)
+		}
 	}
 	r, err = w.fetched(w.x).Snapshot().Resolve("dv_dan", "112", w.now)
 	if b := r.Branches[0]; err != nil || fmt.Sprint(b.Trunks, b.Ranks) != "[tk_dear tk_cheap] [0 0]" {

@@ -27,6 +27,7 @@ type Snapshot struct {
 	nodes       map[string]member              // every switch that the documents list
 	bridges     map[string]sitecopy.Bridge
 	trunks      []sitecopy.Trunk // of this switch
+	zone        *time.Location   // of the site
 	revoked     map[string]bool
 	waited      map[string]bool // users with a number whose calls wait for them, and members of queues
 	queues      map[string]*sitecopy.Queue
@@ -46,6 +47,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
 		revoked: map[string]bool{}, waited: map[string]bool{}, queues: map[string]*sitecopy.Queue{},
+		zone: e164.Zone(d.copy.TimeZone, d.copy.Country),
 	}
 	c := &s.docs.copy
 	for i := range c.Users {
@@ -173,6 +175,9 @@ func (s *Snapshot) Guards() sitecopy.Guards { return s.docs.copy.Guards }
 func (s *Snapshot) Dialling() e164.Plan {
 	return e164.Plan{Country: s.docs.copy.Country, Outside: s.docs.copy.Outside, Help: s.docs.copy.Emergency}
 }
+
+// Zone is by which clocks the site goes.
+func (s *Snapshot) Zone() *time.Location { return s.zone }
 
 // NameOf is a switch's name for people, its id if it is not known.
 func (s *Snapshot) NameOf(node string) string {
