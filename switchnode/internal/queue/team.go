@@ -57,6 +57,7 @@ func (t *Team) rested(now time.Time) {
 	for m, until := range t.rests {
 		if !now.Before(until) {
 			delete(t.rests, m)
+			t.freed = append(t.freed, m) // for other lines
 		}
 	}
 }

@@ -33,3 +33,26 @@ func TestPlanOfACallThatWaited(t *testing.T) {
 	w.err = nil
 	rings("dv_2", 3)
 }
+
+// TestMembersRing rings the members of a queue who are free, at once or one after another.
+func TestMembersRing(t *testing.T) {
+	all := []call.Branch{{User: "us_1", Device: "a"}, {User: "us_2", Device: "b", Delay: time.Second}, {User: "us_2", Device: "c"}, {User: "us_3", Device: "d"}}
+	for _, c := range []struct {
+		ring designation.Hunt
+		want []time.Duration // of d, b, c
+	}{
+		{designation.HuntAll, []time.Duration{0, time.Second, 0}},
+		{designation.HuntOrder, []time.Duration{0, 11 * time.Second, 10 * time.Second}},
+		{designation.HuntIdle, []time.Duration{0, 11 * time.Second, 10 * time.Second}},
+	} {
+		got := hunted(all, designation.Queue{Ring: c.ring, Step: 10 * time.Second}, []string{"us_3", "us_2"})
+		for i, device := range []string{"d", "b", "c"} {
+			if len(got) != 3 || got[i].Device != device || got[i].Delay != c.want[i] {
+				t.Errorf("%s: %+v", c.ring, got)
+			}
+		}
+	}
+	if all[1].Delay != time.Second {
+		t.Error("the branches of the plan changed")
+	}
+}
