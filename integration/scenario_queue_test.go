@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/mobile-bridge/sdk"
@@ -142,11 +143,11 @@ func TestQueueTime(t *testing.T) {
 	hangUp(t, own, talks)
 }
 
-// TestAppWaits has an app wait for a desk phone.
+// TestAppWaits has an app wait for a desk phone: it hears where it stands and music, and then the phone, which has another codec.
 func TestAppWaits(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	bob, desk := w.person(t, 1, "Bob", nil)
+	bob, desk := w.person(t, 1, "Bob", func(c *phone.Config) { c.Say = phone.Sine(high, 60) })
 	dan, other := w.person(t, 1, "Dan", nil)
 	eve, _ := w.roamer(t, "Eve")
 	app := w.app(t, eve, "apns")
@@ -154,15 +155,34 @@ func TestAppWaits(t *testing.T) {
 	own, talks := ring(t, desk, dan.number.Dial, other)
 	talks.Answer()
 	saw(t, own, phone.Answered)
-	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+	begun := time.Now()
+	v := phone.NewVoice(phone.Sine(low, 60))
+	call := app.calls(t, bob.number.Dial, v)
 	if e := app.sees(t, sdk.Queued); e.Position != 1 || e.Wait != -1 || e.Words != "Queued, number 1" {
 		t.Errorf("the app is told %+v", e)
+	}
+	app.sees(t, sdk.EarlyMedia)
+	busy := clip(t, "en/busy")
+	until(t, func() string {
+		if n, want := len(v.Heard()), len(busy)+rate; n < want {
+			return fmt.Sprintf("heard %d of %d samples", n, want)
+		}
+		return ""
+	})
+	if s := phone.Compare(busy, v.Heard()); s.Score < 0.9 && !late.busy(begun) {
+		t.Errorf("of the words the app heard %+v", s)
 	}
 	hangUp(t, own, talks)
 	in := comes(t, desk)
 	app.sees(t, sdk.Ringing)
+	hearsTone(t, 425, v.Heard)
 	in.Answer()
 	app.sees(t, sdk.Connected)
+	hearsTone(t, high, v.Heard)
+	hearsTone(t, low, in.Heard)
+	if got := call.Codec(); got != sdk.PCMU {
+		t.Errorf("the app speaks %s to a phone that has PCMU", got)
+	}
 	call.Hangup()
 	app.sees(t, sdk.Ended)
 	over(t, in)

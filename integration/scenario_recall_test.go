@@ -12,51 +12,70 @@ import (
 	"strowger/pkg/rest"
 )
 
-// TestAppKeepsPlace has an app hang up while it waits for a desk phone: it is woken when its turn comes, and the two talk.
+// TestAppKeepsPlace has an app leave while it waits for a desk phone, by hanging up or by the key that it hears of: it is woken when its
+// turn comes, and the two talk.
 func TestAppKeepsPlace(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	bob, desk := w.person(t, 1, "Bob", says(2))
-	dan, other := w.person(t, 1, "Dan", nil)
-	eve, number := w.roamer(t, "Eve")
-	app := w.app(t, eve, "apns")
-	w.policy(t, bob, map[string]any{"queue_length": 2})
-	own, talks := ring(t, desk, dan.number.Dial, other)
-	talks.Answer()
-	saw(t, own, phone.Answered)
+	for _, c := range []struct {
+		name         string
+		leave        func(*testing.T, *app, *sdk.Call)
+		words, cause string
+	}{
+		{"hangs up", func(_ *testing.T, _ *app, call *sdk.Call) { call.KeepPlace() },
+			"the place in the queue is kept: you will be called back", "The caller hung up and keeps the place in the queue"},
+		{"presses the key", func(t *testing.T, app *app, call *sdk.Call) {
+			app.sees(t, sdk.EarlyMedia)
+			if err := call.SendDTMF("1"); err != nil {
+				t.Error(err)
+			}
+		}, "You will be called back", "You will be called back"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bob, desk := w.person(t, 1, "Bob", says(2))
+			dan, other := w.person(t, 1, "Dan", nil)
+			eve, number := w.roamer(t, "Eve")
+			app := w.app(t, eve, "apns")
+			w.policy(t, bob, map[string]any{"queue_length": 2})
+			own, talks := ring(t, desk, dan.number.Dial, other)
+			talks.Answer()
+			saw(t, own, phone.Answered)
 
-	call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
-	app.sees(t, sdk.Queued)
-	call.KeepPlace()
-	if e := app.sees(t, sdk.Ended); e.Words != "the place in the queue is kept: you will be called back" {
-		t.Errorf("the app ends with %q", e.Words)
-	}
-	w.away(t, bob.user, "Eve")
-	begun := time.Now()
-	hangUp(t, own, talks)
+			call := app.calls(t, bob.number.Dial, phone.NewVoice(nil))
+			app.sees(t, sdk.Queued)
+			c.leave(t, app, call)
+			if e := app.sees(t, sdk.Ended); e.Words != c.words {
+				t.Errorf("the app ends with %q", e.Words)
+			}
+			w.away(t, bob.user, "Eve")
+			begun := time.Now()
+			hangUp(t, own, talks)
 
-	app.sees(t, sdk.Woken)
-	back := app.sees(t, sdk.Ringing).Call
-	if back.FromName() != "Call back: Bob" || back.FromNumber() != bob.number.Dial {
-		t.Errorf("the app shows %q %q", back.FromName(), back.FromNumber())
-	}
-	v := phone.NewVoice(speech(1))
-	back.Answer(v)
-	app.sees(t, sdk.Connected)
-	in := comes(t, desk)
-	in.Answer()
-	heard(t, 2, v.Heard, begun)
-	hears(t, in, 1)
-	back.Hangup()
-	app.sees(t, sdk.Ended)
-	over(t, in)
+			app.sees(t, sdk.Woken)
+			back := app.sees(t, sdk.Ringing).Call
+			if back.FromName() != "Call back: Bob" || back.FromNumber() != bob.number.Dial {
+				t.Errorf("the app shows %q %q", back.FromName(), back.FromNumber())
+			}
+			v := phone.NewVoice(speech(1))
+			back.Answer(v)
+			app.sees(t, sdk.Connected)
+			in := comes(t, desk)
+			in.Answer()
+			heard(t, 2, v.Heard, begun)
+			hears(t, in, 1)
+			back.Hangup()
+			app.sees(t, sdk.Ended)
+			over(t, in)
 
-	r := w.record(t, eve, 1)
-	if r.AnsweredAt == nil || r.From.User != eve.ID || r.From.Number != number.Dial || r.To.User != bob.user.ID || r.Cause.Code != "normal" {
-		t.Errorf("the record: %+v, cause %+v", r, r.Cause)
-	}
-	if r := w.recordOf(t, call.ID()); waited(r) != "1 kept called-back" || r.Cause.Words != "The caller hung up and keeps the place in the queue" {
-		t.Errorf("the record of who waited says %q of the queue: %+v, cause %+v", waited(r), r, r.Cause)
+			r := w.record(t, eve, 1)
+			if r.AnsweredAt == nil || r.From.User != eve.ID || r.From.Number != number.Dial || r.To.User != bob.user.ID || r.Cause.Code != "normal" {
+				t.Errorf("the record: %+v, cause %+v", r, r.Cause)
+			}
+			if r := w.recordOf(t, call.ID()); waited(r) != "1 kept called-back" || r.Cause.Words != c.cause {
+				t.Errorf("the record of who waited says %q of the queue: %+v, cause %+v", waited(r), r, r.Cause)
+			}
+		})
 	}
 }
 

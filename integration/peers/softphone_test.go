@@ -120,6 +120,9 @@ func TestSoftphone(t *testing.T) {
 	t.Run("calls a desk phone", func(t *testing.T) { testSoftphoneCalls(t, d, s, wide) })
 	t.Run("is told why there is no call", func(t *testing.T) { testSoftphoneRefused(t, s, nobody) })
 	t.Run("is told where its call goes", func(t *testing.T) { testSoftphoneForwarded(t, d, s, nobody, narrow) })
+	t.Run("waits for who is on the phone", func(t *testing.T) {
+		testSoftphoneWaits(t, d, s, narrow, d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low}))
+	})
 	t.Run("comes back when it is enabled again", func(t *testing.T) { testSoftphoneSwitchedOff(t, d, s) })
 	if err := s.faults(); err != nil {
 		t.Error(err)

@@ -8,8 +8,8 @@ import (
 // Audio is the microphone and the loudspeaker of a call. Samples are linear, 16 bits each with the low byte first, one channel,
 // 8,000 a second, or 16,000 of a phone with SetWideband. None of its methods may block.
 type Audio interface {
-	// Start is called when the call is connected. From now on the audio gives what it hears to Call.Speak: a frame of 20 ms (320
-	// bytes, or 640) each 20 ms.
+	// Start is called when the call is connected, or before that with EarlyMedia. From now on the audio gives what it hears to Call.Speak:
+	// a frame of 20 ms (320 bytes, or 640) each 20 ms.
 	Start(c *Call)
 	// Play takes what the other side says, in order, most often 20 ms at a time. What was lost on the way is silence.
 	Play(pcm []byte)
@@ -20,7 +20,8 @@ type Audio interface {
 // Frames is the microphone and the loudspeaker of a call whose app encodes and decodes itself, as phones do in hardware. None of
 // its methods may block.
 type Frames interface {
-	// Start is called when the call is connected. From now on the app gives frames of Call.Codec to Call.SpeakFrame.
+	// Start is called when the call is connected, or before that with EarlyMedia. From now on the app gives frames of Call.Codec to
+	// Call.SpeakFrame; that may be another one once the callee has answered who was waited for.
 	Start(c *Call)
 	// PlayFrame takes what the other side says, in order. What was lost on the way shows in the numbers.
 	PlayFrame(f *Frame)

@@ -43,24 +43,30 @@ type progress struct {
 	stage stage
 	out   bool // we call: it is answered by us from the beginning
 	reach
-	dialog    *sip.Dialog
-	media     *media
-	ears      ears
-	rang      bool      // it rang, or was answered before
-	woke      bool      // Waking was told
-	forwards  []string  // numbers that Forwarded was told of
-	place     sip.Place // that Queued was told of
-	unwanted  int       // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
-	byes      bool      // we leave when the dialog is closed
-	acked     bool      // the node has our 200
-	flowing   bool      // the media path is there
-	connected bool      // both, and Connected was told
-	held      bool      // what we asked for last
-	holding   bool      // and wait for an answer to
-	owes      bool      // the user hung up while there was no connection: the node is still to be told
+	dialog *sip.Dialog
+	media  *media
+	ears   ears
+	told
+	unwanted  int  // status that its INVITE is refused with when it comes: 603, declined, or 486, busy; 0: it is wanted
+	byes      bool // we leave when the dialog is closed
+	acked     bool // the node has our 200
+	flowing   bool // the media path is there
+	sounding  bool // the audio has begun
+	connected bool // answered too, and Connected was told
+	held      bool // what we asked for last
+	holding   bool // and wait for an answer to
+	owes      bool // the user hung up while there was no connection: the node is still to be told
 
 	restarting bool // our offer of an ICE restart, or of video, is being made, or waits for its answer
 	scene      scene
+}
+
+// told is what the user knows of a call that is not answered.
+type told struct {
+	rang     bool      // it rang, or was answered before
+	woke     bool      // Waking was told
+	forwards []string  // numbers that Forwarded was told of
+	place    sip.Place // that Queued was told of
 }
 
 // reach is how the node is reached.
@@ -257,7 +263,8 @@ func (c *Call) hold(on bool) {
 	}
 }
 
-// SendDTMF presses keys one after the other: 0 to 9, *, #, A to D. Others are errs.Invalid, and then none is pressed. Those that are
+// SendDTMF presses keys one after the other: 0 to 9, *, #, A to D. Others are errs.Invalid, and then none is pressed. Nor are any before
+// the call is connected, or EarlyMedia was told. Those that are
 // pressed between Reconnecting and Reconnected follow then.
 func (c *Call) SendDTMF(keys string) error {
 	if err := checkKeys(keys); err != nil {
@@ -274,7 +281,7 @@ func (c *Call) SendDTMF(keys string) error {
 // press presses a key, in its turn.
 func (c *Call) press(key byte) {
 	switch {
-	case !c.connected || c.media == nil:
+	case !c.sounding || c.media == nil:
 	case c.lacking || c.cutOff(): // nobody would hear it
 		if len(c.keys) < maxTones {
 			c.keys = append(c.keys, key)

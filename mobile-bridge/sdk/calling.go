@@ -119,6 +119,7 @@ func (c *Call) cancel() {
 
 // progressed tells once what the phones of the callee do, or of who the call went on to.
 func (c *Call) progressed(e sip.Progress) {
+	c.previewed(e.SDP)
 	switch {
 	case e.Code == 181:
 		if !slices.Contains(c.forwards, e.Forward) { // else we came back, and are told once more
@@ -134,6 +135,17 @@ func (c *Call) progressed(e sip.Progress) {
 	case e.State == sip.StateWaking && !c.woke:
 		c.woke = true
 		c.tell(Waking, end{})
+	}
+}
+
+// previewed takes the node's answer to our offer that comes before the callee's. The 200 has the same one (RFC 3261, 13.2.1).
+func (c *Call) previewed(body []byte) {
+	if len(body) == 0 || c.media == nil || c.media.far != "" || c.stage >= up {
+		return
+	}
+	if _, err := c.media.answered(sip.Answered{SDP: body}); err != nil {
+		c.cancel()
+		c.finish(endOf(err))
 	}
 }
 

@@ -9,12 +9,14 @@ const (
 	Waking    = "waking"    // we call: a phone of the callee's is being woken; it does not ring yet
 	Forwarded = "forwarded" // we call: the call goes on to somebody else; Words: their number
 	Queued    = "queued"    // we call: the callee is on the phone, and we wait; Position and Wait, and Words for people. See Call.KeepPlace
-	Woken     = "woken"     // a push announced the call; it does not ring yet
-	Ringing   = "ringing"   // ring now; or, where we call, it rings there
-	Connected = "connected" // answered, and audio flows
-	Held      = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
-	Resumed   = "resumed"
-	Digit     = "digit" // Words: the key that the other side pressed
+	// We call, and hear what is played before the answer: music, and where we stand. Audio has begun; an app plays no tones of its own then.
+	EarlyMedia = "early-media"
+	Woken      = "woken"     // a push announced the call; it does not ring yet
+	Ringing    = "ringing"   // ring now; or, where we call, it rings there
+	Connected  = "connected" // answered, and audio flows
+	Held       = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
+	Resumed    = "resumed"
+	Digit      = "digit" // Words: the key that the other side pressed
 	// What is seen has changed, or was asked to: VideoCodec says what the app is to send. Words: who sees whom, for people.
 	VideoChanged   = "video-changed"
 	KeyframeWanted = "keyframe-wanted" // the other side sees nothing before the next key picture

@@ -242,6 +242,8 @@ func (c *Call) pathChanged(ctx context.Context, state webrtc.PeerConnectionState
 		c.flowing = false
 		c.lacks(ctx)
 		c.renegotiate(true)
+	case c.called(): // nobody talks yet, and there is time until the answer
+		c.flowing, c.moved = false, true
 	case state == webrtc.PeerConnectionStateFailed:
 		c.pathless()
 	}

@@ -164,7 +164,7 @@ func (c *Call) dropMedia() {
 	if m := c.media; m != nil {
 		c.media = nil
 		var started *ears
-		if c.connected {
+		if c.sounding {
 			started = &c.ears
 		}
 		c.work.Go(func() { m.close(started) })
@@ -230,7 +230,11 @@ func (c *Call) take(ctx context.Context, in any) {
 			c.pathChanged(ctx, in.state)
 		}
 	case searched:
-		if in.media == c.media && !c.connected && !c.flowing {
+		switch {
+		case in.media != c.media || c.connected || c.flowing:
+		case c.called():
+			c.moved = true // it is looked for once more when the call is answered
+		default:
 			c.pathless()
 		}
 	case overElsewhere:

@@ -120,7 +120,7 @@ func cancelled(why sip.Cause) end {
 	return end{errs.CallerLeft, cmp.Or(why.Text, "the caller hung up")}
 }
 
-// offered answers an offer within the call. The codec and the path stay as they are; the direction follows.
+// offered answers an offer within the call. The path stays as it is; the direction follows, and the codec if it has to.
 func (c *Call) offered(sdp []byte) {
 	if m := c.media; m.differs(sdp) {
 		c.work.Go(func() {
@@ -141,17 +141,27 @@ func (c *Call) reanswer(sdp []byte) {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}
+	c.media.track.follow(o)
 	c.dialog.AcceptOffer(c.described(c.answers(o), c.media.setup))
 	c.regard(o.video)
 }
 
-// begin talks, once the node knows that we answered and the path is there.
+// begin talks, once the node knows that we answered and the path is there. Who calls hears what there is to hear before.
 func (c *Call) begin() {
-	if c.acked && c.flowing && !c.connected {
-		c.connected = true
+	if !c.flowing || c.connected || !c.acked && !c.out {
+		return
+	}
+	if !c.sounding {
+		c.sounding = true
 		c.speech.open(c.media)
 		c.ears.start(c)
 		c.media.begin(c.ears)
+		if !c.acked {
+			c.tell(EarlyMedia, end{})
+		}
+	}
+	if c.acked {
+		c.connected = true
 		if c.media.far != c.wake.Node.DTLS { // the node sees nothing of it
 			c.dialog.TellPair(c.media.statistics().Path)
 		}

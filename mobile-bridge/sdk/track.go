@@ -66,6 +66,22 @@ func (t *track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
 }
 
+// follow speaks what an offer within the call has, if what was spoken is no part of it.
+func (t *track) follow(o offer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.encoder == nil || o.find(t.speech.PT).Same(t.speech.Codec) {
+		return
+	}
+	for _, f := range o.speech {
+		if t.offer.find(f.PT).Same(f.Codec) {
+			t.speech, t.encoder = f, newEncoder(f.Name)
+			t.keys, _ = o.keys(f)
+			return
+		}
+	}
+}
+
 // Unbind ends writing.
 func (t *track) Unbind(webrtc.TrackLocalContext) error {
 	t.mu.Lock()

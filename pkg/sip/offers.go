@@ -31,7 +31,12 @@ func (d *Dialog) Reoffer(sdp []byte) { d.reoffer(sdp, maxTries) }
 func (d *Dialog) PassOffer(sdp []byte) { d.reoffer(sdp, 1) }
 
 func (d *Dialog) reoffer(sdp []byte, limit int) {
-	switch {
+	switch answer := d.rel.then; {
+	case d.state == early && answer != nil: // it waits for the PRACK, and this for it
+		d.rel.then = func() {
+			answer()
+			d.reoffer(sdp, limit)
+		}
 	case d.state != up:
 	case d.out == nil:
 		d.out = &outgoing{sdp: sdp, limit: limit, abandon: func() {}}

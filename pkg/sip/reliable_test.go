@@ -287,6 +287,7 @@ func TestReliablePreview(t *testing.T) {
 		}
 		b.d.Progress(182, "Queued")
 		b.d.Answer([]byte("our answer"))
+		b.d.Reoffer([]byte("an offer")) // goes behind the answer, and so behind the PRACK
 		b.ticks(time.Second)
 		x.want(183, 182, 183)
 		wrong, y := b.prack(2, preview, "an offer")
@@ -296,8 +297,10 @@ func TestReliablePreview(t *testing.T) {
 		b.want("", prack)
 		y.want(200)
 		x.want(183, 182, 183, 200)
+		b.wantSent("")
 		ack, _ := b.theirs(sip.ACK, 1, "")
 		b.want("Acked", ack)
+		b.wantSent("INVITE")
 	})
 }
 

@@ -75,10 +75,15 @@ type hearing struct {
 	playing   SoundKind       // of ours
 	from      LegID           // the branch that they hear, nobody if they hear none
 	language  string
+	toApps    bool // the callee has nothing but apps
 }
 
 // TakeEarly says that the caller's leg can take media before the answer. It is called before the first Step.
-func (c *Call) TakeEarly() { c.hears = c.offer.Body == nil && c.offer.Direction.Receives() }
+func (c *Call) TakeEarly() { c.hears = c.offer.Direction.Receives() }
+
+// passes says that the media of the caller may go to another app, and not here (2-call-flows, "C1'"): whoever hears us first stays with
+// us for the whole call.
+func (c *Call) passes() bool { return c.offer.Body != nil && (c.toApps || c.outside()) }
 
 // playable are the codecs that this switch speaks itself.
 func playable(codec sdp.Codec) bool {
@@ -99,11 +104,11 @@ func (c *Call) asks() sdp.Description {
 func (c *Call) announce(at Standing) (acts []Action) {
 	if !c.previewed {
 		d := c.offer
-		d.Direction = sdp.SendRecv
+		d.Direction, d.Body, d.Proof = sdp.SendRecv, nil, ""
 		d.Codecs = slices.DeleteFunc(slices.Clone(d.Codecs), func(codec sdp.Codec) bool {
-			return codec.Speech() && !playable(codec) || codec.Name == sdp.ComfortNoise
+			return codec.Speech() && !playable(codec) || codec.Name == sdp.ComfortNoise || codec.Name == sdp.TelephoneEvent && codec.Clock != 8000
 		})
-		if _, ok := d.Speech(); !ok || !c.hears {
+		if _, ok := d.Speech(); !ok || !c.hears || c.passes() {
 			return nil
 		}
 		acts = c.show(d)
@@ -115,9 +120,10 @@ func (c *Call) announce(at Standing) (acts []Action) {
 	return append(append(acts, c.separate()...), Play{Caller, Sound{OnHold, c.language, at, c.callee.To.Number == "", c.offersBack()}})
 }
 
-// show answers the caller's offer.
+// show answers the caller's offer. What an app offered passes to no other one from here on.
 func (c *Call) show(d sdp.Description) []Action {
 	c.previewed, c.preview = true, d
+	c.offer.Body, c.offer.Proof = nil, ""
 	return []Action{Preview{Caller, d}}
 }
 
@@ -148,14 +154,15 @@ func (c *Call) separate() []Action {
 	return []Action{Disconnect{Caller}}
 }
 
-// early lets the caller hear a branch, unless others are tried beside it: whose tones these would be nobody could tell.
+// early lets the caller hear a branch, unless others are tried beside it: whose tones these would be nobody could tell. An app which
+// hears nothing yet is told that it rings, as by an app.
 func (c *Call) early(e Early) []Action {
 	l := &c.legs[e.Leg]
 	if c.state != Trying || e.Leg == Caller || l.state != trying && l.state != ringing {
 		return []Action{Count{"early media of a leg that is over"}}
 	}
 	d, err := sdp.Common(c.asks(), e.Description)
-	if err != nil || !c.hears || !c.alone(e.Leg) {
+	if err != nil || !c.hears || c.offer.Body != nil || !c.alone(e.Leg) {
 		if e.Rings && l.state == trying {
 			return c.alerting(Ringing{Leg: e.Leg})
 		}

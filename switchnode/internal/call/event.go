@@ -27,6 +27,7 @@ type Planned struct {
 	Branches []Branch
 	Diverted []designation.Diversion // steps that led to To
 	Fallback []Fallback              // where the call goes when nobody answers
+	Apps     bool                    // what there is to ring are apps only
 	Language string                  // of what the caller is told while they wait, "" for that of the switch
 	Queue    Queue                   // where the call waits for its turn to ring the callee, nil: it rings at once
 	Renew    Renewal                 // what there is to ring when the turn comes, with Queue

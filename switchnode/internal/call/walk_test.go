@@ -201,7 +201,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		{leg{}, "id device branch state woken held cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
 		{place{}, "queue callee more noted"},
-		{hearing{}, "hears previewed preview playing from language"},
+		{hearing{}, "hears previewed preview playing from language toApps"},
 	} {
 		var have []string
 		for f := range reflect.TypeOf(known.of).Fields() {

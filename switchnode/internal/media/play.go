@@ -17,6 +17,12 @@ func (p *Port) Hears(fits func(sdp.Codec) bool) (sdp.Format, bool) {
 	return sdp.Format{}, false
 }
 
+// SetWay says whether there is a way to the leg, as there is unless this was said: what is played waits for it.
+func (p *Port) SetWay(ok bool) { p.wayless.Store(!ok) }
+
+// Ready says whether the leg can hear what is played.
+func (p *Port) Ready() bool { return !p.wayless.Load() }
+
 // Play sends the leg a packet of our own, with a clock in Hz, if it has no other side. Whoever is bridged to it next is another
 // source, whose first packet gets a marker.
 func (p *Port) Play(packet []byte, clock int) {

@@ -47,6 +47,7 @@ type traffic struct {
 	received, sent atomic.Uint64
 	claims         atomic.Uint64 // sent to claimed targets
 	played         atomic.Bool   // the last was of ours: another source follows
+	wayless        atomic.Bool   // there is no way to the leg yet
 }
 
 // quality is what is measured on a leg.

@@ -23,6 +23,8 @@ const (
 type Listener interface {
 	// Hears returns the first format, of those that the leg wants to get, which fits.
 	Hears(fits func(sdp.Codec) bool) (sdp.Format, bool)
+	// Ready says whether it can hear: what is to be said waits for it.
+	Ready() bool
 	// Play sends a packet, with a clock in Hz.
 	Play(packet []byte, clock int)
 }
@@ -213,6 +215,9 @@ func (s *stream) tell() {
 
 // send sends the next packet.
 func (s *stream) send() {
+	if !s.to.Ready() {
+		return
+	}
 	payload := s.next()
 	if s.over.Load() {
 		return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 // ear keeps what it hears.
 type ear struct {
 	codecs []sdp.Format
+	absent atomic.Bool // there is no way to it
 
 	mu      sync.Mutex
 	headers []rtp.Header
@@ -32,6 +34,8 @@ func (e *ear) Hears(fits func(sdp.Codec) bool) (sdp.Format, bool) {
 	}
 	return sdp.Format{}, false
 }
+
+func (e *ear) Ready() bool { return !e.absent.Load() }
 
 func (e *ear) Play(packet []byte, clock int) {
 	h, payload, err := rtp.Parse(packet)
@@ -161,6 +165,27 @@ func TestCallBackIsOffered(t *testing.T) {
 	}
 }
 
+// Who cannot hear yet misses no word.
+func TestPlayWaitsForTheWay(t *testing.T) {
+	playing(t, func(p *Player, l *Library) {
+		e := &ear{codecs: speaksMu}
+		e.absent.Store(true)
+		p.play(e, waits(2))
+		pass(time.Second)
+		if n := e.packets(); n > 0 {
+			t.Errorf("%d packets went nowhere", n)
+		}
+		e.absent.Store(false)
+		pass(time.Second)
+		p.play(e, call.Sound{})
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if said := l.coded(mu, "busy"); len(e.heard) < rate/2 || !bytes.HasPrefix(said, e.heard[:rate/2]) {
+			t.Errorf("%d octets are not the beginning", len(e.heard))
+		}
+	})
+}
+
 // Packets come every 20 ms, as one stream that begins with a marker.
 func TestPackets(t *testing.T) {
 	playing(t, func(p *Player, _ *Library) {
@@ -238,4 +263,5 @@ func BenchmarkPacket(b *testing.B) {
 type nowhere struct{}
 
 func (nowhere) Hears(func(sdp.Codec) bool) (sdp.Format, bool) { return sdp.Format{}, true }
+func (nowhere) Ready() bool                                   { return true }
 func (nowhere) Play([]byte, int)                              {}

@@ -6,6 +6,7 @@ package routing
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"strowger/pkg/designation"
@@ -183,13 +184,18 @@ func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Ev
 		Diverted: p.Diverted, Fallback: r.fallbacks(p, p.Fallback),
 	}
 	if p.Queue != nil && len(branches) > 0 {
-		ev.Queue, ev.Language = r.cfg.Queue(p), p.Queue.Language
+		ev.Queue, ev.Language, ev.Apps = r.cfg.Queue(p), p.Queue.Language, onlyApps(p)
 		ev.Renew = r.renewed(p, anew)
 	}
 	if p.Emergency {
 		return atOnce(ev)
 	}
 	return ev
+}
+
+// onlyApps says that a callee has nothing but apps.
+func onlyApps(p designation.Plan) bool {
+	return !slices.ContainsFunc(p.Branches, func(b designation.Branch) bool { return b.App == nil })
 }
 
 // branches is what there is to ring of a plan now; self says that the calling phone would be.

@@ -39,8 +39,9 @@ type caller struct {
 	leg
 	offer    sdp.Session
 	body     []byte         // the same, as the app wrote it
-	accepted bool           // our answer is being made, or was sent
-	reply    *reply         // our answer, until the app has it
+	accepted bool           // the call is answered: our answer is being made, or was sent
+	shown    []byte         // our answer, once it is made: the app has it before the call is answered, or with that
+	reply    *reply         // the 200, until the app has it
 	told     call.LegAction // the state that the app was told last
 }
 
@@ -73,6 +74,11 @@ func (c *caller) Do(a call.LegAction) {
 	case call.Ring, call.Wake, call.Forward, call.Stand:
 		c.told = a
 		c.tell()
+	case call.Preview:
+		if c.state == inviting {
+			c.port.SetWay(false)
+			c.make(a.Description)
+		}
 	case call.Accept:
 		c.accept(a)
 	case call.Refuse:
@@ -96,6 +102,9 @@ func (c *caller) Do(a call.LegAction) {
 func (c *caller) tell() {
 	if c.dialog == nil {
 		return
+	}
+	if c.shown != nil {
+		c.dialog.Preview(c.shown)
 	}
 	switch a := c.told.(type) {
 	case call.Ring:
@@ -132,13 +141,24 @@ func (c *caller) accept(a call.Accept) {
 	}
 	c.accepted = true
 	c.reply = &reply{session: a.SessionID}
-	if a.Description.Body != nil {
+	switch {
+	case a.Description.Body != nil:
 		c.direct, c.state, c.agreed = true, talking, c.offer.Description()
 		c.reply.body, c.reply.headers = a.Description.Body, []sip.Header{sip.NewHeader(sip.HeaderProof, a.Description.Proof)}
 		c.send()
-		return
+	case c.shown != nil:
+		c.talk()
+	case c.formats == nil: // else it is being made already
+		c.make(a.Description)
 	}
-	c.formats = taken(c.offer.Formats, a.Description)
+}
+
+// make makes our answer to the app's offer, beside the call.
+func (c *caller) make(d sdp.Description) {
+	c.formats = taken(c.offer.Formats, d)
+	c.offer.Formats, c.offer.Flow = c.formats, theFlow
+	c.port.SetLocal(c.formats)
+	c.port.SetRemote(c.offer, c.here.at.Addr.Addr())
 	w, round, body, formats, post := c.web, c.round, c.body, c.formats, c.setup.Post
 	to := &c.carrier
 	w.work.Go(func() {
@@ -149,7 +169,7 @@ func (c *caller) accept(a call.Accept) {
 	})
 }
 
-// answer sends the answer that was made.
+// answer sends the answer that was made: as soon as the call is answered, and if it is not yet, before that.
 func (c *caller) answer(in answering) []call.Event {
 	switch {
 	case in.round != c.round || c.state != inviting:
@@ -164,14 +184,22 @@ func (c *caller) answer(in answering) []call.Event {
 		return []call.Event{call.Lost{Leg: call.Caller, Cause: why}}
 	}
 	c.carrier.peer.Store(in.peer)
-	s := c.offer
-	s.Formats, s.Flow = c.formats, theFlow
-	c.port.SetLocal(c.formats)
-	c.port.SetRemote(s, c.here.at.Addr.Addr())
-	c.state, c.agreed = talking, s.Description()
-	c.reply.body = in.body
-	c.send()
+	if c.shown = in.body; c.accepted {
+		c.talk()
+	} else if c.dialog != nil {
+		c.dialog.Preview(c.shown)
+	}
 	return nil
+}
+
+// talk answers the app with what was made, and shown perhaps (RFC 3261, 13.2.1: that same exact answer).
+func (c *caller) talk() {
+	c.state, c.agreed = talking, c.offer.Description()
+	c.reply.body = c.shown
+	c.send()
+	if !c.port.Ready() { // the way was lost, or is not found yet
+		c.decide(c.watch.step(mediaFailed))
+	}
 }
 
 // send sends our answer, if the app is there.
@@ -239,6 +267,10 @@ func (c *caller) Handle(input any) []call.Event {
 			}
 			return nil
 		}
+	case way:
+		if in.round == c.round {
+			c.port.SetWay(in.ok)
+		}
 	case alone:
 		if c.unanswered() {
 			return c.gone(in)
@@ -273,6 +305,8 @@ func (c *caller) before(ev sip.Event) []call.Event {
 	switch ev := ev.(type) {
 	case sip.Lost:
 		c.away()
+	case sip.DTMF:
+		return []call.Event{call.Pressed{Leg: call.Caller, Digit: ev.Digit, Duration: ev.Duration}}
 	case sip.Cancelled:
 		return c.left(ev.Keep)
 	case sip.HungUp:

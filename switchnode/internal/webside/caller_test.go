@@ -65,10 +65,14 @@ func (o *office) admission(c sessionkey.Claims, _ string) (call.Admission, error
 
 func (o *office) begin(in call.Incoming) error {
 	s := &session{t: o.t, office: o}
+	machine := call.New(in.Leg, in.Device, in.Offer)
+	if in.Early {
+		machine.TakeEarly()
+	}
 	s.Session = call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops, Breadth: in.Breadth, SessionID: in.SessionID,
 		Record: s.record, Count: func(string) {}, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-	}, call.New(in.Leg, in.Device, in.Offer), in.From)
+	}, machine, in.From)
 	leg, err := in.Attach(s.Session)
 	if err != nil {
 		return err

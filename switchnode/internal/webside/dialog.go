@@ -48,6 +48,9 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 		}
 		return l.offeredBy(ev.SDP)
 	case sip.OfferAccepted, sip.OfferRefused:
+		if !l.direct {
+			return l.narrowed(ev)
+		}
 		return l.passed(ev)
 	case sip.Pair:
 		return l.routed(ev.Kinds)
@@ -134,7 +137,7 @@ func (l *leg) offeredBy(body []byte) []call.Event {
 		l.dialog.AcceptOffer(l.dialog.Described())
 		return nil
 	}
-	s, err := l.offer(body)
+	s, err := l.read(body)
 	if err != nil {
 		l.web.cfg.Logger.Warn("an offer of an app is refused", "call", l.setup.Call, "device", l.branch.Device, "error", err)
 		l.dialog.RefuseOffer(488, "Not Acceptable Here")
@@ -167,8 +170,8 @@ func (l *leg) restarted(in restarted) []call.Event {
 	return nil
 }
 
-// offer reads an offer of the app's.
-func (l *leg) offer(body []byte) (sdp.Session, error) {
+// read reads an offer, or an answer, of the app's within the call.
+func (l *leg) read(body []byte) (sdp.Session, error) {
 	s, err := sdp.ParseSecure(body)
 	switch p := l.carrier.peer.Load(); {
 	case err != nil:
@@ -189,18 +192,6 @@ func (l *leg) accept() {
 	l.agreed, s.Flow = s.Description(), theFlow
 	l.port.SetRemote(s, l.here.at.Addr.Addr())
 	l.dialog.AcceptOffer(p.reanswer(mirror(s.Direction)))
-}
-
-// answerFor answers an offer of the other side in place of the app: its own session stays, so what it speaks must stay too
-// (2-call-flows, "Offers and answers": hold is not renegotiated).
-func (l *leg) answerFor(o call.Offer) call.Event {
-	d, err := sdp.Common(o.Description, l.agreed)
-	speech, _ := l.agreed.Speech()
-	if l.state != talking || err != nil || !slices.ContainsFunc(d.Codecs, speech.Same) {
-		return call.OfferRefused{Leg: l.setup.Leg, Status: 488}
-	}
-	d.Direction = mirror(o.Description.Direction)
-	return call.OfferAccepted{Leg: l.setup.Leg, Description: d}
 }
 
 // mirror is how who takes everything answers a direction (RFC 3264, 6.1).

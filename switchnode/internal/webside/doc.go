@@ -44,4 +44,8 @@
 // the leg in the ledger, with the round trip of ICE; what the app is sent has one SSRC, and continuous sequence
 // numbers and timestamps whoever speaks. Hold by the other side is not renegotiated; hold by the app is offered to the other
 // side, and WebRTC goes on as it is.
+//
+// An app that calls, waits in a queue, and has no camera on hears this switch meanwhile: its offer is answered in a 183, with which
+// ICE and DTLS begin, and the 200 has the same answer. Its media stay here then, whoever answers. What the callee's phone does not
+// speak of that answer is offered away in a re-INVITE after it.
 package webside

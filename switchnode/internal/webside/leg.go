@@ -46,7 +46,8 @@ type leg struct {
 	setup    call.Setup
 	branch   designation.Branch
 	plan     designation.Plan
-	formats  []sdp.Format // offered
+	formats  []sdp.Format     // offered, or answered with
+	left     *sdp.Description // of the session, as the app is offered it now; nil: it is offered nothing
 	alarm    alarm
 	sealed   []byte // for each try the same
 	declined bool   // by a report: the device is not at the call
@@ -134,7 +135,7 @@ func (l *leg) Do(a call.LegAction) {
 			l.pass(a)
 			return
 		}
-		l.setup.Post(told{l.answerFor(a)})
+		l.offer(a)
 	case call.AcceptOffer:
 		if l.direct {
 			l.dialog.AcceptOffer(a.Description.Body)

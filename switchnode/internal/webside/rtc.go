@@ -134,7 +134,7 @@ func (o onePort) GetConn(ufrag string, told net.Addr) (net.PacketConn, error) {
 // peer is the WebRTC of one leg. Its flow is the leg's media.Link: what the relay sends to the leg goes to the app.
 type peer struct {
 	conn    *webrtc.PeerConnection
-	formats []sdp.Format // offered
+	left    []sdp.Format // of the formats that we described, nil for all
 	track   track
 	receive func([]byte) // to the relay
 	trip    func(time.Duration)
@@ -189,7 +189,7 @@ func (r *RTC) connect(formats []sdp.Format, to *carrier, way func(bool)) (*peer,
 	if err != nil {
 		return nil, fmt.Errorf("make a WebRTC connection: %w", err)
 	}
-	p := &peer{conn: conn, formats: formats, receive: to.take, trip: to.measured, way: way, told: r.told}
+	p := &peer{conn: conn, receive: to.take, trip: to.measured, way: way, told: r.told}
 	p.track.formats = formats
 	conn.OnTrack(p.read)
 	conn.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -284,15 +284,23 @@ func (p *peer) differs(offer []byte) bool {
 // reanswer answers an offer of the app's within the call. Only the direction changes, which is the relay's business: WebRTC
 // goes on as it is, or as a restart left it.
 func (p *peer) reanswer(d sdp.Direction) []byte {
-	setup := "passive"
 	if p.active {
-		setup = "active"
+		return p.described(d, "active", p.left) // RFC 8842, 5.5: the association stays, and so do the roles
 	}
+	return p.described(d, "passive", p.left)
+}
+
+// described is our description with another direction and role, and of these formats only, unless they are nil.
+func (p *peer) described(d sdp.Direction, setup string, formats []sdp.Format) []byte {
 	p.version++
 	var b strings.Builder
 	for l := range strings.Lines(p.told(p.conn.LocalDescription().SDP)) {
-		l = strings.TrimRight(l, "\r\n")
+		if l = strings.TrimRight(l, "\r\n"); formats != nil {
+			l = only(l, formats)
+		}
 		switch f := strings.Fields(l); {
+		case l == "":
+			continue
 		case strings.HasPrefix(l, "o=") && len(f) == 6: // RFC 3264, 8: the version goes up by one
 			if n, err := strconv.ParseUint(f[2], 10, 64); err == nil {
 				f[2] = strconv.FormatUint(n+p.version, 10)
@@ -301,7 +309,7 @@ func (p *peer) reanswer(d sdp.Direction) []byte {
 		case l == "a=sendrecv":
 			l = "a=" + string(d)
 		case strings.HasPrefix(l, "a=setup:"):
-			l = "a=setup:" + setup // RFC 8842, 5.5: the association stays, and so do the roles
+			l = "a=setup:" + setup
 		}
 		b.WriteString(l + "\r\n")
 	}

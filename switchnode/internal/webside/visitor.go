@@ -140,8 +140,9 @@ func (w *Web) begin(d *sip.Dialog, v *visitor) error {
 	}
 	offer.Body = d.SDP()
 	c := v.claims
+	film := len(s.Video.Formats) > 0 // which goes to another app, and not here
 	return w.cfg.Begin(call.Incoming{
-		Call: c.Call, Leg: c.ID, Device: c.Subject, From: c.From, Dialled: c.To.Number, Help: c.Help, Offer: offer,
+		Call: c.Call, Leg: c.ID, Device: c.Subject, From: c.From, Dialled: c.To.Number, Help: c.Help, Offer: offer, Early: !film,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Admission: v.admission,
 		Attach: func(session *call.Session) (call.Leg, error) { return w.calling(session, d, v, s) },
 	})

@@ -362,6 +362,8 @@ function shortcut(e) {
 		} else if (/^[0-9*#]$/.test(e.key)) {
 			act.press(call, e.key);
 		}
+	} else if (call?.state === "queued" && e.key === "1") { // what is said on the phone
+		call.keepPlace();
 	} else if (phone.me && !call && !phone.incoming && /^[0-9*#+]$/.test(e.key) && (wide.matches || view.tab === "keypad")) {
 		document.getElementById("number")?.focus();
 	}

@@ -4,7 +4,7 @@
 // hears of every change by the event "change"; state says where the call is, end why it is over.
 //
 //	incoming: waking, ringing, answering, connected, ended
-//	outgoing: asking, calling, waking, forwarded, ringing, connected, ended
+//	outgoing: asking, calling, waking, forwarded, queued, ringing, connected, ended
 //
 // In a service worker, which has no media, a call rings and is declined; a page takes it over with the same session key.
 import { UA } from "../vendor/jssip.js";
@@ -17,7 +17,7 @@ import { callProof, openCall, sign } from "./proof.js";
 import { offererOf, sameCertificate } from "./sessionkey.js";
 import { SipSocket } from "./socket.js";
 import { offersVideo, Video } from "./video.js";
-import { endOfMessage } from "./words.js";
+import { endOfMessage, standingOf, wordsFor } from "./words.js";
 
 const firstWait = 500; // ms from one attempt to connect to the next, then twice as long each time
 const lastWait = 4_000;
@@ -48,6 +48,7 @@ export class Call extends EventTarget {
 	#meet;
 	met = new Promise((resolve) => (this.#meet = resolve)); // the switch has let us in, or the call is over
 	forward = ""; // the number that the call went on to
+	standing = null; // in a queue: {position: 1 is the head, wait: seconds, null if nobody knows}
 	#me;
 	#wake;
 	#claims;
@@ -143,6 +144,15 @@ export class Call extends EventTarget {
 		this.#unwanted = declines && !this.#session;
 		this.#finish(declines ? new Failure("declined", "You declined") : null, declines ? "declined" : "ended");
 		this.#terminate(declines ? { status_code: 603, reason_phrase: "Decline" } : {});
+	}
+
+	/** keepPlace hangs up a call that waits in a queue: when it is its turn, this phone is called back. */
+	keepPlace() {
+		if (this.state === "queued") {
+			this.#socket.keeps = true;
+			this.#finish(new Failure("call-back", wordsFor("call-back")), "ended");
+			this.#terminate({});
+		}
 	}
 
 	/** terminate tells the switch. The call is finished before: what JsSIP says of it then is no news. */
@@ -296,7 +306,7 @@ export class Call extends EventTarget {
 		try {
 			if (message.startsWith("INVITE ") && !this.#far) {
 				this.#far = await offererOf(message, this.#claims, this.#wake.node);
-			} else if (/^SIP\/2\.0 2\d\d /.test(message) && /^CSeq:\s*\d+\s+INVITE\s*$/im.test(message) && !this.#far) {
+			} else if (/^SIP\/2\.0 (?:1\d\d[^]*\r\n\r\nv=|2)/.test(message) && /^CSeq:\s*\d+\s+INVITE\s*$/im.test(message) && !this.#far) {
 				const shown = /^Strowger-Proof:\s*(\S+)\s*$/im.exec(message)?.[1];
 				const { thumbprint, claims } = shown ? await openCall(shown) : {};
 				this.#far = !shown ? this.#wake.node.dtls
@@ -503,9 +513,13 @@ export class Call extends EventTarget {
 
 	#progress(response) {
 		const waking = response.getHeader("Strowger-State") === "waking";
+		const standing = response.status_code === 182 ? standingOf(response.getHeader("Strowger-Queue") ?? "") : null;
 		if (response.status_code === 181) {
 			this.forward = response.getHeader("Strowger-Forward") ?? "";
 			this.#change("forwarded");
+		} else if (standing) {
+			this.standing = standing;
+			this.#change("queued");
 		} else if (response.status_code === 180 || waking) {
 			this.#change(waking ? "waking" : "ringing");
 		}
@@ -544,6 +558,8 @@ export class Call extends EventTarget {
 			} else if (lost && this.answeredAt && !this.#stuck) {
 				this.#stuck = true; // one more try: ways that were there are gone
 				this.#restart();
+			} else if (lost && this.direction === "outgoing" && !this.answeredAt) {
+				this.#elsewhere = true; // what was played before the answer is not heard any more: there is time until then
 			} else if (lost) {
 				const words = this.#pathless;
 				this.#finish(new Failure("media-lost", words));

@@ -36,9 +36,11 @@ export class SipSocket {
 	sip_uri = "sip:switch.invalid;transport=ws";
 	onlost = () => this.fail();
 	before = async () => {}; // sees each message before JsSIP does
+	keeps = false; // who takes the INVITE back keeps the place in a queue
 	#path;
 	#owed = []; // {text, key, sent}, of which the switch has not all, or we not its answer
 	#invite = ""; // that began the dialog, if it was ours
+	#shown = false; // its answer came, before it was answered
 	#names = []; // of it that the switch knows otherwise: [JsSIP's, the switch's]
 	#order = Promise.resolve(); // of messages
 
@@ -78,7 +80,7 @@ export class SipSocket {
 	}
 
 	async #hear(message) {
-		const said = renamed(message, this.#names.map(([ours, theirs]) => [theirs, ours]));
+		const said = this.#once(renamed(message, this.#names.map(([ours, theirs]) => [theirs, ours])));
 		if (/^SIP\/2\.0 [2-6]/.test(said)) {
 			this.#owed = this.#owed.filter(({ key }) => key !== keyOf(said));
 		} else if (said.startsWith("SIP/2.0 1")) {
@@ -90,9 +92,27 @@ export class SipSocket {
 		this.ondata(said.replace(/^SIP\/2\.0 491 /, `SIP/2.0 ${crossed} `));
 	}
 
+	/** once takes the answer to our offer out of a provisional response if it came with another before: each has the same, and JsSIP would
+	 * go by it again. */
+	#once(message) {
+		const [head, body] = message.split("\r\n\r\n", 2);
+		if (!head.startsWith("SIP/2.0 1") || !body) {
+			return message;
+		}
+		const again = this.#shown;
+		this.#shown = true;
+		const bare = () => head.split("\r\n").filter((line) => !/^Content-(?:Type|Length):/i.test(line));
+		return again ? [...bare(), "Content-Length: 0", "", ""].join("\r\n") : message;
+	}
+
 	/** inTurn does something after all that came before it, whatever became of that. */
 	#inTurn(f) {
 		this.#order = this.#order.then(f).catch(reportError);
+	}
+
+	/** kept is a message, with what has the place kept if it is the one that takes the INVITE back: JsSIP has no headers for that. */
+	#kept(text) {
+		return this.keeps && text.startsWith("CANCEL ") ? text.replace("\r\n\r\n", "\r\nStrowger-Queue: keep\r\n\r\n") : text;
 	}
 
 	fail() {
@@ -104,7 +124,7 @@ export class SipSocket {
 	}
 
 	send(message) {
-		const [text, sent] = [message.toString(), !this.#path.closed];
+		const [text, sent] = [this.#kept(message.toString()), !this.#path.closed];
 		const key = text.startsWith("SIP/2.0 ") ? "" : keyOf(text);
 		const room = this.#owed.length < maxOwed;
 		if (sent) {

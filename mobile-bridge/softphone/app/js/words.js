@@ -22,6 +22,7 @@ const byCode = {
 	"media-lost": "No way was found for the audio",
 	"revoked": "This phone was removed. Ask your administrator for a new link",
 	"key-expired": "The call was over before this device was reached",
+	"call-back": "You keep your place. This phone rings when it is your turn",
 	"gone": "The call was over before this device was reached",
 };
 
@@ -47,6 +48,12 @@ export function endOfMessage(message, cause) {
 	}
 	const code = message.getHeader("Strowger-Refusal") ?? (message.method === "CANCEL" && !status ? "cancelled" : byStatus[status]) ?? "";
 	return new Failure(code, message.method === "CANCEL" && !byCode[code] ? said : wordsFor(code, said || message.reason_phrase));
+}
+
+/** standingOf reads where this phone stands in a queue, "2;wait=75", as package sip has it; null if it does not say. */
+export function standingOf(header) {
+	const [, position, wait] = /^\s*([1-9]\d{0,5})\s*(?:;(?:[^;]*;)*?\s*wait=(\d{1,5})\s*(?:;|$)|;|$)/.exec(header) ?? [];
+	return position ? { position: Number(position), wait: wait === undefined ? null : Number(wait) } : null;
 }
 
 const ordinary = /^normal|^hung up|clearing$/i;

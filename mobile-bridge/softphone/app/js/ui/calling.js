@@ -59,6 +59,7 @@ export function ongoing(phone, call, view, act) {
 				disabled: !up || Boolean(blind) || call.held, title: blind || null, ...(blind && { "aria-label": `Camera: ${blind}` }),
 			}),
 			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
+			call.state === "queued" && round("soft", "bell", "Keep my place", () => call.keepPlace(), { id: "keep-place", title: "Hang up, and be called back when it is your turn" }),
 			round("end", "end", up ? "Hang up" : "Cancel", () => call.hangUp(), { id: "hang-up" })),
 		h("p", { class: "fine keys-help" }, "M mutes, H holds, V is for video, digits are sent"));
 }

@@ -27,6 +27,17 @@ export function day(at, now = new Date()) {
 
 export const time = (at) => new Date(at).toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
 
+/** queuedAt is where a call stands in a queue, and how long that may take. */
+export function queuedAt(standing) {
+	const { position, wait } = standing ?? {};
+	const first = position === 1 ? "They are on the phone. You are next" : `They are on the phone. You are number ${position}`;
+	switch (true) {
+		case wait === null || wait === undefined: return first;
+		case wait < 60: return `${first}, in less than a minute`;
+		default: return `${first}, in about ${spoken(60 * Math.round(wait / 60))}`;
+	}
+}
+
 /** stateOf is what a call is doing, as it is: a phone that is being woken does not ring yet. */
 export function stateOf(call) {
 	if (call.resuming) {
@@ -40,7 +51,7 @@ export function stateOf(call) {
 	}
 	const words = {
 		incoming: { waking: "Connecting", ringing: call.video.offered ? "Incoming video call" : "Incoming call", answering: "Connecting the audio", connected: "Connected" },
-		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", forwarded: "Being forwarded", ringing: "Ringing", connected: "Connected" },
+		outgoing: { asking: "Calling", calling: "Reaching their office", waking: "Waking their phone", forwarded: "Being forwarded", queued: queuedAt(call.standing), ringing: "Ringing", connected: "Connected" },
 	};
 	return words[call.direction][call.state] ?? "";
 }
