@@ -22,7 +22,7 @@ func TestGuards(t *testing.T) {
 	wary.Spared = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	w := alone(t, stack.Site{Name: "Office 40", Code: "40", Limits: switchnode.Limits{Scanners: wary}})
 	company := carrier(t, nil)
-	w.trunk(t, 0, rest.NewTrunk("Company"), company)
+	line := w.trunk(t, 0, rest.NewTrunk("Company"), company)
 	ann, from := w.person(t, 0, "Ann", nil)
 	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
 	w.settle(t)
@@ -76,6 +76,53 @@ func TestGuards(t *testing.T) {
 	calls := slices.DeleteFunc(all.Refused, func(r rest.Refused) bool { return r.Call == "" }) // phones sign in before their switch knows them
 	if len(calls) != 5 || calls[0].Who != "Ann" || calls[0].Dialled != "+4940123456" {
 		t.Errorf("refused of late: %+v", all.Refused)
+	}
+	w.callsTheSilent(t, ann, from, line)
+}
+
+// callsTheSilent has a caller who may have one call at once give up calls of which the phone company never says a word: they count no
+// more, though it may take half a minute until they are over there.
+func (w *world) callsTheSilent(t *testing.T, ann subscriber, from *phone.Phone, other rest.Trunk) {
+	t.Helper()
+	silent, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	invited, known := make(chan string, 100), map[string]bool{}
+	go func() { // ends with the socket
+		defer close(invited)
+		for b := make([]byte, 4096); ; {
+			n, err := silent.Read(b)
+			if err != nil {
+				return
+			}
+			_, after, _ := strings.Cut(string(b[:n]), "Call-ID: ")
+			if id, _, _ := strings.Cut(after, "\r\n"); !known[id] {
+				known[id] = true
+				invited <- id
+			}
+		}
+	}()
+	change(t, w.Client.Trunks(), other.ID, map[string]any{"enabled": false})
+	w.trunk(t, 0, rest.Trunk{Name: "Silent", Enabled: true, Weight: 1, Servers: []string{silent.LocalAddr().String()}})
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"guard": map[string]any{"together": 1}})
+	w.settle(t)
+	for call := range 3 {
+		let := false
+		for try := 0; !let && try < 20; try++ { // the caller may dial again before the switch is done with the last call
+			out := dial(t, from, "0030123456")
+			select {
+			case <-invited:
+				let = true
+				out.HangUp()
+			case <-out.Done():
+			}
+			over(t, out)
+		}
+		if !let {
+			t.Fatalf("call %d is refused: %+v", call, w.record(t, ann.user, 1).Cause)
+		}
 	}
 }
 

@@ -155,6 +155,7 @@ func (c *toCarrier) Do(a call.LegAction) {
 	case call.Cancel:
 		c.cause = a.Cause
 		c.follow(nil, c.course.Step(trunk.Cancelled{}))
+		c.settle()
 	default:
 		if c.at != nil {
 			c.at.Do(a)
@@ -244,12 +245,21 @@ func (c *toCarrier) Handle(input any) (evs []call.Event) {
 		}
 	}
 	c.release()
+	c.settle()
 	if !c.closed && !c.pending && c.course.Over() && !slices.ContainsFunc(c.tries, func(t *try) bool { return t.open }) {
 		c.closed = true
-		c.permit.End()
 		evs = append(evs, call.Closed{Leg: c.setup.Leg})
 	}
 	return evs
+}
+
+// settle tells the guards that the call is over, once nobody talks. Carriers that were given up may say nothing for half a minute more:
+// their call counts no longer, for if one takes it, it is hung up.
+func (c *toCarrier) settle() {
+	if c.course.Over() && (c.at == nil || !c.at.answered || !c.at.open) {
+		c.permit.End()
+		c.permit = nil
+	}
 }
 
 // heard handles what a carrier says.

@@ -70,7 +70,7 @@ type Status struct {
 // Times of a registration.
 const (
 	asked  = 10 * time.Minute // what is asked for, unless the registrar wants more
-	most   = 24 * time.Hour   // that a registrar may want
+	most   = 24 * time.Hour   // that a registrar may want, or is believed to grant
 	pause  = 2 * time.Second  // the least between two REGISTERs that are no answer to the other
 	base   = 30 * time.Second // RFC 5626, 4.5: base-time if no flow is up,
 	ceil   = 30 * time.Minute // and max-time
@@ -150,7 +150,7 @@ func (r *Registration) due(now time.Time) []Action {
 func (r *Registration) answered(now time.Time, a Answer) []Action {
 	switch {
 	case a.Code >= 200 && a.Code < 300 && a.Granted > 0:
-		return r.granted(now, a.Granted)
+		return r.granted(now, min(a.Granted, most))
 	case a.Code >= 200 && a.Code < 300:
 		return r.failed(now, Refused, Answer{Code: a.Code, Words: "the contact was not kept"})
 	case a.Code == 423 && a.Least > r.expires && a.Least <= most && !r.stopping: // RFC 3261, 10.2.8

@@ -120,6 +120,7 @@ func TestRegistrationWords(t *testing.T) {
 		{"refreshed", []Event{Due{}, Answer{Code: 200, Granted: 400 * time.Second}, Due{}, Answer{Code: 200, Granted: 4 * time.Second}},
 			"ask 10m0s, wait 4m10s, ask 10m0s, wait 2.5s", Registered},
 		{"too brief", []Event{Due{}, Answer{Code: 423, Least: time.Hour}, Answer{Code: 200, Granted: time.Hour}}, "ask 10m0s, ask 1h0m0s, wait 37m30s", Registered},
+		{"for ever", []Event{Due{}, Answer{Code: 200, Granted: 1 << 32 * time.Second}}, "ask 10m0s, wait 15h0m0s", Registered},
 		{"too brief for ever", []Event{Due{}, Answer{Code: 423, Least: time.Minute}}, "ask 10m0s, wait 45s", Refused},
 		{"refused for an hour", []Event{Due{}, forbidden, Due{}, forbidden, Due{}, forbidden, Due{}, forbidden, Due{}, forbidden, Due{}, forbidden, Due{}, forbidden},
 			"ask 10m0s, wait 45s, ask 10m0s, wait 1m30s, ask 10m0s, wait 3m0s, ask 10m0s, wait 6m0s, ask 10m0s, wait 12m0s, ask 10m0s, wait 22m30s, ask 10m0s, wait 22m30s", Refused},
