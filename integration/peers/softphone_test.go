@@ -279,6 +279,13 @@ func testSoftphoneDeclines(t *testing.T, d *deployment, s *softphone, desk *phon
 	s.rings(t)
 	s.shows(t, desk.account.user.Name)
 	s.accessible(t, "incoming call")
+	for verstat, want := range map[string]string{ // of a call from outside; this one is none, and shows nothing
+		"TN-Validation-Passed": "✓ Number verified", "TN-Validation-Failed": "⚠ Number not verified: it may be somebody else's", "No-TN-Validation": "", "": "",
+	} {
+		if got := eval[string](t, s.browser, `import("/js/ui/text.js").then((m) => m.vouched({verstat: "`+verstat+`"}))`); got != want {
+			t.Errorf("a caller with verstat %q is shown as %q, want %q", verstat, got, want)
+		}
+	}
 	s.becomes(t, "the answer button has the focus", `document.activeElement.id === "answer"`)
 	s.presses(t, "Decline")
 	s.shows(t, "You declined")
