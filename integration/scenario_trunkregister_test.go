@@ -122,6 +122,13 @@ func TestTrunkRegisters(t *testing.T) {
 		t.Errorf("refused: %+v", s)
 	}
 
+	for v, words := range map[*rest.Trunk]string{&line: "as line1 until ", &other: "does not register line2: 403 Refused"} {
+		r := w.tested(t, *v, "")
+		if last := r.Steps[len(r.Steps)-1]; !strings.Contains(last.Words, words) || last.Failed != (v == &other) {
+			t.Errorf("a test of trunk %s: %+v, want %q", v.Name, r.Steps, words)
+		}
+	}
+
 	from := func(to string) *phone.Phone {
 		return carrier(t, func(c *phone.Config) { c.User, c.To, c.Server = "030999000", to, w.Offices[0].SIP.String() })
 	}

@@ -72,6 +72,7 @@ func newConnections() connections {
 // reach opens the connection to a server, unless there is one. It may block until ctx ends.
 func (p *Phones) reach(ctx context.Context, w way, peer sip.Peer) error {
 	if peer.Transport == sip.UDP {
+		p.sip.Trust(peer) // what it answers is not a stranger's
 		return nil
 	}
 	c := &p.connections

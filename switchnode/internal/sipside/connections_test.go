@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/sip"
 	"strowger/pkg/sitecopy"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/trunk/trial"
 )
 
 // company is a phone company, which listens as listen has it.
@@ -25,6 +26,19 @@ func (o *office) company(listen func(*sip.Endpoint) (netip.AddrPort, error)) (c 
 		o.t.Fatal(err)
 	}
 	return c, at, run(o.t, c.sip.Run)
+}
+
+// examined is what a test of a trunk says of its servers; "!" is before what failed.
+func (o *office) examined(v sitecopy.Trunk) (said string, takes bool) {
+	r := trial.NewReport(v.ID, "", "")
+	takes = o.phones.Examine(o.t.Context(), v, r)
+	for _, s := range r.State().Steps {
+		if s.Failed {
+			said += "! "
+		}
+		said += s.Words + " -> " + s.Advice + "\n"
+	}
+	return said, takes
 }
 
 // TestTrunkOverTLS calls by a phone company that is reached over TLS: by a server whose certificate the trunk's CA signed, and by no other;
@@ -49,9 +63,15 @@ func TestTrunkOverTLS(t *testing.T) {
 	if r := expect[sip.Refused](ann.dial("0030123456", speech)); r.Code != 503 || !strings.Contains(r.Reason, "certificate") {
 		t.Errorf("a server with another certificate: %d %q", r.Code, r.Reason)
 	}
+	if said, takes := o.examined(trunk); takes || !strings.Contains(said, "! no connection to tls:") || !strings.Contains(said, "strowger trunk set Company --tls-ca FILE") {
+		t.Errorf("a test of a server with another certificate: %s", said)
+	}
 
 	trunk.TLSCA = ours
 	o.trunks.Store(&[]sitecopy.Trunk{trunk})
+	if said, takes := o.examined(trunk); !takes || !strings.Contains(said, "by TLS 1.3; its certificate is for 127.0.0.1, signed by ") || strings.Contains(said, "! ") {
+		t.Errorf("a test of the server: %s", said)
+	}
 	var from sip.Peer
 	for range 2 { // by one connection
 		out := ann.dial("0030123456", speech)
@@ -84,6 +104,27 @@ func TestTrunkOverTLS(t *testing.T) {
 	stranger := o.phone("bob", sip.TCP)
 	if r := expect[sip.Refused](calling(stranger.sip, stranger.peer)); r.Code != 401 {
 		t.Errorf("somebody at the company's address hears %d %q", r.Code, r.Reason)
+	}
+}
+
+// TestCompanyIsNoStranger has a company answer at a switch where strangers may say just what a phone needs to register.
+func TestCompanyIsNoStranger(t *testing.T) {
+	o := newOfficeWith(t, Strangers{Rate: 0.2})
+	company, at, _ := o.company(func(e *sip.Endpoint) (netip.AddrPort, error) { return e.ListenUDP(loopback.String() + ":0") })
+	o.finds(func(_ context.Context, u sip.URI) ([]sip.Peer, error) {
+		return []sip.Peer{{Transport: sip.UDP, Addr: netip.AddrPortFrom(loopback, uint16(u.Port))}}, nil
+	})
+	o.trunks.Store(&[]sitecopy.Trunk{{ID: "tk_1", Name: "Company", Servers: []string{at.String()}}})
+	o.begins(o.connect(func() []call.Target {
+		return []call.Target{o.phones.Line(designation.Branch{Kind: designation.Trunk, Number: "+4930123456", Trunks: []string{"tk_1"}}, designation.Plan{})}
+	}))
+	ann := o.phone("ann", sip.UDP).registered()
+	for range 3 {
+		out := ann.dial("0030123456", speech)
+		(<-company.calls).do(func(d *sip.Dialog) { d.Refuse(486, "Busy Here", sip.Cause{}) })
+		if r := expect[sip.Refused](out); r.Code != 486 {
+			t.Fatalf("refused with %d %q", r.Code, r.Reason)
+		}
 	}
 }
 
