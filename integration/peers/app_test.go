@@ -70,8 +70,13 @@ func (d *deployment) app(t *testing.T, name, number string) *app {
 func (d *deployment) appOn(t *testing.T, machine host, name, number string) *app {
 	t.Helper()
 	user := create(t, d.api.Users(), rest.NewUser(name))
-	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Mobile, Name: name + "'s app", Enabled: true})
-	dial := create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial
+	return d.appOf(t, machine, user, create(t, d.api.Numbers(), rest.Number{Digits: number, User: user.ID}).Dial)
+}
+
+// appOf is an app of a user who is there already.
+func (d *deployment) appOf(t *testing.T, machine host, user rest.User, dial string) *app {
+	t.Helper()
+	device := create(t, d.api.Devices(), rest.Device{User: user.ID, Kind: designation.Mobile, Name: user.Name + "'s app", Enabled: true})
 	code, err := d.api.DeviceCode(t.Context(), device.ID)
 	if err != nil {
 		t.Fatal(err)

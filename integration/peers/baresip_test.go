@@ -104,6 +104,13 @@ func (p *phone) signIn(t *testing.T) {
 		p.username, at, p.transport, at, p.transport, password, p.codec.baresip))
 }
 
+// answersFor makes it the phone of a number in the world behind a phone company, which does not sign in.
+func (p *phone) answersFor(t *testing.T, number string, company host) {
+	t.Helper()
+	p.do(t, "uanew", fmt.Sprintf(`<sip:%s@%s>;outbound="sip:%s:5060";regint=0;audio_codecs=%s`,
+		number, company.addr, company.addr, p.codec.baresip))
+}
+
 // phone starts a phone and waits until it is registered.
 func (o *office) phone(t *testing.T, a account, set handset) *phone {
 	t.Helper()

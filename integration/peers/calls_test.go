@@ -81,10 +81,7 @@ func testOneSwitch(t *testing.T, d *deployment) {
 
 // testNewPhone adds a phone to a running deployment: it can sign in and be called.
 func testNewPhone(t *testing.T, d *deployment) {
-	l := d.x.line(t, d.addPhone(t, d.x, "2001"))
-	eventually(t, "the new phone may sign in", func() error {
-		return l.run(t, registerScenario, scenario{}).wait(t)
-	})
+	l := d.settle(t, d.x, "2001")
 	callee := l.run(t, answerScenario, scenario{})
 	a := d.y.phone(t, d.y.account(t), handset{codec: pcma, tone: low})
 	a.do(t, "dial", l.dial)

@@ -180,6 +180,16 @@ func (d *deployment) addPerson(t *testing.T, o *office, name, extension string) 
 	}
 }
 
+// settle waits until the switch of an office knows all that has been added so far: who was added last may sign in, at a SIPp.
+func (d *deployment) settle(t *testing.T, o *office, extension string) line {
+	t.Helper()
+	l := o.line(t, d.addPhone(t, o, extension))
+	eventually(t, "the phone of "+l.dial+" may sign in", func() error {
+		return l.run(t, registerScenario, scenario{}).wait(t)
+	})
+	return l
+}
+
 // account hands out an account that no other test uses.
 func (o *office) account(t *testing.T) account {
 	t.Helper()

@@ -9,9 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"strowger/pkg/rest"
 )
@@ -23,6 +21,7 @@ debug=-1
 log_stderror=yes
 children=1
 tcp_children=1
+auto_aliases=no
 listen=udp:ADDRESS:5060
 listen=tcp:ADDRESS:5060
 loadmodule "kex.so"
@@ -36,6 +35,7 @@ loadmodule "registrar.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "auth.so"
+loadmodule "xlog.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "min_expires", 900)
 modparam("registrar", "max_expires", 3600)
@@ -49,6 +49,7 @@ request_route {
 	if (is_method("REGISTER")) {
 		if (!pv_www_authenticate("company.example", "secret words", "0")) { www_challenge("company.example", "1"); exit; }
 		save("location");
+		xlog("L_ALERT", "registered over $proto\n");
 		exit;
 	}
 	if ($si == "WORLD") { # the number that was called stays in To
@@ -66,7 +67,7 @@ request_route {
 	if ($rU =~ "486$") { sl_send_reply("486", "Busy Here"); exit; }
 	if ($rU =~ "500$") { sl_send_reply("500", "Error"); exit; }
 	if ($rU =~ "503$") { sl_send_reply("503", "Unavailable"); exit; }
-	$du = "sip:WORLD:5060";
+	$ru = "sip:OUTSIDE@WORLD:5060";
 	t_relay();
 }
 `
@@ -75,15 +76,11 @@ request_route {
 func kamailio(t *testing.T, h, world host) *process {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "kamailio.cfg")
-	text := strings.NewReplacer("ADDRESS", h.addr.String(), "WORLD", world.addr.String()).Replace(companyConfig)
+	text := strings.NewReplacer("ADDRESS", h.addr.String(), "WORLD", world.addr.String(), "OUTSIDE", outside).Replace(companyConfig)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, h, "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-f", file, "-Y", filepath.Dir(file))
-	t.Cleanup(func() { // its other processes end with the first one only if that is asked to
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = p.wait(t)
-	})
 	// Who registers before it listens comes again in half a minute at the earliest.
 	eventually(t, "Kamailio listens", func() error {
 		sockets, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/udp", p.cmd.Process.Pid))
@@ -95,47 +92,114 @@ func kamailio(t *testing.T, h, world host) *process {
 	return p
 }
 
-// testCompany has Kamailio be a phone company where a switch registers, over UDP and then over TCP, and a second one be behind it: calls go
-// out with a password and come in to the contact; what the company says of itself leads to the second one, and what it says of who was
-// called does not.
-func testCompany(t *testing.T, d *deployment, o *office, a, b *phone, second line) {
-	h, world := o.net.host(t), o.line(t, o.account(t))
-	server := kamailio(t, h, world.host)
+// company is Kamailio as a phone company where a switch registers with a password, over UDP or TCP. Behind it is one phone.
+type company struct {
+	*process
+	trunk rest.Trunk
+	world *phone
+}
+
+// outside is the number of the phone behind the company, as the company says it.
+const outside = "+4930999000"
+
+// company starts one, and has the switch of an office register there.
+func (d *deployment) company(t *testing.T, o *office) *company {
+	t.Helper()
+	h := o.net.host(t)
+	c := &company{world: o.baresip(t, account{dial: outside}, handset{codec: pcma, tone: high})}
+	c.process = kamailio(t, h, c.world.host)
+	c.world.answersFor(t, outside, h)
 	trunk := rest.NewTrunk("Kamailio")
 	trunk.Switch, trunk.Servers, trunk.Number, trunk.Domain = o.node.ID, []string{h.addr.String()}, "+4930100", "company.example"
 	trunk.Username, trunk.Password, trunk.Register = "line1", "secret words", true
-	trunk = create(t, d.api.Trunks(), trunk)
-	var since time.Time
-	registered := func() { // anew
-		t.Helper()
-		eventually(t, "the switch is registered", func() error {
-			v, err := d.api.Trunks().Get(t.Context(), trunk.ID)
-			switch {
-			case err != nil:
-			case len(v.Status) != 1 || v.Status[0].Registration != "registered" || !v.Status[0].Since.After(since):
-				err = fmt.Errorf("the trunk is %+v", v.Status)
-			default:
-				since = *v.Status[0].Since
-			}
-			return err
-		})
-	}
-	registered()
+	c.trunk = create(t, d.api.Trunks(), trunk)
+	c.registered(t, "udp")
+	return c
+}
 
-	answers := world.run(t, answerScenario, scenario{}, "-rtp_echo")
+// registered waits until the switch has registered over a transport.
+func (c *company) registered(t *testing.T, transport string) {
+	t.Helper()
+	eventually(t, "the switch is registered over "+transport, func() error {
+		if !strings.Contains(c.stderr.String(), "registered over "+transport+"\n") {
+			return errors.New("the company has not seen it")
+		}
+		return nil
+	})
+}
+
+// testCompany has calls go out with a password and come in to the contact: each side hears the other.
+func testCompany(t *testing.T, c *company, a, b *phone) {
 	a.do(t, "dial", "0030123777")
+	c.world.await(t, "CALL_INCOMING")
+	c.world.do(t, "accept", "")
 	a.await(t, "CALL_ESTABLISHED")
-	a.hears(t, low)
-	a.do(t, "hangup", "")
-	a.await(t, "CALL_CLOSED")
-	answers.good(t)
+	talk(t, a, c.world)
+	endCall(t, a, c.world)
 
-	brings := world.run(t, bringScenario, scenario{User: "030999000", Dialled: "+4930200"}, "-rsa", h.addr.String()+":5060")
+	c.world.do(t, "dial", "+4930200")
 	b.await(t, "CALL_INCOMING")
 	b.do(t, "accept", "")
-	brings.good(t)
-	b.await(t, "CALL_CLOSED")
+	c.world.await(t, "CALL_ESTABLISHED")
+	talk(t, b, c.world)
+	endCall(t, c.world, b)
+}
 
+// testAppCalls has an app of somebody of the other office call by the company.
+func testAppCalls(t *testing.T, d *deployment, c *company, from account) {
+	d.startBridge(t)
+	app := d.appOf(t, d.net.host(t), from.user, from.dial)
+	tone := filepath.Join(app.dir, "tone.wav")
+	if err := writeTone(tone, pcmu, low); err != nil {
+		t.Fatal(err)
+	}
+	app.process = app.dials(t, "0030123777", tone)
+	c.world.await(t, "CALL_INCOMING")
+	c.world.do(t, "accept", "")
+	c.world.hears(t, low)
+	c.world.do(t, "hangup", "")
+	c.world.await(t, "CALL_CLOSED")
+	if err := app.wait(t); err != nil {
+		t.Errorf("the app's call: %v", err)
+	}
+	r := d.record(t, app.account, outcome{"normal", 200, "callee"})
+	if r.To.Number != "+4930123777" || r.Anchor != c.trunk.Switch || legOf(r, app.device).Device == "" {
+		t.Errorf("call %s: to %+v, anchored at %s:\n%s", r.ID, r.To, r.Anchor, ladder(r))
+	}
+}
+
+// testCompanyIsCalledBack has who calls somebody busy from outside press 1 in the queue: they are called back by the company.
+func testCompanyIsCalledBack(t *testing.T, d *deployment, c *company, a, b *phone) {
+	if _, err := d.api.Users().Update(t.Context(), b.user.ID, 0, map[string]any{"queue_length": 1}); err != nil {
+		t.Fatal(err)
+	}
+	call(t, a, b, b.account.dial)
+	c.world.do(t, "dial", "+4930200")
+	c.world.await(t, "CALL_PROGRESS") // with music
+	c.world.do(t, "sndcode", "1")
+	if got := c.world.await(t, "CALL_CLOSED"); !strings.HasPrefix(got, "480 ") {
+		t.Errorf("who chose to be called back hears %q", got)
+	}
+	endCall(t, a, b)
+	c.world.await(t, "CALL_INCOMING")
+	c.world.do(t, "accept", "")
+	b.await(t, "CALL_INCOMING")
+	b.do(t, "accept", "")
+	b.hears(t, c.world.tone)
+	listen(t, c.world.host).expectTone(t, b.tone) // after the tone of ringing, which is another source
+	endCall(t, c.world, b)
+}
+
+// endCall has one phone end the call of two.
+func endCall(t *testing.T, p, other *phone) {
+	t.Helper()
+	hangUp(t, p, other)
+	p.await(t, "CALL_CLOSED")
+}
+
+// testFailover has the second company get the calls for which the first one says that it, and not who was called, is the reason; for
+// which it says nothing; and those when it is not there.
+func testFailover(t *testing.T, d *deployment, c *company, a *phone, second line) {
 	a.refused(t, "0030123486", 486)
 	a.refused(t, "0030123404", 404)
 	over := func(number string) {
@@ -147,10 +211,10 @@ func testCompany(t *testing.T, d *deployment, o *office, a, b *phone, second lin
 	for _, number := range []string{"0030123500", "0030123503", "0030123408", "0030123302", "0030123450"} {
 		over(number)
 	}
-	if _, err := d.api.Trunks().Update(t.Context(), trunk.ID, 0, map[string]any{"transport": "tcp"}); err != nil {
+	if _, err := d.api.Trunks().Update(t.Context(), c.trunk.ID, 0, map[string]any{"transport": "tcp"}); err != nil {
 		t.Fatal(err)
 	}
-	registered()
-	server.stop(t)
+	c.registered(t, "tcp")
+	c.stop(t)
 	over("0030123777")
 }

@@ -135,7 +135,13 @@ func TestNATs(t *testing.T) {
 // calls has the app call another and play a recording to it, and then hang up.
 func (a *app) calls(t *testing.T, callee *app, wav string) *process {
 	t.Helper()
-	return start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "call", callee.dial, "--wav", wav)
+	return a.dials(t, callee.dial, wav)
+}
+
+// dials is calls of whatever is behind a number.
+func (a *app) dials(t *testing.T, number, wav string) *process {
+	t.Helper()
+	return start(t, a.host, program("strowger"), "--data", a.dir, "--json", "phone", "call", number, "--wav", wav)
 }
 
 // testBrowserTranslated has a browser call an app, which echoes: it knows its address outside before it is checked, and so the record

@@ -18,8 +18,9 @@ func TestOutages(t *testing.T) {
 }
 
 // testCloudDies kills the cloud in mid-call: the call goes on and ends, another one is made by the site copies, and the
-// records of both arrive when the cloud is back.
+// records of both arrive when the cloud is back. An emergency call takes the only line of its office.
 func testCloudDies(t *testing.T, d *deployment) {
+	company, taken := d.onlyLine(t, d.x)
 	a, b := pair(t, d.x, d.y, pcmu)
 	call(t, a, b, b.dial)
 	talk(t, a, b)
@@ -31,6 +32,8 @@ func testCloudDies(t *testing.T, d *deployment) {
 	call(t, other, third, third.dial)
 	talk(t, other, third)
 	hangUp(t, other, third)
+	help := d.x.phone(t, d.x.account(t), handset{codec: pcma, tone: high})
+	testEmergency(t, company, taken, help)
 
 	d.startCloud(t)
 	d.conversation(t, a.account, b.account, pcmu.record, outcome{"normal", 200, "callee"})
@@ -38,6 +41,8 @@ func testCloudDies(t *testing.T, d *deployment) {
 	if !c.Offline {
 		t.Errorf("call %s was made without the cloud; its record does not say so", c.ID)
 	}
+	d.record(t, taken.account, outcome{"preempted", 503, "system"})
+	d.alerted(t, help.account)
 	d.waitLive(t, d.x)
 	d.waitLive(t, d.y)
 }

@@ -74,6 +74,7 @@ func start(t *testing.T, h host, name string, args ...string) *process {
 	p := &process{name: name, cmd: h.command(t.Context(), name, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) } // with the processes that it has started
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}
@@ -105,7 +106,7 @@ func tail(s string) string {
 
 // kill ends the process at once, as a power cut does, and waits until it is gone.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended
+	_ = p.cmd.Cancel() // it may have ended
 	<-p.done
 }
 

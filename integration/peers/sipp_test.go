@@ -110,6 +110,12 @@ func (l line) run(t *testing.T, text string, s scenario, args ...string) *sipp {
 // good waits for the end of the scenario and wants its one call to have gone as written.
 func (s *sipp) good(t *testing.T) {
 	t.Helper()
+	s.went(t, 1)
+}
+
+// went waits for the end of the scenario and wants so many calls to have gone as written.
+func (s *sipp) went(t *testing.T, calls int) {
+	t.Helper()
 	if err := s.wait(t); err != nil {
 		t.Fatalf("sipp: %v", err)
 	}
@@ -117,8 +123,8 @@ func (s *sipp) good(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stats["SuccessfulCall(C)"] != 1 || stats["FailedCall(C)"] != 0 {
-		t.Fatalf("sipp counted %v successful and %v failed calls, want 1 and 0", stats["SuccessfulCall(C)"], stats["FailedCall(C)"])
+	if stats["SuccessfulCall(C)"] != calls || stats["FailedCall(C)"] != 0 {
+		t.Fatalf("sipp counted %v successful and %v failed calls, want %d and 0", stats["SuccessfulCall(C)"], stats["FailedCall(C)"], calls)
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"strowger/pkg/rtp/g711"
 )
 
-// tap listens on the wire to the PCMU audio that reaches one machine: baresip stops to record when a call was on hold.
+// tap listens on the wire to the G.711 audio that reaches one machine: baresip stops to record when a call was on hold, and drops the
+// audio of a second source of a call whose sequence numbers are lower than those of the first.
 type tap struct {
 	mu      sync.Mutex
 	samples []int16
@@ -43,7 +44,7 @@ func listen(t *testing.T, h host) *tap {
 	return w
 }
 
-// take keeps the audio of a frame, if it is RTP of PCMU to the machine.
+// take keeps the audio of a frame, if it is RTP of PCMU or PCMA to the machine.
 func (w *tap) take(frame []byte, h host) {
 	const ethernet, udp, mostReserved = 14, 8, 1024
 	if len(frame) < ethernet+20 || binary.BigEndian.Uint16(frame[12:]) != syscall.ETH_P_IP {
@@ -59,7 +60,7 @@ func (w *tap) take(frame []byte, h host) {
 		return
 	}
 	packet, payload, err := rtp.Parse(ip[header+udp : header+length])
-	if err != nil || packet.PT != 0 || rtp.IsControl(ip[header+udp:]) {
+	if err != nil || packet.PT != 0 && packet.PT != 8 || rtp.IsControl(ip[header+udp:]) {
 		return
 	}
 	w.mu.Lock()
@@ -69,7 +70,11 @@ func (w *tap) take(frame []byte, h host) {
 		w.gap = max(w.gap, now.Sub(w.last))
 	}
 	w.last = now
-	w.samples = g711.Mu.Decode(w.samples, payload)
+	law := g711.Mu
+	if packet.PT == 8 {
+		law = g711.A
+	}
+	w.samples = law.Decode(w.samples, payload)
 }
 
 // begin forgets the gaps so far.

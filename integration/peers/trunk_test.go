@@ -19,6 +19,31 @@ const bringScenario = `<scenario name="bring">
 </scenario>
 `
 
+// earlyScenario has the caller hear something before it answers, which it never does.
+const earlyScenario = `<scenario name="early">
+<recv request="INVITE"><action><ereg regexp=".*" search_in="hdr" header="Via:" check_it="true" assign_to="1"/></action></recv>
+<send><![CDATA[
+
+SIP/2.0 183 Session Progress
+{{template "response" .}}{{template "sdp" .}}
+]]></send>
+<recv request="CANCEL"/>
+{{template "ok" .}}
+<send retrans="500"><![CDATA[
+
+SIP/2.0 487 Request Terminated
+Via:[$1]
+[last_From:]
+[last_To:];tag=[pid]s[call_number]
+[last_Call-ID:]
+CSeq: 1 INVITE
+Content-Length: 0
+
+]]></send>
+<recv request="ACK"/>
+</scenario>
+`
+
 // testTrunk has SIPp be a phone company at the second office: the first one calls a phone number by it, and hears itself back; it is
 // busy; it brings a call.
 func testTrunk(t *testing.T, d *deployment) {
@@ -36,9 +61,10 @@ func testTrunk(t *testing.T, d *deployment) {
 	if _, err := d.api.Users().Update(t.Context(), caller.user.ID, 0, map[string]any{"calling": "national"}); err != nil {
 		t.Fatal(err)
 	}
-	callee := d.addPhone(t, d.y, "1900")
+	callee := d.y.account(t)
 	create(t, d.api.Numbers(), rest.Number{Digits: "+4930200", User: callee.user.ID})
-	b := d.y.phone(t, callee, handset{codec: pcma, tone: high}) // its account comes with the copy that has the trunk
+	d.settle(t, d.y, "1900")
+	b := d.y.phone(t, callee, handset{codec: pcma, tone: low})
 	a := d.x.phone(t, caller, handset{codec: pcma, tone: low})
 
 	answers := company.run(t, answerScenario, scenario{}, "-rtp_echo")
@@ -51,6 +77,18 @@ func testTrunk(t *testing.T, d *deployment) {
 	c := d.record(t, caller, hungUpByCaller)
 	if c.To.Number != "+4930123456" || c.Anchor != d.y.node.ID {
 		t.Errorf("call %s: to %+v, anchored at %s", c.ID, c.To, c.Anchor)
+	}
+
+	up := a.count("CALL_ESTABLISHED")
+	plays := company.run(t, earlyScenario, scenario{}, "-rtp_echo")
+	a.do(t, "dial", "0030123456")
+	a.await(t, "CALL_PROGRESS")
+	a.hears(t, low)
+	a.do(t, "hangup", "")
+	a.await(t, "CALL_CLOSED")
+	plays.good(t)
+	if n := a.count("CALL_ESTABLISHED"); n != up {
+		t.Error("what was not answered is a call")
 	}
 
 	busy := company.run(t, refuseScenario, scenario{Code: 486, Reason: "Busy Here"})
@@ -66,5 +104,9 @@ func testTrunk(t *testing.T, d *deployment) {
 	if _, err := d.api.Trunks().Update(t.Context(), trunk.ID, 0, map[string]any{"order": 1}); err != nil {
 		t.Fatal(err)
 	}
-	testCompany(t, d, d.y, a, b, company)
+	second := d.company(t, d.y)
+	t.Run("registered", func(t *testing.T) { testCompany(t, second, a, b) })
+	t.Run("app", func(t *testing.T) { testAppCalls(t, d, second, caller) })
+	t.Run("called back", func(t *testing.T) { testCompanyIsCalledBack(t, d, second, a, b) })
+	t.Run("failover", func(t *testing.T) { testFailover(t, d, second, a, company) })
 }
