@@ -2,6 +2,7 @@ package trial
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -18,9 +19,10 @@ type nobody struct{}
 
 func (nobody) Play(*media.Port, call.Sound) {}
 
-// TestCaller has a company play before its answer, change the call and hang up before anything was heard from it.
-func TestCaller(t *testing.T) {
-	relay, err := media.NewRelay(media.Config{Bind: netip.MustParseAddr("127.0.0.1"), Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+// caller is the leg of a test, and what it posts.
+func caller(t *testing.T) (c *Caller, r *Report, inputs chan any) {
+	t.Helper()
+	relay, err := media.NewRelay(media.Config{Bind: loopback, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +31,54 @@ func TestCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewReport("tk_1", "ca_1", "+4930123456")
-	inputs := make(chan any, 8)
-	c := NewCaller(r, NewTalk(r, sitecopy.Trunk{Name: "Company"}), nobody{}, func(in any) bool { inputs <- in; return true })
+	r, inputs = NewReport("tk_1", "ca_1", "+4930123456"), make(chan any, 8)
+	c = NewCaller(r, NewTalk(r, sitecopy.Trunk{Name: "Company"}), nobody{}, func(in any) bool { inputs <- in; return true })
 	c.company = port
-	agreed := sdp.Description{Direction: sdp.SendRecv, Codecs: Offer().Codecs[:1]}
+	return c, r, inputs
+}
+
+var (
+	loopback = netip.MustParseAddr("127.0.0.1")
+	agreed   = sdp.Description{Direction: sdp.SendRecv, Codecs: Offer().Codecs[:1]}
+)
+
+// TestAudioFromElsewhere has a company send audio from another address than it said.
+func TestAudioFromElsewhere(t *testing.T) {
+	c, r, _ := caller(t)
+	said, err := sdp.Parse([]byte("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.company.SetLocal(said.Formats)
+	c.company.SetRemote(said, loopback)
+	c.Do(call.Accept{Description: agreed})
+	elsewhere, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, net.UDPAddrFromAddrPort(c.company.Local().Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	for deadline := time.After(10 * time.Second); c.company.Sound().Strangers == 0; {
+		if _, err := elsewhere.Write(append([]byte{0x80, 8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1}, make([]byte, 160)...)); err != nil { // RFC 3550, 5.1
+			t.Fatal(err)
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the port does not see a stranger's packets")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	c.Do(call.HangUp{Cause: call.CauseOf(call.Normal, "")})
+	for _, s := range r.State().Steps {
+		if s.Failed && strings.HasPrefix(s.Words, "audio comes from elsewhere") && strings.Contains(s.Advice, "SDP") {
+			return
+		}
+	}
+	t.Errorf("steps: %+v", r.State().Steps)
+}
+
+// TestCaller has a company play before its answer, change the call and hang up before anything was heard from it.
+func TestCaller(t *testing.T) {
+	c, r, inputs := caller(t)
 	c.Do(call.Preview{Description: agreed})
 	c.Do(call.Accept{Description: agreed})
 	c.Do(call.Offer{Description: agreed})
