@@ -37,6 +37,7 @@ var confined = map[string][]string{
 	"github.com/pion/rtp":      {"pkg/rtp"},
 	"github.com/pion/rtcp":     {"pkg/rtp"},
 	"github.com/pion/sdp":      {"pkg/sdp"},
+	"github.com/pion/srtp":     {"pkg/srtp"},
 	"database/sql":             {"cloud/internal/store"},
 	"modernc.org/sqlite":       {"cloud/internal/store"},
 	"github.com/jackc/pgx":     {"cloud/internal/store"},

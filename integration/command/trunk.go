@@ -31,6 +31,7 @@ func trunks() noun[rest.Trunk] {
 				{head: "asked every", detail: true, cell: func(v rest.Trunk) string { return (time.Duration(v.ProbeSeconds) * time.Second).String() }},
 				{head: "codecs", detail: true, cell: func(v rest.Trunk) string { return cmp.Or(strings.Join(v.Codecs, ", "), "as callers offer") }},
 				{head: "dtmf", detail: true, cell: func(v rest.Trunk) string { return v.DTMF }},
+				{head: "srtp", detail: true, cell: func(v rest.Trunk) string { return v.SRTP }},
 				{head: "domain", detail: true, cell: func(v rest.Trunk) string { return v.Domain }},
 				{head: "caller id", detail: true, cell: func(v rest.Trunk) string { return v.CallerID }},
 				{head: "user name", detail: true, cell: func(v rest.Trunk) string { return v.Username }},

@@ -17,6 +17,7 @@ type trunkWay struct {
 	TLSCA     *string        `help:"File with the certificates (PEM) that those of the servers must be signed by, for tls; empty: the ones that the system of the switch trusts." name:"tls-ca" placeholder:"FILE"`
 	Codecs    *string        `help:"What speech is sent in, the preferred first: PCMA,G722; empty: what callers offer, in their order." placeholder:"NAMES"`
 	DTMF      *string        `help:"How keys reach the phone company: rfc4733, as telephone events beside the speech, or info, by SIP INFO." placeholder:"FORM"`
+	SRTP      *string        `help:"Whether speech is encrypted (SRTP, keys in SDP): off, or required, which wants --transport tls." placeholder:"WHETHER" name:"srtp"`
 	Probe     *time.Duration `help:"How often each server is asked whether it is there, 5s to 1h; 0s: never." placeholder:"TIME"`
 }
 
@@ -40,6 +41,9 @@ func (f trunkWay) fill(v *rest.Trunk) (err error) {
 	if f.DTMF != nil {
 		v.DTMF = *f.DTMF
 	}
+	if f.SRTP != nil {
+		v.SRTP = *f.SRTP
+	}
 	if f.Probe != nil {
 		v.ProbeSeconds, err = wholeSeconds("--probe", *f.Probe)
 	}
@@ -52,6 +56,7 @@ func (f trunkWay) change(c change) error {
 	put(c, "domain", f.Domain)
 	put(c, "transport", f.Transport)
 	put(c, "dtmf", f.DTMF)
+	put(c, "srtp", f.SRTP)
 	if f.Codecs != nil {
 		c["codecs"] = f.codecs()
 	}

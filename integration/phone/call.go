@@ -45,6 +45,10 @@ func newCall(p *Phone, from, to string) (*Call, error) {
 		From: from, To: to, phone: p, media: m, writer: sdp.NewWriter(), codecs: p.cfg.Codecs, inputs: make(chan sip.Input, 64),
 		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
 	}
+	if p.cfg.Secure {
+		c.writer.Secure()
+		m.encrypts = true
+	}
 	m.digit = func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }
 	return c, nil
 }
@@ -136,7 +140,7 @@ func (c *Call) Preview() {
 
 // answer is ours to the offer of an incoming call. Without a common codec the call is refused.
 func (c *Call) answer() []byte {
-	body, formats, err := c.writer.Answer(c.theirs, c.description(c.phone.cfg.Codecs), c.media.local())
+	body, formats, err := c.respond(c.theirs)
 	if err != nil {
 		c.dialog.Refuse(488, "Not Acceptable Here", sip.Cause{})
 		return nil
@@ -214,9 +218,40 @@ func (c *Call) description(codecs []sdp.Codec) sdp.Description {
 }
 
 func (c *Call) offer() []byte {
+	if c.phone.cfg.Secure {
+		c.writer.Secure(c.media.crypto.Offer()...)
+	}
 	body, formats := c.writer.Offer(c.description(c.codecs), c.media.local())
 	c.media.receive(formats)
 	return body
+}
+
+// parse reads a description of theirs.
+func (c *Call) parse(body []byte) (sdp.Session, error) {
+	if c.phone.cfg.Secure {
+		return sdp.ParseSDES(body)
+	}
+	return sdp.Parse(body)
+}
+
+// respond answers an offer of theirs.
+func (c *Call) respond(theirs sdp.Session) ([]byte, []sdp.Format, error) {
+	if c.phone.cfg.Secure {
+		ours, err := c.media.crypto.Answer(theirs.Crypto)
+		if err := c.unlock(err); err != nil {
+			return nil, nil, err
+		}
+		c.writer.Secure(ours)
+	}
+	return c.writer.Answer(theirs, c.description(c.phone.cfg.Codecs), c.media.local())
+}
+
+// unlock has the audio use the keys, unless there was an error.
+func (c *Call) unlock(err error) error {
+	if err != nil {
+		return err
+	}
+	return c.media.keys(c.media.crypto.Keys())
 }
 
 // readOffer takes the offer of an incoming call; an empty one leaves it to us to offer.
@@ -224,7 +259,7 @@ func (c *Call) readOffer(body []byte) bool {
 	if len(body) == 0 {
 		return true
 	}
-	s, err := sdp.Parse(body)
+	s, err := c.parse(body)
 	c.theirs, c.asked = s, true
 	return err == nil && slices.ContainsFunc(s.Formats, func(f sdp.Format) bool {
 		_, ok := lawOf(f)
@@ -243,7 +278,7 @@ func (c *Call) ended(code int, words string, why sip.Cause) {
 func (c *Call) handle(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Progress:
-		if s, err := sdp.Parse(e.SDP); err == nil {
+		if s, err := c.parse(e.SDP); err == nil && (!c.phone.cfg.Secure || c.unlock(c.media.crypto.Answered(s.Crypto)) == nil) {
 			c.media.hush(s)
 		}
 		c.record(Event{Kind: Progress, Code: e.Code, Words: e.Reason})
@@ -282,7 +317,10 @@ func (c *Call) handle(e sip.Event) {
 
 // answered takes their answer to our offer.
 func (c *Call) answered(body []byte) bool {
-	s, err := sdp.Parse(body)
+	s, err := c.parse(body)
+	if err == nil && c.phone.cfg.Secure {
+		err = c.unlock(c.media.crypto.Answered(s.Crypto))
+	}
 	if err != nil {
 		return false
 	}
@@ -309,12 +347,12 @@ func (c *Call) offered(body []byte) {
 		c.dialog.AcceptOffer(c.offer())
 		return
 	}
-	s, err := sdp.Parse(body)
+	s, err := c.parse(body)
 	if err != nil {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}
-	answer, formats, err := c.writer.Answer(s, c.description(c.phone.cfg.Codecs), c.media.local())
+	answer, formats, err := c.respond(s)
 	if err != nil {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return

@@ -12,6 +12,7 @@ import (
 	"strowger/pkg/rtp"
 	"strowger/pkg/rtp/g711"
 	"strowger/pkg/sdp"
+	"strowger/pkg/srtp"
 )
 
 const (
@@ -40,7 +41,14 @@ type media struct {
 	end          sync.Once
 	digit        func(byte)
 
+	encrypts bool
+	crypto   srtp.Agreement // of a call that encrypts; its goroutine's alone
+
 	mu       sync.Mutex // guards what follows
+	mine     srtp.Key
+	theirs   srtp.Key
+	sealer   *srtp.Sealer // nil: no keys yet
+	opener   *srtp.Opener
 	out      sender
 	in       listener
 	sent     int
@@ -103,6 +111,63 @@ func (m *media) close() {
 		}
 	})
 	m.wg.Wait()
+}
+
+// keys sets those of what we send and get; those in use go on.
+func (m *media) keys(mine, theirs srtp.Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mine != mine {
+		s, err := srtp.NewSealer(mine)
+		if err != nil {
+			return err
+		}
+		m.mine, m.sealer = mine, &s
+	}
+	if m.theirs != theirs {
+		o, err := srtp.NewOpener(theirs)
+		if err != nil {
+			return err
+		}
+		m.theirs, m.opener = theirs, &o
+	}
+	return nil
+}
+
+// seal is a packet as it is sent, nil if it cannot be. It is called with mu held.
+func (m *media) seal(packet []byte, control bool) (sealed []byte) {
+	switch {
+	case !m.encrypts || packet == nil:
+		return packet
+	case m.sealer == nil:
+	case control:
+		sealed, _ = m.sealer.RTCP(packet)
+	default:
+		sealed, _ = m.sealer.RTP(packet)
+	}
+	return sealed
+}
+
+// open is a packet as it was before it was sent, nil if it is not theirs.
+func (m *media) open(packet []byte, control bool) (opened []byte) {
+	if !m.encrypts {
+		return packet
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	switch {
+	case m.opener == nil:
+		return nil
+	case control:
+		opened, err = m.opener.RTCP(packet)
+	default:
+		opened, err = m.opener.RTP(packet)
+	}
+	if err != nil {
+		return nil
+	}
+	return opened
 }
 
 // receive says what the payload types that we announced mean.
@@ -173,6 +238,7 @@ func (m *media) speak() {
 		}
 		m.mu.Lock()
 		packet, to := m.out.next()
+		packet = m.seal(packet, false)
 		if packet != nil {
 			m.sent++
 		}
@@ -192,7 +258,7 @@ func (m *media) listen() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		h, payload, perr := rtp.Parse(buf[:n])
+		h, payload, perr := rtp.Parse(m.open(buf[:n], false))
 		if err != nil || perr != nil {
 			continue
 		}
@@ -241,7 +307,7 @@ func (m *media) compound(now time.Time) ([]byte, netip.AddrPort) {
 		return nil, netip.AddrPort{}
 	}
 	m.reports.Sent(*c.Report, now)
-	return b, m.toReport
+	return m.seal(b, true), m.toReport
 }
 
 // reported reads RTCP.
@@ -252,7 +318,7 @@ func (m *media) reported() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		c, perr := rtp.ParseControl(buf[:n])
+		c, perr := rtp.ParseControl(m.open(buf[:n], true))
 		if err != nil || perr != nil {
 			continue
 		}

@@ -42,10 +42,10 @@ const (
 
 // Config describes a phone.
 type Config struct {
-	Server    string // address of the switch, or of the other phone
-	Transport string // sip.UDP (default), sip.TCP, sip.TLS
-	TLS       *tls.Config
-	Local     string // own IP address, default 127.0.0.1
+	Server    string      // address of the switch, or of the other phone
+	Transport string      // sip.UDP (default), sip.TCP, sip.TLS
+	TLS       *tls.Config // of sip.TLS; with a certificate where there is no Server
+	Local     string      // own IP address, default 127.0.0.1
 	User      string
 	Password  string
 	Name      string // display name
@@ -60,6 +60,7 @@ type Config struct {
 	Headers   []sip.Header                              // of its INVITEs
 	To        string                                    // whom they name in To, in place of who is dialled
 	Registrar func(*sip.Request, sip.Peer, sip.Respond) // takes REGISTERs, as a phone company does; nil: they are refused
+	Secure    bool                                      // its audio is encrypted, with keys in SDP (RFC 4568)
 	Logger    *slog.Logger                              // default: none
 }
 
@@ -121,6 +122,11 @@ func New(cfg Config) (*Phone, error) {
 		p.server = netip.AddrPortFrom(p.server.Addr().Unmap(), p.server.Port())
 	}
 	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Local, Handler: handler{p}, Logger: cfg.Logger})
+	if cfg.Transport == sip.TLS && cfg.Server == "" { // it is called only, as a phone company is
+		if _, err := p.endpoint.ListenTLS(net.JoinHostPort(cfg.Local, "0"), cfg.TLS); err != nil {
+			return nil, fmt.Errorf("phone %s: %w", cfg.User, err)
+		}
+	}
 	if cfg.Transport == sip.UDP {
 		if _, err := p.endpoint.ListenUDP(net.JoinHostPort(cfg.Local, "0")); err != nil {
 			return nil, fmt.Errorf("phone %s: %w", cfg.User, err)

@@ -59,6 +59,9 @@ type TrunkWay struct {
 	// DTMF is how keys reach the company and come from there: "rfc4733", as telephone events beside the speech, or "info", each in a
 	// SIP INFO. Callers and callees have telephone events either way.
 	DTMF string `json:"dtmf" enum:"rfc4733,info"`
+	// SRTP is "off", or "required": speech is encrypted with keys in SDP (RFC 4568), and calls without are refused. It wants the
+	// transport "tls": whoever reads the keys hears the speech.
+	SRTP string `json:"srtp" enum:"off,required"`
 }
 
 // TrunkServer is how a switch gets on with one server of a trunk.
@@ -80,5 +83,5 @@ type TrunkServer struct {
 
 // NewTrunk returns a trunk with the defaults that the API gives to what a request leaves out.
 func NewTrunk(name string) Trunk {
-	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", ProbeSeconds: 30, TrunkWay: TrunkWay{Transport: "udp", DTMF: "rfc4733"}}
+	return Trunk{Name: name, Enabled: true, Weight: 1, CallerID: "from", ProbeSeconds: 30, TrunkWay: TrunkWay{Transport: "udp", DTMF: "rfc4733", SRTP: "off"}}
 }

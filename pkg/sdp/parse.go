@@ -30,6 +30,7 @@ type Session struct {
 	RTCP        netip.AddrPort // a=rtcp (RFC 3605), else the next port (RFC 3550, 11); invalid if there is none
 	Flow        uint64         // on a link: the flow to send to; then Audio and RTCP mean nothing
 
+	Crypto       []string // of ParseSDES: the keys of the writer, as after a=crypto (RFC 4568)
 	Fingerprints []string // of ParseSecure: the certificates of the writer, as after a=fingerprint (RFC 8122, 5)
 	Video        Video    // of ParseSecure
 
@@ -67,6 +68,21 @@ func Parse(b []byte) (Session, error) {
 		return Session{}, err
 	}
 	return s, nil
+}
+
+// ParseSDES reads an offer or an answer of audio over SRTP whose keys it carries (RFC 4568) in the same way.
+func ParseSDES(b []byte) (Session, error) {
+	s, r, err := parse(b, "RTP/SAVP", "RTP/SAVPF")
+	if err != nil {
+		return Session{}, err
+	}
+	m := r.media[s.audio]
+	for _, a := range m.attributes { // RFC 4568, 4: at the level of the medium only
+		if a.name == "crypto" {
+			s.Crypto = append(s.Crypto, a.value)
+		}
+	}
+	return s, s.place(r.session, m)
 }
 
 // ParseSecure reads the description of a WebRTC peer in the same way. Where its media go is ICE's business: address and port

@@ -115,6 +115,7 @@ type Trunk struct {
 type Speech struct {
 	Codecs []string `json:"codecs,omitempty"` // names of those that may be used, the preferred first; none: all
 	Info   bool     `json:"info,omitempty"`   // keys go and come by SIP INFO
+	SRTP   bool     `json:"srtp,omitempty"`   // speech is encrypted, with keys in SDP
 }
 
 // Leaving is what the organization says of calls to the phone network.

@@ -60,6 +60,7 @@ func trunks(s *Store) *Table[rest.Trunk] {
 			{field: "probe_seconds", name: "probe_seconds", at: func(v *rest.Trunk) any { return &v.ProbeSeconds }},
 			{field: "codecs", name: "codecs", at: func(v *rest.Trunk) any { return texts{&v.Codecs} }},
 			{field: "dtmf", name: "dtmf", at: func(v *rest.Trunk) any { return &v.DTMF }},
+			{field: "srtp", name: "srtp", at: func(v *rest.Trunk) any { return &v.SRTP }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Trunk) error {
 			if err := checkTrunk(v); err != nil {
@@ -138,7 +139,13 @@ func checkTransport(v *rest.Trunk) error {
 
 // checkSpeech looks at how the switch and the phone company hear each other. Names of codecs are kept as SDP has them.
 func checkSpeech(v *rest.Trunk) error {
-	v.DTMF = cmp.Or(v.DTMF, "rfc4733")
+	v.DTMF, v.SRTP = cmp.Or(v.DTMF, "rfc4733"), cmp.Or(v.SRTP, "off")
+	switch {
+	case v.SRTP != "off" && v.SRTP != "required":
+		return errs.New(errs.Invalid, "srtp: %q is neither off nor required", v.SRTP)
+	case v.SRTP == "required" && v.Transport != "tls": // RFC 4568, 8.3
+		return errs.New(errs.Invalid, "srtp: its keys would pass in the clear by %s; set transport to tls as well", v.Transport)
+	}
 	if v.DTMF != "rfc4733" && v.DTMF != "info" {
 		return errs.New(errs.Invalid, "dtmf: %q is neither rfc4733 nor info", v.DTMF)
 	}

@@ -39,7 +39,9 @@ func TestTrunks(t *testing.T) {
 			"number":  func(v *rest.Trunk) { v.Number = "030100" },
 			"dtmf":    func(v *rest.Trunk) { v.DTMF = "inband" },
 			"is none of AMR, AMR-WB, G722, G729, GSM, iLBC, L16, opus, PCMA, PCMU": func(v *rest.Trunk) { v.Codecs = []string{"pcma", "telephone-event"} },
-			"PCMA is there twice": func(v *rest.Trunk) { v.Codecs = []string{"pcma", "PCMA"} },
+			"keys would pass in the clear":                                         func(v *rest.Trunk) { v.SRTP, v.Transport = "required", "tcp" },
+			"srtp":                                                                 func(v *rest.Trunk) { v.SRTP = "optional" },
+			"PCMA is there twice":                                                  func(v *rest.Trunk) { v.Codecs = []string{"pcma", "PCMA"} },
 		} {
 			v := good()
 			v.Name = "Another"

@@ -14,6 +14,13 @@ func (p *Port) receive(k kind, packet []byte, from netip.AddrPort) {
 		p.dropped.add(Malformed)
 		return
 	}
+	if s := p.secrets.Load(); s != nil {
+		var err error
+		if packet, err = s.open(k, packet); err != nil {
+			p.dropped.add(Unauthentic)
+			return
+		}
+	}
 	if k == media {
 		p.receiveMedia(packet, from, at)
 	} else {
@@ -115,7 +122,14 @@ func (p *Port) pass(k kind, to *Port, packet []byte, late bool) bool {
 		p.dropped.add(Claimed)
 		return false
 	}
-	if err := to.carrier.send(k, *t, packet, late); err != nil {
+	var err error
+	if s := to.secrets.Load(); s != nil {
+		packet, err = s.seal(k, packet)
+	}
+	if err == nil {
+		err = to.carrier.send(k, *t, packet, late)
+	}
+	if err != nil {
 		p.dropped.add(Unsent)
 		return false
 	}

@@ -31,15 +31,22 @@ type Port struct {
 	receives atomic.Bool   // the leg wants to hear
 	outgoing atomic.Uint64 // SSRC and clock of the last packet sent to the leg, see pack
 
+	secrets atomic.Pointer[secrets] // nil: its media are not encrypted
+
 	traffic
 
 	dropped drops
 
-	mu      sync.Mutex // guards what follows, for no longer than a few instructions
+	mu sync.Mutex // guards what follows, for no longer than a few instructions
+	gate
+	quality quality
+}
+
+// gate is whose packets are taken.
+type gate struct {
 	latches [kinds]latch
 	shown   netip.Addr // whence the last source that was latched sends, RTP or RTCP
 	pace    pace
-	quality quality
 }
 
 // traffic is what packets there were.
@@ -264,7 +271,7 @@ func (p *Port) Stats() ledger.QualityFigures {
 		JitterSent:      milliseconds(q.jitter),
 		RoundTrip:       milliseconds(q.trip),
 	}
-	for r := Malformed; r <= NotNegotiated; r++ {
+	for r := Malformed; r <= Unauthentic; r++ {
 		f.PacketsDropped += p.dropped[r].Load()
 	}
 	return f

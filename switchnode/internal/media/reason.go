@@ -5,12 +5,13 @@ import "sync/atomic"
 // Reason says why a packet was dropped.
 type Reason uint8
 
-// The reasons. Those up to NotNegotiated make a packet not the leg's own; the others say why it went no further.
+// The reasons. Those up to Unauthentic make a packet not the leg's own; the others say why it went no further.
 const (
 	Malformed     Reason = iota // no RTP or RTCP, or larger than a packet of audio can be
 	Stranger                    // from an address that is not the leg's
 	Rival                       // from the leg's IP, but while another port of it is latched
 	NotNegotiated               // a payload type that we did not tell the leg to send
+	Unauthentic                 // encrypted with another key, not at all, or there before
 	NotBridged                  // the leg has no other side yet
 	NoCodec                     // the other side does not know the codec
 	OnHold                      // the other side does not want to hear
@@ -21,7 +22,7 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"malformed", "stranger", "rival", "not-negotiated", "not-bridged", "no-codec",
+var reasonNames = [reasons]string{"malformed", "stranger", "rival", "not-negotiated", "unauthentic", "not-bridged", "no-codec",
 	"on-hold", "no-remote", "unsent", "excess", "claimed"}
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -47,7 +47,7 @@ func (l *Leg) ring() {
 		return
 	}
 	l.late.stage = ringing
-	body, formats := l.writer.Offer(l.line.Offered(Supported()), l.port.Local())
+	body, formats := l.propose(l.line.Offered(Supported()))
 	l.agree(formats)
 	l.dialog.ProgressOffer(180, "Ringing", body)
 }
@@ -80,7 +80,7 @@ func (l *Leg) acceptLate(d sdp.Description) {
 		l.dialog.Answer(nil)
 		return
 	}
-	body, formats := l.writer.Offer(l.line.Offered(d), l.port.Local())
+	body, formats := l.propose(l.line.Offered(d))
 	l.agree(formats)
 	l.dialog.Answer(body)
 }
@@ -114,6 +114,9 @@ func (l *Leg) acked(body []byte) call.Event {
 func (l *Leg) answerTo(body []byte) (sdp.Session, error) {
 	s, err := l.parse(body)
 	if err == nil {
+		err = l.answered(s)
+	}
+	if err == nil {
 		_, err = sdp.Common(sdp.Session{Formats: l.agreed}.Description(), s.Description())
 	}
 	return s, err
@@ -122,7 +125,7 @@ func (l *Leg) answerTo(body []byte) (sdp.Session, error) {
 // described takes what the peer says of its side of a session that we did not change.
 func (l *Leg) described(body []byte) call.Event {
 	s, err := l.parse(body)
-	if err != nil {
+	if err != nil || l.answered(s) != nil {
 		return nil
 	}
 	return l.settled(s)

@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
+	"strowger/pkg/srtp"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 )
@@ -33,9 +34,10 @@ type Leg struct {
 	agreed []sdp.Format // that the peer sends
 	asked  reoffer      // ours, waiting for the peer's answer
 
-	line *Line
-	said sdp.Description // the peer's side of the session
-	late late
+	line   *Line
+	crypto srtp.Agreement  // of a line that is secure
+	said   sdp.Description // the peer's side of the session
+	late   late
 }
 
 // reoffer is what a re-INVITE of ours asks for.
@@ -62,7 +64,7 @@ func Calling(cfg Config) *Leg {
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
 		flows: cfg.Flows, early: cfg.Early, line: cfg.Line,
 	}
-	l.listen(cfg.Post)
+	l.begin(cfg.Post)
 	return l
 }
 
@@ -86,7 +88,7 @@ func (l *Leg) Move(id call.LegID) { l.id = id }
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
-		body, formats := l.writer.Offer(l.line.Offered(a.Offer), l.port.Local())
+		body, formats := l.propose(l.line.Offered(a.Offer))
 		l.agree(formats)
 		l.dialog.Invite(body)
 	case call.Ring:
@@ -127,7 +129,7 @@ func (l *Leg) Do(a call.LegAction) {
 // reoffer asks the peer for something else. Until it answers it may send by the old description or by the new one
 // (RFC 3264, 8.3.2); a payload type means the same codec in both.
 func (l *Leg) reoffer(o call.Offer) {
-	body, formats := l.writer.Offer(l.permitted(o.Description), l.port.Local())
+	body, formats := l.propose(l.permitted(o.Description))
 	l.asked = reoffer{o.Description, formats}
 	l.port.SetLocal(slices.Concat(l.agreed, formats))
 	if o.Insist {
@@ -156,7 +158,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 		send(body)
 		return
 	}
-	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
+	body, formats, err := l.respond(d)
 	if err != nil {
 		RefuseWith(l.dialog, call.CauseOfError(err))
 		l.dialog.RefuseOffer(488, Phrase(488))
@@ -170,7 +172,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 
 // preview answers the peer's offer before the call is answered. A codec that both sides name differently is found then.
 func (l *Leg) preview(d sdp.Description) {
-	body, formats, err := l.writer.Answer(l.offer, d, l.port.Local())
+	body, formats, err := l.respond(d)
 	if err != nil {
 		return
 	}
@@ -200,7 +202,14 @@ func RefuseWith(d *sip.Dialog, c ledger.Cause) {
 }
 
 // apply points the port at what the peer described.
-func (l *Leg) apply(s sdp.Session) { l.port.SetRemote(s, l.source) }
+func (l *Leg) apply(s sdp.Session) {
+	if l.crypto.Agreed() {
+		if err := l.port.Keys(l.crypto.Keys()); err != nil {
+			return // and so nothing is heard, as by any other key that does not fit
+		}
+	}
+	l.port.SetRemote(s, l.source)
+}
 
 // Handle turns an input of the dialog into events of the call.
 func (l *Leg) Handle(input any) []call.Event {
@@ -287,7 +296,7 @@ func (l *Leg) plays(p sip.Progress) []call.Event {
 		return nil
 	}
 	s, err := l.parse(p.SDP)
-	if err != nil {
+	if err != nil || l.answered(s) != nil {
 		return nil
 	}
 	l.played = true
@@ -298,7 +307,7 @@ func (l *Leg) plays(p sip.Progress) []call.Event {
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
 func (l *Leg) answer(body []byte) sdp.Description {
 	s, err := l.parse(body)
-	if err != nil {
+	if err != nil || l.answered(s) != nil {
 		return sdp.Description{}
 	}
 	l.apply(s)
@@ -318,7 +327,7 @@ func (l *Leg) parse(body []byte) (sdp.Session, error) {
 // reofferAccepted reads the answer to our re-INVITE. One that cannot be used leaves the session as it was, like a refusal.
 func (l *Leg) reofferAccepted(body []byte) call.Event {
 	s, err := l.parse(body)
-	if err != nil {
+	if err != nil || l.answered(s) != nil {
 		return l.reofferRefused(488)
 	}
 	d, err := sdp.Common(l.asked.description, l.line.Description(s))

@@ -13,6 +13,8 @@ type Line struct {
 	Codecs []string // names of those that may be used, the preferred first; none: all
 	// Info has keys go and come by SIP INFO: the company hears of no telephone events, and the other leg has them all the same.
 	Info bool
+	// Secure has the company's media be encrypted (SRTP), with keys in the descriptions; one without is refused.
+	Secure bool
 }
 
 // Offered is a description as the company is offered it, or answered. It has no speech codec if none may be used.
@@ -27,8 +29,15 @@ func (v *Line) Offered(d sdp.Description) sdp.Description {
 
 // Parse reads a description of the company's, without what it may not use. One that has no speech codec then is errs.NoCommonCodec.
 func (v *Line) Parse(body []byte) (sdp.Session, error) {
-	s, err := sdp.Parse(body)
-	if err != nil || v == nil {
+	if v == nil {
+		return sdp.Parse(body)
+	}
+	parse := sdp.Parse
+	if v.Secure {
+		parse = sdp.ParseSDES
+	}
+	s, err := parse(body)
+	if err != nil {
 		return s, err
 	}
 	offered := s.Description()
@@ -74,15 +83,51 @@ type Keyed struct {
 	Length time.Duration
 }
 
-// listen has keys of the other side posted that do not pass as telephone events.
-func (l *Leg) listen(post func(any) bool) {
-	switch {
-	case l.line == nil:
-	case !l.line.Info:
-		l.port.OnPeerKey(nil) // of the company that was tried before
-	default:
+// begin sets the leg up for its line.
+func (l *Leg) begin(post func(any) bool) {
+	if l.line == nil {
+		return
+	}
+	l.port.Plain()
+	if l.line.Secure {
+		l.port.Encrypt()
+		l.writer.Secure()
+	}
+	l.port.OnPeerKey(nil) // of the company that was tried before
+	if l.line.Info {
 		l.port.OnPeerKey(func(digit byte, length time.Duration) { post(Keyed{digit, length}) })
 	}
+}
+
+// secure is whether the media of the leg are encrypted.
+func (l *Leg) secure() bool { return l.line != nil && l.line.Secure }
+
+// propose writes an offer, with our keys if there are to be any.
+func (l *Leg) propose(d sdp.Description) ([]byte, []sdp.Format) {
+	if l.secure() {
+		l.writer.Secure(l.crypto.Offer()...)
+	}
+	return l.writer.Offer(d, l.port.Local())
+}
+
+// respond writes the answer to the peer's offer, with a key for the one that it offers.
+func (l *Leg) respond(d sdp.Description) ([]byte, []sdp.Format, error) {
+	if l.secure() {
+		ours, err := l.crypto.Answer(l.offer.Crypto)
+		if err != nil {
+			return nil, nil, err
+		}
+		l.writer.Secure(ours)
+	}
+	return l.writer.Answer(l.offer, d, l.port.Local())
+}
+
+// answered takes the keys of the peer's answer to our offer.
+func (l *Leg) answered(s sdp.Session) error {
+	if !l.secure() {
+		return nil
+	}
+	return l.crypto.Answered(s.Crypto)
 }
 
 // keys turns a key that came by INFO into telephone events for the other side, if it has any.
