@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"strowger/pkg/errs"
@@ -12,9 +14,10 @@ import (
 	"strowger/pkg/rest"
 )
 
-// Alerts are posted one after the other; what finds no room, or is not taken after the last try, is in the list of alerts only.
+// Alerts for one address are posted one after the other; what finds no room, or is not taken after the last try, is in the list of
+// alerts only.
 const (
-	maxPosts    = 256 // that wait
+	maxPosts    = 256 // that wait, of each address
 	postTries   = 4
 	postTimeout = 5 * time.Second
 	postPause   = time.Second // after the first try, and each time twice as long
@@ -39,8 +42,9 @@ func (c *instance) alerted(a rest.Alert) {
 
 // postAlerts posts alerts until ctx ends.
 func (c *instance) postAlerts(ctx context.Context) error {
-	client := &http.Client{Timeout: postTimeout}
-	defer client.CloseIdleConnections()
+	m := mailer{client: &http.Client{Timeout: postTimeout}, log: c.log, waiting: map[string][]rest.Alert{}}
+	defer m.client.CloseIdleConnections()
+	defer m.work.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -51,13 +55,54 @@ func (c *instance) postAlerts(ctx context.Context) error {
 				continue
 			}
 			if to := s.AlertURL(a.Site); to != "" {
-				c.postAlert(ctx, client, to, a)
+				m.add(ctx, to, a)
 			}
 		}
 	}
 }
 
-func (c *instance) postAlert(ctx context.Context, client *http.Client, to string, a rest.Alert) {
+// mailer posts alerts. An address that does not answer takes half a minute for each, which those for others do not wait for.
+type mailer struct {
+	client *http.Client
+	log    *slog.Logger
+	work   sync.WaitGroup // one for each address that has alerts
+
+	mu      sync.Mutex
+	waiting map[string][]rest.Alert // by address, while somebody posts them
+}
+
+func (m *mailer) add(ctx context.Context, to string, a rest.Alert) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all, posting := m.waiting[to]
+	if len(all) == maxPosts {
+		m.log.Warn("an alert is not posted: too many wait", "alert", a.ID, "url", to)
+		return
+	}
+	m.waiting[to] = append(all, a)
+	if !posting {
+		m.work.Go(func() {
+			for a, ok := m.next(to); ok; a, ok = m.next(to) {
+				m.deliver(ctx, to, a)
+			}
+		})
+	}
+}
+
+// next takes the oldest alert for an address; without one nobody posts there any more.
+func (m *mailer) next(to string) (a rest.Alert, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.waiting[to]
+	if len(all) == 0 {
+		delete(m.waiting, to)
+		return a, false
+	}
+	m.waiting[to] = all[1:]
+	return all[0], true
+}
+
+func (m *mailer) deliver(ctx context.Context, to string, a rest.Alert) {
 	body, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // plain data always marshals
@@ -72,11 +117,11 @@ func (c *instance) postAlert(ctx context.Context, client *http.Client, to string
 			}
 			pause *= 2
 		}
-		if err = post(ctx, client, to, body); err == nil {
+		if err = post(ctx, m.client, to, body); err == nil {
 			return
 		}
 	}
-	c.log.Warn("an alert was not taken where it is posted", "alert", a.ID, "url", to, "error", err)
+	m.log.Warn("an alert was not taken where it is posted", "alert", a.ID, "url", to, "error", err)
 }
 
 func post(ctx context.Context, client *http.Client, to string, body []byte) error {
