@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/rest"
 )
 
@@ -42,7 +43,7 @@ func silent(t *testing.T, p *phone.Phone, why string) {
 }
 
 // TestService has a phone company bring calls for a number that leads to a queue of two: both ring, each takes one call, the third waits
-// with music, and rings at the one who becomes free.
+// with music, and rings at the one who becomes free. Then an app is a member, another office calls, and the cloud goes.
 func TestService(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
@@ -84,4 +85,30 @@ func TestService(t *testing.T) {
 				full.To.Device == member.device.ID && waited(full) == queue
 		})
 	}
+
+	eve, _ := w.roamer(t, "Eve")
+	app := w.app(t, eve, "apns")
+	change(t, w.Client.QueueServices(), q.ID, map[string]any{"members": []string{ben.user.ID, eve.ID}})
+	_, far := w.person(t, 0, "Ann", says(1))
+	w.settle(t)
+	out := dial(t, far, "+4930200")
+	in = incoming(t, bens, out)
+	app.sees(t, sdk.Woken)
+	app.sees(t, sdk.Ringing).Call.Answer(phone.NewVoice(speech(2)))
+	saw(t, out, phone.Answered)
+	app.sees(t, sdk.Connected)
+	over(t, in)
+	one, answers := ring(t, company, "+4930200", bens)
+	answers.Answer()
+	saw(t, one, phone.Answered)
+	hangUp(t, one, answers)
+	out.HangUp()
+	app.sees(t, sdk.Ended) // nor was it woken for the other call
+	over(t, out)
+
+	w.StopCloud()
+	one, answers = ring(t, company, "+4930200", bens)
+	answers.Answer()
+	saw(t, one, phone.Answered)
+	hangUp(t, one, answers)
 }
