@@ -43,13 +43,16 @@ func silent(t *testing.T, p *phone.Phone, why string) {
 }
 
 // TestService has a phone company bring calls for a number that leads to a queue of two: both ring, each takes one call, the third waits
-// with music, and rings at the one who becomes free. Then an app is a member, another office calls, and the cloud goes.
+// with music, and rings at the one who becomes free. Then an app is a member, another
+// office calls, a caller is called back, and the cloud goes.
 func TestService(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
-	company := carrier(t, func(c *phone.Config) { c.User, c.Name, c.Server = "030999000", "Outside", w.Offices[1].SIP.String() })
+	company := carrier(t, func(c *phone.Config) {
+		c.User, c.Name, c.Server, c.Say = "030999000", "Outside", w.Offices[1].SIP.String(), speech(1)
+	})
 	w.trunk(t, 1, rest.NewTrunk("Company"), company)
-	ben, bens := w.person(t, 1, "Ben", says(1))
+	ben, bens := w.person(t, 1, "Ben", says(2))
 	cid, cids := w.person(t, 1, "Cid", says(1))
 	q, _ := w.service(t, 1, "+4930200", nil, ben, cid)
 
@@ -78,8 +81,9 @@ func TestService(t *testing.T) {
 	hangUp(t, first, at)
 	silent(t, bens, "Ben talked all the time")
 
+	called := rest.User{Meta: rest.Meta{ID: q.ID}, Name: q.Name}
 	for member, queue := range map[*subscriber]string{&ben: "", &cid: "1 answered"} {
-		w.recorded(t, rest.User{Meta: rest.Meta{ID: q.ID}, Name: q.Name}, "a call that "+member.user.Name+" answered: "+queue, func(c rest.Call) bool {
+		w.recorded(t, called, "a call that "+member.user.Name+" answered: "+queue, func(c rest.Call) bool {
 			full, err := w.Client.Calls().Get(soon(t), c.ID)
 			return err == nil && full.To.Name == q.Name && full.Member != nil && full.Member.User == member.user.ID &&
 				full.To.Device == member.device.ID && waited(full) == queue
@@ -105,6 +109,13 @@ func TestService(t *testing.T) {
 	out.HangUp()
 	app.sees(t, sdk.Ended) // nor was it woken for the other call
 	over(t, out)
+
+	change(t, w.Client.QueueServices(), q.ID, map[string]any{"members": []string{ben.user.ID}})
+	w.settle(t)
+	own, talking := ring(t, cids, ben.number.Dial, bens) // a call to the member's own number
+	talking.Answer()
+	saw(t, own, phone.Answered)
+	w.calledBack(t, company, bens, "+4930200", func() { w.away(t, called, "Outside") }, func() { hangUp(t, own, talking) })
 
 	w.StopCloud()
 	one, answers = ring(t, company, "+4930200", bens)
