@@ -67,6 +67,15 @@ func TestTrunkSpeech(t *testing.T) {
 	out, in = ring(t, near, "112", company) // whatever it speaks
 	in.Answer()
 	saw(t, out, phone.Answered)
+	in.Change(phone.DefaultCodecs()[1:]) // in mid-call: both follow
+	until(t, func() string {
+		if out.Codec() == "PCMA" && in.Codec() == "PCMA" {
+			return ""
+		}
+		return "they speak " + out.Codec() + " and " + in.Codec()
+	})
+	hears(t, out, 2)
+	hears(t, in, 1)
 	hangUp(t, out, in)
 
 	change(t, w.Client.Trunks(), line.ID, map[string]any{"codecs": []string{}, "dtmf": "rfc4733"})

@@ -40,5 +40,27 @@ func (d *Dialog) bye(c Cause) {
 	for _, h := range c.headers() {
 		req.AppendHeader(h)
 	}
+	d.extra.bye = req
 	d.send(req)
+}
+
+// byeAgain answers a challenge of our BYE (RFC 3261, 22.2), once: a phone company that did not take it would go on charging for the
+// call. It says whether it did.
+func (d *Dialog) byeAgain(res *Response) bool {
+	bye := d.extra.bye
+	if bye == nil || d.extra.creds == nil {
+		return false
+	}
+	proof := d.extra.creds.answer(bye, res, false)
+	if proof == nil {
+		return false
+	}
+	d.extra.bye = nil
+	req := d.next(sip.BYE)
+	for h := range Named(bye, "Reason") {
+		req.AppendHeader(h)
+	}
+	req.AppendHeader(proof)
+	d.send(req)
+	return true
 }

@@ -335,6 +335,32 @@ func TestChallengeIsAnsweredOnce(t *testing.T) {
 	})
 }
 
+// TestChallengedBye shows the password to who asks for it at the end of a call, once, and keeps the reason.
+func TestChallengedBye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, code := range []int{401, 407} {
+			ask, reply := "WWW-Authenticate", "Authorization"
+			if code == 407 {
+				ask, reply = "Proxy-Authenticate", "Proxy-Authorization"
+			}
+			asks := NewHeader(ask, `Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"`)
+			b := connected(t)
+			b.d.extra.creds = &Credentials{User: "1001", Password: "secret"}
+			b.d.Bye(Cause{Q850: 16})
+			first := b.wantSent("BYE")[0]
+			b.want("", replyTo(first, code, "theirs", "", asks))
+			second := b.wantSent("BYE")[0]
+			if second.CSeq().SeqNo != first.CSeq().SeqNo+1 || value(second, reply) == "" || value(second, "Reason") != value(first, "Reason") {
+				t.Errorf("second try:\n%s", second)
+			}
+			b.want("Closed", replyTo(second, code, "theirs", "", asks))
+		}
+		b := connected(t) // without a password
+		b.d.Bye(Cause{})
+		b.want("Closed", replyTo(b.wantSent("BYE")[0], 401, "theirs", ""))
+	})
+}
+
 func TestAnswerIsRepeatedUntilAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, x := incomingCall(t)

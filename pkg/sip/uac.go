@@ -37,6 +37,7 @@ type invitation struct {
 	headers []Header
 	hops    int
 	creds   *Credentials
+	bye     *Request // ours, until a challenge of it is answered
 	parts   []Part
 }
 
@@ -182,7 +183,9 @@ func (d *Dialog) answered(res *Response) {
 		d.inviteAnswered(res, cseq.SeqNo)
 	case res.StatusCode < 200:
 	case cseq.MethodName == sip.BYE:
-		d.finish()
+		if !d.byeAgain(res) {
+			d.finish()
+		}
 	case cseq.MethodName == sip.UPDATE:
 		d.updateAnswered(res)
 	case cseq.MethodName == sip.INFO:
