@@ -2,11 +2,13 @@ package integration
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/integration/stack"
@@ -14,8 +16,9 @@ import (
 	"strowger/switchnode"
 )
 
-// TestGuards has somebody with a stolen password call what costs most: dear numbers, countries that fraud is known for, and many
-// numbers at once. The phone company hears of none of it, and the record names the guard.
+// TestGuards has somebody with a stolen password call what costs most: dear numbers, countries that fraud is known for, many numbers at
+// once, at night, for more money than there is, and far more often than usual. The phone company hears of none of it, the record names the
+// guard, administrators are told and lift it, and two switches share what there is. Scanners are shut out meanwhile.
 func TestGuards(t *testing.T) {
 	t.Parallel()
 	wary := switchnode.DefaultScanners()
@@ -28,17 +31,10 @@ func TestGuards(t *testing.T) {
 	w.settle(t)
 	w.isScanned(t, w.Offices[2])
 
+	thief := thief{w, ann, from}
 	refused := func(dialled, guard string) {
 		t.Helper()
-		if e := over(t, dial(t, from, dialled)); e.Code != 403 {
-			t.Errorf("%s: the caller hears %d %q", dialled, e.Code, e.Words)
-		}
-		until(t, func() string {
-			if r := w.record(t, ann.user, 1); r.Cause == nil || r.Cause.Code != guard {
-				return fmt.Sprintf("the record of the call to %s says %+v, want %s", dialled, r.Cause, guard)
-			}
-			return ""
-		})
+		thief.refused(t, dialled, guard)
 	}
 	refused("009001234567", "guard-number")
 	refused("000881612345678", "guard-number")
@@ -77,7 +73,93 @@ func TestGuards(t *testing.T) {
 	if len(calls) != 5 || calls[0].Who != "Ann" || calls[0].Dialled != "+4940123456" {
 		t.Errorf("refused of late: %+v", all.Refused)
 	}
+	thief.isHeldUp(t, company, line)
 	w.callsTheSilent(t, ann, from, line)
+}
+
+// thief is somebody with the password of somebody.
+type thief struct {
+	w    *world
+	who  subscriber
+	from *phone.Phone
+}
+
+// refused has the thief call a number, and a guard refuse it.
+func (h thief) refused(t *testing.T, dialled, guard string) {
+	t.Helper()
+	if e := over(t, dial(t, h.from, dialled)); e.Code != 403 {
+		t.Errorf("%s: the caller hears %d %q", dialled, e.Code, e.Words)
+	}
+	until(t, func() string {
+		if r := h.w.record(t, h.who.user, 1); r.Cause == nil || r.Cause.Code != guard {
+			return fmt.Sprintf("the record of the call to %s says %+v, want %s", dialled, r.Cause, guard)
+		}
+		return ""
+	})
+}
+
+// isHeldUp has the thief call at night, for more money than there is, far more often than usual, and by the lines of two switches. Two calls
+// abroad were there before.
+func (h thief) isHeldUp(t *testing.T, company *phone.Phone, line rest.Trunk) {
+	t.Helper()
+	guarded := func(rules map[string]any) {
+		t.Helper()
+		policy := map[string]any{"night": "", "alarm": 0, "cost_day": 0, "together": 0}
+		maps.Copy(policy, rules)
+		change(t, h.w.Client.Users(), h.who.user.ID, map[string]any{"guard": policy})
+		h.w.settle(t)
+	}
+	passes := func(dialled string, by *phone.Phone) [2]*phone.Call {
+		t.Helper()
+		out, in := ring(t, h.from, dialled, by)
+		return [2]*phone.Call{out, in}
+	}
+	ends := func(all ...[2]*phone.Call) {
+		for _, c := range all {
+			c[0].HangUp()
+			over(t, c[1])
+		}
+	}
+	// It is night where the office is, and nowhere else.
+	tokyo := time.Now().UTC().Add(9 * time.Hour)
+	change(t, h.w.Client.Sites(), h.w.Offices[0].Site.ID, map[string]any{"time_zone": "Asia/Tokyo"})
+	guarded(map[string]any{"night": tokyo.Add(-time.Hour).Format("15:04") + "-" + tokyo.Add(time.Hour).Format("15:04"), "night_calls": 1})
+	h.refused(t, "0005378381234", "guard-night")
+	change(t, h.w.Client.Sites(), h.w.Offices[0].Site.ID, map[string]any{"time_zone": "America/New_York"})
+	h.w.settle(t)
+	ends(passes("0005378381234", company))
+
+	if _, err := h.w.Client.SetRates(soon(t), line.ID, []byte("prefix,per_minute,currency,first,step\n+,0.60,EUR,60,60\n")); err != nil {
+		t.Fatal(err)
+	}
+	guarded(map[string]any{"cost_day": 1_000_000}) // for one minute, and not for two
+	talk := passes("0030123456", company)
+	talk[1].Answer()
+	saw(t, talk[0], phone.Answered)
+	h.refused(t, "0030123456", "guard-cost")
+	ends(talk)
+
+	guarded(map[string]any{"alarm": 2})
+	h.refused(t, "0005378381234", "guard-alarm")
+	until(t, func() string {
+		page, err := h.w.Client.Alerts().Page(soon(t), rest.Filter{"kind": "fraud"}, 10, "")
+		if err != nil || len(page.Items) != 1 || page.Items[0].Subject != h.who.user.ID {
+			return fmt.Sprintf("alerts: %+v, %v", page.Items, err)
+		}
+		return ""
+	})
+	guarded(map[string]any{"alarm": 2, "lifted": time.Now().Unix() + 1})
+	ends(passes("0005378381234", company))
+
+	// Two switches share what one user may: the line without rates comes first, and the other takes what its switch may not.
+	second := carrier(t, nil)
+	shared := h.w.trunk(t, 1, rest.NewTrunk("Second"), second)
+	guarded(map[string]any{"together": 2})
+	first := passes("0030123456", second)
+	other := passes("0030123456", company)
+	h.refused(t, "0030123456", "guard-together")
+	ends(first, other)
+	change(t, h.w.Client.Trunks(), shared.ID, map[string]any{"enabled": false})
 }
 
 // callsTheSilent has a caller who may have one call at once give up calls of which the phone company never says a word: they count no
