@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,17 @@ func (p *process) kill(t *testing.T) {
 		t.Error(err)
 	}
 	_ = p.cmd.Wait() // says that it was killed
+}
+
+// stop ends the role as a service manager does, and waits until it is over.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("%s was told to stop, and ended with %v", p.name, err)
+	}
 }
 
 // deployment is a cloud and two switches, each a process, and what they stand on.

@@ -37,6 +37,43 @@ func TestKillQueue(t *testing.T) {
 	d.switches[0].launch(t, d.dir, d.log)
 	d.switchStarted(t, 0)
 
+	d.areCalledBack(t, desk, callers)
+}
+
+// TestStopQueue stops a switch with callers in a queue as a service manager does (SIGTERM): each is told that they will be called back,
+// and is, in their order, by the next run. Each leaves the line once.
+func TestStopQueue(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, sqlite, embedded)
+	answers := func(c *phone.Config) { c.Policy, c.After, c.Expires = phone.Answer, time.Millisecond, time.Hour }
+	agent, desk := d.person(t, 0, "Agent", answers)
+	d.policy(t, agent, map[string]any{"queue_length": 3, "queue_seconds": 7200})
+	_, other := d.person(t, 0, "Other", nil)
+	talks := dial(t, other, agent.number.Dial)
+	saw(t, talks, phone.Answered)
+	incoming(t, desk, talks)
+	var callers []subscriber
+	var calls []*phone.Call
+	for i := range 3 {
+		s, p := d.person(t, 0, fmt.Sprint("Caller ", i+1), answers)
+		c := dial(t, p, agent.number.Dial)
+		queued(t, c, fmt.Sprint("Queued, number ", i+1))
+		callers, calls = append(callers, s), append(calls, c)
+	}
+	d.switches[0].stop(t)
+	for i, c := range calls {
+		if e := over(t, c); e.Code != 503 || e.Words != "The switch stopped. You will be called back" {
+			t.Errorf("caller %d hears %d %q", i+1, e.Code, e.Words)
+		}
+	}
+	d.switches[0].launch(t, d.dir, d.log)
+	d.switchStarted(t, 0)
+	d.areCalledBack(t, desk, callers)
+}
+
+// areCalledBack waits until callers are called back in their order, talk, and have left their line once.
+func (d *deployment) areCalledBack(t *testing.T, desk *phone.Phone, callers []subscriber) {
+	t.Helper()
 	for i, s := range callers {
 		in := comes(t, desk)
 		if in.From != s.number.Digits && in.From != s.number.Dial {

@@ -20,6 +20,7 @@ import (
 	"strowger/pkg/datafolder"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/switchnode"
 )
 
 type upCommand struct {
@@ -36,6 +37,12 @@ type upCommand struct {
 
 	mobilebridge.PushServices `embed:""`
 	mobilebridge.Relaying     `embed:""`
+	switchnode.Services       `embed:""`
+}
+
+// office is the one that runs.
+func (c *upCommand) office() stack.Site {
+	return stack.Site{Name: c.name(), Code: c.code(), Public: c.Public, STIR: c.STIR, Waiting: c.Waiting}
 }
 
 func (*upCommand) unconnected() {}
@@ -114,7 +121,7 @@ func (c *upCommand) Run(e *env) (err error) {
 		return err
 	}
 	s, err := stack.Start(e.ctx, stack.Config{
-		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.name(), Sites: []stack.Site{{Name: c.name(), Code: c.code(), Public: c.Public}}, UsualPorts: true,
+		Data: e.Data, MasterKey: c.MasterKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Host: c.Host, Digest: c.Digest, Organization: c.name(), Sites: []stack.Site{c.office()}, UsualPorts: true,
 		Push: c.PushServices, Relaying: c.Relaying, URL: url, Replace: c.ReplaceRevoked,
 		Key:     kept.Key,
 		KeepKey: func(url, key string) error { return account{Cloud: url, Key: key, First: true}.save(e.Data) },

@@ -24,6 +24,7 @@ import (
 	"strowger/pkg/config"
 	"strowger/pkg/rest"
 	"strowger/pkg/trust/trusttest"
+	"strowger/switchnode"
 )
 
 // TestUp starts an office twice, after a start that failed: it serves figures, keeps its ports, and tells of its API key once.
@@ -283,6 +284,17 @@ func TestUpThatCannotStart(t *testing.T) {
 		refusesUp(t, upIn(t.TempDir(), "--host", "192.0.2.1"), "192.0.2.1", "no such address")
 		refusesUp(t, []string{"demo", "--host", "192.0.2.1"}, "192.0.2.1", "no such address")
 	})
+}
+
+// TestUpPassesSettingsOn has the office's switch get what the command line says of it.
+func TestUpPassesSettingsOn(t *testing.T) {
+	t.Parallel()
+	c := upCommand{Public: "192.0.2.1", Services: switchnode.Services{
+		STIR: switchnode.STIR{Key: "stir.key"}, Waiting: switchnode.Waiting{Language: "zh", Prompts: "prompts"},
+	}}
+	if got := c.office(); got.Public != c.Public || got.STIR.Key != c.STIR.Key || got.Waiting != c.Waiting || got.Name != "Office" || got.Code != "10" {
+		t.Errorf("the office is %+v", got)
+	}
 }
 
 // TestUpOfAnotherName has the flags of a first start told of that came too late.

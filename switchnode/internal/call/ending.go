@@ -57,6 +57,7 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		return nil
 	}
 	if c.interrupted(cause) {
+		cause.Words = stoppedKept
 		return c.keep(who, cause)
 	}
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)

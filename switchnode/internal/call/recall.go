@@ -28,6 +28,9 @@ func (Recalled) event() {}
 // keptPlace is why the call of a caller ends who keeps their place.
 const keptPlace = "The caller hung up and keeps the place in the queue"
 
+// stoppedKept is what a caller is told who waits at a switch that stops.
+const stoppedKept = "The switch stopped. You will be called back"
+
 // NewRecall returns the call to a caller who is called back, whose turn in a queue it has.
 func NewRecall(callerLeg, device string, turn Queue) *Call {
 	c := New(callerLeg, device, sdp.Description{})
