@@ -3,6 +3,8 @@ package integration
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +85,22 @@ func TestTrunk(t *testing.T) {
 			t.Errorf("the record: %+v", r)
 		}
 	}
+	shy := w.phone(t, ann, func(c *phone.Config) { c.Headers = []sip.Header{sip.NewHeader("Privacy", "id")} })
+	out, in := ring(t, shy, "00442079460123", company)
+	if got := slices.Concat(in.Headers("P-Asserted-Identity"), in.Headers("Privacy")); in.From != "anonymous" ||
+		!strings.HasPrefix(in.Headers("From")[0], `"Anonymous" <sip:anonymous@anonymous.invalid>`) || !slices.Equal(got, []string{"<sip:+4930200@127.0.0.1>", "id"}) {
+		t.Errorf("who is withheld calls as %s %q", in.Headers("From"), got)
+	}
+	out.HangUp()
+	over(t, out)
+	over(t, in)
+	out, in = ring(t, shy, "112", company)
+	if len(in.Headers("Privacy")) > 0 || in.From != "+4930200" {
+		t.Errorf("who calls for help calls as %s, privacy %q", in.From, in.Headers("Privacy"))
+	}
+	out.HangUp()
+	over(t, out)
+	over(t, in)
 	if e := over(t, dial(t, near, "000442079460123")); e.Code != 403 {
 		t.Errorf("who may call phone numbers of the country only hears %d %q", e.Code, e.Words)
 	}

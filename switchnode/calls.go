@@ -53,7 +53,7 @@ func (c *calls) begin(in call.Incoming) error {
 	}
 	var s *call.Session
 	s = call.NewSession(call.SessionConfig{
-		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID,
+		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID, Withheld: in.Withheld,
 		Record: c.recorder(in), Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
 	}, machine(in), in.From)
 	name := nameOf(in)

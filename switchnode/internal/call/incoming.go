@@ -21,6 +21,7 @@ type Incoming struct {
 	Hops      int // Max-Forwards as it came
 	Breadth   int // Max-Breadth as it came
 	SessionID string
+	Withheld  bool               // who is called by a phone company is not to know the caller
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
 	Early     bool               // the leg can take media before the answer

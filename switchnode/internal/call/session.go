@@ -37,6 +37,7 @@ type Setup struct {
 	From, To  designation.Party
 	Hops      int                // Max-Forwards to send
 	Breadth   int                // Max-Breadth to send (RFC 5393, 5.3.3)
+	Withheld  bool               // phone companies are to tell nobody who calls
 	SessionID string             // RFC 7989, end to end
 	Post      func(any) bool     // an input for Handle; false if the session is gone or its mailbox full
 	Trace     func(Arrow)        // a message sent or received, for the ladder
@@ -60,6 +61,7 @@ type SessionConfig struct {
 	Hops      int    // Max-Forwards to send
 	Breadth   int    // Max-Breadth that may be sent, over all branches
 	SessionID string
+	Withheld  bool               // as Incoming has it
 	Record    func(ledger.Event) // to the spool; never blocks
 	Answered  func(user string)  // told the id of who answered, "" for a line, nil: nobody is told; never blocks
 	Count     func(name string)
@@ -321,7 +323,7 @@ func (s *Session) dial(a Start) {
 		from, to = s.shown, s.from
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
-		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg),
+		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg), Withheld: s.cfg.Withheld,
 		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace, Note: s.note,
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func (l *Links) admit(d *sip.Dialog) error {
 	return l.cfg.Begin(call.Incoming{
 		Call: claims.Call, Leg: claims.ID, From: claims.From, Dialled: claims.To.Number, Help: claims.Help,
 		Offer: offer.Description(), Early: true,
-		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Key: key, Claims: &claims,
+		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Withheld: sip.Withheld(d.Request()), Key: key, Claims: &claims,
 		Attach: func(s *call.Session) (call.Leg, error) { return l.answering(s, c, d, offer, claims.ID) },
 	})
 }

@@ -237,12 +237,16 @@ func (o *outgoing) connected(c connected) []call.Event {
 
 // calling makes the leg over a link that is up: an INVITE with the session key (RFC 8898).
 func (l *Links) calling(s call.Setup, c connected) *leg {
+	headers := []sip.Header{sip.NewHeader("Authorization", "Bearer "+c.key), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))}
+	if s.Withheld {
+		headers = append(headers, sip.NewHeader("Privacy", "id")) // RFC 3325, 7: the other switch is trusted to keep it
+	}
 	d := l.sip.NewDialog(sip.InviteParams{
 		To:        sip.URI{Scheme: "sip", User: s.To.Number, Host: l.cfg.Org},
 		From:      sip.Party{Name: s.From.Name, User: s.From.Number},
 		Peer:      c.stream,
 		Hops:      s.Hops,
-		Headers:   []sip.Header{sip.NewHeader("Authorization", "Bearer "+c.key), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))},
+		Headers:   headers,
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})

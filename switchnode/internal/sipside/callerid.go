@@ -2,7 +2,6 @@ package sipside
 
 import (
 	"cmp"
-	"strings"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/sip"
@@ -11,12 +10,20 @@ import (
 
 // callerID says who calls in the form that the phone company of a trunk wants: in From, or, where From names the trunk, in
 // P-Asserted-Identity (RFC 3325, 9.1).
-func (p *Phones) callerID(t sitecopy.Trunk, caller sip.Party) (from sip.Party, headers []sip.Header) {
-	if !t.PAI {
+//
+// Of who is withheld the company alone is to know (RFC 3325, 9.1 and 9.3): what From would say others see.
+func (p *Phones) callerID(t sitecopy.Trunk, caller sip.Party, withheld bool) (from sip.Party, headers []sip.Header) {
+	if !t.PAI && !withheld {
 		return caller, nil
 	}
 	u := sip.URI{Scheme: "sip", User: caller.User, Host: caller.Host}
-	return sip.Party{User: t.Number, Host: caller.Host}, []sip.Header{sip.NewHeader("P-Asserted-Identity", "<"+u.String()+">")}
+	if headers = append(headers, sip.NewHeader("P-Asserted-Identity", "<"+u.String()+">")); withheld {
+		headers = append(headers, sip.NewHeader("Privacy", "id"))
+	}
+	if t.PAI {
+		return sip.Party{User: t.Number, Host: caller.Host}, headers
+	}
+	return sip.Anonymous(), headers
 }
 
 // shown is the number that a call shows: where the caller is called back, if there is such a number.
@@ -42,13 +49,8 @@ const anonymous = "anonymous"
 // callerOf is who calls, as a phone company says: it is trusted to assert that (RFC 3325, 9.2). What it asserts of who wants no one to
 // know is for itself (RFC 3325, 7).
 func callerOf(d *sip.Dialog) (number, name string) {
-	for h := range sip.Named(d.Request(), "Privacy") {
-		for _, want := range strings.Split(h.Value(), ";") {
-			switch strings.ToLower(strings.TrimSpace(want)) {
-			case "id", "user", "header":
-				return anonymous, ""
-			}
-		}
+	if sip.Withheld(d.Request()) {
+		return anonymous, ""
 	}
 	for h := range sip.Named(d.Request(), "P-Asserted-Identity") {
 		for _, one := range sip.SplitAddresses(h.Value()) {

@@ -62,7 +62,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
 		Dialled: dialled, Help: help, Offer: offer, Early: len(d.SDP()) > 0,
-		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote,
+		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Withheld: sip.Withheld(d.Request()),
 		Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a, help != nil, answering) },
 	})

@@ -16,9 +16,9 @@ import (
 )
 
 // signed returns the Identity header of a call that goes out by a trunk and shows a number (RFC 8224, 4): none from a switch that
-// signs nothing, and none for a number that its certificate does not cover.
+// signs nothing, none for a number that its certificate does not cover, and none of who is withheld: it would tell the number.
 func (p *Phones) signed(s call.Setup, b designation.Branch, t sitecopy.Trunk, shown string) []sip.Header {
-	if p.cfg.Sign == nil {
+	if p.cfg.Sign == nil || s.Withheld {
 		return nil
 	}
 	level := stir.Attestation(s.From.User != "", shown != "" && shown == b.Shown)
