@@ -25,6 +25,9 @@ import (
 // its doublings). One that is cancelled after that rings no more than a moment.
 const silence = 6 * time.Second
 
+// grace is what is left of it once the session has looked up: a switch that stood still hears what came meanwhile before it judges.
+const grace = 500 * time.Millisecond
+
 // Leaving is a call that wants to leave by one of some trunks.
 type Leaving struct {
 	call.Setup
@@ -135,8 +138,11 @@ type (
 		to *try
 		in any // sip.Input or sipleg.Keyed
 	}
-	silent struct{ to *try } // the time for its first word is over
-	room   struct {
+	silent struct { // the time for its first word is over, but for grace unless it is last
+		to   *try
+		last bool
+	}
+	room struct {
 		use     *trunk.Use
 		carrier int
 	} // an emergency call has its channel, or has waited long enough
@@ -230,6 +236,10 @@ func (c *toCarrier) Handle(input any) (evs []call.Event) {
 	case spent:
 		evs = []call.Event{call.Stop{Cause: call.CauseOfError(in.cause)}}
 	case silent:
+		if in.to.open && !in.last {
+			in.to.patience = time.AfterFunc(grace, func() { c.setup.Post(silent{in.to, true}) })
+			return nil
+		}
 		if in.to.open && !in.to.Dialog().Heard() {
 			c.failure = c.noLine(in.to, "no answer")
 			c.note(in.to, 0, &c.failure)
@@ -373,7 +383,7 @@ func (c *toCarrier) invite(i int) {
 	t.Leg = sipleg.Calling(sipleg.Config{
 		ID: s.Leg, Dialog: d, Port: c.port, Lost: errs.LegLost, Early: true, Line: t.line, Post: func(in any) bool { return s.Post(said{t, in}) },
 	})
-	t.patience = time.AfterFunc(silence, func() { s.Post(silent{t}) })
+	t.patience = time.AfterFunc(silence-grace, func() { s.Post(silent{t, false}) })
 	c.tries, c.at = append(c.tries, t), t
 	t.Do(c.start)
 }
