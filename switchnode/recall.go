@@ -41,6 +41,8 @@ func (r *returning) Leave(why call.Leaving, by string) {
 	switch {
 	case why == call.Unreached:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, queue.Pause, true)
+	case why == call.NoWay:
+		r.calls.hall.Missed(r.entry.Line, r.entry.Call, queue.Pause, false)
 	case why == call.CutOff && r.session == nil:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, soon, false)
 	default:

@@ -33,6 +33,8 @@ const (
 	Kept Leaving = "kept"
 	// Unreached is that of a call-back which the caller did not answer.
 	Unreached Leaving = "not-reached"
+	// NoWay is that of a call-back which no line took: the caller could not have answered.
+	NoWay Leaving = "no-line"
 )
 
 // Standing is where a caller stands in a queue.

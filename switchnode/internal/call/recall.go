@@ -97,6 +97,8 @@ func missed(cause ledger.Cause) Leaving {
 		return GaveUp
 	case errs.NodeStopped, errs.CloudAway, errs.Congested, errs.Internal:
 		return CutOff
+	case errs.NoLine:
+		return NoWay
 	}
 	return Unreached
 }
