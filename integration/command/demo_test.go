@@ -71,7 +71,7 @@ func TestDemoPstn(t *testing.T) {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
 	}
 	for _, want := range []string{
-		"1. trunk Cheap", "in another office, three minutes cost 0.06 EUR", "Refused with 404",
+		"1. trunk Cheap", "in another office, three minutes cost 0.06 EUR", "Refused with 403: +499001234567 is a premium-rate number", "Refused with 404",
 		"203001 Anna to +442079460123: left by trunk Cheap, cost 0.02 EUR", "203001 Anna to +442079460123: left by trunk Near, cost 0.09 EUR",
 		"+4930999000 a customer of Near to +4930200 Anna: came in", "203003 Emil to 112: left by trunk Near",
 		"Cheap  1      1         1:00 min  0.02 EUR", "Near   1      1         1:00 min  0.09 EUR", "0:01 min  not known",

@@ -32,7 +32,7 @@ func (d *demo) lines() error {
 	phones, stop := context.WithCancel(ctx)
 	defer stop()
 	p := &pstn{demo: d, ctx: phones, running: &running}
-	for _, step := range []func() error{p.connect, p.people, p.leave, p.comeIn, p.help, p.refused, p.report} {
+	for _, step := range []func() error{p.connect, p.people, p.leave, p.comeIn, p.help, p.guarded, p.refused, p.report} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -139,6 +139,25 @@ func (p *pstn) help() error {
 	}
 	p.steps.next("Emil, who may call nobody outside, calls 112")
 	return p.talk(emil, "112")
+}
+
+// guarded has Anna's phone call a number that costs much.
+func (p *pstn) guarded() error {
+	p.steps.next("Anna's phone calls a premium-rate number, as a thief of its password would")
+	c, err := p.anna.Dial(p.ctx, "009001234567")
+	if err != nil {
+		return err
+	}
+	e, err := c.Wait(p.ctx, phone.Ended)
+	if err != nil {
+		return err
+	}
+	p.steps.done()
+	p.say("Refused with %d: %s.\n", e.Code, e.Words)
+	if e.Code != 403 {
+		return fmt.Errorf("a call to a premium-rate number ended with %d %s, want 403", e.Code, e.Words)
+	}
+	return nil
 }
 
 // refused has a company ask for a line out again.
