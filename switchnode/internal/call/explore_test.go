@@ -657,6 +657,7 @@ func (w *world) check() error {
 }
 
 func TestExploreOneCallee(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name           string
 		delay          time.Duration
@@ -677,6 +678,7 @@ func TestExploreOneCallee(t *testing.T) {
 
 // TestExploreCrossing has the caller be wanted by the call of the callee's, and callers of other calls come over, at any time.
 func TestExploreCrossing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(budget{}, budget{}, 0)
 	if w.crosses, w.joins = 1, 1; *deep {
 		w.crosses = 2
@@ -686,6 +688,7 @@ func TestExploreCrossing(t *testing.T) {
 
 // TestExploreQueue has the caller wait, get a turn, wait again, and be sent away, at any time.
 func TestExploreQueue(t *testing.T) {
+	t.Parallel()
 	for joins, turns := range []int{2, 1} {
 		w := newWorld(budget{}, budget{}, 0)
 		if w.peers, w.queue, w.turns, w.joins = w.peers[:1], "open", turns, joins; *deep {
@@ -697,6 +700,7 @@ func TestExploreQueue(t *testing.T) {
 
 // TestExploreCrowd has the caller wait for room at the switch before it is admitted.
 func TestExploreCrowd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(budget{}, budget{}, 0)
 	w.queue, w.crowded, w.turns, w.joins = "open", true, 2, 1
 	t.Logf("%+v", explore[Event](t, w))
@@ -705,6 +709,7 @@ func TestExploreCrowd(t *testing.T) {
 // TestExploreEarlyMedia has the caller hear what a branch plays before it answers, and the switch in a queue, with what codecs
 // there are.
 func TestExploreEarlyMedia(t *testing.T) {
+	t.Parallel()
 	for name, set := range map[string]func(*world){
 		"one callee": func(w *world) { w.earlies = 2 },
 		"two callees": func(w *world) {
@@ -726,6 +731,7 @@ func TestExploreEarlyMedia(t *testing.T) {
 
 // TestExploreRecall has a caller be called back, not answer, decline, wait for the turn, and hang up, at any time.
 func TestExploreRecall(t *testing.T) {
+	t.Parallel()
 	for turns, caller := range map[int]budget{1: {offers: 1}, 2: {wakes: 1}} {
 		w := newWorld(caller, budget{}, 0)
 		w.call = NewRecall("caller", "dv_a", bench{})
@@ -745,6 +751,7 @@ func ends(ev Event) bool {
 }
 
 func TestRandomThreeBranches(t *testing.T) {
+	t.Parallel()
 	random(t, *rounds/10, ends, func() *world {
 		return newWorld(budget{2, 2, 1, 0, 0}, budget{2, 2, 1, 2, 1}, 0, 0, 3*time.Second)
 	})

@@ -673,6 +673,7 @@ func (n *night) checkEnd() error {
 // TestExploreTwoSleepers has two devices wake early, late and never, ring, answer, decline and be cancelled, and pushes be lost,
 // in every order; with -explore.deep pushes come twice, wakes are repeated, connections end and the switch is killed as well.
 func TestExploreTwoSleepers(t *testing.T) {
+	t.Parallel()
 	explored := func(what string, c chances, delays ...time.Duration) {
 		t.Logf("%s, delays %v: %+v", what, delays, explore[happening](t, newNight(c, delays...)))
 	}
@@ -690,6 +691,7 @@ func TestExploreTwoSleepers(t *testing.T) {
 }
 
 func TestRandomThreeSleepers(t *testing.T) {
+	t.Parallel()
 	all := chances{twins: 2, drops: 2, patience: 4, kills: 1}
 	random(t, *rounds, happening.rare, func() *night { return newNight(all, 0, 3*time.Second, 3*time.Second) })
 }
