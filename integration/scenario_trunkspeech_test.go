@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/rest"
 )
@@ -83,6 +84,16 @@ func TestTrunkSpeech(t *testing.T) {
 	w.settle(t)
 	out, in = ring(t, old, "0030123456", company)
 	talk(out, in, "PCMU", map[string]int{"of phone": 2})
+
+	out, in = ring(t, near, "0030123456", company)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	in.Forget()
+	out.Hold() // the company has no such call: 481
+	over(t, out)
+	w.recorded(t, ann.user, "a call that the company forgot", func(c rest.Call) bool {
+		return c.Cause != nil && c.Cause.Code == string(errs.LegLost) && c.Cause.Words == "the peer no longer knows the dialog"
+	})
 }
 
 // presses waits until a phone has heard some keys, and no more.

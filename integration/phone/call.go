@@ -166,6 +166,14 @@ func (c *Call) HangUp() {
 	})
 }
 
+// Forget drops the call without a word, as a phone company does whose server was started anew: what comes for it is answered 481.
+func (c *Call) Forget() {
+	c.do(func() {
+		c.media.stop()
+		c.dialog.Abandon()
+	})
+}
+
 // Hold stops the other side's audio; Resume lets it flow again.
 func (c *Call) Hold() { c.reoffer(true) }
 
