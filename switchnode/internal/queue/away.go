@@ -51,15 +51,40 @@ func (l *Line) kept(now time.Time, call string) []Action {
 	if i := l.position(call); i > 0 {
 		w := &l.order[i-1]
 		w.Entry = w.keep(now)
-		return []Action{Keep{w.Entry}}
+		return l.once(now, call)
 	}
 	t, served := l.turns[call]
 	if !served {
 		return []Action{Count{"place of a call that does not wait"}}
 	}
-	e := t.keep(now)
-	l.putBack(now, e)
-	return append([]Action{Keep{e}}, l.serve(now)...)
+	l.putBack(now, t.keep(now))
+	return append(l.once(now, call), l.serve(now)...)
+}
+
+// once has a number outside keep one place, however often it calls: a new one takes the place of the one before, whose entry leaves. Of
+// another rank it stays where it is.
+func (l *Line) once(now time.Time, call string) []Action {
+	i := l.position(call) - 1
+	was := l.twin(&l.order[i].Entry)
+	if was < 0 {
+		return []Action{Keep{l.order[i].Entry}}
+	}
+	e, old := &l.order[i].Entry, l.order[was].Entry
+	if e.rank() == old.rank() && was < i {
+		e.Since, e.served = old.Since, old.served
+		l.order[was], l.order[i] = l.order[i], l.order[was]
+		was, e = i, &l.order[was].Entry
+	}
+	acts := []Action{Keep{*e}, Drop{old.Call, GaveUp}}
+	l.order = slices.Delete(l.order, was, was+1)
+	return append(acts, l.tell(now)...)
+}
+
+// twin is where another place stands that the number of an entry keeps, -1 if there is none.
+func (l *Line) twin(e *Entry) int {
+	return slices.IndexFunc(l.order, func(w waiting) bool {
+		return w.Call != e.Call && w.Absent() && e.From.Trunk != "" && w.From.Trunk == e.From.Trunk && w.From.Number == e.From.Number
+	})
 }
 
 // keep is an entry as its caller leaves it behind.
@@ -91,6 +116,9 @@ func (l *Line) missed(now time.Time, m Missed) []Action {
 	}
 	if e.Tries >= mostTries {
 		return l.left(now, Left{Call: m.Call, Reason: Missing})
+	}
+	if l.twin(&e) >= 0 { // they called meanwhile
+		return l.left(now, Left{Call: m.Call, Reason: GaveUp})
 	}
 	e.Rest = now.Add(m.Rest)
 	l.putBack(now, e)

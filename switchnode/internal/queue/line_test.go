@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"strowger/pkg/designation"
 )
 
 // began is when the tests begin.
@@ -15,21 +17,22 @@ var began = time.Unix(1_700_000_000, 0)
 
 // world is a line as those around it see it.
 type world struct {
-	t      *rapid.T
-	line   *Line
-	now    time.Time
-	seats  int
-	limits Limits
-	calls  int
-	kept   map[string]bool   // on disk
-	served map[string]bool   // have their turn
-	other  map[string]bool   // occupy the callee otherwise
-	out    map[string]Reason // left
-	told   map[string]int    // position
-	moves  bool              // an administrator moves calls
-	away   map[string]bool   // hung up, and are to be called back
-	called map[string]bool   // are called back: it is their turn
-	missed map[string]int    // times
+	t       *rapid.T
+	line    *Line
+	now     time.Time
+	seats   int
+	limits  Limits
+	calls   int
+	kept    map[string]bool   // on disk
+	served  map[string]bool   // have their turn
+	other   map[string]bool   // occupy the callee otherwise
+	out     map[string]Reason // left
+	told    map[string]int    // position
+	moves   bool              // an administrator moves calls
+	away    map[string]bool   // hung up, and are to be called back
+	called  map[string]bool   // are called back: it is their turn
+	missed  map[string]int    // times
+	refused map[string]bool   // may not be called back
 }
 
 func newWorld(t *rapid.T) *world {
@@ -38,7 +41,7 @@ func newWorld(t *rapid.T) *world {
 		t: t, line: NewLine("us_b", seats, NewTeam()), now: began, seats: seats, moves: rapid.Bool().Draw(t, "moves"),
 		limits: Limits{Length: rapid.IntRange(1, 5).Draw(t, "length"), Wait: time.Minute},
 		kept:   map[string]bool{}, served: map[string]bool{}, other: map[string]bool{}, out: map[string]Reason{}, told: map[string]int{},
-		away: map[string]bool{}, called: map[string]bool{}, missed: map[string]int{},
+		away: map[string]bool{}, called: map[string]bool{}, missed: map[string]int{}, refused: map[string]bool{},
 	}
 }
 
@@ -108,7 +111,7 @@ func (w *world) leaves(call string, why Reason) {
 	delete(w.served, call)
 	delete(w.called, call)
 	delete(w.away, call)
-	if why == Missing && w.missed[call] != mostTries {
+	if why == Missing && w.missed[call] != mostTries && !w.refused[call] {
 		w.t.Fatalf("%s was called %d times", call, w.missed[call])
 	}
 	if why == Returns {
@@ -146,7 +149,12 @@ func (w *world) check() {
 	if n := len(w.served) + len(w.called); n > w.seats {
 		w.t.Fatalf("%d calls have their turn at %d seats", n, w.seats)
 	}
+	places := map[designation.Party]bool{}
 	for i, t := range waiting {
+		if t.Absent() && t.From.Trunk != "" && places[t.From] {
+			w.t.Fatalf("%+v keeps two places", t.From)
+		}
+		places[t.From] = places[t.From] || t.Absent()
 		if w.told[t.Call] != i+1 && !w.away[t.Call] {
 			w.t.Fatalf("%s stands at %d and was told %d", t.Call, i+1, w.told[t.Call])
 		}
@@ -195,6 +203,7 @@ func TestLine(t *testing.T) {
 				w.step(Join{Entry{
 					Call: fmt.Sprint("c", w.calls), Priority: rapid.IntRange(0, 2).Draw(t, "priority"),
 					Emergency: rapid.IntRange(0, 9).Draw(t, "emergency") == 0,
+					From:      designation.Party{Trunk: rapid.SampledFrom([]string{"", "tk_1"}).Draw(t, "trunk"), Number: rapid.SampledFrom([]string{"+4930", "+4940"}).Draw(t, "number")},
 				}, w.limits})
 			},
 			"own call": func(t *rapid.T) {
@@ -241,6 +250,11 @@ func TestLine(t *testing.T) {
 					w.missed[call]++
 				}
 				w.step(Missed{call, Pause, counts})
+			},
+			"refuse": func(t *rapid.T) {
+				call := w.any(w.called, "call")
+				w.refused[call] = true
+				w.step(Left{Call: call, Reason: Missing})
 			},
 			"give up": func(t *rapid.T) { w.step(Left{Call: w.any(w.waiting(), "call"), Reason: GaveUp}) },
 			"remove":  func(t *rapid.T) { w.step(Removed{w.any(w.waiting(), "call")}) },
@@ -346,5 +360,41 @@ func TestLongLine(t *testing.T) {
 	}
 	if got := told(l.Step(l.Next(), Tick{})); len(got) != 3 || got[0] != "c12 11" || got[2] != "c14 13" {
 		t.Errorf("later are told %q", got)
+	}
+}
+
+// TestPlaceOfANumber has a number outside keep places by several calls: the last one takes the place of those before. Others who show the
+// same number by another trunk, or call inside, are others.
+func TestPlaceOfANumber(t *testing.T) {
+	l, now := NewLine("us_b", 1, NewTeam()), began
+	l.Step(now, Occupied{"o"})
+	outside := designation.Party{Trunk: "tk_1", Number: "+4930123"}
+	from := map[string]designation.Party{"a": outside, "b": {User: "us_1", Number: "2001"}, "c": outside, "d": {Trunk: "tk_2", Number: "+4930123"}, "e": {User: "us_1", Number: "2001"}}
+	left := map[string]Reason{}
+	step := func(ev Event) {
+		for _, a := range l.Step(now, ev) {
+			if d, ok := a.(Drop); ok {
+				left[d.Call] += d.Reason
+			}
+		}
+	}
+	for _, call := range []string{"a", "b", "c", "d", "e"} {
+		now = now.Add(time.Second)
+		step(Join{Entry{Call: call, From: from[call]}, Limits{Length: 9, Wait: time.Hour}})
+		step(Kept{call})
+	}
+	order := ""
+	for _, w := range l.Waiting() {
+		order += w.Call
+	}
+	if order != "cbde" || len(left) != 1 || left["a"] != GaveUp {
+		t.Errorf("there wait %s, have left %v", order, left)
+	}
+	step(Freed{"o"}) // c is called back, and calls meanwhile
+	step(Join{Entry{Call: "f", From: outside}, Limits{Length: 9, Wait: time.Hour}})
+	step(Kept{"f"})
+	step(Missed{"c", Pause, true})
+	if len(left) != 2 || left["c"] != GaveUp {
+		t.Errorf("have left %v, want a and c", left)
 	}
 }
