@@ -43,6 +43,8 @@ func (r *returning) Leave(why call.Leaving, by string) {
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, queue.Pause, true)
 	case why == call.NoWay:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, queue.Pause, false)
+	case why == call.Barred:
+		r.calls.hall.Left(r.entry.Line, r.entry.Call, queue.Missing, "")
 	case why == call.CutOff && r.session == nil:
 		r.calls.hall.Missed(r.entry.Line, r.entry.Call, soon, false)
 	default:

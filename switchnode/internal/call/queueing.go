@@ -35,6 +35,8 @@ const (
 	Unreached Leaving = "not-reached"
 	// NoWay is that of a call-back which no line took: the caller could not have answered.
 	NoWay Leaving = "no-line"
+	// Barred is that of a call-back which nobody may make, now or later.
+	Barred Leaving = "barred"
 )
 
 // Standing is where a caller stands in a queue.

@@ -99,6 +99,8 @@ func missed(cause ledger.Cause) Leaving {
 		return CutOff
 	case errs.NoLine:
 		return NoWay
+	case errs.Forbidden, errs.GuardNumber, errs.GuardCountry:
+		return Barred
 	}
 	return Unreached
 }
