@@ -1,13 +1,7 @@
 package queue
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 
 	"strowger/switchnode/internal/journal"
 )
@@ -33,31 +27,7 @@ type record struct {
 // openDisk reads the file. What comes after damage is lost.
 func openDisk(path string, log *slog.Logger) (*disk, error) {
 	d := &disk{file: journal.NewFile(path), live: map[string]Entry{}}
-	in, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	for r := journal.NewReader(in); ; {
-		payload, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return d, nil
-		case errors.Is(err, journal.ErrTorn):
-			log.Warn("the end of the saved queue is damaged", "file", path, "read", r.End(), "calls", len(d.live))
-			return d, nil
-		case err != nil:
-			return nil, err
-		}
-		var rec record
-		if err := json.Unmarshal(payload, &rec); err != nil {
-			return nil, fmt.Errorf("the queue in %s: %w; move the file away", path, err)
-		}
-		d.apply(rec)
-	}
+	return d, journal.Load(path, "the saved queue", log, d.apply)
 }
 
 func (d *disk) apply(r record) {
@@ -76,7 +46,7 @@ func (d *disk) save(all []record) error {
 	if !d.file.Whole() || d.file.Size() > slackBase+slack*int64(len(d.live)) {
 		return d.rewrite()
 	}
-	b, err := encode(all)
+	b, err := journal.Encode(all)
 	if err == nil {
 		err = d.file.Append(b)
 	}
@@ -91,20 +61,9 @@ func (d *disk) rewrite() error {
 	for _, e := range d.live {
 		all = append(all, record{Came: &e})
 	}
-	b, err := encode(all)
+	b, err := journal.Encode(all)
 	if err == nil {
 		err = d.file.Replace(b)
 	}
 	return err
-}
-
-func encode(all []record) (b []byte, err error) {
-	for _, r := range all {
-		payload, err := json.Marshal(r)
-		if err != nil {
-			return nil, err
-		}
-		b = journal.Append(b, payload)
-	}
-	return b, nil
 }

@@ -1,13 +1,7 @@
 package registrar
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 
 	"strowger/switchnode/internal/journal"
 )
@@ -29,41 +23,9 @@ type record struct {
 
 // open reads the file. What comes after damage is lost: phones register again within the hour.
 func open(path string, log *slog.Logger) (*file, map[string][]Binding, error) {
-	in, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &file{File: journal.NewFile(path)}, map[string][]Binding{}, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	defer in.Close()
-	all, err := read(in, path, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &file{File: journal.NewFile(path)}, all, nil
-}
-
-// read reads what a file of that path holds.
-func read(in io.Reader, path string, log *slog.Logger) (map[string][]Binding, error) {
 	all := map[string][]Binding{}
-	for r := journal.NewReader(in); ; {
-		payload, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return all, nil
-		case errors.Is(err, journal.ErrTorn):
-			log.Warn("the end of the saved registrations is damaged", "file", path, "read", r.End(), "devices", len(all))
-			return all, nil
-		case err != nil:
-			return nil, err
-		}
-		var rec record
-		if err := json.Unmarshal(payload, &rec); err != nil {
-			return nil, fmt.Errorf("registrations in %s: %w; move the file away", path, err)
-		}
-		all[rec.Device] = rec.Bindings
-	}
+	err := journal.Load(path, "the saved registrations", log, func(r record) { all[r.Device] = r.Bindings })
+	return &file{File: journal.NewFile(path)}, all, err
 }
 
 // save writes the bindings of the changed devices; all returns those of every device. Sync makes them durable.
@@ -89,13 +51,10 @@ func (f *file) rewrite(all map[string][]Binding) error {
 	return err
 }
 
-func encode(devices map[string][]Binding) (b []byte, err error) {
+func encode(devices map[string][]Binding) ([]byte, error) {
+	all := make([]record, 0, len(devices))
 	for device, bindings := range devices {
-		payload, err := json.Marshal(record{device, bindings})
-		if err != nil {
-			return nil, err
-		}
-		b = journal.Append(b, payload)
+		all = append(all, record{device, bindings})
 	}
-	return b, nil
+	return journal.Encode(all)
 }

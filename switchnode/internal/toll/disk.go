@@ -1,13 +1,7 @@
 package toll
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"time"
 
 	"strowger/switchnode/internal/journal"
@@ -28,34 +22,13 @@ type disk struct {
 // open reads a journal into a book, and returns the last time in it. What comes after damage is lost.
 func (d *disk) open(path string, b *Book, log *slog.Logger) (last time.Time, err error) {
 	d.file = journal.NewFile(path)
-	in, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return last, nil
-	}
-	if err != nil {
-		return last, err
-	}
-	defer in.Close()
-	for r := journal.NewReader(in); ; {
-		payload, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return last, nil
-		case errors.Is(err, journal.ErrTorn):
-			log.Warn("the end of the book of calls to the phone network is damaged", "file", path, "read", r.End())
-			return last, nil
-		case err != nil:
-			return last, err
+	err = journal.Load(path, "the book of calls to the phone network", log, func(r record) {
+		if r.Now > 0 {
+			last = time.Unix(r.Now, 0)
 		}
-		var rec record
-		if err := json.Unmarshal(payload, &rec); err != nil {
-			return last, fmt.Errorf("the book of calls to the phone network in %s: %w; move the file away", path, err)
-		}
-		if rec.Now > 0 {
-			last = time.Unix(rec.Now, 0)
-		}
-		b.apply(rec)
-	}
+		b.apply(r)
+	})
+	return last, err
 }
 
 // save makes durable what was written.
@@ -65,13 +38,9 @@ func (d *disk) save(now time.Time, b *Book) error {
 	if rewrite {
 		written = append(b.all(now), record{Now: now.Unix()})
 	}
-	var bytes []byte
-	for _, r := range written {
-		payload, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		bytes = journal.Append(bytes, payload)
+	bytes, err := journal.Encode(written)
+	if err != nil {
+		return err
 	}
 	if rewrite {
 		d.whole = int64(len(bytes))
