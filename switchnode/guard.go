@@ -3,6 +3,7 @@ package switchnode
 import (
 	"context"
 	"slices"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
@@ -10,6 +11,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/guard"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 	"strowger/switchnode/internal/sipside"
 	"strowger/switchnode/internal/toll"
 )
@@ -70,13 +72,21 @@ func (n *node) asks(l sipside.Leaving, g sitecopy.Guards, home string) toll.Ask 
 	}
 	q.Rules = g.Users[q.User].Over(g.Organization.Over(guard.Users())).Share(i, shares)
 	for _, t := range l.Trunks {
-		line := toll.Line{Trunk: t.ID, Name: t.Name, Rules: g.Trunks[t.ID].Over(guard.Trunks())}
-		if rate, ok := l.Rates[t.ID]; ok {
-			line.Cost = rate.Cost
-		}
-		q.Lines = append(q.Lines, line)
+		q.Lines = append(q.Lines, toll.Line{Trunk: t.ID, Name: t.Name, Rules: g.Trunks[t.ID].Over(guard.Trunks()), Cost: costs(t, l.Rates)})
 	}
 	return q
+}
+
+// costs is what a call by a trunk costs for the guards, nil if the trunk has no rates. They do not let a number pass that its table leaves out:
+// they count the dearest rate.
+func costs(t sitecopy.Trunk, known map[string]tariff.Rate) func(time.Duration) int64 {
+	if rate, ok := known[t.ID]; ok {
+		return rate.Cost
+	}
+	if len(t.Rates) == 0 {
+		return nil
+	}
+	return slices.MaxFunc(t.Rates, tariff.Rate.Cheaper).Cost
 }
 
 // alarm tells administrators that calls abroad are blocked.

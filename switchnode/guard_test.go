@@ -2,10 +2,13 @@ package switchnode
 
 import (
 	"testing"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/guard"
+	"strowger/pkg/sitecopy"
+	"strowger/pkg/tariff"
 )
 
 // A call of somebody outside leaves by no line, whoever sends it there and however cheap it is.
@@ -38,5 +41,19 @@ func TestNumbersForHelp(t *testing.T) {
 		if forHelp(c.number, c.emergency) != c.want {
 			t.Errorf("%s, emergency %v: %v", c.number, c.emergency, !c.want)
 		}
+	}
+}
+
+// A number that the table of a trunk leaves out costs the guards what the dearest one does, and nothing where there is no table.
+func TestCosts(t *testing.T) {
+	line := sitecopy.Trunk{ID: "tk_1", Rates: []tariff.Rate{{Prefix: "+49", PerMinute: 10}, {Prefix: "+53", PerMinute: 900}, {Prefix: "+44", PerMinute: 20}}}
+	if got := costs(line, map[string]tariff.Rate{"tk_1": {PerMinute: 10}})(time.Minute); got != 10 {
+		t.Errorf("a rate of 10 costs %d", got)
+	}
+	if got := costs(line, map[string]tariff.Rate{"tk_2": {PerMinute: 10}})(time.Minute); got != 900 {
+		t.Errorf("without a rate a minute costs %d, want the dearest", got)
+	}
+	if costs(sitecopy.Trunk{ID: "tk_1"}, nil) != nil {
+		t.Error("a trunk without rates has some")
 	}
 }
