@@ -56,6 +56,18 @@ func judge(from designation.Party, r guard.Rules, home, number string) error {
 	return r.Number(home, number)
 }
 
+// barred says that who calls from outside, and waits, could not be called back. The switch of the trunk judges that call; here it decides what
+// the caller is told.
+func (n *node) barred(p designation.Plan) bool {
+	if p.From.Trunk == "" {
+		return false
+	}
+	s := n.copy.Snapshot()
+	g := s.Guards()
+	home, ok := s.Back(p.From, p.To.User)
+	return !ok || judge(p.To, g.Users[p.To.User].Over(g.Organization.Over(guard.Users())), home, p.From.Number) != nil
+}
+
 // asks is what the book is asked for a call.
 func (n *node) asks(l sipside.Leaving, g sitecopy.Guards, home string) toll.Ask {
 	country, _ := e164.Origin(l.Number)

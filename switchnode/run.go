@@ -167,6 +167,7 @@ func (n *node) serve(ctx context.Context) error {
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
 		Apps:   n.app,
 		Queue:  n.calls.waiting,
+		Barred: n.barred,
 	})
 	n.calls.router = router
 	n.calls.cross = crossing.New(crossing.Config{Node: id.Node, Expected: router.Expected, Count: n.calls.tally.add})

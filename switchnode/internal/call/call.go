@@ -143,7 +143,7 @@ func (c *Call) planned(p Planned) []Action {
 		acts = append(append(acts, diversions(p.Diverted)...), c.forward(p.To.Number))
 	}
 	c.attempt = attempt{to: p.To.Number, ring: p.Ring, fallback: p.Fallback}
-	c.language, c.callable, c.toApps = p.Language, p.From.Callable(), p.Apps
+	c.language, c.callable, c.toApps = p.Language, p.From.Callable() && !p.Barred, p.Apps
 	offline := CauseOf(errs.Offline, "")
 	if p.Queue != nil {
 		return append(acts, c.enqueue(p.Queue, Fallback{To: p.To, Ring: p.Ring, Renew: p.Renew})...)

@@ -290,6 +290,7 @@ func TestMusicOnHold(t *testing.T) {
 	wideband := listening(sdp.Description{Codecs: []sdp.Codec{opus}, Direction: sdp.SendRecv})
 	wideband.Step(Planned{Queue: bench{}, Ring: time.Minute})
 	want(t, wideband, Placed{Standing{Position: 2}}, "call.Stand", "note queued")
+	const dear = "+499001234567"
 	for name, v := range map[string]struct {
 		caller designation.Party
 		codecs []sdp.Codec
@@ -298,6 +299,8 @@ func TestMusicOnHold(t *testing.T) {
 	}{
 		"who can be called back":      {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:], "301001", true},
 		"who hides the number":        {designation.Party{Trunk: "tk_a"}, offer.Codecs[1:], "301001", false},
+		"who may be called back":      {designation.Party{Trunk: "tk_a", Number: "+4930123456"}, offer.Codecs[1:], "301001", true},
+		"who may not be":              {designation.Party{Trunk: "tk_a", Number: dear}, offer.Codecs[1:], "301001", false},
 		"a phone that sends no keys":  {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:2], "301001", false},
 		"who waits for a free switch": {designation.Party{User: "us_a", Device: "dv_a"}, offer.Codecs[1:], "", false},
 	} {
@@ -305,10 +308,16 @@ func TestMusicOnHold(t *testing.T) {
 		if v.number == "" {
 			c.Step(Crowded{bench{}})
 		} else {
-			c.Step(Planned{Queue: bench{}, Ring: time.Minute, From: v.caller, To: designation.Party{Number: v.number}})
+			c.Step(Planned{Queue: bench{}, Ring: time.Minute, From: v.caller, To: designation.Party{Number: v.number}, Barred: v.caller.Number == dear})
 		}
 		if got := c.Step(Placed{Standing{Position: 2}})[1].(Play).Sound.Keeps; got != v.told {
 			t.Errorf("%s is told of the key: %t", name, got)
+		}
+		if v.caller.Number != dear {
+			continue
+		}
+		if acts := c.Step(Key{Leg: Caller, Digit: keyBack}); len(acts) != 1 {
+			t.Errorf("%s presses the key: %+v", name, acts)
 		}
 	}
 	held := listening(sdp.Description{Codecs: []sdp.Codec{pcma}, Direction: sdp.SendOnly})

@@ -30,6 +30,7 @@ type Planned struct {
 	Apps     bool                    // what there is to ring are apps only
 	Language string                  // of what the caller is told while they wait, "" for that of the switch
 	Queue    Queue                   // where the call waits for its turn to ring the callee, nil: it rings at once
+	Barred   bool                    // the caller waits, and cannot be called back
 	Renew    Renewal                 // what there is to ring when the turn comes, with Queue
 	Crossing string                  // a call of the callee's to the caller that is on its way to this switch, as the cloud knows it
 }

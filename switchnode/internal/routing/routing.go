@@ -60,6 +60,7 @@ type Config struct {
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
 	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
+	Barred    func(designation.Plan) bool                            // says that the caller of a plan with a queue cannot be called back
 	Now       func() time.Time                                       // cloud-corrected
 	Logger    *slog.Logger
 }
@@ -185,7 +186,7 @@ func (r *Router) planned(p designation.Plan, offline bool, anew renewal) call.Ev
 	}
 	if p.Queue != nil && len(branches) > 0 {
 		ev.Queue, ev.Language, ev.Apps = r.cfg.Queue(p), p.Queue.Language, onlyApps(p)
-		ev.Renew = r.renewed(p, anew)
+		ev.Barred, ev.Renew = r.cfg.Barred(p), r.renewed(p, anew)
 	}
 	if p.Emergency {
 		return atOnce(ev)

@@ -71,7 +71,8 @@ func newWorld() *world {
 			}
 			return []call.Target{contact(b.Device + " at home"), contact(b.Device + " at work")}
 		},
-		Link: func(w Way) call.Target { return way{w} },
+		Link:   func(w Way) call.Target { return way{w} },
+		Barred: func(p designation.Plan) bool { return p.From.Number == "+49112" },
 		Apps: func(b designation.Branch, p designation.Plan) call.Target {
 			return contact(b.Device + " asleep for " + p.Call)
 		},

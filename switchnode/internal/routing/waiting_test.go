@@ -17,7 +17,13 @@ func TestPlanOfACallThatWaited(t *testing.T) {
 	old := w.ringing("dv_1")
 	old.Queue = &designation.Queue{Line: "us_b", Length: 1, Wait: time.Hour}
 	w.plan = old
-	turn := planned(t, w.FromLink(claims, "key")(t.Context())).Renew
+	first := planned(t, w.FromLink(claims, "key")(t.Context()))
+	turn := first.Renew
+	w.plan.From.Number = "+49112"
+	if barred := planned(t, w.FromLink(claims, "key")(t.Context())); first.Barred || !barred.Barred {
+		t.Errorf("who cannot be called back: %t, who can: %t", barred.Barred, first.Barred)
+	}
+	w.keys = w.keys[:1]
 	rings := func(device string, asked int) {
 		t.Helper()
 		branches := turn(t.Context(), nil)

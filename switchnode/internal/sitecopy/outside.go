@@ -167,3 +167,16 @@ func (s *Snapshot) ResolveTrunk(trunk string, from designation.Party, dialled st
 	}
 	return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know the number %q", dialled)
 }
+
+// Back is the country from which the number of a caller outside would be called back for a callee; ok is false if the callee may not call it,
+// or nobody can. What a trunk of another site may call only its switch knows: its country is taken for that of the number.
+func (s *Snapshot) Back(from designation.Party, callee string) (home string, ok bool) {
+	home = s.docs.copy.Country
+	if !slices.ContainsFunc(s.docs.copy.Trunks, func(t sitecopy.Trunk) bool { return t.ID == from.Trunk }) {
+		country, _ := e164.Origin(from.Number)
+		home = cmp.Or(country, home)
+	}
+	n, ok := e164.Plan{Country: home}.Read(from.Number)
+	u := s.users[callee]
+	return home, ok && e164.Written(from.Number) && (n.Class == e164.National || u != nil && u.Calling == "international")
+}

@@ -14,6 +14,30 @@ import (
 	"strowger/pkg/tariff"
 )
 
+// TestBack has callers outside be called back, or not: who shows no number that can be, or one abroad to a callee who may not call there. A
+// trunk of another site is one of the country of the number.
+func TestBack(t *testing.T) {
+	w := newWorld(t)
+	c := w.copies[w.paris]
+	c.Country, c.Trunks = "FR", []sitecopy.Trunk{{ID: "tk_here", Switch: w.x.Node}}
+	c.Users[0].Calling, c.Users[3].Calling = "international", "internal"
+	far, near := c.Users[0].ID, c.Users[3].ID
+	s := w.fetched(w.x).Snapshot()
+	for _, v := range []struct {
+		trunk, number, callee, home string
+		ok                          bool
+	}{
+		{"tk_here", "+33145123456", near, "FR", true}, {"tk_here", "+33145123456", "qu_1", "FR", true},
+		{"tk_here", "+442079460123", near, "FR", false}, {"tk_here", "+442079460123", far, "FR", true}, {"tk_here", "+442079460123", "qu_1", "FR", false},
+		{"tk_there", "+442079460123", near, "GB", true}, {"tk_there", "+49112", far, "DE", false},
+		{"tk_here", "+33112", far, "FR", false}, {"tk_here", "112", far, "FR", false}, {"tk_here", "+33x", far, "FR", false}, {"tk_here", "", far, "FR", false},
+	} {
+		if home, ok := s.Back(designation.Party{Trunk: v.trunk, Number: v.number}, v.callee); home != v.home || ok != v.ok {
+			t.Errorf("%+v: %s, %t", v, home, ok)
+		}
+	}
+}
+
 // TestOutside calls phone numbers, and is called from there, by the site copy alone.
 func TestOutside(t *testing.T) {
 	w := newWorld(t)
