@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/guard"
@@ -134,6 +135,7 @@ func (g guarded) lines() []rule {
 		{"calls in a day", limitText(r.CallsDay), from(own.CallsDay != nil, org.CallsDay != nil)},
 		{"cost in an hour", moneyText(r.CostHour), from(own.CostHour != nil, org.CostHour != nil)},
 		{"cost in a day", moneyText(r.CostDay), from(own.CostDay != nil, org.CostDay != nil)},
+		{"longest call", timeText(r.Longest), from(own.Longest != nil, org.Longest != nil)},
 		{"alarm from calls abroad in a day", limitText(r.Alarm), from(own.Alarm != nil, org.Alarm != nil)},
 	}
 	if g.trunk {
@@ -155,6 +157,13 @@ func limitText(n int64) string {
 		return "no limit"
 	}
 	return fmt.Sprint(n)
+}
+
+func timeText(seconds int64) string {
+	if seconds == guard.NoLimit {
+		return "no limit"
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }
 
 func moneyText(n int64) string {
@@ -196,25 +205,26 @@ func (c *guardLift) Run(e *env) error {
 }
 
 type guardSet struct {
-	Who        string    `arg:"" optional:"" help:"A user (name, number or id) or a trunk; nobody: everyone."`
-	Countries  *[]string `help:"Countries that may be called beside the own: DE,FR; usual: all but those that fraud is known for; empty: none." placeholder:"LIST"`
-	Allow      *[]string `help:"Beginnings of numbers that may be called, dear or not: +49180,+4970; empty: none." placeholder:"LIST"`
-	Deny       *[]string `help:"Beginnings of numbers that may not; where both fit the longer one decides." placeholder:"LIST"`
-	CallsHour  *int64    `help:"Most calls in an hour; 0: no limit." placeholder:"N"`
-	CallsDay   *int64    `help:"Most calls in 24 hours; 0: no limit." placeholder:"N"`
-	CostHour   *float64  `help:"Most that calls may cost in an hour, in the currency of the rates; 0: no limit." placeholder:"AMOUNT"`
-	CostDay    *float64  `help:"Most that calls may cost in 24 hours; 0: no limit." placeholder:"AMOUNT"`
-	Together   *int64    `help:"Most calls of a user at once; 0: no limit." placeholder:"N"`
-	Night      *string   `help:"When it is night at the office: 22:00-06:00; empty: never." placeholder:"SPAN"`
-	NightCalls *int64    `help:"Most calls abroad of a user in an hour at night; 0: no limit." placeholder:"N"`
-	Alarm      *int64    `help:"So many calls abroad in 24 hours are never unusual; 0: no alarm." placeholder:"N"`
-	Default    bool      `help:"Forget first what was said here."`
+	Who        string         `arg:"" optional:"" help:"A user (name, number or id) or a trunk; nobody: everyone."`
+	Countries  *[]string      `help:"Countries that may be called beside the own: DE,FR; usual: all but those that fraud is known for; empty: none." placeholder:"LIST"`
+	Allow      *[]string      `help:"Beginnings of numbers that may be called, dear or not: +49180,+4970; empty: none." placeholder:"LIST"`
+	Deny       *[]string      `help:"Beginnings of numbers that may not; where both fit the longer one decides." placeholder:"LIST"`
+	CallsHour  *int64         `help:"Most calls in an hour; 0: no limit." placeholder:"N"`
+	CallsDay   *int64         `help:"Most calls in 24 hours; 0: no limit." placeholder:"N"`
+	CostHour   *float64       `help:"Most that calls may cost in an hour, in the currency of the rates; 0: no limit." placeholder:"AMOUNT"`
+	CostDay    *float64       `help:"Most that calls may cost in 24 hours; 0: no limit." placeholder:"AMOUNT"`
+	Together   *int64         `help:"Most calls of a user at once; 0: no limit." placeholder:"N"`
+	Night      *string        `help:"When it is night at the office: 22:00-06:00; empty: never." placeholder:"SPAN"`
+	NightCalls *int64         `help:"Most calls abroad of a user in an hour at night; 0: no limit." placeholder:"N"`
+	Alarm      *int64         `help:"So many calls abroad in 24 hours are never unusual; 0: no alarm." placeholder:"N"`
+	Longest    *time.Duration `help:"Longest time of a call: 12h, 90m; 0: no limit." placeholder:"TIME"`
+	Default    bool           `help:"Forget first what was said here."`
 }
 
 // Help teaches by example.
 func (*guardSet) Help() string {
 	return `The rules hold for calls to phone numbers outside, at the switch of the line, also without the cloud. What is said of a user goes
-before what is said of everyone; limits of a trunk count for all its calls together. Emergency calls pass all of them.
+before what is said of everyone; limits of a trunk count for all its calls together (--longest for each). Emergency calls pass all of them.
 
 Everyone may call 0180 numbers, and Cuba beside the usual countries:
 
@@ -227,6 +237,10 @@ Anna, who sells by phone, may call 200 times an hour, five calls at once:
 The line of the Rome office may not cost more than 30 a day:
 
     strowger guard set Company-Rome --cost-day 30
+
+A call of Anna's may last a day:
+
+    strowger guard set Anna --longest 24h
 
 As ever again:
 
@@ -264,6 +278,10 @@ func (c *guardSet) Run(e *env) error {
 			millionths := int64(math.Round(*l.from * 1e6))
 			*l.to = &millionths
 		}
+	}
+	if c.Longest != nil {
+		seconds := int64(math.Ceil(c.Longest.Seconds()))
+		p.Longest = &seconds
 	}
 	p.Night = cmp.Or(c.Night, p.Night)
 	if err := p.Check(g.trunk); err != nil {

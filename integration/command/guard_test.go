@@ -18,7 +18,7 @@ func TestGuardRules(t *testing.T) {
 		"guard set Anna --calls-hour 200 --together 5 --cost-day 12.5 --deny +49180123",
 		"guard set Anna --countries= --night= --alarm 0",
 		"guard show 201001",
-		"guard set Company --cost-day 30",
+		"guard set Company --cost-day 30 --longest 90m",
 		"guard set Anna --default",
 		"guard set Company --together 3",
 		"guard set --countries Narnia",

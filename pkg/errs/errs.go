@@ -61,6 +61,7 @@ const (
 	GuardCountry  Code = "guard-country"  // a country that may not be called
 	GuardCalls    Code = "guard-calls"    // too many calls in an hour or a day
 	GuardCost     Code = "guard-cost"     // too much money in an hour or a day
+	GuardTime     Code = "guard-time"     // a call that lasts for too long
 	GuardTogether Code = "guard-together" // too many calls at once
 	GuardNight    Code = "guard-night"    // too many calls abroad at night
 	GuardAlarm    Code = "guard-alarm"    // blocked since far more was called abroad than usual

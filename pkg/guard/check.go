@@ -23,7 +23,7 @@ func (p *Policy) Check(trunk bool) error {
 		return nil
 	}
 	if trunk && (p.Countries != nil || p.Allow != nil || p.Deny != nil || p.Together != nil || p.Night != nil || p.NightCalls != nil) {
-		return errs.New(errs.Invalid, "policy: a trunk has limits of calls and cost, and an alarm; countries, allow, deny, together and night are for users and the organization")
+		return errs.New(errs.Invalid, "policy: a trunk has limits of calls, of their time and cost, and an alarm; countries, allow, deny, together and night are for users and the organization")
 	}
 	if len(p.Countries)+len(p.Allow)+len(p.Deny) > maxEntries {
 		return errs.New(errs.Invalid, "policy: more than %d countries and beginnings of numbers", maxEntries)
@@ -38,7 +38,7 @@ func (p *Policy) Check(trunk bool) error {
 			return errs.New(errs.Invalid, `allow, deny: %q is not "+" and the first digits of a number`, b)
 		}
 	}
-	for _, l := range []*int64{p.CallsHour, p.CallsDay, p.CostHour, p.CostDay, p.Together, p.NightCalls, p.Alarm, p.Lifted} {
+	for _, l := range []*int64{p.CallsHour, p.CallsDay, p.CostHour, p.CostDay, p.Together, p.NightCalls, p.Alarm, p.Longest, p.Lifted} {
 		if l != nil && (*l < 0 || *l > maxLimit) {
 			return errs.New(errs.Invalid, "policy: the limit %d is not between 0 (none) and %d", *l, int64(maxLimit))
 		}

@@ -39,6 +39,7 @@ type Policy struct {
 	Night      *string  `json:"night,omitempty" doc:"When it is night, 22:00-06:00; empty: never"`
 	NightCalls *int64   `json:"night_calls,omitempty" doc:"Most calls abroad of a user in an hour at night; 0: no limit"`
 	Alarm      *int64   `json:"alarm,omitempty" doc:"Calls abroad in 24 hours that are never unusual; 0: no alarm"`
+	Longest    *int64   `json:"longest,omitempty" doc:"Longest time of a call, seconds; 0: no limit"`
 	Lifted     *int64   `json:"lifted,omitempty" doc:"When an alarm was lifted, Unix seconds: one before that blocks no longer"`
 }
 
@@ -51,6 +52,7 @@ type Rules struct {
 	Night                  Span
 	NightCalls             int64 // abroad, in an hour
 	Alarm                  int64 // calls abroad in a day that are never unusual
+	Longest                int64 // seconds of a call
 	Lifted                 int64 // Unix seconds: an alarm before that blocks no longer
 }
 
@@ -60,6 +62,7 @@ func Users() Rules {
 	return Rules{
 		Countries: []string{Usual}, CallsHour: 60, CallsDay: 300, CostHour: 20_000_000, CostDay: 50_000_000, Together: 3,
 		Night: Span{22 * 60, 6 * 60}, NightCalls: 3, Alarm: 20,
+		Longest: 12 * 60 * 60,
 	}
 }
 
@@ -67,6 +70,7 @@ func Users() Rules {
 func Trunks() Rules {
 	return Rules{
 		CallsHour: 1000, CallsDay: 6000, CostHour: 200_000_000, CostDay: 600_000_000, Together: NoLimit, NightCalls: NoLimit, Alarm: 100,
+		Longest: NoLimit,
 	}
 }
 
@@ -85,7 +89,7 @@ func (p *Policy) Over(r Rules) Rules {
 	}
 	for _, l := range []struct{ to, from *int64 }{
 		{&r.CallsHour, p.CallsHour}, {&r.CallsDay, p.CallsDay}, {&r.CostHour, p.CostHour}, {&r.CostDay, p.CostDay},
-		{&r.Together, p.Together}, {&r.NightCalls, p.NightCalls}, {&r.Alarm, p.Alarm},
+		{&r.Together, p.Together}, {&r.NightCalls, p.NightCalls}, {&r.Alarm, p.Alarm}, {&r.Longest, p.Longest},
 	} {
 		switch {
 		case l.from == nil:

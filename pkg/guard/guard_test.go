@@ -16,6 +16,9 @@ func TestOver(t *testing.T) {
 	if len(r.Allow) != 0 || r.CallsHour != 5 || r.CallsDay != 7 || r.Together != NoLimit || r.Night != (Span{}) || r.CostDay != Users().CostDay {
 		t.Errorf("%+v", r)
 	}
+	if r := (&Policy{Longest: limit(0)}).Over(Users()); r.Longest != NoLimit || Users().Share(1, 3).Longest != 12*60*60 {
+		t.Errorf("the longest call: %d", r.Longest)
+	}
 	if r := (*Policy)(nil).Over(Trunks()); r.CallsHour != Trunks().CallsHour {
 		t.Errorf("without a policy: %+v", r)
 	}
@@ -113,7 +116,7 @@ func TestUnusual(t *testing.T) {
 func TestCheck(t *testing.T) {
 	bad := "22-6"
 	for _, p := range []*Policy{
-		{Countries: []string{"XX"}}, {Allow: []string{"0180"}}, {Deny: []string{"+49x"}}, {CallsHour: limit(-1)}, {Night: &bad}, {Allow: make([]string, 301)},
+		{Countries: []string{"XX"}}, {Allow: []string{"0180"}}, {Deny: []string{"+49x"}}, {CallsHour: limit(-1)}, {Longest: limit(-1)}, {Night: &bad}, {Allow: make([]string, 301)},
 	} {
 		if p.Check(false) == nil {
 			t.Errorf("%+v passes", p)

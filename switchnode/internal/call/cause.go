@@ -60,6 +60,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.GuardCountry:    {403, 21, "This country may not be called"},
 	errs.GuardCalls:      {403, 21, "Too many calls to phone numbers"},
 	errs.GuardCost:       {403, 21, "The money for calls is used up"},
+	errs.GuardTime:       {403, 21, "The call has lasted too long"},
 	errs.GuardTogether:   {403, 21, "Too many calls at once"},
 	errs.GuardNight:      {403, 21, "Too many calls abroad at night"},
 	errs.GuardAlarm:      {403, 21, "Calls abroad are blocked"},
@@ -190,7 +191,7 @@ func rank(c ledger.Cause) int {
 	case errs.NoCommonCodec:
 		return 5
 	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide,
-		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardOutside:
+		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTime, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardOutside:
 		return 4
 	case errs.NoAnswer, errs.Asleep, errs.DoNotDisturb:
 		return 3

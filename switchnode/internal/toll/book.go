@@ -2,7 +2,7 @@
 // of package guard do. What passes is on disk before it is carried: neither a crash nor a clock that is set gives anything back.
 //
 // A call has counted when it is let in, and so has the cost of its first minute; each minute more is paid before it begins, and what
-// was not used comes back at the end. When nothing is left the call ends.
+// was not used comes back at the end. When nothing is left the call ends, and when it has lasted as long as it may.
 //
 // The time of the book goes on with that of the machine since it was started, and never back (see Keeper).
 package toll
@@ -236,19 +236,46 @@ func (b *Book) begin(now time.Time, h *hold, trunk string) {
 	}
 }
 
-// due is when more of a call is to be paid, the zero time for never.
+// due is when more of a call is to be paid, or it has lasted as long as it may, the zero time for never.
 func (h *hold) due() time.Time {
-	if h.answered.IsZero() || h.line.Cost == nil || h.spent {
+	if h.answered.IsZero() || h.spent {
 		return time.Time{}
 	}
-	return h.answered.Add(h.paid - ahead)
+	end := h.end()
+	if h.line.Cost == nil {
+		return end
+	}
+	due := h.answered.Add(h.paid - ahead)
+	if !end.IsZero() && end.Before(due) {
+		return end
+	}
+	return due
 }
+
+// end is when a call that was answered has to be over, the zero time for never.
+func (h *hold) end() time.Time {
+	seconds := h.longest()
+	if seconds == guard.NoLimit {
+		return time.Time{}
+	}
+	return h.answered.Add(time.Duration(min(seconds, maxSeconds)) * time.Second)
+}
+
+// longest is how many seconds a call may last.
+func (h *hold) longest() int64 { return min(h.ask.Rules.Longest, h.line.Rules.Longest) }
+
+// maxSeconds keeps a time from overflowing: three years.
+const maxSeconds = 100_000_000
 
 // ahead is how long before the end of what was paid the next minute is.
 const ahead = 5 * time.Second
 
 // pay pays the next minute of a call, or says why it has to end.
 func (b *Book) pay(now time.Time, h *hold) error {
+	if end := h.end(); !end.IsZero() && !now.Before(end) {
+		return errs.New(errs.GuardTime, "the call has lasted %v, as long as one of %s by trunk %s may; strowger guard set --longest",
+			time.Duration(min(h.longest(), maxSeconds))*time.Second, h.ask.Name, h.line.Name)
+	}
 	more := h.line.cost(h.paid+paid) - h.line.cost(h.paid)
 	cost := guard.Usage{CostHour: more, CostDay: more}
 	s := h.ask.slot(now, 0, more)

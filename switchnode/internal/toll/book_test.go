@@ -167,6 +167,7 @@ func TestNoGuardIsPassedBy(t *testing.T) {
 		money := rapid.SampledFrom([]int64{20, 60, 100, 1000})
 		o := &office{t: t, now: time.Unix(1_800_000_000, 0), books: [2]*Book{New(), New()}, line: guard.Trunks()}
 		o.rules = guard.Rules{
+			Longest:   guard.NoLimit,
 			CallsHour: limit.Draw(t, "calls in an hour"), CallsDay: 2 * limit.Draw(t, "calls in a day"), Together: limit.Draw(t, "together"),
 			CostHour: money.Draw(t, "cost of an hour"), CostDay: 2 * money.Draw(t, "cost of a day"), NightCalls: guard.NoLimit, Alarm: guard.NoLimit,
 		}
@@ -345,6 +346,44 @@ func TestKeeper(t *testing.T) {
 			t.Errorf("logged: %s", log)
 		}
 	})
+}
+
+// TestLongest has a call end that lasts for too long, whoever says so, with rates and without; one that nobody answers does not.
+func TestLongest(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		user, line int64
+		cost       func(time.Duration) int64
+		want       time.Duration // 0: never
+	}{
+		{"by default", guard.Users().Longest, guard.Trunks().Longest, nil, 12 * time.Hour},
+		{"of the trunk", guard.Users().Longest, 90 * 60, nil, 90 * time.Minute},
+		{"within a minute that is paid", 90, guard.NoLimit, func(time.Duration) int64 { return 0 }, 90 * time.Second},
+		{"no limit", guard.NoLimit, guard.NoLimit, nil, 0},
+	} {
+		b, start := New(), time.Unix(1_800_000_000, 0)
+		q := Ask{User: "us_1", Name: "Ann", Rules: guard.Users(), Lines: []Line{{Trunk: "tk_1", Name: "One", Rules: guard.Trunks(), Cost: c.cost}}}
+		q.Rules.Longest, q.Lines[0].Rules.Longest = c.user, c.line
+		h, err := b.enter(start, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.due().IsZero() {
+			t.Errorf("%s: the call ends before it is answered", c.name)
+		}
+		b.begin(start, h, "tk_1")
+		var ended time.Duration
+		for due := h.due(); !due.IsZero() && ended == 0; due = h.due() {
+			if err := b.pay(due, h); errs.CodeOf(err) == errs.GuardTime {
+				ended = due.Sub(start)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ended != c.want {
+			t.Errorf("%s: the call ends after %v, want %v", c.name, ended, c.want)
+		}
+	}
 }
 
 // TestClockThatWasSetBack has the time of the book go on from where it was.

@@ -96,7 +96,7 @@ func (p *Permit) End() {
 }
 
 // Enter lets a call leave, or says why not. lives is asked now and then whether the call is still there, and spent is told when it
-// has to end, for want of money; neither may block.
+// has to end, for want of money or since it lasts too long; neither may block.
 func (k *Keeper) Enter(ctx context.Context, q Ask, lives func() bool, spent func(error)) (*Permit, error) {
 	type answer struct {
 		permit *Permit

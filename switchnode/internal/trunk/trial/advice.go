@@ -98,7 +98,8 @@ func calls(t sitecopy.Trunk, status int) (advice string, wrong bool) {
 // without is what to change where the call ended without an answer of the company.
 func without(t sitecopy.Trunk, c ledger.Cause) string {
 	switch errs.Code(c.Code) {
-	case errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardTrunk, errs.GuardOutside:
+	case errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTime,
+		errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardTrunk, errs.GuardOutside:
 		return "a guard against fraud refuses it, tests as well: call a number that people may call, or see strowger guard show"
 	case errs.NoAnswer:
 		return "nobody answered; as far as that, the line works"
