@@ -123,6 +123,7 @@ func TestTrunks(t *testing.T) {
 		"trunk rates show Company 030123456",
 		"trunk rates show Company +33123456789",
 		"trunk rates show Company +12125550123",
+		"trunk rates show Company 0030123456",
 		"trunk rates export Company",
 		"trunk add Backup --switch berlin --server 192.0.2.2 --order 1",
 		"user add Anna --number 1001 --site 20 --phone",

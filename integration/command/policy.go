@@ -278,7 +278,7 @@ func policyColumns() []column[rest.User] {
 			return fmt.Sprint(v.Priority)
 		}},
 		{head: "do not disturb", detail: true, cell: func(v rest.User) string { return disturb(v.Policy) }},
-		{head: "fall-back", detail: true, cell: func(v rest.User) string { return fallbackText(v.Policy) }},
+		{head: "fall-back", detail: true, cell: func(v rest.User) string { return fallbackText(v.Policy, "do not disturb") }},
 		{head: "queue", detail: true, cell: func(v rest.User) string { return queueText(v.Policy) }},
 	}
 }
@@ -300,10 +300,11 @@ func disturb(v rest.Policy) string {
 	return text
 }
 
-func fallbackText(v rest.Policy) string {
+// fallbackText says where calls go instead; dnd is what the fall-back of do not disturb is called.
+func fallbackText(v rest.Policy, dnd string) string {
 	var all []string
 	for _, f := range []struct{ on, to string }{
-		{"no answer", v.FallbackNoAnswer}, {"busy", v.FallbackBusy}, {"do not disturb", v.FallbackDND}, {"unreachable", v.FallbackUnreachable},
+		{"no answer", v.FallbackNoAnswer}, {"busy", v.FallbackBusy}, {dnd, v.FallbackDND}, {"unreachable", v.FallbackUnreachable},
 	} {
 		if f.to != "" {
 			all = append(all, f.on+": "+f.to)

@@ -31,7 +31,7 @@ func queues() noun[rest.Queue] {
 				{head: "ring", cell: huntText},
 				{head: "enabled", cell: func(v rest.Queue) string { return yesNo(v.Enabled) }},
 				{head: "waiting", cell: func(v rest.Queue) string { return queueText(v.Policy) }},
-				{head: "fall-back", detail: true, cell: func(v rest.Queue) string { return fallbackText(v.Policy) }},
+				{head: "fall-back", detail: true, cell: func(v rest.Queue) string { return fallbackText(v.Policy, "after hours") }},
 				{head: "closed", detail: true, cell: func(v rest.Queue) string { return disturb(v.Policy) }},
 				{head: "id", cell: func(v rest.Queue) string { return v.ID }},
 			}

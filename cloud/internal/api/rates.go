@@ -107,6 +107,9 @@ func (a *API) rateOf(ctx context.Context, in *onlyID) (*result[rest.RateOf], err
 	}
 	asked := callerOf(ctx).query.Get("number")
 	numbers := e164.Received(asked, site.Country)
+	if n, ok := (e164.Plan{Country: site.Country, Outside: site.Outside}).Read(e164.Plain(asked)); ok {
+		numbers = []string{n.Text} // as it is dialled there
+	}
 	if e164.Written(asked) {
 		numbers = []string{asked} // the rates decide whether there is such a number
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -44,7 +45,7 @@ func (a *API) callReport() {
 func reportQuery(q url.Values, now time.Time) (r rest.CallReport, from, to time.Time, err error) {
 	zone, err := time.LoadLocation(q.Get("zone"))
 	if err != nil || q.Get("zone") == "Local" {
-		return r, from, to, invalid(rest.FieldWord{Field: "zone", Words: "want the name of a time zone, as Europe/Berlin"})
+		return r, from, to, invalid(rest.FieldWord{Field: "zone", Words: fmt.Sprintf("%q is not the name of a time zone, as Europe/Berlin is", q.Get("zone"))})
 	}
 	day := func(field string, otherwise time.Time) time.Time {
 		text := q.Get(field)
@@ -53,14 +54,14 @@ func reportQuery(q url.Values, now time.Time) (r rest.CallReport, from, to time.
 		}
 		t, e := time.ParseInLocation(time.DateOnly, text, zone)
 		if e != nil && err == nil {
-			err = invalid(rest.FieldWord{Field: field, Words: "want a day, as 2026-11-01"})
+			err = invalid(rest.FieldWord{Field: field, Words: fmt.Sprintf("%q is not a day, as 2026-11-01 is", text)})
 		}
 		return t
 	}
 	to = day("to", now)
 	from = day("from", to.AddDate(0, 0, 1-reportDays))
 	if err == nil && to.Before(from) {
-		err = invalid(rest.FieldWord{Field: "to", Words: "is before from"})
+		err = invalid(rest.FieldWord{Field: "to", Words: fmt.Sprintf("%s is before from, %s", to.Format(time.DateOnly), from.Format(time.DateOnly))})
 	}
 	r = rest.CallReport{By: cmp.Or(q.Get("by"), "day"), From: from.Format(time.DateOnly), To: to.Format(time.DateOnly), Zone: zone.String()}
 	return r, from, to, err
