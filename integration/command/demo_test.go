@@ -51,13 +51,16 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoQueue: callers wait for who is on the phone, and are answered in their order.
+// TestDemoQueue: callers wait for who is on the phone, and are answered in their order; one of them is called back.
 func TestDemoQueue(t *testing.T) {
 	var out, steps bytes.Buffer
 	if code := Main(t.Context(), []string{"demo", "--once", "--part", "queue", "--host", "127.0.0.1"}, &out, &steps); code != config.OK {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
 	}
-	for _, want := range []string{"Watson to 302001 Bell: rang at once", "Ada to 302001 Bell: queued 1, unqueued answered", "Grace to 302001 Bell: queued 2, queued 1, unqueued answered"} {
+	for _, want := range []string{
+		"Watson to 302001 Bell: rang at once", "Ada to 302001 Bell: queued 1, queued kept, unqueued called-back",
+		"Ada to 302001 Bell: called back, and answered", "Grace to 302001 Bell: queued 2, queued 1, unqueued answered",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("did not say %q:\n%s", want, out.String())
 		}

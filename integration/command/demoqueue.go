@@ -18,7 +18,15 @@ const queueTime = 90 * time.Second
 // talkTime is how long the callee of the demo's queue talks to each caller.
 const talkTime = 2 * time.Second
 
-// queue has two callers wait for a third's callee, and shows what they are told and how the records have it.
+// caller is one of the demo's queue.
+type caller struct {
+	name  string
+	phone *phone.Phone
+	call  *phone.Call
+	away  bool // hung up, and will be called back
+}
+
+// queue has two callers wait for a third's callee, one of them to be called back, and shows what they are told and how the records have it.
 func (d *demo) queue() error {
 	ctx, cancel := context.WithTimeout(d.ctx, queueTime)
 	defer cancel()
@@ -35,7 +43,7 @@ func (d *demo) queue() error {
 		return err
 	}
 	number := d.stack.Offices[1].Site.Code + "2001"
-	var calls []*phone.Call
+	var callers []*caller
 	for i, name := range []string{"Watson", "Ada", "Grace"} {
 		ph, err := d.phone(phones, &running, 0, name, "caller", fmt.Sprint("200", i+1), phone.Ring)
 		if err != nil {
@@ -55,7 +63,7 @@ func (d *demo) queue() error {
 			return err
 		}
 		d.steps.next(name + " is told: " + said(e))
-		calls = append(calls, c)
+		callers = append(callers, &caller{name: name, phone: ph, call: c})
 	}
 	q, err := d.stack.Client.Queues(ctx)
 	if err != nil {
@@ -65,7 +73,10 @@ func (d *demo) queue() error {
 	if err := (&queueList{}).show(d.env, q); err != nil {
 		return err
 	}
-	return d.serve(ctx, bell, calls)
+	if err := d.keepPlace(ctx, callers[1]); err != nil {
+		return err
+	}
+	return d.serve(ctx, bell, callers)
 }
 
 func said(e phone.Event) string {
@@ -86,16 +97,49 @@ func (d *demo) letWait(name string) error {
 	return err
 }
 
-// serve hangs up each call after a while, and checks that the next in line is then answered.
-func (d *demo) serve(ctx context.Context, callee *phone.Phone, calls []*phone.Call) error {
-	for i, c := range calls {
-		if _, err := c.Wait(ctx, phone.Answered); err != nil {
+// keepPlace has a caller who hears the music press the key to be called back.
+func (d *demo) keepPlace(ctx context.Context, c *caller) error {
+	for len(c.call.Heard()) == 0 {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	c.call.SendDTMF('1')
+	e, err := c.call.Wait(ctx, phone.Ended)
+	if err != nil {
+		return err
+	}
+	c.away = true
+	d.steps.next(c.name + " hears music and their place, presses 1, and is told: " + e.Words)
+	return nil
+}
+
+// serve hangs up each call after a while, and checks that the next in line is then answered, or called back.
+func (d *demo) serve(ctx context.Context, callee *phone.Phone, callers []*caller) error {
+	records := len(callers)
+	for i, c := range callers {
+		if c.away {
+			back, err := incoming(ctx, c.phone)
+			if err != nil {
+				return fmt.Errorf("%s was not called back: %w", c.name, err)
+			}
+			d.steps.next(c.name + " is called back, and answers")
+			back.Answer()
+			c.call, records = back, records+1
+		}
+		at, err := incoming(ctx, callee)
+		if err == nil {
+			_, err = at.Wait(ctx, phone.Answered)
+		}
+		if err != nil {
 			return err
 		}
-		d.steps.next(fmt.Sprintf("caller %d talks to Bell for %v", i+1, talkTime))
-		for _, later := range calls[i+1:] {
-			if answered(later) {
-				return fmt.Errorf("a later caller was answered before their turn: %v", later.Events())
+		d.steps.next(fmt.Sprintf("%s talks to Bell for %v", c.name, talkTime))
+		for _, later := range callers[i+1:] {
+			if answered(later.call) {
+				return fmt.Errorf("%s was answered before their turn: %v", later.name, later.call.Events())
 			}
 		}
 		select {
@@ -103,15 +147,21 @@ func (d *demo) serve(ctx context.Context, callee *phone.Phone, calls []*phone.Ca
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		c.HangUp()
-		<-c.Done()
-		select {
-		case <-callee.Incoming(): // as many as there are calls
-		default:
-		}
+		c.call.HangUp()
+		<-c.call.Done()
 	}
 	d.steps.done()
-	return d.tellQueue(ctx, len(calls))
+	return d.tellQueue(ctx, records)
+}
+
+// incoming is the next call of a phone.
+func incoming(ctx context.Context, p *phone.Phone) (*phone.Call, error) {
+	select {
+	case c := <-p.Incoming():
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func answered(c *phone.Call) bool {
@@ -148,6 +198,7 @@ func (d *demo) tellQueue(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
+	back := map[string]bool{}
 	for i := len(page.Items) - 1; i >= 0; i-- {
 		v, err := d.stack.Client.Calls().Get(ctx, page.Items[i].ID)
 		if err != nil {
@@ -159,9 +210,14 @@ func (d *demo) tellQueue(ctx context.Context, n int) error {
 				places = append(places, string(e.Kind)+" "+e.Text)
 			}
 		}
-		if len(places) == 0 {
+		switch {
+		case len(places) > 0:
+		case back[v.From.User]:
+			places = []string{"called back, and answered"}
+		default:
 			places = []string{"rang at once"}
 		}
+		back[v.From.User] = true // calls again only as who is called back
 		d.say("%s to %s: %s\n", party(v.From), party(v.To), strings.Join(places, ", "))
 	}
 	return nil

@@ -192,6 +192,10 @@ func TestPhoneIsCalled(t *testing.T) {
 	allOver(ctx, t, s.Client, 4) // else to call back is to call each other at once
 	phoneCalls(ctx, t, s, dir, caller)
 	phoneIsStopped(ctx, t, s, dir, caller)
+	phoneKeepsPlace(ctx, t, d, dir, caller, func(name, digits string) error {
+		_, err := d.phone(desk, &running, 0, name, "callee", digits, phone.Answer)
+		return err
+	})
 	becomes("asleep, push wakes it") // who closes says so
 	enabled := func(on bool) {
 		t.Helper()
@@ -429,4 +433,46 @@ func phoneIsStopped(ctx context.Context, t *testing.T, s *stack.Stack, dir strin
 			}
 		}
 	}
+}
+
+// phoneKeepsPlace has the phone of a folder call who is on the phone, and hang up to be called back; an administrator empties the queue.
+func phoneKeepsPlace(ctx context.Context, t *testing.T, d *demo, dir string, desk *phone.Phone, person func(name, digits string) error) {
+	t.Helper()
+	admin := &env{ctx: ctx, out: io.Discard, client: d.stack.Client, now: time.Now}
+	length := 2
+	if err := (&userQueue{User: "Bob", Length: &length}).Run(admin); err != nil {
+		t.Fatal(err)
+	}
+	if err := person("Cid", "1003"); err != nil { // then the switch knows of the queue, too
+		t.Fatal(err)
+	}
+	talk, err := desk.Dial(ctx, "201003")
+	if err == nil {
+		_, err = talk.Wait(ctx, phone.Answered)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said, complaints bytes.Buffer
+	if code := Main(ctx, []string{"--data", dir, "phone", "call", "--keep-place", "201001"}, &said, &complaints); code != config.OK {
+		t.Errorf("to keep the place: exit code %d, %s%s", code, said.String(), complaints.String())
+	}
+	var left rest.Queues
+	for tick := time.NewTicker(20 * time.Millisecond); len(left.Items) != 1 || !left.Items[0].Away; <-tick.C {
+		if left, err = d.stack.Client.Queues(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (&queueRemove{Call: left.Items[0].Call, All: true}).Run(admin); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("one call and all: %v", err)
+	}
+	for _, want := range []string{"Taken out: 1.\n", "Taken out: 0.\n"} {
+		said.Reset()
+		admin.out = &said
+		if err := (&queueRemove{All: true, callee: callee{User: "Bob"}}).Run(admin); err != nil || said.String() != want {
+			t.Errorf("the queue is emptied: %q, %v, want %q", said.String(), err, want)
+		}
+	}
+	talk.HangUp()
+	<-talk.Done()
 }

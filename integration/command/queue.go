@@ -22,10 +22,28 @@ type queueCommands struct {
 	Remove queueRemove `cmd:"" help:"Take a waiting call out: it goes to the fall-back, or ends."`
 }
 
-type queueList struct {
+// callee is whom calls wait for; nobody named: anyone.
+type callee struct {
 	User  string `help:"Only those who wait for this user: name, number or id." placeholder:"USER" xor:"whom"`
 	Queue string `help:"Only those of this queue: name or id." placeholder:"QUEUE" xor:"whom"`
-	Watch bool   `help:"Go on, and show it again whenever it changed, until Ctrl-C."`
+}
+
+// id is that of the user or queue, "" for anyone.
+func (c callee) id(e *env) (string, error) {
+	if c.Queue != "" {
+		q, err := queues().find(e, c.Queue)
+		return q.ID, err
+	}
+	if c.User == "" {
+		return "", nil
+	}
+	u, err := users().find(e, c.User)
+	return u.ID, err
+}
+
+type queueList struct {
+	callee
+	Watch bool `help:"Go on, and show it again whenever it changed, until Ctrl-C."`
 }
 
 // watchInterval is how often the switches are asked.
@@ -42,20 +60,9 @@ func (*queueList) Help() string {
 
 // Run lists who waits.
 func (c *queueList) Run(e *env) error {
-	user := ""
-	if c.User != "" {
-		u, err := users().find(e, c.User)
-		if err != nil {
-			return err
-		}
-		user = u.ID
-	}
-	if c.Queue != "" {
-		q, err := queues().find(e, c.Queue)
-		if err != nil {
-			return err
-		}
-		user = q.ID
+	whom, err := c.id(e)
+	if err != nil {
+		return err
 	}
 	var shown *rest.Queues
 	for {
@@ -63,7 +70,7 @@ func (c *queueList) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		q.Items = ofCallee(q.Items, user)
+		q.Items = ofCallee(q.Items, whom)
 		if shown == nil || !reflect.DeepEqual(*shown, q) {
 			if err := c.show(e, q); err != nil {
 				return err
@@ -81,10 +88,10 @@ func (c *queueList) Run(e *env) error {
 	}
 }
 
-func ofCallee(all []rest.QueuedCall, user string) []rest.QueuedCall {
+func ofCallee(all []rest.QueuedCall, id string) []rest.QueuedCall {
 	of := []rest.QueuedCall{}
 	for _, v := range all {
-		if user == "" || v.To.User == user {
+		if id == "" || v.To.User == id {
 			of = append(of, v)
 		}
 	}
@@ -148,12 +155,64 @@ func (c *queueMove) Run(e *env) error {
 }
 
 type queueRemove struct {
-	Call string `arg:"" help:"Id of the call, as queue list shows it."`
+	Call string `arg:"" optional:"" help:"Id of the call, as queue list shows it."`
+	All  bool   `help:"All that wait, or all of --user or --queue."`
+	callee
 }
 
-// Run removes a waiting call.
+// Help teaches by example.
+func (*queueRemove) Help() string {
+	return `A call that is taken out goes where those go that waited as long as they may (--late of user queue and queue set), or ends. Who hung up
+and was to be called back is not.
+
+    strowger queue remove ca_2al2c2d6wtzi373bszzp5tydos
+    strowger queue remove --all --queue Sales`
+}
+
+// Run removes a waiting call, or all.
 func (c *queueRemove) Run(e *env) error {
+	switch named := c.User != "" || c.Queue != ""; {
+	case c.All && c.Call != "":
+		return errs.New(errs.Invalid, "both a call and --all: name one of them")
+	case c.All:
+		return c.empty(e)
+	case c.Call == "" && !named:
+		return errs.New(errs.Invalid, "which call? \"strowger queue list\" shows them; --all: all of them")
+	case named:
+		return errs.New(errs.Invalid, "--user and --queue are for --all: whose calls are all taken out")
+	}
 	return reorder(e, c.Call, e.client.RemoveQueued(e.ctx, c.Call))
+}
+
+// emptied bounds how often the list is read again, which has those only that there is room for.
+const emptied = 100
+
+// empty removes all who wait now. Who leaves meanwhile is gone too, however that was.
+func (c *queueRemove) empty(e *env) error {
+	whom, err := c.id(e)
+	if err != nil {
+		return err
+	}
+	removed := 0
+	for range emptied {
+		q, err := e.client.Queues(e.ctx)
+		if err != nil {
+			return err
+		}
+		all := ofCallee(q.Items, whom)
+		for _, v := range all {
+			switch err := e.client.RemoveQueued(e.ctx, v.Call); {
+			case err == nil:
+				removed++
+			case errs.CodeOf(err) != errs.NotFound:
+				return err
+			}
+		}
+		if len(all) == 0 || q.More == 0 {
+			break
+		}
+	}
+	return e.show(map[string]int{"removed": removed}, func() { e.say("Taken out: %d.\n", removed) })
 }
 
 // reorder shows who waits after a change.
