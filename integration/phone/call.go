@@ -37,20 +37,16 @@ type Call struct {
 }
 
 func newCall(p *Phone, from, to string) (*Call, error) {
-	m, err := newMedia(p.local, p.cfg.Say, p.cfg.Speech)
-	if err != nil {
-		return nil, err
-	}
 	c := &Call{
-		From: from, To: to, phone: p, media: m, writer: sdp.NewWriter(), codecs: p.cfg.Codecs, inputs: make(chan sip.Input, 64),
+		From: from, To: to, phone: p, writer: sdp.NewWriter(), codecs: p.cfg.Codecs, inputs: make(chan sip.Input, 64),
 		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
 	}
 	if p.cfg.Secure {
 		c.writer.Secure()
-		m.encrypts = true
 	}
-	m.digit = func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }
-	return c, nil
+	var err error
+	c.media, err = newMedia(p.local, p.cfg, func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) })
+	return c, err
 }
 
 // other is the number of the other party.

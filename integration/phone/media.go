@@ -57,8 +57,8 @@ type media struct {
 	toReport netip.AddrPort
 }
 
-// newMedia binds an even port and the one after it (RFC 3550, 11).
-func newMedia(local netip.Addr, say []int16, how Speech) (*media, error) {
+// newMedia binds an even port and the one after it (RFC 3550, 11). digit is told the keys of the other side.
+func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
 	for range 64 {
 		a, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 		if err != nil {
@@ -68,16 +68,16 @@ func newMedia(local netip.Addr, say []int16, how Speech) (*media, error) {
 		if port%2 == 0 {
 			b, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, port+1)))
 			if err == nil {
-				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{})}
-				if how != Plain {
+				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{}), digit: digit, encrypts: cfg.Secure}
+				if cfg.Speech != Plain {
 					m.voice = nil
 				}
-				if how == Astray {
+				if cfg.Speech == Astray {
 					if m.voice, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}); err != nil {
 						return nil, fmt.Errorf("bind a media port: %w", err)
 					}
 				}
-				m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: say}
+				m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: cfg.Say}
 				m.wg.Go(m.speak)
 				m.wg.Go(m.listen)
 				m.wg.Go(m.report)
