@@ -162,12 +162,19 @@ func (c *Call) HangUp() {
 	})
 }
 
-// Forget drops the call without a word, as a phone company does whose server was started anew: what comes for it is answered 481.
+// Forget drops the call without a word, as a phone company does whose server was started anew: what comes for it is answered 481 from
+// the moment when it returns.
 func (c *Call) Forget() {
+	forgotten := make(chan struct{})
 	c.do(func() {
 		c.media.stop()
 		c.dialog.Abandon()
+		close(forgotten)
 	})
+	select {
+	case <-forgotten:
+	case <-c.done:
+	}
 }
 
 // Hold stops the other side's audio; Resume lets it flow again.
