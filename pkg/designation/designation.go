@@ -15,6 +15,7 @@
 // Capability 9 (2026-11): emergency calls: Plan.Emergency, Branch.Help. A node below it calls as for any phone number.
 // Capability 10 (2026-11): Branch.Ranks and Rates. A node below it tries trunks in their own order, and reports no costs.
 // Capability 11 (2026-11): queues with members: Queue.Members. A node below it rings all of them for one call at a time.
+// Capability 12 (2026-11): what the anchor answers itself: branches of kind Service. A node below it has no phone to ring.
 package designation
 
 import (
@@ -89,7 +90,14 @@ const (
 	DeskPhone Kind = "deskphone"
 	Mobile    Kind = "mobile"
 	Web       Kind = "web"
-	Trunk     Kind = "trunk" // no device: lines to the PSTN
+	Trunk     Kind = "trunk"   // no device: lines to the PSTN
+	Service   Kind = "service" // no device: the anchor answers itself
+)
+
+// The services of an anchor: Branch.Service.
+const (
+	Voicemail = "voicemail" // takes a message for User
+	Mailbox   = "mailbox"   // lets User hear theirs; without User whoever calls says whose
 )
 
 // App is what an anchor needs to wake a device that sleeps, and to know it when it comes.
@@ -118,6 +126,8 @@ type Branch struct {
 	Ranks []int `json:"ranks,omitempty"`
 	// Rates of the number, by trunk: what the call costs, where that is known.
 	Rates map[string]tariff.Rate `json:"rates,omitempty"`
+	// Service is what answers, of kind Service; one that the anchor does not know is not rung.
+	Service string `json:"service,omitempty"`
 }
 
 // RankOf is that of a trunk; own is what counts in a plan without ranks.

@@ -57,6 +57,7 @@ type Config struct {
 	Copy      Copy
 	Phones    func(designation.Branch) []call.Target                 // the registered contacts of a desk phone
 	Lines     func(designation.Branch, designation.Plan) call.Target // to a phone number
+	Services  func(designation.Branch, designation.Plan) call.Target // what the switch answers itself, nil if it does not know it
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
 	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
@@ -205,6 +206,8 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 		switch {
 		case b.Kind == designation.Trunk:
 			all = append(all, call.Branch{Leg: ident.New(ident.Leg), Target: r.cfg.Lines(b, p)})
+		case b.Kind == designation.Service:
+			all = append(all, r.service(b, p)...)
 		case b.Delay < 0: // never
 		case b.Device == p.From.Device:
 			self = true // a phone that rang itself would be busy
@@ -217,6 +220,18 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 		}
 	}
 	return all, self
+}
+
+// service is a branch that the switch answers itself, where it knows how.
+func (r *Router) service(b designation.Branch, p designation.Plan) []call.Branch {
+	if r.cfg.Services == nil {
+		return nil
+	}
+	t := r.cfg.Services(b, p)
+	if t == nil {
+		return nil
+	}
+	return []call.Branch{{Leg: ident.New(ident.Leg), User: b.User, Name: b.Name, Delay: b.Delay, Target: t}}
 }
 
 // lead is how long a push takes as a rule. A device may ring as soon as it has one (PushKit demands it), so a later one is woken

@@ -287,3 +287,25 @@ func TestOffersAreBounded(t *testing.T) {
 		t.Errorf("a plan found no room: %d wait", len(w.offers.plans))
 	}
 }
+
+func TestServiceIsAnsweredHere(t *testing.T) {
+	w := newWorld()
+	w.cfg.Services = func(b designation.Branch, p designation.Plan) call.Target {
+		if b.Service != designation.Voicemail {
+			return nil // of a later release
+		}
+		return contact(b.Service + " of " + b.User + " for " + p.From.Number)
+	}
+	// A caller outside has no device, and a service neither.
+	p := designation.Plan{From: designation.Party{Number: "+49301"}, Branches: []designation.Branch{
+		{Kind: designation.Service, Service: designation.Voicemail, User: "us_bell"}, {Kind: designation.Service, Service: "oracle"},
+	}}
+	branches, self := w.branches(p)
+	if self || len(branches) != 1 || branches[0].Target != contact("voicemail of us_bell for +49301") {
+		t.Errorf("%v, self %v", branches, self)
+	}
+	w.cfg.Services = nil
+	if branches, _ := w.branches(p); len(branches) != 0 {
+		t.Errorf("a switch without services rings %v", branches)
+	}
+}
