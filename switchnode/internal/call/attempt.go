@@ -159,7 +159,7 @@ func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
 // forward tells the caller where the call goes on. What it rings there, or wakes, the caller is told again.
 func (c *Call) forward(to string) Action {
 	c.rung, c.woke = false, false
-	return Forward{Caller, to}
+	return Forward{c.asker, to}
 }
 
 // diverted goes on at a fall-back.

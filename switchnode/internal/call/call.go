@@ -24,7 +24,9 @@ type Call struct {
 	state    State
 	offer    sdp.Description // the caller's
 	legs     []leg
-	winner   LegID
+	winner   LegID // the branch that answered last
+	asker    LegID // the leg on whose behalf branches are tried
+	talk     pair
 	rung     bool // the caller was told Ring
 	woke     bool // the caller was told Wake
 	back     bool // the caller is called back
@@ -42,6 +44,7 @@ func New(callerLeg, device string, offer sdp.Description) *Call {
 		offer:    offer,
 		legs:     []leg{{id: callerLeg, device: device, state: trying}},
 		winner:   nobody,
+		talk:     pair{nobody, nobody},
 		exchange: exchange{from: nobody},
 		hearing:  hearing{from: nobody},
 	}
@@ -197,7 +200,7 @@ func (c *Call) alerting(r Ringing) []Action {
 	}
 	if !c.rung {
 		c.rung = true
-		acts = append(append(acts, Ring{Caller, r.SessionID}), c.ringback()...)
+		acts = append(append(acts, Ring{c.asker, r.SessionID}), c.ringback()...)
 	}
 	return acts
 }
@@ -215,7 +218,7 @@ func (c *Call) waking(w Waking) []Action {
 	}
 	if c.state == Trying && w.Leg != Caller && !c.rung && !c.woke {
 		c.woke = true
-		acts = append(acts, Wake{Caller})
+		acts = append(acts, Wake{c.asker})
 	}
 	return acts
 }
@@ -235,18 +238,20 @@ func (c *Call) answered(a Answered) []Action {
 		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
 		return append(acts, c.branchFailed(a.Leg, cause)...)
 	}
-	l.state, c.legs[Caller].state = up, up
-	l.agreed, c.legs[Caller].agreed = common, c.asks()
+	asker := &c.legs[c.asker]
+	l.state, asker.state = up, up
+	l.agreed, asker.agreed = common, c.asks()
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
+	c.meet(c.asker, a.Leg)
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec, To: c.member()}))
 	acts = append(acts, c.hush()...)
 	if common.Body == nil {
-		acts = append(acts, Connect{Caller, a.Leg})
+		acts = append(acts, Connect{c.asker, a.Leg})
 	}
 	l.unfollowed = c.differs(common)
-	return append(append(acts, Accept{Caller, common, a.SessionID}), c.follow()...)
+	return append(append(acts, Accept{c.asker, common, a.SessionID}), c.follow()...)
 }
 
 // dropBranches takes back every branch that has not answered.
@@ -309,9 +314,4 @@ func codecOf(d sdp.Description) string {
 		return ""
 	}
 	return c.String()
-}
-
-// inConversation says that the leg was one of the two that talked.
-func (c *Call) inConversation(id LegID) bool {
-	return c.winner != nobody && (id == Caller || id == c.winner)
 }

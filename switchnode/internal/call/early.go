@@ -117,14 +117,14 @@ func (c *Call) announce(at Standing) (acts []Action) {
 		return nil
 	}
 	c.playing = OnHold
-	return append(append(acts, c.separate()...), Play{Caller, Sound{OnHold, c.language, at, c.callee.To.Number == "", c.offersBack()}})
+	return append(append(acts, c.separate()...), Play{c.asker, Sound{OnHold, c.language, at, c.callee.To.Number == "", c.offersBack()}})
 }
 
 // show answers the caller's offer. What an app offered passes to no other one from here on.
 func (c *Call) show(d sdp.Description) []Action {
 	c.previewed, c.preview = true, d
 	c.offer.Body, c.offer.Proof = nil, ""
-	return []Action{Preview{Caller, d}}
+	return []Action{Preview{c.asker, d}}
 }
 
 // ringback has a caller who hears us hear that the callee is alerted.
@@ -133,7 +133,7 @@ func (c *Call) ringback() []Action {
 		return nil
 	}
 	c.playing = RingingTone
-	return []Action{Play{Caller, Sound{Kind: RingingTone}}}
+	return []Action{Play{c.asker, Sound{Kind: RingingTone}}}
 }
 
 // hush ends what the caller hears of ours.
@@ -142,7 +142,7 @@ func (c *Call) hush() []Action {
 		return nil
 	}
 	c.playing = Silence
-	return []Action{Play{Caller, Sound{}}}
+	return []Action{Play{c.asker, Sound{}}}
 }
 
 // separate ends what the caller hears of a branch.
@@ -151,7 +151,7 @@ func (c *Call) separate() []Action {
 		return nil
 	}
 	c.from = nobody
-	return []Action{Disconnect{Caller}}
+	return []Action{Disconnect{c.asker}}
 }
 
 // early lets the caller hear a branch, unless others are tried beside it: whose tones these would be nobody could tell. An app which
@@ -178,13 +178,13 @@ func (c *Call) early(e Early) []Action {
 		acts = append(acts, c.show(d)...)
 	}
 	c.from = e.Leg
-	return append(acts, Connect{Caller, e.Leg})
+	return append(acts, Connect{c.asker, e.Leg})
 }
 
 // alone says whether no other branch may ring.
 func (c *Call) alone(id LegID) bool {
 	for i, l := range c.legs {
-		if LegID(i) != Caller && LegID(i) != id && l.state <= ringing {
+		if LegID(i) != c.asker && LegID(i) != id && l.state <= ringing {
 			return false
 		}
 	}

@@ -403,8 +403,8 @@ func (w *world) spend(ev Event) {
 	case OfferAccepted:
 		p := &w.peers[ev.Leg]
 		p.asked, p.codecs, p.says, p.hears = false, codecs(ev.Description), string(ev.Description.Direction), string(p.told.Direction)
-		if other := &w.peers[w.call.other(ev.Leg)]; !other.waits {
-			other.hears = p.says // who settled its own direction need not be told how the other answers to that
+		if id := w.call.other(ev.Leg); id != nobody && !w.peers[id].waits {
+			w.peers[id].hears = p.says // who settled its own direction need not be told how the other answers to that
 		}
 	case OfferRefused:
 		w.peers[ev.Leg].asked = false

@@ -27,6 +27,7 @@ type leg struct {
 	state  legState
 	woken  bool         // its device sleeps, or slept
 	held   bool         // this leg put the other on hold
+	talked bool         // it was one of two who talked
 	cause  ledger.Cause // why it ended
 
 	agreed     sdp.Description // its side of the session

@@ -41,7 +41,7 @@ func (s *Session) closeMedia(end ledger.Event) {
 		if l == nil || l.Port() == nil || s.call.legs[i].id != end.Leg {
 			continue
 		}
-		if s.audio.bridged && s.call.inConversation(LegID(i)) {
+		if s.audio.bridged && s.call.legs[i].talked {
 			q := l.Port().Stats()
 			local, remote := l.Port().Addresses()
 			e := ledger.Event{Call: end.Call, At: end.At, Leg: end.Leg, Device: end.Device}

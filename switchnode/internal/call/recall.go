@@ -118,7 +118,7 @@ const keyBack = '1'
 // keyed takes a key of a caller who waits.
 func (c *Call) keyed(k Key) []Action {
 	switch {
-	case c.state != Queued || k.Leg != Caller:
+	case c.state != Queued || k.Leg != c.asker:
 		return []Action{Count{"digit outside the conversation"}}
 	case k.Digit != keyBack || !c.keeps() || c.back:
 		return []Action{Count{"digit while waiting"}}

@@ -24,19 +24,6 @@ const (
 	restoring                     // from has had it all along: the other leg has to come back to it
 )
 
-// other is the leg that talks to a leg of an answered call.
-func (c *Call) other(id LegID) LegID {
-	if id == Caller {
-		return c.winner
-	}
-	return Caller
-}
-
-// talking says that the call is up and the leg is one of the two.
-func (c *Call) talking(id LegID) bool {
-	return c.state == Up && c.legs[id].state == up
-}
-
 func (c *Call) offered(o Offered) []Action {
 	switch {
 	case !c.talking(o.Leg) && o.Settled:
@@ -67,7 +54,7 @@ func (c *Call) follow() []Action {
 	if c.exchange.from != nobody || c.state != Up {
 		return nil
 	}
-	for _, id := range []LegID{Caller, c.winner} {
+	for _, id := range c.talk.both() {
 		if l := c.legs[id]; l.unfollowed {
 			return c.pass(exchange{id, settled, l.agreed})
 		}

@@ -27,7 +27,7 @@ func (s *Session) listen() {
 		return
 	}
 	s.audio.before = map[LegID]media.Sound{}
-	for _, id := range []LegID{Caller, s.call.winner} {
+	for _, id := range s.call.talk.both() {
 		if l := s.legs[id]; l != nil && l.Port() != nil && !l.Port().Linked() { // the switch at the other end of a link looks itself
 			s.audio.before[id] = l.Port().Sound()
 		}
@@ -40,7 +40,7 @@ func (s *Session) hear() {
 	if s.call.State() != Up {
 		return
 	}
-	for _, id := range []LegID{Caller, s.call.winner} {
+	for _, id := range s.call.talk.both() {
 		before, look := s.audio.before[id]
 		if !look || s.call.quiet(id) {
 			continue
