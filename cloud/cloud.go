@@ -40,6 +40,7 @@ type instance struct {
 	authority *authority.Authority
 	broker    *broker.Broker
 	records   *records.Records
+	api       *api.API
 	alerts    chan rest.Alert
 	notices   chan rest.Alert // of emergency calls, for people
 	exchange  *exchange.Exchange
@@ -146,7 +147,7 @@ func (c *instance) serve(ctx context.Context) error {
 		return fmt.Errorf("serve the API: %w; choose another address with --api", err)
 	}
 	listener := limit.Connections(tcp, life.Share(apiFileParts, maxClients), maxPerSource)
-	rest, err := api.New(api.Config{
+	c.api, err = api.New(api.Config{
 		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: apps{c.authority, c.directory}, Renew: c.orderRenewal, Passwords: c.authority, TrunkPassword: c.authority.SetTrunkPassword, Calls: c.records, Queues: queues{c}, Guarding: guarding{c}, TestTrunk: c.testTrunk, Explain: c.broker.Explain, Follow: c.directory.Follow, Version: config.Version(),
 		Now: time.Now, Log: c.log,
 	})
@@ -166,7 +167,7 @@ func (c *instance) serve(ctx context.Context) error {
 	defer c.exchange.Close()
 	c.store.OnChange(c.tellInstances)
 	server := &http.Server{
-		Handler: rest.Handler(), TLSConfig: tlsConfig.Clone(), ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		Handler: c.api.Handler(), TLSConfig: tlsConfig.Clone(), ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, // of a handshake as well, and of who does not read
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}

@@ -10,6 +10,7 @@
 //	sw.<switch>.renew     request  that switch                     Renew: a new certificate for the same key
 //	sw.<switch>.revocations  "     that switch                     RevokeRequest: the revocations after a number
 //	sw.<switch>.reach     request  that switch                     Reach: have a node dial that switch
+//	sw.<switch>.wish      request  that switch                     Wish: what the user of one of its phones wishes (star codes)
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces

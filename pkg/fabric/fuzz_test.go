@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
+	"strowger/pkg/wish"
 )
 
 func FuzzParseSubject(f *testing.F) {
@@ -38,6 +39,7 @@ func FuzzDecode(f *testing.F) {
 		SubjectRevocations("org_a", "sw_1"): RevokeRequest{Header: h, After: 2},
 		SubjectOffer("org_a", "sw_1"):       Offer{Header: h, Plan: designation.Plan{Call: "ca_1", Ring: time.Minute}},
 		SubjectControl("org_a", "sw_1"):     Control{Header: h, Dial: &designation.Node{ID: "sw_2", Addresses: []string{"192.0.2.1:7443"}, KeyHash: "k"}},
+		SubjectWish("org_a", "sw_1"):        Wish{Header: h, Device: "dv_1", Set: wish.Change{DND: new(true), Block: []string{"withheld"}}},
 		SubjectReach("org_a", "sw_1"):       Reach{Header: h, Node: "sw_2"},
 		SubjectWake("org_a", "sw_1"):        Wake{Header: h, Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln", Sealed: []byte{1}, Epoch: 1, Until: h.Deadline},
 		SubjectTargets("org_a", "br_1"):     Targets{Header: h, Anchor: "sw_1", Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
@@ -55,7 +57,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
-			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}, &Bind{}, &Bye{}} {
+			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}, &Bind{}, &Bye{}, &Wish{}} {
 			if _, err := decode(subject, data, MaxRequest, q); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))

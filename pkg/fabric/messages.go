@@ -32,7 +32,8 @@ import (
 // 17 (2026-11): Back in an admit.
 // 18 (2026-11): trunk.
 // 19 (2026-11): guard.
-const Capability = 19
+// 20 (2026-11): wish.
+const Capability = 20
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

@@ -8,6 +8,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/tariff"
+	"strowger/pkg/wish"
 )
 
 // Meta is what every registry object has. Version counts edits and is the object's ETag.
@@ -112,6 +113,7 @@ type User struct {
 	// Guard is what this user may call in the phone network, where it differs from the organization's.
 	Guard *guard.Policy `json:"guard,omitempty"`
 	Policy
+	wish.Wishes
 }
 
 // Policy is what becomes of calls to a user, and what is special about the user's own.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -177,7 +178,7 @@ func TestDefaultsAndFalse(t *testing.T) {
 			t.Errorf("location %q", a.header.Get("Location"))
 		}
 		got.Meta, got.Organization = rest.Meta{}, ""
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", body, got, want)
 		}
 	}

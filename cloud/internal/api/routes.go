@@ -94,12 +94,7 @@ func (a *API) users() error {
 		path: "users", noun: "user", schema: "User",
 		table: a.store.Users, meta: func(v *rest.User) *rest.Meta { return &v.Meta },
 		defaults: rest.NewUser(""), filters: []string{"name", "enabled", "calling", "home_switch"},
-		check: func(ctx context.Context, old, v *rest.User) error {
-			if old == nil {
-				old = &rest.User{}
-			}
-			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name)
-		},
+		check:    a.checkUser,
 		removing: func(ctx context.Context, org string, v rest.User) error { return a.store.Unqueued(ctx, org, v.ID) },
 	})
 }

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+	"strowger/pkg/wish"
+)
+
+// changeTries is how often a change is made anew that meets another one of the same user.
+const changeTries = 5
+
+// Wish changes what a user wishes, for their own phone or app, as an administrator would by the API, and says what they wish then.
+func (a *API) Wish(ctx context.Context, org, user string, c wish.Change) (wish.State, error) {
+	ctx = context.WithValue(ctx, callerKey{}, caller{key: rest.APIKey{Organization: org}})
+	var u rest.User
+	var err error
+	for range changeTries {
+		if u, err = a.store.Users.Get(ctx, org, user); err != nil || c.Empty() {
+			break
+		}
+		was := u
+		if err = c.Apply(&u.Wishes, &u.DND); err != nil {
+			break
+		}
+		if err = a.checkUser(ctx, &was, &u); err != nil {
+			break
+		}
+		if err = a.store.Users.Update(ctx, org, &u); errs.CodeOf(err) != errs.Conflict {
+			a.follow(ctx)
+			break
+		}
+	}
+	if err != nil {
+		return wish.State{}, err
+	}
+	return wish.State{DND: u.DND, Wishes: u.Wishes}, nil
+}
+
+// checkUser holds what a user wishes, and what an administrator says of their calls, against what there is.
+func (a *API) checkUser(ctx context.Context, old, v *rest.User) error {
+	if old == nil {
+		old = &rest.User{}
+	}
+	if err := a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name); err != nil {
+		return err
+	}
+	return a.checkWishes(ctx, &old.Wishes, v)
+}
+
+// checkWishes refuses new forwards to a number that nobody has, or of the user's own, as checkFallbacks does.
+func (a *API) checkWishes(ctx context.Context, was *wish.Wishes, v *rest.User) error {
+	kept := map[string]bool{was.ClosedTo: true, "": true}
+	for _, to := range []string{was.ForwardAlways, was.ForwardBusy, was.ForwardNoAnswer, was.ForwardUnreachable} {
+		kept[to] = true
+	}
+	for _, r := range was.Rules {
+		kept[r.To] = true
+	}
+	asked := []string{v.ForwardAlways, v.ForwardBusy, v.ForwardNoAnswer, v.ForwardUnreachable, v.ClosedTo}
+	for _, r := range v.Rules {
+		asked = append(asked, r.To)
+	}
+	for _, to := range asked {
+		if kept[to] {
+			continue
+		}
+		if err := a.checkFallback(ctx, v.ID, v.Name, to); err != nil {
+			return err
+		}
+		kept[to] = true
+	}
+	return nil
+}
