@@ -33,6 +33,7 @@ type Call struct {
 	callable bool // the caller can be
 	exchange exchange
 	codec    string // that the answer chose
+	direct   bool   // the two are apps, whose media do not come here
 	attempt
 	place
 	hearing
@@ -243,11 +244,12 @@ func (c *Call) answered(a Answered) []Action {
 	l.agreed, asker.agreed = common, c.asks()
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	c.meet(c.asker, a.Leg)
+	c.direct = common.Body != nil
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
 	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec, To: c.member()}))
 	acts = append(acts, c.hush()...)
-	if common.Body == nil {
+	if !c.direct {
 		acts = append(acts, Connect{c.asker, a.Leg})
 	}
 	l.unfollowed = c.differs(common)

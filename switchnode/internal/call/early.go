@@ -57,6 +57,7 @@ const (
 	Silence     SoundKind = iota // nothing is sent
 	OnHold                       // music, and from time to time where the caller stands
 	RingingTone                  // the callee is alerted
+	Music                        // nothing but music, for who is on hold
 )
 
 func (Early) event()       {}

@@ -61,7 +61,7 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		return c.keep(who, cause)
 	}
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(c.leaving(who, cause))...)
-	acts = append(acts, c.hush()...)
+	acts = append(append(acts, c.hush()...), c.silence()...)
 	if c.state == Trying || c.state == Queued {
 		acts = append(acts, c.dropBranches(cause)...)
 	}

@@ -51,6 +51,7 @@ type peer struct {
 	rang  bool
 	asked bool // our Offer waits for its answer
 	waits bool // its own offer waits for our answer
+	music bool // it is on hold
 	budget
 	ended   int // LegEnded notes
 	started bool
@@ -103,6 +104,7 @@ type glares struct {
 type listens struct {
 	earlies int // times that a branch may be heard
 	hearing
+	apart bool // the two hear each other no more
 }
 
 // bench is a Queue, which the exploration plays itself.
@@ -151,11 +153,11 @@ func (w *world) clone() *world {
 func (w *world) key(b []byte) []byte {
 	b = w.call.key(b)
 	for _, p := range w.peers {
-		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
+		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started, p.music), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = append(describe(b, p.told), p.asks...)
 	}
-	b = append(describe(b, w.preview), flags(w.previewed), byte(w.playing), byte(w.from+1), byte(w.earlies))
+	b = append(describe(b, w.preview), flags(w.previewed), byte(w.playing), byte(w.from+1), byte(w.earlies), flags(w.apart))
 	b = append(append(b, w.queue...), flags(w.diverted, w.crowded), byte(w.turns), byte(len(w.peers)))
 	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
@@ -524,15 +526,20 @@ func (w *world) sounds(a Action, over bool) error {
 		}
 		w.previewed, w.preview = true, a.Description
 	case Play:
+		if w.peers[a.Leg].music != (a.Sound.Kind == Music) {
+			w.peers[a.Leg].music, w.apart = a.Sound.Kind == Music, true
+			return nil
+		}
 		if w.playing = a.Sound.Kind; w.playing != Silence && (!w.previewed || w.from != nobody) {
 			return fmt.Errorf("plays to a caller who hears leg %d, previewed %t", w.from, w.previewed)
 		}
 	case Disconnect:
-		w.from = nobody
+		w.from, w.apart = nobody, true
 	case Connect:
 		if w.playing != Silence {
 			return fmt.Errorf("connected with leg %d while we play", a.B)
 		}
+		w.apart = false
 		if w.from = a.B; w.call.State() == Trying && !w.alone(a.B) {
 			return fmt.Errorf("leg %d is heard, and others ring", a.B)
 		}
@@ -587,6 +594,9 @@ func (w *world) agrees() error {
 	if a.codecs != b.codecs || a.says != b.hears || b.says != a.hears {
 		return fmt.Errorf("the legs differ: %+v, %+v", a, b)
 	}
+	if held := w.call.plays(Caller) && b.says == string(sdp.SendRecv); b.music != held || a.music || w.apart != held {
+		return fmt.Errorf("the callee is on hold %t, hears music %t, and is apart %t", held, b.music, w.apart)
+	}
 	return nil
 }
 
@@ -619,6 +629,9 @@ func (w *world) check() error {
 		}
 		if over && (p.phase == inviting || p.phase == talking) {
 			return fmt.Errorf("leg %d is %v after the end", i, p.phase)
+		}
+		if p.music && over {
+			return fmt.Errorf("leg %d hears music after the end", i)
 		}
 		if p.ended > 1 || (w.finished && p.started && p.ended != 1) {
 			return fmt.Errorf("leg %d has %d ends", i, p.ended)

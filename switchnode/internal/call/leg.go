@@ -28,6 +28,7 @@ type leg struct {
 	woken  bool         // its device sleeps, or slept
 	held   bool         // this leg put the other on hold
 	talked bool         // it was one of two who talked
+	music  bool         // it hears music, for the other holds it
 	cause  ledger.Cause // why it ended
 
 	agreed     sdp.Description // its side of the session

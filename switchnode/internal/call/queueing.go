@@ -131,7 +131,7 @@ func (c *Call) placed(p Placed) []Action {
 		return []Action{Count{"place of a call that waits no longer"}}
 	}
 	c.rung, c.woke = false, false
-	acts := append(c.announce(p.Standing), Stand{c.asker, p.Standing})    // the display says what was said last
+	acts := append(c.announce(p.Standing), Stand{c.asker, p.Standing})   // the display says what was said last
 	if c.noted == 0 || p.Position > c.noted || 2*p.Position <= c.noted { // not each: of a thousand that wait, a turn moves all
 		c.noted = p.Position
 		acts = append(acts, note(ledger.Event{Kind: ledger.Queued, Text: strconv.Itoa(p.Position)}))

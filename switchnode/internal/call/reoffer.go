@@ -46,7 +46,7 @@ func (c *Call) offered(o Offered) []Action {
 func (c *Call) pass(e exchange) []Action {
 	c.exchange = e
 	c.legs[e.from].unfollowed = false
-	return []Action{Offer{Leg: c.other(e.from), Description: e.offer, Insist: e.kind != asked}}
+	return []Action{Offer{Leg: c.other(e.from), Description: c.offerOf(e), Insist: e.kind != asked}}
 }
 
 // follow has the other leg follow a change that one leg has settled, if none is under way.
@@ -98,7 +98,7 @@ func (c *Call) offerAccepted(a OfferAccepted) []Action {
 	switch e.kind {
 	case asked:
 		c.legs[e.from].agreed = e.offer
-		acts = append([]Action{AcceptOffer{e.from, a.Description}}, c.hold(e.from, e.offer.Direction)...)
+		acts = append([]Action{AcceptOffer{e.from, c.answerOf(a.Leg, a.Description)}}, c.hold(e.from, e.offer.Direction)...)
 	case withdrawn:
 		return c.pass(exchange{e.from, restoring, c.legs[e.from].agreed})
 	case settled, restoring:
@@ -107,7 +107,7 @@ func (c *Call) offerAccepted(a OfferAccepted) []Action {
 			return append(acts, c.pass(exchange{a.Leg, restoring, a.Description})...)
 		}
 	}
-	return append(acts, c.follow()...)
+	return append(append(acts, c.tune()...), c.follow()...)
 }
 
 func (c *Call) offerRefused(r OfferRefused) []Action {

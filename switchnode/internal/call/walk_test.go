@@ -177,14 +177,14 @@ func describe(b []byte, d sdp.Description) []byte {
 
 // key is all that the machine remembers. Ids, what branches are made of and who was called never change in an exploration.
 func (c *Call) key(b []byte) []byte {
-	b = append(b, byte(c.state), byte(c.winner+1), byte(c.asker), byte(c.talk.near+1), byte(c.talk.far+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil, c.more), byte(c.noted), byte(c.first), byte(len(c.fallback)))
+	b = append(b, byte(c.state), byte(c.winner+1), byte(c.asker), byte(c.talk.near+1), byte(c.talk.far+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil, c.more, c.direct), byte(c.noted), byte(c.first), byte(len(c.fallback)))
 	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind))
 	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
 	for i := range c.legs {
 		l := &c.legs[i]
-		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked))
+		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music))
 		b = append(describe(b, l.agreed), l.cause.Code...)
 	}
 	return b
@@ -196,9 +196,9 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec attempt place hearing"},
+		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
-		{leg{}, "id device branch state woken held talked cause agreed unfollowed"},
+		{leg{}, "id device branch state woken held talked music cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
 		{place{}, "queue callee more noted"},
 		{hearing{}, "hears previewed preview playing from language toApps"},

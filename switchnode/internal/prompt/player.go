@@ -163,7 +163,7 @@ func (s *stream) become(sound call.Sound) {
 	if sound.Kind != s.sound.Kind {
 		s.parts, s.at, s.told = nil, 0, 0
 		s.loop = s.library.tone.in(s.coding)
-		if sound.Kind == call.OnHold {
+		if sound.Kind == call.OnHold || sound.Kind == call.Music {
 			s.loop = s.library.clips[musicName].in(s.coding)
 		}
 	}
