@@ -36,6 +36,7 @@ const (
 	Enrolment    Kind = "en"
 	Call         Kind = "ca"
 	Leg          Kind = "lg" // also the jti of the session key that admits the leg
+	Message      Kind = "vm" // in a mailbox
 	Spool        Kind = "sp"
 	Boot         Kind = "bo" // one run of a node
 	Request      Kind = "rq" // idempotency id of a fabric request

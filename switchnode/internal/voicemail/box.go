@@ -1,0 +1,280 @@
+package voicemail
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+)
+
+// Message is one that is kept.
+type Message struct {
+	ID string `json:"id"`
+	Envelope
+	Samples int   `json:"samples"` // at Rate
+	Bytes   int64 `json:"bytes"`   // on disk
+	Heard   bool  `json:"heard,omitempty"`
+	// Deleted is when its owner deleted it, who may take that back until they hang up.
+	Deleted time.Time `json:"deleted,omitzero"`
+	Cut     bool      `json:"cut,omitempty"` // its recording was cut off by a crash
+}
+
+// Length is how long it takes to hear.
+func (m Message) Length() time.Duration { return time.Duration(m.Samples) * time.Second / Rate }
+
+// index is what a mailbox has. One that is shared is never changed.
+type index struct {
+	Messages  []Message         `json:"messages,omitempty"` // the oldest first
+	Greetings map[string]string `json:"greetings,omitempty"`
+	Guard     Guard             `json:"guard,omitzero"`
+}
+
+func (x *index) find(id string) *Message {
+	i := slices.IndexFunc(x.Messages, func(m Message) bool { return m.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &x.Messages[i]
+}
+
+// box is a mailbox.
+type box struct {
+	user, dir string
+	disk      disk
+	key       []byte
+	own       vault // of the index
+	turn      chan struct{}
+	state     atomic.Pointer[index]
+	recording atomic.Int32
+}
+
+const (
+	keyFile   = "key"
+	indexFile = "index"
+	whole     = ".msg"
+	partial   = ".part"
+)
+
+// openBox opens the mailbox of a folder, or makes it.
+func openBox(dir, user string, d disk, master vault) (*box, error) {
+	b := &box{user: user, dir: dir, disk: d, turn: make(chan struct{}, 1)}
+	what := "the key of mailbox " + user
+	sealed, err := os.ReadFile(filepath.Join(dir, keyFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		b.key = newKey()
+		if err := d.folder(dir); err != nil {
+			return nil, err
+		}
+		if err := d.replace(filepath.Join(dir, keyFile), master.seal(what, b.key)); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	default:
+		if b.key, err = master.open(what, sealed); err != nil {
+			return nil, err
+		}
+	}
+	b.own, err = derive(b.key, "index")
+	return b, err
+}
+
+func (b *box) path(id, suffix string) string { return filepath.Join(b.dir, id+suffix) }
+
+func (b *box) vault(id string) (vault, error) { return derive(b.key, "message "+id) }
+
+// load reads the index and puts right what a crash left; lost says that the index was, and was made anew.
+func (b *box) load() (lost bool, err error) {
+	x, err := b.readIndex()
+	if lost = err != nil; lost {
+		x = &index{}
+	}
+	files, err := os.ReadDir(b.dir)
+	if err != nil {
+		return lost, err
+	}
+	x.Messages = slices.DeleteFunc(x.Messages, func(m Message) bool {
+		return !m.Deleted.IsZero() || !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return f.Name() == m.ID+whole || f.Name() == m.ID+partial })
+	})
+	for _, f := range files {
+		if err := b.settle(x, f.Name(), lost); err != nil {
+			return lost, err
+		}
+	}
+	slices.SortStableFunc(x.Messages, func(m, o Message) int { return m.At.Compare(o.At) })
+	return lost, b.write(x)
+}
+
+// settle puts right what is of one file. rebuild says that every message is to be had again.
+func (b *box) settle(x *index, name string, rebuild bool) error {
+	id, suffix, _ := strings.Cut(name, ".")
+	suffix = "." + suffix
+	at := filepath.Join(b.dir, name)
+	known := x.find(id) != nil || slices.ContainsFunc(mapValues(x.Greetings), func(v string) bool { return v == id })
+	switch {
+	case name == keyFile || name == indexFile:
+		return nil
+	case known && suffix == partial:
+		return b.disk.rename(at, b.path(id, whole))
+	case known && suffix == whole:
+		return nil
+	case suffix == partial || suffix == whole && rebuild:
+		m, ok := b.recover(id, at)
+		if !ok {
+			return b.disk.remove(at)
+		}
+		x.Messages = append(x.Messages, m)
+		if suffix == partial {
+			return b.disk.rename(at, b.path(id, whole))
+		}
+		return nil
+	}
+	return b.disk.remove(at) // deleted, or the rest of a write
+}
+
+// recover reads how much there is of a recording that was cut off.
+func (b *box) recover(id, at string) (m Message, ok bool) {
+	if ident.Check(ident.Message, id) != nil {
+		return m, false
+	}
+	f, err := os.Open(at)
+	if err != nil {
+		return m, false
+	}
+	defer f.Close()
+	v, err := b.vault(id)
+	if err != nil {
+		return m, false
+	}
+	r, e, err := newReader(f, v)
+	if err != nil || e.Greeting != "" {
+		return m, false
+	}
+	m = Message{ID: id, Envelope: e, Cut: true}
+	for {
+		speech, err := r.next()
+		if err != nil {
+			break
+		}
+		m.Samples += 2 * len(speech)
+	}
+	if info, err := f.Stat(); err == nil {
+		m.Bytes = info.Size()
+	}
+	return m, m.Samples >= Second
+}
+
+func (b *box) readIndex() (*index, error) {
+	sealed, err := os.ReadFile(filepath.Join(b.dir, indexFile))
+	if err != nil {
+		return nil, err
+	}
+	return openIndex(b.own, b.user, sealed)
+}
+
+func openIndex(v vault, user string, sealed []byte) (*index, error) {
+	plain, err := v.open("the index of mailbox "+user, sealed)
+	if err != nil {
+		return nil, err
+	}
+	x := new(index)
+	if err := json.Unmarshal(plain, x); err != nil {
+		return nil, errs.New(errs.Invalid, "the index of mailbox %s: %w", user, err)
+	}
+	return x, nil
+}
+
+// write makes x what the mailbox has, durably.
+func (b *box) write(x *index) error {
+	plain, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	if err := b.disk.replace(filepath.Join(b.dir, indexFile), b.own.seal("the index of mailbox "+b.user, plain)); err != nil {
+		return err
+	}
+	b.state.Store(x)
+	return nil
+}
+
+// change changes what the mailbox has, durably, one change after the other.
+func (b *box) change(f func(*index) error) error {
+	b.turn <- struct{}{}
+	defer func() { <-b.turn }()
+	x := b.state.Load().clone()
+	if err := f(x); err != nil {
+		return err
+	}
+	return b.write(x)
+}
+
+func (x *index) clone() *index {
+	c := &index{Messages: slices.Clone(x.Messages), Guard: x.Guard}
+	if x.Greetings != nil {
+		c.Greetings = make(map[string]string, len(x.Greetings))
+		for k, v := range x.Greetings {
+			c.Greetings[k] = v
+		}
+	}
+	return c
+}
+
+func mapValues(m map[string]string) (all []string) {
+	for _, v := range m {
+		all = append(all, v)
+	}
+	return all
+}
+
+// Audio is the speech of a message as it is read.
+type Audio struct {
+	f    *os.File
+	r    *reader
+	left int // octets
+}
+
+// Next is the next second of it in G.722, or less at the end; io.EOF after that.
+func (a *Audio) Next() ([]byte, error) {
+	if a.left <= 0 {
+		return nil, io.EOF
+	}
+	speech, err := a.r.next()
+	if err != nil {
+		return nil, err
+	}
+	speech = speech[:min(len(speech), a.left)]
+	a.left -= len(speech)
+	return speech, nil
+}
+
+// Close ends the reading.
+func (a *Audio) Close() error { return a.f.Close() }
+
+func (b *box) audio(id string, samples int) (*Audio, error) {
+	v, err := b.vault(id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(b.path(id, whole))
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = os.Open(b.path(id, partial)) // it could not be renamed
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, _, err := newReader(f, v)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Audio{f: f, r: r, left: (samples + 1) / 2}, nil
+}
