@@ -57,6 +57,20 @@ func (c *instance) handleBridges(ctx context.Context) error {
 	return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 }
 
+// handleWaking serves switches that wake phones by themselves (RFC 8599).
+func (c *instance) handleWaking(ctx context.Context) error {
+	f, group := c.exchange.Client(), fabric.Workers
+	_, e1 := fabric.Handle(ctx, f, fabric.SubjectPushServices(fabric.Any, fabric.Any), group, documentWorkers,
+		func(_ context.Context, s fabric.Subject, _ fabric.PushServices) (fabric.PushServicesReply, error) {
+			return c.broker.PushServices(s.Org), nil
+		})
+	_, e2 := fabric.Handle(ctx, f, fabric.SubjectPermit(fabric.Any, fabric.Any), group, admitWorkers,
+		func(ctx context.Context, s fabric.Subject, q fabric.Permit) (fabric.PermitReply, error) {
+			return c.broker.Permit(ctx, s.Org, s.ID, q)
+		})
+	return errors.Join(e1, e2)
+}
+
 // bridgeLease notes that a bridge lives.
 func (c *instance) bridgeLease(ctx context.Context, org, bridge string, l fabric.Lease) error {
 	v, err := c.store.Bridges.Get(ctx, org, bridge)

@@ -85,6 +85,7 @@ func (b *bridge) openFace() (err error) {
 	if at.URL == "" {
 		at.URL = b.urlOf(b.face.Addr(), cfg.TLS != nil)
 	}
+	at.Push = b.at.Push // of openSenders
 	b.at, b.started.URL = at, at.URL
 	return nil
 }

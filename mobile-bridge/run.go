@@ -88,6 +88,7 @@ func (b *bridge) openSenders(ctx context.Context) error {
 		}
 		b.add(fabric.APNs, s)
 		b.senders[fabric.APNsAlert] = s
+		b.at.Push = append(b.at.Push, fabric.PushService{Provider: fabric.APNs, Account: b.APNsTeam})
 	}
 	if len(b.FCM) > 0 {
 		s, err := fcm.New(ctx, fcm.Config{Accounts: b.FCM, Server: b.FCMServer, Timeout: b.PushTimeout})
@@ -95,6 +96,9 @@ func (b *bridge) openSenders(ctx context.Context) error {
 			return err
 		}
 		b.add(fabric.FCM, s)
+		for _, project := range s.Projects() {
+			b.at.Push = append(b.at.Push, fabric.PushService{Provider: fabric.FCM, Account: project})
+		}
 	}
 	if b.Contact == "" {
 		return nil

@@ -88,6 +88,15 @@ func (n *node) wake(ctx context.Context, q fabric.Wake) (fabric.WakeReply, error
 	return fabric.Request[fabric.Wake, fabric.WakeReply](ctx, n.fabric, fabric.SubjectWake(n.fabric.Org(), n.fabric.Node()), q)
 }
 
+// permit asks the cloud for the ticket to wake a phone of this switch, and pushServices which services bridges reach.
+func (n *node) permit(ctx context.Context, q fabric.Permit) (fabric.PermitReply, error) {
+	return fabric.Request[fabric.Permit, fabric.PermitReply](ctx, n.fabric, fabric.SubjectPermit(n.fabric.Org(), n.fabric.Node()), q)
+}
+
+func (n *node) pushServices(ctx context.Context) (fabric.PushServicesReply, error) {
+	return fabric.Request[fabric.PushServices, fabric.PushServicesReply](ctx, n.fabric, fabric.SubjectPushServices(n.fabric.Org(), n.fabric.Node()), fabric.PushServices{})
+}
+
 // offered takes the plan of a call that is on its way. Asked for it, it promises to take the call, to who shows the nonce (C12).
 func (n *node) offered(router *routing.Router, q fabric.Offer) (fabric.Promise, error) {
 	if !q.Ask {

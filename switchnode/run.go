@@ -162,7 +162,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	router := routing.New(routing.Config{
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
-		Phones: func(b designation.Branch) []call.Target { return n.phones.Targets(b) },
+		Phones: func(b designation.Branch, p designation.Plan) []call.Target { return n.phones.Targets(b, p.Ring) },
 		Lines:  func(b designation.Branch, p designation.Plan) call.Target { return n.phones.Line(b, p) },
 		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
 		Apps:   n.app,
@@ -189,8 +189,11 @@ func (n *node) serve(ctx context.Context) error {
 		Begin: n.calls.begin, Sign: n.signed.sign(n.now), Verify: n.signed.verify(n.now), Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
-		Location: func() string { return n.copy.Snapshot().Location() },
-		Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
+		Office: sipside.Office{
+			Location: func() string { return n.copy.Snapshot().Location() },
+			Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
+		},
+		Pushes:   sipside.Pushes{Permit: n.permit, Wake: n.wake, Services: n.pushServices},
 		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon, Alert: n.lineAlert},
 		Locate: func(ctx context.Context, u sip.URI, transport string) ([]sip.Peer, error) {
 			return locateBy(ctx, resolver, u, transport)

@@ -51,13 +51,17 @@ func (p *Phone) register(ctx context.Context, expires time.Duration) error {
 		return err
 	}
 	contact := p.endpoint.Contact(p.cfg.User, peer)
+	address := contact.String()
+	if p.cfg.Push != "" {
+		address += ";" + p.cfg.Push
+	}
 	host := p.server.Addr().String()
 	a.seq++
 	res, err := p.endpoint.Request(ctx, sip.RequestParams{
 		Method: "REGISTER", To: sip.URI{Scheme: "sip", Host: host},
 		From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host}, Peer: peer, CallID: a.callID, Seq: a.seq,
 		Headers: []sip.Header{
-			sip.NewHeader("Contact", "<"+contact.String()+">"),
+			sip.NewHeader("Contact", "<"+address+">"),
 			sip.NewHeader("Expires", strconv.Itoa(int(expires.Seconds()))),
 		},
 		Credentials: p.credentials(),

@@ -53,15 +53,21 @@ type Config struct {
 	Speech    Speech
 	Codecs    []sdp.Codec // default PCMU, PCMA, telephone-event
 	Policy    Policy
-	After     time.Duration                             // of ringing, for Answer
-	Expires   time.Duration                             // of the registration, default 5 minutes
-	InfoDTMF  bool                                      // send digits by INFO even where telephone-event was negotiated
-	Asks      *digest.Server                            // who calls must show a password, as of a phone company
-	Headers   []sip.Header                              // of its INVITEs
-	To        string                                    // whom they name in To, in place of who is dialled
-	Registrar func(*sip.Request, sip.Peer, sip.Respond) // takes REGISTERs, as a phone company does; nil: they are refused
-	Secure    bool                                      // its audio is encrypted, with keys in SDP (RFC 4568)
-	Logger    *slog.Logger                              // default: none
+	After     time.Duration // of ringing, for Answer
+	Expires   time.Duration // of the registration, default 5 minutes
+	InfoDTMF  bool          // send digits by INFO even where telephone-event was negotiated
+	Headers   []sip.Header  // of its INVITEs
+	To        string        // whom they name in To, in place of who is dialled
+	Push      string        // parameters of its contact's URI: how it is woken (RFC 8599)
+	Secure    bool          // its audio is encrypted, with keys in SDP (RFC 4568)
+	Logger    *slog.Logger  // default: none
+	Company
+}
+
+// Company is what a phone does that plays a phone company.
+type Company struct {
+	Asks      *digest.Server                            // who calls must show a password
+	Registrar func(*sip.Request, sip.Peer, sip.Respond) // takes REGISTERs; nil: they are refused
 }
 
 // DefaultCodecs are what a phone offers unless told otherwise.

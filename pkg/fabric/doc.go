@@ -11,6 +11,8 @@
 //	sw.<switch>.revocations  "     that switch                     RevokeRequest: the revocations after a number
 //	sw.<switch>.reach     request  that switch                     Reach: have a node dial that switch
 //	sw.<switch>.wish      request  that switch                     Wish: what the user of one of its phones wishes (star codes)
+//	sw.<switch>.pushes    request  that switch                     PushServices: which push services there are
+//	sw.<switch>.permit    request  that switch                     Permit: a ticket to wake a phone of its own
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces

@@ -8,6 +8,8 @@ type Face struct {
 	KeyHash string `json:"key_hash,omitempty"` // of the key that it shows there, for apps to pin; empty: they trust its certificate by the usual roots
 	Relay   *Relay `json:"relay,omitempty"`    // nil: it relays no media
 	STUN    string `json:"stun,omitempty"`     // RFC 7064: where apps learn, without a relay, where they are seen: "stun:198.51.100.7:3478"
+	// Push is the push services that it reaches.
+	Push []PushService `json:"push,omitempty"`
 }
 
 // Relay is a bridge's relay of media. What lets a leg use it is made from the secret (designation.NewRelay), which is another

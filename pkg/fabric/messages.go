@@ -33,7 +33,8 @@ import (
 // 18 (2026-11): trunk.
 // 19 (2026-11): guard.
 // 20 (2026-11): wish.
-const Capability = 20
+// 21 (2026-11): pushes, permit; Targets in a wake; Push of a bridge.
+const Capability = 21
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

@@ -17,6 +17,9 @@ type Wake struct {
 	Until  time.Time `json:"until"` // end of the ring, by the cloud's time: a push that comes later is for nobody
 	// Try counts from 1. From the second on a device is pushed to though its channel took the wake: its app may not get to run.
 	Try int `json:"try,omitempty"`
+	// Targets are where the pushes go of a phone that told its switch (RFC 8599), with nothing Sealed: the push says no more than that
+	// the phone is to register. Without them the cloud knows.
+	Targets []Target `json:"targets,omitempty"`
 }
 
 // LogValue keeps the ticket out of logs.

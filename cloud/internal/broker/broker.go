@@ -84,6 +84,7 @@ type Broker struct {
 	proofs   *recent[shown, struct{}] // of apps that asked
 	rung     *recent[ring, designation.Designation]
 	relays   map[string]relayLease // by bridge
+	pushes   map[string]pushLease  // by bridge
 }
 
 // request names an admission request; a repeated one gets the same reply.
@@ -117,6 +118,7 @@ func New(cfg Config) *Broker {
 		proofs:   newRecent[shown, struct{}](proofLife, maxProofs),
 		rung:     newRecent[ring, designation.Designation](underwayLife, maxRung),
 		relays:   make(map[string]relayLease),
+		pushes:   make(map[string]pushLease),
 		echoes:   make(map[string]*echo),
 		news:     make(chan struct{}),
 	}

@@ -25,10 +25,11 @@ type relayLease struct {
 	until time.Time
 }
 
-// ObserveBridge remembers the relay of a bridge, or its STUN, by its lease.
+// ObserveBridge remembers the relay of a bridge, or its STUN, and its push services, by its lease.
 func (b *Broker) ObserveBridge(org, bridge string, l fabric.Lease) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.observePushes(org, bridge, l)
 	var r fabric.Relay
 	switch {
 	case l.Leaving || l.Face == nil:

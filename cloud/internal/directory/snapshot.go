@@ -8,6 +8,7 @@ import (
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
+	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 	"strowger/pkg/route"
 	"strowger/pkg/tariff"
@@ -160,6 +161,18 @@ func (s *Snapshot) HomeOf(device string) string {
 		return u.device(device).switchID
 	}
 	return ""
+}
+
+// Serves says why nobody may be rung at a device, with errs.Disabled or errs.NotFound; nil if they may.
+func (s *Snapshot) Serves(device string) error {
+	u := s.devices.get(device)
+	switch {
+	case u == nil:
+		return errs.New(errs.NotFound, "device %s is not in the registry", device)
+	case !s.organization.Enabled || !u.enabled || !u.device(device).enabled:
+		return errs.New(errs.Disabled, "device %s, its user or the organization is disabled", device)
+	}
+	return nil
 }
 
 // ID is that of the organization.

@@ -60,7 +60,7 @@ type Alert struct {
 // Push is one wake for one app on one device, or the alert in its place.
 type Push struct {
 	Target  fabric.Target
-	Payload string        // the sealed wake in base64
+	Payload string        // the sealed wake in base64; "" for a phone that is only to register (RFC 8599)
 	Call    string        // id: a later push of a call replaces an earlier one that is undelivered
 	Until   time.Time     // end of the ring, by the cloud's time
 	Left    time.Duration // of the ring when a sender gets it

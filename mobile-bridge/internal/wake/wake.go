@@ -136,7 +136,7 @@ func (w *Wakes) counted(r fabric.WakeReply, err error) (fabric.WakeReply, error)
 }
 
 func (w *Wakes) handle(ctx context.Context, s fabric.Subject, q fabric.Wake) (fabric.WakeReply, error) {
-	c, err := w.check(ctx, s.ID, q.Ticket, q.Sealed)
+	c, err := w.checkWake(ctx, s.ID, q)
 	if err != nil {
 		return fabric.WakeReply{}, err
 	}
@@ -184,6 +184,27 @@ func (w *Wakes) check(ctx context.Context, anchor, ticket string, sealed []byte)
 	if len(sealed) == 0 || len(sealed) > pushseal.MaxSealed {
 		return waketicket.Claims{}, errs.New(errs.Invalid, "the sealed wake has %d bytes, want 1 to %d", len(sealed), pushseal.MaxSealed)
 	}
+	return w.open(ctx, anchor, ticket)
+}
+
+// checkWake says the same of a wake: one with targets has nothing sealed.
+func (w *Wakes) checkWake(ctx context.Context, anchor string, q fabric.Wake) (waketicket.Claims, error) {
+	if len(q.Targets) == 0 {
+		return w.check(ctx, anchor, q.Ticket, q.Sealed)
+	}
+	if len(q.Sealed) > 0 || len(q.Targets) > maxTargets {
+		return waketicket.Claims{}, errs.New(errs.Invalid, "a wake of %d targets, with %d bytes sealed: want at most %d, and none", len(q.Targets), len(q.Sealed), maxTargets)
+	}
+	for _, t := range q.Targets {
+		if err := t.Check(); err != nil {
+			return waketicket.Claims{}, err
+		}
+	}
+	return w.open(ctx, anchor, q.Ticket)
+}
+
+// open opens a ticket.
+func (w *Wakes) open(ctx context.Context, anchor, ticket string) (waketicket.Claims, error) {
 	open := func() (waketicket.Claims, error) {
 		return waketicket.Open(ticket, w.cfg.Keys, w.cfg.Org, anchor, w.cfg.Now())
 	}
@@ -227,6 +248,10 @@ func (w *Wakes) join(k key, run func(*wake) error) (*wake, error) {
 
 // wake wakes a device: over its channel if it is awake, else by pushes to all its targets at once.
 func (w *Wakes) wake(one *wake, anchor string, c waketicket.Claims, q fabric.Wake) error {
+	if len(q.Targets) > 0 {
+		w.push(one, c, q.Targets, push.Push{Call: c.Call, Until: q.Until})
+		return nil
+	}
 	r, err := w.targets(one, anchor, c, q.Ticket)
 	if err != nil {
 		return err
@@ -294,7 +319,7 @@ func (w *Wakes) push(one *wake, c waketicket.Claims, targets []fabric.Target, p 
 			r := w.cfg.Push(one.ctx, p, func(r fabric.PushResult) { one.set(i, r) })
 			one.set(i, r)
 			log.Info("push", "target", t, "alert", p.Alert != nil, "accepted", r.Accepted, "reason", r.Reason, "tries", r.Tries)
-			if r.Dead {
+			if r.Dead && p.Payload != "" { // else it is the anchor's to forget
 				w.work.Go(func() { w.prune(c.Device, t, r.Reason) })
 			}
 		})

@@ -268,3 +268,32 @@ func TestAnswersBeforeTheDeadline(t *testing.T) {
 		}
 	})
 }
+
+// TestTargetsOfAnchor pushes to where an anchor says, which has the ticket, nothing but that the phone is to register (RFC 8599).
+func TestTargetsOfAnchor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		good := ask(t, "s-1", "org")
+		good.Sealed, good.Targets = nil, []fabric.Target{{Provider: fabric.FCM, App: "another", Token: "t"}}
+		r, err := w.handle(t.Context(), anchor, good)
+		if err != nil || len(r.Pushes) != 1 || len(w.pushed) != 1 || w.pushed[0].Payload != "" || w.pushed[0].Target != good.Targets[0] {
+			t.Errorf("%+v, %v, pushed %+v", r, err, w.pushed)
+		}
+		for name, change := range map[string]func(*fabric.Wake){
+			"sealed as well": func(q *fabric.Wake) { q.Sealed = []byte("sealed") },
+			"too many":       func(q *fabric.Wake) { q.Targets = make([]fabric.Target, maxTargets+1) },
+			"none":           func(q *fabric.Wake) { q.Targets = []fabric.Target{{Provider: "smoke", Token: "t"}} },
+		} {
+			q := good
+			change(&q)
+			if _, err := w.handle(t.Context(), anchor, q); errs.CodeOf(err) != errs.Invalid {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		bad := ask(t, "s-1", "mallory")
+		bad.Sealed, bad.Targets = nil, good.Targets
+		if _, err := w.handle(t.Context(), anchor, bad); errs.CodeOf(err) != errs.BadSignature {
+			t.Errorf("another's ticket: %v", err)
+		}
+	})
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"strowger/pkg/pushtarget"
 )
 
 // Source is where a REGISTER came from, and so where calls to its contacts go.
@@ -26,6 +28,8 @@ type Contact struct {
 	Q        float64 `json:"q"` // 0 to 1; 1 if the request has none
 	Instance string  `json:"instance,omitempty"`
 	RegID    int     `json:"reg_id,omitempty"` // 0 if none
+	// Push is how a phone that sleeps is woken (RFC 8599); zero: it does not.
+	Push pushtarget.Target `json:"push,omitzero"`
 }
 
 // Register is a REGISTER of a device that has proved who it is.
@@ -51,6 +55,21 @@ type Binding struct {
 	Source    Source    `json:"source"`
 	Path      []string  `json:"path,omitempty"`
 	UserAgent string    `json:"user_agent,omitempty"`
+}
+
+// PushLife is how long after its registration a phone can be woken: its token goes on (RFC 8599, 4.1.2), until the push service knows
+// better.
+const PushLife = 90 * 24 * time.Hour
+
+// live says that the phone is registered.
+func (b Binding) live(now time.Time) bool { return b.Until.After(now) }
+
+// Wakeable says that a phone that sleeps can be woken.
+func (c Contact) Wakeable() bool { return c.Push != pushtarget.Target{} }
+
+// kept says that the phone is registered, or can be woken.
+func (b Binding) kept(now time.Time) bool {
+	return b.live(now) || b.Wakeable() && b.Until.Add(PushLife).After(now)
 }
 
 // Result is the answer to a REGISTER. Contacts are all that the device has then; Expires of each is what is left.
@@ -100,7 +119,7 @@ func (q *Register) tooLong() string {
 
 // process is RFC 3261, 10.3, from step 6. It changes nothing that it is given: have stays when the request fails.
 func process(now time.Time, maxExpires int, have []Binding, q Register) (next []Binding, r Result) {
-	next = slices.DeleteFunc(slices.Clone(have), func(b Binding) bool { return !b.Until.After(now) })
+	next = slices.DeleteFunc(slices.Clone(have), func(b Binding) bool { return !b.kept(now) })
 	if q.All {
 		next, r = removeAll(next, q)
 	} else {
@@ -114,6 +133,9 @@ func process(now time.Time, maxExpires int, have []Binding, q Register) (next []
 		return cmp.Or(cmp.Compare(b.Q, a.Q), b.Updated.Compare(a.Updated))
 	})
 	for _, b := range next {
+		if !b.live(now) {
+			continue
+		}
 		c := b.Contact
 		c.Expires = int(math.Ceil(b.Until.Sub(now).Seconds()))
 		r.Contacts = append(r.Contacts, c)
@@ -201,5 +223,7 @@ func sameAs(c Contact, all []Contact) func(Binding) bool {
 	for _, other := range all {
 		alone = alone && (other.URI == c.URI || !instance(other))
 	}
-	return func(b Binding) bool { return alone && instance(b.Contact) || sameURI(b.URI, c.URI) }
+	return func(b Binding) bool {
+		return alone && instance(b.Contact) || sameURI(b.URI, c.URI) || c.Wakeable() && b.Push == c.Push // one app, wherever it is now
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"strowger/pkg/pushtarget"
 )
 
 // Intervals of Run.
@@ -32,7 +34,7 @@ type Config struct {
 	Path   string // of the file that keeps the bindings
 	Now    func() time.Time
 	Logger *slog.Logger
-	// OnChange is called from Run with the ids, sorted, of the devices that have a binding, when they change.
+	// OnChange is called from Run with the ids, sorted, of the devices that have a binding or can be woken, when they change.
 	OnChange func(devices []string)
 	// MaxExpires is the longest life of a binding in seconds; 0 is the default.
 	MaxExpires int
@@ -65,7 +67,7 @@ func New(cfg Config) (*Registrar, error) {
 	now := cfg.Now()
 	latest := now.Add(time.Duration(cfg.MaxExpires) * time.Second) // the clock may have been ahead in the earlier run
 	for device, bindings := range r.devices {
-		bindings = slices.DeleteFunc(bindings, func(b Binding) bool { return !b.Until.After(now) || b.Until.After(latest) })
+		bindings = slices.DeleteFunc(bindings, func(b Binding) bool { return !b.kept(now) || b.Until.After(latest) })
 		if r.devices[device] = bindings; len(bindings) == 0 {
 			delete(r.devices, device)
 		}
@@ -118,10 +120,32 @@ func (r *Registrar) Lookup(device string) []Binding {
 	all := r.devices[device]
 	r.mu.RUnlock()
 	now := r.cfg.Now()
-	return slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !b.Until.After(now) })
+	return slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !b.live(now) })
 }
 
-// Registered returns the ids of the devices that have a binding, sorted.
+// Wakeable returns the bindings of a device that can be woken by a push, registered or not, best first.
+func (r *Registrar) Wakeable(device string) []Binding {
+	r.mu.RLock()
+	all := r.devices[device]
+	r.mu.RUnlock()
+	now := r.cfg.Now()
+	return slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !b.Wakeable() || !b.kept(now) })
+}
+
+// Forget takes a push token from a device that its push service no longer knows. A phone that is not registered is gone then.
+func (r *Registrar) Forget(device string, dead pushtarget.Target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, next := r.cfg.Now(), slices.Clone(r.devices[device])
+	for i := range next {
+		if next[i].Push == dead {
+			next[i].Push = pushtarget.Target{}
+		}
+	}
+	r.set(device, slices.DeleteFunc(next, func(b Binding) bool { return !b.kept(now) }))
+}
+
+// Registered returns the ids of the devices that have a binding or can be woken, sorted.
 func (r *Registrar) Registered() []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -185,7 +209,7 @@ func (r *Registrar) tookMembers() bool {
 // sweep removes what has expired.
 func (r *Registrar) sweep() {
 	now := r.cfg.Now()
-	expired := func(b Binding) bool { return !b.Until.After(now) }
+	expired := func(b Binding) bool { return !b.kept(now) }
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for device, bindings := range r.devices {

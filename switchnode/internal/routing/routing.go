@@ -55,9 +55,9 @@ type Config struct {
 	Node      string // own id
 	Directory Directory
 	Copy      Copy
-	Phones    func(designation.Branch) []call.Target                 // the registered contacts of a desk phone
-	Lines     func(designation.Branch, designation.Plan) call.Target // to a phone number
-	Services  func(designation.Branch, designation.Plan) call.Target // what the switch answers itself, nil if it does not know it
+	Lines     func(designation.Branch, designation.Plan) call.Target   // to a phone number
+	Services  func(designation.Branch, designation.Plan) call.Target   // what the switch answers itself, nil if it does not know it
+	Phones    func(designation.Branch, designation.Plan) []call.Target // the registered contacts of a desk phone
 	Link      func(Way) call.Target
 	Apps      func(designation.Branch, designation.Plan) call.Target // a device that sleeps, of this plan
 	Queue     func(designation.Plan) call.Queue                      // where the call of a plan with a queue waits
@@ -214,7 +214,7 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 		case b.App != nil:
 			all = append(all, call.Branch{Leg: b.App.Leg, Device: b.Device, User: b.User, Name: b.Name, Delay: b.Delay, Lead: lead, Target: r.cfg.Apps(b, p)})
 		case b.Kind == designation.DeskPhone:
-			for _, t := range r.cfg.Phones(b) {
+			for _, t := range r.cfg.Phones(b, p) {
 				all = append(all, call.Branch{Leg: ident.New(ident.Leg), Device: b.Device, User: b.User, Name: b.Name, Delay: b.Delay, Target: t})
 			}
 		}

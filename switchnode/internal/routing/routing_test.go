@@ -65,7 +65,7 @@ func newWorld() *world {
 	w := &world{now: time.Unix(1_800_000_000, 0)}
 	w.Router = New(Config{
 		Node: "sw_here", Directory: w, Copy: siteCopy{w}, Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler),
-		Phones: func(b designation.Branch) []call.Target {
+		Phones: func(b designation.Branch, _ designation.Plan) []call.Target {
 			if b.Device == "dv_away" {
 				return nil
 			}

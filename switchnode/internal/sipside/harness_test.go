@@ -85,7 +85,8 @@ func newOfficeWith(t *testing.T, strangers Strangers) *office {
 		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI, _ string) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, Strangers: o.strangers, Now: now, Logger: log,
-		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() }, Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} },
+		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() },
+		Office: Office{Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} }},
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {
 		t.Fatal(err)

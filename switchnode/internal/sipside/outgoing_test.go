@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/sip"
@@ -19,7 +20,9 @@ func gateway(t *testing.T, transport string, headers ...string) (o *office, firs
 	if res := first.register("bob", append(headers, "Contact: <sip:line1@pbx.example;x=y>")...); res.StatusCode != 200 {
 		t.Fatalf("registered with %d", res.StatusCode)
 	}
-	o.begins(o.connect(func() []call.Target { return o.phones.Targets(designation.Branch{Device: "dv_bob", Number: "1002"}) }))
+	o.begins(o.connect(func() []call.Target {
+		return o.phones.Targets(designation.Branch{Device: "dv_bob", Number: "1002"}, time.Minute)
+	}))
 	o.finds(func(context.Context, sip.URI) ([]sip.Peer, error) {
 		source := o.registrar.Lookup("dv_bob")[0].Source
 		return []sip.Peer{{Transport: sip.UDP, Addr: source.Addr}, second.at()}, nil // the first is known to fail

@@ -51,9 +51,8 @@ type Config struct {
 	Locate    func(context.Context, sip.URI, string) ([]sip.Peer, error) // the servers of a URI that a transport reaches, by DNS (RFC 3263); nil: none
 	Trunks    func() []sitecopy.Trunk                                    // of this switch
 	Password  func(trunk string) string                                  // that answers the challenges of a phone company
-	Dialling  func() e164.Plan                                           // how phone numbers are dialled here
-	Location  func() string                                              // of the site, for who takes an emergency call
-	Begin     func(call.Incoming) error                                  // starts the call, or says why not
+	Office
+	Begin func(call.Incoming) error // starts the call, or says why not
 	// Guard lets a call leave by a trunk, or says why not; nil: all may. The permit, nil for a call that needs none, ends with the call.
 	Guard func(context.Context, Leaving) (*toll.Permit, error)
 	// Sign returns the value of the Identity header of a call by a trunk; nil: calls go out unsigned.
@@ -62,8 +61,15 @@ type Config struct {
 	Verify    func(context.Context, stir.Call) (v stir.Verdict, refused bool)
 	Stations  Stations
 	Strangers Strangers
+	Pushes    Pushes
 	Now       func() time.Time
 	Logger    *slog.Logger
+}
+
+// Office is what the site copy says of the site.
+type Office struct {
+	Dialling func() e164.Plan // how phone numbers are dialled here
+	Location func() string    // for who takes an emergency call
 }
 
 // Phones is the phone side of a switch.
@@ -78,6 +84,8 @@ type Phones struct {
 	channels trunk.Channels
 	resolved atomic.Pointer[map[way][]netip.AddrPort]
 	stations stations
+	sleepers sleepers
+	services services
 
 	connections connections
 	ctx         context.Context // of Run
@@ -86,7 +94,7 @@ type Phones struct {
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), connections: newConnections()}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), sleepers: newSleepers(), connections: newConnections()}
 	p.resolved.Store(&map[way][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)

@@ -206,7 +206,9 @@ func TestCallBetweenPhones(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			o := newOffice(t)
 			begun := make(chan call.Incoming, 1)
-			ring := o.connect(func() []call.Target { return o.phones.Targets(designation.Branch{Device: "dv_bob", Number: "1002"}) })
+			ring := o.connect(func() []call.Target {
+				return o.phones.Targets(designation.Branch{Device: "dv_bob", Number: "1002"}, time.Minute)
+			})
 			o.begins(func(in call.Incoming) error {
 				begun <- in
 				return ring(in)
@@ -238,14 +240,14 @@ func TestCallBetweenPhones(t *testing.T) {
 func TestTargets(t *testing.T) {
 	o := newOffice(t)
 	branch := designation.Branch{Device: "dv_ann"}
-	if all := o.phones.Targets(branch); len(all) > 0 {
+	if all := o.phones.Targets(branch, time.Minute); len(all) > 0 {
 		t.Errorf("before: %v", all)
 	}
 	o.phone("ann", sip.UDP).registered()
 	streamed := o.phone("ann", sip.TCP)
 	streamed.seq = 100
 	streamed.registered()
-	if all := o.phones.Targets(branch); len(all) != 2 {
+	if all := o.phones.Targets(branch, time.Minute); len(all) != 2 {
 		t.Fatalf("two phones: %v", all)
 	}
 	// Nobody but the phone opens another connection: until then it cannot be rung.
@@ -253,11 +255,11 @@ func TestTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := time.After(time.Minute)
-	for len(o.phones.Targets(branch)) != 1 {
+	for len(o.phones.Targets(branch, time.Minute)) != 1 {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-late:
-			t.Fatalf("after the connection ended: %v", o.phones.Targets(branch))
+			t.Fatalf("after the connection ended: %v", o.phones.Targets(branch, time.Minute))
 		}
 	}
 }
@@ -267,7 +269,7 @@ func TestTargets(t *testing.T) {
 func TestCallWithoutAnOffer(t *testing.T) {
 	o := newOffice(t)
 	ann, bob := o.phone("ann", sip.UDP), o.phone("bob", sip.TCP).registered()
-	o.begins(o.connect(func() []call.Target { return o.phones.Targets(designation.Branch{Device: "dv_bob"}) }))
+	o.begins(o.connect(func() []call.Target { return o.phones.Targets(designation.Branch{Device: "dv_bob"}, time.Minute) }))
 	caller := ann.dial("1002", "")
 	callee := <-bob.calls
 	callee.do(func(d *sip.Dialog) {

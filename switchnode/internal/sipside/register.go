@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/registrar"
@@ -28,12 +29,25 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		respond(400, "Malformed Contact")
 		return
 	}
-	p.cfg.Registrar.Register(q, func(r registrar.Result) { respondTo(respond, r) })
+	wakes, err := wakeable(&q)
+	if err != nil {
+		respond(400, "Malformed Push Parameters")
+		return
+	}
+	p.withServices(wakes, func(services []fabric.PushService, refused bool) {
+		if refused {
+			respond(555, "Push Notification Service Not Supported", capabilities(wakes, services)...)
+			return
+		}
+		p.cfg.Registrar.Register(q, func(r registrar.Result) {
+			respondTo(respond, r, capabilities(wakes, services))
+			p.sleepers.registered(account.Device)
+		})
+	})
 }
 
 // respondTo writes the answer to a REGISTER.
-func respondTo(respond sip.Respond, r registrar.Result) {
-	headers := make([]sip.Header, 0, len(r.Contacts)+1)
+func respondTo(respond sip.Respond, r registrar.Result, headers []sip.Header) {
 	for _, c := range r.Contacts {
 		headers = append(headers, sip.NewHeader("Contact", contactValue(c)))
 	}

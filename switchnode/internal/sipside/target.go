@@ -3,6 +3,7 @@ package sipside
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -13,11 +14,17 @@ import (
 	"strowger/switchnode/internal/sipleg"
 )
 
-// Targets returns the contacts at which a desk phone can be rung now.
-func (p *Phones) Targets(b designation.Branch) []call.Target {
+// Targets returns the contacts at which a desk phone can be rung now, or woken for a ring of that time.
+func (p *Phones) Targets(b designation.Branch, ring time.Duration) []call.Target {
 	var targets []call.Target
+	for _, binding := range p.cfg.Registrar.Wakeable(b.Device) {
+		targets = append(targets, sleepy{target{p, b, binding}, ring})
+	}
 	for _, binding := range p.cfg.Registrar.Lookup(b.Device) {
 		t := target{p, b, binding}
+		if binding.Wakeable() {
+			continue
+		}
 		if _, ok := t.name(); ok || p.sip.Connected(t.peer()) {
 			targets = append(targets, t)
 		}

@@ -1,7 +1,8 @@
 // Package apns sends wakes as VoIP pushes of the Apple Push Notification service, by token authentication.
 //
 // What an app gets is {"strowger": "<sealed wake, base64>"}. The app of a target is a bundle id; the topic of its calls is
-// that with ".voip".
+// that with ".voip". A phone of another maker that is only to register (RFC 8599) gets {"aps": {}, "call-id": "<id of the call>"}, and if it
+// has no token for calls, an alert.
 package apns
 
 import (
@@ -117,6 +118,9 @@ func notification(p push.Push) (*apns2.Notification, error) {
 		Expiration: p.Until, CollapseID: p.Call,
 	}
 	payload, most := map[string]any{"strowger": p.Payload}, maxPayload
+	if p.Payload == "" && p.Alert == nil {
+		return n, summon(n, p)
+	}
 	if a := p.Alert; a != nil {
 		n.Topic, n.PushType, n.Priority = p.Target.App, apns2.PushTypeAlert, apns2.PriorityLow
 		payload["code"], payload["words"], most = a.Code, a.Words, maxAlert
@@ -133,6 +137,18 @@ func notification(p push.Push) (*apns2.Notification, error) {
 	}
 	n.Payload = b
 	return n, err
+}
+
+// summon makes it a push that says nothing but that the phone is to register. The app shows who calls when the INVITE has come.
+func summon(n *apns2.Notification, p push.Push) error {
+	aps := map[string]any{}
+	if p.Target.Provider == fabric.APNsAlert { // an app without PushKit: only what is shown is delivered at once
+		n.Topic, n.PushType = p.Target.App, apns2.PushTypeAlert
+		aps = map[string]any{"alert": map[string]string{"title": "Incoming call"}, "sound": "default", "content-available": 1}
+	}
+	b, err := json.Marshal(map[string]any{"aps": aps, "call-id": p.Call})
+	n.Payload = b
+	return err
 }
 
 func outcome(r *apns2.Response) push.Outcome {

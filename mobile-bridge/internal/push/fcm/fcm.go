@@ -1,6 +1,7 @@
 // Package fcm sends wakes as high priority data messages of Firebase Cloud Messaging, HTTP v1.
 //
-// What an app gets is the data {"strowger": "<sealed wake, base64>"}. The app of a target is a Firebase project.
+// What an app gets is the data {"strowger": "<sealed wake, base64>"}. The app of a target is a Firebase project. A phone of another maker
+// that is only to register (RFC 8599) gets {"call-id": "<id of the call>"}.
 package fcm
 
 import (
@@ -9,8 +10,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	firebase "firebase.google.com/go/v4"
@@ -111,6 +114,9 @@ func (s *Sender) open(ctx context.Context, project string, account *jwt.Config, 
 	return app.Messaging(ctx)
 }
 
+// Projects are those that it sends for, sorted.
+func (s *Sender) Projects() []string { return slices.Sorted(maps.Keys(s.projects)) }
+
 // Close ends the connections.
 func (s *Sender) Close() { s.transport.Close() }
 
@@ -125,6 +131,9 @@ func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	ctx, only := single(ctx)
 	defer only.end()
 	data, priority := map[string]string{"strowger": p.Payload}, "high"
+	if p.Payload == "" {
+		data = map[string]string{"call-id": p.Call}
+	}
 	if a := p.Alert; a != nil { // high priority is for what rings, or the app loses it
 		data["code"], data["words"], data["title"] = a.Code, a.Words, a.Title
 		if !a.Urgent {

@@ -77,7 +77,7 @@ func (s *Sender) subscription(token string) (*webpush.Subscription, bool) {
 func (s *Sender) Send(ctx context.Context, p push.Push) push.Outcome {
 	sub, ok := s.subscription(p.Target.Token)
 	sealed, err := base64.StdEncoding.DecodeString(p.Payload)
-	if !ok || err != nil {
+	if !ok || err != nil || len(sealed) == 0 { // nothing to encrypt: what RFC 8599 wants of a push, no switch offers by Web Push
 		return push.Outcome{Reason: push.Malformed, Err: err}
 	}
 	body, urgency := sealed, webpush.UrgencyHigh

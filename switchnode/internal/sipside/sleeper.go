@@ -1,0 +1,290 @@
+package sipside
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/sipleg"
+	"strowger/switchnode/internal/wake"
+)
+
+// Pushes is how the phone side has phones woken that sleep (RFC 8599). Permit gets the ticket for a bridge, Wake asks one, Services
+// are those that bridges reach. All may block. Nil: no phone is woken.
+type Pushes struct {
+	Permit   func(context.Context, fabric.Permit) (fabric.PermitReply, error)
+	Wake     func(context.Context, fabric.Wake) (fabric.WakeReply, error)
+	Services func(context.Context) (fabric.PushServicesReply, error)
+}
+
+// Times of wakes.
+const (
+	// awake is how long a phone that registered is not asked to do it again before it is rung.
+	awake = 10 * time.Second
+	// askTime is how long a bridge may take for one try: it answers when the providers have.
+	askTime = 4 * time.Second
+)
+
+// sleeper is the leg to a phone that sleeps: it is woken, and its INVITE held until it has registered (RFC 8599, 5). The ring
+// lifetime bounds that.
+type sleeper struct {
+	*sipleg.Leg // nil until it has
+	target      target
+	setup       call.Setup
+	port        *media.Port
+	start       call.Start
+	ring        time.Duration
+	until       time.Time // end of the ring
+	began       time.Time
+	over        bool
+	wake        wake.Wake
+	ticket      string
+	tries       int
+	timer       *time.Timer
+	set         int // times that the timer was set: an old one that rings is not heard
+}
+
+// Inputs of a leg whose phone sleeps.
+type (
+	// registered says that the phone has.
+	registered struct{}
+	// asked is what came of a question to a bridge.
+	asked struct {
+		ticket string
+		reply  fabric.WakeReply
+		err    error
+	}
+	// rang says that the timer ran out.
+	rang struct{ set int }
+	// dropped says that the leg is over before the phone came.
+	dropped struct{ event call.Event }
+)
+
+// sleepers are the legs that wait for phones, by device.
+type sleepers struct {
+	mu      sync.Mutex
+	waiting map[string]map[*sleeper]struct{}
+}
+
+func newSleepers() sleepers { return sleepers{waiting: map[string]map[*sleeper]struct{}{}} }
+
+func (s *sleepers) add(l *sleeper) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	device := l.target.branch.Device
+	if s.waiting[device] == nil {
+		s.waiting[device] = map[*sleeper]struct{}{}
+	}
+	s.waiting[device][l] = struct{}{}
+}
+
+func (s *sleepers) remove(l *sleeper) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	device := l.target.branch.Device
+	if delete(s.waiting[device], l); len(s.waiting[device]) == 0 {
+		delete(s.waiting, device)
+	}
+}
+
+// registered tells the legs that wait for a device.
+func (s *sleepers) registered(device string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.waiting[device] {
+		l.setup.Post(registered{})
+	}
+}
+
+// sleepy is a contact whose phone sleeps, and how long it is rung.
+type sleepy struct {
+	target
+	ring time.Duration
+}
+
+// Dial makes the leg.
+func (t sleepy) Dial(s call.Setup) (call.Leg, error) {
+	port, err := t.phones.cfg.Relay.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &sleeper{target: t.target, setup: s, port: port, ring: t.ring}, nil
+}
+
+// Port is the leg's media.
+func (l *sleeper) Port() *media.Port { return l.port }
+
+// Do carries out an action of the call.
+func (l *sleeper) Do(a call.LegAction) {
+	if l.Leg != nil {
+		l.Leg.Do(a)
+		return
+	}
+	switch a := a.(type) {
+	case call.Start:
+		now := l.target.phones.cfg.Now()
+		l.start, l.began, l.until = a, now, now.Add(l.ring)
+		l.target.phones.sleepers.add(l)
+		l.setup.Post(registered{}) // it may have, a moment ago
+	case call.Cancel:
+		l.setup.Post(dropped{call.Refused{Leg: l.setup.Leg, Cause: a.Cause}})
+	}
+}
+
+// Handle turns an input into events of the call.
+func (l *sleeper) Handle(input any) []call.Event {
+	switch in := input.(type) {
+	case registered:
+		return l.registered()
+	case asked:
+		return l.answered(in)
+	case rang:
+		if in.set != l.set {
+			return nil
+		}
+		return l.act(l.wake.Step(wake.Fired{}))
+	case dropped:
+		if l.over || l.Leg != nil {
+			return nil
+		}
+		l.act(l.wake.Step(wake.Over{}))
+		return l.end(in.event)
+	}
+	if l.Leg == nil {
+		return nil
+	}
+	return l.Leg.Handle(input)
+}
+
+// end closes a leg whose phone did not come.
+func (l *sleeper) end(ev call.Event) []call.Event {
+	l.over = true
+	l.stop()
+	l.target.phones.sleepers.remove(l)
+	return []call.Event{ev, call.Closed{Leg: l.setup.Leg}}
+}
+
+// registered rings a phone that has just registered, and wakes one that has not.
+func (l *sleeper) registered() []call.Event {
+	if l.over || l.Leg != nil {
+		return nil
+	}
+	p := l.target.phones
+	b, ok := l.binding()
+	since := l.began
+	if l.tries == 0 { // who is awake need not be woken (RFC 8599, 5)
+		since = l.began.Add(-awake)
+	}
+	if ok && b.Until.After(p.cfg.Now()) && b.Updated.After(since) && p.sip.Connected(peerOf(b.Source)) {
+		evs := l.act(l.wake.Step(wake.Connected{}))
+		l.stop()
+		p.sleepers.remove(l)
+		l.target.binding = b
+		l.Leg = l.target.leg(l.setup, l.port, l.target.peer())
+		l.Leg.Do(l.start)
+		return evs
+	}
+	if l.tries > 0 {
+		return nil // it was another contact of the device
+	}
+	return l.act(l.wake.Step(wake.Begin{}))
+}
+
+// binding is what the contact is now: the phone may have come by another address.
+func (l *sleeper) binding() (registrar.Binding, bool) {
+	for _, b := range l.target.phones.cfg.Registrar.Wakeable(l.target.branch.Device) {
+		if b.Push == l.target.binding.Push || b.Instance != "" && b.Instance == l.target.binding.Instance {
+			return b, true
+		}
+	}
+	return registrar.Binding{}, false
+}
+
+// answered takes what came of a question.
+func (l *sleeper) answered(in asked) []call.Event {
+	if in.ticket != "" {
+		l.ticket = in.ticket
+	}
+	for _, r := range in.reply.Pushes {
+		if r.Dead {
+			l.target.phones.cfg.Registrar.Forget(l.target.branch.Device, l.target.binding.Push)
+		}
+	}
+	if in.err != nil {
+		return l.act(l.wake.Step(wake.Failed{Err: in.err}))
+	}
+	return l.act(l.wake.Step(wake.Replied{Pushes: in.reply.Pushes}))
+}
+
+// act carries out actions, and returns what they tell the call.
+func (l *sleeper) act(acts []wake.Action) (evs []call.Event) {
+	id := l.setup.Leg
+	for _, act := range acts {
+		switch act := act.(type) {
+		case wake.Ask:
+			l.ask()
+		case wake.Arm:
+			l.stop()
+			set, post := l.set, l.setup.Post
+			l.timer = time.AfterFunc(act.After, func() { post(rang{set}) })
+		case wake.Disarm:
+			l.stop()
+		case wake.Tell:
+			w := call.Waking{Leg: id, Step: act.Step}
+			if act.Err != nil {
+				c := call.CauseOfError(act.Err)
+				w.Cause = &c
+			}
+			evs = append(evs, w)
+		case wake.Stall:
+			evs = append(evs, call.Stalled{Leg: id})
+		case wake.GiveUp:
+			evs = append(evs, l.end(call.Refused{Leg: id, Cause: call.CauseOfError(act.Err)})...)
+		}
+	}
+	return evs
+}
+
+func (l *sleeper) stop() {
+	l.set++
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// ask asks a bridge beside the session, after the cloud for the ticket.
+func (l *sleeper) ask() {
+	l.tries++
+	p, post := l.target.phones, l.setup.Post
+	permit := fabric.Permit{Device: l.target.branch.Device, Call: l.setup.Call, Leg: l.setup.ID, Until: l.until}
+	q := fabric.Wake{Ticket: l.ticket, Until: l.until, Try: l.tries, Targets: []fabric.Target{l.target.binding.Push}}
+	p.work.Go(func() {
+		<-p.ready
+		ctx, cancel := context.WithTimeout(p.ctx, askTime)
+		defer cancel()
+		a := asked{err: errs.New(errs.Offline, "This switch wakes no phones")}
+		if p.cfg.Pushes.Wake != nil {
+			a = p.cfg.Pushes.ask(ctx, permit, q)
+		}
+		post(a)
+	})
+}
+
+// ask has a phone woken.
+func (v Pushes) ask(ctx context.Context, permit fabric.Permit, q fabric.Wake) (a asked) {
+	if q.Ticket == "" {
+		r, err := v.Permit(ctx, permit)
+		if err != nil {
+			return asked{err: err}
+		}
+		q.Ticket = r.Ticket
+	}
+	a.ticket = q.Ticket
+	a.reply, a.err = v.Wake(ctx, q)
+	return a
+}
