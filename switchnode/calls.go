@@ -12,7 +12,6 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
-	"strowger/switchnode/internal/prompt"
 	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/routing"
 )
@@ -32,9 +31,9 @@ type calls struct {
 	record func(ledger.Event)
 	raised func(call.Incoming) // somebody calls for help here
 	outcomes
-	player *prompt.Player
-	now    func() time.Time
-	log    *slog.Logger
+	services
+	now func() time.Time
+	log *slog.Logger
 
 	mu       sync.Mutex
 	sessions map[string]*call.Session
@@ -172,6 +171,10 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
+	if admit, ok := c.featured(in); ok {
+		return admit
+	}
+	c.notePlaced(in)
 	q := fabric.Admit{
 		Header: fabric.Header{ID: ident.New(ident.Request)},
 		Call:   in.Call, Device: in.Device, Dialled: in.Dialled, Media: []string{"audio"},

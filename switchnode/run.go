@@ -30,6 +30,7 @@ import (
 	"strowger/switchnode/internal/barring"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/crossing"
+	"strowger/switchnode/internal/lastcall"
 	"strowger/switchnode/internal/linkside"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/prompt"
@@ -70,6 +71,7 @@ type node struct {
 type books struct {
 	spool *spool.Spool // the ledger, until the cloud has it
 	tolls *toll.Keeper // what left by its trunks
+	last  *lastcall.Book
 
 	refused barring.Lately[fabric.Refused] // what was not let out by them
 }
@@ -147,6 +149,11 @@ func (n *node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	n.last, err = lastcall.Open(lastcall.Config{Path: filepath.Join(n.Data, "lastcalls"), Now: n.now, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.serveFeatures()
 	n.relay, err = media.NewRelay(media.Config{
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
@@ -274,6 +281,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("queue", n.calls.hall.Run)
 	group.Go("player", n.calls.player.Run)
 	group.Go("tolls", n.tolls.Run)
+	group.Go("last calls", n.last.Run)
 	group.Go("site copy", n.copy.Run)
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)

@@ -2,6 +2,7 @@ package sitecopy
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"strowger/pkg/designation"
@@ -149,6 +150,20 @@ func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) 
 		p.Number = s.dial(n)
 	}
 	return p, d.Enabled && u.Enabled && !s.revoked[d.ID]
+}
+
+// Numbered says whether what was dialled is a number that the copy has, or one of the phone network after what the site dials for a line.
+func (s *Snapshot) Numbered(dialled string) bool {
+	digits := e164.Plain(dialled)
+	if s.extensions[digits] != nil || s.numbers[digits] != nil {
+		return true
+	}
+	plan := s.Dialling()
+	if plan.Outside == "" || !strings.HasPrefix(digits, plan.Outside) { // a * within a phone number means nothing to libphonenumber
+		return false
+	}
+	_, ok := plan.Read(digits)
+	return ok
 }
 
 // dial is how a number of the copy is dialled from anywhere.
