@@ -112,6 +112,8 @@ type User struct {
 	HomeSwitch string `json:"home_switch,omitempty"`
 	// Guard is what this user may call in the phone network, where it differs from the organization's.
 	Guard *guard.Policy `json:"guard,omitempty"`
+	// Voicemail is the mailbox of the user, at their home switch; absent: they have none.
+	Voicemail *Voicemail `json:"voicemail,omitempty"`
 	Policy
 	wish.Wishes
 }

@@ -20,6 +20,7 @@
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
 // 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
 // 7 (2026-11): queues; a switch below it does not know who has their numbers.
+// 9 (2026-11): mailboxes; a switch below it takes no messages.
 package sitecopy
 
 import (
@@ -27,6 +28,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/guard"
+	"strowger/pkg/mailbox"
 	"strowger/pkg/route"
 	"strowger/pkg/tariff"
 )
@@ -150,6 +152,8 @@ type User struct {
 	Calling    string  `json:"calling"` // class of service: "none", "internal", "national" or "international"
 	HomeSwitch string  `json:"home_switch,omitempty"`
 	Policy     *Policy `json:"policy,omitempty"` // nil: the defaults
+	// Voicemail is their mailbox, at the home switch; nil: they have none.
+	Voicemail *mailbox.Settings `json:"voicemail,omitempty"`
 }
 
 // Queue is several users whom a number leads to.
@@ -211,6 +215,9 @@ type Credential struct {
 	// Of a trunk, and nothing else: the password that the switch shows to the phone company.
 	Trunk    string `json:"trunk,omitempty"`
 	Password string `json:"password,omitempty"`
+	// Of the mailbox of a user, and nothing else: its PIN, hashed (package mailbox), is Password; Webhook signs what is posted.
+	Mailbox string `json:"mailbox,omitempty"`
+	Webhook string `json:"webhook,omitempty"`
 }
 
 // Peer is what the switches of other sites need to call this site without the cloud.

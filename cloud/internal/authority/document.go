@@ -199,6 +199,9 @@ func (a *Authority) copyContent(ctx context.Context, org, site string, sessions,
 	if err := a.addTrunks(ctx, org, site, c, secrets); err != nil {
 		return content{}, err
 	}
+	if err := a.addMailboxes(ctx, org, c, secrets); err != nil {
+		return content{}, err
+	}
 	sign := func(ctx context.Context, h sitecopy.Head, k namedKey) (string, error) {
 		var err error
 		if c.Secrets, err = a.seal(ctx, org, site, secrets); err != nil {

@@ -242,8 +242,12 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 		s = b.cfg.Later(ctx, org, s)
 		r, err = s.Confirm(x, c.From, c.To)
 	}
-	if err != nil {
-		return fabric.PlanReply{}, err
+	if err != nil { // who cannot be rung may have a mailbox here
+		next, ok := s.Voicemail(s.Called(c.From, c.To), designation.OccasionOf(errs.CodeOf(err)))
+		if !ok {
+			return fabric.PlanReply{}, err
+		}
+		r = next
 	}
 	if err := b.choose(s, &r); err != nil {
 		return fabric.PlanReply{}, err

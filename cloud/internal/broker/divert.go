@@ -61,10 +61,18 @@ func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Rou
 		if err == nil {
 			l.anchor, err = anchor(&l.route)
 		}
-		if err == nil {
-			return l, nil
+		if err == nil || l.route.Service() {
+			return l, err
 		}
-		number := s.Fallback(l.route.To, designation.OccasionOf(errs.CodeOf(err)))
+		on := designation.OccasionOf(errs.CodeOf(err))
+		number := s.Fallback(l.route.To, on)
+		if number == "" {
+			if next, ok := s.Voicemail(l.route, on); ok {
+				l.diverted = append(slices.Clip(l.diverted), designation.Diversion{From: l.route.To, To: next.To, Code: errs.CodeOf(err), Words: err.Error()})
+				l.route, err = next, nil
+				continue
+			}
+		}
 		if number == "" || len(l.history) >= maxSent {
 			return l, err
 		}
@@ -84,14 +92,18 @@ func (b *Broker) fallbacks(ctx context.Context, s *directory.Snapshot, p designa
 	if l.route.Outside {
 		return b.otherLines(ctx, s, p, l, window)
 	}
-	if len(l.history) >= maxSent {
+	if len(l.history) >= maxSent || l.route.Service() {
 		return nil, nil
 	}
 	var all []designation.Fallback
 	numbers := map[string]int{} // of all, by number
 	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable, designation.QueueFull, designation.QueueTime} {
 		number := s.Fallback(l.route.To, on)
-		if number == "" || on.Waited() && l.route.Queue == nil {
+		if on.Waited() && l.route.Queue == nil {
+			continue
+		}
+		if number == "" {
+			all = toMailbox(s, all, l, on)
 			continue
 		}
 		if i, ok := numbers[number]; ok {
@@ -115,6 +127,21 @@ func (b *Broker) fallbacks(ctx context.Context, s *directory.Snapshot, p designa
 		all = append(all, f)
 	}
 	return all, nil
+}
+
+// toMailbox has a call go to the mailbox of its callee on an occasion, if they have one where the call is anchored.
+func toMailbox(s *directory.Snapshot, all []designation.Fallback, l lead, on designation.Occasion) []designation.Fallback {
+	r, ok := s.Voicemail(l.route, on)
+	if !ok || r.Home != l.anchor.ID {
+		return all
+	}
+	for i := range all {
+		if b := all[i].Branches; len(b) == 1 && b[0].Kind == designation.Service {
+			all[i].On = append(all[i].On, on)
+			return all
+		}
+	}
+	return append(all, designation.Fallback{On: []designation.Occasion{on}, To: r.To, Ring: r.Ring, Branches: r.Phones})
 }
 
 // fallback makes what an anchor needs to send a call on to where it leads.

@@ -20,6 +20,9 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 	if err := s.mayCall(u, d); err != nil && !s.forHelp(site, dialled) {
 		return Route{}, err
 	}
+	if r, ok, err := s.services(u, device, "", dialled); ok {
+		return r, err
+	}
 	callee, n, out, err := s.callee(site, u, dialled)
 	switch {
 	case err != nil:

@@ -48,7 +48,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, u := range s.registry.Users {
 		if full := s.users.get(u.ID); needed[u.ID] || s.livesAt(full, site) {
 			c.Users = append(c.Users, sitecopy.User{
-				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(), Policy: full.policy.copy(),
+				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(), Policy: full.policy.copy(), Voicemail: full.mailbox,
 			})
 		}
 	}

@@ -130,7 +130,7 @@ func (e *editor) User(v rest.User) {
 	}
 	u.id, u.name = packed(v.ID, v.Name)
 	u.enabled, u.calling, u.switchID = v.Enabled, callingOf(v.Calling), e.switchID(v.HomeSwitch)
-	u.policy = newPolicy(v.Policy)
+	u.policy, u.mailbox = newPolicy(v.Policy), v.Voicemail.Settings()
 	e.s.users.put(u.id, u)
 	delete(e.removed, v.ID)
 }

@@ -48,6 +48,9 @@ func (s *Snapshot) Resolve(sw, device, dialled string, diversion []string) (Rout
 	if err != nil && (caller == nil || !s.forHelp(s.siteOf(sw), dialled)) {
 		return Route{}, err
 	}
+	if r, ok, err := s.services(caller, device, sw, dialled); ok {
+		return r, err
+	}
 	callee, n, out, err := s.callee(s.siteOf(sw), caller, dialled)
 	switch {
 	case err != nil:
@@ -77,6 +80,9 @@ func (s *Snapshot) Confirm(sw string, from, to designation.Party) (Route, error)
 		return s.confirmOutside(sw, site, from.Device, caller, to.Number)
 	case err != nil:
 		return Route{}, err
+	}
+	if r, ok, err := s.services(caller, from.Device, sw, to.Number); ok {
+		return r, err
 	}
 	callee := s.numbers.get(to.Number)
 	if callee == nil && to.User == "" {

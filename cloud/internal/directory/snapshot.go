@@ -9,6 +9,7 @@ import (
 	"strowger/cloud/internal/store"
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/mailbox"
 	"strowger/pkg/rest"
 	"strowger/pkg/route"
 	"strowger/pkg/tariff"
@@ -41,7 +42,8 @@ type user struct {
 	policy   *policy // nil: the defaults
 	devices  []device
 	numbers  []number
-	service  *service // nil: a person
+	service  *service          // nil: a person
+	mailbox  *mailbox.Settings // nil: none
 }
 
 // service is what a queue has.

@@ -111,6 +111,7 @@ func users(s *Store) *Table[rest.User] {
 			{field: "calling", name: "calling", at: func(v *rest.User) any { return &v.Calling }},
 			{field: "home_switch", name: "home_switch", at: func(v *rest.User) any { return optional{&v.HomeSwitch} }},
 			{field: "guard", name: "guard", at: func(v *rest.User) any { return policy{&v.Guard} }},
+			{field: "voicemail", name: "voicemail", at: func(v *rest.User) any { return voicemail{&v.Voicemail} }},
 			{field: "wishes", name: "wishes", at: func(v *rest.User) any { return wishes{&v.Wishes} }},
 		}, policyColumns(func(v *rest.User) *rest.Policy { return &v.Policy })...),
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.User) error {
@@ -123,7 +124,7 @@ func users(s *Store) *Table[rest.User] {
 			if err := checkName(v.Name); err != nil {
 				return err
 			}
-			if err := cmp.Or(v.Guard.Check(false), checkPolicy(&v.Policy), checkWishes(&v.Wishes)); err != nil {
+			if err := cmp.Or(v.Guard.Check(false), v.Voicemail.Check(), checkPolicy(&v.Policy), checkWishes(&v.Wishes)); err != nil {
 				return err
 			}
 			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)

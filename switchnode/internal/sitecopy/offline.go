@@ -44,6 +44,9 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 	case s.users[d.User].Calling == "none":
 		return Route{}, errs.New(errs.Forbidden, "%s may only receive calls", from.Name)
 	}
+	if r, ok, err := s.services(from, dialled); ok {
+		return r, err
+	}
 	n := cmp.Or(s.extensions[digits], s.numbers[digits])
 	if n != nil {
 		return s.route(from, n, now)
@@ -80,6 +83,11 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 	if q := s.queues[n.User]; q != nil {
 		return s.routeQueue(r, q, to.Number)
 	}
+	return s.toMailbox(s.routeUser(r, n))
+}
+
+// routeUser rings the phones of a user of this switch.
+func (s *Snapshot) routeUser(r Route, n *sitecopy.Number) (Route, error) {
 	u := s.users[n.User]
 	r.Branches = s.branches(u, r.To.Number)
 	if len(r.Branches) == 0 {
@@ -90,7 +98,11 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 		theirs = u.Policy.Queue
 	}
 	r.Queue = theirs.Of(u.ID, n.Queue)
-	return r, s.apply(u.Policy, &r)
+	err := s.apply(u.Policy, &r)
+	if err == nil {
+		s.addMailbox(&r)
+	}
+	return r, err
 }
 
 // resolveAway finds the site whose code begins what was dialled; the longest code wins. Which of its extensions exist

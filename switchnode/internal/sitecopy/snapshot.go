@@ -106,7 +106,7 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	}
 	delete(s.revoked, "")
 	for _, c := range d.credentials {
-		s.credentials[c.Device+c.Trunk] = c
+		s.credentials[c.Device+c.Trunk+c.Mailbox] = c
 	}
 	return s
 }
