@@ -35,6 +35,7 @@ type grammar struct {
 	Key   keyCommands   `cmd:"" help:"API keys."`
 	Call  callCommands  `cmd:"" help:"Call records."`
 	Queue queueCommands `cmd:"" help:"Queues of several users, and calls that wait."`
+	featureCommands
 	Phone phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
 }
 

@@ -87,11 +87,11 @@ func Table() []Code {
 		{ForwardAlways, "*72", Number, "Every call goes to the number", "*72301002", first},
 		{ForwardAlwaysOff, "*73", None, "Calls ring here again", "*73", first},
 		{ForwardBusy, "*90", Number, "Calls go to the number while you are on the phone", "*90301002", first},
-		{ForwardBusyOff, "*91", None, "They no longer do", "*91", first},
+		{ForwardBusyOff, "*91", None, "Busy: calls no longer go elsewhere", "*91", first},
 		{ForwardNoAnswer, "*92", Number, "Calls that you do not answer go to the number", "*92301002", first},
-		{ForwardNoAnswerOff, "*93", None, "They no longer do", "*93", first},
+		{ForwardNoAnswerOff, "*93", None, "Calls that you do not answer no longer go elsewhere", "*93", first},
 		{ForwardUnreachable, "*94", Number, "Calls go to the number while none of your phones can be reached", "*94301002", first},
-		{ForwardUnreachableOff, "*95", None, "They no longer do", "*95", first},
+		{ForwardUnreachableOff, "*95", None, "Unreachable: calls no longer go elsewhere", "*95", first},
 		{DoNotDisturb, "*78", None, "No phone of yours rings", "*78", first},
 		{DoNotDisturbOff, "*79", None, "Your phones ring again", "*79", first},
 		{BlockLast, "*60", None, "Who called you last cannot call you any more", "*60", first},
@@ -155,7 +155,7 @@ func Parse(dialled string) (Dialled, error) {
 	}
 	code, found := longest(digits)
 	if !found {
-		return Dialled{}, errs.New(errs.Unknown, "there is no star code %s; 'strowger code list' shows them", shown(digits))
+		return Dialled{}, errs.New(errs.Unknown, "there is no star code %s; 'strowger star list' shows them", shown(digits))
 	}
 	rest := digits[len(code.Digits):]
 	if rest != "" && code.Argument == None {

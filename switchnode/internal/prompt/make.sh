@@ -77,6 +77,104 @@ music() {
 	sox -D "$work/bars.wav" -r 8000 -c 1 -e u-law clips/music.wav lowpass 3200 norm -12
 }
 
-english
-chinese
-music
+# codes: what a phone hears that dials a star code. Where a number or a time follows, or stands before, the sentence is a part.
+english_codes() {
+	say en en-us 0 "zero"
+	say en en-us star "star"
+	say en en-us pound "pound"
+	say en en-us plus "plus"
+	say en en-us code-unknown "This code does not exist."
+	say en en-us code-wrong "Something is wrong after this code."
+	say en en-us forward-always "All calls are forwarded to"
+	say en en-us forward-busy "While you are on the phone, calls are forwarded to"
+	say en en-us forward-no-answer "Calls that you do not answer are forwarded to"
+	say en en-us forward-unreachable "When your phones cannot be reached, calls are forwarded to"
+	say en en-us forward-always-off "Calls ring here again."
+	say en en-us forward-busy-off "Calls are no longer forwarded while you are on the phone."
+	say en en-us forward-no-answer-off "Calls that you do not answer are no longer forwarded."
+	say en en-us forward-unreachable-off "Calls are no longer forwarded when your phones cannot be reached."
+	say en en-us disturb-not "Do not disturb is on."
+	say en en-us disturb "Do not disturb is off."
+	say en en-us blocked "can no longer call you."
+	say en en-us blocked-withheld "Callers without a number can no longer call you."
+	say en en-us unblocked "may call you again."
+	say en en-us unblocked-withheld "Callers without a number may call you again."
+	say en en-us called-by "You were last called by"
+	say en en-us called-withheld "Your last caller did not show a number."
+	say en en-us called-none "Nobody has called you yet."
+	say en en-us dialled-none "This phone has called nobody yet."
+	say en en-us now "less than a minute ago."
+	say en en-us minute-ago "minute ago."
+	say en en-us minutes-ago "minutes ago."
+	say en en-us hour-ago "hour ago."
+	say en en-us hours-ago "hours ago."
+	say en en-us day-ago "day ago."
+	say en en-us days-ago "days ago."
+	say en en-us call-back "To call back, press one."
+	say en en-us speed "Speed dial"
+	say en en-us speed-calls "calls"
+	say en en-us speed-empty "is empty."
+	say en en-us enter "Enter the number, then press pound."
+	say en en-us cloud-away "The system cannot be reached. Nothing was changed."
+	say en en-us no-such-number "The number does not exist. Nothing was changed."
+	say en en-us not-allowed "This is not allowed. Nothing was changed."
+	say en en-us not-done "That did not work. Nothing was changed."
+	say en en-us echo "You will hear what you say."
+	say en en-us this-is "This is number"
+	say en en-us this-none "This phone has no number."
+	say en en-us office-open "The office is open."
+	say en en-us office-closed "The office is closed."
+	say en en-us office-clock "It goes by the clock."
+	say en en-us office-none "There are no hours that you may change."
+}
+
+chinese_codes() {
+	mandarin star "xing1"                                                                       # 星
+	mandarin pound "jing3"                                                                      # 井
+	mandarin plus "jia1"                                                                        # 加
+	mandarin code-unknown "mei2you3 zhe4ge5 gong1neng2 dai4ma3"                                 # 没有这个功能代码
+	mandarin code-wrong "dai4ma3 hou4mian4 de5 hao4ma3 you3wu4"                                 # 代码后面的号码有误
+	mandarin forward-always "suo3you3 lai2dian4 zhuan3jie1 dao4"                                # 所有来电转接到
+	mandarin forward-busy "mang2 shi2 lai2dian4 zhuan3jie1 dao4"                                # 忙时来电转接到
+	mandarin forward-no-answer "wu2 ren2 jie1ting1 de5 lai2dian4 zhuan3jie1 dao4"               # 无人接听的来电转接到
+	mandarin forward-unreachable "wu2fa3 jie1tong1 de5 lai2dian4 zhuan3jie1 dao4"               # 无法接通的来电转接到
+	mandarin forward-always-off "lai2dian4 bu2zai4 zhuan3jie1"                                  # 来电不再转接
+	mandarin forward-busy-off "mang2 shi2 lai2dian4 bu2zai4 zhuan3jie1"                         # 忙时来电不再转接
+	mandarin forward-no-answer-off "wu2 ren2 jie1ting1 de5 lai2dian4 bu2zai4 zhuan3jie1"        # 无人接听的来电不再转接
+	mandarin forward-unreachable-off "wu2fa3 jie1tong1 de5 lai2dian4 bu2zai4 zhuan3jie1"        # 无法接通的来电不再转接
+	mandarin disturb-not "mian3 da3rao3 yi3 kai1qi3"                                            # 免打扰已开启
+	mandarin disturb "mian3 da3rao3 yi3 guan1bi4"                                               # 免打扰已关闭
+	mandarin blocked "bu4neng2 zai4 hu1jiao4 nin2"                                              # 不能再呼叫您
+	mandarin blocked-withheld "yin3cang2 hao4ma3 de5 lai2dian4 bu4neng2 zai4 hu1jiao4 nin2"     # 隐藏号码的来电不能再呼叫您
+	mandarin unblocked "ke3yi3 zai4ci4 hu1jiao4 nin2"                                           # 可以再次呼叫您
+	mandarin unblocked-withheld "yin3cang2 hao4ma3 de5 lai2dian4 ke3yi3 zai4ci4 hu1jiao4 nin2"  # 隐藏号码的来电可以再次呼叫您
+	mandarin called-by "zui4hou4 yi2ge4 lai2dian4 shi4"                                         # 最后一个来电是
+	mandarin called-withheld "zui4hou4 yi2ge4 lai2dian4 yin3cang2 le5 hao4ma3"                  # 最后一个来电隐藏了号码
+	mandarin called-none "hai2 mei2you3 ren2 hu1jiao4 guo4 nin2"                                # 还没有人呼叫过您
+	mandarin dialled-none "zhe4 bu4 dian4hua4 hai2 mei2you3 bo1chu1 guo4"                       # 这部电话还没有拨出过
+	mandarin now "bu2dao4 yi4 fen1zhong1 qian2"                                                 # 不到一分钟前
+	mandarin minutes-ago "fen1zhong1 qian2"                                                     # 分钟前
+	mandarin hours-ago "xiao3shi2 qian2"                                                        # 小时前
+	mandarin days-ago "tian1 qian2"                                                             # 天前
+	mandarin call-back "hui2bo1 qing3 an4 yi1"                                                  # 回拨请按一
+	mandarin speed "su4bo1 hao4ma3"                                                             # 速拨号码
+	mandarin speed-calls "hu1jiao4"                                                             # 呼叫
+	mandarin speed-empty "wei4 kong4"                                                           # 为空
+	mandarin enter "qing3 shu1ru4 hao4ma3, an4 jing3 hao4 jian4 jie2shu4"                       # 请输入号码，按井号键结束
+	mandarin cloud-away "xi4tong3 wu2fa3 lian2jie1, mei2you3 geng1gai3"                         # 系统无法连接，没有更改
+	mandarin no-such-number "hao4ma3 bu4 cun2zai4, mei2you3 geng1gai3"                          # 号码不存在，没有更改
+	mandarin not-allowed "bu4 yun3xu3, mei2you3 geng1gai3"                                      # 不允许，没有更改
+	mandarin not-done "cao1zuo4 shi1bai4, mei2you3 geng1gai3"                                   # 操作失败，没有更改
+	mandarin echo "nin2 jiang1 ting1dao4 zi4ji3 de5 sheng1yin1"                                 # 您将听到自己的声音
+	mandarin this-is "ben3ji1 hao4ma3 shi4"                                                     # 本机号码是
+	mandarin this-none "ben3ji1 mei2you3 hao4ma3"                                               # 本机没有号码
+	mandarin office-open "ban4gong1shi4 ying2ye4 zhong1"                                        # 办公室营业中
+	mandarin office-closed "ban4gong1shi4 yi3 guan1men2"                                        # 办公室已关门
+	mandarin office-clock "an4 shi2jian1biao3"                                                  # 按时间表
+	mandarin office-none "mei2you3 nin2 ke3yi3 geng1gai3 de5 shi2jian1biao3"                    # 没有您可以更改的时间表
+}
+
+# Without arguments everything is made, else the parts that they name: "./make.sh english_codes chinese_codes".
+for part in ${*:-english chinese music english_codes chinese_codes}; do
+	"$part"
+done

@@ -176,7 +176,7 @@ func TestFolder(t *testing.T) {
 	_, err = Open(folder, "en")
 	for _, want := range []string{
 		"prompts in " + folder, "music.wav has 44100 samples a second, want 8000",
-		"en/bussy.wav takes the place of nothing: there are 1, 10, ", "busy, full, many",
+		"en/bussy.wav takes the place of nothing: there are 0, 1, 10, ", "busy, ", "full, ", "many, ",
 		"de/busy.wav takes the place of nothing: there are music.wav and the folders en and zh",
 	} {
 		if errs.CodeOf(err) != errs.Invalid || !strings.Contains(err.Error(), want) {
