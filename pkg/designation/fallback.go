@@ -25,7 +25,7 @@ func (o Occasion) Waited() bool { return o == QueueFull || o == QueueTime }
 // OccasionOf returns the occasion that an attempt is which ended with a code, "" for none.
 func OccasionOf(code errs.Code) Occasion {
 	switch code {
-	case errs.NoAnswer:
+	case errs.NoAnswer, errs.Closed: // nobody is there
 		return NoAnswer
 	case errs.Busy:
 		return Busy

@@ -22,6 +22,9 @@ const (
 	NoPush          Code = "no-push"         // the callee's app has no push token that works
 	Asleep          Code = "asleep"          // phones of the callee were woken and none came
 	DoNotDisturb    Code = "do-not-disturb"  // the callee wants no calls now
+	Blocked         Code = "blocked"         // the callee takes no calls from this caller
+	Forwarded       Code = "forwarded"       // the callee has the call go to another number, and does not ring
+	Closed          Code = "closed"          // the call came outside of the callee's hours
 	Busy            Code = "busy"
 	QueueFull       Code = "queue-full"    // as many calls wait for the callee as may
 	QueueTime       Code = "queue-time"    // the call waited for the callee as long as it may

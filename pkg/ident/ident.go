@@ -31,6 +31,7 @@ const (
 	Queue        Kind = "qu"
 	Trunk        Kind = "tk"
 	Route        Kind = "rt"
+	Schedule     Kind = "sc"
 	APIKey       Kind = "ak"
 	Alert        Kind = "al"
 	Enrolment    Kind = "en"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"strowger/pkg/designation"
+	"strowger/pkg/wish"
 )
 
 // Queue is a callee that is several users: who calls one of its numbers talks to the member who answers, and waits while all are on the
@@ -27,6 +28,7 @@ type Queue struct {
 	StepSeconds int `json:"step_seconds" minimum:"1" maximum:"60"`
 	// Policy: queue_length is 1 at least, and priority 0.
 	Policy
+	wish.Hours
 }
 
 // NewQueue is what a create starts from.

@@ -205,6 +205,8 @@ type Number struct {
 	QueueLength int `json:"queue_length" minimum:"-1" maximum:"1000"`
 	// QueueSeconds is how long such a call may wait, 10 to 7200; 0: 600.
 	QueueSeconds int `json:"queue_seconds" minimum:"0" maximum:"7200"`
+	// Hours are those of the number, whatever its user wishes.
+	wish.Hours
 }
 
 // NeverWaits is the QueueLength of a number whose callers find the user busy.

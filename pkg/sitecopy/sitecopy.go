@@ -19,8 +19,8 @@
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
 // 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
-// 7 (2026-11): queues; a switch below it does not know who has their numbers.
-// 9 (2026-11): mailboxes; a switch below it takes no messages.
+// 7 (2026-11): queues; a switch below it does not know who has their numbers. 8 (2026-11): wishes, schedules; a switch below it knows
+// of forwards only those on an occasion. 9 (2026-11): mailboxes; a switch below it takes no messages.
 package sitecopy
 
 import (
@@ -30,7 +30,9 @@ import (
 	"strowger/pkg/guard"
 	"strowger/pkg/mailbox"
 	"strowger/pkg/route"
+	"strowger/pkg/schedule"
 	"strowger/pkg/tariff"
+	"strowger/pkg/wish"
 )
 
 // Types of documents: the JWT header `typ`.
@@ -73,10 +75,11 @@ type Copy struct {
 	Trunks      []Trunk    `json:"trunks,omitempty"` // that are enabled, of these switches
 	Queues      []Queue    `json:"queues,omitempty"` // of these switches, and of the numbers of this site
 	Leaving
-	Emergency []string      `json:"emergency,omitempty"` // numbers besides those of the country
-	Location  string        `json:"location,omitempty"`  // for who takes an emergency call
-	Bridges   []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
-	Ring      time.Duration `json:"ring"`
+	Schedules []schedule.Schedule `json:"schedules,omitempty"` // of the organization
+	Emergency []string            `json:"emergency,omitempty"` // numbers besides those of the country
+	Location  string              `json:"location,omitempty"`  // for who takes an emergency call
+	Bridges   []Bridge            `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
+	Ring      time.Duration       `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
 	// node key, JSON of []Credential. See Seal.
 	Secrets map[string]string `json:"secrets"`
@@ -152,6 +155,8 @@ type User struct {
 	Calling    string  `json:"calling"` // class of service: "none", "internal", "national" or "international"
 	HomeSwitch string  `json:"home_switch,omitempty"`
 	Policy     *Policy `json:"policy,omitempty"` // nil: the defaults
+	// Wishes is what the user wishes of calls, nil for nothing. Of its forwards those on an occasion are in Policy.Fallback too.
+	Wishes *wish.Wishes `json:"wishes,omitempty"`
 	// Voicemail is their mailbox, at the home switch; nil: they have none.
 	Voicemail *mailbox.Settings `json:"voicemail,omitempty"`
 }
@@ -166,6 +171,7 @@ type Queue struct {
 	Ring    designation.Hunt `json:"ring"`
 	Step    time.Duration    `json:"step,omitempty"`
 	Policy  *Policy          `json:"policy,omitempty"`
+	Hours   *wish.Hours      `json:"hours,omitempty"` // nil: always
 }
 
 // Policy is what becomes of calls to a user, and the priority of the user's own.
@@ -199,6 +205,7 @@ type Number struct {
 	User   string `json:"user"` // whom it leads to: id of a user or a queue
 	// Queue is where calls to the number wait, without Line; of Length 0: nowhere; nil: where the user's do.
 	Queue *designation.Queue `json:"queue,omitempty"`
+	Hours *wish.Hours        `json:"hours,omitempty"` // of the number, nil: always
 }
 
 // SiteCode is how a site is dialled.

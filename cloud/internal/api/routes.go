@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"reflect"
@@ -17,7 +18,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources, a.starCodes,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.schedules, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources, a.starCodes,
 	} {
 		if err := register(); err != nil {
 			return err
@@ -108,7 +109,21 @@ func (a *API) queueServices() error {
 			if old == nil {
 				old = &rest.Queue{}
 			}
+			if err := a.checkHours(ctx, old.Hours, v.Hours, v.ID, v.Name); err != nil {
+				return err
+			}
 			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name)
+		},
+	})
+}
+
+func (a *API) schedules() error {
+	return register(a, resource[rest.Schedule]{
+		path: "schedules", noun: "schedule", schema: "Schedule",
+		table: a.store.Schedules, meta: func(v *rest.Schedule) *rest.Meta { return &v.Meta },
+		filters: []string{"name", "site", "override"},
+		removing: func(ctx context.Context, org string, v rest.Schedule) error {
+			return a.store.Unscheduled(ctx, org, v.ID)
 		},
 	})
 }
@@ -118,6 +133,12 @@ func (a *API) numbers() error {
 		path: "numbers", noun: "number", schema: "Number",
 		table: a.store.Numbers, meta: func(v *rest.Number) *rest.Meta { return &v.Meta },
 		filters: []string{"site", "digits", "user", "queue"},
+		check: func(ctx context.Context, old, v *rest.Number) error {
+			if old == nil {
+				old = &rest.Number{}
+			}
+			return a.checkHours(ctx, old.Hours, v.Hours, cmp.Or(v.User, v.Queue), "the same user or queue")
+		},
 	})
 }
 

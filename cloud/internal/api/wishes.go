@@ -49,6 +49,15 @@ func (a *API) checkUser(ctx context.Context, old, v *rest.User) error {
 	return a.checkWishes(ctx, &old.Wishes, v)
 }
 
+// checkHours refuses a new number for the closed hours of a number or a queue as checkFallbacks does. Those of a number may not send calls
+// back to it.
+func (a *API) checkHours(ctx context.Context, was, now wish.Hours, id, name string) error {
+	if now.ClosedTo == "" || now.ClosedTo == was.ClosedTo {
+		return nil
+	}
+	return a.checkFallback(ctx, id, name, now.ClosedTo)
+}
+
 // checkWishes refuses new forwards to a number that nobody has, or of the user's own, as checkFallbacks does.
 func (a *API) checkWishes(ctx context.Context, was *wish.Wishes, v *rest.User) error {
 	kept := map[string]bool{was.ClosedTo: true, "": true}

@@ -104,6 +104,17 @@ type callID struct{ org, call string }
 
 // New returns a broker that knows no leases.
 func New(cfg Config) *Broker {
+	snapshot, later := cfg.Snapshot, cfg.Later
+	cfg.Snapshot = func(org string) (*directory.Snapshot, error) {
+		s, err := snapshot(org)
+		if err != nil {
+			return nil, err
+		}
+		return s.At(cfg.Now()), nil
+	}
+	cfg.Later = func(ctx context.Context, org string, s *directory.Snapshot) *directory.Snapshot {
+		return later(ctx, org, s).At(cfg.Now())
+	}
 	return &Broker{
 		cfg:      cfg,
 		parties:  make(chan store.Parties, maxParties),

@@ -64,10 +64,9 @@ func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Rou
 		if err == nil || l.route.Service() {
 			return l, err
 		}
-		on := designation.OccasionOf(errs.CodeOf(err))
-		number := s.Fallback(l.route.To, on)
+		number := s.Onward(l.route, err)
 		if number == "" {
-			if next, ok := s.Voicemail(l.route, on); ok {
+			if next, ok := s.Voicemail(l.route, designation.OccasionOf(errs.CodeOf(err))); ok {
 				l.diverted = append(slices.Clip(l.diverted), designation.Diversion{From: l.route.To, To: next.To, Code: errs.CodeOf(err), Words: err.Error()})
 				l.route, err = next, nil
 				continue

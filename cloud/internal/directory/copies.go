@@ -42,13 +42,13 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	for _, n := range s.registry.Numbers {
 		if owner := cmp.Or(n.User, n.Queue); n.Site == site || n.Site == "" && s.livesAt(s.users.get(owner), site) {
 			needed[owner] = true
-			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: owner, Queue: queueOf(n)})
+			c.Numbers = append(c.Numbers, sitecopy.Number{ID: n.ID, Site: n.Site, Digits: n.Digits, User: owner, Queue: queueOf(n), Hours: hoursOf(n.Hours)})
 		}
 	}
 	for _, u := range s.registry.Users {
 		if full := s.users.get(u.ID); needed[u.ID] || s.livesAt(full, site) {
 			c.Users = append(c.Users, sitecopy.User{
-				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(), Policy: full.policy.copy(), Voicemail: full.mailbox,
+				ID: u.ID, Name: u.Name, Enabled: u.Enabled && s.registry.Organization.Enabled, Calling: u.Calling, HomeSwitch: full.home(), Policy: full.policy.copy(), Wishes: full.wishes(), Voicemail: full.mailbox,
 			})
 		}
 	}
@@ -56,7 +56,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 		if u := s.users.get(v.ID); needed[v.ID] || s.livesAt(u, site) {
 			c.Queues = append(c.Queues, sitecopy.Queue{
 				ID: v.ID, Name: v.Name, Enabled: v.Enabled && s.registry.Organization.Enabled, Switch: v.Switch,
-				Members: v.Members, Ring: v.Ring, Step: u.service.step, Policy: u.policy.copy(),
+				Members: v.Members, Ring: v.Ring, Step: u.service.step, Policy: u.policy.copy(), Hours: hoursOf(v.Hours),
 			})
 		}
 	}
@@ -66,7 +66,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	c.Trunks, c.Country, c.Outside, c.TimeZone = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside, v.TimeZone
 	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Routes, c.Bridges = s.routes, s.bridges()
-	c.Guards = s.guards()
+	c.Guards, c.Schedules = s.guards(), schedulesOf(s.registry.Schedules)
 	return c, nil
 }
 

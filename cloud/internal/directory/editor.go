@@ -10,6 +10,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/rest"
 	"strowger/pkg/tariff"
+	"strowger/pkg/wish"
 )
 
 // editor makes a snapshot of another, or of nothing. It reads users before the devices and numbers that name them; what
@@ -61,7 +62,7 @@ func (e *editor) setBase(g store.Registry) {
 	for i := range g.Switches {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
-	e.s.trunks, e.s.routes = byOrder(g.Trunks), routesOf(g.Routes)
+	e.s.trunks, e.s.routes, e.s.clocks = byOrder(g.Trunks), routesOf(g.Routes), clocksOf(g.Schedules)
 	e.setQueues(g.Queues)
 }
 
@@ -81,7 +82,7 @@ func (e *editor) setQueues(all []rest.Queue) {
 			e.note(u)
 		}
 		u.id, u.name, u.switchID, u.enabled = v.ID, v.Name, e.switchID(v.Switch), v.Enabled
-		u.calling, u.policy = callsNational, newPolicy(v.Policy) // whom it may have called back
+		u.calling, u.policy = callsNational, newPolicy(v.Policy, wish.Wishes{Hours: v.Hours}) // whom it may have called back
 		u.service = &service{members: v.Members, ring: v.Ring, step: time.Duration(v.StepSeconds) * time.Second}
 		e.s.users.put(u.id, u)
 	}
@@ -130,7 +131,7 @@ func (e *editor) User(v rest.User) {
 	}
 	u.id, u.name = packed(v.ID, v.Name)
 	u.enabled, u.calling, u.switchID = v.Enabled, callingOf(v.Calling), e.switchID(v.HomeSwitch)
-	u.policy, u.mailbox = newPolicy(v.Policy), v.Voicemail.Settings()
+	u.policy, u.mailbox = newPolicy(v.Policy, v.Wishes), v.Voicemail.Settings()
 	e.s.users.put(u.id, u)
 	delete(e.removed, v.ID)
 }
@@ -159,7 +160,7 @@ func (e *editor) Number(v rest.Number) {
 	if u == nil {
 		return
 	}
-	n := number{site: v.Site, queue: queueOf(v)}
+	n := number{site: v.Site, queue: queueOf(v), hours: hoursOf(v.Hours)}
 	n.id, n.dial = packed(v.ID, v.Dial)
 	if s, ok := e.s.sites[v.Site]; ok {
 		n.site = s.ID

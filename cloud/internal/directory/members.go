@@ -12,7 +12,7 @@ func (s *Snapshot) ringMembers(r *Route, q *user) error {
 		if m == nil || id == r.From.User {
 			continue
 		}
-		err := m.policy.refuses(r, m.name)
+		err := m.declines(r)
 		switch {
 		case !m.enabled:
 			err = errs.New(errs.Disabled, "%s is disabled", m.name)

@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/wish"
 )
 
 // policy is what becomes of calls to a user, where it differs from the defaults: few have one.
@@ -16,43 +17,39 @@ type policy struct {
 	ring      time.Duration // 0: as long as the organization's
 	priority  int           // of the user's own calls
 	dnd       bool
-	words     string            // why
-	except    int               // least priority that rings all the same, 0: none
-	queue     designation.Queue // Length 0: calls do not wait
-	fallbacks map[designation.Occasion]string
+	words     string                          // why
+	except    int                             // least priority that rings all the same, 0: none
+	queue     designation.Queue               // Length 0: calls do not wait
+	fallbacks map[designation.Occasion]string // a user's own forwards come before what an administrator set
+	wishes    *wish.Wishes                    // nil: none
 }
 
 // defaultWait is how long a call waits for a user who did not say.
 const defaultWait = 10 * time.Minute
 
-func newPolicy(v rest.Policy) *policy {
-	if v == (rest.Policy{}) {
+func newPolicy(v rest.Policy, w wish.Wishes) *policy {
+	wished := !w.Empty()
+	if v == (rest.Policy{}) && !wished {
 		return nil
 	}
 	p := &policy{
-		ring: time.Duration(v.RingSeconds) * time.Second, priority: v.Priority,
+		ring: time.Duration(cmp.Or(w.ForwardSeconds, v.RingSeconds)) * time.Second, priority: v.Priority,
 		dnd: v.DND, words: v.DNDWords, except: v.DNDPriority, fallbacks: map[designation.Occasion]string{},
 		queue: designation.Queue{Length: v.QueueLength, Wait: cmp.Or(time.Duration(v.QueueSeconds)*time.Second, defaultWait), Language: v.QueueLanguage},
 	}
 	for on, number := range map[designation.Occasion]string{
 		designation.NoAnswer: v.FallbackNoAnswer, designation.Busy: v.FallbackBusy,
 		designation.DoNotDisturb: v.FallbackDND, designation.Unreachable: v.FallbackUnreachable,
-		designation.QueueFull: cmp.Or(v.FallbackQueueFull, v.FallbackBusy), designation.QueueTime: cmp.Or(v.FallbackQueueTime, v.FallbackBusy),
+		designation.QueueFull: cmp.Or(v.FallbackQueueFull, w.ForwardBusy, v.FallbackBusy), designation.QueueTime: cmp.Or(v.FallbackQueueTime, w.ForwardBusy, v.FallbackBusy),
 	} {
-		if number != "" {
+		if number = cmp.Or(w.Fallback(on), number); number != "" {
 			p.fallbacks[on] = number
 		}
 	}
-	return p
-}
-
-// apply sets how long a call rings, unless it is not to ring.
-func (p *policy) apply(r *Route, name string) error {
-	if err := p.refuses(r, name); p == nil || err != nil {
-		return err
+	if wished {
+		p.wishes = &w
 	}
-	r.Ring = cmp.Or(p.ring, r.Ring)
-	return nil
+	return p
 }
 
 // refuses is why a call is not to ring, nil if it may.
@@ -108,6 +105,11 @@ func (s *Snapshot) Fallback(callee designation.Party, on designation.Occasion) s
 		return u.policy.fallbacks[on]
 	}
 	return ""
+}
+
+// Onward is the number that a call to a callee goes to which came to err, "" if it goes nowhere.
+func (s *Snapshot) Onward(r Route, err error) string {
+	return cmp.Or(r.sent, s.Fallback(r.To, designation.OccasionOf(errs.CodeOf(err))))
 }
 
 // Divert finds whom the callee of a route sends the call to by a number; diversion is the numbers that it was sent to before,

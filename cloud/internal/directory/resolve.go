@@ -29,6 +29,7 @@ type Route struct {
 	Lines   []route.Line // that may take it, the best first
 	Shown   string       // the caller's own phone number
 	via     string       // the switch that they call by
+	sent    string       // the number that the callee has the call go to, and does not ring; "" for none
 
 	Emergency bool // to an emergency number
 	Help      *designation.Help
@@ -182,7 +183,7 @@ func (s *Snapshot) ring(r *Route, u *user) error {
 		return errs.New(errs.Disabled, "%s is disabled", u.name)
 	}
 	r.Home, r.Ring = u.home(), s.Ring()
-	if err := u.policy.apply(r, u.name); err != nil {
+	if err := s.judge(r, u); err != nil {
 		return err
 	}
 	u.line(r)

@@ -12,7 +12,9 @@ import (
 	"strowger/pkg/mailbox"
 	"strowger/pkg/rest"
 	"strowger/pkg/route"
+	"strowger/pkg/schedule"
 	"strowger/pkg/tariff"
+	"strowger/pkg/wish"
 )
 
 // Snapshot is one organization at one moment: what admissions need of it. It is never changed.
@@ -25,7 +27,9 @@ type Snapshot struct {
 	trunks       []rest.Trunk             // in the order in which they are tried
 	rates        map[string]*tariff.Table // by trunk
 	routes       []route.Route
-	queues       map[string]int64 // version by id
+	queues       map[string]int64           // version by id
+	clocks       map[string]*schedule.Clock // by id
+	now          time.Time                  // of an admission, see At
 
 	users   index // by id
 	devices index // whose it is, by its id
@@ -74,6 +78,7 @@ type number struct {
 	id, dial string
 	site     string             // "": of the whole organization
 	queue    *designation.Queue // nil: the user's
+	hours    *wish.Hours        // nil: none
 }
 
 // device is one of the user's, nil if it is not.

@@ -1,5 +1,53 @@
 package directory
 
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+	"strowger/pkg/schedule"
+	"strowger/pkg/wish"
+)
+
+// At is the snapshot as it judges calls at a moment: schedules go by it.
+func (s *Snapshot) At(now time.Time) *Snapshot {
+	at := *s
+	at.now = now
+	return &at
+}
+
+// judge has a call follow what its callee wishes, and what an administrator says of calls to them.
+func (s *Snapshot) judge(r *Route, u *user) (err error) {
+	c := wish.Callee{Name: u.name, Disturb: u.policy.refuses(r, u.name)}
+	if p := u.policy; p != nil {
+		c.Wishes, r.Ring = p.wishes, cmp.Or(p.ring, r.Ring)
+	}
+	if n := u.number(r.To.Number); n != nil {
+		c.Number = n.hours
+	}
+	r.sent, err = c.Judge(wish.CallerOf(r.From), s.open)
+	return err
+}
+
+// declines is why a call to a queue does not ring one of its members, nil if it does. Their forwards and hours are their own calls'.
+func (u *user) declines(r *Route) error {
+	if p := u.policy; p != nil && p.wishes != nil && slices.ContainsFunc(p.wishes.Blocked, wish.CallerOf(r.From).Is) {
+		return errs.New(errs.Blocked, "%s takes no calls from this number", u.name)
+	}
+	return u.policy.refuses(r, u.name)
+}
+
+// open says whether a schedule is open, and if not, until when.
+func (s *Snapshot) open(id string) (open bool, until string) {
+	c := s.clocks[id]
+	if c == nil || c.Open(s.now) {
+		return true, ""
+	}
+	return false, c.Words(s.now)
+}
+
 // UserAt is whose a phone is that lives at a switch: they may change what they wish by it, even if they may call nobody.
 func (s *Snapshot) UserAt(sw, device string) (id string, err error) {
 	u, err := s.caller(sw, device)
@@ -7,4 +55,39 @@ func (s *Snapshot) UserAt(sw, device string) (id string, err error) {
 		return "", err
 	}
 	return u.id, nil
+}
+
+// wishes is what a user wishes, nil for nothing.
+func (u *user) wishes() *wish.Wishes {
+	if u.policy == nil {
+		return nil
+	}
+	return u.policy.wishes
+}
+
+// hoursOf is hours that say something, nil for those that do not.
+func hoursOf(h wish.Hours) *wish.Hours {
+	if h == (wish.Hours{}) {
+		return nil
+	}
+	return &h
+}
+
+// clocksOf is schedules to judge by. The store has seen to it that they can be read.
+func clocksOf(all []rest.Schedule) map[string]*schedule.Clock {
+	clocks := make(map[string]*schedule.Clock, len(all))
+	for _, v := range schedulesOf(all) {
+		if c, err := schedule.New(v); err == nil {
+			clocks[v.ID] = c
+		}
+	}
+	return clocks
+}
+
+// schedulesOf is schedules as site copies have them.
+func schedulesOf(all []rest.Schedule) (out []schedule.Schedule) {
+	for _, v := range all {
+		out = append(out, v.Schedule())
+	}
+	return out
 }

@@ -30,6 +30,7 @@ const (
 	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
 	bridgeByName     = `SELECT 'bridge', name, id FROM bridges WHERE org = $1 AND name = $2`
 	trunkByName      = `SELECT 'trunk', name, id FROM trunks WHERE org = $1 AND name = $2`
+	scheduleByName   = `SELECT 'schedule', name, id FROM schedules WHERE org = $1 AND name = $2`
 	queueByName      = `SELECT 'queue', name, id FROM queues WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
 )
@@ -51,12 +52,13 @@ func taken(ctx context.Context, tx *sql.Tx, what, query, id string, args ...any)
 
 // Whether an object is of the organization. Arguments: its id, the organization.
 const (
-	siteByID   = `SELECT id FROM sites WHERE id = $1 AND org = $2`
-	switchByID = `SELECT id FROM switches WHERE id = $1 AND org = $2`
-	bridgeByID = `SELECT id FROM bridges WHERE id = $1 AND org = $2`
-	deviceByID = `SELECT id FROM devices WHERE id = $1 AND org = $2`
-	queueByID  = `SELECT id FROM queues WHERE id = $1 AND org = $2`
-	userByID   = `SELECT id FROM users WHERE id = $1 AND org = $2`
+	siteByID     = `SELECT id FROM sites WHERE id = $1 AND org = $2`
+	switchByID   = `SELECT id FROM switches WHERE id = $1 AND org = $2`
+	bridgeByID   = `SELECT id FROM bridges WHERE id = $1 AND org = $2`
+	deviceByID   = `SELECT id FROM devices WHERE id = $1 AND org = $2`
+	queueByID    = `SELECT id FROM queues WHERE id = $1 AND org = $2`
+	scheduleByID = `SELECT id FROM schedules WHERE id = $1 AND org = $2`
+	userByID     = `SELECT id FROM users WHERE id = $1 AND org = $2`
 )
 
 // refers refuses a reference to what is not there, or is another organization's. An empty one is none.

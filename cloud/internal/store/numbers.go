@@ -36,6 +36,7 @@ func numbers(s *Store) *Table[rest.Number] {
 			{field: "queue", name: "queue_id", at: func(v *rest.Number) any { return optional{&v.Queue} }},
 			{field: "queue_length", name: "queue_length", at: func(v *rest.Number) any { return &v.QueueLength }},
 			{field: "queue_seconds", name: "queue_seconds", at: func(v *rest.Number) any { return &v.QueueSeconds }},
+			{field: "hours", name: "hours", at: func(v *rest.Number) any { return hours{&v.Hours} }},
 			{field: "dial", name: "dial", at: func(v *rest.Number) any { return &v.Dial }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Number) error {
@@ -58,6 +59,9 @@ func numbers(s *Store) *Table[rest.Number] {
 				return err
 			}
 			if err := refers(ctx, tx, "site", siteByID, v.Site, v.Organization); err != nil {
+				return err
+			}
+			if err := checkHours(ctx, tx, v.Hours, v.Organization); err != nil {
 				return err
 			}
 			return checkDial(ctx, tx, v)

@@ -22,6 +22,7 @@ type Registry struct {
 	Trunks       []rest.Trunk
 	Routes       []rest.Route
 	Queues       []rest.Queue
+	Schedules    []rest.Schedule
 	Rates        map[string]*tariff.Table // by trunk: of all, or of those that a change names; not in an Office,
 	ShortRates   map[string][]tariff.Rate // which has this
 	SwitchKeys   map[string]string        // as the method of that name
@@ -169,6 +170,9 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.Queues, err = s.Queues.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Schedules, err = s.Schedules.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

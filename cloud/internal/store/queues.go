@@ -31,9 +31,13 @@ func queues(s *Store) *Table[rest.Queue] {
 			{field: "members", name: "members", at: func(v *rest.Queue) any { return texts{&v.Members} }},
 			{field: "ring", name: "ring", at: func(v *rest.Queue) any { return (*string)(&v.Ring) }},
 			{field: "step_seconds", name: "step_seconds", at: func(v *rest.Queue) any { return &v.StepSeconds }},
+			{field: "hours", name: "hours", at: func(v *rest.Queue) any { return hours{&v.Hours} }},
 		}, policyColumns(func(v *rest.Queue) *rest.Policy { return &v.Policy })...),
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Queue) error {
 			if err := checkQueueService(v); err != nil {
+				return err
+			}
+			if err := checkHours(ctx, tx, v.Hours, v.Organization); err != nil {
 				return err
 			}
 			if err := refers(ctx, tx, "switch", switchByID, v.Switch, v.Organization); err != nil {

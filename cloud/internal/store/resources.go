@@ -124,7 +124,10 @@ func users(s *Store) *Table[rest.User] {
 			if err := checkName(v.Name); err != nil {
 				return err
 			}
-			if err := cmp.Or(v.Guard.Check(false), v.Voicemail.Check(), checkPolicy(&v.Policy), checkWishes(&v.Wishes)); err != nil {
+			if err := cmp.Or(v.Guard.Check(false), v.Voicemail.Check(), checkPolicy(&v.Policy)); err != nil {
+				return err
+			}
+			if err := checkWishes(ctx, tx, v); err != nil {
 				return err
 			}
 			return refers(ctx, tx, "home_switch", switchByID, v.HomeSwitch, v.Organization)

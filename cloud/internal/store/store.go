@@ -33,6 +33,7 @@ type Store struct {
 	Trunks        *Table[rest.Trunk]
 	Routes        *Table[rest.Route]
 	Queues        *Table[rest.Queue]
+	Schedules     *Table[rest.Schedule]
 	Alerts        *Table[rest.Alert]
 	APIKeys       *Table[rest.APIKey]
 
@@ -70,6 +71,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Trunks = trunks(s)
 	s.Routes = routes(s)
 	s.Queues = queues(s)
+	s.Schedules = schedules(s)
 	s.Alerts = alerts(s)
 	s.APIKeys = apiKeys(s)
 	return s, nil

@@ -32,7 +32,10 @@ var outcomes = map[errs.Code]outcome{
 	errs.Offline:         {480, 20, "No phone of the callee is registered"},
 	errs.NoPush:          {480, 20, "No push reaches the callee's app"},
 	errs.Asleep:          {480, 18, "The callee's phones did not wake up"},
-	errs.DoNotDisturb:    {480, 21, "The callee does not want to be disturbed"}, // RFC 3261, 21.4.18
+	errs.DoNotDisturb:    {480, 21, "The callee does not want to be disturbed"},   // RFC 3261, 21.4.18
+	errs.Blocked:         {603, 21, "The callee takes no calls from this number"}, // RFC 3261, 21.6.2
+	errs.Forwarded:       {480, 21, "The callee forwards all calls"},
+	errs.Closed:          {480, 21, "Closed"},
 	errs.Busy:            {486, 17, "Busy"},
 	errs.QueueFull:       {486, 17, "Busy, and too many are waiting"},
 	errs.QueueTime:       {480, 17, "Nobody was free in time"},

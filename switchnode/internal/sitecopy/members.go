@@ -1,18 +1,23 @@
 package sitecopy
 
 import (
+	"slices"
+	"time"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/wish"
 )
 
 // routeQueue rings the members of a queue of this switch who have a desk phone here.
-func (s *Snapshot) routeQueue(r Route, q *sitecopy.Queue, number string) (Route, error) {
+func (s *Snapshot) routeQueue(r Route, q *sitecopy.Queue, number string, now time.Time) (Route, error) {
 	line := *q.Policy.Queue.Of(q.ID, nil)
 	line.Ring, line.Step = q.Ring, q.Step
 	for _, id := range q.Members {
 		u := s.users[id]
-		if u == nil || id == r.From.User || !u.Enabled || u.Policy != nil && u.Policy.DND && !s.excepted(u.Policy, r.From) {
+		if u == nil || id == r.From.User || !u.Enabled || u.Policy != nil && u.Policy.DND && !s.excepted(u.Policy, r.From) ||
+			u.Wishes != nil && slices.ContainsFunc(u.Wishes.Blocked, wish.CallerOf(r.From).Is) {
 			continue
 		}
 		if branches := s.branches(u, number); len(branches) > 0 {
@@ -24,7 +29,8 @@ func (s *Snapshot) routeQueue(r Route, q *sitecopy.Queue, number string) (Route,
 		return r, errs.New(errs.Offline, "%s has no member with a desk phone that may ring", q.Name)
 	}
 	r.Queue = &line
-	return r, s.apply(q.Policy, &r)
+	s.apply(q.Policy, &r, now)
+	return r, nil
 }
 
 // callee is whom a number leads to, and their home switch. known is false for who is not in the copy.

@@ -19,8 +19,9 @@ type Route struct {
 	Branches []designation.Branch // here
 	Away     *designation.Node    // or there
 	Ring     time.Duration
-	Fallback []designation.Fallback // at this switch
-	Queue    *designation.Queue     // of the callee
+	Fallback []designation.Fallback  // at this switch
+	Queue    *designation.Queue      // of the callee
+	Diverted []designation.Diversion // from who was dialled to To
 
 	Help   *designation.Help  // of an emergency call,
 	Others []designation.Node // and the switches that may take it when the one before it cannot
@@ -65,11 +66,16 @@ func (s *Snapshot) Resolve(device, dialled string, now time.Time) (Route, error)
 
 // route rings the callee of a number of the copy.
 func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Time) (Route, error) {
+	return s.routeOn(Route{From: from}, n, now)
+}
+
+// routeOn is route of a call that was sent on before.
+func (s *Snapshot) routeOn(r Route, n *sitecopy.Number, now time.Time) (Route, error) {
 	to, home, enabled, known := s.callee(n)
 	if !known {
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know who has the number %s", n.Digits)
 	}
-	r := Route{From: from, To: to, Ring: s.docs.copy.Ring}
+	r.To, r.Ring = to, s.docs.copy.Ring
 	if !enabled {
 		return r, errs.New(errs.Disabled, "%s is disabled", to.Name)
 	}
@@ -80,14 +86,17 @@ func (s *Snapshot) route(from designation.Party, n *sitecopy.Number, now time.Ti
 	default:
 		return s.away(r, home, now)
 	}
-	if q := s.queues[n.User]; q != nil {
-		return s.routeQueue(r, q, to.Number)
+	if onward, err := s.judge(&r, n, now); err != nil {
+		return s.toMailbox(s.sendOn(r, onward, err, now))
 	}
-	return s.toMailbox(s.routeUser(r, n))
+	if q := s.queues[n.User]; q != nil {
+		return s.routeQueue(r, q, to.Number, now)
+	}
+	return s.toMailbox(s.routeUser(r, n, now))
 }
 
 // routeUser rings the phones of a user of this switch.
-func (s *Snapshot) routeUser(r Route, n *sitecopy.Number) (Route, error) {
+func (s *Snapshot) routeUser(r Route, n *sitecopy.Number, now time.Time) (Route, error) {
 	u := s.users[n.User]
 	r.Branches = s.branches(u, r.To.Number)
 	if len(r.Branches) == 0 {
@@ -98,11 +107,9 @@ func (s *Snapshot) routeUser(r Route, n *sitecopy.Number) (Route, error) {
 		theirs = u.Policy.Queue
 	}
 	r.Queue = theirs.Of(u.ID, n.Queue)
-	err := s.apply(u.Policy, &r)
-	if err == nil {
-		s.addMailbox(&r)
-	}
-	return r, err
+	s.apply(u.Policy, &r, now)
+	s.addMailbox(&r)
+	return r, nil
 }
 
 // resolveAway finds the site whose code begins what was dialled; the longest code wins. Which of its extensions exist
@@ -214,6 +221,6 @@ func (s *Snapshot) vouches(node string, from designation.Party) bool {
 func (s *Snapshot) Plan(call string, r Route, now time.Time) designation.Plan {
 	return designation.Plan{
 		Call: call, Organization: s.identity.Org, From: r.From, To: r.To, Media: []string{"audio"},
-		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Queue: r.Queue, Emergency: r.Help != nil, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
+		Branches: r.Branches, Ring: r.Ring, Fallback: r.Fallback, Queue: r.Queue, Diverted: r.Diverted, Emergency: r.Help != nil, Expiry: now.Add(sessionkey.Lifetime + r.Ring),
 	}
 }

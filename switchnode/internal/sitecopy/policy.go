@@ -2,32 +2,28 @@ package sitecopy
 
 import (
 	"cmp"
+	"time"
 
 	"strowger/pkg/designation"
-	"strowger/pkg/errs"
 	"strowger/pkg/sitecopy"
 )
 
 // apply has a route follow the policy of its callee, as far as that can be done without the cloud: a fall-back must be a user of
 // this switch, and is the last one.
-func (s *Snapshot) apply(p *sitecopy.Policy, r *Route) error {
+func (s *Snapshot) apply(p *sitecopy.Policy, r *Route, now time.Time) {
 	if p == nil {
-		return nil
-	}
-	if p.DND && !s.excepted(p, r.From) {
-		return errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
+		return
 	}
 	r.Ring = cmp.Or(p.Ring, r.Ring)
 	for _, on := range [...]designation.Occasion{designation.NoAnswer, designation.Busy, designation.Unreachable, designation.QueueFull, designation.QueueTime} {
 		if on.Waited() && r.Queue == nil {
 			continue
 		}
-		if f, ok := s.fallback(p.Fallback[on], r); ok {
+		if f, ok := s.fallback(p.Fallback[on], r, now); ok {
 			f.On = []designation.Occasion{on}
 			r.Fallback = append(r.Fallback, f)
 		}
 	}
-	return nil
 }
 
 // excepted says whether calls of a caller ring one who does not want to be disturbed.
@@ -46,13 +42,16 @@ func (s *Snapshot) Queues(user string) bool {
 }
 
 // fallback is what rings at a number of this switch.
-func (s *Snapshot) fallback(dialled string, r *Route) (f designation.Fallback, ok bool) {
+func (s *Snapshot) fallback(dialled string, r *Route, now time.Time) (f designation.Fallback, ok bool) {
 	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
 	if n == nil {
 		return f, false
 	}
 	u := s.users[n.User]
-	if u == nil || !u.Enabled || u.ID == r.To.User || u.Policy != nil && u.Policy.DND {
+	if u == nil || !u.Enabled || u.ID == r.To.User {
+		return f, false
+	}
+	if _, err := s.judge(&Route{From: r.From, To: designation.Party{User: u.ID, Name: u.Name}}, n, now); err != nil {
 		return f, false
 	}
 	f.To = designation.Party{User: u.ID, Number: s.dial(n), Name: u.Name, Site: n.Site}

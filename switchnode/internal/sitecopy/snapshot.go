@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/e164"
 	"strowger/pkg/enrol"
 	"strowger/pkg/errs"
+	"strowger/pkg/schedule"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
 	"strowger/pkg/trust"
@@ -32,6 +33,7 @@ type Snapshot struct {
 	revoked     map[string]bool
 	waited      map[string]bool // users with a number whose calls wait for them, and members of queues
 	queues      map[string]*sitecopy.Queue
+	clocks      map[string]*schedule.Clock
 }
 
 // member is a switch with the site that it is of.
@@ -48,7 +50,8 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
 		revoked: map[string]bool{}, waited: map[string]bool{}, queues: map[string]*sitecopy.Queue{},
-		zone: e164.Zone(d.copy.TimeZone, d.copy.Country),
+		clocks: clocksOf(d.copy.Schedules),
+		zone:   e164.Zone(d.copy.TimeZone, d.copy.Country),
 	}
 	c := &s.docs.copy
 	for i := range c.Users {

@@ -1,0 +1,122 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"strowger/integration/phone"
+	"strowger/pkg/errs"
+	"strowger/pkg/rest"
+	"strowger/pkg/schedule"
+	"strowger/pkg/wish"
+)
+
+// refused has a call end before anybody's phone rings, and returns what the record says of it.
+func (w *world) refused(t *testing.T, s subscriber, e phone.Event, code int, words string) rest.Call {
+	t.Helper()
+	if e.Code != code || !strings.Contains(e.Words, words) {
+		t.Errorf("the caller hears %d %q, want %d %q", e.Code, e.Words, code, words)
+	}
+	return w.record(t, s.user, 1)
+}
+
+// TestForwardAlways has all calls to a user ring elsewhere at once, in the other office, and goes in no circles.
+func TestForwardAlways(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, _ := w.person(t, 1, "Bob", nil)
+	carol, hers := w.person(t, 0, "Carol", nil)
+	w.policy(t, bob, map[string]any{"forward_always": carol.number.Dial})
+	out, in := ring(t, from, bob.number.Dial, hers)
+	in.Answer()
+	hangUp(t, out, in)
+	r := w.record(t, ann.user, 1)
+	if want := bob.number.Dial + " forwarded " + carol.number.Dial; diverted(r) != want || r.To.Number != bob.number.Dial {
+		t.Errorf("the record has the diversions %q, want %q; to %s", diverted(r), want, r.To.Number)
+	}
+	w.policy(t, carol, map[string]any{"forward_always": bob.number.Dial})
+	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 482 || !strings.Contains(e.Words, "circles") {
+		t.Errorf("two who forward to each other: the caller hears %d %q", e.Code, e.Words)
+	}
+	// A forward comes before the fall-back that the administrator set, as long as it is there.
+	dora, desk := w.person(t, 1, "Dora", nil)
+	eve, fifth := w.person(t, 1, "Eve", nil)
+	frank, sixth := w.person(t, 1, "Frank", nil)
+	w.policy(t, dora, map[string]any{"fallback_busy": eve.number.Dial, "forward_busy": frank.number.Dial})
+	out, in = ring(t, from, dora.number.Dial, desk)
+	in.Decline(486, "Busy Here")
+	second := incoming(t, sixth, out)
+	second.Decline(603, "Decline")
+	over(t, out)
+	w.policy(t, dora, map[string]any{"forward_busy": nil})
+	out, in = ring(t, from, dora.number.Dial, desk)
+	in.Decline(486, "Busy Here")
+	second = incoming(t, fifth, out)
+	second.Decline(603, "Decline")
+	over(t, out)
+}
+
+// TestBlockedAndRuled has a user refuse one caller, be disturbed by another all the same, and send a third elsewhere.
+func TestBlockedAndRuled(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	boss, his := w.person(t, 0, "Boss", nil)
+	seller, pests := w.person(t, 0, "Seller", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	carol, hers := w.person(t, 1, "Carol", nil)
+	w.policy(t, bob, map[string]any{
+		"dnd": true, "blocked": []string{seller.number.Dial}, "blocked_words": "no, thank you", "fallback_dnd": carol.number.Dial,
+		"caller_rules": []wish.Rule{
+			{Caller: boss.number.Dial, Do: wish.Ring}, {Caller: ann.number.Dial[:len(ann.number.Dial)-1] + "*", Do: wish.Forward, To: carol.number.Dial},
+		},
+	})
+	e := over(t, dial(t, pests, bob.number.Dial))
+	if r := w.refused(t, seller, e, 603, "no, thank you"); r.Cause == nil || r.Cause.Code != string(errs.Blocked) || len(r.Diversions) != 0 {
+		t.Errorf("the record of who is blocked: %+v, diversions %q", r.Cause, diverted(r))
+	}
+	out, in := ring(t, his, bob.number.Dial, desk)
+	in.Decline(603, "Decline")
+	over(t, out)
+	out, in = ring(t, from, bob.number.Dial, hers)
+	in.Decline(603, "Decline")
+	over(t, out)
+	want := bob.number.Dial + " forwarded " + carol.number.Dial
+	if r := w.record(t, ann.user, 2); diverted(r) != want {
+		t.Errorf("the record has the diversions %q, want %q", diverted(r), want)
+	}
+}
+
+// TestSchedule closes an office, and opens it again.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	carol, hers := w.person(t, 1, "Carol", nil)
+	v, err := w.Client.Schedules().Create(soon(t), rest.Schedule{
+		Name: t.Name(), TimeZone: "Europe/Berlin", Weekly: []schedule.Opening{{Days: "mon-fri", Hours: "09:00-17:00"}}, Override: schedule.Closed, Users: []string{bob.user.ID},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(t, w.Client.Numbers(), bob.number.ID, map[string]any{"schedule": v.ID, "closed_words": "back on Monday"})
+	w.settle(t)
+	if r := w.refused(t, ann, over(t, dial(t, from, bob.number.Dial)), 480, "back on Monday"); r.Cause == nil || r.Cause.Code != string(errs.Closed) {
+		t.Errorf("the record of a closed number: %+v", r.Cause)
+	}
+	change(t, w.Client.Numbers(), bob.number.ID, map[string]any{"closed_to": carol.number.Dial})
+	w.settle(t)
+	out, in := ring(t, from, bob.number.Dial, hers)
+	in.Decline(603, "Decline")
+	over(t, out)
+	change(t, w.Client.Schedules(), v.ID, map[string]any{"override": "open"})
+	w.settle(t)
+	out, in = ring(t, from, bob.number.Dial, desk)
+	in.Decline(603, "Decline")
+	over(t, out)
+	if err := w.Client.Schedules().Delete(soon(t), v.ID, 0); errs.CodeOf(err) != errs.Conflict {
+		t.Errorf("a schedule that is used is removed: %v", err)
+	}
+}

@@ -1,0 +1,98 @@
+package sitecopy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/schedule"
+	"strowger/pkg/sitecopy"
+	"strowger/pkg/wish"
+)
+
+// maxSent is how often a call may be sent on, as in the cloud.
+const maxSent = 4
+
+// clocksOf is the schedules of a copy to judge by; one that another release wrote and this one cannot read is always open.
+func clocksOf(all []schedule.Schedule) map[string]*schedule.Clock {
+	clocks := make(map[string]*schedule.Clock, len(all))
+	for _, v := range all {
+		if c, err := schedule.New(v); err == nil {
+			clocks[v.ID] = c
+		}
+	}
+	return clocks
+}
+
+// Wishes is what a user wishes of calls, nil for nothing or who is not in the copy.
+func (s *Snapshot) Wishes(user string) *wish.Wishes {
+	if u := s.users[user]; u != nil {
+		return u.Wishes
+	}
+	return nil
+}
+
+// open says whether a schedule is open, and if not, until when.
+func (s *Snapshot) open(now time.Time) wish.Clocks {
+	return func(id string) (bool, string) {
+		c := s.clocks[id]
+		if c == nil || c.Open(now) {
+			return true, ""
+		}
+		return false, c.Words(now)
+	}
+}
+
+// judge is whether a call may ring at whom a number leads to, as the cloud would judge: to is where it is sent if not.
+func (s *Snapshot) judge(r *Route, n *sitecopy.Number, now time.Time) (to string, err error) {
+	c := wish.Callee{Name: r.To.Name, Number: n.Hours}
+	var p *sitecopy.Policy
+	if q := s.queues[n.User]; q != nil {
+		p = q.Policy
+		if q.Hours != nil {
+			c.Wishes = &wish.Wishes{Hours: *q.Hours}
+		}
+	} else if u := s.users[n.User]; u != nil {
+		p, c.Wishes = u.Policy, u.Wishes
+	}
+	if p != nil && p.DND && !s.excepted(p, r.From) {
+		c.Disturb = errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
+	}
+	if to, err = c.Judge(wish.CallerOf(r.From), s.open(now)); err == nil || to != "" || p == nil {
+		return to, err
+	}
+	return p.Fallback[designation.OccasionOf(errs.CodeOf(err))], err
+}
+
+// sendOn has a call that does not ring at its callee, r.To, go to a number that they dialled: of this site, or of another one. What
+// the phone network would take goes by the cloud only.
+func (s *Snapshot) sendOn(r Route, dialled string, why error, now time.Time) (Route, error) {
+	if dialled == "" || len(r.Diverted) >= maxSent {
+		return r, why
+	}
+	step := designation.Diversion{From: r.To, Code: errs.CodeOf(why), Words: why.Error()}
+	steps := append(slices.Clip(r.Diverted), step)
+	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
+	if n == nil {
+		next, err := s.resolveAway(r.From, dialled, now)
+		if err != nil {
+			return r, why
+		}
+		steps[len(steps)-1].To = next.To
+		next.Diverted = steps
+		return next, nil
+	}
+	for _, d := range steps {
+		if d.From.User == n.User {
+			return r, errs.New(errs.Loop, "the call was sent to %s before; it would go in circles", s.dial(n))
+		}
+	}
+	to, _, _, known := s.callee(n)
+	if !known {
+		return r, why
+	}
+	steps[len(steps)-1].To = to
+	return s.routeOn(Route{From: r.From, Diverted: steps}, n, now)
+}
