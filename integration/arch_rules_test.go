@@ -59,7 +59,7 @@ var confined = map[string][]string{
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk", "mobile-bridge/internal/relay"},
 	"github.com/pion/turn":               {"mobile-bridge/internal/relay"},
-	"github.com/pion/opus":               {"mobile-bridge/sdk"},
+	"github.com/pion/opus":               {"pkg/rtp/opus"},
 }
 
 func each(check func(source) []string) func([]source) []string {

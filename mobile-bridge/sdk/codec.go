@@ -5,11 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pion/opus"
-
 	"strowger/pkg/errs"
 	"strowger/pkg/rtp/g711"
 	"strowger/pkg/rtp/g722"
+	"strowger/pkg/rtp/opus"
 	"strowger/pkg/sdp"
 )
 
@@ -48,38 +47,7 @@ func ticks(codec string, frame []byte) int {
 	if codec != Opus {
 		return len(frame) // RFC 3551, 4.5.2: an octet for each tick, of G.722 too
 	}
-	return opusTicks(frame)
-}
-
-// opusTicks is the duration of a packet of Opus at 48,000 Hz: RFC 6716, 3.1. It has 120 ms at most.
-func opusTicks(packet []byte) int {
-	const ms = 48
-	if len(packet) == 0 {
-		return 0
-	}
-	config, code := packet[0]>>3, packet[0]&3
-	var frame int
-	switch {
-	case config < 12: // SILK
-		frame = []int{10 * ms, 20 * ms, 40 * ms, 60 * ms}[config&3]
-	case config < 16: // hybrid
-		frame = []int{10 * ms, 20 * ms}[config&1]
-	default: // CELT
-		frame = 120 << (config & 3)
-	}
-	frames := 1
-	switch {
-	case code == 1 || code == 2:
-		frames = 2
-	case code == 3 && len(packet) < 2:
-		return 0
-	case code == 3:
-		frames = int(packet[1] & 0x3f)
-	}
-	if frame*frames > 120*ms {
-		return 0
-	}
-	return frame * frames
+	return opus.Ticks(frame)
 }
 
 // encoder makes frames of samples at the codec's rate.
@@ -105,8 +73,7 @@ type Decoder struct {
 	g7xx interface {
 		Decode(dst []int16, octets []byte) []int16
 	}
-	opus   *opus.Decoder
-	linear []int16
+	opus *opus.Decoder
 }
 
 // NewDecoder returns a decoder of Opus, G722, PCMU or PCMA; other names are errs.Invalid.
@@ -119,12 +86,11 @@ func NewDecoder(codec string) (*Decoder, error) {
 	case G722:
 		return &Decoder{rate: g722.Rate, g7xx: g722.NewDecoder()}, nil
 	case Opus:
-		const rate = 16000
-		o, err := opus.NewDecoderWithOutput(rate, 1)
+		o, err := opus.NewDecoder()
 		if err != nil {
 			return nil, err
 		}
-		return &Decoder{rate: rate, opus: &o, linear: make([]int16, rate*120/1000)}, nil
+		return &Decoder{rate: opus.Rate, opus: o}, nil
 	}
 	return nil, errs.New(errs.Invalid, "there is no decoder of %q, only of %s", codec, strings.Join([]string{Opus, G722, PCMU, PCMA}, ", "))
 }
@@ -146,14 +112,7 @@ func (d *Decoder) decode(frame []byte) ([]int16, error) {
 	if d.opus == nil {
 		return d.g7xx.Decode(nil, frame), nil
 	}
-	if opusTicks(frame) == 0 {
-		return nil, errs.New(errs.Invalid, "%d bytes are no packet of Opus", len(frame))
-	}
-	n, err := d.opus.DecodeToInt16(frame, d.linear)
-	if err != nil {
-		return nil, errs.New(errs.Invalid, "decode a packet of Opus: %w", err)
-	}
-	return d.linear[:n], nil
+	return d.opus.Decode(frame)
 }
 
 func bytesOf(samples []int16) []byte {

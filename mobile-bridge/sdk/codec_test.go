@@ -18,14 +18,6 @@ import (
 // packets of Opus: SILK of 20 ms, hybrid of 20 and 10 ms, CELT of 2.5 ms, two and three frames in one packet.
 var opusPackets = map[string]int{"\x48\x01\x02": 960, "\x68\x00": 960, "\x60\x00": 480, "\x80\x00": 120, "\x49\x00\x00": 1920, "\x4b\x03\x00": 2880, "\xff\x06\x00": 5760, "": 0, "\xff": 0, "\xff\x3f": 0, "\x5b\x03": 0}
 
-func TestOpusTicks(t *testing.T) {
-	for packet, want := range opusPackets {
-		if got := opusTicks([]byte(packet)); got != want {
-			t.Errorf("% x lasts %d, want %d", packet, got, want)
-		}
-	}
-}
-
 // Whatever comes, a decoder returns samples of the frame's duration or an error, and goes on afterwards.
 func FuzzDecoder(f *testing.F) {
 	for packet := range opusPackets {

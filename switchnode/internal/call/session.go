@@ -31,6 +31,7 @@ type Target interface {
 
 // Setup is what a leg of a branch needs to know of its call.
 type Setup struct {
+	Context   context.Context // ends with the call
 	Call      string
 	Leg       LegID
 	ID        string // of the leg
@@ -323,7 +324,7 @@ func (s *Session) dial(a Start) {
 		from, to = s.shown, s.from
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
-		Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg), Withheld: s.cfg.Withheld,
+		Context: s.ctx, Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg), Withheld: s.cfg.Withheld,
 		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace, Note: s.note,
 	})
 	if err != nil {

@@ -17,6 +17,21 @@ func (p *Port) Hears(fits func(sdp.Codec) bool) (sdp.Format, bool) {
 	return sdp.Format{}, false
 }
 
+// PeerHears returns the first format, of those that the other side wants to get and that were agreed with it, which fits; false if none does, or if the other side
+// cannot hear now: there is none, there is no way to it, or it does not want to. It takes no lock.
+func (p *Port) PeerHears(fits func(sdp.Codec) bool) (sdp.Format, bool) {
+	r := p.route.Load()
+	if r.peer == nil || !r.peer.receives.Load() || !r.peer.Ready() {
+		return sdp.Format{}, false
+	}
+	for _, f := range r.hears {
+		if fits(f.Codec) {
+			return f, true
+		}
+	}
+	return sdp.Format{}, false
+}
+
 // SetWay says whether there is a way to the leg, as there is unless this was said: what is played waits for it.
 func (p *Port) SetWay(ok bool) { p.wayless.Store(!ok) }
 

@@ -74,6 +74,7 @@ type route struct {
 	peer     *Port // nil: not bridged
 	passages []passage
 	events   []sdp.Format // telephone events that the other side wants to get
+	hears    []sdp.Format // what it wants to get, was agreed with it, and comes from here, in its order
 }
 
 // passage is what happens to one payload type that the leg sends.
@@ -105,6 +106,9 @@ func (p *Port) SetLocal(formats []sdp.Format) {
 	defer p.relay.mu.Unlock()
 	p.sends = formats
 	p.reroute()
+	if p.peer != nil {
+		p.peer.reroute()
+	}
 }
 
 // SetRemote sets what the leg told us: where to send, what to send, whether to send at all. sip is where its SIP comes
@@ -205,6 +209,11 @@ func (p *Port) reroute() {
 	}
 	if p.peer != nil {
 		for _, f := range p.peer.gets {
+			// RFC 3264, 6.1 and 7: what is in the offer and not in the answer is not sent.
+			_, agreed := sdp.Match(p.peer.sends, f.Codec)
+			if _, ours := sdp.Match(p.sends, f.Codec); agreed && ours {
+				r.hears = append(r.hears, f)
+			}
 			if f.Name == sdp.TelephoneEvent {
 				r.events = append(r.events, f)
 			}

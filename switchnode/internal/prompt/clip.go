@@ -45,6 +45,10 @@ type clip struct {
 		once  sync.Once
 		bytes []byte
 	}
+	wide struct {
+		once    sync.Once
+		samples []int16
+	}
 }
 
 // in returns the clip in a coding, whole packets of it.
