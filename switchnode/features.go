@@ -19,6 +19,7 @@ type feature func(in call.Incoming, d starcode.Dialled) call.Admission
 
 // services is what a switch does for callers itself.
 type services struct {
+	voices
 	player   *prompt.Player
 	features map[starcode.Name]feature
 	last     *lastcall.Book

@@ -41,6 +41,7 @@ import (
 	"strowger/switchnode/internal/sitecopy"
 	"strowger/switchnode/internal/spool"
 	"strowger/switchnode/internal/toll"
+	"strowger/switchnode/internal/voice"
 )
 
 // node is one running switch.
@@ -120,6 +121,7 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.calls.player = prompt.NewPlayer(library)
+	n.calls.library, n.calls.clock, n.calls.anchor = library, voice.NewClock(), id.Node
 	n.copy, err = sitecopy.Open(sitecopy.Config{
 		Dir: filepath.Join(n.Data, "copy"), Identity: id, Fetch: fetcher{n}, Changed: n.copyChanged, Logger: n.log,
 	})
@@ -157,6 +159,7 @@ func (n *node) open() (err error) {
 	n.relay, err = media.NewRelay(media.Config{
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
+	n.calls.relay = n.relay
 	return err
 }
 
@@ -280,6 +283,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("registrar", n.registrar.Run)
 	group.Go("queue", n.calls.hall.Run)
 	group.Go("player", n.calls.player.Run)
+	group.Go("voice", n.calls.clock.Run)
 	group.Go("tolls", n.tolls.Run)
 	group.Go("last calls", n.last.Run)
 	group.Go("site copy", n.copy.Run)

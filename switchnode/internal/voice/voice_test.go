@@ -217,7 +217,7 @@ func (w *world) talk(frames int, say func(i int) []int16) (heard []int16) {
 		w.phone.Say(said)
 		w.phone.Listen(frame, time.Now())
 		heard = append(heard, frame...)
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 	return heard
 }
