@@ -148,7 +148,7 @@ func (c *instance) serve(ctx context.Context) error {
 	}
 	listener := limit.Connections(tcp, life.Share(apiFileParts, maxClients), maxPerSource)
 	c.api, err = api.New(api.Config{
-		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: apps{c.authority, c.directory}, Renew: c.orderRenewal, Passwords: c.authority, TrunkPassword: c.authority.SetTrunkPassword, Calls: c.records, Queues: queues{c}, Guarding: guarding{c}, TestTrunk: c.testTrunk, Explain: c.broker.Explain, Follow: c.directory.Follow, Version: config.Version(),
+		Store: c.store, Keys: c.authority, Nodes: nodes{c}, Apps: apps{c.authority, c.directory}, Renew: c.orderRenewal, Passwords: c.authority, TrunkPassword: c.authority.SetTrunkPassword, Calls: c.records, Queues: queues{c}, Guarding: guarding{c}, Mailboxes: mailboxes{c}, TestTrunk: c.testTrunk, Explain: c.broker.Explain, Follow: c.directory.Follow, Version: config.Version(),
 		Now: time.Now, Log: c.log,
 	})
 	if err != nil {

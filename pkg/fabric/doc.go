@@ -13,6 +13,7 @@
 //	sw.<switch>.wish      request  that switch                     Wish: what the user of one of its phones wishes (star codes)
 //	sw.<switch>.pushes    request  that switch                     PushServices: which push services there are
 //	sw.<switch>.permit    request  that switch                     Permit: a ticket to wake a phone of its own
+//	sw.<switch>.pin       request  that switch                     PINChange: the PIN that one of its users chose
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
@@ -21,6 +22,7 @@
 //	node.<node>.control   request  cloud                           Control: dial another node, published without waiting; renew
 //	node.<node>.queue     request  cloud                           QueueOrder: who waits there; moves or removes one of them
 //	node.<node>.trunk     request  cloud                           TrunkTest: test a trunk, or say how the last test gets on
+//	node.<node>.mailbox   request  cloud                           MailboxOrder: what a user has in their mailbox there
 //	node.<node>.guard     request  cloud                           GuardOrder: whom it shuts out; lets one in again
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered

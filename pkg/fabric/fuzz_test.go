@@ -41,6 +41,8 @@ func FuzzDecode(f *testing.F) {
 		SubjectControl("org_a", "sw_1"):     Control{Header: h, Dial: &designation.Node{ID: "sw_2", Addresses: []string{"192.0.2.1:7443"}, KeyHash: "k"}},
 		SubjectWish("org_a", "sw_1"):        Wish{Header: h, Device: "dv_1", Set: wish.Change{DND: new(true), Block: []string{"withheld"}}},
 		SubjectReach("org_a", "sw_1"):       Reach{Header: h, Node: "sw_2"},
+		SubjectMailbox("org_a", "sw_1"):     MailboxOrder{Header: h, User: "us_1", PIN: "4711", Audio: "vm_1"},
+		SubjectPIN("org_a", "sw_1"):         PINChange{Header: h, User: "us_1", Hash: "pbkdf2-sha256$1$a$b"},
 		SubjectWake("org_a", "sw_1"):        Wake{Header: h, Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln", Sealed: []byte{1}, Epoch: 1, Until: h.Deadline},
 		SubjectTargets("org_a", "br_1"):     Targets{Header: h, Anchor: "sw_1", Ticket: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"},
 		SubjectPruned("org_a", "br_1"):      Pruned{Header: h, Device: "dv_1", Target: Target{Provider: APNs, App: "a", Token: "00"}, Reason: "BadDeviceToken"},
@@ -57,7 +59,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(SubjectAdmit("org_a", "sw_1"), []byte(`{"deadline":"yesterday"}`))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		for _, q := range []question{&Admit{}, &PlanRequest{}, &Lease{}, &Ledger{}, &CopyRequest{}, &Renew{}, &RevokeRequest{},
-			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}, &Bind{}, &Bye{}, &Wish{}} {
+			&Offer{}, &Control{}, &Reach{}, &Wake{}, &Targets{}, &Pruned{}, &KeysRequest{}, &Bind{}, &Bye{}, &Wish{}, &MailboxOrder{}, &PINChange{}} {
 			if _, err := decode(subject, data, MaxRequest, q); err != nil {
 				if errs.CodeOf(err) != errs.Invalid {
 					t.Errorf("%T: %v has the code %s", q, err, errs.CodeOf(err))

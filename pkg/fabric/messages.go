@@ -34,7 +34,8 @@ import (
 // 19 (2026-11): guard.
 // 20 (2026-11): wish.
 // 21 (2026-11): pushes, permit; Targets in a wake; Push of a bridge.
-const Capability = 21
+// 22 (2026-11): mailbox, pin.
+const Capability = 22
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

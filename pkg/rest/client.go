@@ -116,6 +116,7 @@ type request struct {
 	body    any // nil for none; []byte of another media type is sent as it is
 	media   string
 	version int64 // If-Match, 0 for none
+	pin     string
 }
 
 // do sends a request and decodes the reply into out, unless out is nil.
@@ -189,6 +190,9 @@ func (c Client) send(ctx context.Context, r request, body []byte, idempotency st
 	}
 	if r.version != 0 {
 		req.Header.Set("If-Match", ETag(r.version))
+	}
+	if r.pin != "" {
+		req.Header.Set(PINHeader, r.pin)
 	}
 	hc := c.HTTP
 	if hc == nil {

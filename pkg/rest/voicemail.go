@@ -71,3 +71,34 @@ type MailboxSecrets struct {
 	// WebhookKey signs what is posted to the webhook, as Standard Webhooks has it: "whsec_" and base64 of 24 to 64 bytes; empty: nothing does.
 	WebhookKey *string `json:"webhook_key,omitempty" maxLength:"100"`
 }
+
+// Mailbox is what a user has at their home switch. Who called is there for who showed the PIN.
+type Mailbox struct {
+	New int `json:"new"`
+	Old int `json:"old"`
+	// LockedUntil is when the mailbox opens again, which wrong PINs or an administrator closed.
+	LockedUntil *time.Time `json:"locked_until,omitempty"`
+	Items       []Message  `json:"items"`
+}
+
+// Message is one in a mailbox.
+type Message struct {
+	ID      string             `json:"id"`
+	From    *designation.Party `json:"from,omitempty"`
+	At      time.Time          `json:"at"`
+	Seconds float64            `json:"seconds"`
+	Heard   bool               `json:"heard"`
+	// By is who sent it on to the user.
+	By string `json:"by,omitempty"`
+	// Cut says that the recording was cut off, by a crash or a full disk.
+	Cut bool `json:"cut,omitempty"`
+}
+
+// MailboxLock is what becomes of a mailbox.
+type MailboxLock struct {
+	// Locked: nobody gets in for a day; else wrong PINs are forgotten, and who knows it gets in at once.
+	Locked bool `json:"locked"`
+}
+
+// PINHeader carries the PIN of a mailbox, for what only its user may see and hear.
+const PINHeader = "Strowger-PIN"

@@ -81,6 +81,7 @@ type Config struct {
 	Calls         Calls
 	Queues        Queues
 	Guarding      Guarding
+	Mailboxes     Mailboxes
 	// TestTrunk begins a test of a trunk at its switch, or says how the last one gets on.
 	TestTrunk func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
 	// Explain says what would become of a call of a user.
@@ -93,9 +94,10 @@ type Config struct {
 
 // asking is what the API asks switches.
 type asking struct {
-	queues   Queues
-	guarding Guarding
-	tests    func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
+	queues    Queues
+	guarding  Guarding
+	mailboxes Mailboxes
+	tests     func(ctx context.Context, org string, t rest.Trunk, q fabric.TrunkTest) (rest.TrunkTest, error)
 }
 
 // API is the REST API of one cloud instance.
@@ -125,7 +127,7 @@ type API struct {
 // New returns an API that is ready to serve; it starts nothing.
 func New(cfg Config) (*API, error) {
 	a := &API{
-		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, asking: asking{cfg.Queues, cfg.Guarding, cfg.TestTrunk}, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
+		store: cfg.Store, keys: cfg.Keys, nodes: cfg.Nodes, apps: cfg.Apps, renewal: cfg.Renew, passwords: cfg.Passwords, trunkPass: cfg.TrunkPassword, calls: cfg.Calls, asking: asking{cfg.Queues, cfg.Guarding, cfg.Mailboxes, cfg.TestTrunk}, explain: cfg.Explain, follow: cfg.Follow, log: cfg.Log,
 		mux:      http.NewServeMux(),
 		underway: underway{keys: make(map[[32]byte]bool)},
 		now:      cfg.Now,

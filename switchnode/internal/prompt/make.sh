@@ -174,7 +174,90 @@ chinese_codes() {
 	mandarin office-none "mei2you3 nin2 ke3yi3 geng1gai3 de5 shi2jian1biao3"                    # 没有您可以更改的时间表
 }
 
+# mailbox: what who leaves a message hears, and who listens to theirs.
+english_mailbox() {
+	say en en-us vm-reached "You have reached the mailbox of"
+	say en en-us vm-standard "The person you are calling cannot take your call."
+	say en en-us vm-leave "Please leave a message after the tone, and press pound when you are done."
+	say en en-us vm-accept "To keep this, press one. To hear it, two. To record it again, three."
+	say en en-us vm-kept "It is stored."
+	say en en-us vm-nothing "Nothing was recorded."
+	say en en-us vm-full "There is no room for a message."
+	say en en-us vm-failed "That did not work."
+	say en en-us vm-bye "Good bye."
+	say en en-us vm-mailbox "Enter the number of the mailbox, then press pound."
+	say en en-us vm-pin "Enter your PIN, then press pound."
+	say en en-us vm-wrong "That is not right, or the mailbox is locked."
+	say en en-us vm-none "You have no messages."
+	say en en-us vm-have "You have"
+	say en en-us vm-new "new"
+	say en en-us vm-old "old"
+	say en en-us vm-one "message."
+	say en en-us vm-many "messages."
+	say en en-us vm-message "Message"
+	say en en-us vm-last "There are no more messages."
+	say en en-us vm-help "To hear it again, press five. Next, six. Previous, four. Delete or bring back, seven. Who and when, eight. To send it to a colleague, nine. To call back, three. For your greeting and PIN, zero. To end, star."
+	say en en-us vm-options "For your messages, press one. To record a greeting, two. Your name, three. The standard greeting, four. A new PIN, five. To end, star."
+	say en en-us vm-deleted "Deleted."
+	say en en-us vm-back "Brought back."
+	say en en-us vm-from "From"
+	say en en-us vm-nobody "a caller without a number"
+	say en en-us vm-today "today at"
+	say en en-us vm-yesterday "yesterday at"
+	say en en-us vm-at "at"
+	say en en-us vm-new-pin "Enter a new PIN of four to twelve digits, then press pound."
+	say en en-us vm-pin-again "Once more."
+	say en en-us vm-pin-differs "These are not the same."
+	say en en-us vm-pin-weak "Others would guess that. Choose another."
+	say en en-us vm-pin-set "You have a new PIN."
+	say en en-us vm-record "Speak after the tone, and press pound when you are done."
+	say en en-us vm-to "Enter the number of your colleague, then press pound."
+	say en en-us vm-sent "Sent."
+	say en en-us vm-key "There is nothing at this key."
+}
+
+chinese_mailbox() {
+	mandarin vm-reached "nin2 bo1da3 de5 shi4"                                                    # 您拨打的是
+	mandarin vm-standard "nin2 bo1da3 de5 yong4hu4 zan4shi2 wu2fa3 jie1ting1"                     # 您拨打的用户暂时无法接听
+	mandarin vm-leave "qing3 zai4 ti2shi4yin1 hou4 liu2yan2, an4 jing3 hao4 jian4 jie2shu4"       # 请在提示音后留言，按井号键结束
+	mandarin vm-accept "bao3cun2 qing3 an4 yi1, shi4ting1 qing3 an4 er4, chong2lu4 qing3 an4 san1" # 保存请按一，试听请按二，重录请按三
+	mandarin vm-kept "yi3 bao3cun2"                                                               # 已保存
+	mandarin vm-nothing "mei2you3 lu4 dao4 sheng1yin1"                                            # 没有录到声音
+	mandarin vm-full "liu2yan2 kong1jian1 yi3 man3"                                               # 留言空间已满
+	mandarin vm-failed "cao1zuo4 shi1bai4"                                                        # 操作失败
+	mandarin vm-bye "zai4jian4"                                                                   # 再见
+	mandarin vm-mailbox "qing3 shu1ru4 xin4xiang1 hao4ma3, an4 jing3 hao4 jian4 jie2shu4"         # 请输入信箱号码，按井号键结束
+	mandarin vm-pin "qing3 shu1ru4 mi4ma3, an4 jing3 hao4 jian4 jie2shu4"                         # 请输入密码，按井号键结束
+	mandarin vm-wrong "shu1ru4 you3wu4, huo4 xin4xiang1 yi3 suo3ding4"                            # 输入有误，或信箱已锁定
+	mandarin vm-none "nin2 mei2you3 liu2yan2"                                                     # 您没有留言
+	mandarin vm-have "nin2 you3"                                                                  # 您有
+	mandarin vm-new "tiao2 xin1"                                                                  # 条新
+	mandarin vm-old "tiao2 jiu4"                                                                  # 条旧
+	mandarin vm-one "liu2yan2"                                                                    # 留言
+	mandarin vm-many "liu2yan2"                                                                   # 留言
+	mandarin vm-message "liu2yan2 di4"                                                            # 留言第
+	mandarin vm-last "mei2you3 geng4duo1 liu2yan2"                                                # 没有更多留言
+	mandarin vm-help "chong2ting1 an4 wu3, xia4 yi1 tiao2 an4 liu4, shang4 yi1 tiao2 an4 si4, shan1chu2 huo4 hui1fu4 an4 qi1, lai2dian4 xin4xi1 an4 ba1, zhuan3fa1 an4 jiu3, hui2dian4 an4 san1, she4zhi4 an4 ling2, jie2shu4 an4 xing1 hao4" # 重听按五…
+	mandarin vm-options "shou1ting1 liu2yan2 an4 yi1, lu4zhi4 wen4hou4yu3 an4 er4, lu4zhi4 xing4ming2 an4 san1, biao1zhun3 wen4hou4yu3 an4 si4, xiu1gai3 mi4ma3 an4 wu3, jie2shu4 an4 xing1 hao4" # 收听留言按一…
+	mandarin vm-deleted "yi3 shan1chu2"                                                           # 已删除
+	mandarin vm-back "yi3 hui1fu4"                                                                # 已恢复
+	mandarin vm-from "lai2zi4"                                                                    # 来自
+	mandarin vm-nobody "wei4 xian3shi4 hao4ma3 de5 lai2dian4"                                     # 未显示号码的来电
+	mandarin vm-today "jin1tian1"                                                                 # 今天
+	mandarin vm-yesterday "zuo2tian1"                                                             # 昨天
+	mandarin vm-at "de5"                                                                          # 的
+	mandarin vm-new-pin "qing3 shu1ru4 xin1 mi4ma3, si4 dao4 shi2er4 wei4, an4 jing3 hao4 jian4 jie2shu4" # 请输入新密码，四到十二位，按井号键结束
+	mandarin vm-pin-again "qing3 zai4ci4 shu1ru4"                                                 # 请再次输入
+	mandarin vm-pin-differs "liang3ci4 shu1ru4 bu4 yi2zhi4"                                       # 两次输入不一致
+	mandarin vm-pin-weak "mi4ma3 tai4 jian3dan1, qing3 huan4 yi2ge4"                              # 密码太简单，请换一个
+	mandarin vm-pin-set "mi4ma3 yi3 xiu1gai3"                                                     # 密码已修改
+	mandarin vm-record "qing3 zai4 ti2shi4yin1 hou4 jiang3hua4, an4 jing3 hao4 jian4 jie2shu4"    # 请在提示音后讲话，按井号键结束
+	mandarin vm-to "qing3 shu1ru4 tong2shi4 de5 hao4ma3, an4 jing3 hao4 jian4 jie2shu4"           # 请输入同事的号码，按井号键结束
+	mandarin vm-sent "yi3 fa1song4"                                                               # 已发送
+	mandarin vm-key "ci3 an4jian4 wu2xiao4"                                                       # 此按键无效
+}
+
 # Without arguments everything is made, else the parts that they name: "./make.sh english_codes chinese_codes".
-for part in ${*:-english chinese music english_codes chinese_codes}; do
+for part in ${*:-english chinese music english_codes chinese_codes english_mailbox chinese_mailbox}; do
 	"$part"
 done
