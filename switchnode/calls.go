@@ -35,14 +35,21 @@ type calls struct {
 	now func() time.Time
 	log *slog.Logger
 
-	mu       sync.Mutex
-	sessions map[string]*call.Session
-	placed   map[string]int // calls by the device that placed them
-	crowd    int            // sessions that wait for room
+	pickups
+
+	mu sync.Mutex
+	roll
 	occupied map[*call.Session][]seatOf
 	running  sync.WaitGroup
 	ctx      context.Context // of all sessions; ends when the switch has drained
 	draining bool
+}
+
+// roll is the sessions of a switch.
+type roll struct {
+	sessions map[string]*call.Session
+	placed   map[string]int // calls by the device that placed them
+	crowd    int            // sessions that wait for room
 }
 
 // begin starts the call that a side brings.
@@ -51,9 +58,10 @@ func (c *calls) begin(in call.Incoming) error {
 		return errs.New(errs.HopsUsed, "the call has passed through too many switches") // RFC 7332, 5: Max-Forwards from leg to leg
 	}
 	var s *call.Session
+	record := c.recorder(in)
 	s = call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID, Withheld: in.Withheld,
-		Record: c.recorder(in), Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
+		Record: func(e ledger.Event) { c.board.Saw(s, e); record(e) }, Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
 	}, machine(in), in.From)
 	name := nameOf(in)
 	crowded, err := c.add(s, name, in)
@@ -90,6 +98,7 @@ func (c *calls) begin(in call.Incoming) error {
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
+		c.board.Forget(s)
 		c.remove(name, in.Device)
 		c.vacate(s)
 		if !atFallback(in) {
@@ -169,12 +178,20 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	case in.Admission != nil:
 		return in.Admission
 	case in.Claims != nil:
+		if admit, ok := c.afar(in); ok {
+			return admit
+		}
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
 	if admit, ok := c.featured(in); ok {
 		return admit
 	}
 	c.notePlaced(in)
+	return c.question(in)
+}
+
+// question asks the cloud.
+func (c *calls) question(in call.Incoming) call.Admission {
 	q := fabric.Admit{
 		Header: fabric.Header{ID: ident.New(ident.Request)},
 		Call:   in.Call, Device: in.Device, Dialled: in.Dialled, Media: []string{"audio"},

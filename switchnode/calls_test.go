@@ -16,7 +16,7 @@ import (
 
 // TestOnePhoneLeavesRoomForOthers has a phone place calls that never end.
 func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
-	c := &calls{sessions: map[string]*call.Session{}, placed: map[string]int{}, limits: Limits{Calls: 1000}}
+	c := &calls{roll: roll{sessions: map[string]*call.Session{}, placed: map[string]int{}}, limits: Limits{Calls: 1000}}
 	var last string
 	add := func(device string) error {
 		last = ident.New(ident.Call)
@@ -51,7 +51,7 @@ func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
 func TestCallBeginsAndEndsOnRecord(t *testing.T) {
 	var kinds []ledger.Kind
 	c := &calls{
-		sessions: map[string]*call.Session{}, placed: map[string]int{}, now: time.Now, log: slog.New(slog.DiscardHandler),
+		roll: roll{sessions: map[string]*call.Session{}, placed: map[string]int{}}, now: time.Now, log: slog.New(slog.DiscardHandler),
 		record: func(e ledger.Event) { kinds = append(kinds, e.Kind) }, queues: func(string) bool { return false }, occupied: map[*call.Session][]seatOf{}, limits: Limits{Calls: 1},
 	}
 	err := c.begin(call.Incoming{

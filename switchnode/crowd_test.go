@@ -12,7 +12,7 @@ import (
 
 // TestRoom fills a switch that takes two calls and lets one more wait.
 func TestRoom(t *testing.T) {
-	c := &calls{sessions: map[string]*call.Session{}, placed: map[string]int{}, limits: Limits{Calls: 2, Waiting: 1}}
+	c := &calls{roll: roll{sessions: map[string]*call.Session{}, placed: map[string]int{}}, limits: Limits{Calls: 2, Waiting: 1}}
 	add := func(in call.Incoming) (bool, error) {
 		in.Call = ident.New(ident.Call)
 		return c.add(call.NewSession(call.SessionConfig{ID: in.Call}, call.New("lg_1", "", sdp.Description{}), designation.Party{}), in.Call, in)

@@ -38,7 +38,9 @@ func (n *node) serveFeatures() {
 		return &designation.Help{Location: s.Location()}, ok
 	}
 	c.features = map[starcode.Name]feature{
-		starcode.Redial: c.redial,
+		starcode.Redial:      c.redial,
+		starcode.PickUp:      c.pickUp,
+		starcode.PickUpGroup: c.pickUpAny,
 	}
 }
 

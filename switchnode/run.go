@@ -113,9 +113,10 @@ func (n *node) open() (err error) {
 	id := n.identity.Load()
 	n.calls = &calls{
 		node: id.NodeName, record: n.record, raised: n.raised, now: n.now, log: n.log, queues: func(user string) bool { return n.copy.Snapshot().Queues(user) },
-		sessions: map[string]*call.Session{}, placed: map[string]int{}, occupied: map[*call.Session][]seatOf{},
+		roll: roll{sessions: map[string]*call.Session{}, placed: map[string]int{}}, occupied: map[*call.Session][]seatOf{},
 		limits: n.Limits,
 	}
+	n.calls.pickups = n.newPickups()
 	library, err := prompt.Open(n.Waiting.Prompts, cmp.Or(n.Waiting.Language, "en"))
 	if err != nil {
 		return err

@@ -41,6 +41,8 @@ const (
 	Crossing        Code = "crossing"     // both call each other at once
 	Gone            Code = "gone"         // the call is over
 	Elsewhere       Code = "elsewhere"    // answered or declined on another device
+	NotRinging      Code = "not-ringing"  // there is no call to pick up, or to retrieve
+	PickedUp        Code = "picked-up"    // the caller's own call ends: they have the one that they picked up
 	CallBack        Code = "call-back"    // the caller, who waits, chose to be called back
 	CallerLeft      Code = "caller-left"  // the caller hung up before the answer
 	Congested       Code = "congested"    // a queue or a limit is full; try again later

@@ -100,7 +100,7 @@ func (c *Call) branchFailed(id LegID, cause ledger.Cause) []Action {
 		again = again || started && l.device == c.legs[id].device
 	}
 	if again {
-		return nil
+		return spared
 	}
 	acts := append(spared, c.advance()...)
 	if len(acts) == len(spared) && !tried {

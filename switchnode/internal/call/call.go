@@ -98,6 +98,8 @@ func (c *Call) step(ev Event) []Action {
 		return c.waits(ev)
 	case Joined:
 		return c.joined(ev)
+	case Picked:
+		return c.picked(ev)
 	case Crossed:
 		return c.crossed(ev)
 	case Early:
@@ -246,7 +248,7 @@ func (c *Call) answered(a Answered) []Action {
 	c.meet(c.asker, a.Leg)
 	c.direct = common.Body != nil
 	acts := append([]Action{Disarm{RingTimer}}, c.dequeue(Served)...)
-	acts = append(acts, c.dropBranches(CauseOf(errs.Elsewhere, ""))...)
+	acts = append(acts, c.dropBranches(c.elsewhere())...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec, To: c.member()}))
 	acts = append(acts, c.hush()...)
 	if !c.direct {

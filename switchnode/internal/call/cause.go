@@ -49,6 +49,8 @@ var outcomes = map[errs.Code]outcome{
 	errs.HopsUsed:        {483, 25, "The call passed through too many switches"},
 	errs.TooWide:         {440, 25, "The call rings more phones than it may"}, // RFC 5393, 5.3.3: Max-Breadth Exceeded
 	errs.Crossing:        {486, 17, "Both call each other"},
+	errs.NotRinging:      {480, 20, "Nothing rings there"},
+	errs.PickedUp:        {480, 16, "Picked up"},
 	errs.Gone:            {481, 16, "The call is over"},
 	errs.Elsewhere:       {200, 26, "Call completed elsewhere"},
 	errs.CallBack:        {480, 16, "You will be called back"},

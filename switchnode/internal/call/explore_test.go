@@ -98,6 +98,7 @@ type glares struct {
 	crosses int // times that the caller may be wanted elsewhere
 	joins   int // guests that may come
 	spurned int
+	picks   int // that may come
 }
 
 // listens is the model of what the caller hears before the answer.
@@ -159,7 +160,7 @@ func (w *world) key(b []byte) []byte {
 	}
 	b = append(describe(b, w.preview), flags(w.previewed), byte(w.playing), byte(w.from+1), byte(w.earlies), flags(w.apart))
 	b = append(append(b, w.queue...), flags(w.diverted, w.crowded), byte(w.turns), byte(len(w.peers)))
-	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
+	b = append(b, flags(w.asking, w.stopped, w.finished), byte(w.crosses), byte(w.joins), byte(w.picks), byte(w.spurned), byte(w.rung), byte(w.woke), byte(w.finals), byte(w.endings), byte(w.answers))
 	return binary.BigEndian.AppendUint16(b, uint16(w.armed))
 }
 
@@ -189,6 +190,9 @@ func (w *world) possible() []Event {
 	}
 	if w.joins > 0 && !w.finished {
 		evs = append(evs, Joined{Branch{Leg: "guest"}})
+	}
+	if w.picks > 0 && !w.finished {
+		evs = append(evs, Picked{Branch{Leg: fmt.Sprint("picker", w.picks), User: "us_p", Name: "Pat"}, &Guest{}})
 	}
 	for t := range w.armed.all() {
 		evs = append(evs, Fired{t})
@@ -291,12 +295,16 @@ func (p peer) wake(id LegID) []Event {
 // deliver runs an event through the machine and the model, and returns what broke, if anything did.
 func (w *world) deliver(ev Event) error {
 	before, over := w.call.State(), w.call.State() == Over
+	peers := len(w.peers)
 	w.spend(ev)
 	hope := w.hopeful()
 	for _, a := range w.call.Step(ev) {
 		if err := w.perform(a, over); err != nil {
 			return err
 		}
+	}
+	if p, ok := ev.(Picked); ok && (len(w.peers) > peers) == p.By.told() {
+		return fmt.Errorf("a picker is let in and told %t that it is not", p.By.told())
 	}
 	if !over && w.call.State() == Over && !w.mayEnd(before, ev, hope) {
 		return fmt.Errorf("%T ended a call in state %d", ev, before)
@@ -363,6 +371,10 @@ func (w *world) spend(ev Event) {
 		w.crosses--
 	case Joined:
 		if w.joins--; w.call.State() == Trying || w.call.State() == Queued {
+			w.peers = append(w.peers, peer{})
+		}
+	case Picked:
+		if w.picks--; w.call.State() == Trying && !w.call.diverting {
 			w.peers = append(w.peers, peer{})
 		}
 	case Cancelled:
@@ -483,10 +495,8 @@ func (w *world) perform(a Action, over bool) error {
 			return fmt.Errorf("handed over a caller in phase %v, over %t", w.peers[Caller].phase, over)
 		}
 		w.peers[Caller].phase = handedOver
-	case Spurn:
-		if w.spurned++; w.peers[Caller].phase == inviting {
-			return fmt.Errorf("kept a caller in phase %v from a guest", w.peers[Caller].phase)
-		}
+	case TurnAway, Spurn:
+		return w.sentAway(a)
 	case Enqueue:
 		return w.moves("open", "joined")
 	case Requeue:
@@ -513,6 +523,18 @@ func (w *world) perform(a Action, over bool) error {
 		w.finished = true
 	case Note:
 		return w.noted(a.Event)
+	}
+	return nil
+}
+
+// sentAway follows guests that are not let in, or get no leg.
+func (w *world) sentAway(a Action) error {
+	if away, ok := a.(TurnAway); ok {
+		away.Guest.spurned = true
+		return nil
+	}
+	if w.spurned++; w.peers[Caller].phase == inviting {
+		return fmt.Errorf("kept a caller in phase %v from a guest", w.peers[Caller].phase)
 	}
 	return nil
 }
@@ -768,4 +790,17 @@ func TestRandomThreeBranches(t *testing.T) {
 	random(t, *rounds/10, ends, func() *world {
 		return newWorld(budget{2, 2, 1, 0, 0}, budget{2, 2, 1, 2, 1}, 0, 0, 3*time.Second)
 	})
+}
+
+// told says whether a picker of the exploration was turned away.
+func (g *Guest) told() bool { return g.spurned }
+
+// TestEveryPickUp explores a call that two others pick up, at any moment: who picks up answers, or is told that there is nothing.
+func TestEveryPickUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(budget{}, budget{}, 0)
+	if w.picks = 1; *deep {
+		w.picks = 2
+	}
+	t.Logf("%+v", explore[Event](t, w))
 }

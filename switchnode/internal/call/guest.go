@@ -75,8 +75,11 @@ func (s *Session) turnAway() {
 	for {
 		select {
 		case m := <-s.in:
-			if x, ok := m.input.(Crossed); ok {
+			switch x := m.input.(type) {
+			case Crossed:
 				x.To.setup.Post(spurned{})
+			case Picked:
+				x.By.turn(CauseOf(errs.NotRinging, "The call is over"))
 			}
 		default:
 			return
@@ -111,8 +114,9 @@ type Guest struct {
 	setup    Setup
 	offer    sdp.Description // of the caller whom it meets
 	leg      Leg             // nil until it is given
-	unwanted bool            // taken back before that
+	unwanted *ledger.Cause   // why it was taken back before that
 	spurned  bool
+	turned   chan ledger.Cause // of a picker; see Turned
 }
 
 // lodger is a Guest that was dialled.
@@ -163,7 +167,7 @@ func (l lodger) Do(a LegAction) {
 		return
 	case Cancel:
 		if l.leg == nil {
-			l.unwanted = true
+			l.unwanted = &a.Cause
 			return
 		}
 		l.leg.Do(HangUp(a)) // it was accepted when it came
@@ -195,8 +199,8 @@ func (l lodger) take(in given) []Event {
 	id := l.setup.Leg
 	l.leg = in.leg
 	l.leg.(mover).Move(id) // only desk phones are guests
-	if l.unwanted {
-		l.leg.Do(Refuse{id, CauseOf(errs.Crossing, "")})
+	if why := l.unwanted; why != nil {
+		l.leg.Do(Refuse{id, l.spoiled(*why)})
 		return nil
 	}
 	theirs, err := sdp.Common(l.offer, in.offer)

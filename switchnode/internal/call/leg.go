@@ -29,6 +29,7 @@ type leg struct {
 	held   bool         // this leg put the other on hold
 	talked bool         // it was one of two who talked
 	music  bool         // it hears music, for the other holds it
+	picks  bool         // it picks the call up
 	cause  ledger.Cause // why it ended
 
 	agreed     sdp.Description // its side of the session

@@ -190,9 +190,12 @@ func (c *Call) answerer() string {
 	return c.legs[c.winner].branch.User
 }
 
-// member is who answered of a queue that is several users, nil if it was who was called.
+// member is who answered of a queue that is several users, or who picked the call up, nil if it was who was called.
 func (c *Call) member() *designation.Party {
 	b := c.legs[c.winner].branch
+	if c.legs[c.winner].picks {
+		return &designation.Party{User: b.User, Name: b.Name}
+	}
 	if b.User == "" || c.callee.To.User == "" || b.User == c.callee.To.User || c.to != c.callee.To.Number {
 		return nil
 	}

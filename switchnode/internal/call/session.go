@@ -196,7 +196,9 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 			s.handle(m)
 		case ev := <-admitted:
 			pending = false
-			s.step(s.admitted(ev))
+			if ev != nil { // a caller who picks up a call needs no plan
+				s.step(s.admitted(ev))
+			}
 		case r := <-s.renewed:
 			s.divertTo(r)
 		case <-timer.C:
@@ -297,6 +299,8 @@ func (s *Session) act(a Action) {
 		s.handOver(a)
 	case Spurn:
 		a.To.setup.Post(spurned{})
+	case TurnAway:
+		a.Guest.turn(a.Cause)
 	case Arm:
 		s.due[a.Timer] = time.Now().Add(a.After)
 	case Disarm:

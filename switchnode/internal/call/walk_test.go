@@ -184,7 +184,7 @@ func (c *Call) key(b []byte) []byte {
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
 	for i := range c.legs {
 		l := &c.legs[i]
-		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music))
+		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks))
 		b = append(describe(b, l.agreed), l.cause.Code...)
 	}
 	return b
@@ -198,7 +198,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 	}{
 		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
-		{leg{}, "id device branch state woken held talked music cause agreed unfollowed"},
+		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
 		{place{}, "queue callee more noted"},
 		{hearing{}, "hears previewed preview playing from language toApps"},

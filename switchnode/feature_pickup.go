@@ -1,0 +1,114 @@
+package switchnode
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"strowger/pkg/errs"
+	"strowger/pkg/ident"
+	"strowger/pkg/starcode"
+	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/pickup"
+	"strowger/switchnode/internal/sitecopy"
+)
+
+// pickups is what the switch needs for calls that are picked up.
+type pickups struct {
+	id    string // of this switch
+	board *pickup.Board
+	site  func() *sitecopy.Snapshot
+}
+
+func (n *node) newPickups() pickups {
+	site := func() *sitecopy.Snapshot { return n.copy.Snapshot() }
+	return pickups{id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
+}
+
+// afar is the admission of a call to a code that a phone of another switch dialled, about something that is here.
+func (c *calls) afar(in call.Incoming) (call.Admission, bool) {
+	if !starcode.Is(in.Dialled) || in.Help != nil || in.From.Trunk != "" || in.From.User == "" || c.numbered(in.Dialled) {
+		return nil, false
+	}
+	d, err := starcode.Parse(in.Dialled)
+	if err != nil || d.Name != starcode.PickUp {
+		return nil, false
+	}
+	if err := c.site().Vouched(*in.Claims); err != nil {
+		return refuses(err), true
+	}
+	return c.pickUp(in, d), true
+}
+
+// pickUp has the caller answer the oldest call that rings for a number and that they may pick up. A number of another switch is that one's
+// to look for.
+func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
+	if d.Missing() {
+		return refuses(errs.New(errs.Invalid, "dial ** and the number that rings, such as **301002"))
+	}
+	return func(ctx context.Context) call.Event {
+		site := c.site()
+		whose, home, known := site.Callee(d.Number)
+		theirs := slices.DeleteFunc(c.board.Ringing(), func(r pickup.Ringing) bool { return !r.For(whose) })
+		switch {
+		case len(theirs) == 0 && in.Claims == nil && (!known || home != c.id):
+			return c.question(in)(ctx)
+		case len(theirs) == 0:
+			return refusal(errs.New(errs.NotRinging, "nothing rings at %s", d.Number))
+		}
+		if err := site.MayPickUp(in.From, whose); err != nil {
+			return refusal(err)
+		}
+		return c.take(ctx, in, theirs)
+	}
+}
+
+// pickUpAny has the caller answer the oldest call that rings for those whose calls they may pick up.
+func (c *calls) pickUpAny(in call.Incoming, _ starcode.Dialled) call.Admission {
+	return func(ctx context.Context) call.Event {
+		site := c.site()
+		ours := slices.DeleteFunc(c.board.Ringing(), func(r pickup.Ringing) bool {
+			return r.Waits || r.From.User == in.From.User || site.MayPickUp(in.From, r.To) != nil
+		})
+		if len(ours) == 0 {
+			return refusal(errs.New(errs.NotRinging, "nothing rings that you may pick up"))
+		}
+		return c.take(ctx, in, ours)
+	}
+}
+
+// take has the caller answer the first of some calls that lets them in. It returns nil once that is so and the session is over.
+func (c *calls) take(ctx context.Context, in call.Incoming, from []pickup.Ringing) call.Event {
+	s, who := c.session(in), in.From
+	why := call.CauseOf(errs.NotRinging, "")
+	for _, r := range from {
+		if r.Session == s || s == nil {
+			continue
+		}
+		cause := call.CauseOf(errs.PickedUp, "Picked up the call of "+cmp.Or(r.From.Name, r.From.Number)+" to "+cmp.Or(r.To.Name, r.To.Number))
+		picker := call.NewPicker(s, r.Session, cause)
+		b := call.Branch{Leg: ident.New(ident.Leg), Device: who.Device, User: who.User, Name: who.Name, Target: picker}
+		if !r.Session.Post(call.Picked{Branch: b, By: picker}) {
+			why = call.CauseOf(errs.NotRinging, "The call is over")
+			continue
+		}
+		select {
+		case why = <-picker.Turned():
+		case <-r.Session.Done(): // it may have ended without a look at who came; who was let in has ended with it
+			return refusal(errs.New(errs.NotRinging, "the call is over"))
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return call.Refusal{Cause: why}
+}
+
+// refusal is how an admission says why there is no call.
+func refusal(err error) call.Event { return call.Refusal{Cause: call.CauseOfError(err)} }
+
+// session is that of a call that came in, nil if it is gone.
+func (c *calls) session(in call.Incoming) *call.Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sessions[nameOf(in)]
+}

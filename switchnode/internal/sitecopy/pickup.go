@@ -1,0 +1,45 @@
+package sitecopy
+
+import (
+	"cmp"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/e164"
+	"strowger/pkg/errs"
+	"strowger/pkg/sessionkey"
+)
+
+// Callee is whom a number leads to that somebody of this site dials, and their home switch. known is false for who is not in the copy.
+func (s *Snapshot) Callee(dialled string) (p designation.Party, home string, known bool) {
+	digits := e164.Plain(dialled)
+	n := cmp.Or(s.extensions[digits], s.numbers[digits])
+	if n == nil {
+		return designation.Party{Number: digits}, "", false
+	}
+	p, home, _, known = s.callee(n)
+	return p, home, known
+}
+
+// UserOf is the id of the user of a device, "" if it is nobody's of this site.
+func (s *Snapshot) UserOf(device string) string {
+	if d := s.devices[device]; d != nil {
+		return d.User
+	}
+	return ""
+}
+
+// MayPickUp is why somebody may not pick up the calls of another, nil if they may: both are of this site.
+func (s *Snapshot) MayPickUp(who, whose designation.Party) error {
+	if who.User == "" || who.Site != s.identity.Site {
+		return errs.New(errs.Forbidden, "no right to pick up calls of %s", cmp.Or(whose.Name, whose.Number))
+	}
+	return nil
+}
+
+// Vouched is why the caller of a verified key need not be who it says, nil if they are: the cloud signed it, or the switch of the caller.
+func (s *Snapshot) Vouched(c sessionkey.Claims) error {
+	if c.Issuer != s.identity.Org && !s.vouches(c.Issuer, c.From) {
+		return errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
+	}
+	return nil
+}
