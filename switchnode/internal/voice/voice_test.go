@@ -332,3 +332,28 @@ func TestCancel(t *testing.T) {
 		t.Errorf("%d ports are open", n)
 	}
 }
+
+// Whatever a leg sends, an end listens.
+func FuzzEnd(f *testing.F) {
+	f.Add(rtp.Header{PT: ptMu, SSRC: 1}.Append(nil, make([]byte, 160)), uint8(3))
+	f.Add(rtp.Header{PT: ptOpus, SSRC: 1, Timestamp: 960}.Append(nil, []byte{0x48, 1, 2}), uint8(9))
+	f.Add(rtp.Header{PT: ptKeys, SSRC: 1, Timestamp: 960}.Append(nil, []byte{5, 10, 1, 2}), uint8(2))
+	f.Fuzz(func(t *testing.T, packet []byte, n uint8) {
+		e, err := Open(newRelay(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame, at := make([]int16, Frame), time.Now()
+		for i := range n {
+			if len(packet) > 4 {
+				packet[3], packet[4] = i, packet[4]^i
+			}
+			e.hear(packet, at)
+			e.Listen(frame, at)
+			at = at.Add(20 * time.Millisecond)
+		}
+		for range len(e.Keys()) {
+			<-e.Keys()
+		}
+	})
+}
