@@ -90,19 +90,23 @@ func testNewPhone(t *testing.T, d *deployment) {
 	callee.good(t)
 }
 
-// testHold has either party put the other on hold and take it back: the audio stops and comes again.
+// testHold has either party put the other on hold and take it back: who is held hears music, who holds nothing, and then both hear each
+// other. The networks tell: a baresip that was held records nothing any more.
 func testHold(t *testing.T, d *deployment) {
 	a, b := pair(t, d.x, d.y, pcmu)
 	call(t, a, b, b.dial)
 	talk(t, a, b)
 	toA, toB := listen(t, a.host), listen(t, b.host)
-	for _, holder := range []*phone{a, b} {
-		holder.do(t, "hold", "")
-		toA.expectSilence(t)
-		toB.expectSilence(t)
-		holder.do(t, "resume", "")
-		toA.expectTone(t, b.tone)
-		toB.expectTone(t, a.tone)
+	for _, holds := range []struct {
+		holder, held     *phone
+		toHolder, toHeld *tap
+	}{{a, b, toA, toB}, {b, a, toB, toA}} {
+		holds.holder.do(t, "hold", "")
+		holds.toHeld.expectMusic(t, holds.holder.tone)
+		holds.toHolder.expectSilence(t)
+		holds.holder.do(t, "resume", "")
+		holds.toHolder.expectTone(t, holds.held.tone)
+		holds.toHeld.expectTone(t, holds.holder.tone)
 	}
 	hangUp(t, a, b)
 	c := d.conversation(t, a.account, b.account, pcmu.record, hungUpByCaller)
@@ -140,6 +144,22 @@ func testStop(t *testing.T, d *deployment) {
 	d.x.sw.stop(t)
 	d.y.sw.stop(t)
 	d.cloud.stop(t)
+}
+
+// expectMusic waits until half a second has come of what is neither silence nor one tone.
+func (w *tap) expectMusic(t *testing.T, tone float64) {
+	t.Helper()
+	w.forget()
+	eventually(t, "music", func() error {
+		samples := w.heard()
+		if len(samples) < pcmu.rate {
+			return fmt.Errorf("%d samples so far, less than a second", len(samples))
+		}
+		if got, purity := strongest(samples[len(samples)-pcmu.rate/2:], pcmu.rate); got == 0 || got == tone && purity > 0.9 {
+			return fmt.Errorf("heard %v Hz with a purity of %.2f, want music", got, purity)
+		}
+		return nil
+	})
 }
 
 // expectSilence waits until no more audio comes.

@@ -2,8 +2,10 @@
 // phone or a flow on a link towards another switch.
 //
 // A packet passes unchanged but for its payload type, which is that of the same codec on the other leg, and the duration of a
-// telephone event whose clock is another one there; its timestamp is that of the speech on both. Sequence numbers, timestamps and synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC
-// 3550, 7.1), and both ends see the whole path. The relay reads reports as they pass for the quality of each leg.
+// telephone event whose clock is another one there; its timestamp is that of the speech on both. Sequence numbers, timestamps and
+// synchronization sources stay, so RTCP passes unchanged too (a translator in the words of RFC 3550, 7.1), and both ends see the whole
+// path. What a phone, or a phone company, hears after that of another source, of music say or of who was transferred, goes on with the
+// numbers of the first (rtp.Continuity), and reports pass with them. The relay reads reports for the quality of each leg.
 //
 // A leg that renumbers what it is sent, as WebRTC does, has RTCP of its own: see Relay.OpenEnd.
 //

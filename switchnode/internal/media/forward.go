@@ -76,15 +76,20 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		case !digits && p.quality.keys.types.Load():
 			packet, digits = p.typeKey(r, h, packet, passage.clock, at)
 		}
-		if !digits && r.peer.played.Load() {
-			r.peer.played.Store(false)
-			rtp.SetMarker(packet) // RFC 3551, 4.1: a talkspurt begins, of another source
-		}
-		r.peer.outgoing.Store(pack(h.SSRC, passage.clock)) // before a report on it can come
+		r.peer.join(h, packet, passage.clock, !digits, at)
 		if p.pass(media, r.peer, packet, digits) {
 			r.peer.sent.Add(1)
 		}
 	}
+}
+
+// join makes a packet one of the source that the leg hears. A report on it cannot come before.
+func (p *Port) join(h rtp.Header, packet []byte, clock uint32, speech bool, at time.Time) {
+	ssrc := h.SSRC
+	if !p.trusted { // the switch at the other end of a link does that itself, and an app's carrier
+		ssrc = p.joined.Join(packet, int(clock), speech, at)
+	}
+	p.outgoing.Store(pack(ssrc, clock))
 }
 
 // admit lets the latch judge, and counts. It is called with p.mu held.
@@ -163,6 +168,8 @@ func (p *Port) receiveControl(packet []byte, from netip.AddrPort, at time.Time) 
 	if c.Report != nil {
 		peer.reportSent(*c.Report, at)
 	}
+	p.joined.Heard(packet)
+	peer.joined.Sent(packet)
 	p.pass(control, peer, packet, false)
 }
 

@@ -38,15 +38,14 @@ func (p *Port) SetWay(ok bool) { p.wayless.Store(!ok) }
 // Ready says whether the leg can hear what is played.
 func (p *Port) Ready() bool { return !p.wayless.Load() }
 
-// Play sends the leg a packet of our own, with a clock in Hz, if it has no other side. Whoever is bridged to it next is another
-// source, whose first packet gets a marker.
+// Play sends the leg a packet of our own, with a clock in Hz, if it has no other side. The packet may be changed: for the leg it is of the
+// source that it heard before.
 func (p *Port) Play(packet []byte, clock int) {
 	h, _, err := rtp.Parse(packet)
 	if err != nil || !p.receives.Load() || p.route.Load().peer != nil {
 		return
 	}
-	p.played.Store(true)
-	p.outgoing.Store(pack(h.SSRC, uint32(clock)))
+	p.join(h, packet, uint32(clock), true, p.relay.cfg.Now())
 	if p.pass(media, p, packet, false) {
 		p.sent.Add(1)
 	}

@@ -52,9 +52,9 @@ type gate struct {
 // traffic is what packets there were.
 type traffic struct {
 	received, sent atomic.Uint64
-	claims         atomic.Uint64 // sent to claimed targets
-	played         atomic.Bool   // the last was of ours: another source follows
-	wayless        atomic.Bool   // there is no way to the leg yet
+	claims         atomic.Uint64  // sent to claimed targets
+	joined         rtp.Continuity // what the leg hears is one source: of a phone, or a phone company
+	wayless        atomic.Bool    // there is no way to the leg yet
 }
 
 // quality is what is measured on a leg.

@@ -180,12 +180,14 @@ func TestControlAndFigures(t *testing.T) {
 	if got.LostSent != 3 || got.JitterSent != 10 || math.Abs(got.RoundTrip-50) > 0.1 {
 		t.Errorf("of the listener: %+v", got)
 	}
-	// A report on a later source adds to the loss of the earlier one.
+	// The leg hears a later source as the earlier one, and reports on both in one.
 	c.a.h = rtp.Header{SSRC: 0x3000}
 	c.a.say(0, "speech")
 	c.b.hears(0, "speech")
-	sendControl(t, c.b, rtp.Control{Sender: 0x2000, Blocks: []rtp.Block{{SSRC: 0x3000, Lost: 4}}})
-	c.a.read(control)
+	sendControl(t, c.b, rtp.Control{Sender: 0x2000, Blocks: []rtp.Block{{SSRC: 0x1000, Lost: 7}}})
+	if got, err := rtp.ParseControl(c.a.read(control)); err != nil || len(got.Blocks) != 1 || got.Blocks[0].SSRC != 0x3000 {
+		t.Errorf("the later source is told %+v, %v", got, err)
+	}
 	if got := c.pb.Stats(); got.LostSent != 7 {
 		t.Errorf("lost %d of both sources, want 7", got.LostSent)
 	}

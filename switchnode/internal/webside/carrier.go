@@ -8,6 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/rtp"
 	"strowger/pkg/sdp"
 	"strowger/switchnode/internal/media"
 )
@@ -16,7 +17,7 @@ import (
 // with the speech.
 type track struct {
 	formats []sdp.Format
-	joined  continuity
+	joined  rtp.Continuity // one track, whoever speaks (2-call-flows, "Offers and answers")
 	writer  atomic.Pointer[webrtc.TrackLocalWriter]
 	ssrc    atomic.Uint32
 }
@@ -57,7 +58,7 @@ func (t *track) send(packet []byte) error {
 	if w == nil || len(packet) < 2 {
 		return errNotBound
 	}
-	t.joined.rewrite(packet, t.ssrc.Load(), clock(t.formats, packet[1]&0x7f), time.Now())
+	t.joined.JoinAs(t.ssrc.Load(), packet, clock(t.formats, packet[1]&0x7f), time.Now())
 	_, err := (*w).Write(packet)
 	return err
 }

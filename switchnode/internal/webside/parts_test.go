@@ -2,7 +2,6 @@ package webside
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -21,51 +20,6 @@ func TestVisitWithoutProof(t *testing.T) {
 	}
 	if len(l.waiting) != 0 {
 		t.Errorf("%d legs wait for ever", len(l.waiting))
-	}
-}
-
-// One source for the app, whoever speaks: sequence numbers without a hole, time that goes on, one SSRC; what was late or out of
-// order stays so.
-func TestContinuity(t *testing.T) {
-	var c continuity
-	now := time.Unix(1_800_000_000, 0)
-	var first uint16
-	begin, base := uint32(0), uint32(1<<32-256)
-	send := func(ssrc uint32, sequence uint16, stamp uint32) (uint16, uint32, bool) {
-		b := make([]byte, 12, 13)
-		b[0] = 0x80
-		binary.BigEndian.PutUint16(b[2:], sequence)
-		binary.BigEndian.PutUint32(b[4:], stamp)
-		binary.BigEndian.PutUint32(b[8:], ssrc)
-		c.rewrite(append(b, 'x'), 77, 8000, now)
-		if got := binary.BigEndian.Uint32(b[8:]); got != 77 {
-			t.Fatalf("SSRC %d", got)
-		}
-		return binary.BigEndian.Uint16(b[2:]) - first, binary.BigEndian.Uint32(b[4:]) - begin, b[1]&0x80 != 0
-	}
-	first, begin, _ = send(1, 65535, base)
-	for _, step := range []struct {
-		ssrc      uint32
-		sequence  uint16
-		stamp     uint32
-		passes    time.Duration
-		wantSeq   uint16
-		wantStamp uint32
-		marked    bool
-	}{
-		{1, 0, base + 160, 20 * time.Millisecond, 1, 160, false},
-		{1, 2, base + 480, 40 * time.Millisecond, 3, 480, false},
-		{1, 1, base + 320, 0, 2, 320, false}, // late
-		{2, 900, 5, 100 * time.Millisecond, 4, 480 + 800, true},
-		{2, 901, 165, 20 * time.Millisecond, 5, 480 + 960, false},
-		{1, 3, 7, 20 * time.Millisecond, 6, 480 + 1120, true}, // back
-	} {
-		now = now.Add(step.passes)
-		seq, stamp, marked := send(step.ssrc, step.sequence, step.stamp)
-		if seq != step.wantSeq || stamp != step.wantStamp || marked != step.marked {
-			t.Errorf("packet %d of %d: sequence number %d, timestamp %d, marked %t; want %d, %d, %t",
-				step.sequence, step.ssrc, seq, stamp, marked, step.wantSeq, step.wantStamp, step.marked)
-		}
 	}
 }
 

@@ -108,9 +108,11 @@ func TestAppInACall(t *testing.T) {
 	if refused := hears[call.RefuseOffer](s); refused.Status != 488 {
 		t.Errorf("another codec: %+v", refused)
 	}
-	for _, hold := range []struct{ offers, answered sdp.Direction }{{sdp.SendOnly, sdp.RecvOnly}, {sdp.Inactive, sdp.Inactive}, {sdp.SendRecv, sdp.SendRecv}} {
+	for _, hold := range []struct{ offers, offered, answered sdp.Direction }{
+		{sdp.SendOnly, sdp.SendOnly, sdp.RecvOnly}, {sdp.Inactive, sdp.SendOnly, sdp.Inactive}, {sdp.SendRecv, sdp.SendRecv, sdp.SendRecv},
+	} { // the switch plays in the place of who is silent
 		a.reoffers(hold.offers)
-		if o := hears[call.Offer](s); o.Description.Direction != hold.offers || !o.Description.Codecs[0].Same(pcma) {
+		if o := hears[call.Offer](s); o.Description.Direction != hold.offered || !o.Description.Codecs[0].Same(pcma) {
 			t.Errorf("the caller is offered %+v", o.Description)
 		}
 		s.caller.say(call.OfferAccepted{Leg: call.Caller, Description: sdp.Description{Codecs: speech.Codecs, Direction: hold.answered}})
