@@ -177,6 +177,16 @@ func (c *Call) Forget() {
 	}
 }
 
+// Transfer has the other side call a number (REFER), with more headers if need be.
+func (c *Call) Transfer(number string, headers ...sip.Header) {
+	c.Refer("<sip:"+number+"@"+c.phone.server.Addr().String()+">", headers...)
+}
+
+// Refer sends a REFER with a Refer-To as it stands, none if it is empty.
+func (c *Call) Refer(to string, headers ...sip.Header) {
+	c.do(func() { c.dialog.Refer(to, headers...) })
+}
+
 // Hold stops the other side's audio; Resume lets it flow again.
 func (c *Call) Hold() { c.reoffer(true) }
 
@@ -319,6 +329,10 @@ func (c *Call) handle(e sip.Event) {
 		c.record(Event{Kind: Progress, Code: e.Code, Words: "offer refused"})
 	case sip.Described:
 		c.answered(e.SDP)
+	case sip.ReferAnswered:
+		c.record(Event{Kind: Referred, Code: e.Code, Words: e.Reason})
+	case sip.Notified:
+		c.record(Event{Kind: Told, Code: e.Code, Words: e.Reason})
 	case sip.DTMF:
 		c.record(Event{Kind: Digit, Words: string(e.Digit)})
 	case sip.Lost:

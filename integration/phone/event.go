@@ -21,8 +21,10 @@ const (
 	Resumed  Kind = "resumed"
 	OnHold   Kind = "on-hold" // the other side agreed to our hold
 	OffHold  Kind = "off-hold"
-	Digit    Kind = "digit" // Words: the key
-	Ended    Kind = "ended" // Code, Words: why
+	Digit    Kind = "digit"    // Words: the key
+	Referred Kind = "referred" // the answer to our REFER: Code, Words
+	Told     Kind = "told"     // how that goes: Code, Words
+	Ended    Kind = "ended"    // Code, Words: why
 )
 
 // Event is one thing that a phone saw of a call. Codes are SIP status codes; an answered call that ends normally has 200.

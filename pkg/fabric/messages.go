@@ -35,7 +35,8 @@ import (
 // 20 (2026-11): wish.
 // 21 (2026-11): pushes, permit; Targets in a wake; Push of a bridge.
 // 22 (2026-11): mailbox, pin.
-const Capability = 22
+// 23 (2026-11): For in an admit.
+const Capability = 23
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -89,6 +90,9 @@ type Admit struct {
 	// Back, in place of a device, is who waited for Dialled at the sender, as they called, and is called back: the answer has a Plan, as if
 	// they dialled now, and Back.
 	Back *designation.Party `json:"back,omitempty"`
+	// For is the party whom Device has call Dialled: a transfer, or a pick-up in their name. The device is judged, and they are shown to
+	// the callee. The sender stays the anchor of the call.
+	For *designation.Party `json:"for,omitempty"`
 	// Met is the run of the anchor that refused the key of the last answer as errs.Restarted: it runs before the cloud has its
 	// lease.
 	Met Run `json:"met,omitzero"`

@@ -40,6 +40,7 @@
 // Capability 2 (2026-11): slot, fp, peers.
 // Capability 3 (2026-11): div.
 // Capability 4 (2026-11): notice; a device below it shows a missed call.
+// Capability 5 (2026-11): div.for; a node below it shows the caller who was judged.
 package sessionkey
 
 import (
@@ -99,6 +100,8 @@ type Urgency struct {
 type Diversion struct {
 	Numbers []string `json:"numbers"`          // that it was sent to before
 	Anchor  string   `json:"anchor,omitempty"` // the node that anchors it, if not aud: sub, where the last of these rang
+	// For is who calls, to those who are called, if from is who had them called: a transfer.
+	For *designation.Party `json:"for,omitempty"`
 }
 
 // Confirmation is the key that the presenter must have (RFC 7800): exactly one of the two.

@@ -11,6 +11,8 @@ func (d *Dialog) Bye(c Cause) {
 	case d.state == early:
 		d.Refuse(480, "Temporarily Unavailable", c)
 	case d.state != up:
+	case d.telling():
+		d.hold(c)
 	case !d.uac && d.in != nil && d.in.req == d.request:
 		// RFC 3261, 15: the callee sends no BYE before the ACK of its first 2xx has come or can no longer come.
 		d.end()

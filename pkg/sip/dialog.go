@@ -20,7 +20,7 @@ const (
 
 // The methods that a dialog or the endpoint handles, and the bodies and extensions that they understand.
 const (
-	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE"
+	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE, REFER, NOTIFY"
 	accept = "application/sdp, application/dtmf-relay, application/dtmf"
 
 	extensionTimer    = "timer"  // RFC 4028
@@ -109,6 +109,7 @@ type underway struct {
 	preview []byte // the answer that provisional responses have, see [Dialog.Preview]
 	digits  []digit
 	burst   burst
+	refers  refers
 	forks   int // of our INVITE that were hung up
 }
 
@@ -248,6 +249,7 @@ func (d *Dialog) finish() {
 	d.terms.timer.stop()
 	d.last.stop()
 	d.rel.stop()
+	d.refers.timer.stop()
 	if d.in != nil {
 		d.in.timer.stop()
 	}

@@ -206,6 +206,10 @@ func known(name string) (kind kinds, canonical string) {
 		return 0, "Allow-Events"
 	case "y":
 		return 0, "Identity"
+	case "r": // RFC 3515, 2.1
+		return 0, "Refer-To"
+	case "b": // RFC 3892, 3
+		return 0, "Referred-By"
 	}
 	return 0, name
 }

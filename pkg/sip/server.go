@@ -54,6 +54,8 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 		e.answer(req, r, 200, "OK")
 	case method == sip.INVITE && begins:
 		e.invited(req, r, d, now)
+	case method == sip.REFER && begins: // RFC 3515, 2.4.1, has it outside of calls too; here only who is in a call transfers it
+		e.answer(req, r, 403, "Only Within a Call")
 	case d == nil:
 		e.answer(req, r, 481, "Call/Transaction Does Not Exist")
 	case !e.offer(d, arrived{req: req, tx: r, at: now}):
@@ -77,7 +79,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	switch cseq.MethodName {
 	case sip.ACK, sip.CANCEL: // RFC 3261, 8.2.2.3: no Require in these
 		return 0, "", nil
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.PRACK, sip.UPDATE:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.PRACK, sip.UPDATE, sip.REFER, sip.NOTIFY:
 	default:
 		return 405, "Method Not Allowed", []Header{NewHeader("Allow", allow)}
 	}

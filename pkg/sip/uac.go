@@ -190,6 +190,10 @@ func (d *Dialog) answered(res *Response) {
 		d.updateAnswered(res)
 	case cseq.MethodName == sip.INFO:
 		d.digitAnswered(res.StatusCode)
+	case cseq.MethodName == sip.NOTIFY:
+		d.noticed(res.StatusCode)
+	case cseq.MethodName == sip.REFER:
+		d.emit(ReferAnswered{Code: res.StatusCode, Reason: res.Reason})
 	}
 }
 
@@ -334,6 +338,10 @@ func (d *Dialog) failed(in failed) {
 		d.offerDone()
 	case method == sip.INFO:
 		d.digitAnswered(503)
+	case method == sip.NOTIFY:
+		d.noticed(503)
+	case method == sip.REFER:
+		d.emit(ReferAnswered{Code: 408, Reason: "Request Timeout"})
 	}
 }
 
@@ -341,6 +349,8 @@ func (d *Dialog) failed(in failed) {
 func (d *Dialog) ticked(tm *timer) {
 	switch {
 	case d.state == over:
+	case d.refers.bye != nil && d.refers.timer == tm:
+		d.parted()
 	case d.last == tm:
 		d.finish()
 	case d.state == up && d.terms.timer == tm:

@@ -183,6 +183,10 @@ func (d *Dialog) arrived(in arrived) {
 		d.pracked(in)
 	case sip.UPDATE:
 		d.updated(in)
+	case sip.REFER:
+		d.referred(in)
+	case sip.NOTIFY:
+		d.notified(in)
 	}
 }
 
@@ -242,6 +246,7 @@ func (d *Dialog) hungUp(in arrived) {
 	}
 	switch {
 	case d.state != ending:
+		d.unreferred()
 		d.emit(HungUp{Cause: causeOf(in.req)})
 		d.finish()
 	case d.in != nil && d.in.bye != nil:

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
@@ -17,8 +20,9 @@ import (
 
 // Limits of an admission request.
 const (
-	maxID        = 64 // bytes of an id for idempotency
-	maxDiversion = 20 // numbers that a call was sent to before it must be a loop
+	maxID        = 64  // bytes of an id for idempotency
+	maxShown     = 256 // bytes of a number or a name that a switch says
+	maxDiversion = 20  // numbers that a call was sent to before it must be a loop
 )
 
 // Admit answers a switch that asks for a call from one of its devices. The same request again, by its id, gets the same
@@ -72,6 +76,9 @@ func check(q fabric.Admit) error {
 	if len(q.Diversion) > maxDiversion {
 		return errs.New(errs.Loop, "the call was sent to %d numbers before, at most %d are allowed", len(q.Diversion), maxDiversion)
 	}
+	if f := q.For; f != nil && (len(f.Number) > maxShown || len(f.Name) > maxShown || strings.ContainsFunc(f.Number+f.Name, unicode.IsControl) || !utf8.ValidString(f.Number+f.Name)) {
+		return errs.New(errs.Invalid, "for: the number and the name are text of at most %d bytes each", maxShown)
+	}
 	if q.Met != (fabric.Run{}) {
 		if err := ident.Check(ident.Boot, q.Met.Boot); err != nil {
 			return errs.New(errs.Invalid, "met: %w", err)
@@ -96,7 +103,11 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{To: l.called()}, err
 	}
-	anchor := l.anchor
+	anchor, w := l.anchor, way{from: sw, to: l.anchor}
+	if q.For != nil {
+		w.anchor = sw // who has the call already keeps it
+		w.by = l.shown(*q.For)
+	}
 	plan, err := b.plan(ctx, s, q.Call, l, fromPhone)
 	if err != nil {
 		return fabric.Admitted{To: l.called()}, err
@@ -104,12 +115,14 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	a := fabric.Admitted{From: plan.From, To: plan.To}
 	if anchor.ID == sw { // X = Y, or C3: the callee's branches are local legs
 		a.Plan = &plan
-	} else if a.Designation, err = b.designate(ctx, s, plan, way{from: sw, to: anchor}); err != nil {
+	} else if a.Designation, err = b.designate(ctx, s, plan, w); err != nil {
 		return fabric.Admitted{To: l.called()}, err
 	}
-	a.Crossing = b.cross(org, sw, attempt{call: q.Call, anchor: anchor.ID}, l.route)
+	if q.For == nil {
+		a.Crossing = b.cross(org, sw, attempt{call: q.Call, anchor: anchor.ID}, l.route)
+	}
 	b.announce(store.Parties{Org: org, Call: q.Call, Nodes: slices.Compact(append([]string{sw, anchor.ID}, ways(plan.Fallback)...))})
-	if a.Designation != nil {
+	if a.Designation != nil && q.For == nil {
 		now := b.cfg.Now()
 		b.cfg.Offer(org, anchor.ID, fabric.Offer{
 			Header: fabric.Header{Capability: fabric.Capability, ID: ident.New(ident.Request), Deadline: now.Add(sessionkey.Lifetime)},
@@ -188,11 +201,15 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 	x, _ := s.Switch(w.from) // find, or anchor, has found it
 	y, now, expiry := w.to, b.cfg.Now(), b.until(w.window+sessionkey.Lifetime)
 	leg := ident.New(ident.Leg)
+	from, diversion := plan.From, sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor}
+	if w.by != nil {
+		from, diversion.For = *w.by, &plan.From
+	}
 	key, err := b.cfg.Signer.SignSession(ctx, plan.Organization, sessionkey.Claims{
 		Issuer: plan.Organization, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
-		Org: plan.Organization, Call: plan.Call, From: plan.From, To: plan.To, Media: plan.Media, Urgency: sessionkey.Urgency{Priority: plan.Priority, Help: w.help}, Diversion: sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor},
+		Org: plan.Organization, Call: plan.Call, From: from, To: plan.To, Media: plan.Media, Urgency: sessionkey.Urgency{Priority: plan.Priority, Help: w.help}, Diversion: diversion,
 	})
 	if err != nil {
 		return nil, err
@@ -263,6 +280,9 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	anchor, err := b.anchor(s, sw, &r, fabric.Run{Node: sw, Boot: c.Boot})
 	if err != nil {
 		return fabric.PlanReply{}, err
+	}
+	if c.Diversion.For != nil && !r.Outside {
+		r.From = *c.Diversion.For
 	}
 	plan, err := b.plan(ctx, s, c.Call, lead{route: r, anchor: anchor, history: c.Diversion.Numbers}, offered{media: c.Media})
 	if err != nil {

@@ -34,6 +34,16 @@ func (l lead) called() designation.Party {
 	return l.route.To
 }
 
+// shown has the callee see another caller than the one who was judged, who is returned. A line shows the number of who pays.
+func (l *lead) shown(caller designation.Party) (judged *designation.Party) {
+	if l.route.Outside {
+		return nil
+	}
+	by := l.route.From
+	l.route.From = designation.Party{Number: caller.Number, Name: caller.Name, Site: caller.Site, Trunk: caller.Trunk} // as a switch says: nobody's rights
+	return &by
+}
+
 // find makes the steps A and B for a switch, and finds the anchor.
 func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, error) {
 	if x, ok := s.Switch(sw); !ok || !x.Enrolled {
@@ -168,6 +178,7 @@ type way struct {
 	anchor string        // id, unless it is the other switch
 	window time.Duration // until the key is shown, at the latest
 	help   *designation.Help
+	by     *designation.Party // who has somebody else call, nil: the caller
 }
 
 // until is the end of the window of a key or ticket that is signed now.

@@ -28,7 +28,7 @@ func Record(events []ledger.NodeEvent) rest.Call {
 	if first(deciding, ledger.Ended) == nil {
 		deciding = append(deciding, byNode(events, c.Anchor, false)...)
 	}
-	c.Legs, c.Diversions = legs(events), diversions(deciding)
+	c.Legs, c.Diversions = legs(events), diversions(events, deciding)
 	latest := &c.StartedAt
 	if e := first(deciding, ledger.Ringing); e != nil {
 		latest = after(*latest, *e)
@@ -196,10 +196,23 @@ func legs(events []ledger.NodeEvent) []rest.CallLeg {
 	return all
 }
 
-// diversions is the steps that a call took to fall-backs.
-func diversions(events []ledger.NodeEvent) (all []rest.CallDiversion) {
+// transferred is the code of the cause of a step to whom a call was transferred to.
+const transferred = "transferred"
+
+// diversions is the steps that a call took to fall-backs, by the word of those that decide, and to whom it was transferred to, by that of
+// the transferor's switch, whether it is the anchor or not.
+func diversions(events, deciding []ledger.NodeEvent) (all []rest.CallDiversion) {
+	told := make(map[string]bool)
+	for _, e := range deciding {
+		told[e.Node] = true
+	}
 	for _, e := range events {
-		if e.Kind == ledger.Diverted && e.To != nil {
+		if e.Kind == ledger.Diverted && e.Cause != nil && e.Cause.Code == transferred {
+			told[e.Node] = true
+		}
+	}
+	for _, e := range events {
+		if e.Kind == ledger.Diverted && e.To != nil && told[e.Node] {
 			all = append(all, rest.CallDiversion{At: at(e), From: e.Text, To: *e.To, Cause: cause(e.Cause, false)})
 		}
 	}

@@ -142,6 +142,9 @@ func (c *Call) giveUp(who string, cause ledger.Cause) []Action {
 		return c.requeue(cause)
 	}
 	f, ok := c.next(cause)
+	if !ok && c.transferring() {
+		return append(c.dequeue(c.leaving(who, cause)), c.unreachedBy(cause)...)
+	}
 	if !ok {
 		return c.end(who, cause)
 	}

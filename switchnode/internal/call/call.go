@@ -34,6 +34,7 @@ type Call struct {
 	exchange exchange
 	codec    string // that the answer chose
 	direct   bool   // the two are apps, whose media do not come here
+	transfer
 	attempt
 	place
 	hearing
@@ -48,6 +49,7 @@ func New(callerLeg, device string, offer sdp.Description) *Call {
 		talk:     pair{nobody, nobody},
 		exchange: exchange{from: nobody},
 		hearing:  hearing{from: nobody},
+		transfer: transfer{by: nobody},
 	}
 }
 
@@ -57,10 +59,13 @@ func (c *Call) State() State { return c.state }
 // Step takes an event and returns what is to be done, in order. Events may come in any order and more than once: what
 // the state does not expect is answered by a Count.
 func (c *Call) Step(ev Event) []Action {
-	if c.back {
-		return heard(c.step(ev))
+	established := c.back || c.established()
+	acts := c.step(ev)
+	acts = append(acts, c.proceed()...)
+	if established {
+		return heard(acts)
 	}
-	return c.step(ev)
+	return acts
 }
 
 func (c *Call) step(ev Event) []Action {
@@ -132,6 +137,12 @@ func (c *Call) step(ev Event) []Action {
 		return c.routed(ev)
 	case Pressed:
 		return c.pressed(ev)
+	case Referred:
+		return c.referred(ev)
+	case Onward:
+		return c.onward(ev)
+	case Stuck:
+		return c.stuck(ev)
 	}
 	return []Action{Count{"unknown event"}}
 }
@@ -203,7 +214,7 @@ func (c *Call) alerting(r Ringing) []Action {
 	}
 	if !c.rung {
 		c.rung = true
-		acts = append(append(acts, Ring{c.asker, r.SessionID}), c.ringback()...)
+		acts = append(append(append(acts, Ring{c.asker, r.SessionID}), c.ringback()...), c.reports(180, "Ringing")...)
 	}
 	return acts
 }
@@ -241,9 +252,11 @@ func (c *Call) answered(a Answered) []Action {
 		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
 		return append(acts, c.branchFailed(a.Leg, cause)...)
 	}
-	asker := &c.legs[c.asker]
+	asker, established := &c.legs[c.asker], c.established()
 	l.state, asker.state = up, up
-	l.agreed, asker.agreed = common, c.asks()
+	if l.agreed = common; !established || c.back {
+		asker.agreed = c.asks()
+	}
 	c.state, c.winner, c.codec = Up, a.Leg, codecOf(common)
 	c.meet(c.asker, a.Leg)
 	c.direct = common.Body != nil
@@ -255,7 +268,8 @@ func (c *Call) answered(a Answered) []Action {
 		acts = append(acts, Connect{c.asker, a.Leg})
 	}
 	l.unfollowed = c.differs(common)
-	return append(append(acts, Accept{c.asker, common, a.SessionID}), c.follow()...)
+	acts = append(append(acts, Accept{c.asker, common, a.SessionID}), c.transferred()...)
+	return append(acts, c.follow()...)
 }
 
 // dropBranches takes back every branch that has not answered.

@@ -21,6 +21,7 @@ type outcome struct {
 // where it maps the SIP code.
 var outcomes = map[errs.Code]outcome{
 	Normal:               {200, 16, "Normal call clearing"},
+	Transferred:          {302, 16, "The call was transferred"},
 	errs.Unknown:         {404, 1, "Nobody has this number"},
 	errs.NotFound:        {404, 1, "Not found"},
 	errs.Invalid:         {400, 95, "Malformed request"},

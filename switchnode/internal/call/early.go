@@ -130,7 +130,7 @@ func (c *Call) show(d sdp.Description) []Action {
 
 // ringback has a caller who hears us hear that the callee is alerted.
 func (c *Call) ringback() []Action {
-	if c.playing != OnHold {
+	if c.playing != OnHold && c.playing != Music {
 		return nil
 	}
 	c.playing = RingingTone
@@ -197,7 +197,7 @@ func (c *Call) differs(agreed sdp.Description) bool {
 	switch {
 	case !c.previewed:
 		return false
-	case c.back: // they answered us, and may send whatever they answered
+	case c.back || c.transferring(): // they answered us, and may send whatever they answered
 		return agreed.Direction != c.preview.Direction || !sameCodecs(agreed, c.preview)
 	}
 	first, _ := c.preview.Speech()

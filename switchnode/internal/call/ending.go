@@ -28,6 +28,9 @@ func (c *Call) hungUp(id LegID, cause ledger.Cause) []Action {
 		return []Action{Count{"hang-up of a leg that is not up"}}
 	}
 	l.state, l.cause = ending, cause
+	if c.leaves(id) {
+		return append([]Action{c.noteLegEnd(id)}, c.left()...)
+	}
 	who := "callee"
 	if id == Caller {
 		who = "caller"
@@ -48,6 +51,9 @@ func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
 		return []Action{Count{"loss of a leg that ends"}}
 	}
 	l.state, l.cause = ending, cause
+	if c.leaves(id) {
+		return append([]Action{c.noteLegEnd(id)}, c.left()...)
+	}
 	return append([]Action{c.noteLegEnd(id)}, c.end("system", cause)...)
 }
 
@@ -66,6 +72,8 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		acts = append(acts, c.dropBranches(cause)...)
 	}
 	c.state = Over
+	acts = append(acts, c.reports(487, "The other party hung up")...)
+	c.transfer = transfer{by: nobody}
 	for i := range c.legs {
 		id, l := LegID(i), &c.legs[i]
 		switch {

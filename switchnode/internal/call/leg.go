@@ -78,6 +78,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case Pressed:
 		return ev.Leg, true
+	case Referred:
+		return ev.Leg, true
 	}
 	return nobody, false
 }

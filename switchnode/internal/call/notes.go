@@ -21,6 +21,7 @@ func (s *Session) note(e ledger.Event) {
 	switch e.Kind {
 	case ledger.LegEnded:
 		s.closeMedia(e)
+		s.leaves(e.Leg)
 	case ledger.Refused:
 		from := s.from
 		e.From = &from // without it the cloud could not tell whose call the anchor refused
@@ -33,6 +34,18 @@ func (s *Session) note(e ledger.Event) {
 		s.cfg.Logger.Info("call ended", "call", s.cfg.ID, "by", e.By, "code", e.Cause.Code, "sip", e.Cause.SIP, "words", e.Cause.Words)
 	}
 	s.record(e)
+}
+
+// leaves tells of who was in a call that goes on without them.
+func (s *Session) leaves(leg string) {
+	if s.cfg.Left == nil || s.call.State() == Over {
+		return
+	}
+	for i, l := range s.call.legs {
+		if l.id == leg && l.talked {
+			s.cfg.Left(s.parties[LegID(i)].User)
+		}
+	}
 }
 
 // closeMedia ends the media of the leg whose end is being noted.

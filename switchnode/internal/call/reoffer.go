@@ -26,9 +26,13 @@ const (
 
 func (c *Call) offered(o Offered) []Action {
 	switch {
+	case !c.talking(o.Leg) && o.Settled && c.legs[o.Leg].state == up && c.state == Trying:
+		l := &c.legs[o.Leg] // whom it talks to next follows
+		l.agreed, l.unfollowed = o.Description, true
+		return nil
 	case !c.talking(o.Leg) && o.Settled:
 		return []Action{Count{"change outside the conversation"}}
-	case c.back && o.Leg == Caller && c.legs[Caller].state == up && c.state < Up:
+	case !c.talking(o.Leg) && c.legs[o.Leg].state == up && c.state < Over:
 		return []Action{RefuseOffer{o.Leg, 491}} // RFC 3261, 14.2: there is nobody to ask yet
 	case !c.talking(o.Leg):
 		return []Action{RefuseOffer{o.Leg, 481}, Count{"offer outside the conversation"}} // RFC 3261, 12.2.2
@@ -89,6 +93,12 @@ func (c *Call) concluded(id LegID) (e exchange, ok bool) {
 
 func (c *Call) offerAccepted(a OfferAccepted) []Action {
 	e, ok := c.concluded(a.Leg)
+	if l := &c.legs[a.Leg]; !ok && c.transferring() && l.state == up { // of an offer whose leg has hung up
+		if l.agreed = a.Description; a.Leg == c.asker {
+			c.preview = a.Description
+		}
+		return nil
+	}
 	if !ok {
 		return []Action{Count{"answer to no offer"}}
 	}

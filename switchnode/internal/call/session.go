@@ -66,8 +66,10 @@ type SessionConfig struct {
 	Record    func(ledger.Event) // to the spool; never blocks
 	Answered  func(user string)  // told the id of who answered, "" for a line, nil: nobody is told; never blocks
 	Count     func(name string)
-	Now       func() time.Time // cloud-corrected
-	Player    Player           // nil: callers hear nothing of the switch's own
+	Now       func() time.Time  // cloud-corrected
+	Left      func(user string) // told the id of who leaves a call that goes on; likewise
+	Transfer  Transfer          // nil: no call is transferred
+	Player    Player            // nil: callers hear nothing of the switch's own
 	Logger    *slog.Logger
 }
 
@@ -86,26 +88,33 @@ const lastClose = 70 * time.Second
 
 // Session is the goroutine that owns one call. Everyone else posts to it.
 type Session struct {
-	cfg      SessionConfig
-	call     *Call
-	legs     []Leg
-	in       chan message
-	full     chan struct{} // the mailbox overflowed
-	done     chan struct{}
-	from, to designation.Party
-	shown    designation.Party // who calls, to a caller who is called back
-	first    LegID             // of the branches that are tried
-	branches int               // that are tried
-	due      map[Timer]time.Time
-	queue    []Event      // being stepped
-	renewed  chan renewed // capacity 1: a call asks one thing at a time
-	asking   sync.WaitGroup
-	ctx      context.Context // of what is asked beside the call
-	finished bool
-	audio    audio
-	chatter  atomic.Int32 // events recorded of those that a phone may cause at will
+	cfg  SessionConfig
+	call *Call
+	legs []Leg
+	in   chan message
+	full chan struct{} // the mailbox overflowed
+	done chan struct{}
+	people
+	first     LegID // of the branches that are tried
+	branches  int   // that are tried
+	due       map[Timer]time.Time
+	queue     []Event      // being stepped
+	renewed   chan renewed // capacity 1: a call asks one thing at a time
+	consulted chan Event   // likewise, of transfers
+	asking    sync.WaitGroup
+	ctx       context.Context // of what is asked beside the call
+	finished  bool
+	audio     audio
+	chatter   atomic.Int32 // events recorded of those that a phone may cause at will
 
 	glare
+}
+
+// people is who is in a call: who calls, as whoever is rung sees it, and whom.
+type people struct {
+	from, to designation.Party
+	shown    designation.Party           // who calls, to a caller who is called back
+	parties  map[LegID]designation.Party // who is at each leg
 }
 
 // message is an input of a leg, or an Event of none.
@@ -120,9 +129,9 @@ const outside LegID = -1
 // NewSession returns the session of an incoming INVITE. Run starts it.
 func NewSession(cfg SessionConfig, call *Call, from designation.Party) *Session {
 	return &Session{
-		cfg: cfg, call: call, from: from,
+		cfg: cfg, call: call, people: people{from: from, parties: map[LegID]designation.Party{Caller: from}},
 		in: make(chan message, mailbox), full: make(chan struct{}, 1), done: make(chan struct{}),
-		due: map[Timer]time.Time{}, renewed: make(chan renewed, 1),
+		due: map[Timer]time.Time{}, renewed: make(chan renewed, 1), consulted: make(chan Event, 1),
 	}
 }
 
@@ -201,6 +210,8 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 			}
 		case r := <-s.renewed:
 			s.divertTo(r)
+		case ev := <-s.consulted:
+			s.step(s.consultation(ev))
 		case <-timer.C:
 			s.expire()
 		case <-s.full:
@@ -221,12 +232,14 @@ func (s *Session) admitted(ev Event) Event {
 	p, ok := ev.(Planned)
 	if r, back := ev.(Recalled); back {
 		s.from, s.to, s.shown = r.From, r.To, r.Shown
+		s.parties[Caller] = r.From
 		return r
 	}
 	if !ok {
 		return ev
 	}
 	s.from, s.to, s.first, s.branches = p.From, p.To, Caller+1, len(p.Branches)
+	s.parties[Caller] = p.From
 	if s.branches > s.cfg.Breadth {
 		return Refusal{Cause: CauseOf(errs.TooWide, ""), To: p.To}
 	}
@@ -295,6 +308,8 @@ func (s *Session) act(a Action) {
 		if p := s.legs[a.Leg].Port(); p != nil {
 			p.Unbridge()
 		}
+	case Consult:
+		s.consult(a)
 	case HandOver:
 		s.handOver(a)
 	case Spurn:
@@ -323,9 +338,11 @@ func (s *Session) dial(a Start) {
 	for len(s.legs) <= int(a.Leg) {
 		s.legs = append(s.legs, nil)
 	}
-	from, to := s.from, s.to
+	from, to := s.shows(), s.to
 	if a.Leg == Caller {
 		from, to = s.shown, s.from
+	} else {
+		s.parties[a.Leg] = s.party(a.Branch)
 	}
 	leg, err := a.Branch.Target.Dial(Setup{
 		Context: s.ctx, Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg), Withheld: s.cfg.Withheld,

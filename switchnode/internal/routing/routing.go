@@ -169,6 +169,9 @@ func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {
 		ev := r.planned(p, offline, r.waited(key))
 		if planned, ok := ev.(call.Planned); ok && c.Diversion.Anchor != "" {
 			planned.Anchor = c.Diversion.Anchor // a fall-back's switch rings for who owns the call
+			if c.Diversion.For != nil {
+				planned.From = *c.Diversion.For
+			}
 			return planned
 		}
 		return ev
@@ -220,6 +223,19 @@ func (r *Router) branches(p designation.Plan) (all []call.Branch, self bool) {
 		}
 	}
 	return all, self
+}
+
+// Phone is what there is to ring of a desk phone of this switch.
+func (r *Router) Phone(p designation.Party) []call.Branch {
+	if p.Device == "" {
+		return nil
+	}
+	b := designation.Branch{Device: p.Device, User: p.User, Name: p.Name, Kind: designation.DeskPhone, Number: p.Number}
+	var all []call.Branch
+	for _, t := range r.cfg.Phones(b, designation.Plan{}) {
+		all = append(all, call.Branch{Leg: ident.New(ident.Leg), Device: b.Device, User: b.User, Name: b.Name, Target: t})
+	}
+	return all
 }
 
 // service is a branch that the switch answers itself, where it knows how.

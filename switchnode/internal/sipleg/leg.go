@@ -121,6 +121,12 @@ func (l *Leg) Do(a call.LegAction) {
 		l.accept(a.Description, l.dialog.AcceptOffer)
 	case call.RefuseOffer:
 		l.dialog.RefuseOffer(a.Status, Phrase(a.Status))
+	case call.AcceptRefer:
+		l.dialog.AcceptRefer()
+	case call.RefuseRefer:
+		l.dialog.RefuseRefer(a.Cause.SIP, a.Cause.Words, sip.NewHeader(sip.HeaderRefusal, a.Cause.Code))
+	case call.Report:
+		l.dialog.Report(a.Code, a.Words)
 	case call.Press:
 		l.press(a.Digit, a.Duration)
 	}
@@ -258,6 +264,8 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 		return l.cancelled()
 	case sip.Pracked:
 		return l.pracked(ev.SDP)
+	case sip.Referred:
+		return call.Referred{Leg: l.id, To: ev.To.Number}
 	case sip.Withdrawn:
 		return call.OfferWithdrawn{Leg: l.id}
 	case sip.HungUp:

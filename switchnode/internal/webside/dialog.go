@@ -54,6 +54,8 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 		return l.passed(ev)
 	case sip.Pair:
 		return l.routed(ev.Kinds)
+	case sip.Referred:
+		l.dialog.RefuseRefer(403, "Apps transfer calls by the softphone")
 	case sip.Withdrawn:
 		return []call.Event{call.OfferWithdrawn{Leg: id}}
 	case sip.Lost:
