@@ -41,6 +41,7 @@ func (n *node) serveFeatures() {
 		starcode.Redial:      c.redial,
 		starcode.PickUp:      c.pickUp,
 		starcode.PickUpGroup: c.pickUpAny,
+		starcode.Intercom:    c.intercom,
 	}
 }
 

@@ -58,6 +58,8 @@ type Wishes struct {
 	// Lamp is who may see whether the user is on the phone: "public" (all of the organization), "private" (nobody but those who may
 	// pick up the user's calls); empty: as the organization says.
 	Lamp string `json:"lamp,omitempty" enum:",public,private" doc:"Who sees whether the user is on the phone: public (the organization), private; empty: as the organization says"`
+	// NoIntercom keeps the user's desk phones from answering calls of the office by themselves.
+	NoIntercom bool `json:"no_intercom,omitempty" doc:"No phone of the user answers by itself when a colleague dials the intercom code"`
 	Hours
 }
 
@@ -138,7 +140,7 @@ func Plain(text string) string {
 // Empty says whether nothing is wished.
 func (w *Wishes) Empty() bool {
 	return w == nil || w.forwards() == [4]string{} && w.ForwardSeconds == 0 && len(w.Rules)+len(w.Blocked)+len(w.SpeedDial) == 0 &&
-		w.BlockedWords == "" && w.Lamp == "" && w.Hours == Hours{}
+		w.BlockedWords == "" && w.Lamp == "" && !w.NoIntercom && w.Hours == Hours{}
 }
 
 func (w *Wishes) forwards() [4]string {

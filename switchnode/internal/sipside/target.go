@@ -99,10 +99,27 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 		Peer:      to,
 		Routes:    t.path(),
 		Hops:      s.Hops,
-		Headers:   append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), // RFC 7332: carried on, the phone may be a proxy
+		Headers:   append(append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), p.unasked(s.Auto)...), // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
 	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost})
+}
+
+// Desk tells a desk phone from what else rings.
+func (target) Desk() {}
+
+// unasked has a phone answer by itself, in each of the ways that phones know. None is required: a phone that knows none rings, and
+// whoever is there answers.
+func (p *Phones) unasked(auto bool) []sip.Header {
+	if !auto {
+		return nil
+	}
+	us := "<sip:" + p.cfg.Host + ">"
+	return []sip.Header{
+		sip.NewHeader("Answer-Mode", "Auto"), // RFC 5373, 4.1: without ";require" the phone may let its user decide
+		sip.NewHeader("Call-Info", us+";answer-after=0"),
+		sip.NewHeader("Alert-Info", us+";info=alert-autoanswer;delay=0"),
+	}
 }
