@@ -87,7 +87,7 @@ func (c *calls) begin(in call.Incoming) error {
 		c.running.Done()
 		return err
 	}
-	admission := c.admission(in)
+	admission := c.noteCaller(c.admission(in))
 	if !atFallback(in) {
 		admission = c.cross.Admission(s, cameFrom(in), admission)
 	}

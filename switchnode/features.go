@@ -2,12 +2,14 @@ package switchnode
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/starcode"
+	"strowger/pkg/wish"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/lastcall"
 	"strowger/switchnode/internal/prompt"
@@ -25,6 +27,10 @@ type services struct {
 	last     *lastcall.Book
 	numbered func(dialled string) bool                     // the organization, or the phone network, has this number
 	help     func(number string) (*designation.Help, bool) // of an emergency number
+
+	wish       func(ctx context.Context, device, call string, set wish.Change) (wish.State, error)
+	speedDials func(user string) map[string]string // by place
+	lives      func(user string) bool              // at this switch
 }
 
 // serveFeatures says what each star code does. A code without an entry is one that this switch does not know: the cloud judges the call.
@@ -37,12 +43,25 @@ func (n *node) serveFeatures() {
 		_, ok := s.Dialling().Emergency(number)
 		return &designation.Help{Location: s.Location()}, ok
 	}
+	c.wish = n.wish
+	c.speedDials = func(user string) map[string]string {
+		if w := n.copy.Snapshot().Wishes(user); w != nil {
+			return w.SpeedDial
+		}
+		return nil
+	}
+	c.lives = func(user string) bool { return n.copy.Snapshot().Lives(user) }
 	c.features = map[starcode.Name]feature{
 		starcode.Redial:      c.redial,
+		starcode.CallReturn:  c.callReturn,
+		starcode.SpeedDial:   c.speedDial,
+		starcode.EchoTest:    c.echo,
+		starcode.WhoAmI:      c.whoAmI,
 		starcode.PickUp:      c.pickUp,
 		starcode.PickUpGroup: c.pickUpAny,
 		starcode.Intercom:    c.intercom,
 	}
+	maps.Copy(c.features, c.wishing())
 }
 
 // featured is the admission of a call to a star code that a phone of this switch dialled; false: it is none, and what was dialled a
@@ -55,11 +74,28 @@ func (c *calls) featured(in call.Incoming) (call.Admission, bool) {
 	do, serves := c.features[d.Name]
 	switch {
 	case !serves:
-		return nil, false
+		return c.noCode(in, err), true
 	case err != nil:
-		return refuses(err), true
+		return c.speaks(in, err, codeWrong), true
 	}
 	return do(in, d), true
+}
+
+// noCode is the admission of what begins like a code and is none. The organization may have the number where the site copy does not tell:
+// only when nobody has it the phone hears that there is no such code.
+func (c *calls) noCode(in call.Incoming, err error) call.Admission {
+	admit := c.question(in)
+	return func(ctx context.Context) call.Event {
+		ev := admit(ctx)
+		no, refused := ev.(call.Refusal)
+		if !refused || no.Cause.Code != string(errs.Unknown) && no.Cause.Code != string(errs.CloudAway) {
+			return ev
+		}
+		if err == nil {
+			err = errs.New(errs.Unknown, "this switch does not know the star code %s", in.Dialled)
+		}
+		return c.speaks(in, err, codeUnknown)(ctx)
+	}
 }
 
 // refuses is an admission that says no.
@@ -86,7 +122,7 @@ func (c *calls) instead(in call.Incoming, number string) call.Admission {
 func (c *calls) redial(in call.Incoming, _ starcode.Dialled) call.Admission {
 	last, ok := c.last.Last(in.Device)
 	if !ok {
-		return refuses(errs.New(errs.Unknown, "this phone has called nobody yet"))
+		return c.speaks(in, errs.New(errs.Unknown, "this phone has called nobody yet"), dialledNone)
 	}
 	return c.instead(in, last.Number)
 }
@@ -97,4 +133,25 @@ func (c *calls) notePlaced(in call.Incoming) {
 		return
 	}
 	c.last.Placed(in.Device, e164.Plain(in.Dialled))
+}
+
+// noteCaller notes who called the users of this switch, for call return: whoever a call was for, and whom it was sent on from.
+func (c *calls) noteCaller(admit call.Admission) call.Admission {
+	return func(ctx context.Context) call.Event {
+		ev := admit(ctx)
+		p, ok := ev.(call.Planned)
+		if !ok {
+			return ev
+		}
+		called := []string{p.To.User}
+		for _, d := range p.Diverted {
+			called = append(called, d.From.User)
+		}
+		for _, user := range called {
+			if user != "" && user != p.From.User && c.lives(user) {
+				c.last.Came(user, p.From)
+			}
+		}
+		return ev
+	}
 }

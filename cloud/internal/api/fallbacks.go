@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
@@ -26,6 +27,9 @@ func (a *API) checkFallbacks(ctx context.Context, was, now *rest.Policy, id, nam
 	return nil
 }
 
+// errNobody is of a number to which calls cannot go.
+var errNobody = errors.New("nobody has the number")
+
 // checkFallback looks at a number as a fall-back of whom id names.
 func (a *API) checkFallback(ctx context.Context, id, name, to string) error {
 	org, err := a.organization(ctx)
@@ -45,7 +49,7 @@ func (a *API) checkFallback(ctx context.Context, id, name, to string) error {
 		}
 	}
 	if !found {
-		return errs.New(errs.Invalid, "nobody has the number %s: \"strowger number list\" shows what there is", to)
+		return errs.New(errs.Invalid, "%w %s: \"strowger number list\" shows what there is", errNobody, to)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
@@ -31,6 +32,9 @@ func (a *API) Wish(ctx context.Context, org, user string, c wish.Change) (wish.S
 			a.follow(ctx)
 			break
 		}
+	}
+	if errors.Is(err, errNobody) { // a phone says this in other words than that the code was dialled wrong
+		err = errs.New(errs.Unknown, "%w", err)
 	}
 	if err != nil {
 		return wish.State{}, err

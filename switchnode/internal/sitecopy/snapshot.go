@@ -155,6 +155,12 @@ func (s *Snapshot) Party(d sitecopy.Device) (p designation.Party, enabled bool) 
 	return p, d.Enabled && u.Enabled && !s.revoked[d.ID]
 }
 
+// Lives says whether this switch is a user's home.
+func (s *Snapshot) Lives(user string) bool {
+	u := s.users[user]
+	return u != nil && u.HomeSwitch == s.identity.Node
+}
+
 // Numbered says whether what was dialled is a number that the copy has, or one of the phone network after what the site dials for a line.
 func (s *Snapshot) Numbered(dialled string) bool {
 	digits := e164.Plain(dialled)

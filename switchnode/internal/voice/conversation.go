@@ -23,6 +23,7 @@ type Conversation struct {
 	mu     sync.Mutex // guards what follows
 	saying [][]int16
 	tape   *tape
+	echo   bool
 
 	said, heard [Frame]int16 // of the clock's goroutine
 }
@@ -44,6 +45,7 @@ func (c *Conversation) End() *End { return c.end }
 func (c *Conversation) Tick(at time.Time) {
 	if _, heard := c.end.Heard(); heard {
 		c.next(c.said[:])
+		c.back(c.said[:])
 		c.end.Say(c.said[:])
 	} else {
 		c.end.Pass() // what is to be said waits: for the way to an app, or for who is on hold

@@ -16,6 +16,9 @@ type Service struct {
 	Clock *Clock
 	Relay *media.Relay
 	Ring  time.Duration // how long it rings before it answers; 0: not at all
+	// Early says that the script is heard before the answer, as far as the caller can hear that, and that the call is refused with what it
+	// returns, a cause other than Done.
+	Early bool
 	// Run is the script of one call. What it returns is why the switch hangs up: Done, or a cause with words. When ctx ends the leg has
 	// gone, and what Run returns counts no more.
 	Run func(ctx context.Context, c *Conversation) ledger.Cause
@@ -134,6 +137,9 @@ func (l *leg) Handle(input any) []call.Event {
 		}
 		l.stage = running
 		l.run()
+		if l.service.Early {
+			return []call.Event{call.Early{Leg: id, Description: l.answer}}
+		}
 		return []call.Event{call.Answered{Leg: id, Description: l.answer}}
 	case refuses:
 		if l.stage == over {
@@ -144,6 +150,9 @@ func (l *leg) Handle(input any) []call.Event {
 	case returns:
 		before := l.stage
 		l.finish()
+		if l.service.Early {
+			return []call.Event{call.Refused{Leg: id, Cause: in.cause}, call.Closed{Leg: id}}
+		}
 		if before == running {
 			return []call.Event{call.HungUp{Leg: id, Cause: in.cause}, call.Closed{Leg: id}}
 		}
