@@ -120,3 +120,60 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("a schedule that is used is removed: %v", err)
 	}
 }
+
+// TestWishesWithoutTheCloud has forwards, blocked callers, names of callers and hours hold with the cloud, and by the site copy when it is
+// gone.
+func TestWishesWithoutTheCloud(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, func(c *phone.Config) { c.User, c.Server = "+493055501", w.Offices[0].SIP.String() })
+	w.trunk(t, 0, rest.NewTrunk("Company"), company)
+	_, from := w.person(t, 0, "Ann", nil)
+	eve, other := w.person(t, 0, "Eve", nil)
+	bob, desk := w.person(t, 0, "Bob", nil)
+	carol, hers := w.person(t, 0, "Carol", nil)
+	dora, _ := w.person(t, 0, "Dora", nil)
+	for digits, u := range map[string]rest.User{"+4930200": bob.user, "+4930300": dora.user} {
+		if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: digits, User: u.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Client.Contacts().Create(soon(t), rest.PhoneContact{Number: "+49 30 55501", Name: "Dentist", SpeedDial: "42"}); err != nil {
+		t.Fatal(err)
+	}
+	shut, err := w.Client.Schedules().Create(soon(t), rest.Schedule{
+		Name: "Desk", Site: w.Offices[0].Site.ID, Weekly: []schedule.Opening{{Hours: "09:00-17:00"}}, Override: schedule.Closed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.policy(t, dora, map[string]any{"blocked": []string{"+4930*"}, "forward_always": carol.number.Dial})
+	w.policy(t, carol, map[string]any{"caller_rules": []wish.Rule{
+		{Caller: dora.number.Dial, Do: wish.Refuse, Words: "not you"}, {Caller: wish.Inside, Do: wish.Ring}, {Schedule: shut.ID, Closed: true, Do: wish.Refuse, Words: "closed"},
+	}})
+	check := func(from *phone.Phone) {
+		t.Helper()
+		out, in := ring(t, company, "+4930200", desk)
+		if name := in.Headers("From"); len(name) != 1 || !strings.HasPrefix(name[0], `"Dentist" <sip:+493055501@`) {
+			t.Errorf("the phone is told that %q calls", name)
+		}
+		in.Decline(603, "Decline")
+		over(t, out)
+		if e := over(t, dial(t, company, "+4930300")); e.Code != 603 || !strings.Contains(e.Words, "takes no calls") {
+			t.Errorf("who is blocked hears %d %q", e.Code, e.Words)
+		}
+		out, in = ring(t, from, dora.number.Dial, hers)
+		in.Decline(603, "Decline")
+		over(t, out)
+	}
+	check(from)
+	w.StopCloud()
+	check(other)
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+	want := dora.number.Dial + " forwarded " + carol.number.Dial
+	if r := w.record(t, eve.user, 1); !r.Offline || diverted(r) != want {
+		t.Errorf("the record: offline %v, diversions %q, want %q", r.Offline, diverted(r), want)
+	}
+}

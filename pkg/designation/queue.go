@@ -25,9 +25,10 @@ type Hunt string
 
 // The ways to ring.
 const (
-	HuntAll   Hunt = "all"   // at once
-	HuntOrder Hunt = "order" // one after another, as they are listed
-	HuntIdle  Hunt = "idle"  // one after another, who has had no call for longest first
+	HuntAll   Hunt = "all"         // at once
+	HuntOrder Hunt = "order"       // one after another, as they are listed
+	HuntIdle  Hunt = "idle"        // one after another, who has had no call for longest first
+	HuntRound Hunt = "round-robin" // one after another, each call beginning behind the member with whom the last one began
 )
 
 // Of is the queue of calls to a number of a callee, nil for none. Where the number, own, has no queue of its own it is the

@@ -32,6 +32,8 @@ const (
 	Trunk        Kind = "tk"
 	Route        Kind = "rt"
 	Schedule     Kind = "sc"
+	Group        Kind = "gr"
+	Contact      Kind = "co"
 	APIKey       Kind = "ak"
 	Alert        Kind = "al"
 	Enrolment    Kind = "en"

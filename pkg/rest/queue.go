@@ -22,8 +22,8 @@ type Queue struct {
 	// Members is the ids of the users who answer, at most 30.
 	Members []string `json:"members" maxItems:"30"`
 	// Ring is how members ring who are free: all at once, one after another in their order, or so that who has had no call for longest
-	// is first.
-	Ring designation.Hunt `json:"ring" enum:"all,order,idle"`
+	// is first; round-robin: each call begins behind the member with whom the last one began.
+	Ring designation.Hunt `json:"ring" enum:"all,order,idle,round-robin"`
 	// StepSeconds is how long after one member the next rings, 1 to 60, unless all ring at once.
 	StepSeconds int `json:"step_seconds" minimum:"1" maximum:"60"`
 	// Policy: queue_length is 1 at least, and priority 0.

@@ -28,6 +28,9 @@ type Organization struct {
 	RingSeconds int `json:"ring_seconds" minimum:"5" maximum:"300"`
 	// AlertURL is where alerts are posted as JSON (Alert), http or https; empty: nowhere.
 	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`
+	// Lamps is "private" where users see who else is on the phone only if that user says so, or they may pick up their calls; empty:
+	// everybody sees everybody who does not say otherwise.
+	Lamps string `json:"lamps,omitempty" enum:",private"`
 	// Guard is what may be called in the phone network; absent: as ever.
 	Guard *guard.Policy `json:"guard,omitempty"`
 }
@@ -44,6 +47,10 @@ type Site struct {
 	Outside string `json:"outside,omitempty" pattern:"^[0-9*#]{1,3}$"`
 	// TimeZone is by which clocks the office goes (IANA, "Europe/Berlin"); empty: those of the country, or UTC if it has several.
 	TimeZone string `json:"time_zone,omitempty" maxLength:"60"`
+	// ParkSlots is how many calls may be parked here, at 01 and up to 99; 0: 20; -1: none.
+	ParkSlots int `json:"park_slots" minimum:"-1" maximum:"99"`
+	// ParkSeconds is after what time a parked call comes back to who parked it, 10 to 3600; 0: 120.
+	ParkSeconds int `json:"park_seconds" minimum:"0" maximum:"3600"`
 	// Emergency is the emergency numbers of this office, besides those of its country, which are always there.
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".
@@ -54,6 +61,9 @@ type Site struct {
 	// AlertURL is where alerts of this office are posted as JSON; empty: that of the organization.
 	AlertURL string `json:"alert_url,omitempty" maxLength:"500"`
 }
+
+// NoPark is the ParkSlots of a site where no calls are parked.
+const NoPark = -1
 
 // Switch is the edge node of a site.
 type Switch struct {

@@ -19,11 +19,12 @@
 //
 // Capability 1 (2026-11). 2 (2026-11): numbers of revocations leave gaps, which previous explains. 3 (2026-11): bridges.
 // 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
-// 7 (2026-11): queues; a switch below it does not know who has their numbers. 8 (2026-11): wishes, schedules; a switch below it knows
+// 7 (2026-11): queues; a switch below it does not know who has their numbers. 8 (2026-11): wishes, schedules, groups, names, parking; a switch below it knows
 // of forwards only those on an occasion. 9 (2026-11): mailboxes; a switch below it takes no messages.
 package sitecopy
 
 import (
+	"slices"
 	"time"
 
 	"strowger/pkg/designation"
@@ -75,11 +76,11 @@ type Copy struct {
 	Trunks      []Trunk    `json:"trunks,omitempty"` // that are enabled, of these switches
 	Queues      []Queue    `json:"queues,omitempty"` // of these switches, and of the numbers of this site
 	Leaving
-	Schedules []schedule.Schedule `json:"schedules,omitempty"` // of the organization
-	Emergency []string            `json:"emergency,omitempty"` // numbers besides those of the country
-	Location  string              `json:"location,omitempty"`  // for who takes an emergency call
-	Bridges   []Bridge            `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
-	Ring      time.Duration       `json:"ring"`
+	Wishing
+	Emergency []string      `json:"emergency,omitempty"` // numbers besides those of the country
+	Location  string        `json:"location,omitempty"`  // for who takes an emergency call
+	Bridges   []Bridge      `json:"bridges,omitempty"`   // of the organization: each switch keeps a connection to every one
+	Ring      time.Duration `json:"ring"`
 	// Secrets holds, by switch id, the credentials of the devices homed on that switch: HPKE-sealed to the switch's
 	// node key, JSON of []Credential. See Seal.
 	Secrets map[string]string `json:"secrets"`
@@ -139,6 +140,37 @@ type Guards struct {
 	Users        map[string]*guard.Policy `json:"users,omitempty"`    // by id
 	Trunks       map[string]*guard.Policy `json:"trunks,omitempty"`   // by id
 	Switches     []string                 `json:"switches,omitempty"` // ids of those with trunks, in their order: each has a share of the limits of a user
+}
+
+// Wishing is what users and the organization wish of calls, beside what stands with each user, queue and number.
+type Wishing struct {
+	Schedules []schedule.Schedule `json:"schedules,omitempty"`  // of the organization
+	Groups    []Group             `json:"groups,omitempty"`     // of the organization
+	Names     map[string]string   `json:"names,omitempty"`      // of phone numbers outside: what their calls show
+	SpeedDial map[string]string   `json:"speed_dial,omitempty"` // of the organization: numbers by two digits; those of a user come first
+	Lamps     string              `json:"lamps,omitempty"`      // "private": see User.Wishes.Lamp; "": public
+	Park      Park                `json:"park,omitzero"`
+}
+
+// Park is where a site parks calls: in slots 1 to Slots, until they come back to who parked them.
+type Park struct {
+	Slots  int           `json:"slots,omitempty"` // 0: none
+	Return time.Duration `json:"return,omitempty"`
+}
+
+// Group is users who pick up each other's calls ("pickup"), or who are paged together ("paging").
+type Group struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"`
+	Code    string   `json:"code,omitempty"`   // by which it is dialled after a star code
+	Members []string `json:"members"`          // ids of users whose calls are picked up, or who are paged
+	Others  []string `json:"others,omitempty"` // of those who may do so too
+}
+
+// May says whether a user may pick up the calls of a group, or page it.
+func (g Group) May(user string) bool {
+	return slices.Contains(g.Members, user) || slices.Contains(g.Others, user)
 }
 
 // Bridge is a bridge to phones that sleep.

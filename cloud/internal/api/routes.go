@@ -18,7 +18,7 @@ import (
 func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
-		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.schedules, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources, a.starCodes,
+		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.schedules, a.groups, a.contacts, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources, a.starCodes,
 		a.voicemail,
 	} {
 		if err := register(); err != nil {
@@ -96,8 +96,10 @@ func (a *API) users() error {
 		path: "users", noun: "user", schema: "User",
 		table: a.store.Users, meta: func(v *rest.User) *rest.Meta { return &v.Meta },
 		defaults: rest.NewUser(""), filters: []string{"name", "enabled", "calling", "home_switch"},
-		check:    a.checkUser,
-		removing: func(ctx context.Context, org string, v rest.User) error { return a.store.Unqueued(ctx, org, v.ID) },
+		check: a.checkUser,
+		removing: func(ctx context.Context, org string, v rest.User) error {
+			return cmp.Or(a.store.Unqueued(ctx, org, v.ID), a.store.Ungrouped(ctx, org, v.ID))
+		},
 	})
 }
 
@@ -126,6 +128,22 @@ func (a *API) schedules() error {
 		removing: func(ctx context.Context, org string, v rest.Schedule) error {
 			return a.store.Unscheduled(ctx, org, v.ID)
 		},
+	})
+}
+
+func (a *API) groups() error {
+	return register(a, resource[rest.Group]{
+		path: "groups", noun: "group", schema: "Group",
+		table: a.store.Groups, meta: func(v *rest.Group) *rest.Meta { return &v.Meta },
+		filters: []string{"name", "kind", "code"},
+	})
+}
+
+func (a *API) contacts() error {
+	return register(a, resource[rest.PhoneContact]{
+		path: "contacts", noun: "contact", schema: "PhoneContact",
+		table: a.store.Contacts, meta: func(v *rest.PhoneContact) *rest.Meta { return &v.Meta },
+		filters: []string{"number", "name", "speed_dial"},
 	})
 }
 

@@ -66,7 +66,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 	c.Trunks, c.Country, c.Outside, c.TimeZone = s.copyTrunks(site, s.registry.ShortRates), v.Country, v.Outside, v.TimeZone
 	c.Emergency, c.Location = v.Emergency, v.Location
 	c.Routes, c.Bridges = s.routes, s.bridges()
-	c.Guards, c.Schedules = s.guards(), schedulesOf(s.registry.Schedules)
+	c.Guards, c.Wishing = s.guards(), s.wishing(v)
 	return c, nil
 }
 

@@ -63,6 +63,7 @@ func (e *editor) setBase(g store.Registry) {
 		e.s.switches[g.Switches[i].ID] = &g.Switches[i]
 	}
 	e.s.trunks, e.s.routes, e.s.clocks = byOrder(g.Trunks), routesOf(g.Routes), clocksOf(g.Schedules)
+	e.s.setContacts(g.Contacts)
 	e.setQueues(g.Queues)
 }
 

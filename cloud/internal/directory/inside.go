@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"slices"
 
 	"strowger/pkg/designation"
@@ -23,7 +24,7 @@ func (s *Snapshot) ResolveTrunk(sw, trunk string, from designation.Party, dialle
 	for _, n := range e164.Received(dialled, s.plan(site).Country) {
 		if u := s.numbers.get(n); u != nil {
 			from = designation.Party{
-				Number: from.Number, Name: from.Name, Site: site, Trunk: t.ID, Signature: from.Signature, Verstat: from.Verstat,
+				Number: from.Number, Name: cmp.Or(s.names[from.Number], from.Name), Site: site, Trunk: t.ID, Signature: from.Signature, Verstat: from.Verstat,
 			}
 			r := Route{From: from, To: u.party(u.number(n))}
 			return r, s.ring(&r, u)

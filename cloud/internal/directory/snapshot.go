@@ -29,6 +29,8 @@ type Snapshot struct {
 	routes       []route.Route
 	queues       map[string]int64           // version by id
 	clocks       map[string]*schedule.Clock // by id
+	names        map[string]string          // of phone numbers outside
+	speed        map[string]string          // of the organization: numbers by two digits
 	now          time.Time                  // of an admission, see At
 
 	users   index // by id

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 	"strowger/pkg/schedule"
+	"strowger/pkg/sitecopy"
 	"strowger/pkg/wish"
 )
 
@@ -71,6 +73,51 @@ func hoursOf(h wish.Hours) *wish.Hours {
 		return nil
 	}
 	return &h
+}
+
+// Parking where a site does not say otherwise.
+const (
+	parkSlots  = 20
+	parkReturn = 2 * time.Minute
+)
+
+// wishing is what a site's copy has of wishes that are nobody's own.
+func (s office) wishing(site *rest.Site) sitecopy.Wishing {
+	w := sitecopy.Wishing{Schedules: schedulesOf(s.registry.Schedules), Names: s.names, SpeedDial: s.speed, Lamps: s.organization.Lamps}
+	if site.ParkSlots != rest.NoPark {
+		w.Park = sitecopy.Park{Slots: cmp.Or(site.ParkSlots, parkSlots), Return: cmp.Or(time.Duration(site.ParkSeconds)*time.Second, parkReturn)}
+	}
+	for _, v := range s.registry.Groups {
+		w.Groups = append(w.Groups, sitecopy.Group{ID: v.ID, Name: v.Name, Kind: v.Kind, Code: v.Code, Members: v.Members, Others: v.Others})
+	}
+	return w
+}
+
+// setContacts has the phone book of the organization.
+func (s *Snapshot) setContacts(all []rest.PhoneContact) {
+	s.names, s.speed = nil, nil
+	for _, v := range all {
+		if e164.Written(v.Number) {
+			if s.names == nil {
+				s.names = make(map[string]string)
+			}
+			s.names[v.Number] = v.Name
+		}
+		if v.SpeedDial != "" {
+			if s.speed == nil {
+				s.speed = make(map[string]string)
+			}
+			s.speed[v.SpeedDial] = v.Number
+		}
+	}
+}
+
+// SpeedDial is the number that a user has for two digits, or everybody has; "" for none.
+func (s *Snapshot) SpeedDial(id, code string) string {
+	if u := s.users.get(id); u != nil && u.wishes() != nil && u.wishes().SpeedDial[code] != "" {
+		return u.wishes().SpeedDial[code]
+	}
+	return s.speed[code]
 }
 
 // clocksOf is schedules to judge by. The store has seen to it that they can be read.

@@ -30,6 +30,10 @@ const (
 	switchByName     = `SELECT 'switch', name, id FROM switches WHERE org = $1 AND name = $2`
 	bridgeByName     = `SELECT 'bridge', name, id FROM bridges WHERE org = $1 AND name = $2`
 	trunkByName      = `SELECT 'trunk', name, id FROM trunks WHERE org = $1 AND name = $2`
+	groupByName      = `SELECT 'group', name, id FROM user_groups WHERE org = $1 AND kind = $2 AND name = $3`
+	groupByCode      = `SELECT 'group', name, id FROM user_groups WHERE org = $1 AND kind = $2 AND code = $3`
+	contactByNumber  = `SELECT 'contact', name, id FROM contacts WHERE org = $1 AND number = $2`
+	contactBySpeed   = `SELECT 'contact', name, id FROM contacts WHERE org = $1 AND speed_dial = $2`
 	scheduleByName   = `SELECT 'schedule', name, id FROM schedules WHERE org = $1 AND name = $2`
 	queueByName      = `SELECT 'queue', name, id FROM queues WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`

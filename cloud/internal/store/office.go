@@ -23,6 +23,8 @@ type Registry struct {
 	Routes       []rest.Route
 	Queues       []rest.Queue
 	Schedules    []rest.Schedule
+	Groups       []rest.Group
+	Contacts     []rest.PhoneContact
 	Rates        map[string]*tariff.Table // by trunk: of all, or of those that a change names; not in an Office,
 	ShortRates   map[string][]tariff.Rate // which has this
 	SwitchKeys   map[string]string        // as the method of that name
@@ -173,6 +175,12 @@ func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx,
 		return g, err
 	}
 	if g.Schedules, err = s.Schedules.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Groups, err = s.Groups.find(ctx, tx, org, nil, nil, 0); err != nil {
+		return g, err
+	}
+	if g.Contacts, err = s.Contacts.find(ctx, tx, org, nil, nil, 0); err != nil {
 		return g, err
 	}
 	return g, more(tx, &g)

@@ -65,8 +65,8 @@ func checkQueueService(v *rest.Queue) error {
 		return errs.New(errs.Invalid, "switch: callers wait at one; name it")
 	case n > maxMembers || len(slices.Compact(slices.Sorted(slices.Values(v.Members)))) < n:
 		return errs.New(errs.Invalid, "members: %d, want at most %d, each once", n, maxMembers)
-	case !slices.Contains([]designation.Hunt{designation.HuntAll, designation.HuntOrder, designation.HuntIdle}, v.Ring):
-		return errs.New(errs.Invalid, "ring: %q is none of all, order and idle", v.Ring)
+	case !slices.Contains([]designation.Hunt{designation.HuntAll, designation.HuntOrder, designation.HuntIdle, designation.HuntRound}, v.Ring):
+		return errs.New(errs.Invalid, "ring: %q is none of all, order, idle and round-robin", v.Ring)
 	case v.StepSeconds < 1 || v.StepSeconds > maxStep:
 		return errs.New(errs.Invalid, "step_seconds: %d is not between 1 and %d", v.StepSeconds, maxStep)
 	case v.QueueLength < 1:

@@ -30,6 +30,7 @@ func organizations(s *Store) *Table[rest.Organization] {
 			{field: "ring_seconds", name: "ring_seconds", at: func(o *rest.Organization) any { return &o.RingSeconds }},
 			{field: "alert_url", name: "alert_url", at: func(o *rest.Organization) any { return &o.AlertURL }},
 			{field: "guard", name: "guard", at: func(o *rest.Organization) any { return policy{&o.Guard} }},
+			{field: "lamps", name: "lamps", at: func(o *rest.Organization) any { return &o.Lamps }},
 		},
 		check: func(_ context.Context, _ *sql.Tx, o *rest.Organization) error {
 			if o.RingSeconds == 0 {
@@ -37,6 +38,9 @@ func organizations(s *Store) *Table[rest.Organization] {
 			}
 			if o.RingSeconds < minRing || o.RingSeconds > maxRing {
 				return errs.New(errs.Invalid, "ring_seconds: %d is not between %d and %d", o.RingSeconds, minRing, maxRing)
+			}
+			if o.Lamps != "" && o.Lamps != "private" {
+				return errs.New(errs.Invalid, "lamps: %q is not private; empty: everybody in the organization sees them", o.Lamps)
 			}
 			if err := checkAlertURL(o.AlertURL); err != nil {
 				return err
@@ -69,6 +73,8 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "alert_url", name: "alert_url", at: func(v *rest.Site) any { return &v.AlertURL }},
 			{field: "outside", name: "outside", at: func(v *rest.Site) any { return &v.Outside }},
 			{field: "time_zone", name: "time_zone", at: func(v *rest.Site) any { return &v.TimeZone }},
+			{field: "park_slots", name: "park_slots", at: func(v *rest.Site) any { return &v.ParkSlots }},
+			{field: "park_seconds", name: "park_seconds", at: func(v *rest.Site) any { return &v.ParkSeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 			if !code.MatchString(v.Code) {
@@ -77,7 +83,7 @@ func sites(s *Store) *Table[rest.Site] {
 			if err := checkName(v.Name); err != nil {
 				return err
 			}
-			if err := checkDialling(v); err != nil {
+			if err := cmp.Or(checkDialling(v), checkPark(v)); err != nil {
 				return err
 			}
 			if err := taken(ctx, tx, "site code "+v.Code, siteByCode, v.ID, v.Organization, v.Code); err != nil {

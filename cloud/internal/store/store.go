@@ -34,6 +34,8 @@ type Store struct {
 	Routes        *Table[rest.Route]
 	Queues        *Table[rest.Queue]
 	Schedules     *Table[rest.Schedule]
+	Groups        *Table[rest.Group]
+	Contacts      *Table[rest.PhoneContact]
 	Alerts        *Table[rest.Alert]
 	APIKeys       *Table[rest.APIKey]
 
@@ -72,6 +74,8 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	s.Routes = routes(s)
 	s.Queues = queues(s)
 	s.Schedules = schedules(s)
+	s.Groups = groups(s)
+	s.Contacts = contacts(s)
 	s.Alerts = alerts(s)
 	s.APIKeys = apiKeys(s)
 	return s, nil

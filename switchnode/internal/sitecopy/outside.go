@@ -158,7 +158,7 @@ func (s *Snapshot) ResolveTrunk(trunk string, from designation.Party, dialled st
 		return Route{}, errs.New(errs.Forbidden, "trunk %q is not one of this switch", trunk)
 	}
 	from = designation.Party{
-		Number: from.Number, Name: from.Name, Site: s.identity.Site, Trunk: trunk, Signature: from.Signature, Verstat: from.Verstat,
+		Number: from.Number, Name: cmp.Or(s.docs.copy.Names[from.Number], from.Name), Site: s.identity.Site, Trunk: trunk, Signature: from.Signature, Verstat: from.Verstat,
 	}
 	for _, number := range e164.Received(dialled, s.Dialling().Country) {
 		if n, ok := s.numbers[number]; ok {

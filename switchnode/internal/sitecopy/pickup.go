@@ -2,11 +2,13 @@ package sitecopy
 
 import (
 	"cmp"
+	"slices"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
+	"strowger/pkg/sitecopy"
 )
 
 // Callee is whom a number leads to that somebody of this site dials, and their home switch. known is false for who is not in the copy.
@@ -28,9 +30,13 @@ func (s *Snapshot) UserOf(device string) string {
 	return ""
 }
 
-// MayPickUp is why somebody may not pick up the calls of another, nil if they may: both are of this site.
+// MayPickUp is why somebody may not pick up the calls of another, nil if they may: a group says so or, of somebody who is in no group for
+// that, both are of this site.
 func (s *Snapshot) MayPickUp(who, whose designation.Party) error {
-	if who.User == "" || who.Site != s.identity.Site {
+	inGroup := slices.ContainsFunc(s.docs.copy.Groups, func(g sitecopy.Group) bool {
+		return g.Kind == "pickup" && slices.Contains(g.Members, whose.User)
+	})
+	if who.User == "" || who.Site != s.identity.Site && !inGroup || inGroup && !s.grouped(who.User, whose.User) {
 		return errs.New(errs.Forbidden, "no right to pick up calls of %s", cmp.Or(whose.Name, whose.Number))
 	}
 	return nil

@@ -34,6 +34,42 @@ func (s *Snapshot) Wishes(user string) *wish.Wishes {
 	return nil
 }
 
+// SpeedDial is the number that a user has for two digits, or everybody of the organization has; "" for none.
+func (s *Snapshot) SpeedDial(user, code string) string {
+	if w := s.Wishes(user); w != nil && w.SpeedDial[code] != "" {
+		return w.SpeedDial[code]
+	}
+	return s.docs.copy.SpeedDial[code]
+}
+
+// Park is where this site parks calls.
+func (s *Snapshot) Park() sitecopy.Park { return s.docs.copy.Park }
+
+// Groups is the groups of a kind, "pickup" or "paging", that a user may pick up calls of, or page.
+func (s *Snapshot) Groups(kind, user string) (all []sitecopy.Group) {
+	for _, g := range s.docs.copy.Groups {
+		if g.Kind == kind && g.May(user) {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+// grouped says whether a group lets a user pick up the calls of another one.
+func (s *Snapshot) grouped(user, of string) bool {
+	return slices.ContainsFunc(s.Groups("pickup", user), func(g sitecopy.Group) bool { return slices.Contains(g.Members, of) })
+}
+
+// MayWatch says whether a user may see whether another one is on the phone: everybody may, unless that user, or the organization and
+// not that user, keeps it private. Who may pick up their calls sees it all the same.
+func (s *Snapshot) MayWatch(user, of string) bool {
+	lamp := s.docs.copy.Lamps
+	if w := s.Wishes(of); w != nil {
+		lamp = cmp.Or(w.Lamp, lamp)
+	}
+	return lamp != "private" || user == of || s.grouped(user, of)
+}
+
 // open says whether a schedule is open, and if not, until when.
 func (s *Snapshot) open(now time.Time) wish.Clocks {
 	return func(id string) (bool, string) {
