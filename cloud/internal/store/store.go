@@ -21,6 +21,13 @@ import (
 	"strowger/pkg/rest"
 )
 
+// Wishing is the tables of what users and the organization wish of calls.
+type Wishing struct {
+	Schedules *Table[rest.Schedule]
+	Groups    *Table[rest.Group]
+	Contacts  *Table[rest.PhoneContact]
+}
+
 // Store is an open database. Its methods may be called from any goroutine.
 type Store struct {
 	Organizations *Table[rest.Organization]
@@ -33,12 +40,10 @@ type Store struct {
 	Trunks        *Table[rest.Trunk]
 	Routes        *Table[rest.Route]
 	Queues        *Table[rest.Queue]
-	Schedules     *Table[rest.Schedule]
-	Groups        *Table[rest.Group]
-	Contacts      *Table[rest.PhoneContact]
 	Alerts        *Table[rest.Alert]
 	APIKeys       *Table[rest.APIKey]
 
+	Wishing
 	engine
 	now   func() time.Time
 	known known
