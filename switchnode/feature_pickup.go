@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/starcode"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/parking"
 	"strowger/switchnode/internal/pickup"
 	"strowger/switchnode/internal/sitecopy"
 )
@@ -18,11 +19,12 @@ type pickups struct {
 	id    string // of this switch
 	board *pickup.Board
 	site  func() *sitecopy.Snapshot
+	lot   *parking.Lot
 }
 
 func (n *node) newPickups() pickups {
 	site := func() *sitecopy.Snapshot { return n.copy.Snapshot() }
-	return pickups{id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
+	return pickups{lot: &parking.Lot{}, id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
 }
 
 // afar is the admission of a call to a code that a phone of another switch dialled, about something that is here.

@@ -13,6 +13,9 @@ import (
 func (c *calls) transfer(in call.Incoming) call.Transfer {
 	return func(ctx context.Context, t call.Transferring) call.Event {
 		home := call.Fallback{To: t.By, Branches: func() []call.Branch { return c.router.Phone(t.By) }}
+		if ev, ok := c.parks(in, t, home); ok {
+			return ev
+		}
 		as := in
 		as.Device, as.From, as.Dialled, as.Offer = t.By.Device, t.By, t.To, in.Offer
 		admit, ok := c.featured(as)

@@ -60,6 +60,8 @@ func (n *node) serveFeatures() {
 		starcode.PickUp:      c.pickUp,
 		starcode.PickUpGroup: c.pickUpAny,
 		starcode.Intercom:    c.intercom,
+		starcode.Park:        c.parkHow,
+		starcode.Retrieve:    c.retrieve,
 	}
 	maps.Copy(c.features, c.wishing())
 }

@@ -105,6 +105,8 @@ func (c *Call) step(ev Event) []Action {
 		return c.joined(ev)
 	case Picked:
 		return c.picked(ev)
+	case Parked:
+		return c.parked(ev)
 	case Crossed:
 		return c.crossed(ev)
 	case Early:

@@ -46,6 +46,8 @@ func legOf(ev Event) (LegID, bool) {
 		return ev.Leg, true
 	case Waking:
 		return ev.Leg, true
+	case Parked:
+		return ev.Leg, true
 	case Stalled:
 		return ev.Leg, true
 	case Forwarded:

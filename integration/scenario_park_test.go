@@ -1,0 +1,62 @@
+package integration
+
+import (
+	"testing"
+
+	"strowger/integration/phone"
+)
+
+// TestPark has a phone park its call at a space and another one retrieve it; the caller is of the office, or of another.
+func TestPark(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	for name, c := range map[string]struct {
+		office int
+		space  string
+	}{"one switch": {0, "31"}, "caller of another office": {1, "32"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, annsPhone := w.person(t, c.office, "Ann", says(1))
+			bell, bellsPhone := w.person(t, 0, "Bell", nil)
+			bob, bobsPhone := w.person(t, 0, "Bob", says(2))
+			out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
+			in.Transfer("*85" + c.space)
+			accepted(t, in, 202)
+			told(t, in, 200)
+			if e := over(t, in); e.Words != "Parked at "+c.space {
+				t.Errorf("who parked is told %q", e.Words)
+			}
+			out2, in2 := connect(t, bellsPhone, bob.number.Dial, bobsPhone)
+			in2.Transfer("*85" + c.space) // which is taken
+			accepted(t, in2, 202)
+			told(t, in2, 486)
+			hangUp(t, out2, in2)
+			got := dial(t, bobsPhone, "*86"+c.space)
+			saw(t, got, phone.Answered)
+			hears(t, out, 2)
+			hears(t, got, 1)
+			refusedWith(t, bellsPhone, "*86"+c.space, 480, "no call is parked at "+c.space)
+			hangUp(t, got, out)
+		})
+	}
+}
+
+// TestParkedCallerHangsUp frees the space.
+func TestParkedCallerHangsUp(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, annsPhone := w.person(t, 0, "Ann", nil)
+	bell, bellsPhone := w.person(t, 0, "Bell", nil)
+	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
+	in.Transfer("*8533")
+	told(t, in, 200)
+	over(t, in)
+	out.HangUp()
+	over(t, out)
+	until(t, func() string {
+		if e := over(t, dial(t, bellsPhone, "*8633")); e.Words != "no call is parked at 33" {
+			return "the space is not free: " + e.String()
+		}
+		return ""
+	})
+}
