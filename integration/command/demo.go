@@ -27,7 +27,7 @@ import (
 var audio embed.FS
 
 type demoCommand struct {
-	Part   []string `help:"What to show: desk (a call between offices), apps (apps that sleep and browsers), queue (callers who wait), pstn (lines to phone companies). Default: ${default}." default:"desk,apps" enum:"desk,apps,queue,pstn" placeholder:"PART"`
+	Part   []string `help:"What to show: desk (a call between offices), apps (apps that sleep and browsers), queue (callers who wait), pstn (lines to phone companies), phone (what a desk phone can do). Default: ${default}." default:"desk,apps" enum:"desk,apps,queue,pstn,phone" placeholder:"PART"`
 	Once   bool     `help:"Exit after the calls: 0 if each side heard what the other said, else 1."`
 	Host   string   `help:"IP address to use. Default: this machine's outward one." placeholder:"IP"`
 	Digest []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Some phones give up when they see SHA-256. Default: ${default}." default:"MD5" placeholder:"NAME"`
@@ -89,7 +89,7 @@ func (d *demo) parts(names []string) error {
 	for _, p := range []struct {
 		name string
 		show func() error
-	}{{"desk", d.call}, {"apps", d.wake}, {"queue", d.queue}, {"pstn", d.lines}} {
+	}{{"desk", d.call}, {"apps", d.wake}, {"queue", d.queue}, {"pstn", d.lines}, {"phone", d.day}} {
 		if slices.Contains(names, p.name) {
 			all = append(all, p.show())
 		}

@@ -84,3 +84,18 @@ func TestDemoPstn(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoPhone: a desk phone's user puts on hold, transfers, picks up and dials a star code; who hears whom is told.
+func TestDemoPhone(t *testing.T) {
+	var out, steps bytes.Buffer
+	if code := Main(t.Context(), []string{"demo", "--once", "--part", "phone", "--host", "127.0.0.1"}, &out, &steps); code != config.OK {
+		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
+	}
+	for _, want := range []string{
+		"Watson and Bell hear each other", "Watson hears music", "Watson and Grace hear each other", "Ada's phone is told: Call completed elsewhere", "Ada hears for",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("did not say %q:\n%s", want, out.String())
+		}
+	}
+}
