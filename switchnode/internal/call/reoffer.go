@@ -84,7 +84,7 @@ func (c *Call) hold(id LegID, d sdp.Direction) []Action {
 // concluded returns the exchange that a leg's answer ends.
 func (c *Call) concluded(id LegID) (e exchange, ok bool) {
 	e = c.exchange
-	if !c.talking(id) || e.from == nobody || e.from == id {
+	if !c.talking(id) && !(c.transferring() && c.state == Trying && id == c.asker) || e.from == nobody || e.from == id {
 		return e, false
 	}
 	c.exchange = exchange{from: nobody}
@@ -93,17 +93,15 @@ func (c *Call) concluded(id LegID) (e exchange, ok bool) {
 
 func (c *Call) offerAccepted(a OfferAccepted) []Action {
 	e, ok := c.concluded(a.Leg)
-	if l := &c.legs[a.Leg]; !ok && c.transferring() && l.state == up { // of an offer whose leg has hung up
-		if l.agreed = a.Description; a.Leg == c.asker {
-			c.preview = a.Description
-		}
-		return nil
-	}
 	if !ok {
 		return []Action{Count{"answer to no offer"}}
 	}
 	l := &c.legs[a.Leg]
 	l.agreed, l.unfollowed = a.Description, false
+	if c.state != Up { // whose offer it was has hung up
+		c.preview = a.Description
+		return nil
+	}
 	var acts []Action
 	switch e.kind {
 	case asked:
@@ -124,6 +122,9 @@ func (c *Call) offerRefused(r OfferRefused) []Action {
 	e, ok := c.concluded(r.Leg)
 	if !ok {
 		return []Action{Count{"refusal of no offer"}}
+	}
+	if c.state != Up {
+		return nil
 	}
 	switch e.kind {
 	case settled: // back to what both had

@@ -211,8 +211,11 @@ func (c *Call) left() []Action {
 	if c.exchange.from == c.asker && c.exchange.kind == asked {
 		acts = append(acts, RefuseOffer{c.asker, 491})
 	}
+	waits := c.exchange.from == c.transfer.by // for what the other party says to its offer
 	c.state, c.attempt = Trying, attempt{first: LegID(len(c.legs))}
-	c.exchange = exchange{from: nobody}
+	if !waits {
+		c.exchange = exchange{from: nobody}
+	}
 	return append(acts, c.proceed()...)
 }
 
