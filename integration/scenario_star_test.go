@@ -17,8 +17,8 @@ func spelled(number string) (names []string) {
 	return names
 }
 
-// told waits until a phone has heard clips, one after the other, after what it had heard before.
-func told(t *testing.T, c *phone.Call, before int, names ...string) {
+// spoken waits until a phone has heard clips, one after the other, after what it had heard before.
+func spoken(t *testing.T, c *phone.Call, before int, names ...string) {
 	t.Helper()
 	var want []int16
 	for _, name := range names {
@@ -41,7 +41,7 @@ func told(t *testing.T, c *phone.Call, before int, names ...string) {
 func coded(t *testing.T, from *phone.Phone, code string, names ...string) phone.Event {
 	t.Helper()
 	c := dial(t, from, code)
-	told(t, c, 0, names...)
+	spoken(t, c, 0, names...)
 	return over(t, c)
 }
 
@@ -158,7 +158,7 @@ func TestEchoAndNumber(t *testing.T) {
 	ann, from := w.person(t, 0, "Ann", says(1))
 	coded(t, from, "*65", append([]string{"this-is"}, spelled(ann.number.Dial)...)...)
 	c := dial(t, from, "*43")
-	told(t, c, 0, "echo")
+	spoken(t, c, 0, "echo")
 	hears(t, c, 1)
 	c.SendDTMF('5')
 	if e := over(t, c); e.Code != 200 {
@@ -177,7 +177,7 @@ func TestNumberIsPressed(t *testing.T) {
 	for _, key := range []byte(bob.number.Dial + "#") {
 		c.SendDTMF(key)
 	}
-	told(t, c, 0, append([]string{"forward-always"}, spelled(bob.number.Dial)...)...)
+	spoken(t, c, 0, append([]string{"forward-always"}, spelled(bob.number.Dial)...)...)
 	over(t, c)
 	if u := w.wishes(t, ann); u.ForwardAlways != bob.number.Dial {
 		t.Errorf("the user wishes %+v", u.Wishes)
