@@ -16,7 +16,7 @@ type trunkWay struct {
 	Transport *string        `help:"By which the servers are reached: udp, tcp or tls." placeholder:"NAME"`
 	TLSCA     *string        `help:"File with the certificates (PEM) that those of the servers must be signed by, for tls; empty: the ones that the system of the switch trusts." name:"tls-ca" placeholder:"FILE"`
 	Codecs    *string        `help:"What speech is sent in, the preferred first: PCMA,G722; empty: what callers offer, in their order." placeholder:"NAMES"`
-	DTMF      *string        `help:"How keys reach the phone company: rfc4733, as telephone events beside the speech, or info, by SIP INFO." placeholder:"FORM"`
+	DTMF      *string        `help:"How keys reach the phone company: rfc4733, as telephone events beside the speech, info, by SIP INFO, or inband, as tones in the speech (G.711)." placeholder:"FORM"`
 	SRTP      *string        `help:"Whether speech is encrypted (SRTP, keys in SDP): off, or required, which wants --transport tls." placeholder:"WHETHER" name:"srtp"`
 	Probe     *time.Duration `help:"How often each server is asked whether it is there, 5s to 1h; 0s: never." placeholder:"TIME"`
 }

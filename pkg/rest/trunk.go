@@ -56,9 +56,9 @@ type TrunkWay struct {
 	// Codecs that the company is offered, and that are taken of what it offers, in this order: "PCMA", "G722". None: what the caller
 	// offers, in the caller's order.
 	Codecs []string `json:"codecs,omitempty" maxItems:"8"`
-	// DTMF is how keys reach the company and come from there: "rfc4733", as telephone events beside the speech, or "info", each in a
-	// SIP INFO. Callers and callees have telephone events either way.
-	DTMF string `json:"dtmf" enum:"rfc4733,info"`
+	// DTMF is how keys reach the company and come from there: "rfc4733", as telephone events beside the speech, "info", each in a
+	// SIP INFO, or "inband", as tones in the speech, which has to be G.711 then. Callers and callees have telephone events any way.
+	DTMF string `json:"dtmf" enum:"rfc4733,info,inband"`
 	// SRTP is "off", or "required": speech is encrypted with keys in SDP (RFC 4568), and calls without are refused. It wants the
 	// transport "tls": whoever reads the keys hears the speech.
 	SRTP string `json:"srtp" enum:"off,required"`

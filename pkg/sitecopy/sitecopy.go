@@ -21,6 +21,7 @@
 // 4 (2026-11): trunks. 5 (2026-11): emergency numbers, location. 6 (2026-11): guards; a switch below it has none.
 // 7 (2026-11): queues; a switch below it does not know who has their numbers. 8 (2026-11): wishes, schedules, groups, names, parking; a switch below it knows
 // of forwards only those on an occasion. 9 (2026-11): mailboxes; a switch below it takes no messages.
+// 10 (2026-11): keys as tones to phone companies; a switch below it sends such a company telephone events.
 package sitecopy
 
 import (
@@ -121,6 +122,7 @@ type Trunk struct {
 type Speech struct {
 	Codecs []string `json:"codecs,omitempty"` // names of those that may be used, the preferred first; none: all
 	Info   bool     `json:"info,omitempty"`   // keys go and come by SIP INFO
+	Tones  bool     `json:"tones,omitempty"`  // keys go and come as tones in the speech
 	SRTP   bool     `json:"srtp,omitempty"`   // speech is encrypted, with keys in SDP
 }
 

@@ -150,7 +150,7 @@ func (s *Snapshot) copyTrunks(site string, rates map[string][]tariff.Rate) (all 
 				ID: t.ID, Name: t.Name, Switch: t.Switch, Servers: t.Servers, Order: t.Order, Weight: t.Weight, Number: t.Number,
 				PAI: t.CallerID == "pai", User: t.Username, Register: t.Register, Domain: t.Domain, Channels: t.Channels,
 				Transport: t.Transport, TLSCA: t.TLSCA, Probe: time.Duration(t.ProbeSeconds) * time.Second,
-				Speech: sitecopy.Speech{Codecs: t.Codecs, Info: t.DTMF == "info", SRTP: t.SRTP == "required"},
+				Speech: sitecopy.Speech{Codecs: t.Codecs, Info: t.DTMF == "info", Tones: t.DTMF == "inband", SRTP: t.SRTP == "required"},
 				Rates:  rates[t.ID],
 			})
 		}

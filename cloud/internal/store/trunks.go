@@ -146,8 +146,8 @@ func checkSpeech(v *rest.Trunk) error {
 	case v.SRTP == "required" && v.Transport != "tls": // RFC 4568, 8.3
 		return errs.New(errs.Invalid, "srtp: its keys would pass in the clear by %s; set transport to tls as well", v.Transport)
 	}
-	if v.DTMF != "rfc4733" && v.DTMF != "info" {
-		return errs.New(errs.Invalid, "dtmf: %q is neither rfc4733 nor info", v.DTMF)
+	if !slices.Contains([]string{"rfc4733", "info", "inband"}, v.DTMF) {
+		return errs.New(errs.Invalid, "dtmf: %q is neither rfc4733, info nor inband", v.DTMF)
 	}
 	if len(v.Codecs) > maxCodecs {
 		return errs.New(errs.Invalid, "codecs: %d, want at most %d", len(v.Codecs), maxCodecs)

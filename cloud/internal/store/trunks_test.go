@@ -37,7 +37,7 @@ func TestTrunks(t *testing.T) {
 			"weight":  func(v *rest.Trunk) { v.Weight = 0 },
 			"servers": func(v *rest.Trunk) { v.Servers = []string{"sip:example.com"} },
 			"number":  func(v *rest.Trunk) { v.Number = "030100" },
-			"dtmf":    func(v *rest.Trunk) { v.DTMF = "inband" },
+			"dtmf":    func(v *rest.Trunk) { v.DTMF = "morse" },
 			"is none of AMR, AMR-WB, G722, G729, GSM, iLBC, L16, opus, PCMA, PCMU": func(v *rest.Trunk) { v.Codecs = []string{"pcma", "telephone-event"} },
 			"keys would pass in the clear":                                         func(v *rest.Trunk) { v.SRTP, v.Transport = "required", "tcp" },
 			"srtp":                                                                 func(v *rest.Trunk) { v.SRTP = "optional" },

@@ -50,6 +50,9 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		return
 	}
 	p.received.Add(1)
+	if t := p.quality.keys.tones.reads.Load(); t != nil {
+		p.readTones(t, r, passage, payload, at)
+	}
 	switch {
 	case r.peer == nil:
 		p.dropped.add(NotBridged)
@@ -60,10 +63,8 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		}
 	case !passage.passes:
 		p.dropped.add(NoCodec)
-		if told := r.peer.quality.keys.peer.Load(); told != nil && passage.digits {
-			if digit, length, ok := p.pressed(h, payload, passage.event, at); ok {
-				(*told)(digit, length)
-			}
+		if passage.digits {
+			p.convert(r.peer, h, payload, passage.event, at)
 		}
 	case !r.peer.receives.Load():
 		p.dropped.add(OnHold)
@@ -74,7 +75,7 @@ func (p *Port) receiveMedia(packet []byte, from netip.AddrPort, at time.Time) {
 		case passage.event != passage.eventTo:
 			rtp.Rescale(payload, passage.event, passage.eventTo)
 		case !digits && p.quality.keys.types.Load():
-			packet, digits = p.typeKey(r, h, packet, passage.clock, at)
+			packet, digits = p.typeKey(r, h, packet, payload, passage, at)
 		}
 		r.peer.join(h, packet, passage.clock, !digits, at)
 		if p.pass(media, r.peer, packet, digits) {
@@ -90,6 +91,16 @@ func (p *Port) join(h rtp.Header, packet []byte, clock uint32, speech bool, at t
 		ssrc = p.joined.Join(packet, int(clock), speech, at)
 	}
 	p.outgoing.Store(pack(ssrc, clock))
+}
+
+// convert takes a telephone event that the other side does not have: a key that ends is told there, or becomes tones.
+func (p *Port) convert(to *Port, h rtp.Header, payload []byte, clock int, at time.Time) {
+	if to.quality.keys.peer.Load() == nil && !to.quality.keys.tones.makes.Load() {
+		return
+	}
+	if digit, length, ok := p.pressed(h, payload, clock, at); ok {
+		p.Press(digit, length)
+	}
 }
 
 // admit lets the latch judge, and counts. It is called with p.mu held.

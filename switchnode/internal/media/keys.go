@@ -19,7 +19,8 @@ const keyGap = 50 * time.Millisecond
 // guarded by Port.mu.
 type keys struct {
 	peer  atomic.Pointer[func(digit byte, length time.Duration)] // who is told of keys of the other side that do not pass
-	types atomic.Bool                                            // a key waits that becomes telephone events
+	types atomic.Bool                                            // a key waits that becomes telephone events, or tones
+	tones tones
 	typing
 
 	told      func(digit byte) // nil: nobody
@@ -100,15 +101,25 @@ type typing struct {
 	rest    int    // packets of speech until the next
 }
 
-// Press has the other side hear a key that this leg's user pressed, as telephone events in place of this leg's speech while it lasts.
-// It is false if there is no other side that takes them.
+// Press has the other side hear a key that this leg's user pressed: as telephone events in place of this leg's speech while it lasts, else in the
+// form that OnPeerKey has, else as tones. It is false if there is no other side that takes any of them.
 func (p *Port) Press(digit byte, length time.Duration) bool {
 	code, ok := rtp.DigitCode(digit)
-	if r := p.route.Load(); !ok || r.peer == nil || len(r.events) == 0 {
+	r := p.route.Load()
+	if !ok || r.peer == nil {
 		return false
 	}
 	if length == 0 {
 		length = usual
+	}
+	if len(r.events) == 0 {
+		if told := r.peer.quality.keys.peer.Load(); told != nil {
+			(*told)(digit, length)
+			return true
+		}
+		if !r.peer.quality.keys.tones.makes.Load() {
+			return false
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,8 +137,9 @@ func (p *Port) Hear(digit byte, length time.Duration) bool {
 	return other != nil && other.Press(digit, length)
 }
 
-// typeKey makes a packet of a key of one of speech, which is in packet; speech is Hz. Without one it returns the packet as it came.
-func (p *Port) typeKey(r *route, h rtp.Header, packet []byte, speech uint32, at time.Time) ([]byte, bool) {
+// typeKey makes a packet of a key of one of speech, which is in packet. Without one it returns the packet as it came.
+func (p *Port) typeKey(r *route, h rtp.Header, packet, payload []byte, spoken *passage, at time.Time) ([]byte, bool) {
+	speech := spoken.clock // Hz
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := &p.quality.keys.typing
@@ -138,9 +150,16 @@ func (p *Port) typeKey(r *route, h rtp.Header, packet []byte, speech uint32, at 
 	for len(t.waiting) > 0 && !t.began && at.After(t.waiting[0].until) {
 		t.waiting = t.waiting[1:]
 	}
-	if len(t.waiting) == 0 || len(r.events) == 0 || speech == 0 {
+	sings := len(r.events) == 0 && r.peer.quality.keys.tones.makes.Load()
+	if len(t.waiting) == 0 || len(r.events) == 0 && !sings || speech == 0 {
 		if len(t.waiting) == 0 {
 			p.quality.keys.types.Store(false)
+		}
+		return packet, false
+	}
+	if sings {
+		if spoken.g711 {
+			t.sing(spoken.law, h, payload)
 		}
 		return packet, false
 	}

@@ -9,6 +9,7 @@ import (
 
 	"strowger/pkg/ledger"
 	"strowger/pkg/rtp"
+	"strowger/pkg/rtp/g711"
 	"strowger/pkg/sdp"
 )
 
@@ -85,6 +86,8 @@ type passage struct {
 	clock          uint32 // Hz; 0 if the timestamps do not tell when a packet was sent
 	digits         bool   // telephone events: a digit that comes late counts
 	event, eventTo int    // of telephone events: the clocks here and on the other side, in Hz
+	g711           bool   // speech in which tones can be found and made
+	law            g711.Law
 }
 
 // of finds what happens to a payload type, nil if it was not negotiated. There are a handful, so none is far.
@@ -193,6 +196,7 @@ func (p *Port) reroute() {
 	r := &route{peer: p.peer, passages: make([]passage, 0, len(p.sends))}
 	for _, f := range p.sends {
 		passage := passage{from: f.PT, clock: uint32(f.Clock)}
+		passage.law, passage.g711 = lawOf(f.Codec)
 		if f.Name == sdp.TelephoneEvent {
 			passage.clock = 0 // RFC 4733, 2.2: its packets repeat the timestamp of the event's beginning
 			passage.digits, passage.event, passage.eventTo = true, f.Clock, f.Clock

@@ -135,7 +135,7 @@ func (l *Leg) described(body []byte) call.Event {
 // follow.
 func (l *Leg) settled(s sdp.Session) call.Event {
 	l.apply(s)
-	d := l.line.Description(s)
+	d := l.describe(s)
 	if d.Direction == l.said.Direction && slices.EqualFunc(d.Codecs, l.said.Codecs, sdp.Codec.Same) {
 		return nil
 	}

@@ -171,7 +171,7 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 		return
 	}
 	l.apply(l.offer)
-	l.said = l.line.Description(l.offer)
+	l.said = l.describe(l.offer)
 	l.agree(formats)
 	send(body)
 }
@@ -183,7 +183,7 @@ func (l *Leg) preview(d sdp.Description) {
 		return
 	}
 	l.apply(l.offer)
-	l.said = l.line.Description(l.offer)
+	l.said = l.describe(l.offer)
 	l.agree(formats)
 	l.shown = body
 	l.dialog.Preview(body)
@@ -214,6 +214,7 @@ func (l *Leg) apply(s sdp.Session) {
 			return // and so nothing is heard, as by any other key that does not fit
 		}
 	}
+	l.port.SetTones(!l.flows && l.line.sings(s))
 	l.port.SetRemote(s, l.source)
 }
 
@@ -281,6 +282,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Acked:
 		return l.acked(ev.SDP)
 	case sip.DTMF:
+		l.port.Informed()
 		if l.keys(ev.Digit, ev.Duration) {
 			return nil
 		}
@@ -309,7 +311,7 @@ func (l *Leg) plays(p sip.Progress) []call.Event {
 	}
 	l.played = true
 	l.apply(s)
-	return []call.Event{call.Early{Leg: l.id, Description: l.line.Description(s), Rings: p.Code == 183 && l.early}}
+	return []call.Event{call.Early{Leg: l.id, Description: l.describe(s), Rings: p.Code == 183 && l.early}}
 }
 
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
@@ -319,7 +321,7 @@ func (l *Leg) answer(body []byte) sdp.Description {
 		return sdp.Description{}
 	}
 	l.apply(s)
-	l.said = l.line.Description(s)
+	l.said = l.describe(s)
 	return l.said
 }
 
@@ -338,13 +340,13 @@ func (l *Leg) reofferAccepted(body []byte) call.Event {
 	if err != nil || l.answered(s) != nil {
 		return l.reofferRefused(488)
 	}
-	d, err := sdp.Common(l.asked.description, l.line.Description(s))
+	d, err := sdp.Common(l.asked.description, l.describe(s))
 	if err != nil {
 		return l.reofferRefused(488)
 	}
 	l.agree(l.asked.formats)
 	l.apply(s)
-	l.said = l.line.Description(s)
+	l.said = l.describe(s)
 	return call.OfferAccepted{Leg: l.id, Description: d}
 }
 
@@ -371,7 +373,7 @@ func (l *Leg) offered(body []byte) call.Event {
 		return nil
 	}
 	l.offer = s
-	return call.Offered{Leg: l.id, Description: l.line.Description(s)}
+	return call.Offered{Leg: l.id, Description: l.describe(s)}
 }
 
 // Forward tells the caller of an incoming dialog that the call goes on to somebody else.

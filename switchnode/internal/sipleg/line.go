@@ -13,6 +13,8 @@ type Line struct {
 	Codecs []string // names of those that may be used, the preferred first; none: all
 	// Info has keys go and come by SIP INFO: the company hears of no telephone events, and the other leg has them all the same.
 	Info bool
+	// Tones has keys go and come as tones in the speech, likewise. Only G.711 carries them.
+	Tones bool
 	// Secure has the company's media be encrypted (SRTP), with keys in the descriptions; one without is refused.
 	Secure bool
 }
@@ -49,18 +51,34 @@ func (v *Line) Parse(body []byte) (sdp.Session, error) {
 	return s, nil
 }
 
-// Description is what the other leg is told of the company: keys can be sent to it, in whatever form it gets them.
+// Description is what the other leg is told of the company, or of a phone: keys can be sent to it, in whatever form it gets them.
 func (v *Line) Description(s sdp.Session) sdp.Description {
 	d := s.Description()
-	if v != nil && v.Info {
+	if v != nil && v.Info || v.sings(s) {
 		d.Codecs = append(d.Codecs, sdp.Codec{Name: sdp.TelephoneEvent, Clock: 8000, Channels: 1, Fmtp: "0-15"})
 	}
 	return d
 }
 
+// sings says whether who wrote a description has keys as tones in the speech: there are no telephone events in it, no other form was agreed with
+// the phone company, and the speech is of a codec that leaves tones as they are.
+func (v *Line) sings(s sdp.Session) bool {
+	speech, _ := s.Description().Speech()
+	_, events := sdp.Match(s.Formats, sdp.Codec{Name: sdp.TelephoneEvent})
+	return !events && (v == nil || v.Tones) && (speech.Name == "PCMU" || speech.Name == "PCMA")
+}
+
+// describe is the description of this leg for the other. A link's is that of the switch at its other end, which has said all of it.
+func (l *Leg) describe(s sdp.Session) sdp.Description {
+	if l.flows {
+		return s.Description()
+	}
+	return l.line.Description(s)
+}
+
 func (v *Line) forbids(c sdp.Codec) bool {
 	if !c.Speech() {
-		return v.Info && c.Name == sdp.TelephoneEvent
+		return (v.Info || v.Tones) && c.Name == sdp.TelephoneEvent
 	}
 	return len(v.Codecs) > 0 && !slices.Contains(v.Codecs, c.Name)
 }

@@ -117,7 +117,7 @@ func (p *Phones) servers(ctx context.Context, w way) ([]sip.Peer, sip.URI, error
 
 // lineOf is how the phone company of a trunk is spoken to.
 func lineOf(t sitecopy.Trunk) *sipleg.Line {
-	return &sipleg.Line{Codecs: t.Speech.Codecs, Info: t.Speech.Info, Secure: t.Speech.SRTP}
+	return &sipleg.Line{Codecs: t.Speech.Codecs, Info: t.Speech.Info, Tones: t.Speech.Tones, Secure: t.Speech.SRTP}
 }
 
 // line is how a carrier is spoken to; nil: the call has no codec for it. An emergency call is not held up by that.
