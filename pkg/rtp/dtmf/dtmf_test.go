@@ -90,7 +90,7 @@ func TestQ24(t *testing.T) {
 		"high tone 3.5 % low":    {func(s *signal) { s.high = 0.965 }, false},
 		"23 ms":                  {func(s *signal) { s.ms = 23 }, false},
 		"40 ms":                  {func(s *signal) { s.ms = 40 }, true},
-		"40 ms, weak, 1.5 % off": {func(s *signal) { s.ms, s.level, s.low, s.high = 40, -25, 1.015, 0.985 }, true},
+		"45 ms, weak, 1.5 % off": {func(s *signal) { s.ms, s.level, s.low, s.high = 45, -25, 1.015, 0.985 }, true},
 		"a second":               {func(s *signal) { s.ms = 1000 }, true},
 		"only the low tone":      {func(s *signal) { s.twist = -60 }, false},
 	} {
