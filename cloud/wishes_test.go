@@ -7,6 +7,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/rest"
+	"strowger/pkg/schedule"
 	"strowger/pkg/wish"
 )
 
@@ -45,10 +46,21 @@ func TestPhoneChangesWishes(t *testing.T) {
 	if u := must(i.client.Users().Get(t.Context(), anna.ID))(t); u.DND || u.ForwardBusy != "1002" || len(u.Blocked) != 1 {
 		t.Errorf("the API says %+v", u)
 	}
-	_, err := ask(nodes[1], wish.Change{DND: new(true)})
+	office := must(i.client.Schedules().Create(t.Context(), rest.Schedule{
+		Name: "Office", Site: site.ID, Weekly: []schedule.Opening{{Hours: "09:00-17:00"}}, Users: []string{anna.ID},
+	}))(t)
+	r = must(ask(nodes[0], wish.Change{Override: &wish.Override{State: schedule.Closed}}))(t)
+	if len(r.Schedules) != 1 || r.Schedules[0].ID != office.ID || r.Schedules[0].Open || r.Schedules[0].Override != schedule.Closed {
+		t.Errorf("the phone was told %+v", r.Schedules)
+	}
+	_, err := ask(nodes[0], wish.Change{Override: &wish.Override{Schedule: "Another", State: schedule.Open}})
 	wantCode(t, err, errs.Forbidden)
+	_, err = ask(nodes[1], wish.Change{DND: new(true)})
+	wantCode(t, err, errs.Forbidden)
+	_, err = ask(nodes[0], wish.Change{ForwardAlways: new("9999")})
+	wantCode(t, err, errs.Unknown)
 	for _, bad := range []wish.Change{
-		{ForwardAlways: new("1001")}, {ForwardAlways: new("9999")}, {ForwardSeconds: new(2)}, {Block: []string{""}}, {Block: []string{"anna"}}, {SpeedDial: map[string]string{"7": "1002"}},
+		{ForwardAlways: new("1001")}, {ForwardSeconds: new(2)}, {Block: []string{""}}, {Block: []string{"anna"}}, {SpeedDial: map[string]string{"7": "1002"}},
 	} {
 		_, err := ask(nodes[0], bad)
 		wantCode(t, err, errs.Invalid)

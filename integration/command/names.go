@@ -49,6 +49,10 @@ func (n names) ask(id string) string {
 		var v rest.Queue
 		v, err = c.QueueServices().Get(ctx, id)
 		name = v.Name
+	case ident.Schedule:
+		var v rest.Schedule
+		v, err = c.Schedules().Get(ctx, id)
+		name = v.Name
 	case ident.Trunk:
 		var v rest.Trunk
 		v, err = c.Trunks().Get(ctx, id)

@@ -24,7 +24,7 @@ func users() noun[rest.User] {
 				{head: "may call", cell: func(v rest.User) string { return v.Calling }},
 				{head: "home switch", detail: true, cell: func(v rest.User) string { return n.of(v.HomeSwitch) }},
 				{head: "numbers", detail: true, cell: func(v rest.User) string { return numbersOf(n, v.ID) }},
-			}, policyColumns(), []column[rest.User]{
+			}, policyColumns(), wishColumns(n), []column[rest.User]{
 				{head: "id", cell: func(v rest.User) string { return v.ID }},
 			})
 		},
@@ -73,6 +73,10 @@ type userCommands struct {
 	Ring     userRing     `cmd:"" help:"Set and show when each device of a user rings, and for how long."`
 	DND      userDND      `cmd:"" name:"dnd" help:"Do not disturb: refuse calls to a user, with words to callers."`
 	Fallback userFallback `cmd:"" help:"Where calls go that a user does not answer."`
+	Forward  userForward  `cmd:"" help:"Where the user has calls go: always, or before the fall-backs; and the hours of the user."`
+	Block    userBlock    `cmd:"" help:"Refuse some callers."`
+	Rule     userRule     `cmd:"" help:"What becomes of calls of some callers, or at some hours."`
+	Speed    userSpeed    `cmd:"" help:"Numbers by two digits."`
 	Queue    userQueue    `cmd:"" help:"Let callers wait while a user is on the phone."`
 	Remove   userRemove   `cmd:"" help:"Remove users that have no numbers and devices."`
 }

@@ -37,8 +37,7 @@ type Override struct {
 type State struct {
 	DND bool `json:"dnd"`
 	Wishes
-	// Own is the numbers of the user; Schedules those that the user may override.
-	Own       []string        `json:"own,omitempty"`
+	// Schedules is those that the user may override.
 	Schedules []ScheduleState `json:"schedules,omitempty"`
 }
 

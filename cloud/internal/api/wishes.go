@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
 	"strowger/pkg/wish"
@@ -39,7 +41,35 @@ func (a *API) Wish(ctx context.Context, org, user string, c wish.Change) (wish.S
 	if err != nil {
 		return wish.State{}, err
 	}
-	return wish.State{DND: u.DND, Wishes: u.Wishes}, nil
+	state := wish.State{DND: u.DND, Wishes: u.Wishes}
+	state.Schedules, err = a.override(ctx, org, user, c.Override)
+	return state, err
+}
+
+// override opens or closes a schedule that a user may override, nil for none, and says how all of those stand then.
+func (a *API) override(ctx context.Context, org, user string, o *wish.Override) (all []wish.ScheduleState, err error) {
+	schedules, _, err := a.store.Schedules.List(ctx, org, store.Query{Limit: store.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	schedules = slices.DeleteFunc(schedules, func(v rest.Schedule) bool { return !slices.Contains(v.Users, user) })
+	if o != nil {
+		i := slices.IndexFunc(schedules, func(v rest.Schedule) bool {
+			return v.ID == o.Schedule || v.Name == o.Schedule || o.Schedule == "" && len(schedules) == 1
+		})
+		if i < 0 {
+			return nil, errs.New(errs.Forbidden, "override: %q is none of the %d schedules that the user may override", o.Schedule, len(schedules))
+		}
+		schedules[i].Override = o.State
+		if err := a.store.Schedules.Update(ctx, org, &schedules[i]); err != nil {
+			return nil, err
+		}
+		a.follow(ctx)
+	}
+	for _, v := range schedules {
+		all = append(all, wish.ScheduleState{ID: v.ID, Name: v.Name, Open: v.Open, Override: v.Override})
+	}
+	return all, nil
 }
 
 // checkUser holds what a user wishes, and what an administrator says of their calls, against what there is.
