@@ -2,7 +2,6 @@ package mixer
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -299,45 +298,5 @@ func TestComeAndGo(t *testing.T) {
 	<-done
 	if n := relay.Counters().Ports; n != 0 {
 		t.Errorf("%d ports are open", n)
-	}
-}
-
-func BenchmarkTick(b *testing.B) {
-	for _, c := range []struct {
-		name   string
-		format sdp.Format
-		talk   int
-	}{{"mu", pcmu, 3}, {"G722", wide, 3}, {"mu all", pcmu, 100}} {
-		b.Run(fmt.Sprint(c.name), func(b *testing.B) {
-			r := NewRoom(voice.NewClock(), newRelay(b))
-			var all []*phone
-			for range 100 {
-				all = append(all, seat(b, r, c.format, 0))
-			}
-			loud, frame := make([]int16, voice.Frame), make([]int16, voice.Frame)
-			for i := range loud {
-				loud[i] = int16(6000 * math.Sin(float64(i)))
-			}
-			at := time.Now()
-			b.ResetTimer()
-			for b.Loop() {
-				b.StopTimer()
-				for i, p := range all {
-					if i < c.talk {
-						p.Say(loud)
-					} else {
-						p.Say(frame)
-					}
-				}
-				b.StartTimer()
-				r.Tick(at)
-				at = at.Add(20 * time.Millisecond)
-			}
-			b.StopTimer()
-			for _, p := range all {
-				p.Close()
-			}
-			r.Close()
-		})
 	}
 }
