@@ -88,7 +88,8 @@ func (b *Buffer) Put(h rtp.Header, payload []byte, ticks int, clock int, at time
 	switch newest := b.newest(); {
 	case !b.begun || h.SSRC != b.ssrc || uint32(clock) != b.clock:
 		b.restart(h.SSRC, uint32(clock))
-	case (b.playing || len(b.packets) > 0) && b.length(h.Timestamp-newest).Abs() > jump:
+	case b.length(h.Timestamp-newest) < -jump && (b.passed || len(b.packets) > 0),
+		b.length(h.Timestamp-newest) > jump && (b.playing || len(b.packets) > 0): // what is ahead after a silence is no leap
 		b.restart(h.SSRC, uint32(clock))
 	}
 	late := b.delay.came(h.Timestamp, b.clock, at)
