@@ -13,7 +13,7 @@ func TestPark(t *testing.T) {
 	for name, c := range map[string]struct {
 		office int
 		space  string
-	}{"one switch": {0, "31"}, "caller of another office": {1, "32"}} {
+	}{"one switch": {0, "11"}, "caller of another office": {1, "12"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, annsPhone := w.person(t, c.office, "Ann", says(1))
@@ -48,13 +48,13 @@ func TestParkedCallerHangsUp(t *testing.T) {
 	_, annsPhone := w.person(t, 0, "Ann", nil)
 	bell, bellsPhone := w.person(t, 0, "Bell", nil)
 	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
-	in.Transfer("*8533")
+	in.Transfer("*8513")
 	told(t, in, 200)
 	over(t, in)
 	out.HangUp()
 	over(t, out)
 	until(t, func() string {
-		if e := over(t, dial(t, bellsPhone, "*8633")); e.Words != "no call is parked at 33" {
+		if e := over(t, dial(t, bellsPhone, "*8613")); e.Words != "no call is parked at 13" {
 			return "the space is not free: " + e.String()
 		}
 		return ""

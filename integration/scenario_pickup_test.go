@@ -66,7 +66,7 @@ func TestNothingToPickUp(t *testing.T) {
 	bell, bellsPhone := w.person(t, 0, "Bell", nil)
 	_, bobsPhone := w.person(t, 0, "Bob", nil)
 	refusedWith(t, bobsPhone, "**"+bell.number.Dial, 480, "nothing rings at "+bell.number.Dial)
-	refusedWith(t, bobsPhone, "**999999", 404, "999999")
+	refusedWith(t, bobsPhone, "**999999", 404, "nobody of this office has the number 999999")
 	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
 	refusedWith(t, bobsPhone, "**"+bell.number.Dial, 480, "nothing rings at "+bell.number.Dial)
 	hangUp(t, out, in)
@@ -106,4 +106,30 @@ func TestTwoPickUp(t *testing.T) {
 	if answered != 1 {
 		t.Errorf("%d of two who picked up have the call", answered)
 	}
+}
+
+// TestPickUpGroup has *8 answer what rings for a member of the picker's group and nothing else, and keeps those out who are not of it.
+func TestPickUpGroup(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, annsPhone := w.person(t, 0, "Ann", says(1))
+	bell, bellsPhone := w.person(t, 0, "Bell", nil)
+	bob, bobsPhone := w.person(t, 0, "Bob", says(2))
+	_, evesPhone := w.person(t, 0, "Eve", nil)
+	dan, dansPhone := w.person(t, 0, "Dan", nil)
+	if _, err := w.Client.Groups().Create(soon(t), rest.Group{Name: "Sales of " + bell.number.Digits, Kind: rest.PickUpGroup, Members: []string{bell.user.ID, bob.user.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	other, its := ring(t, annsPhone, dan.number.Dial, dansPhone) // older, and none of theirs
+	refusedWith(t, bobsPhone, "*8", 480, "nothing rings that you may pick up")
+	out, in := ring(t, annsPhone, bell.number.Dial, bellsPhone)
+	refusedWith(t, evesPhone, "**"+bell.number.Dial, 403, "no right to pick up calls of Bell")
+	picked := dial(t, bobsPhone, "*8")
+	saw(t, picked, phone.Answered)
+	over(t, in)
+	hears(t, out, 2)
+	hangUp(t, out, picked)
+	other.HangUp()
+	over(t, its)
 }

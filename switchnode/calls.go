@@ -179,9 +179,6 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	case in.Admission != nil:
 		return in.Admission
 	case in.Claims != nil:
-		if admit, ok := c.afar(in); ok {
-			return admit
-		}
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
 	if admit, ok := c.featured(in); ok {

@@ -3,7 +3,6 @@ package switchnode
 import (
 	"context"
 	"strings"
-	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -12,9 +11,6 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/pickup"
 )
-
-// parkTime is how long a call stays parked before it returns to who parked it.
-const parkTime = 3 * time.Minute
 
 // The codes of parking, before the number of a space.
 const (
@@ -35,13 +31,14 @@ func (c *calls) parks(in call.Incoming, t call.Transferring, home call.Fallback)
 	if !ok {
 		return nil, false
 	}
-	space, err := c.lot.Take(strings.TrimSuffix(number, "#"), c.session(in), t.For)
+	park := c.site().Park()
+	space, err := c.lot.Take(strings.TrimSuffix(number, "#"), park.Slots, c.session(in), t.For)
 	if err != nil {
 		return call.Stuck{Cause: call.CauseOfError(err), Home: home}, true
 	}
 	at := designation.Party{Number: codeRetrieve + space.Number, Name: "Parked at " + space.Number, Site: t.By.Site}
 	return call.Onward{Home: home, Planned: call.Planned{
-		From: t.By, To: at, Ring: parkTime, Branches: []call.Branch{{Leg: ident.New(ident.Leg), Name: at.Name, Target: space}},
+		From: t.By, To: at, Ring: park.Return, Branches: []call.Branch{{Leg: ident.New(ident.Leg), Name: at.Name, Target: space}},
 	}}, true
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
+	copies "strowger/pkg/sitecopy"
 	"strowger/pkg/starcode"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/parking"
@@ -27,23 +28,8 @@ func (n *node) newPickups() pickups {
 	return pickups{lot: &parking.Lot{}, id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
 }
 
-// afar is the admission of a call to a code that a phone of another switch dialled, about something that is here.
-func (c *calls) afar(in call.Incoming) (call.Admission, bool) {
-	if !starcode.Is(in.Dialled) || in.Help != nil || in.From.Trunk != "" || in.From.User == "" || c.numbered(in.Dialled) {
-		return nil, false
-	}
-	d, err := starcode.Parse(in.Dialled)
-	if err != nil || d.Name != starcode.PickUp {
-		return nil, false
-	}
-	if err := c.site().Vouched(*in.Claims); err != nil {
-		return refuses(err), true
-	}
-	return c.pickUp(in, d), true
-}
-
-// pickUp has the caller answer the oldest call that rings for a number and that they may pick up. A number of another switch is that one's
-// to look for.
+// pickUp has the caller answer the oldest call that rings for a number and that they may pick up. What rings at another
+// switch is not seen from here.
 func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 	if d.Missing() {
 		return refuses(errs.New(errs.Invalid, "dial ** and the number that rings, such as **301002"))
@@ -53,8 +39,10 @@ func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 		whose, home, known := site.Callee(d.Number)
 		theirs := slices.DeleteFunc(c.board.Ringing(), func(r pickup.Ringing) bool { return !r.For(whose) })
 		switch {
-		case len(theirs) == 0 && in.Claims == nil && (!known || home != c.id):
-			return c.question(in)(ctx)
+		case len(theirs) == 0 && !known:
+			return refusal(errs.New(errs.Unknown, "nobody of this office has the number %s, and calls of other offices cannot be picked up here", d.Number))
+		case len(theirs) == 0 && home != c.id:
+			return refusal(errs.New(errs.NotRinging, "%s is at another switch, and what rings there cannot be picked up here", d.Number))
 		case len(theirs) == 0:
 			return refusal(errs.New(errs.NotRinging, "nothing rings at %s", d.Number))
 		}
@@ -69,8 +57,14 @@ func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 func (c *calls) pickUpAny(in call.Incoming, _ starcode.Dialled) call.Admission {
 	return func(ctx context.Context) call.Event {
 		site := c.site()
+		groups := site.Groups("pickup", in.From.User)
+		grouped := func(r pickup.Ringing) bool { // of who is in a group, its calls
+			return len(groups) == 0 || slices.ContainsFunc(groups, func(g copies.Group) bool {
+				return slices.Contains(g.Members, r.To.User) || slices.ContainsFunc(r.Users, func(u string) bool { return slices.Contains(g.Members, u) })
+			})
+		}
 		ours := slices.DeleteFunc(c.board.Ringing(), func(r pickup.Ringing) bool {
-			return r.Waits || r.From.User == in.From.User || site.MayPickUp(in.From, r.To) != nil
+			return r.Waits || !grouped(r) || r.From.User == in.From.User || site.MayPickUp(in.From, r.To) != nil
 		})
 		if len(ours) == 0 {
 			return refusal(errs.New(errs.NotRinging, "nothing rings that you may pick up"))

@@ -4,6 +4,7 @@ package parking
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 
 	"strowger/pkg/designation"
@@ -11,9 +12,6 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 )
-
-// Spaces is how many calls may be parked without naming a space, from 01 on. Any number of two digits may be named.
-const Spaces = 20
 
 // Lot is that of one switch. The zero value is empty.
 type Lot struct {
@@ -29,23 +27,25 @@ type Space struct {
 	lot     *Lot
 }
 
-// Take gives a call a space: the one that is named, or with "" the first that is free.
-func (l *Lot) Take(number string, s *call.Session, of designation.Party) (*Space, error) {
+// Take gives a call a space of so many, 01 and on: the one that is named, or with "" the first that is free.
+func (l *Lot) Take(number string, spaces int, s *call.Session, of designation.Party) (*Space, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.spaces == nil {
 		l.spaces = map[string]*Space{}
 	}
-	for i := 1; number == "" && i <= Spaces; i++ {
+	for i := 1; number == "" && i <= spaces; i++ {
 		if n := fmt.Sprintf("%02d", i); l.at(n) == nil {
 			number = n
 		}
 	}
-	switch {
+	switch i, err := strconv.ParseUint(number, 10, 8); {
+	case spaces == 0:
+		return nil, errs.New(errs.Forbidden, "this office parks no calls")
 	case number == "":
-		return nil, errs.New(errs.Busy, "all %d spaces for parked calls are taken", Spaces)
-	case len(number) != 2 || number[0] < '0' || number[0] > '9' || number[1] < '0' || number[1] > '9':
-		return nil, errs.New(errs.Invalid, "a space has two digits, 00 to 99, and %q is none; transfer to *8501, or to *85 for any", number)
+		return nil, errs.New(errs.Busy, "all %d spaces for parked calls are taken", spaces)
+	case err != nil || len(number) < 2 || i < 1 || int(i) > spaces:
+		return nil, errs.New(errs.Invalid, "there is no space %q for parked calls: they are 01 to %02d; transfer to *85 for any", number, spaces)
 	}
 	if there := l.at(number); there != nil {
 		return nil, errs.New(errs.Busy, "a call of %s is parked at %s already", whom(there.Of), number)

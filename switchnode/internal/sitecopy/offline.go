@@ -175,8 +175,8 @@ func (s *Snapshot) Sign(call, leg string, r Route, to designation.Node, boot str
 
 // Accept is the plan of a call that comes in with a verified session key.
 func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan, error) {
-	if err := s.Vouched(c); err != nil {
-		return designation.Plan{}, err
+	if c.Issuer != s.identity.Org && !s.vouches(c.Issuer, c.From) {
+		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
 	n, ok := s.numbers[c.To.Number]
 	help := c.Help != nil && s.Helps(c.To.Number)

@@ -7,7 +7,6 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
-	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
 )
 
@@ -38,14 +37,6 @@ func (s *Snapshot) MayPickUp(who, whose designation.Party) error {
 	})
 	if who.User == "" || who.Site != s.identity.Site && !inGroup || inGroup && !s.grouped(who.User, whose.User) {
 		return errs.New(errs.Forbidden, "no right to pick up calls of %s", cmp.Or(whose.Name, whose.Number))
-	}
-	return nil
-}
-
-// Vouched is why the caller of a verified key need not be who it says, nil if they are: the cloud signed it, or the switch of the caller.
-func (s *Snapshot) Vouched(c sessionkey.Claims) error {
-	if c.Issuer != s.identity.Org && !s.vouches(c.Issuer, c.From) {
-		return errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
 	return nil
 }
