@@ -3,7 +3,6 @@ package sip
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -230,9 +229,6 @@ func (d *Dialog) Refer(to string, extra ...Header) {
 	d.refers.sent = true
 	d.send(req)
 }
-
-// Escaped is a Replaces as it stands in a URI (RFC 3261, 19.1.2).
-func (r Replaces) Escaped() string { return url.QueryEscape(r.String()) }
 
 // notified handles a NOTIFY of our REFER.
 func (d *Dialog) notified(in arrived) {

@@ -56,32 +56,6 @@ func (r Replaces) String() string {
 	return s
 }
 
-// Replacing returns the dialog that an INVITE is to replace, nil if it names none. More than one is an error (RFC 3891, 3).
-func (d *Dialog) Replacing() (*Replaces, error) {
-	var found *Replaces
-	for h := range Named(d.request, "Replaces") {
-		r, err := ParseReplaces(h.Value())
-		if err != nil {
-			return nil, err
-		}
-		if found != nil {
-			return nil, fmt.Errorf("replaces %q: a second one", h.Value())
-		}
-		found = &r
-	}
-	return found, nil
-}
-
-// Self names this dialog as a peer that is to get an INVITE or a REFER would have it replaced, from their side.
-func (d *Dialog) Self() Replaces {
-	return Replaces{CallID: d.callID, ToTag: d.remote.tag, FromTag: d.local.tag}
-}
-
-// Is says whether a Replaces names this dialog: all three match exactly (RFC 3891, 3).
-func (d *Dialog) Is(r Replaces) bool {
-	return d.callID == r.CallID && d.local.tag == r.ToTag && d.remote.tag == r.FromTag
-}
-
 // ReferTo is what a REFER asks for (RFC 3515, 2.1).
 type ReferTo struct {
 	Number   string    // the user part, or that of a tel URI without its visual separators

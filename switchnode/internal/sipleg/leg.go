@@ -266,6 +266,10 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Pracked:
 		return l.pracked(ev.SDP)
 	case sip.Referred:
+		if ev.To.Replaces != nil { // RFC 3891: to ring them a second time is not what was asked for
+			l.dialog.RefuseRefer(501, "Two Calls Cannot Be Joined Here Yet")
+			return nil
+		}
 		return call.Referred{Leg: l.id, To: ev.To.Number}
 	case sip.Withdrawn:
 		return call.OfferWithdrawn{Leg: l.id}
