@@ -31,13 +31,18 @@ type grammar struct {
 	Device deviceCmds    `cmd:"" help:"Phones and their SIP accounts."`
 	Number numberCmds    `cmd:"" help:"Numbers: what can be dialled."`
 	lineCommands
-	Alert    alertCommands    `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
-	Key      keyCommands      `cmd:"" help:"API keys."`
-	Call     callCommands     `cmd:"" help:"Call records."`
-	Queue    queueCommands    `cmd:"" help:"Queues of several users, and calls that wait."`
-	Schedule scheduleCommands `cmd:"" help:"Opening hours and holidays."`
+	Alert alertCommands `cmd:"" help:"What administrators are to know: emergency calls and trouble."`
+	Key   keyCommands   `cmd:"" help:"API keys."`
+	Call  callCommands  `cmd:"" help:"Call records."`
+	calleeCommands
 	featureCommands
 	Phone phoneCommands `cmd:"" help:"A phone on the command line, which sleeps until it is called."`
+}
+
+// calleeCommands are for what numbers lead to beside users, and when.
+type calleeCommands struct {
+	Queue    queueCommands    `cmd:"" help:"Queues of several users, and calls that wait."`
+	Schedule scheduleCommands `cmd:"" help:"Opening hours and holidays."`
 }
 
 // lineCommands are for lines to the phone network.
