@@ -138,6 +138,16 @@ func TestLastCaller(t *testing.T) {
 	coded(t, from, "*69", "called-none")
 	talk0(t, to, ann.number.Dial, from)
 	coded(t, from, "*69", append(append([]string{"called-by"}, spelled(bob.number.Dial)...), "now")...)
+	out := dial(t, from, "*69")
+	spoken(t, out, 0, append(append([]string{"called-by"}, spelled(bob.number.Dial)...), "now", "call-back")...)
+	out.SendDTMF('1')
+	in := incoming(t, to, out)
+	in.Answer()
+	saw(t, out, phone.Answered)
+	hangUp(t, out, in)
+	w.recorded(t, ann.user, "a call back", func(c rest.Call) bool {
+		return c.Dialled == "*69" && c.AnsweredAt != nil && c.To.User == bob.user.ID
+	})
 	coded(t, from, "*60", append(spelled(bob.number.Dial), "blocked")...)
 	if u := w.wishes(t, ann); len(u.Blocked) != 1 || u.Blocked[0] != bob.number.Dial {
 		t.Errorf("blocked are %v", u.Blocked)

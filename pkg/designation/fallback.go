@@ -17,6 +17,7 @@ const (
 	Unreachable  Occasion = "unreachable"
 	QueueFull    Occasion = "queue-full"
 	QueueTime    Occasion = "queue-time"
+	CallBack     Occasion = "call-back" // the caller was told who called, and calls back: within a switch, in no plan
 )
 
 // Waited says whether the call waited in a queue before, or would have.
@@ -35,6 +36,8 @@ func OccasionOf(code errs.Code) Occasion {
 		return QueueFull
 	case errs.QueueTime, errs.QueueRemoved:
 		return QueueTime
+	case errs.CallBack:
+		return CallBack
 	case errs.Offline, errs.NoPush, errs.Asleep, errs.Unreachable, errs.WrongNode, errs.LegLost, errs.LinkLost, errs.NodeStopped, errs.NoLine,
 		errs.GuardTrunk, errs.GuardCalls, errs.GuardCost, errs.GuardTogether: // another office has a share of its own
 		return Unreachable
