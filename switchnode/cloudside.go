@@ -213,6 +213,9 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectQueue(org, id), "", queueWorkers, n.queueOrder); err != nil {
 		return err
 	}
+	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectMailbox(org, id), "", mailboxWorkers, n.mailboxOrder); err != nil {
+		return err
+	}
 	if _, err := fabric.Handle(ctx, n.fabric, fabric.SubjectGuard(org, id), "", guardWorkers, n.guardOrder); err != nil {
 		return err
 	}

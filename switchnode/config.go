@@ -47,8 +47,9 @@ type Config struct {
 
 // Services configures what a switch does beside connecting calls.
 type Services struct {
-	STIR    STIR    `embed:""`
-	Waiting Waiting `embed:""`
+	STIR      STIR      `embed:""`
+	Waiting   Waiting   `embed:""`
+	Voicemail Voicemail `embed:""`
 }
 
 // Waiting configures what callers hear while they wait in a queue.
@@ -147,6 +148,7 @@ func (c Config) validate() (settings, error) {
 		check(err)
 	}
 	check(c.STIR.validate())
+	check(c.Voicemail.validate())
 	s.Limits, err = c.Limits.validate()
 	check(err)
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)

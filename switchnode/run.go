@@ -42,6 +42,7 @@ import (
 	"strowger/switchnode/internal/spool"
 	"strowger/switchnode/internal/toll"
 	"strowger/switchnode/internal/voice"
+	"strowger/switchnode/internal/voicemail"
 )
 
 // node is one running switch.
@@ -70,9 +71,10 @@ type node struct {
 
 // books is what the switch keeps of its calls.
 type books struct {
-	spool *spool.Spool // the ledger, until the cloud has it
-	tolls *toll.Keeper // what left by its trunks
-	last  *lastcall.Book
+	mailboxes *voicemail.Office
+	spool     *spool.Spool // the ledger, until the cloud has it
+	tolls     *toll.Keeper // what left by its trunks
+	last      *lastcall.Book
 
 	refused barring.Lately[fabric.Refused] // what was not let out by them
 }
@@ -161,7 +163,10 @@ func (n *node) open() (err error) {
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
 	n.calls.relay = n.relay
-	return err
+	if err != nil {
+		return err
+	}
+	return n.openVoicemail()
 }
 
 // serve brings up the network side and runs until ctx ends.
@@ -173,12 +178,13 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	router := routing.New(routing.Config{
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
-		Phones: func(b designation.Branch, p designation.Plan) []call.Target { return n.phones.Targets(b, p.Ring) },
-		Lines:  func(b designation.Branch, p designation.Plan) call.Target { return n.phones.Line(b, p) },
-		Link:   func(w routing.Way) call.Target { return n.links.Target(w) },
-		Apps:   n.app,
-		Queue:  n.calls.waiting,
-		Barred: n.barred,
+		Phones:   func(b designation.Branch, p designation.Plan) []call.Target { return n.phones.Targets(b, p.Ring) },
+		Services: n.service,
+		Lines:    func(b designation.Branch, p designation.Plan) call.Target { return n.phones.Line(b, p) },
+		Link:     func(w routing.Way) call.Target { return n.links.Target(w) },
+		Apps:     n.app,
+		Queue:    n.calls.waiting,
+		Barred:   n.barred,
 	})
 	n.calls.router = router
 	n.calls.cross = crossing.New(crossing.Config{Node: id.Node, Expected: router.Expected, Count: n.calls.tally.add})
@@ -285,6 +291,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("queue", n.calls.hall.Run)
 	group.Go("player", n.calls.player.Run)
 	group.Go("voice", n.calls.clock.Run)
+	group.Go("voicemail", n.mailboxes.Store.Run)
 	group.Go("tolls", n.tolls.Run)
 	group.Go("last calls", n.last.Run)
 	group.Go("site copy", n.copy.Run)

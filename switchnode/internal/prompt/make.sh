@@ -196,7 +196,7 @@ english_mailbox() {
 	say en en-us vm-many "messages."
 	say en en-us vm-message "Message"
 	say en en-us vm-last "There are no more messages."
-	say en en-us vm-help "To hear it again, press five. Next, six. Previous, four. Delete or bring back, seven. Who and when, eight. To send it to a colleague, nine. To call back, three. For your greeting and PIN, zero. To end, star."
+	say en en-us vm-help "To hear it again, press five. Next, six. Previous, four. Delete or bring back, seven. Who and when, eight. To send it to a colleague, nine. For your greeting and PIN, zero. To end, star."
 	say en en-us vm-options "For your messages, press one. To record a greeting, two. Your name, three. The standard greeting, four. A new PIN, five. To end, star."
 	say en en-us vm-deleted "Deleted."
 	say en en-us vm-back "Brought back."
@@ -237,7 +237,7 @@ chinese_mailbox() {
 	mandarin vm-many "liu2yan2"                                                                   # 留言
 	mandarin vm-message "liu2yan2 di4"                                                            # 留言第
 	mandarin vm-last "mei2you3 geng4duo1 liu2yan2"                                                # 没有更多留言
-	mandarin vm-help "chong2ting1 an4 wu3, xia4 yi1 tiao2 an4 liu4, shang4 yi1 tiao2 an4 si4, shan1chu2 huo4 hui1fu4 an4 qi1, lai2dian4 xin4xi1 an4 ba1, zhuan3fa1 an4 jiu3, hui2dian4 an4 san1, she4zhi4 an4 ling2, jie2shu4 an4 xing1 hao4" # 重听按五…
+	mandarin vm-help "chong2ting1 an4 wu3, xia4 yi1 tiao2 an4 liu4, shang4 yi1 tiao2 an4 si4, shan1chu2 huo4 hui1fu4 an4 qi1, lai2dian4 xin4xi1 an4 ba1, zhuan3fa1 an4 jiu3, she4zhi4 an4 ling2, jie2shu4 an4 xing1 hao4" # 重听按五…
 	mandarin vm-options "shou1ting1 liu2yan2 an4 yi1, lu4zhi4 wen4hou4yu3 an4 er4, lu4zhi4 xing4ming2 an4 san1, biao1zhun3 wen4hou4yu3 an4 si4, xiu1gai3 mi4ma3 an4 wu3, jie2shu4 an4 xing1 hao4" # 收听留言按一…
 	mandarin vm-deleted "yi3 shan1chu2"                                                           # 已删除
 	mandarin vm-back "yi3 hui1fu4"                                                                # 已恢复

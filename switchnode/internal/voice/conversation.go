@@ -36,6 +36,7 @@ type tape struct {
 	silent  int // so far
 	spoken  bool
 	over    bool
+	streamed
 }
 
 // End is the leg's other end, for who needs more than what is here. The clock says and listens; nobody else may.
@@ -81,14 +82,16 @@ func (c *Conversation) record(frame []int16, any bool) {
 	if t == nil || t.over {
 		return
 	}
-	t.samples = append(t.samples, frame[:min(len(frame), t.limit-len(t.samples))]...)
+	t.samples = append(t.samples, frame[:min(len(frame), t.limit-t.gone-len(t.samples))]...)
 	if any && loud(frame) {
 		t.spoken, t.silent = true, 0
 	} else {
 		t.silent += len(frame)
 	}
-	if len(t.samples) >= t.limit || t.quiet > 0 && t.silent >= t.quiet {
+	if t.gone+len(t.samples) >= t.limit || t.quiet > 0 && t.silent >= t.quiet {
 		t.over = true
+	}
+	if t.over || t.due() {
 		c.notify()
 	}
 }

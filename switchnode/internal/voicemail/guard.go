@@ -1,6 +1,9 @@
 package voicemail
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Guard is how often the PIN of a mailbox was wrong. It is kept with the mailbox, so that no restart forgets it.
 type Guard struct {
@@ -45,8 +48,8 @@ func (s *Store) Guard(user string) Guard {
 
 // Wrong counts a wrong PIN; locks says that the mailbox is locked with it.
 func (s *Store) Wrong(user string) (locks bool, err error) {
-	b, err := s.get(user)
-	if b == nil {
+	b, err := s.box(user)
+	if err != nil {
 		return false, err
 	}
 	err = b.change(func(x *index) error {
@@ -64,6 +67,42 @@ func (s *Store) Right(user string) error {
 	}
 	return b.change(func(x *index) error {
 		x.Guard = Guard{}
+		return nil
+	})
+}
+
+// strangers counts wrong PINs of mailboxes that are not there, so that they look like those that are.
+type strangers struct {
+	mu    sync.Mutex
+	wrong map[string]Guard
+}
+
+// mostStrangers is how many are remembered.
+const mostStrangers = 4096
+
+func (s *strangers) guard(asked string) Guard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrong[asked]
+}
+
+func (s *strangers) fail(asked string, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wrong == nil || len(s.wrong) >= mostStrangers {
+		s.wrong = map[string]Guard{}
+	}
+	s.wrong[asked], _ = s.wrong[asked].Fail(now)
+}
+
+// Lock lets nobody in before a time, at an administrator's word.
+func (s *Store) Lock(user string, until time.Time) error {
+	b, err := s.box(user)
+	if err != nil {
+		return err
+	}
+	return b.change(func(x *index) error {
+		x.Guard.Until = until
 		return nil
 	})
 }

@@ -216,3 +216,18 @@ func (s *Store) ForgetGreeting(user, kind string) error {
 	}
 	return b.disk.remove(b.path(id, whole))
 }
+
+// Listen is what was recorded so far, up to samples.
+func (r *Recording) Listen(samples int) (*Audio, error) {
+	if len(r.rest) > 0 {
+		if err := r.flush(len(r.rest)); err != nil {
+			return nil, err
+		}
+	}
+	return r.b.audio(r.id, samples)
+}
+
+func (s *Store) hasGreeting(user, kind string) bool {
+	b, _ := s.get(user)
+	return b != nil && b.state.Load().Greetings[kind] != ""
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -329,4 +330,31 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
+}
+
+// Piece is a piece of the speech of a message, in G.722, from 0, and how many there are.
+func (s *Store) Piece(user, id string, piece, size int) (speech []byte, pieces int, err error) {
+	a, err := s.Listen(user, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer a.Close()
+	pieces = max((a.left+size-1)/size, 1)
+	if piece < 0 || piece >= pieces {
+		return nil, 0, errs.New(errs.Invalid, "piece %d: the message has %d", piece, pieces)
+	}
+	for from, at := piece*size, 0; len(speech) < size; {
+		b, err := a.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if at+len(b) > from {
+			speech = append(speech, b[max(from-at, 0):]...)
+		}
+		at += len(b)
+	}
+	return speech[:min(len(speech), size)], pieces, nil
 }
