@@ -22,9 +22,9 @@ type Voicemail struct {
 	// Webhook is the URL that each message is posted to.
 	Webhook string `json:"webhook,omitempty" maxLength:"1000"`
 	// KeepDays is how long messages are kept, 1 to 366 days; 0: 30.
-	KeepDays int `json:"keep_days" minimum:"0" maximum:"366"`
+	KeepDays int `json:"keep_days,omitempty" minimum:"0" maximum:"366"`
 	// Trusted has the user's own phones need no PIN.
-	Trusted bool `json:"trusted"`
+	Trusted bool `json:"trusted,omitempty"`
 	// Language of the words at the phone; empty: the language of the switch.
 	Language string `json:"language,omitempty" pattern:"^(en|zh)?$"`
 }
