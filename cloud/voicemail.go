@@ -57,7 +57,7 @@ func (m mailboxes) Speech(ctx context.Context, org, user, message, pin string) (
 	}
 }
 
-// SetSecrets changes the PIN and what signs posts.
+// SetSecrets changes the PIN.
 func (m mailboxes) SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets) error {
 	if _, err := m.c.store.Users.Get(ctx, org, user); err != nil {
 		return err

@@ -27,8 +27,6 @@ import (
 type Settings struct {
 	// After is when calls go there; none: Usual. A fall-back of the user's for an occasion wins.
 	After    []designation.Occasion `json:"after,omitempty"`
-	Email    string                 `json:"email,omitempty"`    // told of each message
-	Webhook  string                 `json:"webhook,omitempty"`  // likewise
 	Keep     time.Duration          `json:"keep,omitempty"`     // messages are deleted after that; 0: DefaultKeep
 	Trusted  bool                   `json:"trusted,omitempty"`  // the user's own phones need no PIN
 	Language string                 `json:"language,omitempty"` // of the words at the phone; "": of the switch
@@ -68,20 +66,18 @@ func Branch(user, name, number string) designation.Branch {
 // The codes by which phones reach their messages.
 const (
 	Own = "*97" // of the user who calls
-	Any = "*98" // of whoever says which and knows the PIN
+	Any = "*98" // of whoever says which, or dials its number after the code, and knows the PIN
 )
 
 // ServiceOf is the branch of a code that a user dialled.
 func ServiceOf(dialled, user, name string) (designation.Branch, bool) {
 	b := designation.Branch{Kind: designation.Service, Service: designation.Mailbox, Number: dialled}
-	switch dialled {
-	case Own:
+	if dialled == Own {
 		b.User, b.Name = user, name
 		return b, true
-	case Any:
-		return b, true
 	}
-	return designation.Branch{}, false
+	number, ok := strings.CutPrefix(dialled, Any)
+	return b, ok && strings.Trim(number, "0123456789") == ""
 }
 
 // Limits of a PIN, in digits.

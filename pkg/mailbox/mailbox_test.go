@@ -52,3 +52,12 @@ func TestWhenCallsGoToVoicemail(t *testing.T) {
 		}
 	}
 }
+
+func TestCodes(t *testing.T) {
+	for dialled, want := range map[string]string{"*97": "us_1", "*98": "", "*981002": "", "*971": "no", "*98*": "no", "1002": "no", "": "no"} {
+		b, ok := ServiceOf(dialled, "us_1", "Bell")
+		if ok != (want != "no") || ok && (b.User != want || b.Service != designation.Mailbox || b.Number != dialled) {
+			t.Errorf("%q: %+v, %v", dialled, b, ok)
+		}
+	}
+}

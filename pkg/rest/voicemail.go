@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"net/mail"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +15,6 @@ type Voicemail struct {
 	// After is when calls go there, where no fall-back of the user's says otherwise; empty: when nobody answers, and when the
 	// user is busy, not to be disturbed, or unreachable.
 	After []designation.Occasion `json:"after,omitempty" maxItems:"4" enum:"no-answer,busy,do-not-disturb,unreachable"`
-	// Email is told of each message, with the recording.
-	Email string `json:"email,omitempty" maxLength:"254"`
-	// Webhook is the URL that each message is posted to.
-	Webhook string `json:"webhook,omitempty" maxLength:"1000"`
 	// KeepDays is how long messages are kept, 1 to 366 days; 0: 30.
 	KeepDays int `json:"keep_days,omitempty" minimum:"0" maximum:"366"`
 	// Trusted has the user's own phones need no PIN.
@@ -39,12 +33,6 @@ func (v *Voicemail) Check() error {
 			return errs.New(errs.Invalid, "voicemail.after: %q is none of no-answer, busy, do-not-disturb and unreachable", on)
 		}
 	}
-	if a, err := mail.ParseAddress(v.Email); v.Email != "" && (err != nil || a.Address != v.Email || len(v.Email) > 254) {
-		return errs.New(errs.Invalid, "voicemail.email: %q is no e-mail address, as bell@example.com is", v.Email)
-	}
-	if u, err := url.Parse(v.Webhook); v.Webhook != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || len(v.Webhook) > 1000) {
-		return errs.New(errs.Invalid, "voicemail.webhook: %q is no URL that can be posted to, as https://example.com/messages is", v.Webhook)
-	}
 	if v.KeepDays < 0 || time.Duration(v.KeepDays)*24*time.Hour > mailbox.MaxKeep {
 		return errs.New(errs.Invalid, "voicemail.keep_days: %d is not between 0 and %d", v.KeepDays, mailbox.MaxKeep/(24*time.Hour))
 	}
@@ -60,7 +48,7 @@ func (v *Voicemail) Settings() *mailbox.Settings {
 		return nil
 	}
 	return &mailbox.Settings{
-		After: v.After, Email: v.Email, Webhook: v.Webhook, Keep: time.Duration(v.KeepDays) * 24 * time.Hour, Trusted: v.Trusted, Language: v.Language,
+		After: v.After, Keep: time.Duration(v.KeepDays) * 24 * time.Hour, Trusted: v.Trusted, Language: v.Language,
 	}
 }
 
@@ -68,8 +56,6 @@ func (v *Voicemail) Settings() *mailbox.Settings {
 type MailboxSecrets struct {
 	// PIN lets the user in at any phone, 4 to 12 digits; empty: none does.
 	PIN *string `json:"pin,omitempty" maxLength:"12"`
-	// WebhookKey signs what is posted to the webhook, as Standard Webhooks has it: "whsec_" and base64 of 24 to 64 bytes; empty: nothing does.
-	WebhookKey *string `json:"webhook_key,omitempty" maxLength:"100"`
 }
 
 // Mailbox is what a user has at their home switch. Who called is there for who showed the PIN.

@@ -25,10 +25,9 @@ func (c Client) DeleteMessage(ctx context.Context, user, message string) error {
 	return c.do(ctx, request{method: http.MethodDelete, path: mailboxPath(user) + "/" + url.PathEscape(message)}, nil)
 }
 
-// SetMailboxSecrets changes the PIN of a mailbox and the key of its webhook.
+// SetMailboxSecrets changes the PIN of a mailbox.
 func (c Client) SetMailboxSecrets(ctx context.Context, user string, q MailboxSecrets) error {
-	_, err := act[struct{}](ctx, c, "users", user, "voicemail-secrets", q)
-	return err
+	return c.do(ctx, request{method: http.MethodPost, path: "users/" + url.PathEscape(user) + "/voicemail-secrets", body: q}, nil)
 }
 
 // LockMailbox lets nobody in for a day, or those who know the PIN at once.

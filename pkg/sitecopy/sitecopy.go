@@ -256,9 +256,8 @@ type Credential struct {
 	// Of a trunk, and nothing else: the password that the switch shows to the phone company.
 	Trunk    string `json:"trunk,omitempty"`
 	Password string `json:"password,omitempty"`
-	// Of the mailbox of a user, and nothing else: its PIN, hashed (package mailbox), is Password; Webhook signs what is posted.
+	// Of the mailbox of a user, and nothing else: its PIN, hashed (package mailbox), is Password.
 	Mailbox string `json:"mailbox,omitempty"`
-	Webhook string `json:"webhook,omitempty"`
 }
 
 // Peer is what the switches of other sites need to call this site without the cloud.

@@ -18,7 +18,7 @@ type Mailboxes interface {
 	Order(ctx context.Context, org, user string, q fabric.MailboxOrder) (fabric.Mailbox, error)
 	// Speech is the whole of a message, in G.722.
 	Speech(ctx context.Context, org, user, message, pin string) ([]byte, error)
-	// SetSecrets changes the PIN and what signs posts.
+	// SetSecrets changes the PIN.
 	SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets) error
 }
 
@@ -28,9 +28,11 @@ type mailboxInput struct {
 	PIN string `header:"Strowger-PIN" doc:"PIN of the mailbox: without it nobody learns who called" maxLength:"12"`
 }
 
+// messageInput is a question for one message.
 type messageInput struct {
-	mailboxInput
+	ID      string `path:"id"`
 	Message string `path:"message"`
+	PIN     string `header:"Strowger-PIN" doc:"PIN of the mailbox" maxLength:"12"`
 }
 
 // voicemail registers what there is to do with mailboxes.
@@ -75,7 +77,7 @@ func (a *API) voicemail() error {
 		return a.mailbox(ctx, in.ID, fabric.MailboxOrder{PIN: in.PIN, Delete: in.Message})
 	})
 
-	set := action("users", "voicemail-secrets", "Set the PIN of the user's mailbox, and the key that signs what its webhook is posted; neither is ever shown")
+	set := action("users", "voicemail-secrets", "Set the PIN of the user's mailbox, 4 to 12 digits; it is never shown")
 	set.RequestBody = &huma.RequestBody{}
 	set.DefaultStatus = http.StatusNoContent
 	handle(a, set, func(ctx context.Context, in *actionInput) (*nothing, error) {

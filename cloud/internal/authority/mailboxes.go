@@ -2,12 +2,9 @@ package authority
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 
-	"strowger/pkg/errs"
 	"strowger/pkg/mailbox"
 	"strowger/pkg/rest"
 	"strowger/pkg/sitecopy"
@@ -17,11 +14,10 @@ func mailboxName(org, user string) string { return "mailbox/" + org + "/" + user
 
 // mailboxSecrets is what a home switch needs to know of a mailbox that nobody else does.
 type mailboxSecrets struct {
-	PIN     string `json:"pin,omitempty"` // hashed
-	Webhook string `json:"webhook,omitempty"`
+	PIN string `json:"pin,omitempty"` // hashed
 }
 
-// SetMailboxSecrets changes the PIN of a user's mailbox and the key of its webhook; numbers are the user's own.
+// SetMailboxSecrets changes the PIN of a user's mailbox; numbers are the user's own.
 func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, numbers ...string) error {
 	hash := ""
 	if q.PIN != nil && *q.PIN != "" {
@@ -33,18 +29,9 @@ func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q r
 			return err
 		}
 	}
-	if q.WebhookKey != nil && *q.WebhookKey != "" {
-		b64, prefixed := strings.CutPrefix(*q.WebhookKey, "whsec_")
-		if key, err := base64.StdEncoding.DecodeString(b64); !prefixed || err != nil || len(key) < 24 || len(key) > 64 {
-			return errs.New(errs.Invalid, "webhook_key: want whsec_ and base64 of 24 to 64 bytes, as Standard Webhooks has it")
-		}
-	}
 	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) {
 		if q.PIN != nil {
 			s.PIN = hash
-		}
-		if q.WebhookKey != nil {
-			s.Webhook = *q.WebhookKey
 		}
 	})
 }
@@ -101,7 +88,7 @@ func (a *Authority) addMailboxes(ctx context.Context, org string, c sitecopy.Cop
 		if err != nil {
 			return err
 		}
-		secrets[u.HomeSwitch] = append(secrets[u.HomeSwitch], sitecopy.Credential{Mailbox: u.ID, Password: s.PIN, Webhook: s.Webhook})
+		secrets[u.HomeSwitch] = append(secrets[u.HomeSwitch], sitecopy.Credential{Mailbox: u.ID, Password: s.PIN})
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"strings"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/mailbox"
@@ -41,6 +43,9 @@ func (s *Snapshot) services(u *user, device, sw, dialled string) (r Route, ok bo
 	}
 	if b.User != "" || sw == "" {
 		r.Home = u.home()
+	}
+	if other, _, err := s.number(site, strings.TrimPrefix(dialled, mailbox.Any)); err == nil && b.User == "" && other.mailbox != nil {
+		r.Home = other.home() // where the messages are that were asked for by number
 	}
 	switch {
 	case r.Home == "":

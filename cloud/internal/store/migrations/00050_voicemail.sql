@@ -1,5 +1,5 @@
 -- +goose Up
--- Mailboxes of users: JSON; '': none. Their secrets, PIN and webhook key, are apart, wrapped.
+-- Mailboxes of users: JSON; '': none. Their secrets are apart, wrapped.
 ALTER TABLE users ADD COLUMN voicemail TEXT NOT NULL DEFAULT '';
 CREATE TABLE mailbox_secrets (
     user_id TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
