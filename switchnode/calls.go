@@ -62,7 +62,7 @@ func (c *calls) begin(in call.Incoming) error {
 	s = call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID, Withheld: in.Withheld,
 		Record: func(e ledger.Event) { c.board.Saw(s, e); record(e) }, Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
-		Left: func(user string) { c.offThePhone(s, user, in.Call) }, Transfer: c.transfer(in),
+		Left: func(user string) { c.offThePhone(s, user, in.Call) }, Transfer: c.transfer(in), Watch: c.watch,
 	}, machine(in), in.From)
 	name := nameOf(in)
 	crowded, err := c.add(s, name, in)

@@ -23,6 +23,7 @@ type feature func(in call.Incoming, d starcode.Dialled) call.Admission
 type services struct {
 	voices
 	player   *prompt.Player
+	watch    func(call.View)
 	features map[starcode.Name]feature
 	last     *lastcall.Book
 	numbered func(dialled string) bool                     // the organization, or the phone network, has this number
@@ -37,6 +38,7 @@ type services struct {
 func (n *node) serveFeatures() {
 	c := n.calls
 	c.last = n.last
+	c.watch = n.lamps.see
 	c.numbered = func(dialled string) bool { return n.copy.Snapshot().Numbered(dialled) }
 	c.help = func(number string) (*designation.Help, bool) {
 		s := n.copy.Snapshot()

@@ -75,6 +75,7 @@ type books struct {
 	spool     *spool.Spool // the ledger, until the cloud has it
 	tolls     *toll.Keeper // what left by its trunks
 	last      *lastcall.Book
+	lamps     *lamps
 
 	refused barring.Lately[fabric.Refused] // what was not let out by them
 }
@@ -158,6 +159,7 @@ func (n *node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	n.lamps = newLamps(n)
 	n.serveFeatures()
 	n.relay, err = media.NewRelay(media.Config{
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
@@ -216,6 +218,7 @@ func (n *node) serve(ctx context.Context) error {
 			return locateBy(ctx, resolver, u, transport)
 		},
 	})
+	n.lamps.serve(n.phones)
 	defer n.apps.close()
 	if err := n.listen(); err != nil {
 		return err
@@ -298,6 +301,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("links", func(ctx context.Context) error { return n.links.Run(ctx, n.endpoint) })
 	group.Go("link endpoint", n.endpoint.Run)
 	group.Go("phones", n.phones.Run)
+	group.Go("lamps", n.lamps.notifier.Run)
 	if n.apps.web != nil {
 		group.Go("apps", n.apps.web.Run)
 		group.Go("certificates for apps", n.apps.certificates.Run)
@@ -321,6 +325,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 		},
 		Drain: func(ctx context.Context) {
 			n.calls.refuse()
+			n.lamps.notifier.Leave()
 			endCalls()                               // each call tells both sides that the switch stops
 			connected := n.fabric.Status().Connected // else the call ledger is on disk, and nobody is there to take it
 			var trunks sync.WaitGroup

@@ -88,6 +88,7 @@ type Phone struct {
 	wg       sync.WaitGroup
 	stopped  chan struct{}
 	account  account
+	lamps    lamps
 	refuses  atomic.Int32
 
 	dials chan *sip.Stream // holds the connection to the server, nil before the first; taken while dialling
@@ -127,7 +128,7 @@ func New(cfg Config) (*Phone, error) {
 		p.server = server.AddrPort()
 		p.server = netip.AddrPortFrom(p.server.Addr().Unmap(), p.server.Port())
 	}
-	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Local, Handler: handler{p}, Logger: cfg.Logger})
+	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Local, Handler: handler{p}, Notified: p.notified, Logger: cfg.Logger})
 	if cfg.Transport == sip.TLS && cfg.Server == "" { // it is called only, as a phone company is
 		if _, err := p.endpoint.ListenTLS(net.JoinHostPort(cfg.Local, "0"), cfg.TLS); err != nil {
 			return nil, fmt.Errorf("phone %s: %w", cfg.User, err)

@@ -117,7 +117,7 @@ func newResponse(req *Request, code int, reason string) *Response {
 		case *sip.ViaHeader, *sip.FromHeader, *sip.ToHeader, *sip.CallIDHeader, *sip.CSeqHeader:
 			res.AppendHeader(h)
 		case *sip.RecordRouteHeader:
-			if req.IsInvite() && code > 100 && code < 300 { // RFC 3261, 12.1.1
+			if (req.IsInvite() || req.Method == sip.SUBSCRIBE) && code > 100 && code < 300 { // RFC 3261, 12.1.1
 				res.AppendHeader(h)
 			}
 		default:

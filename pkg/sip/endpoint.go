@@ -41,6 +41,8 @@ type Config struct {
 	Trial        time.Duration // that such a connection may stay open
 	PerSource    float64       // messages and connections a second from one IP address, or one /64 of IPv6
 	Gate         Gate          // may be nil: everybody is heard
+	// Notified takes a NOTIFY of a subscription of ours, and must call respond once; nil: we subscribe to nothing.
+	Notified func(req *Request, respond Respond)
 }
 
 // Endpoint is one SIP user agent.
@@ -56,6 +58,7 @@ type Endpoint struct {
 
 	transactions *transactions
 	strangers    *strangers
+	notifier     *Notifier // nil: nobody subscribes here
 
 	mu      sync.Mutex // guards what follows
 	closed  bool

@@ -43,7 +43,13 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 		}
 	case method == sip.OPTIONS: // RFC 3261, 11.2
 		e.strangers.offends(peerOf(req), Probes)
-		e.answer(req, r, 200, "OK", NewHeader("Allow", allow), NewHeader("Accept", accept), NewHeader("Supported", supported))
+		e.answer(req, r, 200, "OK", e.allows(), NewHeader("Accept", accept), NewHeader("Supported", supported))
+	case method == sip.SUBSCRIBE && e.notifier != nil:
+		e.notifier.subscribe(wanted{req, r, begins})
+	case method == sip.NOTIFY && d == nil && e.cfg.Notified != nil:
+		e.cfg.Notified(req, func(code int, reason string, headers ...Header) { e.answer(req, r, code, reason, headers...) })
+	case method == sip.SUBSCRIBE:
+		e.answer(req, r, 405, "Method Not Allowed", e.allows())
 	case method == sip.REGISTER:
 		e.cfg.Handler.Register(req, peerOf(req), func(code int, reason string, headers ...Header) {
 			e.answer(req, r, code, reason, headers...)
@@ -79,7 +85,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 	switch cseq.MethodName {
 	case sip.ACK, sip.CANCEL: // RFC 3261, 8.2.2.3: no Require in these
 		return 0, "", nil
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.PRACK, sip.UPDATE, sip.REFER, sip.NOTIFY:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.PRACK, sip.UPDATE, sip.REFER, sip.NOTIFY, sip.SUBSCRIBE:
 	default:
 		return 405, "Method Not Allowed", []Header{NewHeader("Allow", allow)}
 	}
@@ -174,6 +180,14 @@ func (e *Endpoint) invited(req *Request, r *txn, d *Dialog, now time.Time) {
 	e.transactions.onLoss(r, func(err error) { e.post(d, dropped{tx: r, err: err}) })
 }
 
+// allows says what requests the endpoint takes.
+func (e *Endpoint) allows() Header {
+	if e.notifier == nil {
+		return NewHeader("Allow", allow)
+	}
+	return NewHeader("Allow", allow+", SUBSCRIBE")
+}
+
 func branch(req *Request) string {
 	b, _ := req.Via().Params.Get("branch")
 	return b
@@ -181,12 +195,12 @@ func branch(req *Request) string {
 
 // answer responds without a dialog, and without state (RFC 3261, 8.2.7): to keep each transaction for half a minute in case
 // the answer is lost would let requests that nobody vouches for fill the memory. A copy of such a request is answered
-// anew; only that of a REGISTER that was accepted would be refused, as a replay, and so gets the first answer.
+// anew; only that of a REGISTER or SUBSCRIBE that was accepted would be refused, as a replay, and so gets the first answer.
 func (e *Endpoint) answer(req *Request, r *txn, code int, reason string, headers ...Header) {
 	if req.IsAck() {
 		return
 	}
-	if code >= 300 || req.Method != sip.REGISTER {
+	if code >= 300 || req.Method != sip.REGISTER && req.Method != sip.SUBSCRIBE {
 		defer r.drop()
 	}
 	res := newResponse(req, code, oneLine(reason))

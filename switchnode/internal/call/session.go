@@ -66,6 +66,7 @@ type SessionConfig struct {
 	Withheld  bool               // as Incoming has it
 	Record    func(ledger.Event) // to the spool; never blocks
 	Answered  func(user string)  // told the id of who answered, "" for a line, nil: nobody is told; never blocks
+	Watch     func(View)         // told who is in the call, when that changes; nil: nobody is told; never blocks
 	Count     func(name string)
 	Now       func() time.Time  // cloud-corrected
 	Left      func(user string) // told the id of who leaves a call that goes on; likewise
@@ -106,8 +107,7 @@ type Session struct {
 	ctx       context.Context // of what is asked beside the call
 	finished  bool
 	audio     audio
-	chatter   atomic.Int32 // events recorded of those that a phone may cause at will
-
+	told
 	glare
 }
 
@@ -116,6 +116,12 @@ type people struct {
 	from, to designation.Party
 	shown    designation.Party           // who calls, to a caller who is called back
 	parties  map[LegID]designation.Party // who is at each leg
+}
+
+// told is what others have been told of a call.
+type told struct {
+	chatter atomic.Int32 // events recorded of those that a phone may cause at will
+	seen    []Seen       // as Watch had it last
 }
 
 // message is an input of a leg, or an Event of none.
@@ -182,7 +188,9 @@ func (s *Session) Trace(a Arrow) {
 func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 	defer s.turnAway() // after the close: who posts later sees that
 	defer close(s.done)
+	defer s.unseen()
 	s.legs = []Leg{caller}
+	s.look()
 	asked, cancel := context.WithCancel(ctx)
 	s.ctx = asked
 	admitted := make(chan Event, 1)
@@ -287,6 +295,7 @@ func (s *Session) step(ev Event) {
 		s.listen()
 	}
 	s.queue = nil
+	s.look()
 }
 
 func (s *Session) act(a Action) {

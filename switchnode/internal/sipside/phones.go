@@ -86,6 +86,7 @@ type Phones struct {
 	stations stations
 	sleepers sleepers
 	services services
+	notifier *sip.Notifier // nil: there are no lamps
 
 	connections connections
 	ctx         context.Context // of Run

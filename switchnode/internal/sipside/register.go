@@ -42,6 +42,7 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		p.cfg.Registrar.Register(q, func(r registrar.Result) {
 			respondTo(respond, r, capabilities(wakes, services))
 			p.sleepers.registered(account.Device)
+			p.lampsHeard(account.Device, from)
 		})
 	})
 }

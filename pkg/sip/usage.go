@@ -1,0 +1,185 @@
+package sip
+
+import (
+	"container/heap"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// usage is one subscription and its dialog.
+type usage struct {
+	subscription
+	Watching
+	dialog  *Dialog // builds the requests; it is in no table
+	version uint32
+	due     time.Time
+	place   int // in the agenda, from 1
+}
+
+// wanted answers a SUBSCRIBE.
+func (n *Notifier) wanted(w wanted, now time.Time) {
+	deny := func(code int, reason string, headers ...Header) {
+		n.counts.add("refused: " + strconv.Itoa(code))
+		n.endpoint.answer(w.req, w.tx, code, reason, headers...)
+	}
+	event, ok := parseEvent(value(w.req, "Event"))
+	kind := n.packages[event.Package]
+	var u *usage
+	if !w.begins {
+		u = n.usages[key{w.req.CallID().Value(), tag(w.req.To().Params)}]
+	}
+	expires, long := watchTime(w.req)
+	switch {
+	case !ok || kind == "":
+		deny(489, "Bad Event", NewHeader("Allow-Events", n.events)) // RFC 6665, 8.3.2
+		return
+	case !w.begins && (u == nil || u.Package != event.Package || u.ID != event.ID): // RFC 6665, 4.1.2.2
+		deny(481, "Subscription Does Not Exist")
+		return
+	case u != nil && w.req.CSeq().SeqNo <= u.dialog.seq.remote: // RFC 3261, 12.2.2
+		deny(500, "Server Internal Error")
+		return
+	case !long:
+		deny(423, "Interval Too Brief", NewHeader("Min-Expires", strconv.Itoa(minWatch)))
+		return
+	case !takes(w.req, kind):
+		deny(406, "Not Acceptable", NewHeader("Accept", kind))
+		return
+	case w.begins && n.usages[key{w.req.CallID().Value(), tag(w.req.To().Params)}] != nil:
+		deny(482, "Merged Request") // RFC 3261, 8.2.2.2
+		return
+	case u == nil && contactOf(w.req) == nil: // RFC 3261, 12.1.1
+		deny(400, "Missing Contact")
+		return
+	}
+	granted, denied := n.source.Watch(w.req, peerOf(w.req), event)
+	if denied != nil {
+		if u != nil && denied.Code != 401 && denied.Code != 503 { // RFC 6665, 4.2.1.4: who may no longer
+			u.end(endRejected)
+			n.proceed(u, now)
+		}
+		deny(denied.Code, denied.Reason, denied.Headers...)
+		return
+	}
+	granted.Watched, granted.Type = event, kind
+	if u == nil {
+		if len(n.usages) >= maxWatches || len(n.watchers[granted.Watcher]) >= maxWatcher {
+			deny(503, "Too Many Subscriptions", retryAfter(minWatch))
+			return
+		}
+		u = n.begin(w.req, granted)
+	} else if u.Resource != granted.Resource {
+		deny(403, "A Subscription Stays With What It Watches")
+		return
+	}
+	n.accept(u, w, expires, event, now)
+}
+
+// accept answers 200, and has the state sent.
+func (n *Notifier) accept(u *usage, w wanted, expires int, event Watched, now time.Time) {
+	u.dialog.seq.remote = w.req.CSeq().SeqNo
+	u.dialog.path.peer = peerOf(w.req) // behind a NAT no other address leads to the phone
+	u.dialog.refresh(w.req)
+	n.endpoint.answer(w.req, w.tx, 200, "OK", u.dialog.contact(), NewHeader("Expires", strconv.Itoa(expires)), NewHeader("Allow-Events", n.events))
+	u.subscribed(time.Duration(expires)*time.Second, event.Pause, now)
+	n.proceed(u, now)
+}
+
+// begin makes the dialog of a SUBSCRIBE.
+func (n *Notifier) begin(req *Request, w Watching) *usage {
+	u := &usage{Watching: w, dialog: newIncoming(n.endpoint, n.endpoint, req, nil, time.Time{})}
+	u.dialog.in, u.dialog.request = nil, nil
+	n.usages[u.key()] = u
+	add(n.watching, w.Resource, u)
+	add(n.watchers, w.Watcher, u)
+	n.count.Store(int64(len(n.usages)))
+	n.counts.add("begun")
+	return u
+}
+
+func add(all map[string]map[*usage]struct{}, name string, u *usage) {
+	if all[name] == nil {
+		all[name] = map[*usage]struct{}{}
+	}
+	all[name][u] = struct{}{}
+}
+
+func remove(all map[string]map[*usage]struct{}, name string, u *usage) {
+	if delete(all[name], u); len(all[name]) == 0 {
+		delete(all, name)
+	}
+}
+
+func (n *Notifier) forget(u *usage) {
+	delete(n.usages, u.key())
+	remove(n.watching, u.Resource, u)
+	remove(n.watchers, u.Watcher, u)
+	n.count.Store(int64(len(n.usages)))
+	if u.place > 0 {
+		heap.Remove(&n.agenda, u.place-1)
+	}
+}
+
+// retryOf reads Retry-After (RFC 3261, 20.33).
+func retryOf(res *Response) time.Duration {
+	v, _, _ := strings.Cut(value(res, "Retry-After"), ";")
+	v, _, _ = strings.Cut(v, "(")
+	s, err := strconv.ParseUint(strings.TrimSpace(v), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(s) * time.Second
+}
+
+// takes says whether a SUBSCRIBE takes documents of a type: RFC 6665, 4.1.2.1 has Accept left out where it takes those of the package.
+func takes(req *Request, kind string) bool {
+	all := values(req, "Accept")
+	main, _, _ := strings.Cut(kind, "/")
+	for _, v := range all {
+		t, _, _ := strings.Cut(v, ";")
+		switch t = strings.ToLower(strings.TrimSpace(t)); t {
+		case kind, main + "/*", "*/*":
+			return true
+		}
+	}
+	return len(all) == 0
+}
+
+// contactOf is the Contact of a request that begins a dialog, nil without a good one.
+func contactOf(req *Request) *sip.ContactHeader {
+	c := req.Contact()
+	if c == nil || c.Address.Wildcard || c.Address.Host == "" {
+		return nil
+	}
+	return c
+}
+
+// usages is the subscriptions that wait for the time, the next one first.
+type usages []*usage
+
+func (a usages) Len() int           { return len(a) }
+func (a usages) Less(i, j int) bool { return a[i].due.Before(a[j].due) }
+
+func (a usages) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].place, a[j].place = i+1, j+1
+}
+
+// Push is called by heap only.
+func (a *usages) Push(x any) {
+	u := x.(*usage)
+	*a = append(*a, u)
+	u.place = len(*a)
+}
+
+// Pop is called by heap only.
+func (a *usages) Pop() any {
+	last := len(*a) - 1
+	u := (*a)[last]
+	(*a)[last] = nil
+	*a, u.place = (*a)[:last], 0
+	return u
+}
