@@ -46,6 +46,7 @@ func (n *node) openVoicemail() error {
 	}
 	store, err := voicemail.Open(voicemail.Config{
 		Dir: filepath.Join(n.Data, "voicemail"), Limits: voicemail.Limits{Messages: v.Messages, Bytes: v.Megabyte << 20}, Now: n.now, Logger: n.log,
+		Changed: func(user string) { n.lamps.mail(user) },
 		Keep: func(user string) time.Duration {
 			u, _, _ := n.copy.Snapshot().Mailbox(user)
 			if u.Voicemail == nil {

@@ -14,14 +14,13 @@ import (
 type lamps struct {
 	node     *node
 	notifier *sip.Notifier
-	summary  func(user string) (fresh, old int) // of their mailbox
 
 	mu    sync.Mutex // guards board: never held across I/O
 	board *lamp.Board
 }
 
 func newLamps(n *node) *lamps {
-	return &lamps{node: n, board: lamp.New(), summary: func(string) (int, int) { return 0, 0 }} // without mailboxes nobody has messages
+	return &lamps{node: n, board: lamp.New()}
 }
 
 // serve has phones subscribe.
@@ -33,6 +32,13 @@ func (l *lamps) see(v call.View) {
 	changed := l.board.Step(v)
 	l.mu.Unlock()
 	l.notifier.Changed(lamp.Names(changed...)...)
+}
+
+// mail says that the messages of a user are others. It is told of none while the switch starts.
+func (l *lamps) mail(user string) {
+	if l != nil && l.notifier != nil {
+		l.notifier.Changed(lamp.Name(lamp.Messages, user))
+	}
 }
 
 // Watch says what a phone watches that subscribes to a number.
@@ -55,7 +61,7 @@ func (l *lamps) Document(event string, r lamp.Resource, of lamp.Entity, version 
 		return nil
 	}
 	if event == lamp.Messages {
-		fresh, old := l.summary(r.User)
+		fresh, old := l.node.mailboxes.Store.Summary(r.User)
 		return lamp.Summary(of, fresh, old)
 	}
 	l.mu.Lock()
