@@ -38,8 +38,7 @@ func watch(t *testing.T, p *phone.Phone, number string) *lit {
 // lit is a lamp, with what its user has seen of it.
 type lit struct {
 	*phone.Lamp
-	seen    int
-	version int
+	seen int
 }
 
 // shows waits until a lamp shows that, "terminated" for out, and returns the document.

@@ -2,12 +2,11 @@ package integration
 
 import (
 	"fmt"
-
+	"strings"
 	"testing"
 
 	"strowger/integration/phone"
 	"strowger/pkg/errs"
-
 	"strowger/pkg/rest"
 )
 
@@ -73,9 +72,24 @@ func TestVoicemail(t *testing.T) {
 	bob, desk := w.person(t, 1, "Bob", nil)
 	w.policy(t, bob, map[string]any{"voicemail": map[string]any{"trusted": true}})
 
+	mail, err := desk.Watch(soon(t), "message-summary", bob.number.Digits, 600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	mailed := func(words string) {
+		t.Helper()
+		_, n, err := mail.Wait(soon(t), told, func(n phone.Notice) bool { return strings.Contains(n.Body, words) })
+		if err != nil {
+			t.Fatalf("the lamp is not told %q: %v", words, err)
+		}
+		told = n
+	}
+	mailed("Messages-Waiting: no")
 	out, in := ring(t, from, bob.number.Dial, desk)
 	in.Decline(486, "Busy Here")
 	leaves(t, out, 4)
+	mailed("Voice-Message: 1/0")
 	m := w.inbox(t, bob.user, 1, 0)
 	if v := m.Items[0]; v.Seconds < 2 || v.Seconds > 30 || v.From != nil || v.Heard || v.Cut {
 		t.Errorf("an administrator is told %+v", v)
@@ -92,6 +106,7 @@ func TestVoicemail(t *testing.T) {
 	hearsClip(t, own, "en/vm-deleted")
 	own.SendDTMF('*')
 	over(t, own)
+	mailed("Voice-Message: 0/0")
 	w.inbox(t, bob.user, 0, 0)
 }
 

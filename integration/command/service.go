@@ -44,6 +44,8 @@ func huntText(v rest.Queue) string {
 	switch v.Ring {
 	case designation.HuntOrder:
 		return fmt.Sprintf("in order, %v apart", step)
+	case designation.HuntRound:
+		return fmt.Sprintf("each call from the next on, %v apart", step)
 	case designation.HuntIdle:
 		return fmt.Sprintf("longest idle first, %v apart", step)
 	}
@@ -52,7 +54,7 @@ func huntText(v rest.Queue) string {
 
 // Waiting is how calls wait for the members of a queue.
 type Waiting struct {
-	Ring     *string        `help:"How members ring who are free: all at once; in order, one --step after another; or who has had no call for longest first." enum:"all,order,idle" placeholder:"all|order|idle"`
+	Ring     *string        `help:"How members ring who are free: all at once; in order, one --step after another; who has had no call for longest first; or each call from the member behind the one with whom the last began." enum:"all,order,idle,round-robin" placeholder:"all|order|idle|round-robin"`
 	Step     *time.Duration `help:"How long after one member the next rings, 1s to 60s." placeholder:"TIME"`
 	For      *time.Duration `help:"Ring so long before the call goes to --no-answer or ends, 5s to 5m; 0s: as long as the organization says." placeholder:"TIME"`
 	Length   *int           `help:"So many calls may wait while no member is free, 1 to 1000; 10 unless you say otherwise." placeholder:"N"`

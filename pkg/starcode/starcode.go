@@ -48,10 +48,8 @@ const (
 	Park                  Name = "park"
 	Retrieve              Name = "retrieve"
 	Intercom              Name = "intercom"
-	Page                  Name = "page"
 	Mailbox               Name = "mailbox"
 	AnyMailbox            Name = "any-mailbox"
-	ThreeWay              Name = "three-way"
 	EchoTest              Name = "echo-test"
 	WhoAmI                Name = "who-am-i"
 	Office                Name = "office"
@@ -106,10 +104,8 @@ func Table() []Code {
 		{Park, "*85", None, "Parks a call that is transferred here", "*85", first},
 		{Retrieve, "*86", Number, "Takes the call that is parked at the place", "*8601", first},
 		{Intercom, "*80", Number, "Speaks to the phone at the number, which answers by itself", "*80301002", first},
-		{Page, "*81", Number, "Speaks to all phones of a paging group", "*81500", first},
 		{Mailbox, "*97", None, "Plays your voicemail", "*97", first},
 		{AnyMailbox, "*98", NumberOrNone, "Plays the voicemail of a number, with its PIN", "*98301002", first},
-		{ThreeWay, "*3", None, "In a call: joins the one on hold", "*3", first},
 		{EchoTest, "*43", None, "Plays back what you say", "*43", first},
 		{WhoAmI, "*65", None, "Says the number of this phone", "*65", first},
 		{Office, "*28", DigitOrNone, "The office is 1 open, 2 closed, 0 by the clock; alone: says which", "*282", first},

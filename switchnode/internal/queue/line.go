@@ -114,6 +114,7 @@ type Line struct {
 	on    map[string]seat // calls that occupy the callee
 	turns map[string]turn // those of them that came from the line and were not answered yet
 	given int             // turns so far
+	began string          // the member with whom the last turn began
 	holds holds
 }
 
@@ -221,6 +222,9 @@ func (l *Line) insert(e Entry) {
 
 // turn has a call ring the callee, or some members, who are occupied by it from now on.
 func (l *Line) turn(now time.Time, e Entry, to []string) []Action {
+	if len(to) > 0 {
+		l.began = to[0]
+	}
 	if e.served == 0 {
 		l.given++
 		e.served = l.given

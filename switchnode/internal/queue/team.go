@@ -88,7 +88,14 @@ func (l *Line) free(e *Entry, now time.Time) []string {
 			all = append(all, m)
 		}
 	}
-	if e.Ring != designation.HuntOrder {
+	switch e.Ring {
+	case designation.HuntOrder:
+	case designation.HuntRound:
+		members := l.members(e)
+		n, last := len(members), slices.Index(members, l.began) // -1: from the first
+		turn := func(m string) int { return (slices.Index(members, m) - last - 1 + n) % n }
+		slices.SortStableFunc(all, func(a, b string) int { return turn(a) - turn(b) })
+	default:
 		slices.SortStableFunc(all, func(a, b string) int { return l.team.idle[a].Compare(l.team.idle[b]) })
 	}
 	return all

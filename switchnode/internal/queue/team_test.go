@@ -35,7 +35,7 @@ func newFloor(t *rapid.T) *floor {
 		rings: map[string]designation.Hunt{},
 	}
 	for _, line := range []string{"qu_a", "qu_b"} {
-		f.rings[line] = rapid.SampledFrom([]designation.Hunt{designation.HuntAll, designation.HuntOrder, designation.HuntIdle}).Draw(t, "ring")
+		f.rings[line] = rapid.SampledFrom([]designation.Hunt{designation.HuntAll, designation.HuntOrder, designation.HuntIdle, designation.HuntRound}).Draw(t, "ring")
 	}
 	return f
 }
@@ -247,6 +247,7 @@ func TestOffers(t *testing.T) {
 		{designation.HuntAll, "[{[us_3 us_2 us_1] false}] then [{[us_2] true}] then [{[us_1] true}]"},
 		{designation.HuntOrder, "[{[us_1 us_2 us_3] false}] then [{[us_1] true}] then [{[us_2] true}]"},
 		{designation.HuntIdle, "[{[us_3 us_2 us_1] false}] then [{[us_2] true}] then [{[us_1] true}]"},
+		{designation.HuntRound, "[{[us_1 us_2 us_3] false}] then [{[us_2] true}] then [{[us_1] true}]"},
 	} {
 		team := NewTeam()
 		l, now := NewLine("qu_a", 1, team), began

@@ -74,7 +74,6 @@ type visitor struct {
 	rec   *Recording
 	taped voice.Taped
 	log   *slog.Logger
-	wrong int
 }
 
 // Take is the script that takes a message for a user.
