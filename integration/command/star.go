@@ -4,7 +4,8 @@ import "strowger/pkg/starcode"
 
 // featureCommands are for what phones do besides calling.
 type featureCommands struct {
-	Star starCommands `cmd:"" help:"Star codes: what a phone dials to have something done."`
+	Star      starCommands      `cmd:"" help:"Star codes: what a phone dials to have something done."`
+	Voicemail voicemailCommands `cmd:"" help:"Messages for users who were not reached."`
 }
 
 type starCommands struct {

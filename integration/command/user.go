@@ -66,19 +66,20 @@ func numbersOf(n names, user string) string {
 }
 
 type userCommands struct {
-	Add      userAdd      `cmd:"" help:"Add a user, with a number and a desk phone if wanted."`
-	List     userList     `cmd:"" help:"List users."`
-	Show     userShow     `cmd:"" help:"Show one user."`
-	Set      userSet      `cmd:"" help:"Change a user."`
-	Ring     userRing     `cmd:"" help:"Set and show when each device of a user rings, and for how long."`
-	DND      userDND      `cmd:"" name:"dnd" help:"Do not disturb: refuse calls to a user, with words to callers."`
-	Fallback userFallback `cmd:"" help:"Where calls go that a user does not answer."`
-	Forward  userForward  `cmd:"" help:"Where the user has calls go: always, or before the fall-backs; and the hours of the user."`
-	Block    userBlock    `cmd:"" help:"Refuse some callers."`
-	Rule     userRule     `cmd:"" help:"What becomes of calls of some callers, or at some hours."`
-	Speed    userSpeed    `cmd:"" help:"Numbers by two digits."`
-	Queue    userQueue    `cmd:"" help:"Let callers wait while a user is on the phone."`
-	Remove   userRemove   `cmd:"" help:"Remove users that have no numbers and devices."`
+	Add       userAdd       `cmd:"" help:"Add a user, with a number and a desk phone if wanted."`
+	List      userList      `cmd:"" help:"List users."`
+	Show      userShow      `cmd:"" help:"Show one user."`
+	Set       userSet       `cmd:"" help:"Change a user."`
+	Ring      userRing      `cmd:"" help:"Set and show when each device of a user rings, and for how long."`
+	DND       userDND       `cmd:"" name:"dnd" help:"Do not disturb: refuse calls to a user, with words to callers."`
+	Fallback  userFallback  `cmd:"" help:"Where calls go that a user does not answer."`
+	Forward   userForward   `cmd:"" help:"Where the user has calls go: always, or before the fall-backs; and the hours of the user."`
+	Block     userBlock     `cmd:"" help:"Refuse some callers."`
+	Rule      userRule      `cmd:"" help:"What becomes of calls of some callers, or at some hours."`
+	Speed     userSpeed     `cmd:"" help:"Numbers by two digits."`
+	Queue     userQueue     `cmd:"" help:"Let callers wait while a user is on the phone."`
+	Voicemail userVoicemail `cmd:"" help:"Take messages for a user who is not reached."`
+	Remove    userRemove    `cmd:"" help:"Remove users that have no numbers and devices."`
 }
 
 type userAdd struct {
