@@ -26,6 +26,8 @@ func testCalls(t *testing.T, d *deployment) {
 		{"one switch", testOneSwitch},
 		{"new phone", testNewPhone},
 		{"hold", testHold},
+		{"transfer", testTransfer},
+		{"pick-up", testPickUp},
 		{"digits", testDigits},
 		{"cancel", testCancel},
 		{"busy", testBusy},

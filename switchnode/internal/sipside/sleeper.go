@@ -2,6 +2,7 @@ package sipside
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,11 +43,19 @@ type sleeper struct {
 	until       time.Time // end of the ring
 	began       time.Time
 	over        bool
+	straight    straight
 	wake        wake.Wake
 	ticket      string
 	tries       int
 	timer       *time.Timer
 	set         int // times that the timer was set: an old one that rings is not heard
+}
+
+// straight is a try to ring a phone that seemed to be awake. If it is gone all the same, it is woken.
+type straight struct {
+	failed    bool         // its dialog is closing
+	heard     bool         // the phone was reached: there is nothing to wake
+	cancelled *call.Cancel // the call wants no other try
 }
 
 // Inputs of a leg whose phone sleeps.
@@ -121,6 +130,9 @@ func (l *sleeper) Port() *media.Port { return l.port }
 
 // Do carries out an action of the call.
 func (l *sleeper) Do(a call.LegAction) {
+	if c, ok := a.(call.Cancel); ok && l.Leg != nil {
+		l.straight.cancelled = &c
+	}
 	if l.Leg != nil {
 		l.Leg.Do(a)
 		return
@@ -158,7 +170,44 @@ func (l *sleeper) Handle(input any) []call.Event {
 	if l.Leg == nil {
 		return nil
 	}
-	return l.Leg.Handle(input)
+	return l.rung(l.Leg.Handle(input))
+}
+
+// rung takes what comes of a phone that is rung: who was not woken, and is not there, is woken now.
+func (l *sleeper) rung(evs []call.Event) []call.Event {
+	s := &l.straight
+	for i, ev := range evs {
+		switch ev := ev.(type) {
+		case call.Ringing, call.Answered:
+			s.heard = true
+		case call.Lost:
+			if s.heard || l.tries > 0 || s.cancelled != nil || s.failed {
+				continue
+			}
+			s.failed, evs = true, slices.Delete(evs, i, i+1)
+			return l.rung(evs)
+		case call.Closed:
+			if s.failed {
+				return l.again(ev)
+			}
+		}
+	}
+	if s.failed { // nothing of a dialog that is given up
+		return nil
+	}
+	return evs
+}
+
+// again wakes a phone that seemed to be awake, unless the call is over.
+func (l *sleeper) again(closed call.Closed) []call.Event {
+	l.Leg, l.straight.failed = nil, false
+	if c := l.straight.cancelled; c != nil {
+		l.over = true
+		return []call.Event{call.Refused{Leg: l.setup.Leg, Cause: c.Cause}, closed}
+	}
+	l.began = l.target.phones.cfg.Now() // what it registers from now on counts
+	l.target.phones.sleepers.add(l)
+	return l.act(l.wake.Step(wake.Begin{}))
 }
 
 // end closes a leg whose phone did not come.
@@ -177,11 +226,14 @@ func (l *sleeper) registered() []call.Event {
 	p := l.target.phones
 	b, ok := l.binding()
 	since := l.began
-	if l.tries == 0 { // who is awake need not be woken (RFC 8599, 5)
+	if l.tries == 0 && ok && b.Source.Transport != "udp" { // who is awake need not be woken (RFC 8599, 5); of UDP nobody knows
 		since = l.began.Add(-awake)
 	}
 	if ok && b.Until.After(p.cfg.Now()) && b.Updated.After(since) && p.sip.Connected(peerOf(b.Source)) {
-		evs := l.act(l.wake.Step(wake.Connected{}))
+		var evs []call.Event
+		if l.tries > 0 { // else it may have to be woken yet
+			evs = l.act(l.wake.Step(wake.Connected{}))
+		}
 		l.stop()
 		p.sleepers.remove(l)
 		l.target.binding = b

@@ -1,0 +1,47 @@
+//go:build peers
+
+package peers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// testTransfer has a phone send the other party of its call to a colleague: the two hear each other, and the first is out of it.
+func testTransfer(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	c := d.y.phone(t, d.y.account(t), handset{codec: pcmu, tone: other})
+	call(t, a, b, b.dial)
+	talk(t, a, b)
+	toA := listen(t, a.host)
+	b.do(t, "transfer", fmt.Sprintf("sip:%s@%s", c.dial, d.y.started.SIP.Addr()))
+	c.await(t, "CALL_INCOMING")
+	toA.expectMusic(t, b.tone)
+	c.do(t, "accept", "")
+	c.await(t, "CALL_ESTABLISHED")
+	b.await(t, "CALL_CLOSED")
+	toA.expectTone(t, c.tone)
+	c.hears(t, a.tone)
+	hangUp(t, c, a)
+}
+
+// other is the tone of a third phone.
+const other = 700
+
+// testPickUp has a phone answer what rings at another one of its office.
+func testPickUp(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	c := d.y.phone(t, d.y.account(t), handset{codec: pcmu, tone: other})
+	a.do(t, "dial", b.dial)
+	b.await(t, "CALL_INCOMING")
+	a.await(t, "CALL_RINGING")
+	c.do(t, "dial", "**"+b.extension)
+	c.await(t, "CALL_ESTABLISHED")
+	a.await(t, "CALL_ESTABLISHED")
+	if got := b.await(t, "CALL_CLOSED"); strings.Contains(got, "timeout") {
+		t.Errorf("the phone that rang saw %q", got)
+	}
+	talk(t, a, c)
+	hangUp(t, a, c)
+}
