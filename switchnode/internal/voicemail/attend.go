@@ -2,7 +2,6 @@ package voicemail
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/mailbox"
-	"strowger/pkg/rtp/g722"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/prompt"
 	"strowger/switchnode/internal/voice"
@@ -141,97 +139,6 @@ func (v *visitor) failed(o Order, err error) string {
 }
 
 func (v *visitor) language() string { return v.owner.Settings.Language }
-
-// say says words until a key comes.
-func (v *visitor) say(ctx context.Context, words []Word) (key byte, pressed bool) {
-	var clips [][]int16
-	for _, w := range words {
-		clips = append(clips, v.clips(w)...)
-	}
-	if len(clips) == 0 {
-		return 0, false
-	}
-	return v.c.Play(ctx, clips...)
-}
-
-func (v *visitor) clips(w Word) [][]int16 {
-	names := []string{w.Clip}
-	switch {
-	case w.Clip != "":
-	case w.Digits != "":
-		names = prompt.Digits(w.Digits)
-	case w.Message != "":
-		return v.speech(v.Store.Listen(v.owner.User, w.Message))
-	case w.Greeting != "":
-		return v.speech(v.Store.Greeting(v.owner.User, w.Greeting), nil)
-	case w.Envelope != "":
-		names = v.envelope(w.Envelope)
-	case w.Recorded:
-		if v.rec == nil {
-			return nil
-		}
-		return v.speech(v.rec.Listen(v.taped.Length))
-	default:
-		names = prompt.Number(v.lang(), w.Number)
-	}
-	return v.Library.Samples(v.language(), names...)
-}
-
-// lang is the language that is spoken.
-func (v *visitor) lang() string {
-	if l := v.language(); l != "" {
-		return l
-	}
-	return v.Library.Language()
-}
-
-// speech is what was recorded, in seconds.
-func (v *visitor) speech(a *Audio, err error) (clips [][]int16) {
-	if err != nil || a == nil {
-		if err != nil {
-			v.log.Warn("a message cannot be read", "error", err)
-		}
-		return nil
-	}
-	defer a.Close()
-	for d := g722.NewDecoder(); ; {
-		b, err := a.Next()
-		if err != nil {
-			return clips
-		}
-		clips = append(clips, d.Decode(nil, b))
-	}
-}
-
-// envelope says who left a message, and when, by the clocks of the site.
-func (v *visitor) envelope(id string) []string {
-	for _, m := range v.messages() {
-		if m.ID != id {
-			continue
-		}
-		names := []string{"vm-from"}
-		if m.From.Number == "" {
-			names = append(names, "vm-nobody")
-		}
-		names = append(names, prompt.Digits(m.From.Number)...)
-		now, at := v.Now().In(v.Zone()), m.At.In(v.Zone())
-		switch days := int(midnight(now).Sub(midnight(at)).Round(24*time.Hour) / (24 * time.Hour)); {
-		case days <= 0:
-			names = append(names, "vm-today")
-		case days == 1:
-			names = append(names, "vm-yesterday")
-		default:
-			names = append(append(names, prompt.Number(v.lang(), days)...), "days-ago", "vm-at")
-		}
-		names = append(names, prompt.Number(v.lang(), at.Hour())...)
-		return append(names, prompt.Digits(fmt.Sprintf("%02d", at.Minute()))...)
-	}
-	return nil
-}
-
-func midnight(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
-}
 
 func (v *visitor) messages() []Message {
 	all, err := v.Store.List(v.owner.User)
@@ -407,70 +314,4 @@ func (v *visitor) record(ctx context.Context, greeting string) Event {
 		return Failed{v.failed(Order{Kind: Keep}, err)}
 	}
 	return Recorded{Spoken: v.taped.Spoken && v.taped.Length >= shortest}
-}
-
-// check says whether a PIN opens a mailbox, which is then the caller's. It takes as long for one that is not there.
-func (v *visitor) check(ctx context.Context, number, pin string) bool {
-	user := v.owner.User
-	if number != "" {
-		user = v.Find(number)
-	}
-	owner, ok := v.Owner(user)
-	opens, err := v.open(ctx, owner, ok, number, pin)
-	if err != nil {
-		v.log.Warn("a wrong PIN is not counted", "error", err)
-	}
-	if opens {
-		v.owner, v.known = owner, true
-		v.log = v.log.With("user", owner.User)
-	}
-	return opens
-}
-
-// CheckPIN says whether a PIN opens the mailbox of a user, as the phone would.
-func (o *Office) CheckPIN(ctx context.Context, user, pin string) error {
-	owner, ok := o.Owner(user)
-	opens, err := o.open(ctx, owner, ok, user, pin)
-	if err == nil && !opens {
-		err = errs.New(errs.Forbidden, "the PIN is not right, or the mailbox is locked")
-	}
-	return err
-}
-
-func (o *Office) open(ctx context.Context, owner Owner, there bool, asked, pin string) (bool, error) {
-	now := o.Now()
-	g := o.strangers.guard(asked)
-	if there {
-		g = o.Store.Guard(owner.User)
-	}
-	if g.Wrong > 0 && !wait(ctx, Pause(g.Wrong)) {
-		return false, ctx.Err()
-	}
-	right := mailbox.Matches(owner.PIN, pin)
-	switch {
-	case !there:
-		o.strangers.fail(asked, now)
-		return false, nil
-	case g.Locked(now):
-		return false, nil
-	case right:
-		return true, o.Store.Right(owner.User)
-	}
-	locks, err := o.Store.Wrong(owner.User)
-	if locks {
-		o.Alert(owner.User, fmt.Sprintf("The PIN of the mailbox of %s was wrong %d times: it is locked until %s", owner.Name, o.Store.Guard(owner.User).Wrong, o.Store.Guard(owner.User).Until.In(o.Zone()).Format("15:04")))
-	}
-	return false, err
-}
-
-// wait waits; false: ctx ended.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
