@@ -66,8 +66,9 @@ func (c *instance) handle(ctx context.Context) error {
 			return c.broker.Reach(ctx, s.Org, s.ID, q)
 		})
 	_, pins := fabric.Handle(ctx, f, fabric.SubjectPIN(fabric.Any, fabric.Any), group, wishWorkers, c.choosePIN)
+	_, lamps := fabric.Handle(ctx, f, fabric.SubjectLamp(fabric.Any, fabric.Any), group, lampWorkers, c.lamp)
 	_, e10 := fabric.Handle(ctx, f, fabric.SubjectWish(fabric.Any, fabric.Any), group, wishWorkers, c.wish)
-	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, pins, observed, told, attempts, c.handleWaking(ctx), c.handleBridges(ctx))
+	return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, pins, lamps, observed, told, attempts, c.handleWaking(ctx), c.handleBridges(ctx))
 }
 
 // lease takes a node's sign of life. One that was revoked and is still connected, because the instance that revoked it

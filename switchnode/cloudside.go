@@ -225,6 +225,9 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 	if _, err := fabric.Subscribe(n.fabric, fabric.SubjectChanged(org, id), func(fabric.Subject, fabric.Changed) { n.copy.Refresh() }); err != nil {
 		return err
 	}
+	if err := n.serveLamps(); err != nil {
+		return err
+	}
 	if n.apps.web != nil {
 		if _, err := fabric.Subscribe(n.fabric, fabric.SubjectDev(org, id), func(_ fabric.Subject, d fabric.Dev) { n.apps.web.Report(d) }); err != nil {
 			return err
@@ -242,6 +245,7 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 func (n *node) fabricStatus(s fabric.Status) {
 	if s.Connected {
 		n.leases.connected()
+		n.lamps.reconnected()
 		n.spool.Retry()
 		n.copy.Refresh()
 		return
@@ -265,6 +269,12 @@ func (l *leases) registered(devices []string) {
 	l.devices, l.changed = slices.Clone(devices), true
 	l.mu.Unlock()
 	l.soon()
+}
+
+// registrations hears which phones are there.
+func (n *node) registrations(devices []string) {
+	n.leases.registered(devices)
+	n.lamps.registered(devices)
 }
 
 // connected notes that the cloud may have forgotten everything.

@@ -2,8 +2,10 @@ package switchnode
 
 import (
 	"sync"
+	"time"
 
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/lamp"
@@ -14,13 +16,22 @@ import (
 type lamps struct {
 	node     *node
 	notifier *sip.Notifier
+	exchange
 
-	mu    sync.Mutex // guards board: never held across I/O
+	mu    sync.Mutex // guards what follows: never held across I/O
 	board *lamp.Board
+	news  map[string]bool // users whose calls, or phones, are not what they were
+	away  *lamp.Away
+	home  *lamp.Home
+	sent  *lamp.Abroad
+	again time.Time // when sights are told again
 }
 
 func newLamps(n *node) *lamps {
-	return &lamps{node: n, board: lamp.New()}
+	return &lamps{
+		node: n, board: lamp.New(), news: map[string]bool{}, exchange: newExchange(),
+		away: lamp.NewAway(n.boot, firstTurn()), home: lamp.NewHome(n.boot), sent: lamp.NewAbroad(n.boot),
+	}
 }
 
 // serve has phones subscribe.
@@ -30,8 +41,45 @@ func (l *lamps) serve(p *sipside.Phones) { l.notifier = p.ServeLamps(l) }
 func (l *lamps) see(v call.View) {
 	l.mu.Lock()
 	changed := l.board.Step(v)
+	for _, user := range changed {
+		l.news[user] = true
+	}
 	l.mu.Unlock()
 	l.notifier.Changed(lamp.Names(changed...)...)
+	l.stir()
+}
+
+// registered says that other phones are registered now, of whomever.
+func (l *lamps) registered(devices []string) {
+	if l == nil || l.notifier == nil {
+		return
+	}
+	s := l.node.copy.Snapshot()
+	now := map[string]bool{}
+	for _, device := range devices {
+		now[s.UserOf(device)] = true
+	}
+	l.mu.Lock()
+	var changed []string
+	for user := range now {
+		if !l.there[user] {
+			changed = append(changed, user)
+		}
+	}
+	for user := range l.there {
+		if !now[user] {
+			changed = append(changed, user)
+		}
+	}
+	l.there = now
+	for _, user := range changed {
+		l.news[user] = true
+	}
+	l.mu.Unlock()
+	for _, user := range changed {
+		l.notifier.Changed(lamp.Name(lamp.Presence, user))
+	}
+	l.stir()
 }
 
 // mail says that the messages of a user are others. It is told of none while the switch starts.
@@ -41,44 +89,104 @@ func (l *lamps) mail(user string) {
 	}
 }
 
+// watchTime is for how long a number of elsewhere is watched for a phone that subscribes, and does not again.
+const watchTime = 16 * time.Minute
+
 // Watch says what a phone watches that subscribes to a number.
 func (l *lamps) Watch(event string, by sipside.Account, number string) (lamp.Resource, error) {
 	s := l.node.copy.Snapshot()
-	to, err := s.Watched(by.Device, number)
+	to, away, err := s.Watched(by.Device, number)
 	if err != nil {
 		return lamp.Resource{}, err
 	}
 	r := lamp.Resource{User: to.User, By: by.Party.User}
-	if event == lamp.Messages && r.User != r.By { // they are nobody else's business
+	switch {
+	case event == lamp.Messages && (away || r.User != r.By): // they are nobody else's business
 		return lamp.Resource{}, errs.New(errs.Forbidden, "the messages of %s are for them alone; subscribe to your own number, %s", number, by.Party.Number)
+	case away:
+		r.User, r.Number = "", to.Number
+		l.mu.Lock()
+		ask := l.away.Want(r.Number, r.By, l.node.now().Add(watchTime))
+		l.mu.Unlock()
+		if ask {
+			l.stir()
+		}
 	}
 	return r, nil
 }
 
-// Document is what a phone is shown.
-func (l *lamps) Document(event string, r lamp.Resource, of lamp.Entity, version uint32) []byte {
-	if !l.node.copy.Snapshot().Shows(r.By, r.User) {
-		return nil
+// Judge says what is known of the right to what is watched.
+func (l *lamps) Judge(r lamp.Resource) (sip.Standing, error) {
+	if r.User != "" {
+		return sip.Active, nil
 	}
-	if event == lamp.Messages {
-		fresh, old := l.node.mailboxes.Store.Summary(r.User)
-		return lamp.Summary(of, fresh, old)
+	_, standing, err := l.look(r)
+	if err != nil && standing != sip.Pending {
+		return standing, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if event == lamp.Presence {
-		busy, rings := l.board.Busy(r.User)
-		return lamp.PIDF(of, l.node.reachable(r.User), busy, rings)
-	}
-	return lamp.DialogInfo(of, version, l.board.Dialogs(r.User))
+	return standing, nil
 }
 
-// reachable says whether one of the phones of a user is registered.
+// look is what is known of somebody elsewhere.
+func (l *lamps) look(r lamp.Resource) (fabric.LampState, sip.Standing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state, standing, err := l.away.Look(r.Number, r.By)
+	switch standing {
+	case lamp.Asked:
+		return state, sip.Pending, nil
+	case lamp.Denied:
+		return state, sip.Rejected, err
+	case lamp.Gone:
+		return state, sip.NoResource, err
+	}
+	return state, sip.Active, nil
+}
+
+// Document is what a phone is shown.
+func (l *lamps) Document(event string, r lamp.Resource, of lamp.Entity, version uint32) ([]byte, sip.Standing) {
+	var state fabric.LampState
+	standing := sip.Active
+	if r.User == "" {
+		state, standing, _ = l.look(r)
+	} else if !l.node.copy.Snapshot().Shows(r.By, r.User) {
+		return nil, sip.NoResource
+	}
+	switch {
+	case standing > sip.Pending:
+		return nil, standing
+	case event == lamp.Messages:
+		fresh, old := l.node.mailboxes.Store.Summary(r.User)
+		return lamp.Summary(of, fresh, old), standing
+	case r.User != "":
+		state = l.state(r.User)
+	}
+	if event == lamp.Presence {
+		busy, rings := lamp.Busy(state.Dialogs)
+		return lamp.PIDF(of, state.Reachable, busy, rings), standing
+	}
+	return lamp.DialogInfo(of, version, state.Dialogs), standing
+}
+
+// state is what this switch knows of a user.
+func (l *lamps) state(user string) fabric.LampState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.known(user)
+}
+
+// known is state; l.mu is held.
+func (l *lamps) known(user string) fabric.LampState {
+	return fabric.LampState{Name: l.node.copy.Snapshot().Name(user), Reachable: l.node.reachable(user), Dialogs: l.board.Dialogs(user)}
+}
+
+// reachable says whether one of the phones of a user is registered, or an app of theirs can be woken.
 func (n *node) reachable(user string) bool {
-	for _, device := range n.copy.Snapshot().DevicesOf(user) {
+	s := n.copy.Snapshot()
+	for _, device := range s.DevicesOf(user) {
 		if len(n.registrar.Lookup(device)) > 0 {
 			return true
 		}
 	}
-	return false
+	return s.Wakes(user)
 }

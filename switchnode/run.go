@@ -139,7 +139,7 @@ func (n *node) open() (err error) {
 	n.leases.wake = make(chan struct{}, 1)
 	n.trials = newTrials()
 	n.registrar, err = registrar.New(registrar.Config{
-		Path: filepath.Join(n.Data, "registrations"), Now: time.Now, Logger: n.log, OnChange: n.leases.registered,
+		Path: filepath.Join(n.Data, "registrations"), Now: time.Now, Logger: n.log, OnChange: n.registrations,
 	})
 	if err != nil {
 		return err
@@ -302,6 +302,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("link endpoint", n.endpoint.Run)
 	group.Go("phones", n.phones.Run)
 	group.Go("lamps", n.lamps.notifier.Run)
+	group.Go("lamps of others", n.lamps.run)
 	if n.apps.web != nil {
 		group.Go("apps", n.apps.web.Run)
 		group.Go("certificates for apps", n.apps.certificates.Run)

@@ -14,6 +14,7 @@
 //	sw.<switch>.pushes    request  that switch                     PushServices: which push services there are
 //	sw.<switch>.permit    request  that switch                     Permit: a ticket to wake a phone of its own
 //	sw.<switch>.pin       request  that switch                     PINChange: the PIN that one of its users chose
+//	sw.<switch>.lamp               that switch                     Lamps: who watches whom, and who is on the phone; passed on to node.<node>.lamp
 //	lease.<node>          request  that node                       Lease, every LeaseInterval
 //	ledger.<node>         request  that node                       Ledger: events of one spool; answered after commit
 //	copy.<site>           request  switches of the site            CopyRequest: the signed site copy, in pieces
@@ -24,6 +25,7 @@
 //	node.<node>.trunk     request  cloud                           TrunkTest: test a trunk, or say how the last test gets on
 //	node.<node>.mailbox   request  cloud                           MailboxOrder: what a user has in their mailbox there
 //	node.<node>.guard     request  cloud                           GuardOrder: whom it shuts out; lets one in again
+//	node.<node>.lamp               cloud                           Lamps of other switches
 //	node.<node>.changed            cloud                           Changed: documents to fetch again
 //	revoke                         cloud                           Revocations: signed, numbered
 //	registry                       cloud instances                 RegistryChanged, to each other

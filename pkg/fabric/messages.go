@@ -36,7 +36,8 @@ import (
 // 21 (2026-11): pushes, permit; Targets in a wake; Push of a bridge.
 // 22 (2026-11): mailbox, pin.
 // 23 (2026-11): For in an admit.
-const Capability = 23
+// 24 (2026-11): lamp; a cloud or a switch below it passes none on.
+const Capability = 24
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3

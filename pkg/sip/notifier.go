@@ -18,6 +18,8 @@ const (
 	maxWatches  = 1 << 17 // in total
 	maxWatcher  = 512     // of one watcher: two consoles full of lamps
 	notifyQueue = 4096    // inputs that wait for the notifier
+	maxHeld     = 4096    // SUBSCRIBEs that wait for what another node says
+	holdTime    = 2 * time.Second
 )
 
 // Watching is what a subscriber may see, as the [Source] grants it.
@@ -33,9 +35,23 @@ type Watching struct {
 type Source interface {
 	// Watch judges a SUBSCRIBE, the first or a later one: what it may see, or the answer that it gets instead.
 	Watch(req *Request, from Peer, w Watched) (Watching, *Denied)
-	// Document is the state of what is watched, in full. version counts up within a subscription, from 0. nil: it is no more.
-	Document(w Watching, version uint32) []byte
+	// Judge says what is known of the right to what Watch granted: Pending has the SUBSCRIBE wait for a while, until Changed says that more
+	// is known.
+	Judge(w Watching) (Standing, *Denied)
+	// Document is the state of what is watched, in full, and how the subscription stands. version counts up within it, from 0.
+	Document(w Watching, version uint32) ([]byte, Standing)
 }
+
+// Standing is how a subscription stands with its source (RFC 6665, 4.1.3).
+type Standing int
+
+// The standings.
+const (
+	Active     Standing = iota
+	Pending             // whether it may be is not known yet
+	NoResource          // what is watched is no more
+	Rejected            // it may no longer be watched
+)
 
 // Denied is the answer to a SUBSCRIBE that is refused.
 type Denied struct {
@@ -65,6 +81,8 @@ type Notifier struct {
 	watching map[string]map[*usage]struct{} // by resource
 	watchers map[string]map[*usage]struct{}
 	agenda   usages
+	held     map[string][]*waiting // by resource
+	holds    int
 }
 
 // tallies counts what became of messages, by name.
@@ -118,6 +136,7 @@ func (e *Endpoint) Notify(source Source, packages map[string]string, order ...st
 		in: make(chan any, notifyQueue), wake: make(chan struct{}, 1),
 		changes: map[string]bool{}, again: map[string]Peer{},
 		usages: map[key]*usage{}, watching: map[string]map[*usage]struct{}{}, watchers: map[string]map[*usage]struct{}{},
+		held: map[string][]*waiting{},
 	}
 	e.notifier = n
 	return n
@@ -210,6 +229,7 @@ func (n *Notifier) renewed() {
 	n.mu.Unlock()
 	now := time.Now()
 	for r := range changes {
+		n.resume(r, now)
 		for u := range n.watching[r] {
 			u.changed()
 			n.proceed(u, now)
@@ -248,6 +268,8 @@ func (n *Notifier) handle(in any, now time.Time) {
 			return
 		}
 		n.proceed(in.of, now)
+	case *waiting:
+		n.settle(in, true, now)
 	case leaving:
 		for _, u := range n.usages {
 			u.end(endProbation + ";retry-after=" + strconv.Itoa(returnAfter+rand.IntN(returnAfter)))
@@ -290,9 +312,12 @@ func (n *Notifier) proceed(u *usage, now time.Time) {
 
 // notify sends the state (RFC 6665, 4.2.2). A NOTIFY that cannot be sent counts as one that has no answer.
 func (n *Notifier) notify(u *usage, now time.Time) {
-	body := n.source.Document(u.Watching, u.version)
-	if body == nil {
+	body, standing := n.source.Document(u.Watching, u.version)
+	switch u.pending = standing == Pending; standing {
+	case NoResource:
 		u.end(endNoResource)
+	case Rejected:
+		u.end(endRejected)
 	}
 	u.version++
 	u.notified(now)
@@ -301,7 +326,7 @@ func (n *Notifier) notify(u *usage, now time.Time) {
 	req.AppendHeader(u.header())
 	req.AppendHeader(NewHeader("Subscription-State", u.state(now)))
 	req.AppendHeader(NewHeader("Allow-Events", n.events))
-	if body != nil {
+	if body != nil && standing <= Pending {
 		kind, length := sip.ContentTypeHeader(u.Type), sip.ContentLengthHeader(len(body))
 		req.AppendHeader(&kind)
 		req.AppendHeader(&length)
@@ -325,13 +350,13 @@ func (n *Notifier) notify(u *usage, now time.Time) {
 	}
 }
 
-// post tells the notifier what became of a NOTIFY. Of a full mailbox it is kept until there is room.
-func (n *Notifier) post(h heard) {
+// post tells the notifier something that is not to be lost: of a full mailbox it is kept until there is room.
+func (n *Notifier) post(in any) {
 	select {
-	case n.in <- h:
+	case n.in <- in:
 	default:
 		if !n.endpoint.over() {
-			time.AfterFunc(again, func() { n.post(h) })
+			time.AfterFunc(again, func() { n.post(in) })
 		}
 	}
 }

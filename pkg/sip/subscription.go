@@ -40,6 +40,7 @@ type subscription struct {
 	open    bool          // a NOTIFY is under way
 	since   bool          // something new came after that was sent
 	ended   string        // the reason; the last NOTIFY says it
+	pending bool          // nobody knows yet whether it may be
 	told    bool          // the last NOTIFY was sent
 	lost    int           // NOTIFYs in a row that had no answer or a bad one
 	sent    time.Time     // the last one
@@ -154,7 +155,11 @@ func (s *subscription) state(now time.Time) string {
 	if s.ended != "" { // RFC 6665, 4.1.3
 		return "terminated;reason=" + s.ended
 	}
-	return "active;expires=" + strconv.Itoa(max(0, int(s.expires.Sub(now).Round(time.Second)/time.Second)))
+	name := "active"
+	if s.pending {
+		name = "pending"
+	}
+	return name + ";expires=" + strconv.Itoa(max(0, int(s.expires.Sub(now).Round(time.Second)/time.Second)))
 }
 
 // Watched is the Event header of a SUBSCRIBE (RFC 6665, 8.2.1).

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"container/heap"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +22,7 @@ type usage struct {
 
 // wanted answers a SUBSCRIBE.
 func (n *Notifier) wanted(w wanted, now time.Time) {
-	deny := func(code int, reason string, headers ...Header) {
-		n.counts.add("refused: " + strconv.Itoa(code))
-		n.endpoint.answer(w.req, w.tx, code, reason, headers...)
-	}
+	deny := func(code int, reason string, headers ...Header) { n.deny(w, code, reason, headers...) }
 	event, ok := parseEvent(value(w.req, "Event"))
 	kind := n.packages[event.Package]
 	var u *usage
@@ -56,26 +54,93 @@ func (n *Notifier) wanted(w wanted, now time.Time) {
 		return
 	}
 	granted, denied := n.source.Watch(w.req, peerOf(w.req), event)
-	if denied != nil {
-		if u != nil && denied.Code != 401 && denied.Code != 503 { // RFC 6665, 4.2.1.4: who may no longer
-			u.end(endRejected)
-			n.proceed(u, now)
-		}
-		deny(denied.Code, denied.Reason, denied.Headers...)
-		return
-	}
 	granted.Watched, granted.Type = event, kind
-	if u == nil {
-		if len(n.usages) >= maxWatches || len(n.watchers[granted.Watcher]) >= maxWatcher {
-			deny(503, "Too Many Subscriptions", retryAfter(minWatch))
-			return
-		}
-		u = n.begin(w.req, granted)
-	} else if u.Resource != granted.Resource {
-		deny(403, "A Subscription Stays With What It Watches")
+	if denied == nil {
+		n.settle(&waiting{wanted: w, usage: u, granted: granted, expires: expires}, n.holds >= maxHeld, now)
 		return
 	}
-	n.accept(u, w, expires, event, now)
+	n.refuse(w, u, denied, now)
+}
+
+// waiting is a SUBSCRIBE of which it is not known yet whether it may be.
+type waiting struct {
+	wanted
+	usage   *usage // that it refreshes; nil: it begins one
+	granted Watching
+	expires int
+	held    bool
+	over    bool
+}
+
+// refuse answers a SUBSCRIBE that may not be, and ends the subscription that it was to refresh.
+func (n *Notifier) refuse(w wanted, u *usage, denied *Denied, now time.Time) {
+	if u != nil && denied.Code != 401 && denied.Code != 503 { // RFC 6665, 4.2.1.4: who may no longer
+		u.end(endRejected)
+		n.proceed(u, now)
+	}
+	n.deny(w, denied.Code, denied.Reason, denied.Headers...)
+}
+
+func (n *Notifier) deny(w wanted, code int, reason string, headers ...Header) {
+	n.counts.add("refused: " + strconv.Itoa(code))
+	n.endpoint.answer(w.req, w.tx, code, reason, headers...)
+}
+
+// settle answers a SUBSCRIBE that may be, or whose time to wait is over; another one waits.
+func (n *Notifier) settle(w *waiting, last bool, now time.Time) {
+	if w.over {
+		return
+	}
+	standing, denied := n.source.Judge(w.granted)
+	if denied == nil && standing == Pending && !last {
+		if !w.held {
+			w.held = true
+			n.holds++
+			n.held[w.granted.Resource] = append(n.held[w.granted.Resource], w)
+			time.AfterFunc(holdTime, func() { n.post(w) })
+		}
+		return
+	}
+	w.over = true
+	n.drop(w)
+	u := w.usage
+	switch {
+	case u != nil && n.usages[u.key()] != u: // RFC 6665, 4.1.2.2
+		n.deny(w.wanted, 481, "Subscription Does Not Exist")
+		return
+	case denied != nil:
+		n.refuse(w.wanted, u, denied, now)
+		return
+	case u == nil && (len(n.usages) >= maxWatches || len(n.watchers[w.granted.Watcher]) >= maxWatcher):
+		n.deny(w.wanted, 503, "Too Many Subscriptions", retryAfter(minWatch))
+		return
+	case u == nil:
+		u = n.begin(w.req, w.granted)
+	case u.Resource != w.granted.Resource:
+		n.deny(w.wanted, 403, "A Subscription Stays With What It Watches")
+		return
+	}
+	n.accept(u, w.wanted, w.expires, w.granted.Watched, now)
+}
+
+// drop has a SUBSCRIBE wait no more.
+func (n *Notifier) drop(w *waiting) {
+	if !w.held {
+		return
+	}
+	n.holds--
+	r := w.granted.Resource
+	n.held[r] = slices.DeleteFunc(n.held[r], func(o *waiting) bool { return o == w })
+	if len(n.held[r]) == 0 {
+		delete(n.held, r)
+	}
+}
+
+// resume looks again at the SUBSCRIBEs that wait for a resource.
+func (n *Notifier) resume(resource string, now time.Time) {
+	for _, w := range slices.Clone(n.held[resource]) {
+		n.settle(w, false, now)
+	}
 }
 
 // accept answers 200, and has the state sent.

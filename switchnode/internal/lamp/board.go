@@ -10,6 +10,7 @@
 package lamp
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -22,11 +23,12 @@ type Board struct {
 	calls map[string][]call.Seen       // by call
 	users map[string]map[string]uint64 // the calls of a user, with when they began
 	next  uint64
+	sights
 }
 
 // New returns the board of a switch without calls.
 func New() *Board {
-	return &Board{calls: map[string][]call.Seen{}, users: map[string]map[string]uint64{}}
+	return &Board{calls: map[string][]call.Seen{}, users: map[string]map[string]uint64{}, sights: sights{}}
 }
 
 // Step takes a call as it stands, without parties when it is over, and returns the users whose lamps that changes, in order.
@@ -83,22 +85,28 @@ func of(user string, all []call.Seen) (some []call.Seen) {
 // maxDialogs is how many dialogs one document has: no lamp shows more, and a NOTIFY has to fit a few datagrams.
 const maxDialogs = 8
 
-// Dialogs is the calls that a user is in, the oldest first, at most maxDialogs of them. One that rings at several of their phones, or that
-// another of their phones has answered, is one.
+// Dialogs is the calls that a user is in, the oldest of this switch first, at most maxDialogs of them. One that rings at several of their
+// phones, or that another of their phones has answered, is one.
 func (b *Board) Dialogs(user string) []Dialog {
+	all := b.here(user, func(call.Seen) bool { return true })
+	all = append(all, b.elsewhere(user)...)
+	return all[:min(len(all), maxDialogs)]
+}
+
+// Here is the calls that a user is in at devices of this switch.
+func (b *Board) Here(user string) []Dialog {
+	all := b.here(user, func(s call.Seen) bool { return s.Device != "" })
+	return all[:min(len(all), maxDialogs)]
+}
+
+func (b *Board) here(user string, counts func(call.Seen) bool) (all []Dialog) {
 	began := b.users[user]
-	order := slices.SortedFunc(maps.Keys(began), func(x, y string) int {
-		if began[x] < began[y] {
-			return -1
-		}
-		return 1
-	})
-	var all []Dialog
+	order := slices.SortedFunc(maps.Keys(began), func(x, y string) int { return cmp.Compare(began[x], began[y]) })
 	for _, id := range order {
-		if len(all) == maxDialogs {
-			break
+		at := slices.DeleteFunc(of(user, b.calls[id]), func(s call.Seen) bool { return !counts(s) })
+		if len(at) > 0 {
+			all = append(all, dialogOf(id, furthest(at)))
 		}
-		all = append(all, dialogOf(id, furthest(of(user, b.calls[id]))))
 	}
 	return all
 }
@@ -128,11 +136,10 @@ func dialogOf(id string, s call.Seen) Dialog {
 	return d
 }
 
-// Busy says whether a user is in a call, and whether all they do is ring.
-func (b *Board) Busy(user string) (busy, rings bool) {
-	for id := range b.users[user] {
-		p := furthest(of(user, b.calls[id]))
-		if p.Phase == call.PhaseEarly && !p.Caller {
+// Busy says whether somebody in these calls is on the phone, and whether they ring.
+func Busy(all []Dialog) (busy, rings bool) {
+	for _, d := range all {
+		if d.State == string(call.PhaseEarly) && d.Direction == Recipient {
 			rings = true
 			continue
 		}
@@ -164,6 +171,25 @@ func clean(s string) string {
 
 // Resource is what somebody watches.
 type Resource struct {
-	User string // id
-	By   string // id of the user who watches
+	User   string // id, of whose home this switch is
+	Number string // in place of it: of who lives elsewhere
+	By     string // id of the user who watches
 }
+
+// Name is how it is called in an event package.
+func (r Resource) Name(event string) string {
+	if r.User == "" {
+		return Name(event, numbered(r.Number))
+	}
+	return Name(event, r.User)
+}
+
+// Numbers are the names of what shows the calls of numbers of elsewhere.
+func Numbers(numbers ...string) (all []string) {
+	for _, n := range numbers {
+		all = append(all, Names(numbered(n))...)
+	}
+	return all
+}
+
+func numbered(number string) string { return "#" + number }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"strowger/pkg/fabric"
 )
 
 // The event packages, and the types of their documents.
@@ -24,23 +26,11 @@ const (
 	Recipient = "recipient"
 )
 
-// Dialog is a user's side of a call, as a lamp shows it.
-type Dialog struct {
-	ID        string   `json:"id"`
-	Call      string   `json:"call"`
-	LocalTag  string   `json:"local_tag,omitempty"`
-	RemoteTag string   `json:"remote_tag,omitempty"`
-	Direction string   `json:"direction"`
-	State     string   `json:"state"` // as a call.Phase
-	Local     Identity `json:"local,omitzero"`
-	Remote    Identity `json:"remote,omitzero"` // zero if it is not shown
-}
+// Dialog is a user's side of a call, as a lamp shows it; State is as a call.Phase.
+type Dialog = fabric.LampDialog
 
 // Identity is somebody as a lamp shows them.
-type Identity struct {
-	Number string `json:"number,omitempty"`
-	Name   string `json:"name,omitempty"`
-}
+type Identity = fabric.LampIdentity
 
 // Entity is whom a document is about: who watches knows them by this URI.
 type Entity struct{ User, Host string }
@@ -105,7 +95,7 @@ func DialogInfo(of Entity, version uint32, all []Dialog) []byte {
 	for _, d := range all {
 		doc.Dialogs = append(doc.Dialogs, dialogElement{
 			ID: clean(d.ID), CallID: clean(d.Call), LocalTag: clean(d.LocalTag), RemoteTag: clean(d.RemoteTag), Direction: d.Direction, State: d.State,
-			Local: d.Local.participant(of.Host), Remote: d.Remote.participant(of.Host),
+			Local: participantOf(d.Local, of.Host), Remote: participantOf(d.Remote, of.Host),
 		})
 	}
 	if len(all) == 0 {
@@ -114,7 +104,7 @@ func DialogInfo(of Entity, version uint32, all []Dialog) []byte {
 	return document(doc)
 }
 
-func (i Identity) participant(host string) *participant {
+func participantOf(i Identity, host string) *participant {
 	if i.Number == "" {
 		return nil
 	}

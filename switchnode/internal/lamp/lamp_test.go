@@ -48,13 +48,13 @@ func TestDocuments(t *testing.T) {
 		t.Errorf("changed: %v", changed)
 	}
 	golden(t, "ringing.xml", DialogInfo(bob, 1, b.Dialogs("us_bob")))
-	busy, rings := b.Busy("us_bob")
+	busy, rings := Busy(b.Dialogs("us_bob"))
 	golden(t, "ringing.pidf.xml", PIDF(bob, true, busy, rings))
 	outside := ringing()
 	outside.Phase, outside.Other = call.PhaseConfirmed, call.Shown{Number: "+4930123456"}
 	b.Step(call.View{Call: "call_1", Parties: []call.Seen{outside}})
 	golden(t, "talking.xml", DialogInfo(Entity{User: "#1", Host: "2001:db8::1"}, 2, b.Dialogs("us_bob")))
-	busy, rings = b.Busy("us_bob")
+	busy, rings = Busy(b.Dialogs("us_bob"))
 	golden(t, "talking.pidf.xml", PIDF(bob, true, busy, rings))
 	golden(t, "messages.txt", Summary(bob, 2, 3))
 }

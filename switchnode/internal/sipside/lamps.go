@@ -13,8 +13,10 @@ import (
 type Lamps interface {
 	// Watch says what a device watches that subscribes to an event package of a number, as it would dial it.
 	Watch(event string, by Account, number string) (lamp.Resource, error)
-	// Document is what the watcher is shown of it, nil if it is no more. of is the URI that they know it by.
-	Document(event string, r lamp.Resource, of lamp.Entity, version uint32) []byte
+	// Judge says what is known of the watcher's right to it.
+	Judge(r lamp.Resource) (sip.Standing, error)
+	// Document is what the watcher is shown of it. of is the URI that they know it by.
+	Document(event string, r lamp.Resource, of lamp.Entity, version uint32) ([]byte, sip.Standing)
 }
 
 // ServeLamps has phones subscribe to what lamps show (RFC 6665). It is called before Run; what it returns runs beside that.
@@ -61,19 +63,30 @@ func (w watched) Watch(req *sip.Request, from sip.Peer, event sip.Watched) (sip.
 	}
 	r, err := w.lamps.Watch(event.Package, account, number)
 	if err != nil {
-		cause := call.CauseOfError(err)
-		d := denial{code: cause.SIP, cause: cause}
-		return sip.Watching{}, &sip.Denied{Code: d.code, Reason: cause.Words, Headers: d.all()}
+		return sip.Watching{}, deniedBy(err)
 	}
 	host := w.cfg.Host
-	return sip.Watching{Watcher: account.Device, Resource: lamp.Name(event.Package, r.User), Grant: grant{r, lamp.Entity{User: number, Host: host}}}, nil
+	return sip.Watching{Watcher: account.Device, Resource: r.Name(event.Package), Grant: grant{r, lamp.Entity{User: number, Host: host}}}, nil
+}
+
+// deniedBy is the answer to a SUBSCRIBE that an error refuses.
+func deniedBy(err error) *sip.Denied {
+	cause := call.CauseOfError(err)
+	d := denial{code: cause.SIP, cause: cause}
+	return &sip.Denied{Code: d.code, Reason: cause.Words, Headers: d.all()}
+}
+
+// Judge says whether the right to a subscription is known.
+func (w watched) Judge(s sip.Watching) (sip.Standing, *sip.Denied) {
+	standing, err := w.lamps.Judge(s.Grant.(grant).resource)
+	if err != nil {
+		return standing, deniedBy(err)
+	}
+	return standing, nil
 }
 
 // Document is what a subscription shows now.
-func (w watched) Document(s sip.Watching, version uint32) []byte {
-	g, ok := s.Grant.(grant)
-	if !ok {
-		return nil
-	}
+func (w watched) Document(s sip.Watching, version uint32) ([]byte, sip.Standing) {
+	g := s.Grant.(grant)
 	return w.lamps.Document(s.Package, g.resource, g.of, version)
 }

@@ -1,39 +1,104 @@
 package sitecopy
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/e164"
 	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+	"strowger/pkg/sitecopy"
+	"strowger/switchnode/internal/lamp"
 )
 
-// Watched is whom a phone of this switch watches by a number, as it would dial it, or why it may not.
-func (s *Snapshot) Watched(device, number string) (designation.Party, error) {
+// Watched is whom a phone of this switch watches by a number, as it would dial it, or why it may not. away: their home is another switch,
+// if there is such a number at all; then the party is the number as the whole organization dials it.
+func (s *Snapshot) Watched(device, number string) (p designation.Party, away bool, err error) {
 	d, ok := s.devices[device]
 	if !ok || d.Switch != s.identity.Node {
-		return designation.Party{}, errs.New(errs.Forbidden, "device %q is not one of this switch", device)
+		return p, false, errs.New(errs.Forbidden, "device %q is not one of this switch", device)
 	}
 	digits := e164.Plain(number)
-	n := s.extensions[digits]
+	n := cmp.Or(s.extensions[digits], s.numbers[digits])
 	if n == nil {
-		n = s.numbers[digits]
-	}
-	if n == nil {
-		return designation.Party{}, errs.New(errs.Unknown, "nobody of this site has the number %q: no lamp can show it", number)
+		if digits == "" || len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" {
+			return p, false, errs.New(errs.Unknown, "nobody has the number %q: no lamp can show it", number)
+		}
+		return designation.Party{Number: digits}, true, nil
 	}
 	to, home, enabled, known := s.callee(n)
 	switch {
 	case !known:
-		return to, errs.New(errs.Unknown, "this switch does not know who has the number %s: no lamp can show it", n.Digits)
+		return to, true, nil
 	case !enabled:
-		return to, errs.New(errs.Disabled, "%s is disabled", to.Name)
+		return to, false, errs.New(errs.Disabled, "%s is disabled", to.Name)
 	case s.users[to.User] == nil:
-		return to, errs.New(errs.Forbidden, "%s is not a person: a lamp shows who is on the phone", to.Name)
+		return to, false, errs.New(errs.Forbidden, "%s is not a person: a lamp shows who is on the phone", to.Name)
 	case !s.Shows(d.User, to.User):
-		return to, errs.New(errs.Forbidden, "%s does not show whether they are on the phone", to.Name)
-	case home != "" && home != s.identity.Node:
-		return to, errs.New(errs.Unknown, "%s is at another switch: lamps show those of their own", to.Name)
+		return to, false, errs.New(errs.Forbidden, "%s does not show whether they are on the phone", to.Name)
 	}
-	return to, nil
+	return to, home != s.identity.Node, nil
+}
+
+// maxDigits is how long a number can be that a lamp shows.
+const maxDigits = 40
+
+// Asked is whose lamp another switch asks for, and who of its users may see it.
+func (s *Snapshot) Asked(q fabric.LampAsk) (w lamp.Watched, err error) {
+	may := func(by string) bool { return !q.Private || by == q.User || s.grouped(by, q.User) }
+	if w.User = q.User; q.User == "" {
+		n := s.numbers[q.Number]
+		if n == nil || s.users[n.User] == nil {
+			return w, errs.New(errs.Unknown, "nobody here has the number %q: no lamp can show it", q.Number)
+		}
+		u := s.users[n.User]
+		switch {
+		case !u.Enabled:
+			return w, errs.New(errs.Disabled, "%s is disabled", u.Name)
+		case u.HomeSwitch != s.identity.Node:
+			return w, errs.New(errs.Unknown, "%s does not live at this switch", u.Name)
+		}
+		w.User = u.ID
+		may = func(by string) bool { return s.MayWatch(by, u.ID) }
+	}
+	for _, by := range q.By {
+		if may(by) {
+			w.By = append(w.By, by)
+		} else {
+			w.Denied = append(w.Denied, by)
+		}
+	}
+	return w, nil
+}
+
+// LampHome is the switch to ask for the lamp of a number without the cloud: false if the documents do not say.
+func (s *Snapshot) LampHome(number string, now time.Time) (designation.Node, bool) {
+	var r Route
+	var err error
+	if n := s.numbers[number]; n != nil {
+		_, home, _, known := s.callee(n)
+		if !known || home == "" || home == s.identity.Node {
+			return designation.Node{}, false
+		}
+		r, err = s.away(r, home, now)
+	} else {
+		r, err = s.resolveAway(designation.Party{}, number, now)
+	}
+	if err != nil {
+		return designation.Node{}, false
+	}
+	return *r.Away, true
+}
+
+// Name is that of a user of this site, "" of others.
+func (s *Snapshot) Name(user string) string {
+	if u := s.users[user]; u != nil {
+		return u.Name
+	}
+	return ""
 }
 
 // Shows says whether there is a user whom another one may watch.
@@ -50,4 +115,11 @@ func (s *Snapshot) DevicesOf(user string) (all []string) {
 		}
 	}
 	return all
+}
+
+// Wakes says whether a user has an app that can be woken.
+func (s *Snapshot) Wakes(user string) bool {
+	return slices.ContainsFunc(s.docs.copy.Devices, func(d sitecopy.Device) bool {
+		return d.User == user && d.Enabled && d.Kind == designation.Mobile
+	})
 }

@@ -1,0 +1,79 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+
+	"strowger/cloud/internal/directory"
+	"strowger/pkg/errs"
+	"strowger/pkg/fabric"
+)
+
+// lampWorkers pass on what switches say of lamps.
+const lampWorkers = 4
+
+// lamp passes on what a switch says of lamps to those who are to know: questions and sights to the home of the user, answers to who asked.
+// Of a user without a home one of the switches that are there is chosen, the same for all who ask.
+func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (fabric.Reply, error) {
+	snapshot, err := c.directory.Snapshot(s.Org)
+	if err != nil {
+		return fabric.Reply{}, err
+	}
+	to := map[string]*fabric.Lamps{}
+	at := func(node string) *fabric.Lamps {
+		if to[node] == nil {
+			to[node] = &fabric.Lamps{From: s.ID, Boot: q.Boot, Turn: q.Turn}
+		}
+		return to[node]
+	}
+	refused := fabric.Lamps{From: fabric.Workers, Boot: fabric.Workers, Turn: q.Turn}
+	for _, a := range q.Asks {
+		v, err := snapshot.LampOf(a.Number)
+		home := ""
+		if err == nil {
+			home, err = c.lampHome(snapshot, v.User, v.Home)
+		}
+		if err != nil {
+			refused.Tells = append(refused.Tells, fabric.LampTell{Number: a.Number, Error: errs.From(err)})
+			continue
+		}
+		if a.User, a.Private = "", false; v.Home == "" {
+			a.User, a.Private = v.User, v.Private
+		}
+		m := at(home)
+		m.Asks = append(m.Asks, a)
+	}
+	for _, v := range q.Sights {
+		home, err := c.lampHome(snapshot, v.User, snapshot.HomeOfUser(v.User))
+		if err == nil && home != s.ID {
+			m := at(home)
+			m.Sights = append(m.Sights, v)
+		}
+	}
+	if len(q.Tells) > 0 {
+		at(q.To).Tells = q.Tells
+	}
+	if len(refused.Tells) > 0 {
+		err = c.passLamps(ctx, snapshot, s.ID, refused)
+	}
+	for node, m := range to {
+		err = errors.Join(err, c.passLamps(ctx, snapshot, node, *m))
+	}
+	return fabric.Reply{}, err
+}
+
+// passLamps sends lamps to a switch; nobody waits for them.
+func (c *instance) passLamps(ctx context.Context, s *directory.Snapshot, node string, m fabric.Lamps) error {
+	if v, ok := s.Switch(node); !ok || !v.Enrolled {
+		return nil
+	}
+	return fabric.Publish(ctx, c.exchange.Client(), fabric.SubjectLamps(s.ID(), node), m)
+}
+
+// lampHome is the switch that knows all calls of a user.
+func (c *instance) lampHome(s *directory.Snapshot, user, home string) (string, error) {
+	if home != "" {
+		return home, nil
+	}
+	return c.broker.LampHome(s, user)
+}

@@ -1,0 +1,54 @@
+package integration
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"strowger/integration/phone"
+)
+
+// TestLampAway has a phone watch somebody of the other office, who is called, talks and hangs up.
+func TestLampAway(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, anns := w.person(t, 0, "Ann", says(1))
+	cleo, cleos := w.person(t, 1, "Cleo", says(2))
+	_, doras := w.person(t, 1, "Dora", says(2))
+	lamp := watch(t, anns, cleo.number.Dial)
+	if d := lamp.shows(t, "terminated"); !strings.HasPrefix(d.Entity, "sip:"+cleo.number.Dial+"@") {
+		t.Errorf("at first: %+v", d)
+	}
+	out, in := ring(t, doras, cleo.number.Digits, cleos)
+	if g := lamp.shows(t, "early").Dialogs[0]; g.Direction != "recipient" || g.Remote == "" || g.CallID == "" || g.LocalTag == "" || g.RemoteTag == "" {
+		t.Errorf("while it rings: %+v", g)
+	}
+	in.Answer()
+	saw(t, out, phone.Answered)
+	lamp.shows(t, "confirmed")
+	hangUp(t, out, in)
+	lamp.shows(t, "terminated")
+	back, _ := ring(t, cleos, ann.number.Dial, anns) // which the office of the watcher anchors
+	if g := lamp.shows(t, "early").Dialogs[0]; g.Direction != "initiator" {
+		t.Errorf("who calls: %+v", g)
+	}
+	back.HangUp()
+	lamp.shows(t, "terminated")
+	var refused *phone.Refusal
+	if _, err := anns.Watch(soon(t), "dialog", w.Offices[1].Site.Code+"7777", 600); !errors.As(err, &refused) || refused.Code != 404 || refused.Words == "" {
+		t.Errorf("a number that the other office does not have: %v", err)
+	}
+	change(t, w.Client.Users(), cleo.user.ID, map[string]any{"lamp": "private"})
+	w.settle(t)
+	if _, err := doras.Watch(soon(t), "dialog", cleo.number.Dial, 600); !errors.As(err, &refused) || refused.Code != 403 {
+		t.Errorf("a private lamp in the same office: %v", err)
+	}
+	_, bobs := w.person(t, 0, "Bob", nil)
+	if _, err := bobs.Watch(soon(t), "dialog", cleo.number.Dial, 600); !errors.As(err, &refused) || refused.Code != 403 || refused.Words == "" {
+		t.Errorf("a private lamp of another office: %v", err)
+	}
+	n, _, err := lamp.Wait(soon(t), lamp.seen, func(n phone.Notice) bool { return strings.HasPrefix(n.State, "terminated") })
+	if err != nil || n.State != "terminated;reason=rejected" {
+		t.Errorf("the last that is told of a lamp that became private: %q, %v", n.State, err)
+	}
+}

@@ -1,0 +1,100 @@
+package lamp
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"strowger/pkg/fabric"
+)
+
+// sights is the calls of users at other switches, by user and switch.
+type sights map[string]map[string]*sight
+
+// sight is what a switch said last.
+type sight struct {
+	boot    string
+	version uint64
+	dialogs []Dialog
+	until   time.Time
+}
+
+// Sighted takes what another switch says of calls of users, and returns the users whose lamps that changes.
+func (s sights) Sighted(m fabric.Lamps, now time.Time) (changed []string) {
+	for _, t := range m.Sights {
+		old := s[t.User][m.From]
+		switch {
+		case old == nil && len(t.Dialogs) == 0, old != nil && old.boot == m.Boot && t.Version < old.version:
+			continue
+		case old == nil && s[t.User] == nil:
+			s[t.User] = map[string]*sight{}
+		}
+		if old == nil || !slices.Equal(old.dialogs, t.Dialogs) {
+			changed = append(changed, t.User)
+		}
+		dialogs := t.Dialogs[:min(len(t.Dialogs), maxDialogs)]
+		s[t.User][m.From] = &sight{boot: m.Boot, version: t.Version, dialogs: slices.Clone(dialogs), until: now.Add(fabric.LampLease)}
+	}
+	return changed
+}
+
+// Fade forgets what was not said again for long, and returns the users whose lamps that changes.
+func (s sights) Fade(now time.Time) (changed []string) {
+	for user, all := range s {
+		maps.DeleteFunc(all, func(_ string, v *sight) bool {
+			gone := !now.Before(v.until)
+			if gone && len(v.dialogs) > 0 {
+				changed = append(changed, user)
+			}
+			return gone
+		})
+		if len(all) == 0 {
+			delete(s, user)
+		}
+	}
+	return changed
+}
+
+// elsewhere is the calls of a user at other switches.
+func (s sights) elsewhere(user string) (all []Dialog) {
+	for _, node := range slices.Sorted(maps.Keys(s[user])) {
+		all = append(all, s[user][node].dialogs...)
+	}
+	return all
+}
+
+// Abroad is the calls here of users whose lamps another switch knows, and what that was told of them.
+type Abroad struct {
+	boot    string
+	version uint64
+	told    map[string][]Dialog
+}
+
+// NewAbroad returns the machine of a run of this switch.
+func NewAbroad(boot string) *Abroad { return &Abroad{boot: boot, told: map[string][]Dialog{}} }
+
+// Changed takes the calls of a user of elsewhere as they are now, and returns what to tell their home: nothing if it knows.
+func (a *Abroad) Changed(user string, all []Dialog) (tell []fabric.Lamps) {
+	if slices.Equal(a.told[user], all) {
+		return nil
+	}
+	if a.told[user] = all; len(all) == 0 {
+		delete(a.told, user)
+	}
+	return a.sights(map[string][]Dialog{user: all})
+}
+
+// Again is what homes are told again, so that who missed it knows.
+func (a *Abroad) Again() []fabric.Lamps { return a.sights(a.told) }
+
+func (a *Abroad) sights(all map[string][]Dialog) (tell []fabric.Lamps) {
+	for users := range slices.Chunk(slices.Sorted(maps.Keys(all)), fabric.MaxLamps) {
+		m := fabric.Lamps{Boot: a.boot}
+		for _, user := range users {
+			a.version++
+			m.Sights = append(m.Sights, fabric.LampSight{User: user, Version: a.version, Dialogs: all[user]})
+		}
+		tell = append(tell, m)
+	}
+	return tell
+}

@@ -1,0 +1,165 @@
+package switchnode
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"strowger/pkg/fabric"
+	"strowger/switchnode/internal/lamp"
+)
+
+// maxHeard is how many messages of other switches may wait; what is dropped is said again.
+const maxHeard = 256
+
+// exchange is how this switch and others tell each other of lamps.
+type exchange struct {
+	wake    chan struct{}     // capacity 1
+	heard   chan fabric.Lamps // from others
+	counts  tally
+	there   map[string]bool // users with a registered phone; guarded by lamps.mu
+	renewed bool            // the way to others has changed; likewise
+}
+
+func newExchange() exchange {
+	return exchange{wake: make(chan struct{}, 1), heard: make(chan fabric.Lamps, maxHeard)}
+}
+
+// firstTurn is where a run begins to count its questions: no answer to an earlier run fits it.
+func firstTurn() uint64 { return 1<<32 + uint64(rand.Uint32())<<16 }
+
+func (x *exchange) stir() {
+	select {
+	case x.wake <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// hear takes what another switch says.
+func (x *exchange) hear(m fabric.Lamps) {
+	select {
+	case x.heard <- m:
+	default:
+		x.counts.add("dropped")
+	}
+}
+
+// reconnected has everything asked and told anew.
+func (l *lamps) reconnected() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	l.renewed = true
+	l.mu.Unlock()
+	l.stir()
+}
+
+// run tells other switches of lamps, and asks them, until ctx ends.
+func (l *lamps) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-l.heard:
+			l.take(ctx, m)
+		case <-l.wake:
+		case <-timer.C:
+		}
+		timer.Reset(l.proceed(ctx))
+	}
+}
+
+// proceed does what is due, and returns when to do it again.
+func (l *lamps) proceed(ctx context.Context) time.Duration {
+	now := time.Now()
+	l.mu.Lock()
+	if l.renewed {
+		l.renewed, l.again = false, time.Time{}
+		l.away.Renew()
+	}
+	faded := l.board.Fade(now)
+	for _, user := range faded {
+		l.news[user] = true
+	}
+	out := l.changes(now)
+	if !now.Before(l.again) {
+		out, l.again = append(out, l.sent.Again()...), now.Add(fabric.LampRefresh)
+	}
+	l.home.Expire(now)
+	questions, lost := l.away.Due(now)
+	out = append(out, questions...)
+	next := l.again
+	if at := l.away.Next(); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	l.mu.Unlock()
+	l.notifier.Changed(append(lamp.Numbers(lost...), lamp.Names(faded...)...)...)
+	for _, m := range out {
+		l.send(ctx, m)
+	}
+	return max(0, time.Until(next))
+}
+
+// changes is what to tell of users who are not what they were. l.mu is held.
+func (l *lamps) changes(now time.Time) (out []fabric.Lamps) {
+	if len(l.news) == 0 {
+		return nil
+	}
+	s := l.node.copy.Snapshot()
+	var users []string
+	for user := range l.news {
+		users = append(users, user)
+		if user != "" && !s.Lives(user) {
+			out = append(out, l.sent.Changed(user, l.board.Here(user))...)
+		}
+	}
+	clear(l.news)
+	slices.Sort(users)
+	return append(out, l.home.Changed(users, l.ways(), now)...)
+}
+
+// ways is how what is asked for is found. l.mu is held while they are used.
+func (l *lamps) ways() lamp.Ways {
+	return lamp.Ways{Find: l.node.copy.Snapshot().Asked, State: l.known}
+}
+
+// take takes what another switch says.
+func (l *lamps) take(ctx context.Context, m fabric.Lamps) {
+	now := time.Now()
+	var answer fabric.Lamps
+	l.mu.Lock()
+	if len(m.Asks) > 0 {
+		answer = l.home.Asked(m, l.ways(), now)
+	}
+	numbers := l.away.Heard(m, now)
+	var users []string
+	if m.From != l.node.identity.Load().Node { // of one without a home this may be the switch that is to know
+		users = l.board.Sighted(m, now)
+	}
+	for _, user := range users {
+		l.news[user] = true
+	}
+	l.mu.Unlock()
+	l.notifier.Changed(append(lamp.Numbers(numbers...), lamp.Names(users...)...)...)
+	if len(answer.Tells) > 0 {
+		l.send(ctx, answer)
+	}
+}
+
+// send has a message go where it is for.
+func (l *lamps) send(ctx context.Context, m fabric.Lamps) {
+	f := l.node.fabric
+	if err := fabric.Publish(ctx, f, fabric.SubjectLamp(f.Org(), f.Node()), m); err != nil {
+		l.counts.add("unsent")
+	}
+}
+
+// serveLamps takes what the cloud passes on.
+func (n *node) serveLamps() error {
+	_, err := fabric.Subscribe(n.fabric, fabric.SubjectLamps(n.fabric.Org(), n.fabric.Node()), func(_ fabric.Subject, m fabric.Lamps) { n.lamps.hear(m) })
+	return err
+}
