@@ -38,6 +38,7 @@ var confined = map[string][]string{
 	"github.com/pion/rtcp":     {"pkg/rtp"},
 	"github.com/pion/sdp":      {"pkg/sdp"},
 	"github.com/pion/srtp":     {"pkg/srtp"},
+	"github.com/pion/dtls":     {"pkg/srtp"},
 	"database/sql":             {"cloud/internal/store"},
 	"modernc.org/sqlite":       {"cloud/internal/store"},
 	"github.com/jackc/pgx":     {"cloud/internal/store"},
@@ -57,7 +58,7 @@ var confined = map[string][]string{
 	"github.com/pion/webrtc":             {"switchnode/internal/webside", "mobile-bridge/sdk", "integration/bench"},
 	"github.com/pion/ice":                {"switchnode/internal/webside", "mobile-bridge/sdk"},
 	"github.com/pion/interceptor":        {"switchnode/internal/webside", "mobile-bridge/sdk"},
-	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk", "mobile-bridge/internal/relay"},
+	"github.com/pion/logging":            {"switchnode/internal/webside", "mobile-bridge/sdk", "mobile-bridge/internal/relay", "pkg/srtp"},
 	"github.com/pion/turn":               {"mobile-bridge/internal/relay"},
 	"github.com/pion/opus":               {"pkg/rtp/opus"},
 }

@@ -19,7 +19,7 @@ func TestTrunkSecure(t *testing.T) {
 	t.Cleanup(show.Close)
 	reg := newRegistry("line1", "secret")
 	company := carrier(t, func(c *phone.Config) {
-		c.Transport, c.TLS, c.Secure, c.Registrar = sip.TLS, &tls.Config{Certificates: show.TLS.Certificates}, true, reg.take
+		c.Transport, c.TLS, c.Security, c.Registrar = sip.TLS, &tls.Config{Certificates: show.TLS.Certificates}, phone.SDES, reg.take
 	})
 	line := rest.NewTrunk("Company")
 	line.Transport, line.SRTP, line.Username, line.Password, line.Register = "tls", "required", "line1", "secret", true
@@ -52,7 +52,7 @@ func TestTrunkSecure(t *testing.T) {
 	hangUp(t, out, in)
 
 	at := func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() }
-	secure := carrier(t, func(c *phone.Config) { at(c); c.Secure, c.To = true, "030200" })
+	secure := carrier(t, func(c *phone.Config) { at(c); c.Security, c.To = phone.SDES, "030200" })
 	out, in = ring(t, secure, contact.User, near)
 	talk(out, in, 1, 2)
 	hangUp(t, out, in)

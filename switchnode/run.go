@@ -26,6 +26,7 @@ import (
 	"strowger/pkg/sip"
 	"strowger/pkg/sip/locate"
 	copies "strowger/pkg/sitecopy"
+	"strowger/pkg/srtp"
 	"strowger/pkg/trust"
 	"strowger/switchnode/internal/barring"
 	"strowger/switchnode/internal/call"
@@ -160,6 +161,9 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.lamps = newLamps(n)
+	if n.dtls, err = srtp.NewIdentity(); err != nil {
+		return err
+	}
 	n.serveFeatures()
 	n.relay, err = media.NewRelay(media.Config{
 		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
@@ -209,7 +213,7 @@ func (n *node) serve(ctx context.Context) error {
 		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Office: sipside.Office{
-			Location: func() string { return n.copy.Snapshot().Location() },
+			Location: func() string { return n.copy.Snapshot().Location() }, Security: n.security,
 			Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		},
 		Pushes:   sipside.Pushes{Permit: n.permit, Wake: n.wake, Services: n.pushServices},

@@ -13,6 +13,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/limit"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/srtp"
 	"strowger/pkg/tariff"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/sipside"
@@ -36,6 +37,7 @@ type lines struct {
 	phones *sipside.Phones
 	trials trials
 	signed *signatures
+	dtls   *srtp.Identity // of this run, in handshakes with phones
 }
 
 // trials is the tests of trunks: one at a time, and the last one is remembered.

@@ -237,6 +237,7 @@ func legColumns(n names) []column[rest.CallLeg] {
 		{head: "codec", cell: func(v rest.CallLeg) string { return v.Codec }},
 		{head: "here", cell: func(v rest.CallLeg) string { return v.Local }},
 		{head: "there", cell: func(v rest.CallLeg) string { return v.Remote }},
+		{head: "encryption", cell: quality(func(q ledger.QualityFigures) string { return q.Encryption })},
 		{head: "packets in/out", cell: quality(func(q ledger.QualityFigures) string {
 			return fmt.Sprintf("%d/%d", q.PacketsReceived, q.PacketsSent)
 		})},

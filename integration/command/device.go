@@ -32,6 +32,8 @@ func devices() noun[rest.Device] {
 				{head: "pushes by", detail: true, cell: pushedBy},
 				{head: "enabled", cell: func(v rest.Device) string { return yesNo(v.Enabled) }},
 				{head: "rings", detail: true, cell: ringsAfter},
+				{head: "srtp", detail: true, cell: func(v rest.Device) string { return v.SRTP }},
+				{head: "last audio", detail: true, cell: n.lastAudio},
 				{head: "id", cell: func(v rest.Device) string { return v.ID }},
 			}
 		},
@@ -53,6 +55,31 @@ func reachability(v rest.Device) string {
 		return "no: " + v.Unreachable
 	}
 	return "no: not registered"
+}
+
+// lastCalls is how many calls of a user are looked at for one of a device.
+const lastCalls = 20
+
+// lastAudio is how the audio of a desk phone's last call was encrypted, "" if that is not known.
+func (n names) lastAudio(v rest.Device) string {
+	if v.Kind != designation.DeskPhone {
+		return ""
+	}
+	calls, err := n.env.client.Calls().Page(n.env.ctx, rest.Filter{"user": v.User}, lastCalls, "")
+	if err != nil {
+		return ""
+	}
+	for _, c := range calls.Items {
+		if c, err = n.env.client.Calls().Get(n.env.ctx, c.ID); err != nil {
+			return ""
+		}
+		for _, l := range c.Legs {
+			if q := l.Quality; l.Device == v.ID && q != nil && q.Encryption != "" {
+				return fmt.Sprintf("encryption: %s, %s", q.Encryption, clock(&c.StartedAt))
+			}
+		}
+	}
+	return ""
 }
 
 // pushedBy is who delivers the pushes to an app.
@@ -273,6 +300,7 @@ type deviceSet struct {
 	User    *string `help:"Whose device it is: name, number or id." placeholder:"USER"`
 	Switch  *string `help:"Home switch of a desk phone: name or id." placeholder:"SWITCH"`
 	Delay   *int    `help:"Seconds before it rings, 0 to 60; -1: never. See strowger user ring." placeholder:"SECONDS"`
+	SRTP    *string `help:"Whether a desk phone's audio is encrypted (SRTP): required, preferred (where the phone can) or off. Keys in SDP are taken over TLS only, DTLS-SRTP over anything." placeholder:"WHETHER" name:"srtp"`
 	Enable  bool    `help:"Let it register and ring again." xor:"enabled"`
 	Disable bool    `help:"Keep it out." xor:"enabled"`
 }
@@ -282,6 +310,7 @@ func (c *deviceSet) Run(e *env) error {
 	change := change{}
 	put(change, "name", c.Name)
 	put(change, "delay_seconds", c.Delay)
+	put(change, "srtp", c.SRTP)
 	change.switched(c.Enable, c.Disable)
 	if err := e.putRef(change, "user", c.User, idOf(users())); err != nil {
 		return err

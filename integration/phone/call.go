@@ -41,11 +41,11 @@ func newCall(p *Phone, from, to string) (*Call, error) {
 		From: from, To: to, phone: p, writer: sdp.NewWriter(), codecs: p.cfg.Codecs, inputs: make(chan sip.Input, 64),
 		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
 	}
-	if p.cfg.Secure {
-		c.writer.Secure()
-	}
 	var err error
-	c.media, err = newMedia(p.local, p.cfg, func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) })
+	if c.media, err = newMedia(p.local, p.cfg, func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }); err != nil {
+		return nil, err
+	}
+	c.media.guardian, err = newGuardian(p.cfg.Security, c.media)
 	return c, err
 }
 
@@ -227,6 +227,27 @@ func (c *Call) Codec() string { return c.media.codec() }
 // Quality returns what the call's RTCP and its own counters say.
 func (c *Call) Quality() Quality { return c.media.quality() }
 
+// Encryption is how the audio is encrypted: "SDES", "DTLS" or "".
+func (c *Call) Encryption() string {
+	how := make(chan string, 1)
+	c.do(func() { how <- c.media.guardian.how })
+	select {
+	case s := <-how:
+		return s
+	case <-c.done:
+		return ""
+	}
+}
+
+// Strip offers to go on without encryption, as somebody between the two would.
+func (c *Call) Strip() {
+	c.do(func() {
+		w := sdp.NewWriter()
+		body, _ := w.Offer(c.description(c.codecs), c.media.local())
+		c.dialog.Reoffer(body)
+	})
+}
+
 // Remote returns where the phone sends its audio, the zero value before it knows.
 func (c *Call) Remote() netip.AddrPort { return c.media.remote() }
 
@@ -239,9 +260,7 @@ func (c *Call) description(codecs []sdp.Codec) sdp.Description {
 }
 
 func (c *Call) offer() []byte {
-	if c.phone.cfg.Secure {
-		c.writer.Secure(c.media.crypto.Offer()...)
-	}
+	c.media.guardian.offer(c.writer)
 	body, formats := c.writer.Offer(c.description(c.codecs), c.media.local())
 	c.media.receive(formats)
 	return body
@@ -249,30 +268,15 @@ func (c *Call) offer() []byte {
 
 // parse reads a description of theirs.
 func (c *Call) parse(body []byte) (sdp.Session, error) {
-	if c.phone.cfg.Secure {
-		return sdp.ParseSDES(body)
-	}
-	return sdp.Parse(body)
+	return sdp.ParseMedia(body, c.media.guardian.security.ways())
 }
 
 // respond answers an offer of theirs.
 func (c *Call) respond(theirs sdp.Session) ([]byte, []sdp.Format, error) {
-	if c.phone.cfg.Secure {
-		ours, err := c.media.crypto.Answer(theirs.Crypto)
-		if err := c.unlock(err); err != nil {
-			return nil, nil, err
-		}
-		c.writer.Secure(ours)
+	if err := c.media.guardian.answer(c.writer, theirs); err != nil {
+		return nil, nil, err
 	}
 	return c.writer.Answer(theirs, c.description(c.phone.cfg.Codecs), c.media.local())
-}
-
-// unlock has the audio use the keys, unless there was an error.
-func (c *Call) unlock(err error) error {
-	if err != nil {
-		return err
-	}
-	return c.media.keys(c.media.crypto.Keys())
 }
 
 // readOffer takes the offer of an incoming call; an empty one leaves it to us to offer.
@@ -299,7 +303,7 @@ func (c *Call) ended(code int, words string, why sip.Cause) {
 func (c *Call) handle(e sip.Event) {
 	switch e := e.(type) {
 	case sip.Progress:
-		if s, err := c.parse(e.SDP); err == nil && (!c.phone.cfg.Secure || c.unlock(c.media.crypto.Answered(s.Crypto)) == nil) {
+		if s, err := c.parse(e.SDP); err == nil && c.media.guardian.answered(s) == nil {
 			c.media.hush(s)
 		}
 		c.record(Event{Kind: Progress, Code: e.Code, Words: e.Reason})
@@ -343,8 +347,8 @@ func (c *Call) handle(e sip.Event) {
 // answered takes their answer to our offer.
 func (c *Call) answered(body []byte) bool {
 	s, err := c.parse(body)
-	if err == nil && c.phone.cfg.Secure {
-		err = c.unlock(c.media.crypto.Answered(s.Crypto))
+	if err == nil {
+		err = c.media.guardian.answered(s)
 	}
 	if err != nil {
 		return false

@@ -12,7 +12,6 @@ import (
 	"strowger/pkg/rtp"
 	"strowger/pkg/rtp/g711"
 	"strowger/pkg/sdp"
-	"strowger/pkg/srtp"
 )
 
 const (
@@ -41,14 +40,12 @@ type media struct {
 	end          sync.Once
 	digit        func(byte)
 
-	encrypts bool
-	crypto   srtp.Agreement // of a call that encrypts; its goroutine's alone
+	guardian *guardian // of the call's goroutine
 
 	mu       sync.Mutex // guards what follows
-	mine     srtp.Key
-	theirs   srtp.Key
-	sealer   *srtp.Sealer // nil: no keys yet
-	opener   *srtp.Opener
+	encrypts bool       // nothing passes without keys
+	halves   [2]half    // of RTP and RTCP
+	shaken   []string   // with whom hands were shaken
 	out      sender
 	in       listener
 	sent     int
@@ -68,7 +65,7 @@ func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
 		if port%2 == 0 {
 			b, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, port+1)))
 			if err == nil {
-				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{}), digit: digit, encrypts: cfg.Secure}
+				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{}), digit: digit}
 				if cfg.Speech != Plain {
 					m.voice = nil
 				}
@@ -104,6 +101,7 @@ func (m *media) stop() {
 func (m *media) close() {
 	m.end.Do(func() {
 		close(m.stopped)
+		m.part()
 		m.rtp.Close()
 		m.control.Close()
 		if m.voice != nil {
@@ -111,63 +109,6 @@ func (m *media) close() {
 		}
 	})
 	m.wg.Wait()
-}
-
-// keys sets those of what we send and get; those in use go on.
-func (m *media) keys(mine, theirs srtp.Key) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.mine != mine {
-		s, err := srtp.NewSealer(mine)
-		if err != nil {
-			return err
-		}
-		m.mine, m.sealer = mine, &s
-	}
-	if m.theirs != theirs {
-		o, err := srtp.NewOpener(theirs)
-		if err != nil {
-			return err
-		}
-		m.theirs, m.opener = theirs, &o
-	}
-	return nil
-}
-
-// seal is a packet as it is sent, nil if it cannot be. It is called with mu held.
-func (m *media) seal(packet []byte, control bool) (sealed []byte) {
-	switch {
-	case !m.encrypts || packet == nil:
-		return packet
-	case m.sealer == nil:
-	case control:
-		sealed, _ = m.sealer.RTCP(packet)
-	default:
-		sealed, _ = m.sealer.RTP(packet)
-	}
-	return sealed
-}
-
-// open is a packet as it was before it was sent, nil if it is not theirs.
-func (m *media) open(packet []byte, control bool) (opened []byte) {
-	if !m.encrypts {
-		return packet
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var err error
-	switch {
-	case m.opener == nil:
-		return nil
-	case control:
-		opened, err = m.opener.RTCP(packet)
-	default:
-		opened, err = m.opener.RTP(packet)
-	}
-	if err != nil {
-		return nil
-	}
-	return opened
 }
 
 // receive says what the payload types that we announced mean.

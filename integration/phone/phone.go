@@ -59,7 +59,7 @@ type Config struct {
 	Headers   []sip.Header  // of its INVITEs
 	To        string        // whom they name in To, in place of who is dialled
 	Push      string        // parameters of its contact's URI: how it is woken (RFC 8599)
-	Secure    bool          // its audio is encrypted, with keys in SDP (RFC 4568)
+	Security  Security      // how its audio is encrypted
 	Logger    *slog.Logger  // default: none
 	Company
 }

@@ -35,6 +35,7 @@ const (
 	Declined        Code = "declined"
 	NoAnswer        Code = "no-answer"
 	NoCommonCodec   Code = "no-common-codec"
+	Unencrypted     Code = "unencrypted"  // the audio has to be encrypted, and would not be
 	Loop            Code = "loop"         // diversion history says that the call goes in circles
 	HopsUsed        Code = "hops-used"    // Max-Forwards is used up
 	TooWide         Code = "too-wide"     // the call would fork into more branches than it may (RFC 5393)

@@ -11,6 +11,7 @@
 // Capability 4 (2026-11): alert.
 // Capability 5 (2026-11): line.
 // Capability 6 (2026-11): silent.
+// Capability 7 (2026-11): encryption.
 package ledger
 
 import (
@@ -92,6 +93,8 @@ type QualityFigures struct {
 	LostSent        int64   `json:"lost_sent,omitempty"`      // from the leg's report blocks
 	JitterSent      float64 `json:"jitter_sent_ms,omitempty"` // from the leg's report blocks, in ms
 	RoundTrip       float64 `json:"round_trip_ms,omitempty"`  // RFC 3550, 6.4.1: A - LSR - DLSR, in ms
+	// Encryption is how the leg's media were encrypted: "none"; "SDES" or "DTLS-SRTP" with the suite; "QUIC", of a link; "": not known.
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // LineUse is what the switch of a trunk says of a call by it.

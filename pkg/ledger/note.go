@@ -61,7 +61,11 @@ func note(e Event, name func(id string) string) string {
 		return e.Text
 	case Quality:
 		if q := e.Quality; q != nil {
-			return fmt.Sprintf("received %d packets, %d lost, jitter %.1f ms; sent %d", q.PacketsReceived, q.LostReceived, q.JitterReceived, q.PacketsSent)
+			text := fmt.Sprintf("received %d packets, %d lost, jitter %.1f ms; sent %d", q.PacketsReceived, q.LostReceived, q.JitterReceived, q.PacketsSent)
+			if q.Encryption != "" {
+				text += "; encryption: " + q.Encryption
+			}
+			return text
 		}
 	}
 	return string(e.Kind) + device

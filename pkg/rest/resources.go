@@ -186,7 +186,8 @@ type Device struct {
 	Thumbprint string       `json:"key_thumbprint,omitempty" readOnly:"true"`
 	Platform   string       `json:"platform,omitempty" readOnly:"true"` // in the words of the app
 	Push       []PushTarget `json:"push,omitempty" readOnly:"true"`
-	SealKey    string       `json:"-"` // public, and too long to be of use to people
+	PhoneSecurity
+	SealKey string `json:"-"` // public, and too long to be of use to people
 }
 
 // NeverRings is the DelaySeconds of a device that does not ring.

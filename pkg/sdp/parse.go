@@ -30,8 +30,9 @@ type Session struct {
 	RTCP        netip.AddrPort // a=rtcp (RFC 3605), else the next port (RFC 3550, 11); invalid if there is none
 	Flow        uint64         // on a link: the flow to send to; then Audio and RTCP mean nothing
 
-	Crypto       []string // of ParseSDES: the keys of the writer, as after a=crypto (RFC 4568)
-	Fingerprints []string // of ParseSecure: the certificates of the writer, as after a=fingerprint (RFC 8122, 5)
+	Crypto       []string // the keys of the writer, as after a=crypto (RFC 4568)
+	Fingerprints []string // the certificates of the writer, as after a=fingerprint (RFC 8122, 5)
+	Setup        Setup    // with Fingerprints: who begins the handshake
 	Video        Video    // of ParseSecure
 
 	sections []section // all media, in order
@@ -57,33 +58,9 @@ func (s Session) Description() Description {
 	return d
 }
 
-// Parse reads an offer or an answer. A malformed body is errs.Invalid; a body without usable audio (none at all, refused
-// with port 0, SRTP only, no speech codec) is errs.NoCommonCodec. Line ends may be CRLF, LF or CR.
-func Parse(b []byte) (Session, error) {
-	s, r, err := parse(b, "RTP/AVP", "RTP/AVPF")
-	if err != nil {
-		return Session{}, err
-	}
-	if err := s.place(r.session, r.media[s.audio]); err != nil {
-		return Session{}, err
-	}
-	return s, nil
-}
-
-// ParseSDES reads an offer or an answer of audio over SRTP whose keys it carries (RFC 4568) in the same way.
-func ParseSDES(b []byte) (Session, error) {
-	s, r, err := parse(b, "RTP/SAVP", "RTP/SAVPF")
-	if err != nil {
-		return Session{}, err
-	}
-	m := r.media[s.audio]
-	for _, a := range m.attributes { // RFC 4568, 4: at the level of the medium only
-		if a.name == "crypto" {
-			s.Crypto = append(s.Crypto, a.value)
-		}
-	}
-	return s, s.place(r.session, m)
-}
+// Parse reads an offer or an answer of audio that is not encrypted. A malformed body is errs.Invalid; a body without usable audio
+// (none at all, refused with port 0, SRTP only, no speech codec) is errs.NoCommonCodec. Line ends may be CRLF, LF or CR.
+func Parse(b []byte) (Session, error) { return ParseMedia(b, Ways{Plain: true}) }
 
 // ParseSecure reads the description of a WebRTC peer in the same way. Where its media go is ICE's business: address and port
 // mean nothing (RFC 8829, 5.2.1), and Audio, RTCP and Flow stay empty.
@@ -95,31 +72,39 @@ func ParseSecure(b []byte) (Session, error) {
 	m := r.media[s.audio]
 	s.Direction, s.Ptime = directionOf(m, r.session), m.ptime()
 	s.Video = r.video(s.sections)
-	for _, l := range []level{r.session, m} {
-		for _, a := range l.attributes {
-			if a.name == "fingerprint" {
-				s.Fingerprints = append(s.Fingerprints, a.value)
-			}
-		}
-	}
+	s.Fingerprints = fingerprints(r.session, m)
 	return s, nil
 }
 
 // parse reads a body and the formats of its first audio over one of the protocols.
 func parse(b []byte, protocols ...string) (Session, reader, error) {
+	return choose(b, protocols[0], func(_, l level) int {
+		if slices.Contains(protocols, l.proto) {
+			return 1
+		}
+		return 0
+	})
+}
+
+// choose reads a body and the formats of the audio that is rated highest, of several the first; 0 is of no use.
+func choose(b []byte, wanted string, rate func(session, media level) int) (Session, reader, error) {
 	r, err := read(b)
 	if err != nil {
 		return Session{}, r, err
 	}
 	s := Session{ID: r.id, Version: r.version, audio: -1}
-	for _, m := range r.media {
+	best := 0
+	for i, m := range r.media {
 		s.sections = append(s.sections, m.section)
+		if m.media != "audio" || m.port == 0 {
+			continue
+		}
+		if n := rate(r.session, m); n > best {
+			best, s.audio = n, i
+		}
 	}
-	s.audio = slices.IndexFunc(s.sections, func(s section) bool {
-		return s.media == "audio" && s.port != 0 && slices.Contains(protocols, s.proto)
-	})
 	if s.audio < 0 {
-		return Session{}, r, errs.New(errs.NoCommonCodec, "the description has no audio over %s, only: %s", protocols[0], list(s.sections))
+		return Session{}, r, errs.New(errs.NoCommonCodec, "the description has no audio over %s, only: %s", wanted, list(s.sections))
 	}
 	if s.Formats, err = r.media[s.audio].parseFormats(); err != nil {
 		return Session{}, r, err

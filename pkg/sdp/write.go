@@ -37,14 +37,15 @@ type Writer struct {
 	known       []Format  // RFC 3264, 8.3.2: a payload type keeps its codec as long as the session lives
 	sections    []section // as they stand; the audio one has no port and no formats here
 	audio       int
-	crypto      []string // lines of the audio, as after a=crypto
+	keys        Keys // of the audio
 }
 
-// Secure has the audio go over SRTP, with keys as after a=crypto (package srtp).
-func (w *Writer) Secure(crypto ...string) {
-	w.crypto = crypto
+// Secure has the audio be encrypted by keys. What is offered first goes by the profile; an answer goes by that of its offer, and what
+// comes later by that of the session.
+func (w *Writer) Secure(profile string, k Keys) {
+	w.keys = k
 	if w.last == nil {
-		w.sections[w.audio].proto = "RTP/SAVP"
+		w.sections[w.audio].proto = profile
 	}
 }
 
@@ -175,9 +176,7 @@ func (w *Writer) body(d Description, formats []Format, at Local) []byte {
 			b = fmt.Appendf(b, " %d", f.PT)
 		}
 		b = append(b, "\r\n"...)
-		for _, line := range w.crypto {
-			b = fmt.Appendf(b, "a=crypto:%s\r\n", line)
-		}
+		b = w.keys.append(b)
 		b = appendAudio(b, d, formats, at.Flow)
 	}
 	return b

@@ -22,6 +22,7 @@
 // 7 (2026-11): queues; a switch below it does not know who has their numbers. 8 (2026-11): wishes, schedules, groups, names, parking; a switch below it knows
 // of forwards only those on an occasion. 9 (2026-11): mailboxes; a switch below it takes no messages.
 // 10 (2026-11): keys as tones to phone companies; a switch below it sends such a company telephone events.
+// 11 (2026-11): SRTP and certificates of desk phones; a switch below it encrypts no phone's audio, and wants a password of each.
 package sitecopy
 
 import (
@@ -229,6 +230,14 @@ type Device struct {
 	Switch   string           `json:"switch,omitempty"`   // home switch
 	Enabled  bool             `json:"enabled"`
 	Delay    time.Duration    `json:"delay,omitempty"` // before it rings; below 0: never
+	Security
+}
+
+// Security is how a desk phone shows who it is, and how its audio is encrypted.
+type Security struct {
+	SRTP        string `json:"srtp,omitempty"`        // "required" or "off"; "": where the phone can
+	Certificate string `json:"certificate,omitempty"` // name in the client certificate that the phone shows, in lower case; "": it has none
+	SignIn      string `json:"sign_in,omitempty"`     // with Certificate: what it must show: "certificate" or "both" it and the password; "": either
 }
 
 // Number is something dialled. With a site it is an extension of that site, else a number of the organization.

@@ -36,7 +36,7 @@ func (s office) copy(site string) (sitecopy.Copy, error) {
 		needed[d.User] = true
 		c.Devices = append(c.Devices, sitecopy.Device{
 			ID: d.ID, User: d.User, Kind: d.Kind, Name: d.Name, Username: d.Username, Switch: d.Switch, Enabled: d.Enabled,
-			Delay: time.Duration(d.DelaySeconds) * time.Second,
+			Delay: time.Duration(d.DelaySeconds) * time.Second, Security: securityOf(d),
 		})
 	}
 	for _, n := range s.registry.Numbers {
@@ -123,4 +123,16 @@ func (s office) bridges() []sitecopy.Bridge {
 
 func node(v *rest.Switch) designation.Node {
 	return designation.Node{ID: v.ID, Name: v.Name, Addresses: v.Addresses, KeyHash: v.KeyHash}
+}
+
+// securityOf is what a copy says of how a desk phone is spoken to: nothing of what is so unless an administrator says otherwise.
+func securityOf(d rest.Device) sitecopy.Security {
+	s := sitecopy.Security{SRTP: d.SRTP, Certificate: d.Certificate, SignIn: d.SignIn}
+	if s.SRTP == "preferred" {
+		s.SRTP = ""
+	}
+	if s.SignIn == "either" {
+		s.SignIn = ""
+	}
+	return s
 }

@@ -37,6 +37,8 @@ const (
 	scheduleByName   = `SELECT 'schedule', name, id FROM schedules WHERE org = $1 AND name = $2`
 	queueByName      = `SELECT 'queue', name, id FROM queues WHERE org = $1 AND name = $2`
 	deviceByUsername = `SELECT 'device', name, id FROM devices WHERE org = $1 AND username = $2`
+
+	deviceByCertificate = `SELECT 'device', name, id FROM devices WHERE org = $1 AND certificate = $2`
 )
 
 // taken refuses a value that an object other than id has.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"regexp"
 	"slices"
+	"strings"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -159,6 +160,9 @@ func devices(s *Store) *Table[rest.Device] {
 			{field: "username", name: "username", at: func(v *rest.Device) any { return optional{&v.Username} }},
 			{field: "enabled", name: "enabled", at: func(v *rest.Device) any { return &v.Enabled }},
 			{field: "delay_seconds", name: "delay_seconds", at: func(v *rest.Device) any { return &v.DelaySeconds }},
+			{field: "srtp", name: "srtp", at: func(v *rest.Device) any { return &v.SRTP }},
+			{field: "certificate", name: "certificate", at: func(v *rest.Device) any { return &v.Certificate }},
+			{field: "sign_in", name: "sign_in", at: func(v *rest.Device) any { return &v.SignIn }},
 			{field: "enrolled_at", name: "enrolled_at", fixed: true, at: func(v *rest.Device) any { return optionalTime{&v.EnrolledAt} }},
 			{field: "key_thumbprint", name: "thumbprint", fixed: true, at: func(v *rest.Device) any { return &v.Thumbprint }},
 			{field: "seal_key", name: "seal_key", fixed: true, at: func(v *rest.Device) any { return &v.SealKey }},
@@ -177,6 +181,11 @@ func devices(s *Store) *Table[rest.Device] {
 			}
 			if v.Username == "" {
 				return nil
+			}
+			if v.Certificate != "" {
+				if err := taken(ctx, tx, "certificate "+v.Certificate, deviceByCertificate, v.ID, v.Organization, v.Certificate); err != nil {
+					return err
+				}
 			}
 			return taken(ctx, tx, "username "+v.Username, deviceByUsername, v.ID, v.Organization, v.Username)
 		},
@@ -202,15 +211,44 @@ func checkDevice(v *rest.Device) error {
 		if !usernameForm.MatchString(v.Username) {
 			return errs.New(errs.Invalid, "username: %q is not 1 to 64 letters, digits, dots, dashes or underscores", v.Username)
 		}
+		if err := checkPhoneSecurity(v); err != nil {
+			return err
+		}
 	case designation.Mobile, designation.Web:
 		if v.Switch != "" || v.Username != "" {
 			return errs.New(errs.Invalid, "switch, username: only a desk phone has them, not a device of kind %s", v.Kind)
+		}
+		if v.PhoneSecurity != (rest.PhoneSecurity{}) {
+			return errs.New(errs.Invalid, "srtp, certificate, sign_in: only a desk phone has them; the audio of a device of kind %s is always encrypted", v.Kind)
 		}
 	default:
 		return errs.New(errs.Invalid, "kind: %q is none of deskphone, mobile, web", v.Kind)
 	}
 	return checkName(v.Name)
 }
+
+// checkPhoneSecurity fills in what is left out. Names in certificates are those of hosts and URIs, of which upper and lower case are one.
+func checkPhoneSecurity(v *rest.Device) error {
+	v.SRTP, v.Certificate = cmp.Or(v.SRTP, "preferred"), strings.ToLower(strings.TrimSpace(v.Certificate))
+	switch {
+	case !slices.Contains([]string{"required", "preferred", "off"}, v.SRTP):
+		return errs.New(errs.Invalid, "srtp: %q is neither required, preferred nor off", v.SRTP)
+	case len(v.Certificate) > maxCertificate || strings.ContainsFunc(v.Certificate, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return errs.New(errs.Invalid, "certificate: %q is not the name in a certificate: at most %d bytes without spaces", v.Certificate, maxCertificate)
+	case v.Certificate == "" && v.SignIn != "" && v.SignIn != "either":
+		return errs.New(errs.Invalid, "sign_in: %s needs the name in the certificate that the phone shows; set certificate as well", v.SignIn)
+	case v.Certificate == "":
+		v.SignIn = ""
+		return nil
+	}
+	if v.SignIn = cmp.Or(v.SignIn, "either"); !slices.Contains([]string{"either", "certificate", "both"}, v.SignIn) {
+		return errs.New(errs.Invalid, "sign_in: %q is neither either, certificate nor both", v.SignIn)
+	}
+	return nil
+}
+
+// maxCertificate is the longest name in a certificate, in bytes.
+const maxCertificate = 200
 
 func apiKeys(s *Store) *Table[rest.APIKey] {
 	return &Table[rest.APIKey]{

@@ -64,7 +64,7 @@ func TestNextInOrder(t *testing.T) {
 		}
 		s.say(2, Refused{2, CauseOf(errs.NoPush, "")}) // its place is taken too, though 3 may answer
 		s.told(4, "start 4")
-		s.say(3, Answered{3, speech, ""})
+		s.say(3, Answered{3, speech, "", nil})
 		s.told(4, "start 4", "cancel 4 elsewhere")
 		s.say(3, HungUp{3, normal})
 		s.close(1, 2, 3, 4, Caller)
@@ -92,7 +92,7 @@ func TestStalledWake(t *testing.T) {
 		s.say(1, Stalled{1})
 		s.told(2, "start 2")
 		s.say(1, Stalled{1})
-		s.say(1, Answered{1, speech, ""})
+		s.say(1, Answered{1, speech, "", nil})
 		s.told(2, "start 2", "cancel 2 elsewhere")
 		s.say(1, HungUp{1, normal})
 		s.say(1, Stalled{1})
@@ -201,7 +201,7 @@ func TestForwardedIsPassedOn(t *testing.T) {
 		if f := s.caller.told[1].(Forward); f.To != "301002" {
 			t.Errorf("the caller is told of %q", f.To)
 		}
-		s.say(1, Answered{1, speech, ""})
+		s.say(1, Answered{1, speech, "", nil})
 		s.say(1, Forwarded{1, "301003"})
 		s.counted("forwarding of a leg that is over")
 		s.say(1, HungUp{1, normal})

@@ -250,6 +250,9 @@ func (c *Call) answered(a Answered) []Action {
 	common, err := agreed(c.offer, a.Description)
 	if err != nil {
 		cause := CauseOfError(err)
+		if a.Unusable != nil {
+			cause = *a.Unusable
+		}
 		l.state, l.cause = ending, cause
 		acts := []Action{HangUp{a.Leg, cause}, c.noteLegEnd(a.Leg)}
 		return append(acts, c.branchFailed(a.Leg, cause)...)

@@ -65,7 +65,7 @@ func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
 	c := ring(0, 0, 5*time.Second)
 	want(t, c, Ringing{Leg: 1}, "note ringing", "call.Ring")
 	want(t, c, Ringing{Leg: 2}, "note ringing")
-	want(t, c, Answered{2, speech, ""}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
+	want(t, c, Answered{2, speech, "", nil}, "cancel 1 elsewhere", "note leg-ended", "note answered", "call.Connect", "call.Accept")
 	want(t, c, Refused{1, CauseOf(errs.CallerLeft, "")}, "note leg-ended")
 	want(t, c, HungUp{Caller, normal}, "note leg-ended", "hangup 2 normal", "note leg-ended", "note ended")
 }
@@ -73,7 +73,7 @@ func TestFirstAnswerWinsOthersAreToldWhy(t *testing.T) {
 func TestBusyPhoneDoesNotEndTheSearch(t *testing.T) {
 	c := ring(0, 0)
 	want(t, c, Refused{1, busy}, "note leg-ended")
-	want(t, c, Answered{2, speech, ""}, "note answered", "call.Connect", "call.Accept")
+	want(t, c, Answered{2, speech, "", nil}, "note answered", "call.Connect", "call.Accept")
 }
 
 func TestDeclineEndsTheSearch(t *testing.T) {
@@ -100,12 +100,12 @@ func TestNoAnswer(t *testing.T) {
 
 func TestAnswerWithForeignCodec(t *testing.T) {
 	c := ring(0)
-	want(t, c, Answered{1, foreign, ""}, "hangup 1 no-common-codec", "note leg-ended", "refuse 488", "note leg-ended", "note ended")
+	want(t, c, Answered{1, foreign, "", nil}, "hangup 1 no-common-codec", "note leg-ended", "refuse 488", "note leg-ended", "note ended")
 }
 
 func TestHoldAndResume(t *testing.T) {
 	c := ring(0)
-	c.Step(Answered{1, speech, ""})
+	c.Step(Answered{1, speech, "", nil})
 	want(t, c, Offered{Leg: 1, Description: holding}, "offer 0")
 	want(t, c, Offered{Leg: Caller, Description: speech}, "refuse-offer 0 491")
 	want(t, c, OfferAccepted{Caller, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}}, "accept-offer 1", "note held")
@@ -120,7 +120,7 @@ func TestHoldAndResume(t *testing.T) {
 func TestSettledChange(t *testing.T) {
 	up := func() *Call {
 		c := ring(0)
-		c.Step(Answered{1, speech, ""})
+		c.Step(Answered{1, speech, "", nil})
 		return c
 	}
 	settles := Offered{Leg: Caller, Description: wide, Settled: true}
@@ -168,9 +168,9 @@ func TestSettledChange(t *testing.T) {
 
 func TestUnexpectedEventsAreCounted(t *testing.T) {
 	c := ring(0)
-	c.Step(Answered{1, speech, ""})
+	c.Step(Answered{1, speech, "", nil})
 	want(t, c, Ringing{Leg: 1}, "count late or repeated ringing")
-	want(t, c, Answered{1, speech, ""}, "count answer of a leg that was not asked")
+	want(t, c, Answered{1, speech, "", nil}, "count answer of a leg that was not asked")
 	want(t, c, Cancelled{}, "count cancel after the final response")
 	want(t, c, Fired{RingTimer}, "count timer after the attempt")
 	want(t, c, Ringing{Leg: 7}, "count event of no leg")
@@ -228,13 +228,13 @@ func TestEarlyMediaOfACarrier(t *testing.T) {
 	want(t, c, Early{1, other, true}, "note ringing", "call.Preview", "call.Connect")
 	want(t, c, Early{1, other, true}, "call.Connect") // of the next carrier
 	want(t, c, Ringing{Leg: 1}, "call.Ring")
-	want(t, c, Answered{1, other, ""}, "note answered", "call.Connect", "call.Accept")
+	want(t, c, Answered{1, other, "", nil}, "note answered", "call.Connect", "call.Accept")
 
 	c = listening(wide)
 	c.Step(plan)
 	c.Step(Early{1, other, false})
-	want(t, c, Answered{1, speech, ""}, "note answered", "call.Connect", "call.Accept", "offer 0") // it chose another codec then
-	want(t, c, OfferRefused{0, 488}, "offer 1")                                                    // back to what the caller knows
+	want(t, c, Answered{1, speech, "", nil}, "note answered", "call.Connect", "call.Accept", "offer 0") // it chose another codec then
+	want(t, c, OfferRefused{0, 488}, "offer 1")                                                         // back to what the caller knows
 
 	c = listening(wide)
 	c.Step(plan)
@@ -285,7 +285,7 @@ func TestMusicOnHold(t *testing.T) {
 		t.Errorf("the callee is offered %s", got)
 	}
 	want(t, c, Ringing{Leg: 1}, "note ringing", "call.Ring", "call.Play")
-	want(t, c, Answered{1, sdp.Description{Codecs: offer.Codecs[1:], Direction: sdp.SendRecv}, ""}, "note unqueued", "call.Dequeue", "note answered", "call.Play", "call.Connect", "call.Accept")
+	want(t, c, Answered{1, sdp.Description{Codecs: offer.Codecs[1:], Direction: sdp.SendRecv}, "", nil}, "note unqueued", "call.Dequeue", "note answered", "call.Play", "call.Connect", "call.Accept")
 
 	wideband := listening(sdp.Description{Codecs: []sdp.Codec{opus}, Direction: sdp.SendRecv})
 	wideband.Step(Planned{Queue: bench{}, Ring: time.Minute})

@@ -46,6 +46,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.Declined:        {603, 21, "Declined"},
 	errs.NoAnswer:        {408, 19, "No answer"},
 	errs.NoCommonCodec:   {488, 88, "The phones share no codec"},
+	errs.Unencrypted:     {488, 88, "The audio has to be encrypted"},
 	errs.Loop:            {482, 25, "The call goes in circles"},
 	errs.HopsUsed:        {483, 25, "The call passed through too many switches"},
 	errs.TooWide:         {440, 25, "The call rings more phones than it may"}, // RFC 5393, 5.3.3: Max-Breadth Exceeded
@@ -194,7 +195,7 @@ func rank(c ledger.Cause) int {
 		return 7
 	case errs.Busy:
 		return 6
-	case errs.NoCommonCodec:
+	case errs.NoCommonCodec, errs.Unencrypted:
 		return 5
 	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide,
 		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTime, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardOutside:

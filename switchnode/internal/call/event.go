@@ -100,6 +100,8 @@ type Answered struct {
 	Leg         LegID
 	Description sdp.Description
 	SessionID   string // of the callee (RFC 7989), "" if it sent none
+	// Unusable is why an answer that shares nothing with the offer is of no use, if that is not its codecs.
+	Unusable *ledger.Cause
 }
 
 // Refused is a final refusal of a branch.

@@ -242,9 +242,9 @@ func (p peer) possible(id LegID, back bool) []Event {
 		}
 		evs = append(evs, p.wake(id)...)
 		if id == Caller {
-			evs = append(evs, Answered{id, wide, ""})
+			evs = append(evs, Answered{id, wide, "", nil})
 		}
-		return append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined})
+		return append(evs, Answered{id, speech, "", nil}, Answered{id, foreign, "", nil}, Refused{id, busy}, Refused{id, declined})
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
 		if p.offers > 0 && !p.waits {

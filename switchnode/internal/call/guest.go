@@ -211,5 +211,5 @@ func (l lodger) take(in given) []Event {
 	}
 	ours, _ := sdp.Common(in.offer, l.offer) // as there are common codecs one way, there are the other way
 	l.leg.Do(Accept{id, ours, l.setup.SessionID})
-	return []Event{Answered{id, theirs, l.from.cfg.SessionID}}
+	return []Event{Answered{Leg: id, Description: theirs, SessionID: l.from.cfg.SessionID}}
 }

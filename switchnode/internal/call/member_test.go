@@ -26,7 +26,7 @@ func called(more bool, members ...string) *Call {
 func TestMemberDeclines(t *testing.T) {
 	c := called(false, "us_1", "us_2")
 	want(t, c, Refused{1, declined}, "note leg-ended", "cancel 2 declined")
-	acts := c.Step(Answered{3, speech, ""})
+	acts := c.Step(Answered{3, speech, "", nil})
 	var by string
 	var member *designation.Party
 	for _, a := range acts {

@@ -17,7 +17,7 @@ func TestCallFromAdmissionToBye(t *testing.T) {
 	perform(t, func(s *scene) {
 		s.told(1, "start 1")
 		s.say(1, Ringing{Leg: 1})
-		s.say(1, Answered{1, speech, "ca11ee"})
+		s.say(1, Answered{1, speech, "ca11ee", nil})
 		s.say(Caller, Offered{Leg: Caller, Description: holding})
 		s.say(1, OfferAccepted{1, sdp.Description{Codecs: speech.Codecs, Direction: sdp.RecvOnly}})
 		s.say(1, Pressed{1, '5', 0})
@@ -195,7 +195,7 @@ func TestDelayedBranch(t *testing.T) {
 		}
 		s.pass(time.Second)
 		s.told(2, "start 2")
-		s.say(2, Answered{2, speech, ""})
+		s.say(2, Answered{2, speech, "", nil})
 		s.told(1, "start 1", "cancel 1 elsewhere")
 		s.say(1, Refused{1, CauseOf(errs.CallerLeft, "")})
 		s.say(Caller, HungUp{Caller, normal})
@@ -240,7 +240,7 @@ func TestNoBranchCanBeDialled(t *testing.T) {
 
 func TestOverflowEndsTheCall(t *testing.T) {
 	perform(t, func(s *scene) {
-		s.say(1, Answered{1, speech, ""})
+		s.say(1, Answered{1, speech, "", nil})
 		taken := 0
 		for s.caller.post(Pressed{Caller, '5', 0}) { // faster than the session reads
 			taken++
@@ -261,7 +261,7 @@ func TestSwitchStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			perform(t, func(s *scene) {
 				if answered {
-					s.say(1, Answered{1, speech, ""})
+					s.say(1, Answered{1, speech, "", nil})
 				}
 				s.stop()
 				synctest.Wait()

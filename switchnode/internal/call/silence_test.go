@@ -52,7 +52,7 @@ func TestOneWayAudio(t *testing.T) {
 		s.targets[0].open, speak = s.ended()
 		return plan(0, 0)(s)
 	}, func(s *scene) {
-		s.say(1, Answered{1, speech, ""})
+		s.say(1, Answered{1, speech, "", nil})
 		s.pass(firstSound - time.Second)
 		if got := s.silences(); len(got) > 0 {
 			t.Errorf("too early: %q", got)
@@ -85,7 +85,7 @@ func TestAudioFromBothSides(t *testing.T) {
 		s.targets[0].open, speak = s.ended()
 		return plan(0, 0)(s)
 	}, func(s *scene) {
-		s.say(1, Answered{1, speech, ""})
+		s.say(1, Answered{1, speech, "", nil})
 		speak()
 		s.pass(time.Minute)
 		if got := s.silences(); len(got) > 0 {

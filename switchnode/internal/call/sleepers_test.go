@@ -338,7 +338,7 @@ func (n *night) happen(h happening) {
 		n.step(Ringing{Leg: desk})
 	case deskAnswers:
 		n.desk = talking
-		n.step(Answered{desk, speech, ""})
+		n.step(Answered{desk, speech, "", nil})
 	case deskEngaged:
 		n.desk = leaving
 		n.step(Refused{desk, busy})
@@ -393,7 +393,7 @@ func (n *night) befall(what what, i int) {
 		n.step(Ringing{Leg: id})
 	case answers:
 		s.leg, s.rings = connected, false
-		n.step(Answered{id, speech, ""})
+		n.step(Answered{id, speech, "", nil})
 	case declines:
 		n.end(i)
 		n.step(Refused{id, declined})

@@ -102,7 +102,7 @@ func (p party) possible(id LegID) (evs []Event) {
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
 		}
-		evs = append(evs, Answered{id, speech, ""}, Answered{id, foreign, ""}, Refused{id, busy}, Refused{id, declined}, Lost{id, lost})
+		evs = append(evs, Answered{id, speech, "", nil}, Answered{id, foreign, "", nil}, Refused{id, busy}, Refused{id, declined}, Lost{id, lost})
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
 		if p.refers > 0 && !p.asks {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"strowger/pkg/rtp"
+	"strowger/pkg/srtp"
 )
 
 // receive takes a packet of the leg, or of somebody else. It runs in the goroutine of the socket or of the link.
@@ -15,6 +16,10 @@ func (p *Port) receive(k kind, packet []byte, from netip.AddrPort) {
 		return
 	}
 	if s := p.secrets.Load(); s != nil {
+		if s.shakes != nil && srtp.IsHandshake(packet) { // RFC 7983, 7
+			s.shakes.take(k, packet, from)
+			return
+		}
 		var err error
 		if packet, err = s.open(k, packet); err != nil {
 			p.dropped.add(Unauthentic)

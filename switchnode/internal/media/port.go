@@ -231,6 +231,9 @@ func (p *Port) reroute() {
 func (p *Port) Close() {
 	p.once.Do(func() {
 		p.Unbridge()
+		if s := p.secrets.Load(); s != nil && s.shakes != nil {
+			s.shakes.close()
+		}
 		p.carrier.close()
 		p.relay.remove(p)
 	})
@@ -283,6 +286,7 @@ func (p *Port) Stats() ledger.QualityFigures {
 		LostSent:        q.lostBefore + int64(q.reported.Lost),
 		JitterSent:      milliseconds(q.jitter),
 		RoundTrip:       milliseconds(q.trip),
+		Encryption:      p.Encryption(),
 	}
 	for r := Malformed; r <= Unauthentic; r++ {
 		f.PacketsDropped += p.dropped[r].Load()

@@ -12,7 +12,6 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
-	"strowger/pkg/srtp"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 )
@@ -34,7 +33,7 @@ type Leg struct {
 	asked  reoffer      // ours, waiting for the peer's answer
 
 	line   *Line
-	crypto srtp.Agreement  // of a line that is secure
+	cipher cipher
 	said   sdp.Description // the peer's side of the session
 	late   late
 }
@@ -55,13 +54,18 @@ type Config struct {
 	Early  bool           // a phone company: its 183 says that it has the call, and plays what the callee's line does
 	Line   *Line          // how a phone company is spoken to; nil: it is none
 	Post   func(any) bool // takes inputs of the leg; needed with a Line
+	// Security of a phone's media. That of a phone company is its Line's.
+	Security Security
 }
 
 // Calling returns the leg of an outgoing dialog, which Start will invite.
 func Calling(cfg Config) *Leg {
 	l := &Leg{
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
-		flows: cfg.Flows, early: cfg.Early, line: cfg.Line,
+		flows: cfg.Flows, early: cfg.Early, line: cfg.Line, cipher: cipher{Security: cfg.Security},
+	}
+	if l.line != nil {
+		l.cipher.Security = l.line.Security()
 	}
 	l.begin(cfg.Post)
 	return l
@@ -208,13 +212,11 @@ func RefuseWith(d *sip.Dialog, c ledger.Cause) {
 
 // apply points the port at what the peer described.
 func (l *Leg) apply(s sdp.Session) {
-	if l.crypto.Agreed() {
-		if err := l.port.Keys(l.crypto.Keys()); err != nil {
-			return // and so nothing is heard, as by any other key that does not fit
-		}
-	}
 	l.port.SetTones(!l.flows && l.line.sings(s))
 	l.port.SetRemote(s, l.source)
+	if !l.flows {
+		_ = l.cipher.apply(l.port) // nothing is heard by a key that does not fit
+	}
 }
 
 // Handle turns an input of the dialog into events of the call.
@@ -254,7 +256,8 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 			return call.Forwarded{Leg: l.id, To: ev.Forward}
 		}
 	case sip.Answered:
-		return call.Answered{Leg: l.id, Description: l.answer(ev.SDP), SessionID: l.dialog.SessionID().Remote}
+		d, why := l.answer(ev.SDP)
+		return call.Answered{Leg: l.id, Description: d, SessionID: l.dialog.SessionID().Remote, Unusable: why}
 	case sip.Refused:
 		if l.early {
 			return call.Refused{Leg: l.id, Cause: companyCause(ev)}
@@ -318,19 +321,23 @@ func (l *Leg) plays(p sip.Progress) []call.Event {
 }
 
 // answer reads the peer's answer. One that cannot be used is empty: it shares no codec with any offer.
-func (l *Leg) answer(body []byte) sdp.Description {
+func (l *Leg) answer(body []byte) (d sdp.Description, why *ledger.Cause) {
 	s, err := l.parse(body)
-	if err != nil || l.answered(s) != nil {
-		return sdp.Description{}
+	if err == nil {
+		err = l.answered(s)
+	}
+	if err != nil {
+		c := call.CauseOfError(err)
+		return sdp.Description{}, &c
 	}
 	l.apply(s)
 	l.said = l.describe(s)
-	return l.said
+	return l.said, nil
 }
 
 // parse reads a description of the peer's. One on a link without a flow would be a call without sound.
 func (l *Leg) parse(body []byte) (sdp.Session, error) {
-	s, err := l.line.Parse(body)
+	s, err := l.cipher.read(l.line, body)
 	if err == nil && l.flows && s.Flow == 0 {
 		err = errs.New(errs.Invalid, "the description on a link names no flow")
 	}
@@ -372,7 +379,11 @@ func (l *Leg) offered(body []byte) call.Event {
 	}
 	s, err := l.parse(body)
 	if err != nil {
-		l.dialog.RefuseOffer(488, Phrase(488)) // RFC 3261, 14.2
+		words := Phrase(488) // RFC 3261, 14.2
+		if errs.CodeOf(err) == errs.Unencrypted {
+			words = err.Error()
+		}
+		l.dialog.RefuseOffer(488, words)
 		return nil
 	}
 	l.offer = s

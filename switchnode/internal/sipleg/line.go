@@ -30,16 +30,9 @@ func (v *Line) Offered(d sdp.Description) sdp.Description {
 }
 
 // Parse reads a description of the company's, without what it may not use. One that has no speech codec then is errs.NoCommonCodec.
-func (v *Line) Parse(body []byte) (sdp.Session, error) {
-	if v == nil {
-		return sdp.Parse(body)
-	}
-	parse := sdp.Parse
-	if v.Secure {
-		parse = sdp.ParseSDES
-	}
-	s, err := parse(body)
-	if err != nil {
+func (v *Line) Parse(body []byte, ways sdp.Ways) (sdp.Session, error) {
+	s, err := sdp.ParseMedia(body, ways)
+	if err != nil || v == nil {
 		return s, err
 	}
 	offered := s.Description()
@@ -101,15 +94,21 @@ type Keyed struct {
 	Length time.Duration
 }
 
+// Security is how the company's media are encrypted.
+func (v *Line) Security() Security {
+	if v == nil || !v.Secure {
+		return Security{}
+	}
+	return Security{Need: Required, SDES: true}
+}
+
 // begin sets the leg up for its line.
 func (l *Leg) begin(post func(any) bool) {
+	if !l.flows {
+		l.cipher.begin(l.port)
+	}
 	if l.line == nil {
 		return
-	}
-	l.port.Plain()
-	if l.line.Secure {
-		l.port.Encrypt()
-		l.writer.Secure()
 	}
 	l.port.OnPeerKey(nil) // of the company that was tried before
 	if l.line.Info {
@@ -117,36 +116,22 @@ func (l *Leg) begin(post func(any) bool) {
 	}
 }
 
-// secure is whether the media of the leg are encrypted.
-func (l *Leg) secure() bool { return l.line != nil && l.line.Secure }
-
 // propose writes an offer, with our keys if there are to be any.
 func (l *Leg) propose(d sdp.Description) ([]byte, []sdp.Format) {
-	if l.secure() {
-		l.writer.Secure(l.crypto.Offer()...)
-	}
+	l.cipher.offer(l.writer, l.port)
 	return l.writer.Offer(d, l.port.Local())
 }
 
 // respond writes the answer to the peer's offer, with a key for the one that it offers.
 func (l *Leg) respond(d sdp.Description) ([]byte, []sdp.Format, error) {
-	if l.secure() {
-		ours, err := l.crypto.Answer(l.offer.Crypto)
-		if err != nil {
-			return nil, nil, err
-		}
-		l.writer.Secure(ours)
+	if err := l.cipher.answer(l.writer, l.offer); err != nil {
+		return nil, nil, err
 	}
 	return l.writer.Answer(l.offer, d, l.port.Local())
 }
 
 // answered takes the keys of the peer's answer to our offer.
-func (l *Leg) answered(s sdp.Session) error {
-	if !l.secure() {
-		return nil
-	}
-	return l.crypto.Answered(s.Crypto)
-}
+func (l *Leg) answered(s sdp.Session) error { return l.cipher.answered(s) }
 
 // keys turns a key that came by INFO into telephone events for the other side, if it has any.
 func (l *Leg) keys(digit byte, length time.Duration) bool {

@@ -26,7 +26,7 @@ func TestLine(t *testing.T) {
 		if got, want := sdp.Names(supported.Codecs), sdp.Names(Supported().Codecs); got != want {
 			t.Errorf("what was offered became %s", got)
 		}
-		s, err := c.line.Parse([]byte(body))
+		s, err := c.line.Parse([]byte(body), sdp.Ways{Plain: true})
 		if c.heard == "" {
 			if errs.CodeOf(err) != errs.NoCommonCodec {
 				t.Errorf("%+v takes it: %v", c.line, err)

@@ -42,15 +42,6 @@ func (p *Phones) Invite(d *sip.Dialog) {
 
 // begin starts the call of an account to what stands as user in a URI; from is what ladders call the account.
 func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
-	offer, answering := a.line.Offered(sipleg.Supported()), sipleg.AnsweringLate
-	if len(d.SDP()) > 0 {
-		theirs, err := a.line.Parse(d.SDP())
-		if err != nil {
-			return err
-		}
-		offer = a.line.Description(theirs)
-		answering = func(cfg sipleg.Config) *sipleg.Leg { return sipleg.Answering(cfg, theirs) }
-	}
 	dialled, err := url.PathUnescape(to) // RFC 3261, 19.1.2: "#" is always escaped
 	if err != nil {
 		return errs.New(errs.Invalid, "the dialled number is escaped wrongly: %w", err)
@@ -59,13 +50,47 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 		return errs.New(errs.Invalid, "the dialled number %q is no text", dialled)
 	}
 	help := p.help(a, dialled)
+	security := p.secured(a, d, help != nil)
+	offer, answering := a.line.Offered(sipleg.Supported()), sipleg.AnsweringLate
+	var refused error // that the record is to show
+	if len(d.SDP()) > 0 {
+		theirs, err := security.Read(a.line, d.SDP())
+		switch {
+		case errs.CodeOf(err) == errs.Unencrypted:
+			refused = err
+		case err != nil:
+			return err
+		}
+		offer = a.line.Description(theirs)
+		answering = func(cfg sipleg.Config) *sipleg.Leg { return sipleg.Answering(cfg, theirs) }
+	}
 	return p.cfg.Begin(call.Incoming{
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
 		Dialled: dialled, Help: help, Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Withheld: sip.Withheld(d.Request()),
 		Verify: p.verification(d, a.Party),
-		Attach: func(s *call.Session) (call.Leg, error) { return p.answering(s, d, from, a, help != nil, answering) },
+		Attach: func(s *call.Session) (call.Leg, error) {
+			if refused != nil {
+				return nil, refused
+			}
+			return p.answering(s, d, from, a, help != nil, func(cfg sipleg.Config) *sipleg.Leg {
+				cfg.Security = security
+				return answering(cfg)
+			})
+		},
 	})
+}
+
+// secured is how the media of a caller are encrypted. Nobody is kept from calling for help.
+func (p *Phones) secured(a Account, d *sip.Dialog, help bool) sipleg.Security {
+	if a.line != nil {
+		return a.line.Security()
+	}
+	s := p.security(a.Device, d.Peer())
+	if help && s.Need == sipleg.Required {
+		s.Need = sipleg.Preferred
+	}
+	return s
 }
 
 // wanted is what a phone dialled, as a URI has it: a number, or the name of a service (RFC 5031).

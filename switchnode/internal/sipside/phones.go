@@ -70,6 +70,18 @@ type Config struct {
 type Office struct {
 	Dialling func() e164.Plan // how phone numbers are dialled here
 	Location func() string    // for who takes an emergency call
+	// Security is how the media of a device are encrypted, but for what depends on its connection.
+	Security func(device string) sipleg.Security
+}
+
+// security is how the media of a device are encrypted whose signalling takes a way: keys are told only where nobody else reads them (RFC 4568, 8.3).
+func (p *Phones) security(device string, by sip.Peer) sipleg.Security {
+	if device == "" || p.cfg.Security == nil {
+		return sipleg.Security{}
+	}
+	s := p.cfg.Security(device)
+	s.SDES = by.Transport == sip.TLS
+	return s
 }
 
 // Phones is the phone side of a switch.

@@ -104,7 +104,7 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
-	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost})
+	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: p.security(t.branch.Device, to)})
 }
 
 // Desk tells a desk phone from what else rings.

@@ -135,6 +135,14 @@ func (s *Snapshot) Account(username string) (sitecopy.Device, sitecopy.Credentia
 	return *d, s.credentials[d.ID], true
 }
 
+// Device is a device of this site.
+func (s *Snapshot) Device(id string) (sitecopy.Device, bool) {
+	if d, ok := s.devices[id]; ok {
+		return *d, true
+	}
+	return sitecopy.Device{}, false
+}
+
 // Homed says whether a device is a phone of this switch, and was not revoked.
 func (s *Snapshot) Homed(device string) bool {
 	d, ok := s.devices[device]

@@ -10,6 +10,7 @@ import (
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/sipleg"
 )
 
@@ -22,7 +23,7 @@ func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Sess
 		branch: designation.Branch{Device: claims.Subject, App: &designation.App{Leg: claims.ID}},
 	}}
 	var err error
-	if c.port, err = w.cfg.Relay.OpenEnd(&c.carrier, "WebRTC"); err != nil {
+	if c.port, err = w.cfg.Relay.OpenEnd(&c.carrier, media.WebRTC); err != nil {
 		return nil, err
 	}
 	c.carrier.port.Store(c.port)

@@ -338,7 +338,7 @@ func (w *Web) prepare(l *leg, round int) {
 // prepared sends the INVITE.
 func (l *leg) prepared(in prepared) []call.Event {
 	if in.err == nil && l.port == nil && in.round == l.round {
-		l.port, in.err = l.web.cfg.Relay.OpenEnd(&l.carrier, "WebRTC")
+		l.port, in.err = l.web.cfg.Relay.OpenEnd(&l.carrier, media.WebRTC)
 	}
 	switch {
 	case in.round != l.round || l.state != inviting:
