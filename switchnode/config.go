@@ -4,6 +4,7 @@
 package switchnode
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,7 @@ type Config struct {
 	Public  string   `help:"IP address that apps and other switches outside use, if a NAT before this switch has one and passes the ports of --link and --webrtc on unchanged. Phones are told --host." placeholder:"IP"`
 	SIP     string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
 	SIPS    string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
-	TLSCert string   `help:"PEM certificate chain that phones see over TLS. Default: one of its own for --host, which phones that verify must be given as a trusted root." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
-	TLSKey  string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	PhoneTLS
 	Digest  []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 	Link    string   `help:"Listen here for other switches, UDP. Default: ${default}." default:":7443" placeholder:"ADDR"`
 	WebRTC  string   `help:"Listen here for the audio of apps (WebRTC): UDP, and TCP for apps whose UDP is blocked. Default: ${default}; empty: no apps." default:":7444" name:"webrtc" placeholder:"ADDR"`
@@ -43,6 +43,13 @@ type Config struct {
 
 	Logger  *slog.Logger  `kong:"-"`
 	Started func(Started) `kong:"-"` // called once when the switch serves phones; may be nil
+}
+
+// PhoneTLS configures what a switch and phones show each other over TLS.
+type PhoneTLS struct {
+	TLSCert string   `help:"PEM certificate chain that phones see over TLS. Default: one of its own for --host, which phones that verify must be given as a trusted root." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSKey  string   `help:"PEM key of --tls-cert." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	PhoneCA []string `help:"PEM certificates of the CAs of phones' makers: a phone that shows a certificate of theirs with the name of 'strowger device set --certificate' signs in by it." name:"phone-ca" type:"existingfile" placeholder:"FILE"`
 }
 
 // Services configures what a switch does beside connecting calls.
@@ -104,6 +111,7 @@ type settings struct {
 	webrtc   netip.AddrPort // zero: off
 	rtpFirst uint16
 	rtpLast  uint16
+	makers   *x509.CertPool // of phones; nil: none
 }
 
 func (c Config) validate() (settings, error) {
@@ -141,6 +149,8 @@ func (c Config) validate() (settings, error) {
 			check(fmt.Errorf("--digest %q: want %s or %s", name, digest.SHA256, digest.MD5))
 		}
 	}
+	s.makers, err = phoneCAs(c.PhoneCA)
+	check(err)
 	_, err = listenAddr("link", c.Link)
 	check(err)
 	if c.WebRTC != "" {

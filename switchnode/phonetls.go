@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -43,7 +44,29 @@ func (n *node) phoneTLS() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", cert, key, err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}}, nil
+	t := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}}
+	if n.makers != nil { // asked of everybody, and needed of nobody: phones of other makers have certificates too
+		t.ClientAuth, t.ClientCAs = tls.RequestClientCert, n.makers
+	}
+	return t, nil
+}
+
+// phoneCAs reads the CAs of phones' makers, nil if there are none.
+func phoneCAs(files []string) (*x509.CertPool, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--phone-ca: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--phone-ca %s: there is no certificate in it; want PEM", file)
+		}
+	}
+	return pool, nil
 }
 
 // ensurePhoneCert makes a self-signed certificate for this switch's address, unless the one on disk is for it. What is there

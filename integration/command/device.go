@@ -33,6 +33,8 @@ func devices() noun[rest.Device] {
 				{head: "enabled", cell: func(v rest.Device) string { return yesNo(v.Enabled) }},
 				{head: "rings", detail: true, cell: ringsAfter},
 				{head: "srtp", detail: true, cell: func(v rest.Device) string { return v.SRTP }},
+				{head: "certificate", detail: true, cell: func(v rest.Device) string { return v.Certificate }},
+				{head: "signs in by", detail: true, cell: signsInBy},
 				{head: "last audio", detail: true, cell: n.lastAudio},
 				{head: "id", cell: func(v rest.Device) string { return v.ID }},
 			}
@@ -55,6 +57,17 @@ func reachability(v rest.Device) string {
 		return "no: " + v.Unreachable
 	}
 	return "no: not registered"
+}
+
+// signsInBy is what a desk phone has to show.
+func signsInBy(v rest.Device) string {
+	switch v.SignIn {
+	case "either":
+		return "certificate or password"
+	case "both":
+		return "certificate and password"
+	}
+	return v.SignIn
 }
 
 // lastCalls is how many calls of a user are looked at for one of a device.
@@ -295,14 +308,16 @@ type deviceShow struct {
 func (c *deviceShow) Run(e *env) error { return devices().show(e, c.Device) }
 
 type deviceSet struct {
-	Device  string  `arg:"" help:"SIP user, name or id."`
-	Name    *string `help:"New name." placeholder:"NAME"`
-	User    *string `help:"Whose device it is: name, number or id." placeholder:"USER"`
-	Switch  *string `help:"Home switch of a desk phone: name or id." placeholder:"SWITCH"`
-	Delay   *int    `help:"Seconds before it rings, 0 to 60; -1: never. See strowger user ring." placeholder:"SECONDS"`
-	SRTP    *string `help:"Whether a desk phone's audio is encrypted (SRTP): required, preferred (where the phone can) or off. Keys in SDP are taken over TLS only, DTLS-SRTP over anything." placeholder:"WHETHER" name:"srtp"`
-	Enable  bool    `help:"Let it register and ring again." xor:"enabled"`
-	Disable bool    `help:"Keep it out." xor:"enabled"`
+	Device      string  `arg:"" help:"SIP user, name or id."`
+	Name        *string `help:"New name." placeholder:"NAME"`
+	User        *string `help:"Whose device it is: name, number or id." placeholder:"USER"`
+	Switch      *string `help:"Home switch of a desk phone: name or id." placeholder:"SWITCH"`
+	Delay       *int    `help:"Seconds before it rings, 0 to 60; -1: never. See strowger user ring." placeholder:"SECONDS"`
+	SRTP        *string `help:"Whether a desk phone's audio is encrypted (SRTP): required, preferred (where the phone can) or off. Keys in SDP are taken over TLS only, DTLS-SRTP over anything." placeholder:"WHETHER" name:"srtp"`
+	Certificate *string `help:"Name in the client certificate that a desk phone shows over TLS: SIP URI, host name or, of one with neither, common name, as makers put the MAC address there. Its switch must know the maker's CA (--phone-ca). Empty: none, at once." placeholder:"NAME"`
+	SignIn      *string `help:"What a phone with --certificate has to show: either (certificate or password), certificate, or both." placeholder:"WHAT" name:"sign-in"`
+	Enable      bool    `help:"Let it register and ring again." xor:"enabled"`
+	Disable     bool    `help:"Keep it out." xor:"enabled"`
 }
 
 // Run changes a device.
@@ -311,6 +326,8 @@ func (c *deviceSet) Run(e *env) error {
 	put(change, "name", c.Name)
 	put(change, "delay_seconds", c.Delay)
 	put(change, "srtp", c.SRTP)
+	put(change, "certificate", c.Certificate)
+	put(change, "sign_in", c.SignIn)
 	change.switched(c.Enable, c.Disable)
 	if err := e.putRef(change, "user", c.User, idOf(users())); err != nil {
 		return err

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -116,6 +117,21 @@ func (e *Endpoint) admit(s *Stream) error {
 	}
 	e.open[s.peer] = s
 	return nil
+}
+
+// Certificates are those that the peer of a TLS connection showed when it began, its own first; nobody has checked whose they are.
+func (e *Endpoint) Certificates(p Peer) []*x509.Certificate {
+	e.mu.Lock()
+	s := e.open[p]
+	e.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	c, ok := s.conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	return c.ConnectionState().PeerCertificates
 }
 
 // Connected says whether a peer can be sent to: a stream only while it is open, since only its owner opens another.

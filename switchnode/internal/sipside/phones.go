@@ -34,6 +34,7 @@ type Account struct {
 	Device  string // id
 	Party   designation.Party
 	Enabled bool         // device and user
+	SignIn  SignIn
 	use     *trunk.Use   // of a caller outside: a channel
 	line    *sipleg.Line // and how their phone company is spoken to
 	HA1     digest.HA1
@@ -72,6 +73,7 @@ type Office struct {
 	Location func() string    // for who takes an emergency call
 	// Security is how the media of a device are encrypted, but for what depends on its connection.
 	Security func(device string) sipleg.Security
+	Certificates
 }
 
 // security is how the media of a device are encrypted whose signalling takes a way: keys are told only where nobody else reads them (RFC 4568, 8.3).
@@ -175,6 +177,12 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 		}
 		credentials = append(credentials, h.Value())
 	}
+	if a, ok := p.byCertificate(from, credentials); ok {
+		if !a.Enabled {
+			return a, deny(errs.Disabled, "")
+		}
+		return a, nil
+	}
 	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
 	if errors.Is(err, digest.ErrMissing) {
 		p.gate.Asked(from.Addr.Addr(), stream(from))
@@ -203,5 +211,5 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 	if !known || !a.Enabled {
 		return a, deny(errs.Disabled, "")
 	}
-	return a, nil
+	return a, p.signedIn(a, user, from)
 }

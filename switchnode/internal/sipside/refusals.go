@@ -20,6 +20,7 @@ const (
 	wrongPassword
 	tooMany    // wrong ones before it
 	sessionKey // shown in place of a password
+	noCertificate
 	refusalKinds
 )
 
@@ -31,6 +32,7 @@ var refusalNames = [refusalKinds]struct {
 	{"wrong-password", "sign-in with a wrong password", barring.WrongPassword},
 	{"held", "too many wrong sign-ins from this address, held up for a while", barring.WrongPassword},
 	{"session-key", "session key in place of a password", barring.Unreadable},
+	{"no-certificate", "sign-in without the certificate of the phone", barring.WrongPassword},
 }
 
 // maxUser is how much of a user name is remembered, in bytes.

@@ -21,6 +21,7 @@ type Snapshot struct {
 	docs        documents
 	devices     map[string]*sitecopy.Device // by id
 	usernames   map[string]*sitecopy.Device
+	certified   map[string]string // SIP users of this switch's phones by the name in the certificate that they show
 	users       map[string]*sitecopy.User
 	numbers     map[string]*sitecopy.Number    // by what is dialled from anywhere
 	extensions  map[string]*sitecopy.Number    // of this site
@@ -46,7 +47,7 @@ type member struct {
 func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 	s := &Snapshot{
 		identity: id, docs: documents{copy: d.copy, revoked: d.revoked, peers: maps.Clone(d.peers)},
-		devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
+		certified: map[string]string{}, devices: map[string]*sitecopy.Device{}, usernames: map[string]*sitecopy.Device{}, users: map[string]*sitecopy.User{},
 		numbers: map[string]*sitecopy.Number{}, extensions: map[string]*sitecopy.Number{}, presented: map[string]*sitecopy.Number{},
 		credentials: map[string]sitecopy.Credential{}, nodes: map[string]member{}, bridges: map[string]sitecopy.Bridge{},
 		revoked: map[string]bool{}, waited: map[string]bool{}, queues: map[string]*sitecopy.Queue{},
@@ -61,6 +62,9 @@ func newSnapshot(id *enrol.Identity, d documents) *Snapshot {
 		s.devices[c.Devices[i].ID] = &c.Devices[i]
 		if c.Devices[i].Username != "" {
 			s.usernames[c.Devices[i].Username] = &c.Devices[i]
+			if name := c.Devices[i].Certificate; name != "" && c.Devices[i].Switch == s.identity.Node {
+				s.certified[name] = c.Devices[i].Username
+			}
 		}
 	}
 	for i := range c.Numbers {
@@ -133,6 +137,12 @@ func (s *Snapshot) Account(username string) (sitecopy.Device, sitecopy.Credentia
 		return sitecopy.Device{}, sitecopy.Credential{}, false
 	}
 	return *d, s.credentials[d.ID], true
+}
+
+// Certified is the SIP user of the phone of this switch that shows a certificate with a name, in lower case.
+func (s *Snapshot) Certified(name string) (username string, ok bool) {
+	username, ok = s.certified[name]
+	return username, ok
 }
 
 // Device is a device of this site.
