@@ -60,3 +60,37 @@ func TestParkedCallerHangsUp(t *testing.T) {
 		return ""
 	})
 }
+
+// TestRetrieveElsewhere has a phone of another office retrieve a parked call, by the code of the site and the space; also with the cloud gone.
+func TestRetrieveElsewhere(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	w.peerDocuments(t)
+	bell, bellsPhone := w.person(t, 0, "Bell", nil)
+	_, bobsPhone := w.person(t, 1, "Bob", says(2))
+	_, catsPhone := w.person(t, 1, "Cat", says(1))
+	_, annsPhone := w.person(t, 0, "Ann", says(1))
+	refusedWith(t, bobsPhone, "*862001", 480, "no call is parked at 01")
+	refusedWith(t, bobsPhone, "*8601", 480, "no call is parked at 01")
+	retrieve := func(from *phone.Phone) {
+		t.Helper()
+		out, in := connect(t, from, bell.number.Dial, bellsPhone)
+		in.Transfer("*8501")
+		told(t, in, 200)
+		over(t, in)
+		got := dial(t, bobsPhone, "*862001")
+		saw(t, got, phone.Answered)
+		hears(t, out, 2)
+		hears(t, got, 1)
+		refusedWith(t, bellsPhone, "*8601", 480, "no call is parked at 01")
+		hangUp(t, got, out)
+	}
+	retrieve(annsPhone)
+	retrieve(catsPhone)
+	w.StopCloud()
+	retrieve(annsPhone)
+	retrieve(catsPhone)
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+}

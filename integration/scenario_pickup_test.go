@@ -133,3 +133,60 @@ func TestPickUpGroup(t *testing.T) {
 	other.HangUp()
 	over(t, its)
 }
+
+// TestPickUpElsewhere has a phone answer what rings at another office, for a caller of either and with the cloud gone as well.
+func TestPickUpElsewhere(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	w.peerDocuments(t)
+	bell, bellsPhone := w.person(t, 1, "Bell", nil)
+	bob, bobsPhone := w.person(t, 0, "Bob", says(2))
+	_, evesPhone := w.person(t, 0, "Eve", nil)
+	refusedWith(t, bobsPhone, "**"+bell.number.Dial, 480, "nothing rings at "+bell.number.Dial)
+	refusedWith(t, bobsPhone, "**309999", 404, "nobody of this office has the number 309999")
+	group := rest.Group{Name: "Sales", Kind: rest.PickUpGroup, Members: []string{bell.user.ID}, Others: []string{bob.user.ID}}
+	if _, err := w.Client.Groups().Create(soon(t), group); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	pickUp := func(from int, code string) {
+		t.Helper()
+		ann, annsPhone := w.person(t, from, "Ann", says(1))
+		out, in := ring(t, annsPhone, bell.number.Dial, bellsPhone)
+		refusedWith(t, evesPhone, "**"+bell.number.Dial, 403, "no right to pick up calls of Bell")
+		picked := dial(t, bobsPhone, code)
+		saw(t, picked, phone.Answered)
+		saw(t, out, phone.Answered)
+		if e := over(t, in); !strings.HasPrefix(e.Words, "Call completed elsewhere") || !strings.Contains(e.Words, "Bob") {
+			t.Errorf("the phone that rang is told %q", e.Words)
+		}
+		hears(t, out, 2)
+		hears(t, picked, 1)
+		hangUp(t, picked, out)
+		if c := w.record(t, ann.user, 2-from); c.AnsweredAt == nil || c.Member == nil || c.Member.User != bob.user.ID || c.To.User != bell.user.ID || c.Cause.Code != "normal" {
+			t.Errorf("the record: to %+v, member %+v, cause %+v", c.To, c.Member, c.Cause)
+		}
+		if c := w.record(t, bob.user, 2); c.AnsweredAt != nil || c.Cause == nil || c.Cause.Code != string(errs.PickedUp) {
+			t.Errorf("the call that picked up: %+v, cause %+v", c, c.Cause)
+		}
+	}
+	pickUp(1, "**"+bell.number.Dial)
+	pickUp(0, "**"+bell.number.Dial)
+	refusedWith(t, bobsPhone, "*8", 480, "nothing rings that you may pick up")
+	refusedWith(t, evesPhone, "*8", 480, "nothing rings that you may pick up")
+	pickUp(1, "*8")
+	_, annsPhone := w.person(t, 1, "Ann", says(1))
+	w.settle(t)
+	w.StopCloud()
+	out, in := ring(t, annsPhone, bell.number.Digits, bellsPhone)
+	picked := dial(t, bobsPhone, "**"+bell.number.Dial)
+	saw(t, picked, phone.Answered)
+	over(t, in)
+	hears(t, out, 2)
+	hears(t, picked, 1)
+	hangUp(t, picked, out)
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+	w.checkLedger(t)
+}

@@ -178,6 +178,8 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	switch {
 	case in.Admission != nil:
 		return in.Admission
+	case asks(in.Claims):
+		return c.askedFor(in)
 	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}

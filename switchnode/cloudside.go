@@ -79,6 +79,21 @@ func (o offline) Admit(q fabric.Admit) (routing.Local, error) {
 	return l, nil
 }
 
+// asking is the way of a caller to another switch, which is to do something for them: this switch vouches for the caller, and that one
+// judges what they may.
+func (n *node) asking(id string, from designation.Party, dialled, asks, at string) (routing.Way, error) {
+	s := n.copy.Snapshot()
+	r, err := s.Asking(from, dialled, asks, at, n.now())
+	if err != nil {
+		return routing.Way{}, err
+	}
+	leg, to := ident.New(ident.Leg), *r.Away
+	return routing.Way{
+		Designation: designation.Designation{Node: to, Leg: leg},
+		Sign:        func(boot string) (string, error) { return s.Sign(id, leg, r, to, boot, n.now()) },
+	}, nil
+}
+
 // Plan is that of a call with a key that the calling switch signed, or that the cloud signed before it went away.
 func (o offline) Plan(c sessionkey.Claims) (designation.Plan, error) {
 	return o.n.copy.Snapshot().Accept(c, o.n.now())

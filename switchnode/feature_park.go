@@ -2,6 +2,7 @@ package switchnode
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"strowger/pkg/designation"
@@ -9,6 +10,7 @@ import (
 	"strowger/pkg/ident"
 	"strowger/pkg/starcode"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/parking"
 	"strowger/switchnode/internal/pickup"
 )
 
@@ -53,9 +55,17 @@ func (c *calls) retrieve(in call.Incoming, d starcode.Dialled) call.Admission {
 		return refuses(errs.New(errs.Invalid, "dial *86 and the space, such as *8601"))
 	}
 	return func(ctx context.Context) call.Event {
-		space := c.lot.At(d.Number)
+		lots, place, err := c.site().Lots(d.Number)
+		if err != nil {
+			return refusal(err)
+		}
+		var space *parking.Space
+		if slices.Contains(lots, c.id) {
+			space = c.lot.At(place)
+		}
 		if space == nil {
-			return refusal(errs.New(errs.NotRinging, "no call is parked at %s", d.Number))
+			none := errs.New(errs.NotRinging, "no call is parked at %s", place)
+			return c.elsewhere(in, d.Name, d.Digits+place, lots, none)
 		}
 		at := designation.Party{Name: "the space " + space.Number}
 		return c.take(ctx, in, []pickup.Ringing{{Session: space.Session, From: space.Of, To: at}})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	copies "strowger/pkg/sitecopy"
@@ -12,6 +13,7 @@ import (
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/parking"
 	"strowger/switchnode/internal/pickup"
+	"strowger/switchnode/internal/routing"
 	"strowger/switchnode/internal/sitecopy"
 )
 
@@ -21,15 +23,17 @@ type pickups struct {
 	board *pickup.Board
 	site  func() *sitecopy.Snapshot
 	lot   *parking.Lot
+	// asking is the way to another switch, which is to do something for a caller; see node.asking.
+	asking func(call string, from designation.Party, dialled, asks, node string) (routing.Way, error)
 }
 
 func (n *node) newPickups() pickups {
 	site := func() *sitecopy.Snapshot { return n.copy.Snapshot() }
-	return pickups{lot: &parking.Lot{}, id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
+	return pickups{asking: n.asking, lot: &parking.Lot{}, id: n.identity.Load().Node, site: site, board: &pickup.Board{UserOf: func(device string) string { return site().UserOf(device) }}}
 }
 
-// pickUp has the caller answer the oldest call that rings for a number and that they may pick up. What rings at another
-// switch is not seen from here.
+// pickUp has the caller answer the oldest call that rings for a number and that they may pick up. If that is at another switch, it sees to
+// it.
 func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 	if d.Missing() {
 		return refuses(errs.New(errs.Invalid, "dial ** and the number that rings, such as **301002"))
@@ -39,10 +43,12 @@ func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 		whose, home, known := site.Callee(d.Number)
 		theirs := slices.DeleteFunc(c.board.Ringing(), func(r pickup.Ringing) bool { return !r.For(whose) })
 		switch {
-		case len(theirs) == 0 && !known:
-			return refusal(errs.New(errs.Unknown, "nobody of this office has the number %s, and calls of other offices cannot be picked up here", d.Number))
-		case len(theirs) == 0 && home != c.id:
-			return refusal(errs.New(errs.NotRinging, "%s is at another switch, and what rings there cannot be picked up here", d.Number))
+		case len(theirs) == 0 && (!known || home != c.id):
+			home, why := site.HomeOf(d.Number)
+			if why == nil {
+				why = errs.New(errs.NotRinging, "nothing rings at %s", d.Number)
+			}
+			return c.elsewhere(in, d.Name, d.Digits+d.Number, []string{home}, why)
 		case len(theirs) == 0:
 			return refusal(errs.New(errs.NotRinging, "nothing rings at %s", d.Number))
 		}
@@ -54,7 +60,7 @@ func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 }
 
 // pickUpAny has the caller answer the oldest call that rings for those whose calls they may pick up.
-func (c *calls) pickUpAny(in call.Incoming, _ starcode.Dialled) call.Admission {
+func (c *calls) pickUpAny(in call.Incoming, d starcode.Dialled) call.Admission {
 	return func(ctx context.Context) call.Event {
 		site := c.site()
 		groups := site.Groups("pickup", in.From.User)
@@ -67,7 +73,11 @@ func (c *calls) pickUpAny(in call.Incoming, _ starcode.Dialled) call.Admission {
 			return r.Waits || !grouped(r) || r.From.User == in.From.User || site.MayPickUp(in.From, r.To) != nil
 		})
 		if len(ours) == 0 {
-			return refusal(errs.New(errs.NotRinging, "nothing rings that you may pick up"))
+			var away []string
+			for _, g := range groups {
+				away = append(away, g.Switches...)
+			}
+			return c.elsewhere(in, d.Name, d.Digits, away, errs.New(errs.NotRinging, "nothing rings that you may pick up"))
 		}
 		return c.take(ctx, in, ours)
 	}

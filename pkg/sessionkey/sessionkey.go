@@ -20,6 +20,8 @@
 //	peers      of a calling app: thumbprints of the apps that may answer directly
 //	notice     what the device is told of somebody who calls for help; it joins no call: aud is the cloud, which takes none
 //	div        the numbers that the call was sent to before, and who anchors it, if not aud
+//	asks       what the node is to do for the caller itself, who calls nobody: the name of a star code (package starcode), which "to" has
+//	           as its number; only calling switches sign it
 //
 // Unlike RFC 8705, 3.1, "x5t#S256" here is the hash of the certificate's SubjectPublicKeyInfo (trust.KeyHash), which
 // renewal of the certificate keeps.
@@ -41,6 +43,7 @@
 // Capability 3 (2026-11): div.
 // Capability 4 (2026-11): notice; a device below it shows a missed call.
 // Capability 5 (2026-11): div.for; a node below it shows the caller who was judged.
+// Capability 6 (2026-11): asks; a node below it refuses the call: nobody has that number.
 package sessionkey
 
 import (
@@ -86,7 +89,13 @@ type Claims struct {
 	Print       string            `json:"fp,omitempty"`
 	Peers       []string          `json:"peers,omitempty"`
 	Diversion   Diversion         `json:"div,omitzero"`
+	Purpose
+}
+
+// Purpose is what a call is for, beside a conversation.
+type Purpose struct {
 	Urgency
+	Asks string `json:"asks,omitempty"`
 }
 
 // Urgency is what a call goes before others for.

@@ -23,6 +23,7 @@
 // of forwards only those on an occasion. 9 (2026-11): mailboxes; a switch below it takes no messages.
 // 10 (2026-11): keys as tones to phone companies; a switch below it sends such a company telephone events.
 // 11 (2026-11): SRTP and certificates of desk phones; a switch below it encrypts no phone's audio, and wants a password of each.
+// 12 (2026-11): switches of groups; a switch below it picks up, and pages, its own phones only.
 package sitecopy
 
 import (
@@ -169,6 +170,8 @@ type Group struct {
 	Code    string   `json:"code,omitempty"`   // by which it is dialled after a star code
 	Members []string `json:"members"`          // ids of users whose calls are picked up, or who are paged
 	Others  []string `json:"others,omitempty"` // of those who may do so too
+	// Switches is where the members live: ids, the first member's first.
+	Switches []string `json:"switches,omitempty"`
 }
 
 // May says whether a user may pick up the calls of a group, or page it.

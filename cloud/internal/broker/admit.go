@@ -209,7 +209,7 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 		Issuer: plan.Organization, ID: leg, Audience: y.ID, Boot: y.Boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expiry.Unix(),
 		Subject: x.ID, Confirm: sessionkey.Confirmation{KeyHash: x.KeyHash}, AddressHash: y.Hash(),
-		Org: plan.Organization, Call: plan.Call, From: from, To: plan.To, Media: plan.Media, Urgency: sessionkey.Urgency{Priority: plan.Priority, Help: w.help}, Diversion: diversion,
+		Org: plan.Organization, Call: plan.Call, From: from, To: plan.To, Media: plan.Media, Purpose: sessionkey.Purpose{Urgency: sessionkey.Urgency{Priority: plan.Priority, Help: w.help}}, Diversion: diversion,
 	})
 	if err != nil {
 		return nil, err

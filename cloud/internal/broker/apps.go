@@ -101,7 +101,7 @@ func (b *Broker) appBranches(ctx context.Context, p *designation.Plan, apps []di
 		key, err := b.cfg.Signer.SignSession(ctx, p.Organization, sessionkey.Claims{
 			Issuer: p.Organization, ID: leg, Audience: node.ID, Boot: as.boot, IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: expires,
 			Subject: a.Device, Confirm: sessionkey.Confirmation{Thumbprint: a.Thumbprint}, AddressHash: node.Hash(),
-			Org: p.Organization, Call: p.Call, From: shown(p.From), To: shown(p.To), Media: p.Media, Urgency: sessionkey.Urgency{Priority: p.Priority}, Print: as.print,
+			Org: p.Organization, Call: p.Call, From: shown(p.From), To: shown(p.To), Media: p.Media, Purpose: sessionkey.Purpose{Urgency: sessionkey.Urgency{Priority: p.Priority}}, Print: as.print,
 		})
 		if err != nil {
 			return nil, false, err

@@ -143,7 +143,7 @@ func (b *Broker) introduce(ctx context.Context, s *directory.Snapshot, p proof.A
 			return fabric.Admitted{}, err
 		}
 		d, err := b.designateApp(ctx, plan, n, nonce, sessionkey.Claims{
-			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: answering(s, plan.Branches, plan.Fallback), Urgency: sessionkey.Urgency{Help: r.Help},
+			Subject: p.Device, Confirm: sessionkey.Confirmation{Thumbprint: thumbprint}, Peers: answering(s, plan.Branches, plan.Fallback), Purpose: sessionkey.Purpose{Urgency: sessionkey.Urgency{Help: r.Help}},
 		})
 		if err != nil {
 			return fabric.Admitted{}, err

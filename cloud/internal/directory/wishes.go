@@ -88,9 +88,21 @@ func (s office) wishing(site *rest.Site) sitecopy.Wishing {
 		w.Park = sitecopy.Park{Slots: cmp.Or(site.ParkSlots, parkSlots), Return: cmp.Or(time.Duration(site.ParkSeconds)*time.Second, parkReturn)}
 	}
 	for _, v := range s.registry.Groups {
-		w.Groups = append(w.Groups, sitecopy.Group{ID: v.ID, Name: v.Name, Kind: v.Kind, Code: v.Code, Members: v.Members, Others: v.Others})
+		w.Groups = append(w.Groups, sitecopy.Group{
+			ID: v.ID, Name: v.Name, Kind: v.Kind, Code: v.Code, Members: v.Members, Others: v.Others, Switches: s.homes(v.Members),
+		})
 	}
 	return w
+}
+
+// homes is where users live.
+func (s office) homes(users []string) (all []string) {
+	for _, id := range users {
+		if u := s.users.get(id); u != nil && u.home() != "" && !slices.Contains(all, u.home()) {
+			all = append(all, u.home())
+		}
+	}
+	return all
 }
 
 // setContacts has the phone book of the organization.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -41,13 +42,17 @@ const queuesOfSite = `(SELECT q.id FROM queues q JOIN switches s ON s.id = q.swi
 	UNION SELECT n.queue_id FROM numbers n WHERE n.site = $1)`
 
 // Office reads what the documents of a site are made of, as it is at one moment: of an organization's registry all sites and
-// switches, the users who belong to the site, all devices of these, and their numbers; each kind in the order of ids.
+// switches, the users who belong to the site, all devices of these, and their numbers; also the members of groups, wherever they live, and their
+// devices. Each kind is in the order of ids.
 func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) {
 	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) (err error) {
 		if g.Users, err = s.Users.find(ctx, tx, org, []string{"id IN " + usersOfSite}, []any{site}, 0); err != nil {
 			return err
 		}
 		if g.Devices, err = s.Devices.find(ctx, tx, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0); err != nil {
+			return err
+		}
+		if err := s.addMembers(ctx, tx, org, g); err != nil {
 			return err
 		}
 		if g.ShortRates, err = shortRates(ctx, tx, org, site); err != nil {
@@ -120,6 +125,35 @@ func (s *Store) ReadChanged(ctx context.Context, c Change, begin func(Registry) 
 		}
 		return some(ctx, tx, s.Numbers, c.Org, "dial", c.Dials, r.Number)
 	})
+}
+
+// addMembers adds the members of groups who are not of the site, and their devices.
+func (s *Store) addMembers(ctx context.Context, tx *sql.Tx, org string, g *Registry) error {
+	have := make(map[string]bool, len(g.Users))
+	for _, u := range g.Users {
+		have[u.ID] = true
+	}
+	var more []string
+	for _, v := range g.Groups {
+		for _, id := range v.Members {
+			if !have[id] {
+				have[id] = true
+				more = append(more, id)
+			}
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	if err := some(ctx, tx, s.Users, org, "id", more, func(u rest.User) { g.Users = append(g.Users, u) }); err != nil {
+		return err
+	}
+	if err := some(ctx, tx, s.Devices, org, "user_id", more, func(d rest.Device) { g.Devices = append(g.Devices, d) }); err != nil {
+		return err
+	}
+	slices.SortFunc(g.Users, func(a, b rest.User) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(g.Devices, func(a, b rest.Device) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
 }
 
 // maxArgs is how many values one statement names.

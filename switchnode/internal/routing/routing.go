@@ -148,6 +148,19 @@ func (r *Router) away(from, to designation.Party, w Way, offline bool) call.Even
 // (at most 5 minutes) is over.
 const patience = 330 * time.Second
 
+// Ask leads a call to switches, one of which is to do what was dialled: each in turn, until one does.
+func (r *Router) Ask(from, to designation.Party, ways []Way) call.Event {
+	p := call.Planned{From: from, To: to, Anchor: ways[0].Node.ID, Ring: askPatience * time.Duration(len(ways))}
+	for i, w := range ways {
+		p.Branches = append(p.Branches, call.Branch{Leg: w.Leg, Delay: askPatience * time.Duration(i), Target: r.cfg.Link(w)})
+	}
+	return p
+}
+
+// askPatience is how long a switch may take to say whether it does what it is asked for: so long that two are never asked at once, unless
+// one stands still.
+const askPatience = 20 * time.Second
+
 // FromLink is the admission of a call that another switch brings here with a verified key. Who has the cloud asks it,
 // even about a key that the other switch signed itself.
 func (r *Router) FromLink(c sessionkey.Claims, key string) call.Admission {

@@ -25,6 +25,7 @@ type Route struct {
 
 	Help   *designation.Help  // of an emergency call,
 	Others []designation.Node // and the switches that may take it when the one before it cannot
+	Asks   string             // what the other switch is to do for the caller; see sessionkey.Purpose
 }
 
 // Resolve finds whom a phone of this switch dialled, as the cloud would (steps A and B), To being set if only they cannot be called: the site's extensions first,
@@ -115,12 +116,7 @@ func (s *Snapshot) routeUser(r Route, n *sitecopy.Number, now time.Time) (Route,
 // resolveAway finds the site whose code begins what was dialled; the longest code wins. Which of its extensions exist
 // only that site knows.
 func (s *Snapshot) resolveAway(from designation.Party, digits string, now time.Time) (Route, error) {
-	var best sitecopy.SiteCode
-	for _, c := range s.docs.copy.Sites {
-		if strings.HasPrefix(digits, c.Code) && len(digits) > len(c.Code) && len(c.Code) > len(best.Code) {
-			best = c
-		}
-	}
+	best := s.siteOf(digits)
 	switch best.Site {
 	case "":
 		return Route{}, errs.New(errs.CloudAway, "the cloud is away, and this switch does not know the number %q", digits)
@@ -137,6 +133,16 @@ func (s *Snapshot) resolveAway(from designation.Party, digits string, now time.T
 	}
 	to := designation.Party{Number: digits, Site: best.Site}
 	return s.away(Route{From: from, To: to, Ring: s.docs.copy.Ring}, home, now)
+}
+
+// siteOf is the site whose code begins a number, the longest code; zero if none does.
+func (s *Snapshot) siteOf(digits string) (best sitecopy.SiteCode) {
+	for _, c := range s.docs.copy.Sites {
+		if strings.HasPrefix(digits, c.Code) && len(digits) > len(c.Code) && len(c.Code) > len(best.Code) {
+			best = c
+		}
+	}
+	return best
 }
 
 // homeOf is the home switch of an extension of another site, "" if that has none.
@@ -169,7 +175,7 @@ func (s *Snapshot) Sign(call, leg string, r Route, to designation.Node, boot str
 		Issuer: id.Node, ID: leg, Audience: to.ID, Boot: boot,
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(sessionkey.Lifetime).Unix(),
 		Subject: id.Node, Confirm: sessionkey.Confirmation{KeyHash: trust.CertKeyHash(id.Chain[0].RawSubjectPublicKeyInfo)}, AddressHash: to.Hash(),
-		Org: id.Org, Call: call, From: r.From, To: r.To, Media: []string{"audio"}, Urgency: sessionkey.Urgency{Help: r.Help}, Diversion: s.kept(r),
+		Org: id.Org, Call: call, From: r.From, To: r.To, Media: []string{"audio"}, Purpose: sessionkey.Purpose{Urgency: sessionkey.Urgency{Help: r.Help}, Asks: r.Asks}, Diversion: s.kept(r),
 	})
 }
 

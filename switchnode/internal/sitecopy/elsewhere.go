@@ -1,0 +1,66 @@
+package sitecopy
+
+import (
+	"strings"
+	"time"
+
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
+	"strowger/pkg/sessionkey"
+)
+
+// What a switch has, calls that ring or are parked say, can be asked for by the phones of another one. The documents lead there, with the
+// cloud or without it.
+
+// HomeOf is the switch where what rings for a number is, "" if that is not known. why says what is known of that.
+func (s *Snapshot) HomeOf(digits string) (home string, why error) {
+	if _, home, known := s.Callee(digits); known {
+		return home, nil
+	}
+	site := s.siteOf(digits)
+	p, ok := s.docs.peers[site.Site]
+	switch {
+	case site.Site == "", site.Site == s.identity.Site:
+		return "", errs.New(errs.Unknown, "nobody of this office has the number %s", digits)
+	case !ok:
+		return "", errs.New(errs.CloudAway, "this switch does not know the switches of site %s yet", site.Code)
+	}
+	if home = homeOf(p, digits[len(site.Code):]); home == "" {
+		return "", errs.New(errs.Unreachable, "site %s has no switch", p.SiteName)
+	}
+	return home, nil
+}
+
+// Lots is the switches where a call may be parked whose place somebody of this site dials, and the place there: with the code of a site
+// it is of that one.
+func (s *Snapshot) Lots(place string) (nodes []string, there string, err error) {
+	site := s.siteOf(place)
+	if len(place) < 4 || site.Site == "" || site.Site == s.identity.Site {
+		there = strings.TrimPrefix(place, site.Code)
+		for _, v := range s.docs.copy.Switches {
+			nodes = append(nodes, v.ID)
+		}
+		return nodes, there, nil
+	}
+	p, ok := s.docs.peers[site.Site]
+	if !ok {
+		return nil, "", errs.New(errs.CloudAway, "this switch does not know the switches of site %s yet", site.Code)
+	}
+	for _, v := range p.Switches {
+		nodes = append(nodes, v.ID)
+	}
+	return nodes, place[len(site.Code):], nil
+}
+
+// Asking is the way of a caller to another switch, which is to do something for them.
+func (s *Snapshot) Asking(from designation.Party, dialled, asks, node string, now time.Time) (Route, error) {
+	return s.away(Route{From: from, To: designation.Party{Number: dialled}, Asks: asks}, node, now)
+}
+
+// MayAsk is why the switch that brings a call may not ask for something on behalf of its caller, nil if it may.
+func (s *Snapshot) MayAsk(c sessionkey.Claims) error {
+	if !s.vouches(c.Issuer, c.From) {
+		return errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
+	}
+	return nil
+}
