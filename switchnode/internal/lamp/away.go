@@ -119,7 +119,7 @@ func (a *Away) Due(now time.Time) (questions []fabric.Lamps, lost []string) {
 			continue
 		}
 		if !d.heard.IsZero() && now.Sub(d.heard) >= fabric.LampLease {
-			d.heard, d.state, d.err = time.Time{}, fabric.LampState{}, nil
+			d.heard, d.source, d.version, d.state, d.err = time.Time{}, source{}, 0, fabric.LampState{}, nil
 			lost = append(lost, number)
 		}
 		if now.Before(d.due) {
@@ -165,7 +165,7 @@ func (a *Away) Heard(m fabric.Lamps, now time.Time) (changed []string) {
 			continue
 		}
 		newest := m.Turn > d.answered && m.Turn <= d.asked
-		if !newest && (from != d.source || m.Turn == 0 && d.heard.IsZero()) {
+		if !newest && from != d.source {
 			continue
 		}
 		before := d.known()

@@ -8,6 +8,9 @@ import (
 	"strowger/pkg/fabric"
 )
 
+// remembered is for how long the version of a sight is kept after it, so that nothing older is taken for news.
+const remembered = 10 * fabric.LampLease
+
 // sights is the calls of users at other switches, by user and switch.
 type sights map[string]map[string]*sight
 
@@ -24,7 +27,7 @@ func (s sights) Sighted(m fabric.Lamps, now time.Time) (changed []string) {
 	for _, t := range m.Sights {
 		old := s[t.User][m.From]
 		switch {
-		case old == nil && len(t.Dialogs) == 0, old != nil && old.boot == m.Boot && t.Version < old.version:
+		case old == nil && len(t.Dialogs) == 0, old != nil && old.boot == m.Boot && t.Version <= old.version:
 			continue
 		case old == nil && s[t.User] == nil:
 			s[t.User] = map[string]*sight{}
@@ -42,11 +45,10 @@ func (s sights) Sighted(m fabric.Lamps, now time.Time) (changed []string) {
 func (s sights) Fade(now time.Time) (changed []string) {
 	for user, all := range s {
 		maps.DeleteFunc(all, func(_ string, v *sight) bool {
-			gone := !now.Before(v.until)
-			if gone && len(v.dialogs) > 0 {
-				changed = append(changed, user)
+			if !now.Before(v.until) && len(v.dialogs) > 0 {
+				v.dialogs, changed = nil, append(changed, user)
 			}
-			return gone
+			return !now.Before(v.until.Add(remembered))
 		})
 		if len(all) == 0 {
 			delete(s, user)
@@ -67,32 +69,48 @@ func (s sights) elsewhere(user string) (all []Dialog) {
 type Abroad struct {
 	boot    string
 	version uint64
-	told    map[string][]Dialog
+	told    map[string]*mine
 }
 
+// mine is the calls of one of them. Their end is told a few times.
+type mine struct {
+	dialogs []Dialog
+	ends    int
+}
+
+const tellEnds = 3
+
 // NewAbroad returns the machine of a run of this switch.
-func NewAbroad(boot string) *Abroad { return &Abroad{boot: boot, told: map[string][]Dialog{}} }
+func NewAbroad(boot string) *Abroad { return &Abroad{boot: boot, told: map[string]*mine{}} }
 
 // Changed takes the calls of a user of elsewhere as they are now, and returns what to tell their home: nothing if it knows.
 func (a *Abroad) Changed(user string, all []Dialog) (tell []fabric.Lamps) {
-	if slices.Equal(a.told[user], all) {
+	switch old := a.told[user]; {
+	case old == nil && len(all) == 0, old != nil && slices.Equal(old.dialogs, all):
 		return nil
 	}
-	if a.told[user] = all; len(all) == 0 {
-		delete(a.told, user)
-	}
-	return a.sights(map[string][]Dialog{user: all})
+	a.told[user] = &mine{dialogs: all, ends: tellEnds}
+	return a.sights([]string{user})
 }
 
 // Again is what homes are told again, so that who missed it knows.
-func (a *Abroad) Again() []fabric.Lamps { return a.sights(a.told) }
+func (a *Abroad) Again() []fabric.Lamps {
+	tell := a.sights(slices.Sorted(maps.Keys(a.told)))
+	maps.DeleteFunc(a.told, func(_ string, m *mine) bool {
+		if len(m.dialogs) == 0 {
+			m.ends--
+		}
+		return m.ends == 0
+	})
+	return tell
+}
 
-func (a *Abroad) sights(all map[string][]Dialog) (tell []fabric.Lamps) {
-	for users := range slices.Chunk(slices.Sorted(maps.Keys(all)), fabric.MaxLamps) {
+func (a *Abroad) sights(all []string) (tell []fabric.Lamps) {
+	for users := range slices.Chunk(all, fabric.MaxLamps) {
 		m := fabric.Lamps{Boot: a.boot}
 		for _, user := range users {
 			a.version++
-			m.Sights = append(m.Sights, fabric.LampSight{User: user, Version: a.version, Dialogs: all[user]})
+			m.Sights = append(m.Sights, fabric.LampSight{User: user, Version: a.version, Dialogs: a.told[user].dialogs})
 		}
 		tell = append(tell, m)
 	}
