@@ -52,3 +52,48 @@ func TestLampAway(t *testing.T) {
 		t.Errorf("the last that is told of a lamp that became private: %q, %v", n.State, err)
 	}
 }
+
+// TestLampCloudGone has a phone watch somebody of the other office while the cloud goes and comes back: what is watched goes on over the
+// link between the offices, and so does what is watched from then on.
+func TestLampCloudGone(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	_, anns := w.person(t, 0, "Ann", says(1))
+	_, bobs := w.person(t, 0, "Bob", nil)
+	cleo, cleos := w.person(t, 1, "Cleo", says(2))
+	_, doras := w.person(t, 1, "Dora", says(2))
+	dull, _ := w.person(t, 1, "Dull", nil)
+	change(t, w.Client.Users(), dull.user.ID, map[string]any{"lamp": "private"})
+	w.settle(t)
+	w.peerDocuments(t)
+	lamp := watch(t, anns, cleo.number.Dial)
+	lamp.shows(t, "terminated")
+	out, in := connect(t, doras, cleo.number.Digits, cleos)
+	lamp.shows(t, "confirmed")
+	w.StopCloud()
+	hangUp(t, out, in)
+	lamp.shows(t, "terminated")
+	late := watch(t, bobs, cleo.number.Dial)
+	late.shows(t, "terminated")
+	out, in = ring(t, doras, cleo.number.Digits, cleos)
+	lamp.shows(t, "early")
+	late.shows(t, "early")
+	var refused *phone.Refusal
+	if _, err := anns.Watch(soon(t), "dialog", w.Offices[1].Site.Code+"7777", 600); !errors.As(err, &refused) || refused.Code != 404 {
+		t.Errorf("a number that the other office does not have: %v", err)
+	}
+	if _, err := anns.Watch(soon(t), "dialog", dull.number.Dial, 600); !errors.As(err, &refused) || refused.Code != 403 {
+		t.Errorf("a private lamp of another office: %v", err)
+	}
+	if err := w.StartCloud(); err != nil {
+		t.Fatal(err)
+	}
+	in.Answer()
+	saw(t, out, phone.Answered)
+	lamp.shows(t, "confirmed")
+	late.shows(t, "confirmed")
+	w.settle(t)
+	hangUp(t, out, in)
+	lamp.shows(t, "terminated")
+	late.shows(t, "terminated")
+}

@@ -258,9 +258,9 @@ func (n *node) serveFabric(ctx context.Context, router *routing.Router) error {
 
 // fabricStatus hears when the cloud comes and goes.
 func (n *node) fabricStatus(s fabric.Status) {
+	n.lamps.reconnected()
 	if s.Connected {
 		n.leases.connected()
-		n.lamps.reconnected()
 		n.spool.Retry()
 		n.copy.Refresh()
 		return

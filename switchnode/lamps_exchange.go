@@ -6,8 +6,12 @@ import (
 	"slices"
 	"time"
 
+	"strowger/pkg/designation"
 	"strowger/pkg/fabric"
+	"strowger/pkg/link"
 	"strowger/switchnode/internal/lamp"
+	"strowger/switchnode/internal/lampline"
+	"strowger/switchnode/internal/sitecopy"
 )
 
 // maxHeard is how many messages of other switches may wait; what is dropped is said again.
@@ -15,15 +19,23 @@ const maxHeard = 256
 
 // exchange is how this switch and others tell each other of lamps.
 type exchange struct {
-	wake    chan struct{}     // capacity 1
-	heard   chan fabric.Lamps // from others
+	wake    chan struct{} // capacity 1
+	heard   chan came     // from others
+	lines   *lampline.Lines
 	counts  tally
 	there   map[string]bool // users with a registered phone; guarded by lamps.mu
 	renewed bool            // the way to others has changed; likewise
+	linked  map[string]bool // switches that asked over a link, not by the cloud, the last time; likewise
+}
+
+// came is what another switch says, and by which way.
+type came struct {
+	fabric.Lamps
+	link bool
 }
 
 func newExchange() exchange {
-	return exchange{wake: make(chan struct{}, 1), heard: make(chan fabric.Lamps, maxHeard)}
+	return exchange{wake: make(chan struct{}, 1), heard: make(chan came, maxHeard), linked: map[string]bool{}}
 }
 
 // firstTurn is where a run begins to count its questions: no answer to an earlier run fits it.
@@ -37,9 +49,9 @@ func (x *exchange) stir() {
 }
 
 // hear takes what another switch says.
-func (x *exchange) hear(m fabric.Lamps) {
+func (x *exchange) hear(m fabric.Lamps, link bool) {
 	select {
-	case x.heard <- m:
+	case x.heard <- came{m, link}:
 	default:
 		x.counts.add("dropped")
 	}
@@ -128,12 +140,15 @@ func (l *lamps) ways() lamp.Ways {
 }
 
 // take takes what another switch says.
-func (l *lamps) take(ctx context.Context, m fabric.Lamps) {
-	now := time.Now()
+func (l *lamps) take(ctx context.Context, c came) {
+	m, now := c.Lamps, time.Now()
 	var answer fabric.Lamps
 	l.mu.Lock()
 	if len(m.Asks) > 0 {
 		answer = l.home.Asked(m, l.ways(), now)
+		if delete(l.linked, m.From); c.link {
+			l.linked[m.From] = true
+		}
 	}
 	numbers := l.away.Heard(m, now)
 	var users []string
@@ -150,16 +165,69 @@ func (l *lamps) take(ctx context.Context, m fabric.Lamps) {
 	}
 }
 
-// send has a message go where it is for.
+// send has a message go where it is for: by the cloud, or over links where there is no way by it.
 func (l *lamps) send(ctx context.Context, m fabric.Lamps) {
-	f := l.node.fabric
-	if err := fabric.Publish(ctx, f, fabric.SubjectLamp(f.Org(), f.Node()), m); err != nil {
+	f, connected := l.node.fabric, l.node.fabric.Status().Connected
+	s := l.node.copy.Snapshot()
+	if m.To != "" {
+		l.mu.Lock()
+		linked := l.linked[m.To]
+		l.mu.Unlock()
+		if to, ok := s.Node(m.To); ok && (linked || !connected) {
+			l.counts.add("by link")
+			l.lines.Send(to, m)
+			return
+		}
+	}
+	if connected && fabric.Publish(ctx, f, fabric.SubjectLamp(f.Org(), f.Node()), m) == nil {
+		l.counts.add("by the cloud")
+	} else if len(m.Asks) == 0 {
 		l.counts.add("unsent")
 	}
+	for _, to := range l.others(s, m.Asks, !connected) {
+		l.counts.add("by link")
+		l.lines.Send(to.node, fabric.Lamps{Boot: m.Boot, Turn: m.Turn, Asks: to.asks})
+	}
+}
+
+// asked is what one switch is asked.
+type asked struct {
+	node designation.Node
+	asks []fabric.LampAsk
+}
+
+// others is what is to be asked over links: all, or what the cloud has brought no answer to.
+func (l *lamps) others(s *sitecopy.Snapshot, asks []fabric.LampAsk, all bool) map[string]*asked {
+	to := map[string]*asked{}
+	for _, q := range asks {
+		l.mu.Lock()
+		ask := all || l.away.Unheard(q.Number)
+		l.mu.Unlock()
+		if !ask {
+			continue
+		}
+		node, ok := s.LampHome(q.Number, l.node.now())
+		if !ok {
+			continue
+		}
+		if to[node.ID] == nil {
+			to[node.ID] = &asked{node: node}
+		}
+		to[node.ID].asks = append(to[node.ID].asks, q)
+	}
+	return to
 }
 
 // serveLamps takes what the cloud passes on.
 func (n *node) serveLamps() error {
-	_, err := fabric.Subscribe(n.fabric, fabric.SubjectLamps(n.fabric.Org(), n.fabric.Node()), func(_ fabric.Subject, m fabric.Lamps) { n.lamps.hear(m) })
+	_, err := fabric.Subscribe(n.fabric, fabric.SubjectLamps(n.fabric.Org(), n.fabric.Node()), func(_ fabric.Subject, m fabric.Lamps) { n.lamps.hear(m, false) })
 	return err
+}
+
+// lampLines is the lines to other switches over links.
+func (n *node) lampLines() *lampline.Lines {
+	return lampline.New(lampline.Config{
+		Connect: func(ctx context.Context, to designation.Node) (*link.Conn, error) { return n.endpoint.Connect(ctx, to) },
+		Hear:    func(m fabric.Lamps) { n.lamps.hear(m, true) }, Count: n.lamps.counts.add, Logger: n.log,
+	})
 }

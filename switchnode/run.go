@@ -224,6 +224,7 @@ func (n *node) serve(ctx context.Context) error {
 		},
 	})
 	n.lamps.serve(n.phones)
+	n.lamps.lines = n.lampLines()
 	defer n.apps.close()
 	if err := n.listen(); err != nil {
 		return err
@@ -271,7 +272,7 @@ func (n *node) listen() error {
 		Authorize: func(peer trust.Name, keyHash string, expired bool) error {
 			return n.copy.Snapshot().Authorize(peer, keyHash, expired)
 		},
-		OnSIP: n.links.TakeSIP, Unreached: n.askToDial, Logger: n.log, Now: n.now,
+		OnSIP: n.links.TakeSIP, OnLamps: n.lamps.lines.Take, Unreached: n.askToDial, Logger: n.log, Now: n.now,
 	}
 	n.apps.on(&links)
 	if n.endpoint, err = link.Listen(links); err != nil {
@@ -308,6 +309,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("phones", n.phones.Run)
 	group.Go("lamps", n.lamps.notifier.Run)
 	group.Go("lamps of others", n.lamps.run)
+	group.Go("lamps over links", n.lamps.lines.Run)
 	if n.apps.web != nil {
 		group.Go("apps", n.apps.web.Run)
 		group.Go("certificates for apps", n.apps.certificates.Run)

@@ -177,6 +177,9 @@ func (c *Conn) serveStream(s *quic.Stream) {
 	case err == nil && o.Stream == streamCall && cfg.OnCall != nil && isBridge(c.peer.ID):
 		cfg.OnCall(c.endpoint.sipStream(s), o.From)
 		return
+	case err == nil && o.Stream == streamLamps && cfg.OnLamps != nil && !isBridge(c.peer.ID):
+		cfg.OnLamps(c, c.endpoint.sipStream(s))
+		return
 	case err == nil:
 		err = errs.New(errs.Invalid, "a stream of kind %.40q is not taken here", o.Stream)
 	}

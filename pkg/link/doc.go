@@ -28,6 +28,7 @@
 //	{"stream":"packet","v":1}    unidirectional: flow id (varint), then one RTP or RTCP packet to the end of the stream
 //	{"stream":"call","v":1,"from":ADDRESS}  bidirectional, a bridge opens it for an app that comes through it: what the app
 //	                             would say to the switch on a stream of its own (package proof, Entry); from is where it is seen
+//	{"stream":"lamps","v":1}     a switch opens it to tell another of lamps: lines of JSON (package fabric, Lamps); nothing comes back
 //
 // A stream that says anything else is reset with stream error 1, logged and counted; the link lives on.
 //
@@ -77,4 +78,5 @@
 // Capability 2 (2026-11): several packets in a datagram.
 // Capability 3 (2026-11): numbers of datagrams.
 // Capability 4 (2026-11): calls, on links between switches and bridges.
+// Capability 5 (2026-11): lamps.
 package link

@@ -66,6 +66,8 @@ type Config struct {
 	// OnCall is the same for an app that comes through the bridge that is the peer; from is where the bridge sees it. It may be
 	// nil: then none is taken.
 	OnCall func(s net.Conn, from string)
+	// OnLamps takes over a stream by which another switch tells of lamps. It may be nil: then none is taken.
+	OnLamps func(*Conn, net.Conn)
 	// Unreached asks somebody else to have a node dial this one, which does not reach it. It may be nil. It is called once in
 	// a dial that has not succeeded after Times.Unreached, or that failed because nobody answers; an error says that the
 	// node was not asked.

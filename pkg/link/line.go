@@ -10,16 +10,17 @@ import (
 
 const (
 	version    = 1       // of openers and hello; another one needs an upgrade
-	capability = 4       // newest dated capability of the package doc
+	capability = 5       // newest dated capability of the package doc
 	maxLine    = 4 << 10 // bytes of an opener or control line with its line feed
 )
 
-// The first with several packets in a datagram, the first with numbers of datagrams, and the first with apps that come
-// through bridges.
+// The first with several packets in a datagram, the first with numbers of datagrams, the first with apps that come through
+// bridges, and the first with lamps.
 const (
 	capabilityMany   = 2
 	capabilityNumber = 3
 	capabilityCalls  = 4
+	capabilityLamps  = 5
 )
 
 // What a stream can be.
@@ -28,6 +29,7 @@ const (
 	streamSIP     = "sip"
 	streamCall    = "call"
 	streamPacket  = "packet"
+	streamLamps   = "lamps"
 )
 
 // opener is the line that every stream begins with.

@@ -32,6 +32,7 @@ type distant struct {
 	version  uint64
 	state    fabric.LampState
 	heard    time.Time // the last answer; zero: none that still counts
+	misses   int       // questions since
 }
 
 // source is one run of a switch.
@@ -133,7 +134,9 @@ func (a *Away) Due(now time.Time) (questions []fabric.Lamps, lost []string) {
 	for some := range slices.Chunk(asks, fabric.MaxLamps) {
 		a.turn++
 		for _, q := range some {
-			a.numbers[q.Number].asked = a.turn
+			d := a.numbers[q.Number]
+			d.asked = a.turn
+			d.misses++
 		}
 		questions = append(questions, fabric.Lamps{Boot: a.boot, Turn: a.turn, Asks: some})
 	}
@@ -150,10 +153,10 @@ func (a *Away) Next() (next time.Time) {
 	return next
 }
 
-// Unheard says whether a number has not been answered though it was asked for a while ago.
-func (a *Away) Unheard(number string, now time.Time) bool {
+// Unheard says whether a number was asked for before, and that was not answered.
+func (a *Away) Unheard(number string) bool {
 	d := a.numbers[number]
-	return d != nil && (d.heard.IsZero() || now.Sub(d.heard) > fabric.LampRefresh+fabric.LampRefresh/2)
+	return d != nil && d.misses > 1
 }
 
 // Heard takes what a switch tells, and returns the numbers whose lamps, or the rights to them, are others now.
@@ -171,7 +174,7 @@ func (a *Away) Heard(m fabric.Lamps, now time.Time) (changed []string) {
 		before := d.known()
 		news := false
 		if newest {
-			d.heard = now
+			d.heard, d.misses = now, 0
 			news = d.answer(t) || before.heard.IsZero()
 			d.answered = m.Turn
 		}

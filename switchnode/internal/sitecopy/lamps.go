@@ -93,6 +93,12 @@ func (s *Snapshot) LampHome(number string, now time.Time) (designation.Node, boo
 	return *r.Away, true
 }
 
+// Node is where another switch is; false: it is not known, or trust was taken from it.
+func (s *Snapshot) Node(id string) (designation.Node, bool) {
+	m, ok := s.nodes[id]
+	return m.Node, ok && !s.revoked[id]
+}
+
 // Name is that of a user of this site, "" of others.
 func (s *Snapshot) Name(user string) string {
 	if u := s.users[user]; u != nil {
