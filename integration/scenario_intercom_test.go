@@ -20,9 +20,20 @@ func unasked(c *phone.Call) bool {
 func TestIntercom(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	_, annsPhone := w.person(t, 0, "Ann", says(1))
+	for name, office := range map[string]int{"one switch": 0, "two switches": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.speaksTo(t, office)
+		})
+	}
+}
+
+// speaksTo has somebody speak to a phone of office 0.
+func (w *world) speaksTo(t *testing.T, from int) {
+	t.Helper()
+	_, annsPhone := w.person(t, from, "Ann", says(1))
 	bell, bellsPhone := w.person(t, 0, "Bell", says(2))
-	out, in := ring(t, annsPhone, "*80"+bell.number.Digits, bellsPhone)
+	out, in := ring(t, annsPhone, "*80"+bell.number.Dial, bellsPhone)
 	if !slices.Equal(in.Headers("Answer-Mode"), []string{"Auto"}) || !strings.HasSuffix(strings.Join(in.Headers("Call-Info"), ""), ";answer-after=0") || len(in.Headers("Alert-Info")) != 1 {
 		t.Errorf("the phone is asked with Answer-Mode %q, Call-Info %q, Alert-Info %q", in.Headers("Answer-Mode"), in.Headers("Call-Info"), in.Headers("Alert-Info"))
 	}
@@ -57,18 +68,19 @@ func TestNoMicrophoneOpens(t *testing.T) {
 	}
 }
 
-// TestIntercomIsRefused says why in words: the callee wants none, or not to be disturbed, or is of another office.
+// TestIntercomIsRefused says why in words: the callee wants none, or not to be disturbed, whichever office speaks.
 func TestIntercomIsRefused(t *testing.T) {
 	t.Parallel()
 	w := together(t)
 	_, annsPhone := w.person(t, 0, "Ann", nil)
 	bell, _ := w.person(t, 0, "Bell", nil)
-	cat, _ := w.person(t, 1, "Cat", nil)
+	_, catsPhone := w.person(t, 1, "Cat", nil)
 	dan, _ := w.person(t, 0, "Dan", nil)
 	change(t, w.Client.Users(), bell.user.ID, map[string]any{"no_intercom": true})
 	change(t, w.Client.Users(), dan.user.ID, map[string]any{"dnd": true})
 	w.settle(t)
 	refusedWith(t, annsPhone, "*80"+bell.number.Dial, 480, "Bell wants no calls that are answered by themselves")
-	refusedWith(t, annsPhone, "*80"+cat.number.Dial, 403, "this office only")
+	refusedWith(t, catsPhone, "*80"+bell.number.Dial, 480, "Bell wants no calls that are answered by themselves")
+	refusedWith(t, catsPhone, "*80"+dan.number.Dial, 480, "Dan")
 	refusedWith(t, annsPhone, "*80"+dan.number.Dial, 480, "Dan")
 }

@@ -180,6 +180,8 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 		return in.Admission
 	case asks(in.Claims):
 		return c.askedFor(in)
+	case in.Claims != nil && in.Auto:
+		return c.spokenTo(c.router.FromLink(*in.Claims, in.Key))
 	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}

@@ -24,6 +24,7 @@ type Incoming struct {
 	Withheld  bool               // who is called by a phone company is not to know the caller
 	Key       string             // the session key, on a link
 	Claims    *sessionkey.Claims // what the verified key says, on a link
+	Auto      bool               // the callee's desk phone is to answer by itself, as the caller's switch says on a link
 	Early     bool               // the leg can take media before the answer
 	Admission Admission          // of an app, which the cloud has admitted already, or of a call-back
 	Back      Queue              // of a call to a caller who kept their place: has their turn. Attach makes no leg then

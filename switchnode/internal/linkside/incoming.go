@@ -43,6 +43,7 @@ func (l *Links) admit(d *sip.Dialog) error {
 		Call: claims.Call, Leg: claims.ID, From: claims.From, Dialled: claims.To.Number, Help: claims.Help,
 		Offer: offer.Description(), Early: true,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Withheld: sip.Withheld(d.Request()), Key: key, Claims: &claims,
+		Auto:   unasked(d.Request()),
 		Attach: func(s *call.Session) (call.Leg, error) { return l.answering(s, c, d, offer, claims.ID) },
 	})
 }
@@ -69,6 +70,20 @@ func bearer(d *sip.Dialog) string {
 		}
 	}
 	return ""
+}
+
+// answersItself is what a callee's phone is asked to do, by the caller's switch: RFC 5373, 4.1. What callers say of it
+// is not passed on; a switch that does not know it lets the phone ring.
+func answersItself() sip.Header { return sip.NewHeader("Answer-Mode", "Auto") }
+
+// unasked says whether a callee's phone is to answer by itself.
+func unasked(r *sip.Request) bool {
+	for h := range sip.Named(r, "Answer-Mode") {
+		if mode, _, _ := strings.Cut(h.Value(), ";"); strings.EqualFold(strings.TrimSpace(mode), "Auto") {
+			return true
+		}
+	}
+	return false
 }
 
 // leg is a leg whose link is up.

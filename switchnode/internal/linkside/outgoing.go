@@ -28,6 +28,9 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 	return &outgoing{links: t.links, way: t.way, setup: s}, nil
 }
 
+// Linked tells a switch from what else rings.
+func (target) Linked() {}
+
 // outgoing is a leg to another switch: nothing while it connects, then a leg like any other. If the other switch was
 // restarted since it was designated, or since the link to it came up, the leg asks once more and begins anew, with a key for
 // the run that it met; the call notices nothing.
@@ -240,6 +243,9 @@ func (l *Links) calling(s call.Setup, c connected) *leg {
 	headers := []sip.Header{sip.NewHeader("Authorization", "Bearer "+c.key), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))}
 	if s.Withheld {
 		headers = append(headers, sip.NewHeader("Privacy", "id")) // RFC 3325, 7: the other switch is trusted to keep it
+	}
+	if s.Auto {
+		headers = append(headers, answersItself())
 	}
 	d := l.sip.NewDialog(sip.InviteParams{
 		To:        sip.URI{Scheme: "sip", User: s.To.Number, Host: l.cfg.Org},
