@@ -21,14 +21,14 @@ import (
 
 // Config configures one switch.
 type Config struct {
-	Data    string   `help:"Folder for the keys, registrations, site copy and call ledger of this switch. Default: ${default}." default:"${state}/switch" type:"path" placeholder:"DIR"`
-	Enroll  string   `help:"One-time code from 'strowger switch add'. Enrols this switch at first start; ignored once it is enrolled." placeholder:"CODE"`
-	Cloud   string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
-	Fabric  []string `help:"Where the cloud's fabric is, host:port, if it moved since this switch enrolled." placeholder:"ADDR"`
-	Host    string   `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
-	Public  string   `help:"IP address that apps and other switches outside use, if a NAT before this switch has one and passes the ports of --link and --webrtc on unchanged. Phones are told --host." placeholder:"IP"`
-	SIP     string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
-	SIPS    string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
+	Data   string   `help:"Folder for the keys, registrations, site copy and call ledger of this switch. Default: ${default}." default:"${state}/switch" type:"path" placeholder:"DIR"`
+	Enroll string   `help:"One-time code from 'strowger switch add'. Enrols this switch at first start; ignored once it is enrolled." placeholder:"CODE"`
+	Cloud  string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
+	Fabric []string `help:"Where the cloud's fabric is, host:port, if it moved since this switch enrolled." placeholder:"ADDR"`
+	Host   string   `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
+	Public string   `help:"IP address that apps and other switches outside use, if a NAT before this switch has one and passes the ports of --link and --webrtc on unchanged. Phones are told --host." placeholder:"IP"`
+	SIP    string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
+	SIPS   string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
 	PhoneTLS
 	Digest  []string `help:"Password digests that phones are offered, the best first: SHA-256, MD5. Leave SHA-256 out for phones that give up when they see it. Default: ${default}." default:"SHA-256,MD5" placeholder:"NAME"`
 	Link    string   `help:"Listen here for other switches, UDP. Default: ${default}." default:":7443" placeholder:"ADDR"`

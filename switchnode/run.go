@@ -215,7 +215,7 @@ func (n *node) serve(ctx context.Context) error {
 		Office: sipside.Office{
 			Location: func() string { return n.copy.Snapshot().Location() }, Security: n.security,
 			Certificates: sipside.Certificates{CAs: n.makers, Named: func(name string) (string, bool) { return n.copy.Snapshot().Certified(name) }},
-			Dialling: func() e164.Plan { return n.copy.Snapshot().Dialling() },
+			Dialling:     func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		},
 		Pushes:   sipside.Pushes{Permit: n.permit, Wake: n.wake, Services: n.pushServices},
 		Stations: sipside.Stations{Secret: secret, Changed: n.leases.soon, Alert: n.lineAlert},

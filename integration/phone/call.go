@@ -2,6 +2,8 @@ package phone
 
 import (
 	"cmp"
+	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -42,7 +44,7 @@ func newCall(p *Phone, from, to string) (*Call, error) {
 		commands: make(chan func(), 16), done: make(chan struct{}), news: make(chan struct{}),
 	}
 	var err error
-	if c.media, err = newMedia(p.local, p.cfg, func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }); err != nil {
+	if c.media, err = newMedia(p.at(), p.cfg, func(key byte) { c.record(Event{Kind: Digit, Words: string(key)}) }); err != nil {
 		return nil, err
 	}
 	c.media.guardian, err = newGuardian(p.cfg.Security, c.media)
@@ -236,6 +238,48 @@ func (c *Call) Encryption() string {
 		return s
 	case <-c.done:
 		return ""
+	}
+}
+
+// Follow has the call go on by the phone's connection as it is now, and from its address, where its audio goes from then on too: re-INVITE.
+func (c *Call) Follow(ctx context.Context) error {
+	peer, err := c.phone.peer(ctx)
+	if err != nil {
+		return err
+	}
+	moved := make(chan error, 1)
+	c.do(func() {
+		c.dialog.Redirect(peer)
+		if err := c.media.move(c.phone.at()); err != nil {
+			moved <- err
+			return
+		}
+		c.dialog.Reoffer(c.offer())
+		moved <- nil
+	})
+	select {
+	case err := <-moved:
+		return err
+	case <-c.done:
+		return net.ErrClosed
+	}
+}
+
+// Rehome has the call's audio go by the phone's address as it is now, without a word to the other side.
+func (c *Call) Rehome() error { return c.media.move(c.phone.at()) }
+
+// Names is what names the call to the other side: Call-ID, our tag and theirs.
+func (c *Call) Names() (callID, local, remote string) {
+	names := make(chan [2]string, 1)
+	c.do(func() {
+		l, r := c.dialog.Tags()
+		names <- [2]string{l, r}
+	})
+	select {
+	case n := <-names:
+		return c.dialog.CallID(), n[0], n[1]
+	case <-c.done:
+		return "", "", ""
 	}
 }
 

@@ -33,19 +33,19 @@ type Quality struct {
 
 // media is the audio of one call.
 type media struct {
-	rtp, control *net.UDPConn
-	voice        *net.UDPConn // that RTP is sent from, nil: none is
-	wg           sync.WaitGroup
-	stopped      chan struct{}
-	end          sync.Once
-	digit        func(byte)
+	wg      sync.WaitGroup
+	stopped chan struct{}
+	end     sync.Once
+	digit   func(byte)
+	speech  Speech
 
 	guardian *guardian // of the call's goroutine
 
 	mu       sync.Mutex // guards what follows
-	encrypts bool       // nothing passes without keys
-	halves   [2]half    // of RTP and RTCP
-	shaken   []string   // with whom hands were shaken
+	at       *sockets
+	encrypts bool     // nothing passes without keys
+	halves   [2]half  // of RTP and RTCP
+	shaken   []string // with whom hands were shaken
 	out      sender
 	in       listener
 	sent     int
@@ -54,8 +54,52 @@ type media struct {
 	toReport netip.AddrPort
 }
 
-// newMedia binds an even port and the one after it (RFC 3550, 11). digit is told the keys of the other side.
+// newMedia begins the audio of a call. digit is told the keys of the other side.
 func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
+	m := &media{stopped: make(chan struct{}), digit: digit, speech: cfg.Speech}
+	if err := m.move(local); err != nil {
+		return nil, err
+	}
+	m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: cfg.Say}
+	m.wg.Go(m.speak)
+	m.wg.Go(m.report)
+	return m, nil
+}
+
+// sockets are where the audio comes in and goes out.
+type sockets struct {
+	rtp, control *net.UDPConn
+	voice        *net.UDPConn // that RTP is sent from, nil: none is
+}
+
+func (s *sockets) close() {
+	s.rtp.Close()
+	s.control.Close()
+	if s.voice != nil {
+		s.voice.Close() // again, if it is the former
+	}
+}
+
+// move binds sockets at an address, in place of those that there were.
+func (m *media) move(local netip.Addr) error {
+	next, err := bind(local, m.speech)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	was := m.at
+	m.at = next
+	m.mu.Unlock()
+	if was != nil {
+		was.close()
+	}
+	m.wg.Go(func() { m.listen(next.rtp) })
+	m.wg.Go(func() { m.reported(next.control) })
+	return nil
+}
+
+// bind binds an even port and the one after it (RFC 3550, 11).
+func bind(local netip.Addr, speech Speech) (*sockets, error) {
 	for range 64 {
 		a, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 		if err != nil {
@@ -65,21 +109,16 @@ func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
 		if port%2 == 0 {
 			b, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, port+1)))
 			if err == nil {
-				m := &media{rtp: a, control: b, voice: a, stopped: make(chan struct{}), digit: digit}
-				if cfg.Speech != Plain {
-					m.voice = nil
+				s := &sockets{rtp: a, control: b, voice: a}
+				if speech != Plain {
+					s.voice = nil
 				}
-				if cfg.Speech == Astray {
-					if m.voice, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}); err != nil {
+				if speech == Astray {
+					if s.voice, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}); err != nil {
 						return nil, fmt.Errorf("bind a media port: %w", err)
 					}
 				}
-				m.out = sender{ssrc: rand.Uint32(), sequence: uint16(rand.Uint32()), timestamp: rand.Uint32(), say: cfg.Say}
-				m.wg.Go(m.speak)
-				m.wg.Go(m.listen)
-				m.wg.Go(m.report)
-				m.wg.Go(m.reported)
-				return m, nil
+				return s, nil
 			}
 		}
 		a.Close()
@@ -87,8 +126,15 @@ func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
 	return nil, fmt.Errorf("bind a media port: no free pair of ports at %s", local)
 }
 
+// sockets are those of the moment.
+func (m *media) sockets() *sockets {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
 func (m *media) local() sdp.Local {
-	return sdp.Local{Addr: m.rtp.LocalAddr().(*net.UDPAddr).AddrPort()}
+	return sdp.Local{Addr: m.sockets().rtp.LocalAddr().(*net.UDPAddr).AddrPort()}
 }
 
 // stop ends sending; what is on its way is still heard.
@@ -102,11 +148,7 @@ func (m *media) close() {
 	m.end.Do(func() {
 		close(m.stopped)
 		m.part()
-		m.rtp.Close()
-		m.control.Close()
-		if m.voice != nil {
-			m.voice.Close() // again, if it is the former
-		}
+		m.sockets().close()
 	})
 	m.wg.Wait()
 }
@@ -183,19 +225,20 @@ func (m *media) speak() {
 		if packet != nil {
 			m.sent++
 		}
+		voice := m.at.voice
 		m.mu.Unlock()
-		if packet != nil && m.voice != nil {
+		if packet != nil && voice != nil {
 			// A closed port at the other end is their affair: UDP reports it now and then.
-			_, _ = m.voice.WriteToUDPAddrPort(packet, to)
+			_, _ = voice.WriteToUDPAddrPort(packet, to)
 		}
 	}
 }
 
 // listen records what comes.
-func (m *media) listen() {
+func (m *media) listen(rtpAt *net.UDPConn) {
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := m.rtp.ReadFromUDPAddrPort(buf)
+		n, _, err := rtpAt.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -224,7 +267,7 @@ func (m *media) report() {
 			timer.Reset(reportIn)
 			packet, to := m.compound(now)
 			if packet != nil {
-				_, _ = m.control.WriteToUDPAddrPort(packet, to)
+				_, _ = m.sockets().control.WriteToUDPAddrPort(packet, to)
 			}
 		}
 	}
@@ -252,10 +295,10 @@ func (m *media) compound(now time.Time) ([]byte, netip.AddrPort) {
 }
 
 // reported reads RTCP.
-func (m *media) reported() {
+func (m *media) reported(at *net.UDPConn) {
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := m.control.ReadFromUDPAddrPort(buf)
+		n, _, err := at.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

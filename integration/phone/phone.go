@@ -81,7 +81,6 @@ func DefaultCodecs() []sdp.Codec {
 // Phone is one phone.
 type Phone struct {
 	cfg      Config
-	local    netip.Addr
 	server   netip.AddrPort
 	endpoint *sip.Endpoint
 	incoming chan *Call
@@ -93,8 +92,9 @@ type Phone struct {
 
 	dials chan *sip.Stream // holds the connection to the server, nil before the first; taken while dialling
 
-	mu     sync.Mutex // guards closed
+	mu     sync.Mutex // guards what follows
 	closed bool
+	local  netip.Addr
 }
 
 // New makes a phone and binds its socket.
@@ -184,7 +184,7 @@ func (p *Phone) peer(ctx context.Context) (sip.Peer, error) {
 	select {
 	case s := <-p.dials:
 		if s == nil || ended(s) {
-			next, err := p.endpoint.Dial(ctx, p.cfg.Transport, p.server.String(), p.cfg.TLS)
+			next, err := p.endpoint.DialFrom(ctx, p.at(), p.cfg.Transport, p.server.String(), p.cfg.TLS)
 			if err != nil {
 				p.dials <- s
 				return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, err)
@@ -196,6 +196,33 @@ func (p *Phone) peer(ctx context.Context) (sip.Peer, error) {
 	case <-ctx.Done():
 		return sip.Peer{}, fmt.Errorf("phone %s: %w", p.cfg.User, ctx.Err())
 	}
+}
+
+// at is the address of the phone.
+func (p *Phone) at() netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.local
+}
+
+// Drop breaks the connection to the server, as a network does that comes back at once, at the same address or another. The next request goes by a new
+// connection.
+func (p *Phone) Drop(local string) error {
+	at, err := netip.ParseAddr(local)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.local = at
+	p.mu.Unlock()
+	s := <-p.dials
+	defer func() { p.dials <- s }()
+	if s == nil {
+		return nil
+	}
+	err = s.Close()
+	<-s.Left()
+	return err
 }
 
 func ended(s *sip.Stream) bool {
@@ -282,6 +309,7 @@ func (p handler) Invite(d *sip.Dialog) {
 		return
 	}
 	c.dialog, c.callee, c.Dialled = d, true, d.Request().Recipient.User
+	d.SetCredentials(p.credentials())
 	if !c.readOffer(d.SDP()) {
 		c.media.close()
 		d.Refuse(488, "Not Acceptable Here", sip.Cause{})

@@ -189,7 +189,6 @@ func (m *media) shake(s srtp.Shaking, theirs sdp.Session) {
 		return
 	}
 	m.shaken = s.Fingerprints
-	sockets := [2]*net.UDPConn{m.rtp, m.control}
 	for i, to := range [2]netip.AddrPort{theirs.Audio, theirs.RTCP} {
 		h := &m.halves[i]
 		if h.association != nil {
@@ -198,7 +197,8 @@ func (m *media) shake(s srtp.Shaking, theirs sdp.Session) {
 		*h = half{}
 		one := s
 		one.Send = func(packet []byte) error {
-			_, err := sockets[i].WriteToUDPAddrPort(packet, to)
+			at := m.sockets()
+			_, err := [2]*net.UDPConn{at.rtp, at.control}[i].WriteToUDPAddrPort(packet, to)
 			return err
 		}
 		one.Done = func(mine, theirs srtp.Key, err error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -45,13 +46,22 @@ func (e *Endpoint) ServeStream(ctx context.Context, c net.Conn) (*Stream, error)
 
 // Dial opens a connection over TCP, or over TLS with its configuration. It waits for Run.
 func (e *Endpoint) Dial(ctx context.Context, transport, addr string, cfg *tls.Config) (*Stream, error) {
+	return e.DialFrom(ctx, netip.Addr{}, transport, addr, cfg)
+}
+
+// DialFrom is Dial from an IP address of this machine; the zero value leaves that to the system.
+func (e *Endpoint) DialFrom(ctx context.Context, local netip.Addr, transport, addr string, cfg *tls.Config) (*Stream, error) {
+	dialer := &net.Dialer{}
+	if local.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	}
 	var c net.Conn
 	var err error
 	switch transport {
 	case TCP:
-		c, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+		c, err = dialer.DialContext(ctx, "tcp", addr)
 	case TLS:
-		c, err = (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", addr)
+		c, err = (&tls.Dialer{NetDialer: dialer, Config: cfg}).DialContext(ctx, "tcp", addr)
 	default:
 		err = fmt.Errorf("transport %q has no connections", transport)
 	}
@@ -95,6 +105,7 @@ func (e *Endpoint) carry(s *Stream) {
 	e.mu.Lock()
 	e.leave(s)
 	e.mu.Unlock()
+	close(s.left)
 }
 
 // admit enters a stream into the table.
@@ -140,6 +151,15 @@ func (e *Endpoint) Connected(p Peer) bool {
 		return true
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.open[p] != nil
+	s := e.open[p]
+	e.mu.Unlock()
+	if s == nil {
+		return false
+	}
+	select {
+	case <-s.closed:
+		return false
+	default:
+		return true
+	}
 }

@@ -111,10 +111,17 @@ type underway struct {
 	burst   burst
 	refers  refers
 	forks   int // of our INVITE that were hung up
+	roaming roaming
 }
 
 // CallID returns the Call-ID.
 func (d *Dialog) CallID() string { return d.callID }
+
+// Tags returns our tag and the peer's, which name the dialog with its Call-ID.
+func (d *Dialog) Tags() (local, remote string) { return d.local.tag, d.remote.tag }
+
+// SetCredentials sets what answers challenges of the peer in a dialog that it began.
+func (d *Dialog) SetCredentials(c *Credentials) { d.extra.creds = c }
 
 // Request returns the INVITE that began the dialog, nil before [Dialog.Invite]. It must not be changed.
 func (d *Dialog) Request() *Request { return d.request }
@@ -182,6 +189,7 @@ func (d *Dialog) SetTrace(t Trace) {
 // peer has it, a 2xx or its ACK, goes with it to another stream.
 func (d *Dialog) Redirect(p Peer) {
 	d.path.peer = p
+	d.resume()
 	if !p.reliable() {
 		return
 	}
@@ -250,6 +258,7 @@ func (d *Dialog) finish() {
 	d.last.stop()
 	d.rel.stop()
 	d.refers.timer.stop()
+	d.unstrand()
 	if d.in != nil {
 		d.in.timer.stop()
 	}

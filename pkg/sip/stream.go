@@ -26,6 +26,7 @@ type Stream struct {
 	peer    Peer
 	tally   *tally
 	closed  chan struct{}
+	left    chan struct{} // closed when the endpoint has forgotten it
 	writes  chan []byte
 	end     sync.Once
 	err     error // why it closed; set before closed
@@ -45,7 +46,7 @@ func newStream(conn net.Conn, transport string, t *tally) (*Stream, error) {
 	}
 	return &Stream{
 		conn: conn, peer: Peer{Transport: transport, Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, tally: t,
-		closed: make(chan struct{}), writes: make(chan []byte, maxWrites),
+		closed: make(chan struct{}), left: make(chan struct{}), writes: make(chan []byte, maxWrites),
 	}, nil
 }
 
@@ -63,6 +64,9 @@ func (s *Stream) TLS() (tls.ConnectionState, bool) {
 
 // Done is closed when the stream has ended.
 func (s *Stream) Done() <-chan struct{} { return s.closed }
+
+// Left is closed when the endpoint has forgotten the stream: another to the same peer can be opened.
+func (s *Stream) Left() <-chan struct{} { return s.left }
 
 // Err returns why the stream ended, after Done.
 func (s *Stream) Err() error { return s.err }

@@ -21,7 +21,10 @@ func (e *Endpoint) send(p Peer, b []byte) error {
 	if s == nil {
 		return errNoDial
 	}
-	return s.send(b)
+	if err := s.send(b); err != nil { // it ends
+		return fmt.Errorf("%w: %w", errNoDial, err)
+	}
+	return nil
 }
 
 // received takes one message in the goroutine that reads its connection: messages of a peer keep the order that they came

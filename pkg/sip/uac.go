@@ -287,6 +287,7 @@ func (d *Dialog) accepted(res *Response) {
 func (d *Dialog) stray(res *Response, seq uint32) {
 	if tag(res.To().Params) == d.remote.tag {
 		if d.terms.acked != nil && d.terms.acked.CSeq().SeqNo == seq {
+			d.toReturned(res)
 			d.sendAck(d.terms.acked)
 		} else if d.state == up && d.idle() && (d.terms.acked == nil || d.terms.acked.CSeq().SeqNo < seq) {
 			d.undo(seq)
@@ -317,6 +318,13 @@ func (d *Dialog) sendAck(ack *Request) {
 
 // failed handles a request of ours that had no response (RFC 3261, 8.1.3.1).
 func (d *Dialog) failed(in failed) {
+	if d.state == over || !d.strand(in) {
+		d.gaveUp(in)
+	}
+}
+
+// gaveUp handles one that has none any more.
+func (d *Dialog) gaveUp(in failed) {
 	method := in.req.Method
 	switch {
 	case d.state == over || method == sip.CANCEL || method == sip.PRACK: // the callee ends an INVITE without PRACK itself
@@ -348,7 +356,7 @@ func (d *Dialog) failed(in failed) {
 // ticked handles a timer.
 func (d *Dialog) ticked(tm *timer) {
 	switch {
-	case d.state == over:
+	case d.state == over, d.missed(tm):
 	case d.refers.bye != nil && d.refers.timer == tm:
 		d.parted()
 	case d.last == tm:

@@ -148,6 +148,9 @@ func (d *Dialog) arrived(in arrived) {
 		d.cancelled(in)
 		return
 	}
+	if !d.elsewhere(in) {
+		return
+	}
 	last := &d.seq.remote
 	if d.uac && d.state == early {
 		e := d.out.earlyOf(tag(in.req.From().Params))
@@ -167,9 +170,6 @@ func (d *Dialog) arrived(in arrived) {
 		return
 	default:
 		*last = seq
-	}
-	if p := peerOf(in.req); p.reliable() {
-		d.path.peer = p // the peer replaced its stream
 	}
 	switch method {
 	case sip.INVITE:

@@ -153,6 +153,13 @@ func (p *Port) setAddresses(signalled [kinds]netip.AddrPort, sip netip.Addr) {
 	}
 }
 
+// Moved has the leg's media be taken from another IP: its SIP comes from there now. Where they go is as it was until some come, or until the leg says.
+func (p *Port) Moved(sip netip.Addr) {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	p.setAddresses([kinds]netip.AddrPort{p.latches[media].signalled, p.latches[control].signalled}, sip.Unmap())
+}
+
 // aim sets where the leg's packets go, after a change of its latch. It is called with p.mu held.
 func (p *Port) aim(k kind) {
 	if addr, ok := p.latches[k].target(); ok {

@@ -78,6 +78,8 @@ type Result struct {
 	Reason     string
 	Contacts   []Contact
 	MinExpires int // seconds, with 423
+	// Moved is where contacts were that have come from elsewhere now: the phone has another connection, or another address.
+	Moved []Source
 }
 
 // Expirations, in seconds.
@@ -173,6 +175,7 @@ func update(now time.Time, maxExpires int, next []Binding, q Register) ([]Bindin
 	}
 	q.UserAgent = q.UserAgent[:min(len(q.UserAgent), maxUserAgent)]
 	before := slices.Clone(next)
+	var moved []Source
 	for _, c := range q.Contacts {
 		seconds := c.Expires
 		if seconds == Absent {
@@ -190,6 +193,12 @@ func update(now time.Time, maxExpires int, next []Binding, q Register) ([]Bindin
 		if slices.ContainsFunc(before, func(b Binding) bool { return same(b) && late(b, q) }) {
 			return nil, outOfOrder()
 		}
+		for _, b := range before {
+			// RFC 3261, 10.2: one phone registers with one Call-ID, though a port in its contact is another after it came back.
+			if (same(b) || b.CallID == q.CallID && b.RegID == c.RegID) && b.Source != q.Source && seconds > 0 && !slices.Contains(moved, b.Source) {
+				moved = append(moved, b.Source)
+			}
+		}
 		next = slices.DeleteFunc(next, same)
 		if seconds > 0 {
 			next = append(next, bind(now, seconds, c, q))
@@ -199,7 +208,7 @@ func update(now time.Time, maxExpires int, next []Binding, q Register) ([]Bindin
 		oldest := slices.MinFunc(next, func(a, b Binding) int { return a.Updated.Compare(b.Updated) })
 		next = slices.DeleteFunc(next, func(b Binding) bool { return b.URI == oldest.URI && b.Updated.Equal(oldest.Updated) })
 	}
-	return next, Result{Code: 200, Reason: "OK"}
+	return next, Result{Code: 200, Reason: "OK", Moved: moved}
 }
 
 // bind copies what it keeps, so that no binding holds the message that it came in.

@@ -34,6 +34,7 @@ type Leg struct {
 
 	line   *Line
 	cipher cipher
+	roam   Roam
 	said   sdp.Description // the peer's side of the session
 	late   late
 }
@@ -56,6 +57,7 @@ type Config struct {
 	Post   func(any) bool // takes inputs of the leg; needed with a Line
 	// Security of a phone's media. That of a phone company is its Line's.
 	Security Security
+	Roam     Roam
 }
 
 // Calling returns the leg of an outgoing dialog, which Start will invite.
@@ -68,6 +70,7 @@ func Calling(cfg Config) *Leg {
 		l.cipher.Security = l.line.Security()
 	}
 	l.begin(cfg.Post)
+	l.roams(cfg.Roam)
 	return l
 }
 
@@ -225,12 +228,18 @@ func (l *Leg) Handle(input any) []call.Event {
 		l.dialog.SendDTMF(key.Digit, key.Length)
 		return nil
 	}
+	if m, ok := input.(Moved); ok {
+		l.moved(m)
+		return nil
+	}
 	in, ok := input.(sip.Input)
 	if !ok {
 		return nil
 	}
 	var evs []call.Event
-	for _, ev := range l.dialog.Handle(in) {
+	happened := l.dialog.Handle(in)
+	l.follow()
+	for _, ev := range happened {
 		if p, ok := ev.(sip.Progress); ok && len(p.SDP) > 0 {
 			evs = append(evs, l.plays(p)...)
 		}
@@ -300,6 +309,7 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 		}
 		return call.Lost{Leg: l.id, Cause: call.CauseOf(code, ev.Err.Error())}
 	case sip.Closed:
+		l.closed()
 		return call.Closed{Leg: l.id}
 	}
 	return nil

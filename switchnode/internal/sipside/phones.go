@@ -33,7 +33,7 @@ import (
 type Account struct {
 	Device  string // id
 	Party   designation.Party
-	Enabled bool         // device and user
+	Enabled bool // device and user
 	SignIn  SignIn
 	use     *trunk.Use   // of a caller outside: a channel
 	line    *sipleg.Line // and how their phone company is spoken to
@@ -100,6 +100,7 @@ type Phones struct {
 	stations stations
 	sleepers sleepers
 	services services
+	roamers  roamers
 	notifier *sip.Notifier // nil: there are no lamps
 
 	connections connections
@@ -109,7 +110,7 @@ type Phones struct {
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), sleepers: newSleepers(), connections: newConnections()}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), sleepers: newSleepers(), roamers: newRoamers(), connections: newConnections()}
 	p.resolved.Store(&map[way][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)

@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/registrar"
+	"strowger/switchnode/internal/sipleg"
 )
 
 // Register takes a REGISTER: RFC 3261, 10.3, steps 3 to 5 here, the rest in the registrar.
@@ -42,6 +43,11 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		p.cfg.Registrar.Register(q, func(r registrar.Result) {
 			respondTo(respond, r, capabilities(wakes, services))
 			p.sleepers.registered(account.Device)
+			m := sipleg.Moved{To: from, Connected: p.sip.Connected}
+			for _, s := range r.Moved {
+				m.From = append(m.From, peerOf(s))
+			}
+			p.roamers.registered(account.Device, m)
 			p.lampsHeard(account.Device, from)
 		})
 	})

@@ -104,7 +104,10 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
-	return sipleg.Calling(sipleg.Config{ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: p.security(t.branch.Device, to)})
+	return sipleg.Calling(sipleg.Config{
+		ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: p.security(t.branch.Device, to),
+		Roam: p.roam(t.branch.Device, s.Post),
+	})
 }
 
 // Desk tells a desk phone from what else rings.
