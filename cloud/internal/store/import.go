@@ -201,29 +201,41 @@ func (t *Table[T]) insert(ctx context.Context, tx *sql.Tx, items []*T) error {
 	return insertRows(ctx, tx, t.table, names, all)
 }
 
-// insertRows stores rows of values, some in one statement.
+// insertRows stores rows of values, some in one statement. That is prepared once: to SQLite $N is a name, looked up among those
+// before it, so that reading a statement takes longer than running it.
 func insertRows(ctx context.Context, tx *sql.Tx, table string, columns []string, values []any) error {
-	if len(values) == 0 {
-		return nil
-	}
 	width := len(columns)
+	var insert *sql.Stmt // tx closes it
+	size := 0            // in values
 	for part := range slices.Chunk(values, max(1, maxArgs/width)*width) {
-		var b strings.Builder
-		for i := range part {
-			switch {
-			case i%width > 0:
-				b.WriteString(", ")
-			case i == 0:
-				b.WriteString("(")
-			default:
-				b.WriteString("), (")
+		if len(part) != size {
+			var err error
+			if insert, err = tx.PrepareContext(ctx, insertion(table, columns, len(part)/width)); err != nil {
+				return fmt.Errorf("insert into %s: %w", table, err)
 			}
-			fmt.Fprintf(&b, "$%d", i+1)
+			size = len(part)
 		}
-		query := fmt.Sprintf(`INSERT INTO %s (%s) VALUES %s)`, table, strings.Join(columns, ", "), b.String())
-		if _, err := tx.ExecContext(ctx, query, part...); err != nil {
+		if _, err := insert.ExecContext(ctx, part...); err != nil {
 			return fmt.Errorf("insert into %s: %w", table, err)
 		}
 	}
 	return nil
+}
+
+// insertion is the statement that stores so many rows.
+func insertion(table string, columns []string, rows int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", table, strings.Join(columns, ", "))
+	for i := range rows * len(columns) {
+		switch {
+		case i%len(columns) > 0:
+			b.WriteString(", ")
+		case i == 0:
+			b.WriteString("(")
+		default:
+			b.WriteString("), (")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	return b.String() + ")"
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -45,20 +44,20 @@ const queuesOfSite = `(SELECT q.id FROM queues q JOIN switches s ON s.id = q.swi
 // switches, the users who belong to the site, all devices of these, and their numbers; also the members of groups, wherever they live, and their
 // devices. Each kind is in the order of ids.
 func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) {
-	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) (err error) {
-		if g.Users, err = s.Users.find(ctx, tx, org, []string{"id IN " + usersOfSite}, []any{site}, 0); err != nil {
+	return s.readRegistry(ctx, org, func(q querier, g *Registry) (err error) {
+		if g.Users, err = s.Users.find(ctx, q, org, []string{"id IN " + usersOfSite}, []any{site}, 0); err != nil {
 			return err
 		}
-		if g.Devices, err = s.Devices.find(ctx, tx, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0); err != nil {
+		if g.Devices, err = s.Devices.find(ctx, q, org, []string{"user_id IN " + usersOfSite}, []any{site}, 0); err != nil {
 			return err
 		}
-		if err := s.addMembers(ctx, tx, org, g); err != nil {
+		if err := s.addMembers(ctx, q, org, g); err != nil {
 			return err
 		}
-		if g.ShortRates, err = shortRates(ctx, tx, org, site); err != nil {
+		if g.ShortRates, err = shortRates(ctx, q, org, site); err != nil {
 			return err
 		}
-		g.Numbers, err = s.Numbers.find(ctx, tx, org, []string{"(user_id IN " + usersOfSite + " OR queue_id IN " + queuesOfSite + ")"}, []any{site}, 0)
+		g.Numbers, err = s.Numbers.find(ctx, q, org, []string{"(user_id IN " + usersOfSite + " OR queue_id IN " + queuesOfSite + ")"}, []any{site}, 0)
 		return err
 	})
 }
@@ -92,43 +91,43 @@ type Reader interface {
 // ReadRegistry reads an organization as it is at one moment. It returns all but users, devices and numbers, which it passes
 // to the reader that begin returns.
 func (s *Store) ReadRegistry(ctx context.Context, org string, begin func(Registry) Reader) (Registry, error) {
-	return s.readRegistry(ctx, org, func(tx *sql.Tx, g *Registry) (err error) {
-		if g.Rates, err = rateTables(ctx, tx, org, nil); err != nil {
+	return s.readRegistry(ctx, org, func(q querier, g *Registry) (err error) {
+		if g.Rates, err = rateTables(ctx, q, org, nil); err != nil {
 			return err
 		}
 		r := begin(*g)
-		if err := s.Users.each(ctx, tx, org, nil, nil, 0, r.User); err != nil {
+		if err := s.Users.each(ctx, q, org, nil, nil, 0, r.User); err != nil {
 			return err
 		}
-		if err := s.Devices.each(ctx, tx, org, nil, nil, 0, r.Device); err != nil {
+		if err := s.Devices.each(ctx, q, org, nil, nil, 0, r.Device); err != nil {
 			return err
 		}
-		return s.Numbers.each(ctx, tx, org, nil, nil, 0, r.Number)
+		return s.Numbers.each(ctx, q, org, nil, nil, 0, r.Number)
 	})
 }
 
 // ReadChanged is ReadRegistry of no more users, devices and numbers than a change names. What it names and is not read was
 // removed.
 func (s *Store) ReadChanged(ctx context.Context, c Change, begin func(Registry) Reader) (Registry, error) {
-	return s.readRegistry(ctx, c.Org, func(tx *sql.Tx, g *Registry) (err error) {
+	return s.readRegistry(ctx, c.Org, func(q querier, g *Registry) (err error) {
 		if len(c.Rates) > 0 {
-			if g.Rates, err = rateTables(ctx, tx, c.Org, c.Rates); err != nil {
+			if g.Rates, err = rateTables(ctx, q, c.Org, c.Rates); err != nil {
 				return err
 			}
 		}
 		r := begin(*g)
-		if err := some(ctx, tx, s.Users, c.Org, "id", c.Users, r.User); err != nil {
+		if err := some(ctx, q, s.Users, c.Org, "id", c.Users, r.User); err != nil {
 			return err
 		}
-		if err := some(ctx, tx, s.Devices, c.Org, "id", c.Devices, r.Device); err != nil {
+		if err := some(ctx, q, s.Devices, c.Org, "id", c.Devices, r.Device); err != nil {
 			return err
 		}
-		return some(ctx, tx, s.Numbers, c.Org, "dial", c.Dials, r.Number)
+		return some(ctx, q, s.Numbers, c.Org, "dial", c.Dials, r.Number)
 	})
 }
 
 // addMembers adds the members of groups who are not of the site, and their devices.
-func (s *Store) addMembers(ctx context.Context, tx *sql.Tx, org string, g *Registry) error {
+func (s *Store) addMembers(ctx context.Context, q querier, org string, g *Registry) error {
 	have := make(map[string]bool, len(g.Users))
 	for _, u := range g.Users {
 		have[u.ID] = true
@@ -145,10 +144,10 @@ func (s *Store) addMembers(ctx context.Context, tx *sql.Tx, org string, g *Regis
 	if len(more) == 0 {
 		return nil
 	}
-	if err := some(ctx, tx, s.Users, org, "id", more, func(u rest.User) { g.Users = append(g.Users, u) }); err != nil {
+	if err := some(ctx, q, s.Users, org, "id", more, func(u rest.User) { g.Users = append(g.Users, u) }); err != nil {
 		return err
 	}
-	if err := some(ctx, tx, s.Devices, org, "user_id", more, func(d rest.Device) { g.Devices = append(g.Devices, d) }); err != nil {
+	if err := some(ctx, q, s.Devices, org, "user_id", more, func(d rest.Device) { g.Devices = append(g.Devices, d) }); err != nil {
 		return err
 	}
 	slices.SortFunc(g.Users, func(a, b rest.User) int { return cmp.Compare(a.ID, b.ID) })
@@ -160,13 +159,13 @@ func (s *Store) addMembers(ctx context.Context, tx *sql.Tx, org string, g *Regis
 const maxArgs = 500
 
 // some reads the objects of which a column has one of the values.
-func some[T any](ctx context.Context, tx *sql.Tx, t *Table[T], org, column string, values []string, take func(T)) error {
+func some[T any](ctx context.Context, q querier, t *Table[T], org, column string, values []string, take func(T)) error {
 	for part := range slices.Chunk(values, maxArgs) {
 		args := make([]any, len(part))
 		for i, v := range part {
 			args[i] = v
 		}
-		if err := t.each(ctx, tx, org, []string{fmt.Sprintf("%s IN (%s)", column, places(len(args)))}, args, 0, take); err != nil {
+		if err := t.each(ctx, q, org, []string{fmt.Sprintf("%s IN (%s)", column, places(len(args)))}, args, 0, take); err != nil {
 			return err
 		}
 	}
@@ -174,48 +173,48 @@ func some[T any](ctx context.Context, tx *sql.Tx, t *Table[T], org, column strin
 }
 
 // readRegistry reads what is needed of every organization, and what more adds, in one transaction.
-func (s *Store) readRegistry(ctx context.Context, org string, more func(*sql.Tx, *Registry) error) (Registry, error) {
+func (s *Store) readRegistry(ctx context.Context, org string, more func(querier, *Registry) error) (Registry, error) {
 	var g Registry
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	q, err := s.snapshot(ctx)
 	if err != nil {
 		return g, fmt.Errorf("read registry: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	if g.Revision, err = revision(ctx, tx, org); err != nil {
+	defer q.end(ctx)
+	if g.Revision, err = revision(ctx, q, org); err != nil {
 		return g, err
 	}
-	if g.Organization, err = s.Organizations.get(ctx, tx, org, org); err != nil {
+	if g.Organization, err = s.Organizations.get(ctx, q, org, org); err != nil {
 		return g, err
 	}
-	if g.Sites, err = s.Sites.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Sites, err = s.Sites.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Switches, err = s.Switches.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Switches, err = s.Switches.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.SwitchKeys, err = switchKeys(ctx, tx, org); err != nil {
+	if g.SwitchKeys, err = switchKeys(ctx, q, org); err != nil {
 		return g, err
 	}
-	if g.Bridges, err = s.Bridges.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Bridges, err = s.Bridges.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Trunks, err = s.Trunks.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Trunks, err = s.Trunks.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Routes, err = s.Routes.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Routes, err = s.Routes.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Queues, err = s.Queues.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Queues, err = s.Queues.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Schedules, err = s.Schedules.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Schedules, err = s.Schedules.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Groups, err = s.Groups.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Groups, err = s.Groups.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	if g.Contacts, err = s.Contacts.find(ctx, tx, org, nil, nil, 0); err != nil {
+	if g.Contacts, err = s.Contacts.find(ctx, q, org, nil, nil, 0); err != nil {
 		return g, err
 	}
-	return g, more(tx, &g)
+	return g, more(q, &g)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"strowger/pkg/designation"
@@ -58,4 +59,21 @@ func newOffice(ctx context.Context, t *testing.T, s *Store) office {
 		must(t, s.Numbers.Create(ctx, o.org.ID, &o.numbers[i]))
 	}
 	return o
+}
+
+// TestOfficesAtOnce: more read a registry at the same time than there are connections, and none waits for another's.
+func TestOfficesAtOnce(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		var all sync.WaitGroup
+		for i := range 4 * sqliteReaders {
+			all.Go(func() {
+				g, err := s.Office(ctx, o.org.ID, o.sites[i%2].ID)
+				if err != nil || len(g.Users) != 1 || g.Users[0].ID != o.users[i%2].ID {
+					t.Errorf("users %v: %v", g.Users, err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }

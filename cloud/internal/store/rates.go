@@ -77,7 +77,7 @@ func (s *Store) Rates(ctx context.Context, org, trunk string) (file string, err 
 }
 
 // rateTables reads the rates of trunks of an organization, of all without any.
-func rateTables(ctx context.Context, tx *sql.Tx, org string, only []string) (map[string]*tariff.Table, error) {
+func rateTables(ctx context.Context, q querier, org string, only []string) (map[string]*tariff.Table, error) {
 	query, args := `SELECT t.id, r.csv FROM trunks t JOIN trunk_rates r ON r.trunk = t.id WHERE t.org = $1`, []any{org}
 	if len(only) > 0 {
 		marks := make([]string, len(only))
@@ -88,7 +88,7 @@ func rateTables(ctx context.Context, tx *sql.Tx, org string, only []string) (map
 		query += ` AND t.id IN (` + strings.Join(marks, ", ") + `)`
 	}
 	tables := make(map[string]*tariff.Table)
-	err := rows(ctx, tx, func(r *sql.Rows) error {
+	err := rows(ctx, q, func(r *sql.Rows) error {
 		var trunk, file string
 		if err := r.Scan(&trunk, &file); err != nil {
 			return err
@@ -107,9 +107,9 @@ func rateTables(ctx context.Context, tx *sql.Tx, org string, only []string) (map
 }
 
 // shortRates reads what the copy of a site holds of the rates of its trunks.
-func shortRates(ctx context.Context, tx *sql.Tx, org, site string) (map[string][]tariff.Rate, error) {
+func shortRates(ctx context.Context, q querier, org, site string) (map[string][]tariff.Rate, error) {
 	all := make(map[string][]tariff.Rate)
-	err := rows(ctx, tx, func(r *sql.Rows) error {
+	err := rows(ctx, q, func(r *sql.Rows) error {
 		var trunk, short string
 		var v []tariff.Rate
 		if err := r.Scan(&trunk, &short); err != nil {

@@ -45,9 +45,10 @@ type Store struct {
 
 	Wishing
 	engine
-	now   func() time.Time
-	known known
-	stuck atomic.Bool // a write failed because the database takes none
+	statements statements // of read
+	now        func() time.Time
+	known      known
+	stuck      atomic.Bool // a write failed because the database takes none
 
 	mu      sync.Mutex
 	changed []func(Change)
@@ -67,7 +68,8 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(e.explain(err), e.close())
 	}
-	s := &Store{engine: e, now: time.Now, known: known{leases: make(map[string]Lease)}}
+	s := &Store{engine: e, now: time.Now, known: known{leases: make(map[string]Lease)},
+		statements: statements{kept: make(map[string]*sql.Stmt)}}
 	s.Organizations = organizations(s)
 	s.Sites = sites(s)
 	s.Switches = switches(s)
