@@ -14,6 +14,7 @@ import (
 
 // TestDemo: the demo has desk phones and apps call each other, and then tells how to join in with a browser.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	r, w := io.Pipe()
@@ -53,6 +54,7 @@ func TestDemo(t *testing.T) {
 
 // TestDemoQueue: callers wait for who is on the phone, and are answered in their order; one of them is called back.
 func TestDemoQueue(t *testing.T) {
+	t.Parallel()
 	var out, steps bytes.Buffer
 	if code := Main(t.Context(), []string{"demo", "--once", "--part", "queue", "--host", "127.0.0.1"}, &out, &steps); code != config.OK {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
@@ -69,6 +71,7 @@ func TestDemoQueue(t *testing.T) {
 
 // TestDemoPstn: calls leave by the line that costs least, come in, and are summed up.
 func TestDemoPstn(t *testing.T) {
+	t.Parallel()
 	var out, steps bytes.Buffer
 	if code := Main(t.Context(), []string{"demo", "--once", "--part", "pstn", "--host", "127.0.0.1"}, &out, &steps); code != config.OK {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
@@ -87,6 +90,7 @@ func TestDemoPstn(t *testing.T) {
 
 // TestDemoPhone: a desk phone's user puts on hold, transfers, picks up and dials a star code; who hears whom is told.
 func TestDemoPhone(t *testing.T) {
+	t.Parallel()
 	var out, steps bytes.Buffer
 	if code := Main(t.Context(), []string{"demo", "--once", "--part", "phone", "--host", "127.0.0.1"}, &out, &steps); code != config.OK {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
