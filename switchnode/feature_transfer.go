@@ -1,8 +1,11 @@
 package switchnode
 
 import (
+	"cmp"
 	"context"
 
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/switchnode/internal/call"
@@ -13,6 +16,9 @@ import (
 func (c *calls) transfer(in call.Incoming) call.Transfer {
 	return func(ctx context.Context, t call.Transferring) call.Event {
 		home := call.Fallback{To: t.By, Branches: func() []call.Branch { return c.router.Phone(t.By) }}
+		if t.With != nil {
+			return c.join(t, home)
+		}
 		if ev, ok := c.parks(in, t, home); ok {
 			return ev
 		}
@@ -35,6 +41,20 @@ func (c *calls) transfer(in call.Incoming) call.Transfer {
 		}
 		return call.Stuck{Cause: call.CauseOf("", ""), Home: home}
 	}
+}
+
+// join has the other party of one call of a phone take that phone's place in another of its calls (RFC 5589, 7).
+func (c *calls) join(t call.Transferring, home call.Fallback) call.Event {
+	t.Guest.Allow(home, func(of designation.Party) error {
+		if of.Device != "" && of.Device == t.By.Device || of.User != "" && of.User == t.By.User {
+			return nil
+		}
+		return errs.New(errs.Forbidden, "the call with %s is none of this phone's: only one's own two calls can be joined", cmp.Or(of.Name, of.Number, "somebody else"))
+	})
+	if !c.seek(*t.With, t.Guest) { // RFC 3891, 3: 481 for a dialog that is not known
+		return call.Stuck{Cause: call.CauseOf(errs.Gone, "The other call is not, or no longer, at this switch"), Home: home}
+	}
+	return call.Joining{Home: home}
 }
 
 // offThePhone notes that somebody has left a call that goes on.

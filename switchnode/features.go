@@ -28,6 +28,7 @@ type services struct {
 	last     *lastcall.Book
 	numbered func(dialled string) bool                     // the organization, or the phone network, has this number
 	help     func(number string) (*designation.Help, bool) // of an emergency number
+	seek     func(call.Named, *call.Guest) bool            // tells the owner of a phone's dialog who is to take the phone's place
 
 	wish       func(ctx context.Context, device, call string, set wish.Change) (wish.State, error)
 	speedDials func(user string) map[string]string // by place
@@ -45,6 +46,7 @@ func (n *node) serveFeatures() {
 		_, ok := s.Dialling().Emergency(number)
 		return &designation.Help{Location: s.Location()}, ok
 	}
+	c.seek = func(d call.Named, g *call.Guest) bool { return n.phones.Seek(d, g) }
 	c.wish = n.wish
 	c.speedDials = func(user string) map[string]string {
 		if w := n.copy.Snapshot().Wishes(user); w != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -182,6 +183,17 @@ func (c *Call) Forget() {
 // Transfer has the other side call a number (REFER), with more headers if need be.
 func (c *Call) Transfer(number string, headers ...sip.Header) {
 	c.Refer("<sip:"+number+"@"+c.phone.server.Addr().String()+">", headers...)
+}
+
+// Join has the other side of this call take our place in another one (REFER with Replaces: RFC 5589, 7).
+func (c *Call) Join(other *Call, headers ...sip.Header) {
+	named := make(chan string, 1)
+	other.do(func() { named <- other.dialog.Names().String() })
+	select {
+	case r := <-named:
+		c.Refer("<sip:"+other.other()+"@"+c.phone.server.Addr().String()+"?Replaces="+url.QueryEscape(r)+">", headers...)
+	case <-other.done:
+	}
 }
 
 // Refer sends a REFER with a Refer-To as it stands, none if it is empty.

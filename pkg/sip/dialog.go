@@ -217,6 +217,8 @@ func (d *Dialog) Handle(in Input) []Event {
 		d.dropped(in)
 	case ticked:
 		d.ticked(in.timer)
+	case seeking:
+		d.emit(Sought{Right: d.state <= up && d.knows(in.theirs), By: in.by})
 	case done:
 		d.emit(Closed{})
 		d.desk.forget(d)

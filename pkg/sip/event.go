@@ -64,6 +64,12 @@ type (
 	}
 	// Pair is what the peer says of the way of its media, by INFO.
 	Pair struct{ Kinds string }
+	// Sought says that somebody looks for the dialog by the ids that the peer knows it by (RFC 3891, 3). Right: the peer's tag is the one that
+	// they named.
+	Sought struct {
+		Right bool
+		By    any // as [Endpoint.Seek] was told
+	}
 	// Lost says that the peer stopped answering; what it can still be told, it is told.
 	Lost struct{ Err error }
 	// Closed is the last event: the dialog is to be forgotten.
@@ -84,6 +90,7 @@ func (Pracked) event()       {}
 func (Described) event()     {}
 func (DTMF) event()          {}
 func (Pair) event()          {}
+func (Sought) event()        {}
 func (Lost) event()          {}
 func (Closed) event()        {}
 
@@ -112,6 +119,11 @@ type (
 	}
 	// ticked is a timer of ours, named by what started it.
 	ticked struct{ timer *timer }
+	// seeking is somebody who looks for the dialog.
+	seeking struct {
+		theirs string // tag
+		by     any
+	}
 	// done asks for the Closed event of a dialog that a command ended.
 	done struct{}
 )
@@ -121,4 +133,5 @@ func (answered) input() {}
 func (failed) input()   {}
 func (dropped) input()  {}
 func (ticked) input()   {}
+func (seeking) input()  {}
 func (done) input()     {}

@@ -56,6 +56,29 @@ func (r Replaces) String() string {
 	return s
 }
 
+// Seek tells the owner of the dialog that a Replaces names, by a Sought, who looks for it; false: there is none, or its owner takes no more.
+func (e *Endpoint) Seek(r Replaces, by any) bool {
+	d := e.find(r.CallID, r.ToTag)
+	return d != nil && e.offer(d, seeking{r.FromTag, by})
+}
+
+// Names is what the peer finds the dialog by in a Replaces of ours.
+func (d *Dialog) Names() Replaces {
+	theirs := d.remote.tag
+	if theirs == "" && d.out != nil && len(d.out.early) > 0 {
+		theirs = d.out.early[0].tag
+	}
+	return Replaces{CallID: d.callID, ToTag: theirs, FromTag: d.local.tag}
+}
+
+// knows says whether a tag is that of the peer, or, before its final answer, of one of the peers that the INVITE has come to.
+func (d *Dialog) knows(theirs string) bool {
+	if d.remote.tag != "" {
+		return d.remote.tag == theirs
+	}
+	return d.out != nil && d.out.earlyOf(theirs) != nil
+}
+
 // ReferTo is what a REFER asks for (RFC 3515, 2.1).
 type ReferTo struct {
 	Number   string    // the user part, or that of a tel URI without its visual separators

@@ -35,6 +35,7 @@ type Call struct {
 	codec    string // that the answer chose
 	direct   bool   // the two are apps, whose media do not come here
 	transfer
+	succession succession
 	attempt
 	place
 	hearing
@@ -49,7 +50,7 @@ func New(callerLeg, device string, offer sdp.Description) *Call {
 		talk:     pair{nobody, nobody},
 		exchange: exchange{from: nobody},
 		hearing:  hearing{from: nobody},
-		transfer: transfer{by: nobody},
+		transfer: transfer{by: nobody}, succession: noSuccession(),
 	}
 }
 
@@ -141,6 +142,16 @@ func (c *Call) step(ev Event) []Action {
 		return c.pressed(ev)
 	case Referred:
 		return c.referred(ev)
+	case Succeeds:
+		return c.succeeds(ev)
+	case Arrived:
+		return c.arrived(ev)
+	case Claimed:
+		return c.claimed(ev)
+	case Gone:
+		return c.gone()
+	case Joining:
+		return c.joins(ev)
 	case Onward:
 		return c.onward(ev)
 	case Stuck:
@@ -191,6 +202,8 @@ func (c *Call) refusal(r Refusal) []Action {
 
 func (c *Call) fired(t Timer) []Action {
 	switch {
+	case c.joining() && t == RingTimer:
+		return c.stuck(Stuck{Cause: CauseOf(errs.Gone, "The other call does not answer")})
 	case c.state == Recalling && t == RingTimer:
 		return c.unreached()
 	case c.state != Trying:
@@ -307,6 +320,9 @@ func (c *Call) refused(id LegID, cause ledger.Cause) []Action {
 	switch {
 	case id == Caller && !c.back:
 		return []Action{Count{"refusal by the caller"}}
+	case l.state == coming:
+		l.state, l.cause = ending, cause
+		return append([]Action{c.noteLegEnd(id)}, c.astray()...)
 	case l.state == cancelling: // the 487 that a CANCEL asks for, or a refusal that crossed it
 		l.state = ending
 		return []Action{c.noteLegEnd(id)}

@@ -37,7 +37,7 @@ func (s *Session) expire() {
 func (s *Session) abandon() {
 	for i, l := range s.call.legs {
 		id := LegID(i)
-		if l.state == closed || id == Caller && s.host != nil {
+		if l.state == closed || s.host != nil && id == s.away {
 			continue
 		}
 		s.cfg.Count("leg never closed")

@@ -5,12 +5,16 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/ledger"
 )
 
 // Transferring is what a phone asks of its switch: that whom it talks with calls somebody else.
 type Transferring struct {
 	By, For designation.Party // who transfers, and whom
 	To      string            // as dialled
+	// With is the other call of who transfers, in which whom they transfer is to take their place as a Guest; nil: To is called.
+	With  *Named
+	Guest *Guest
 }
 
 // Transfer finds out what to ring: it returns Onward or Stuck. It may block and must end with its context.
@@ -19,12 +23,57 @@ type Transfer func(context.Context, Transferring) Event
 // consult asks whether a transfer may be, beside the call.
 func (s *Session) consult(a Consult) {
 	t := Transferring{By: s.parties[a.By], For: s.parties[a.For], To: a.To}
+	if t.With = a.With; a.With != nil {
+		t.Guest = s.leaver(a.For, t)
+	}
 	s.from = t.For // whoever is rung from here on is called by them
 	if s.cfg.Transfer == nil {
 		s.step(Stuck{Cause: CauseOf(errs.Forbidden, "Calls cannot be transferred here")})
 		return
 	}
 	s.asking.Go(func() { s.consulted <- s.cfg.Transfer(s.ctx, t) })
+}
+
+// leaver is a leg of this call as a guest of another one.
+func (s *Session) leaver(id LegID, t Transferring) *Guest {
+	g := &Guest{from: s}
+	g.up, g.who, g.by, g.words = true, t.For, t.By, whom(t.By)+" transferred the call"
+	g.who.Device = s.call.legs[id].device
+	return g
+}
+
+// Allow says what else has to be known of a guest who is up: where the call goes if the one who transfers it hangs up and it is not
+// taken over, and whether they may put somebody in the place of another.
+func (g *Guest) Allow(home Fallback, may func(designation.Party) error) { g.home, g.may = home, may }
+
+// Succession is how the guest takes the place of a leg, as a leg of that id.
+func (g *Guest) Succession(of LegID, leg string) Succeeds {
+	return Succeeds{Leg: of, By: g, Branch: Branch{Leg: leg, Device: g.who.Device, User: g.who.User, Name: g.who.Name, Target: g}}
+}
+
+// Turn says why the guest stays where it is.
+func (g *Guest) Turn(why ledger.Cause) { g.turn(why) }
+
+// sought looks at who wants to take the place of a leg of this call; nil: they may not.
+func (s *Session) sought(su Succeeds) Event {
+	if err := su.By.may(s.parties[su.Leg]); err != nil {
+		su.By.turn(CauseOfError(err))
+		return nil
+	}
+	with, known := s.parties[s.call.peer(su.Leg)]
+	if !known {
+		with = s.to
+	}
+	su.By.to, su.By.with = s, with
+	return su
+}
+
+// expects notes who comes.
+func (s *Session) expects(id LegID, g *Guest) {
+	s.parties[id] = g.who
+	if s.cfg.Answered != nil {
+		s.cfg.Answered(g.who.User) // before the other call says that they have left it
+	}
 }
 
 // consultation takes what came of that.

@@ -28,14 +28,7 @@ func (c *Call) hungUp(id LegID, cause ledger.Cause) []Action {
 		return []Action{Count{"hang-up of a leg that is not up"}}
 	}
 	l.state, l.cause = ending, cause
-	if c.leaves(id) {
-		return append([]Action{c.noteLegEnd(id)}, c.left()...)
-	}
-	who := "callee"
-	if id == Caller {
-		who = "caller"
-	}
-	return append([]Action{c.noteLegEnd(id)}, c.end(who, cause)...)
+	return append([]Action{c.noteLegEnd(id)}, c.without(id, side(id), cause)...)
 }
 
 func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
@@ -45,16 +38,26 @@ func (c *Call) lost(id LegID, cause ledger.Cause) []Action {
 		if id != Caller || c.back {
 			return c.refused(id, cause)
 		}
-	case cancelling:
+	case cancelling, coming:
 		return c.refused(id, cause)
 	case ending:
 		return []Action{Count{"loss of a leg that ends"}}
 	}
 	l.state, l.cause = ending, cause
-	if c.leaves(id) {
-		return append([]Action{c.noteLegEnd(id)}, c.left()...)
+	return append([]Action{c.noteLegEnd(id)}, c.without(id, "system", cause)...)
+}
+
+// without goes on without a leg that has hung up, or ends the call.
+func (c *Call) without(id LegID, who string, cause ledger.Cause) []Action {
+	switch {
+	case c.leaves(id):
+		return c.left()
+	case c.state == Up && id == c.succession.of:
+		return c.deserted(id)
+	case c.state < Over && id == c.succession.heir:
+		return c.astray()
 	}
-	return append([]Action{c.noteLegEnd(id)}, c.end("system", cause)...)
+	return c.end(who, cause)
 }
 
 // end brings every leg that is left to its end and writes who ended the call and why. It is idempotent.
@@ -72,8 +75,8 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		acts = append(acts, c.dropBranches(cause)...)
 	}
 	c.state = Over
-	acts = append(acts, c.reports(487, "The other party hung up")...)
-	c.transfer = transfer{by: nobody}
+	acts = append(append(acts, c.reports(487, "The other party hung up")...), c.unclaimed()...)
+	c.transfer, c.succession = transfer{by: nobody}, noSuccession()
 	for i := range c.legs {
 		id, l := LegID(i), &c.legs[i]
 		switch {
@@ -85,6 +88,9 @@ func (c *Call) end(who string, cause ledger.Cause) []Action {
 		case id == Caller && l.state == trying:
 			l.state, l.cause = ending, cause
 			acts = append(acts, Refuse{id, cause}, c.noteLegEnd(id))
+		case l.state == coming:
+			l.state, l.cause = cancelling, cause
+			acts = append(acts, Cancel{id, cause})
 		case l.state == up:
 			l.state, l.cause = ending, cause
 			acts = append(acts, HangUp{id, cause}, c.noteLegEnd(id))
@@ -102,6 +108,8 @@ func (c *Call) closed(id LegID) []Action {
 		return []Action{Count{"close of a leg that was not started"}}
 	case l.state.live(): // a leg that vanished without a word
 		acts = c.lost(id, CauseOf(errs.LegLost, ""))
+	case l.state == coming:
+		acts = c.refused(id, CauseOf(errs.LegLost, ""))
 	case l.state == cancelling:
 		acts = c.refused(id, l.cause)
 	}

@@ -1,6 +1,9 @@
 package call
 
 import (
+	"sync/atomic"
+
+	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
@@ -20,10 +23,11 @@ type Crossed struct {
 	Cause ledger.Cause // of the end of this call
 }
 
-// HandOver gives the caller's leg to a guest, whose call sees to it from here on.
+// HandOver gives a leg to a guest, whose call sees to it from here on. One that is up comes of it as Gone, or as Stuck.
 type HandOver struct {
+	Leg   LegID
 	To    *Guest
-	Offer sdp.Description // the caller's
+	Offer sdp.Description // the caller's, or what one that is up has agreed on
 }
 
 // Spurn tells a guest that there is no leg for it.
@@ -48,26 +52,34 @@ func (c *Call) crossed(x Crossed) []Action {
 		return []Action{Spurn{x.To}}
 	}
 	l.state, l.cause = ending, x.Cause
-	acts := append(c.hush(), HandOver{x.To, c.asks()}, c.noteLegEnd(Caller))
+	acts := append(c.hush(), HandOver{Caller, x.To, c.asks()}, c.noteLegEnd(Caller))
 	return append(acts, c.end("system", x.Cause)...)
 }
 
 // glare is what a session knows of the calls that cross its own.
 type glare struct {
 	guests []Branch        // that Joined before there was a plan
-	host   *Session        // the call that the caller's leg was handed over to
+	host   *Session        // the call that a leg was handed over to
+	away   LegID           // that one
 	moved  func(any) bool  // takes the inputs of that leg
 	parted <-chan struct{} // closed when that call is over; nil without one
 }
 
-// handOver gives the caller's leg away. What is still told to this session of it, it passes on, until that call is over.
+// handOver gives a leg away. What is still told to this session of it, it passes on, until that call is over.
 func (s *Session) handOver(h HandOver) {
-	l := s.legs[Caller]
-	if !h.To.give(l, h.Offer) {
+	l := s.legs[h.Leg]
+	gave := h.To.grasp(handed) && h.To.give(l, h.Offer)
+	switch {
+	case gave:
+		s.legs[h.Leg], s.away, s.host, s.moved, s.parted = nil, h.Leg, h.To.to, h.To.setup.Post, h.To.to.Done()
+		if h.To.up {
+			s.step(Gone{})
+		}
+	case h.To.up:
+		s.step(Stuck{Cause: CauseOf(errs.Gone, "The other call is over")})
+	default:
 		l.Do(Refuse{Caller, h.To.cause})
-		return
 	}
-	s.legs[Caller], s.host, s.moved, s.parted = nil, h.To.to, h.To.setup.Post, h.To.to.Done()
 }
 
 // turnAway spurns the guests that asked this session as it ended.
@@ -77,6 +89,8 @@ func (s *Session) turnAway() {
 		case m := <-s.in:
 			switch x := m.input.(type) {
 			case Crossed:
+				x.To.setup.Post(spurned{})
+			case Claimed:
 				x.To.setup.Post(spurned{})
 			case Picked:
 				x.By.turn(CauseOf(errs.NotRinging, "The call is over"))
@@ -117,7 +131,30 @@ type Guest struct {
 	unwanted *ledger.Cause   // why it was taken back before that
 	spurned  bool
 	turned   chan ledger.Cause // of a picker; see Turned
+	errand
 }
+
+// errand is what else there is to know of a guest who is up in the call that it leaves.
+type errand struct {
+	up    bool
+	who   designation.Party             // the guest
+	by    designation.Party             // who transfers them
+	words string                        // of the transfer
+	home  Fallback                      // the phone of who transfers
+	may   func(designation.Party) error // whether they may have whose place the guest is to take do that
+	with  designation.Party             // whom the guest will talk to
+	fate  atomic.Int32
+}
+
+// The fates of a guest who is up: at first either call can decide, and the first that does has.
+const (
+	open     int32 = iota
+	handed         // to the call that it comes to
+	unwanted       // there, any more
+)
+
+// grasp decides the fate of a guest, and says whether that is so.
+func (g *Guest) grasp(fate int32) bool { return g.fate.CompareAndSwap(open, fate) }
 
 // lodger is a Guest that was dialled.
 type lodger struct{ *Guest }
@@ -130,9 +167,6 @@ type (
 	}
 	spurned struct{}
 )
-
-// mover is a leg that can go over to another call, as the leg of another number. Its inputs follow it.
-type mover interface{ Move(LegID) }
 
 // NewGuest returns the caller of one session, a desk phone, as a target of the other. The call that it leaves ends with a cause.
 func NewGuest(from, to *Session, cause ledger.Cause) *Guest {
@@ -161,13 +195,20 @@ func (l lodger) Do(a LegAction) {
 	switch a := a.(type) {
 	case Start:
 		l.offer = a.Offer
-		if !l.from.Post(Crossed{l.Guest, l.cause}) || l.from.over() { // which may have come too late for turnAway
+		var ask Event = Crossed{l.Guest, l.cause}
+		if l.up {
+			ask = Claimed{l.Guest, l.with, a.Offer}
+		}
+		if !l.from.Post(ask) || l.from.over() { // which may have come too late for turnAway
 			l.setup.Post(spurned{})
 		}
 		return
 	case Cancel:
 		if l.leg == nil {
 			l.unwanted = &a.Cause
+			if l.up && l.grasp(unwanted) {
+				l.setup.Post(spurned{})
+			}
 			return
 		}
 		l.leg.Do(HangUp(a)) // it was accepted when it came
@@ -191,17 +232,29 @@ func (l lodger) Handle(input any) []Event {
 		l.Guest.spurned = true
 		return []Event{Refused{id, CauseOf(errs.Gone, "")}, Closed{id}}
 	}
-	return l.leg.Handle(input)
+	if l.leg == nil {
+		return nil
+	}
+	evs := l.leg.Handle(input)
+	for i, ev := range evs {
+		evs[i] = at(ev, id)
+	}
+	return evs
 }
 
 // take accepts the caller who came: the two have called each other.
 func (l lodger) take(in given) []Event {
 	id := l.setup.Leg
 	l.leg = in.leg
-	l.leg.(mover).Move(id) // only desk phones are guests
-	if why := l.unwanted; why != nil {
+	switch why := l.unwanted; {
+	case why != nil && l.up:
+		l.leg.Do(HangUp{id, *why})
+		return nil
+	case why != nil:
 		l.leg.Do(Refuse{id, l.spoiled(*why)})
 		return nil
+	case l.up:
+		return []Event{Arrived{id, in.offer}}
 	}
 	theirs, err := sdp.Common(l.offer, in.offer)
 	if err != nil {

@@ -15,6 +15,7 @@ const (
 	cancelling                 // CANCEL asked for: a final response is due
 	ending                     // refused, or BYE sent or received: only Closed is due
 	closed
+	coming // up in another call, from where it is to come
 )
 
 // live says that the leg can still become or is part of a conversation.
@@ -81,6 +82,10 @@ func legOf(ev Event) (LegID, bool) {
 	case Pressed:
 		return ev.Leg, true
 	case Referred:
+		return ev.Leg, true
+	case Succeeds:
+		return ev.Leg, true
+	case Arrived:
 		return ev.Leg, true
 	}
 	return nobody, false

@@ -42,7 +42,7 @@ func (s *Session) leaves(leg string) {
 		return
 	}
 	for i, l := range s.call.legs {
-		if l.id == leg && l.talked {
+		if g, _ := l.branch.Target.(*Guest); l.id == leg && (l.talked || g != nil && g.up) {
 			s.cfg.Left(s.parties[LegID(i)].User)
 		}
 	}

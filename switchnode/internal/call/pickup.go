@@ -64,6 +64,10 @@ func (g *Guest) Turned() <-chan ledger.Cause { return g.turned }
 
 // turn tells a picker, or a guest, that there is no call for it. It is told once.
 func (g *Guest) turn(why ledger.Cause) {
+	if g.up {
+		g.from.Post(Stuck{Cause: why})
+		return
+	}
 	select {
 	case g.turned <- why:
 	default:

@@ -18,10 +18,12 @@ type exchange struct {
 type exchangeKind uint8
 
 const (
-	asked     exchangeKind = iota // from waits for the answer
-	withdrawn                     // from no longer waits
-	settled                       // from has it already: the other leg has to follow
-	restoring                     // from has had it all along: the other leg has to come back to it
+	asked       exchangeKind = iota // from waits for the answer
+	withdrawn                       // from no longer waits
+	settled                         // from has it already: the other leg has to follow
+	restoring                       // from has had it all along: the other leg has to come back to it
+	deserted                        // from has hung up, and another leg comes in its place
+	introducing                     // from is to have what the other leg, which has just come, says to that
 )
 
 func (c *Call) offered(o Offered) []Action {
@@ -30,6 +32,12 @@ func (c *Call) offered(o Offered) []Action {
 		l := &c.legs[o.Leg] // whom it talks to next follows
 		l.agreed, l.unfollowed = o.Description, true
 		return nil
+	case c.talking(o.Leg) && c.bereft() && o.Settled:
+		l := &c.legs[o.Leg] // who comes follows
+		l.agreed = o.Description
+		return nil
+	case c.talking(o.Leg) && c.bereft():
+		return []Action{RefuseOffer{o.Leg, 491}}
 	case !c.talking(o.Leg) && o.Settled:
 		return []Action{Count{"change outside the conversation"}}
 	case !c.talking(o.Leg) && c.legs[o.Leg].state == up && c.state < Over:
@@ -55,7 +63,7 @@ func (c *Call) pass(e exchange) []Action {
 
 // follow has the other leg follow a change that one leg has settled, if none is under way.
 func (c *Call) follow() []Action {
-	if c.exchange.from != nobody || c.state != Up {
+	if c.exchange.from != nobody || c.state != Up || c.bereft() {
 		return nil
 	}
 	for _, id := range c.talk.both() {
@@ -107,6 +115,8 @@ func (c *Call) offerAccepted(a OfferAccepted) []Action {
 	case asked:
 		c.legs[e.from].agreed = e.offer
 		acts = append([]Action{AcceptOffer{e.from, c.answerOf(a.Leg, a.Description)}}, c.hold(e.from, e.offer.Direction)...)
+	case introducing:
+		return c.introduced(a.Leg, e, a.Description)
 	case withdrawn:
 		return c.pass(exchange{e.from, restoring, c.legs[e.from].agreed})
 	case settled, restoring:
@@ -127,12 +137,14 @@ func (c *Call) offerRefused(r OfferRefused) []Action {
 		return nil
 	}
 	switch e.kind {
-	case settled: // back to what both had
+	case settled, introducing: // back to what both had
 		return c.pass(exchange{r.Leg, restoring, c.legs[r.Leg].agreed})
 	case restoring:
 		return c.end("system", CauseOf(errs.NoCommonCodec, "The phones do not agree on the session any more"))
 	case asked:
 		return append([]Action{RefuseOffer{e.from, r.Status}}, c.follow()...)
+	case deserted:
+		return nil
 	}
 	return c.follow()
 }
@@ -153,7 +165,7 @@ func (c *Call) pressed(p Pressed) []Action {
 	if c.state == Queued {
 		return c.keyed(Key{p.Leg, p.Digit})
 	}
-	if !c.talking(p.Leg) {
+	if !c.talking(p.Leg) || c.bereft() {
 		return []Action{Count{"digit outside the conversation"}}
 	}
 	return []Action{Press{c.other(p.Leg), p.Digit, p.Duration}}

@@ -220,14 +220,16 @@ func (s *Session) Run(ctx context.Context, caller Leg, admit Admission) {
 		case r := <-s.renewed:
 			s.divertTo(r)
 		case ev := <-s.consulted:
-			s.step(s.consultation(ev))
+			if ev = s.consultation(ev); ev != nil {
+				s.step(ev)
+			}
 		case <-timer.C:
 			s.expire()
 		case <-s.full:
 			s.overflow()
 		case <-s.parted:
 			s.parted = nil
-			s.step(Closed{Caller})
+			s.step(Closed{s.away})
 		case <-stop:
 			stop = nil
 			s.step(Stop{CauseOf(errs.NodeStopped, "")})
@@ -264,7 +266,7 @@ func (s *Session) handle(m message) {
 	case m.leg == outside:
 		s.step(m.input.(Event)) // Post takes no other
 		return
-	case m.leg == Caller && s.host != nil:
+	case s.host != nil && m.leg == s.away:
 		s.moved(m.input)
 		return
 	}
@@ -273,7 +275,12 @@ func (s *Session) handle(m message) {
 		return
 	}
 	for _, ev := range s.legs[m.leg].Handle(m.input) {
-		s.step(ev)
+		if su, ok := ev.(Succeeds); ok {
+			ev = s.sought(su)
+		}
+		if ev != nil {
+			s.step(ev)
+		}
 	}
 }
 
@@ -315,7 +322,7 @@ func (s *Session) act(a Action) {
 	case Play:
 		s.play(a)
 	case Disconnect:
-		if p := s.legs[a.Leg].Port(); p != nil {
+		if p := s.port(a.Leg); p != nil {
 			p.Unbridge()
 		}
 	case Consult:
@@ -354,6 +361,9 @@ func (s *Session) dial(a Start) {
 	} else {
 		s.parties[a.Leg] = s.party(a.Branch)
 	}
+	if g, ok := a.Branch.Target.(*Guest); ok && g.up {
+		s.expects(a.Leg, g)
+	}
 	leg, err := a.Branch.Target.Dial(Setup{
 		Context: s.ctx, Call: s.cfg.ID, Leg: a.Leg, ID: a.Branch.Leg, From: from, To: to, Hops: s.cfg.Hops, Breadth: s.breadth(a.Leg), Withheld: s.cfg.Withheld,
 		SessionID: s.cfg.SessionID, Post: s.PosterOf(a.Leg), Trace: s.Trace, Note: s.note,
@@ -368,7 +378,7 @@ func (s *Session) dial(a Start) {
 }
 
 func (s *Session) connect(c Connect) {
-	a, b := s.legs[c.A].Port(), s.legs[c.B].Port()
+	a, b := s.port(c.A), s.port(c.B)
 	if a == nil || b == nil {
 		return
 	}
@@ -376,8 +386,16 @@ func (s *Session) connect(c Connect) {
 	s.audio.bridged = true
 }
 
+// port is the media of a leg, nil while it has none here.
+func (s *Session) port(id LegID) *media.Port {
+	if l := s.legs[id]; l != nil {
+		return l.Port()
+	}
+	return nil
+}
+
 func (s *Session) play(a Play) {
-	p := s.legs[a.Leg].Port()
+	p := s.port(a.Leg)
 	if p == nil || s.cfg.Player == nil {
 		return
 	}

@@ -17,8 +17,9 @@ import (
 
 // Referred asks that the other party call somebody else.
 type Referred struct {
-	Leg LegID
-	To  string // as dialled
+	Leg  LegID
+	To   string // as dialled
+	With *Named // the call that the two calls are to become one with; nil: a new one
 }
 
 // Onward is the admission of a transfer: what there is to ring.
@@ -31,6 +32,11 @@ type Onward struct {
 type Stuck struct {
 	Cause ledger.Cause
 	Home  Fallback
+}
+
+// Joining says that the other call of the transferor is asked to take the leg over.
+type Joining struct {
+	Home Fallback // the transferor's phone
 }
 
 // AcceptRefer accepts what a leg asked for.
@@ -53,11 +59,13 @@ type Report struct {
 type Consult struct {
 	By, For LegID
 	To      string
+	With    *Named
 }
 
 func (Referred) event()     {}
 func (Onward) event()       {}
 func (Stuck) event()        {}
+func (Joining) event()      {}
 func (AcceptRefer) action() {}
 func (RefuseRefer) action() {}
 func (Report) action()      {}
@@ -79,12 +87,15 @@ type transfer struct {
 	phase transferPhase // of it
 	then  *Onward       // admitted while the two were changing their session
 	home  Fallback      // the transferor's phone
+	joins bool          // with another call of the transferor's
+	claim *Claimed      // of that one, nil until it comes
 }
 
 type transferPhase uint8
 
 const (
 	asking    transferPhase = iota // whether it may be
+	handing                        // the leg goes over to another call
 	reaching                       // branches are tried
 	returning                      // the transferor is rung back
 )
@@ -102,20 +113,37 @@ func (c *Call) referred(r Referred) []Action {
 		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Forbidden, "Only a call in which two talk can be transferred")}, Count{"transfer outside the conversation"}}
 	case l.device == "":
 		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Forbidden, "Only a phone of this office can transfer a call here")}}
-	case c.transferring():
-		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Congested, "Another transfer is under way")}}
+	case c.transferring() || c.succession.of != nobody:
+		return []Action{RefuseRefer{r.Leg, requestPending("Another transfer is under way")}}
 	}
-	c.transfer = transfer{by: r.Leg}
-	return []Action{AcceptRefer{r.Leg}, Consult{r.Leg, c.other(r.Leg), r.To}}
+	c.transfer = transfer{by: r.Leg, joins: r.With != nil}
+	acts := []Action{AcceptRefer{r.Leg}, Consult{r.Leg, c.other(r.Leg), r.To, r.With}}
+	if r.With != nil {
+		acts = append(acts, Arm{RingTimer, joinTime})
+	}
+	return acts
+}
+
+// joinTime is how long the other call may take to take a leg over.
+const joinTime = 10 * time.Second
+
+// joins keeps where the call goes if the transferor hangs up before its two calls are one, and they are not to be.
+func (c *Call) joins(j Joining) []Action {
+	if c.joining() {
+		c.transfer.home = j.Home
+	}
+	return nil
 }
 
 // stuck goes on as before, or brings the call back to who has hung up meanwhile.
 func (c *Call) stuck(s Stuck) []Action {
-	if !c.transferring() || c.transfer.phase != asking || c.state == Over {
+	if !c.transferring() || c.transfer.phase > handing || c.state == Over {
 		return []Action{Count{"refusal of a transfer that is over"}}
 	}
-	c.transfer.home = s.Home
-	return c.unreachedBy(s.Cause)
+	if s.Home.Branches != nil {
+		c.transfer.home = s.Home
+	}
+	return append(c.unclaimed(), c.unreachedBy(s.Cause)...)
 }
 
 // onward rings who the call is transferred to.
@@ -132,6 +160,12 @@ func (c *Call) onward(o Onward) []Action {
 
 // proceed goes on with a transfer that waited for an exchange.
 func (c *Call) proceed() []Action {
+	if acts := c.succeed(); acts != nil {
+		return acts
+	}
+	if acts := c.handOn(); acts != nil {
+		return acts
+	}
 	o := c.transfer.then
 	if o == nil || c.exchange.from != nobody || c.state == Over {
 		return nil

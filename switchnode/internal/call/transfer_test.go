@@ -27,6 +27,8 @@ type party struct {
 	with   LegID  // who speaks
 	rang   bool
 	ended  int
+	caller bool // who waits for an answer
+	coming bool // from another call
 }
 
 // parties is the machine and the parties around it.
@@ -39,6 +41,7 @@ type parties struct {
 	stopped  bool
 	finished bool
 	endings  int
+	between  []Action // for another call
 }
 
 var _ model[Event, *parties] = &parties{}
@@ -66,7 +69,7 @@ func (w *parties) over() bool { return w.finished }
 func (w *parties) key(b []byte) []byte {
 	b = w.call.key(b)
 	for _, p := range w.peers {
-		b = append(b, byte(p.phase), flags(p.asked, p.waits, p.open, p.asks, p.rang), byte(p.refers), byte(p.offers), byte(p.with+1), byte(p.ended))
+		b = append(b, byte(p.phase), flags(p.asked, p.waits, p.open, p.asks, p.rang, p.caller, p.coming), byte(p.refers), byte(p.offers), byte(p.with+1), byte(p.ended))
 		b = append(append(b, p.hears...), 0)
 	}
 	return append(b, flags(w.consult, w.diverted, w.stopped, w.finished), byte(w.armed), byte(w.endings))
@@ -99,6 +102,12 @@ func (w *parties) possible() (evs []Event) {
 func (p party) possible(id LegID) (evs []Event) {
 	switch p.phase {
 	case inviting:
+		if p.coming {
+			return nil
+		}
+		if p.caller {
+			return append(evs, Cancelled{}, Lost{id, lost})
+		}
 		if !p.rang {
 			evs = append(evs, Ringing{Leg: id})
 		}
@@ -106,7 +115,7 @@ func (p party) possible(id LegID) (evs []Event) {
 	case talking:
 		evs = append(evs, HungUp{id, normal}, Lost{id, lost})
 		if p.refers > 0 && !p.asks {
-			evs = append(evs, Referred{id, "30"})
+			evs = append(evs, Referred{Leg: id, To: "30"})
 		}
 		if p.offers > 0 && !p.waits {
 			evs = append(evs, Offered{Leg: id, Description: holding}, Offered{Leg: id, Description: speech})
@@ -115,6 +124,9 @@ func (p party) possible(id LegID) (evs []Event) {
 			evs = append(evs, OfferAccepted{id, speech}, OfferRefused{id, 488})
 		}
 	case takingBack:
+		if p.coming {
+			return nil
+		}
 		evs = append(evs, Refused{id, CauseOf(errs.CallerLeft, "")}, Closed{id})
 	case leaving:
 		evs = append(evs, Closed{id})
@@ -123,6 +135,7 @@ func (p party) possible(id LegID) (evs []Event) {
 }
 
 func (w *parties) deliver(ev Event) error {
+	w.between = nil
 	w.spend(ev)
 	acts := w.call.Step(ev)
 	for len(w.peers) < len(w.call.legs) {
@@ -150,6 +163,8 @@ func (w *parties) spend(ev Event) {
 		w.stopped = true
 	case Ringing:
 		w.peers[ev.Leg].rang = true
+	case Cancelled:
+		w.peers[Caller].phase = leaving
 	case Answered:
 		w.peers[ev.Leg].phase = talking
 	case Refused:
@@ -178,7 +193,13 @@ func (w *parties) perform(a Action) error {
 		return w.performLeg(l)
 	}
 	switch a := a.(type) {
+	case HandOver, Spurn, TurnAway:
+		w.between = append(w.between, a)
 	case Consult:
+		if a.With != nil {
+			w.between = append(w.between, a)
+			return nil
+		}
 		if w.consult {
 			return fmt.Errorf("asked twice at once")
 		}
@@ -231,11 +252,31 @@ func (w *parties) performLeg(a LegAction) error {
 			return wrong
 		}
 		p.phase = inviting
+		if g, ok := a.Branch.Target.(*Guest); ok && g.up {
+			p.coming = true
+			w.between = append(w.between, a)
+		}
 	case Cancel:
 		if p.phase != inviting {
 			return wrong
 		}
-		p.phase = takingBack
+		if p.phase = takingBack; p.coming {
+			w.between = append(w.between, a)
+		}
+	case Ring, Wake, Forward:
+		if !p.caller || p.phase != inviting {
+			return wrong
+		}
+	case Accept:
+		if !p.caller || p.phase != inviting {
+			return wrong
+		}
+		p.phase = talking
+	case Refuse:
+		if !p.caller || p.phase != inviting {
+			return wrong
+		}
+		p.phase = leaving
 	case HangUp:
 		if p.phase != talking || p.open {
 			return wrong
@@ -302,7 +343,7 @@ func (w *parties) check() error {
 			return fmt.Errorf("leg %d hears %s when it is %v", i, p.hears, p.phase)
 		case p.ended > 1 || w.finished && p.phase != idle && p.ended != 1:
 			return fmt.Errorf("leg %d has %d ends", i, p.ended)
-		case p.phase == talking && p.hears == "" && LegID(i) != w.call.transfer.by && !w.call.plays(w.call.other(LegID(i))) && !l.held:
+		case p.phase == talking && p.hears == "" && w.call.succession.of == nobody && LegID(i) != w.call.transfer.by && !w.call.plays(w.call.other(LegID(i))) && !l.held:
 			return fmt.Errorf("leg %d is left alone", i)
 		case p.phase == talking && p.open && w.call.transfer.by != LegID(i):
 			return fmt.Errorf("leg %d waits to be told how its transfer ended", i)
@@ -320,7 +361,7 @@ func (w *parties) check() error {
 		return fmt.Errorf("over %t with %d ends", over, w.endings)
 	case over && w.armed != 0:
 		return fmt.Errorf("timers run after the end")
-	case !w.finished && len(w.possible()) == 0:
+	case !w.finished && len(w.possible()) == 0 && !slices.ContainsFunc(w.peers, func(p party) bool { return p.coming || p.phase == handedOver }):
 		return fmt.Errorf("stuck in state %d", w.call.State())
 	case w.call.State() == Trying && !w.consult && !w.diverted && w.armed == 0 && w.call.transfer.then == nil: // which waits for an answer
 		return fmt.Errorf("nothing ends the attempt")

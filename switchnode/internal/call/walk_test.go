@@ -182,7 +182,7 @@ func (c *Call) key(b []byte) []byte {
 	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
-	b = append(b, byte(c.transfer.by+1), byte(c.transfer.phase), flags(c.transfer.then != nil, c.transfer.home.Branches != nil))
+	b = append(b, byte(c.transfer.by+1), byte(c.transfer.phase), flags(c.transfer.then != nil, c.transfer.home.Branches != nil, c.transfer.joins, c.transfer.claim != nil, c.succession.here), byte(c.succession.of+1), byte(c.succession.heir+1))
 	for i := range c.legs {
 		l := &c.legs[i]
 		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks))
@@ -197,12 +197,13 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct transfer attempt place hearing"},
+		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct transfer succession attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
 		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed"},
 		{exchange{}, "from kind offer"},
 		{place{}, "queue callee more noted"},
-		{transfer{}, "by phase then home"},
+		{transfer{}, "by phase then home joins claim"},
+		{succession{}, "of heir by here"},
 		{hearing{}, "hears previewed preview playing from language toApps"},
 	} {
 		var have []string

@@ -33,7 +33,6 @@ type phone struct {
 // saying makes events of the phone's leg, whichever that is now.
 type saying func(call.LegID) []call.Event
 
-func (p *phone) Move(id call.LegID)            { p.id = id }
 func (p *phone) Port() *media.Port             { return nil }
 func (p *phone) Handle(input any) []call.Event { return input.(saying)(p.id) }
 

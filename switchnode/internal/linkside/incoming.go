@@ -96,12 +96,6 @@ type leg struct {
 	bye   *call.HangUp
 }
 
-// Move makes it the leg of another number.
-func (l *leg) Move(id call.LegID) {
-	l.id = id
-	l.Leg.Move(id)
-}
-
 // Do carries out an action of the call.
 func (l *leg) Do(a call.LegAction) {
 	if _, answered := a.(call.Accept); answered && l.over != nil {

@@ -87,9 +87,6 @@ func (l *Leg) Port() *media.Port { return l.port }
 // Dialog is the leg's signalling.
 func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 
-// Move makes it the leg of another number.
-func (l *Leg) Move(id call.LegID) { l.id = id }
-
 // Do carries out an action of the call.
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {
@@ -277,11 +274,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Pracked:
 		return l.pracked(ev.SDP)
 	case sip.Referred:
-		if ev.To.Replaces != nil { // RFC 3891: to ring them a second time is not what was asked for
-			l.dialog.RefuseRefer(501, "Two Calls Cannot Be Joined Here Yet")
-			return nil
-		}
-		return call.Referred{Leg: l.id, To: ev.To.Number}
+		return referred(l.id, ev.To)
+	case sip.Sought:
+		return l.sought(ev)
 	case sip.Withdrawn:
 		return call.OfferWithdrawn{Leg: l.id}
 	case sip.HungUp:

@@ -155,6 +155,9 @@ func (p *Phones) trust(from sip.Peer) {
 	p.gate.Signed(from.Addr.Addr())
 }
 
+// Seek tells the owner of a phone's dialog who is to take the phone's place; false: there is no such dialog.
+func (p *Phones) Seek(d call.Named, g *call.Guest) bool { return sipleg.Seek(p.sip, d, g) }
+
 // Drops counts what was dropped of SIP messages, by reason.
 func (p *Phones) Drops() map[string]uint64 { return p.sip.Drops() }
 

@@ -1,0 +1,125 @@
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"strowger/integration/phone"
+	"strowger/pkg/rest"
+)
+
+// TestAttendedTransfer has a phone hold one call, ask in another, and join the two: by whoever called whom, inside an office and between
+// offices.
+func TestAttendedTransfer(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	for _, c := range []struct {
+		name                string
+		bobs, carls         int  // offices
+		bobCalls, carlCalls bool // Ann, rather than she them
+		both                bool // on hold
+	}{
+		{name: "in one office"},
+		{name: "called by the first", bobCalls: true}, {name: "called by the second", carlCalls: true, both: true},
+		{name: "the first in another office", bobs: 1}, {name: "the second in another office", carls: 1, both: true},
+		{name: "both in another office", bobs: 1, carls: 1, bobCalls: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ann, anns := w.person(t, 0, "Ann", tone(low))
+			bob, bobs := w.person(t, c.bobs, "Bob", tone(high))
+			carl, carls := w.person(t, c.carls, "Carl", tone(middle))
+			call := func(other subscriber, phone *phone.Phone, calls bool) (mine, theirs *phone.Call) {
+				if calls {
+					theirs, mine = connect(t, phone, ann.number.Dial, anns)
+					return mine, theirs
+				}
+				return connect(t, anns, other.number.Dial, phone)
+			}
+			first, bobsCall := call(bob, bobs, c.bobCalls)
+			first.Hold()
+			saw(t, first, phone.OnHold)
+			second, carlsCall := call(carl, carls, c.carlCalls)
+			if c.both {
+				second.Hold()
+				saw(t, second, phone.OnHold)
+			}
+			first.Join(second)
+			accepted(t, first, 202)
+			told(t, first, 200)
+			over(t, first)
+			over(t, second)
+			hearsTone(t, high, carlsCall.Heard)
+			hearsTone(t, middle, bobsCall.Heard)
+			hangUp(t, bobsCall, carlsCall)
+		})
+	}
+}
+
+// TestAttendedTransferWhileItRings has a phone join a call that it holds with one that still rings: the party on hold hears it ringing, and
+// then who answers.
+func TestAttendedTransferWhileItRings(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, anns := w.person(t, 0, "Ann", tone(low))
+	bob, bobs := w.person(t, 1, "Bob", tone(high))
+	carl, carls := w.person(t, 0, "Carl", tone(middle))
+	first, bobsCall := connect(t, anns, bob.number.Dial, bobs)
+	first.Hold()
+	saw(t, first, phone.OnHold)
+	second, carlsCall := ring(t, anns, carl.number.Dial, carls)
+	saw(t, second, phone.Progress)
+	first.Join(second)
+	accepted(t, first, 202)
+	told(t, first, 200)
+	over(t, first)
+	if e := over(t, second); e.Code != 487 {
+		t.Errorf("the call that rang ended at who transferred it with %s", e)
+	}
+	hearsTone(t, 425, bobsCall.Heard)
+	carlsCall.Answer()
+	saw(t, carlsCall, phone.Answered)
+	hearsTone(t, high, carlsCall.Heard)
+	hearsTone(t, middle, bobsCall.Heard)
+	hangUp(t, bobsCall, carlsCall)
+	r := w.record(t, ann.user, 1)
+	if n := slices.IndexFunc(r.Diversions, func(d rest.CallDiversion) bool { return d.Cause.Code == "transferred" }); n < 0 {
+		t.Errorf("the record says of the transfer %+v", r.Diversions)
+	}
+}
+
+// TestAttendedTransferRefused has phones join what they may not, or what is gone: everybody goes on with whom they had.
+func TestAttendedTransferRefused(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, anns := w.person(t, 0, "Ann", tone(low))
+	bob, bobs := w.person(t, 0, "Bob", tone(high))
+	_, eves := w.person(t, 0, "Eve", nil)
+	dan, dans := w.person(t, 0, "Dan", nil)
+	out, in := connect(t, anns, bob.number.Dial, bobs)
+	evesCall, dansCall := connect(t, eves, dan.number.Dial, dans)
+	refused := func(code int, join func()) {
+		t.Helper()
+		before := len(out.Events())
+		join()
+		until(t, func() string {
+			for _, e := range out.Events()[before:] {
+				if e.Kind == phone.Told && e.Code >= 200 {
+					if e.Code != code || e.Words == "" {
+						return fmt.Sprintf("is told %s, want %d", e, code)
+					}
+					return ""
+				}
+			}
+			return "is not told"
+		})
+	}
+	refused(403, func() { out.Join(evesCall) })
+	refused(481, func() { out.Refer("<sip:20@office?Replaces=nobody%3Bto-tag%3D1%3Bfrom-tag%3D2>") })
+	refused(491, func() { out.Join(out) })
+	hangUp(t, evesCall, dansCall)
+	hearsTone(t, high, out.Heard)
+	hearsTone(t, low, in.Heard)
+	hangUp(t, out, in)
+}
