@@ -89,3 +89,9 @@ func (c *calls) unqueued(id string, why queue.Reason) {
 func (c *calls) kept(e queue.Entry) {
 	c.record(ledger.Event{At: c.now().UnixMicro(), Call: e.Call, Kind: ledger.Queued, Text: ledger.KeptPlace})
 }
+
+// patienceOfNoting is how long a place in a queue waits for the record of what led to it, which takes a write to a file.
+const patienceOfNoting = 200 * time.Millisecond
+
+// noted waits until the ledger has what was told to it: the run after a crash calls back who has a place, and its record begins there.
+func (n *node) noted() { n.spool.Written(patienceOfNoting) }

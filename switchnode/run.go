@@ -147,7 +147,7 @@ func (n *node) open() (err error) {
 	}
 	n.calls.hall, err = queue.NewHall(queue.Config{
 		Path: filepath.Join(n.Data, "queue"), Seats: n.Limits.Calls, Now: n.now, Count: n.calls.tally.add, Logger: n.log,
-		Left: n.calls.left, Kept: n.calls.kept, Recall: n.calls.recall,
+		Left: n.calls.left, Kept: n.calls.kept, Noted: n.noted, Recall: n.calls.recall,
 	})
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type Config struct {
 	Now   func() time.Time    // cloud-corrected
 	Left  func(Entry, Reason) // told of each entry that was on disk and leaves
 	Kept  func(Entry)         // told of each whose caller hung up and keeps the place
+	Noted func()              // waits a moment for the ledger to have what led to the places that are kept; nil waits for nothing
 	// Recall calls the caller of an entry back, whose turn it is; Reached or Missed follows. It must not block.
 	Recall func(Entry)
 	Count  func(name string)
@@ -315,9 +316,13 @@ func (h *Hall) keep(acts []Action) {
 			}
 		}
 	}
-	if len(records) > 0 {
-		h.save(records)
+	if len(records) == 0 {
+		return
 	}
+	if h.cfg.Noted != nil { // who is called back by the next run was recorded as a caller
+		h.cfg.Noted()
+	}
+	h.save(records)
 }
 
 func (h *Hall) save(records []record) {

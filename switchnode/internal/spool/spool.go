@@ -137,7 +137,7 @@ func (s *Spool) Append(e ledger.Event) error {
 	}
 	s.outstanding.Add(1)
 	select {
-	case s.queue <- event{b, opening{e.At, e.Call, e.Kind}}:
+	case s.queue <- event{json: b, opening: opening{e.At, e.Call, e.Kind}}:
 		return nil
 	default:
 	}
@@ -147,6 +147,23 @@ func (s *Spool) Append(e ledger.Event) error {
 		s.cfg.Logger.Error("call ledger events are dropped: the disk is too slow, or takes none", "folder", s.cfg.Dir, "waiting", s.cfg.Queue)
 	}
 	return errs.New(errs.Congested, "ledger event %q of call %s dropped: %d events wait for the disk", e.Kind, e.Call, s.cfg.Queue)
+}
+
+// Written waits until what was appended before is written, so that a kill of the process does not lose it, or the disk takes
+// nothing, but not for longer than patience.
+func (s *Spool) Written(patience time.Duration) {
+	written := make(chan struct{})
+	select {
+	case s.queue <- event{written: written}:
+	default: // full: the disk is slow
+		return
+	}
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	select {
+	case <-written:
+	case <-end.C:
+	}
 }
 
 // Flush waits until nothing is left to deliver. When ctx ends first, its error is returned and the rest stays on disk

@@ -282,6 +282,42 @@ func TestStopMakesDurable(t *testing.T) {
 	}
 }
 
+// TestWrittenBeforeAKill: whoever waits for it has an event in the file before it is durable, and before others would be.
+func TestWrittenBeforeAKill(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, stop := runs(t, Config{Dir: dir}, never())
+		defer stop()
+		for i := range 100 {
+			begun := time.Now()
+			appendAll(t, s, []string{fmt.Sprint("event ", i)})
+			s.Written(time.Minute)
+			if took := time.Since(begun); took > SyncInterval || i > 0 && took > WriteInterval {
+				t.Errorf("event %d was written after %v", i, took)
+			}
+			b, err := os.ReadFile(files(t, dir)[0])
+			if err != nil || !strings.Contains(string(b), fmt.Sprintf("event %d\"", i)) {
+				t.Fatalf("event %d is not in the file (%v)", i, err)
+			}
+		}
+	})
+}
+
+// TestWrittenGivesUp: who waits for a disk that takes nothing goes on.
+func TestWrittenGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		s.Written(time.Second) // Run does not run
+		if time.Since(begun) != time.Second {
+			t.Errorf("waited %v", time.Since(begun))
+		}
+	})
+}
+
 func TestRefusesWhatTheLedgerCannotCarry(t *testing.T) {
 	s, stop := runs(t, Config{Dir: t.TempDir()}, &cloud{})
 	defer stop()

@@ -16,6 +16,7 @@ const writeRetry = time.Second
 type event struct {
 	json []byte
 	opening
+	written chan<- struct{} // instead of the others: closed when those before it are written
 }
 
 // batch is events that become durable together.
@@ -25,12 +26,25 @@ type batch struct {
 	calls   []opening // that may begin or end with it
 	ahead   int       // bytes of records that are written already, but not durable
 	placed  bool      // some were: the batch belongs to the active file
+	waiting []chan<- struct{}
+}
+
+// release tells those who wait for what is written now, or cannot be.
+func (b *batch) release() {
+	for _, written := range b.waiting {
+		close(written)
+	}
+	b.waiting = nil
 }
 
 // reset empties a batch, whose memory serves the next.
 func (b *batch) reset() { *b = batch{records: b.records[:0], calls: b.calls[:0]} }
 
 func (b *batch) add(e event) {
+	if e.written != nil {
+		b.waiting = append(b.waiting, e.written)
+		return
+	}
 	b.records = journal.Append(b.records, e.json)
 	b.events++
 	b.calls = append(b.calls, e.opening)
@@ -42,9 +56,14 @@ func (s *Spool) writeAll(ctx context.Context) {
 	for b := (batch{}); ; b.reset() {
 		s.gather(ctx, &b)
 		if b.events == 0 {
-			return
+			b.release()
+			if ctx.Err() != nil {
+				return
+			}
+			continue
 		}
 		for s.write(b) != nil {
+			b.release()
 			b.ahead = 0 // what the disk has is not known
 			select {
 			case <-ctx.Done():
@@ -55,6 +74,7 @@ func (s *Spool) writeAll(ctx context.Context) {
 			case <-time.After(writeRetry):
 			}
 		}
+		b.release()
 	}
 }
 
@@ -77,6 +97,9 @@ func (s *Spool) gather(ctx context.Context, b *batch) {
 				ahead.Reset(WriteInterval)
 			}
 			b.add(e)
+			if e.written != nil {
+				ahead.Reset(0)
+			}
 		case <-ahead.C:
 			s.writeAhead(b)
 		case <-sync.C:
@@ -103,6 +126,7 @@ func (s *Spool) writeAhead(b *batch) {
 	b.placed = true
 	if _, err := s.active.file.WriteAt(b.records[b.ahead:], s.active.end+int64(b.ahead)); err == nil {
 		b.ahead = len(b.records)
+		b.release()
 	}
 }
 
