@@ -57,6 +57,7 @@ type Services struct {
 	STIR      STIR      `embed:""`
 	Waiting   Waiting   `embed:""`
 	Voicemail Voicemail `embed:""`
+	Mail      Mail      `embed:""`
 }
 
 // Waiting configures what callers hear while they wait in a queue.
@@ -159,6 +160,7 @@ func (c Config) validate() (settings, error) {
 	}
 	check(c.STIR.validate())
 	check(c.Voicemail.validate())
+	check(c.Mail.validate())
 	s.Limits, err = c.Limits.validate()
 	check(err)
 	s.rtpFirst, s.rtpLast, err = portRange(c.RTP)

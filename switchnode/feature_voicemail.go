@@ -47,6 +47,10 @@ func (n *node) openVoicemail() error {
 	store, err := voicemail.Open(voicemail.Config{
 		Dir: filepath.Join(n.Data, "voicemail"), Limits: voicemail.Limits{Messages: v.Messages, Bytes: v.Megabyte << 20}, Now: n.now, Logger: n.log,
 		Changed: func(user string) { n.lamps.mail(user) },
+		Ways: func(user string) []string {
+			u, _, _ := n.copy.Snapshot().Mailbox(user)
+			return u.Voicemail.Ways()
+		},
 		Keep: func(user string) time.Duration {
 			u, _, _ := n.copy.Snapshot().Mailbox(user)
 			if u.Voicemail == nil {
@@ -141,6 +145,9 @@ func (n *node) mailboxOrder(ctx context.Context, _ fabric.Subject, q fabric.Mail
 		v := fabric.MailboxMessage{ID: m.ID, At: m.At, Length: m.Length(), Heard: m.Heard, Cut: m.Cut}
 		if private {
 			v.From, v.By = &m.From, m.By
+		}
+		for _, d := range m.Sent {
+			v.Sent = append(v.Sent, fabric.MailboxDelivery{By: d.By, Tries: d.Tries, Next: d.Next, Done: d.Done, Why: d.Why})
 		}
 		r.Messages = append(r.Messages, v)
 	}

@@ -39,6 +39,9 @@ func (n *node) publish() {
 	n.health.Gauge("links", "Links to other nodes.", func() float64 { return float64(n.endpoint.Counters().Links) })
 	n.health.Counts("link_events_total", "What happened to links to other nodes.", "event", n.linkEvents)
 	n.health.Counts("link_media_dropped_total", "Media packets that a link dropped or lost, by reason.", "reason", n.linkDrops)
+	n.health.Gauge("voicemail_bytes", "Bytes on disk of the messages of all mailboxes.", func() float64 { return float64(n.mailboxes.Store.Bytes()) })
+	n.health.Gauge("voicemail_undelivered", "Messages that are still to be sent by e-mail or to webhooks.", func() float64 { return float64(n.mailboxes.Store.Undelivered()) })
+	n.health.Counts("voicemail_deliveries_total", "Messages that were to be sent by e-mail or to webhooks, by what became of the try.", "outcome", n.courier.Counts)
 	n.health.Check(n.diskTrouble)
 	n.health.Gauge("ledger_undelivered", "Call events that the cloud has not stored yet.", func() float64 { return float64(n.spool.Outstanding()) })
 	n.health.Counts("ledger_failures_total", "Call events that were not kept, by reason, and writes that failed.", "reason", func() map[string]uint64 {

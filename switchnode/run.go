@@ -34,6 +34,7 @@ import (
 	"strowger/switchnode/internal/lastcall"
 	"strowger/switchnode/internal/linkside"
 	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/notice"
 	"strowger/switchnode/internal/prompt"
 	"strowger/switchnode/internal/queue"
 	"strowger/switchnode/internal/registrar"
@@ -73,6 +74,9 @@ type node struct {
 // books is what the switch keeps of its calls.
 type books struct {
 	mailboxes *voicemail.Office
+	courier   *voicemail.Courier // of their messages
+	mail      *notice.Mail       // nil: none
+	webhooks  *notice.Webhooks
 	spool     *spool.Spool // the ledger, until the cloud has it
 	tolls     *toll.Keeper // what left by its trunks
 	last      *lastcall.Book
@@ -172,7 +176,10 @@ func (n *node) open() (err error) {
 	if err != nil {
 		return err
 	}
-	return n.openVoicemail()
+	if err := n.openVoicemail(); err != nil {
+		return err
+	}
+	return n.openCourier()
 }
 
 // serve brings up the network side and runs until ctx ends.
@@ -226,6 +233,7 @@ func (n *node) serve(ctx context.Context) error {
 	n.lamps.serve(n.phones)
 	n.lamps.lines = n.lampLines()
 	defer n.apps.close()
+	defer n.webhooks.Close()
 	if err := n.listen(); err != nil {
 		return err
 	}
@@ -301,6 +309,7 @@ func (n *node) run(ctx context.Context, router *routing.Router) error {
 	group.Go("player", n.calls.player.Run)
 	group.Go("voice", n.calls.clock.Run)
 	group.Go("voicemail", n.mailboxes.Store.Run)
+	group.Go("voicemail outside", n.courier.Run)
 	group.Go("tolls", n.tolls.Run)
 	group.Go("last calls", n.last.Run)
 	group.Go("site copy", n.copy.Run)

@@ -42,7 +42,7 @@ type upCommand struct {
 
 // office is the one that runs.
 func (c *upCommand) office() stack.Site {
-	return stack.Site{Name: c.name(), Code: c.code(), Public: c.Public, STIR: c.STIR, Waiting: c.Waiting}
+	return stack.Site{Name: c.name(), Code: c.code(), Public: c.Public, STIR: c.STIR, Waiting: c.Waiting, Voicemail: c.Voicemail, Mail: c.Mail}
 }
 
 func (*upCommand) unconnected() {}

@@ -21,6 +21,9 @@ type userVoicemail struct {
 	Keep     *time.Duration `help:"How long messages are kept, 24h to 8784h (366 days); 0s: 30 days." placeholder:"TIME"`
 	Trusted  *bool          `help:"The user's own phones need no PIN." negatable:""`
 	Language *string        `help:"Of the words at the phone: en or zh; empty: that of the switch." placeholder:"LANGUAGE"`
+	Email    *string        `help:"Send each message there, with the recording; empty: not. The switch needs --mail-server." placeholder:"ADDR"`
+	Webhook  *string        `help:"Post each message there, with the recording; empty: not." placeholder:"URL"`
+	Secret   *string        `help:"Signs what is posted to --webhook: whsec_ and 24 to 64 bytes in base64, or 'new' for one that is made and shown once." name:"webhook-secret" placeholder:"SECRET"`
 	PIN      *string        `help:"PIN for any phone, 4 to 12 digits; empty: none gets in." name:"pin" placeholder:"PIN"`
 }
 
@@ -32,14 +35,16 @@ func (*userVoicemail) Help() string {
     strowger user voicemail Anna --on --pin 48151
     strowger user voicemail Anna --after no-answer,busy --keep 336h
     strowger user voicemail Anna --trusted
+    strowger user voicemail Anna --email anna@example.com
+    strowger user voicemail Anna --webhook https://example.com/voicemail --webhook-secret new
     strowger user voicemail Anna --off
     strowger voicemail list Anna`
 }
 
 // Run sets a user's mailbox, or shows it.
 func (c *userVoicemail) Run(e *env) error {
-	asked := c.On || len(c.After) > 0 || c.Keep != nil || c.Trusted != nil || c.Language != nil
-	if c.Off && (asked || c.PIN != nil) {
+	asked := c.On || len(c.After) > 0 || c.Keep != nil || c.Trusted != nil || c.Language != nil || c.Email != nil || c.Webhook != nil
+	if c.Off && (asked || c.PIN != nil || c.Secret != nil) {
 		return errs.New(errs.Invalid, "--off takes no other flag")
 	}
 	u, err := users().find(e, c.User)
@@ -55,10 +60,19 @@ func (c *userVoicemail) Run(e *env) error {
 			return err
 		}
 	}
-	if c.PIN != nil {
-		if err := e.client.SetMailboxSecrets(e.ctx, u.ID, rest.MailboxSecrets{PIN: c.PIN}); err != nil {
+	made := c.Secret != nil && *c.Secret == "new"
+	if made {
+		c.Secret = new(mailbox.NewWebhookSecret())
+	}
+	if c.PIN != nil || c.Secret != nil {
+		if err := e.client.SetMailboxSecrets(e.ctx, u.ID, rest.MailboxSecrets{PIN: c.PIN, WebhookSecret: c.Secret}); err != nil {
 			return err
 		}
+	}
+	if made {
+		return e.show(rest.MailboxSecrets{WebhookSecret: c.Secret}, func() {
+			e.say("%s\nSecret of the webhook, which is not shown again: %s\n", voicemailText(u), *c.Secret)
+		})
 	}
 	return e.show(u, func() { e.say("%s\n", voicemailText(u)) })
 }
@@ -91,6 +105,12 @@ func (c *userVoicemail) change(u rest.User) (change, error) {
 	if c.Language != nil {
 		v.Language = *c.Language
 	}
+	if c.Email != nil {
+		v.Email = *c.Email
+	}
+	if c.Webhook != nil {
+		v.Webhook = *c.Webhook
+	}
 	if err := v.Check(); err != nil {
 		return nil, err
 	}
@@ -110,6 +130,11 @@ func voicemailText(u rest.User) string {
 	pin := "the PIN is asked for"
 	if v.Trusted {
 		pin = "own phones need no PIN"
+	}
+	for _, to := range []string{v.Email, v.Webhook} {
+		if to != "" {
+			pin += "; sent to " + to
+		}
 	}
 	return fmt.Sprintf("Messages for %s are taken: %s; kept %d days; %s", u.Name, cmp.Or(strings.Join(after, ", "), "whenever nobody can be reached"), days, pin)
 }
@@ -170,8 +195,27 @@ func sayMailbox(e *env, u rest.User, m rest.Mailbox) {
 			}
 			return "no"
 		}},
+		{head: "sent", cell: sentText},
 		{head: "id", cell: func(v rest.Message) string { return v.ID }},
 	}, m.Items, "")
+}
+
+// sentText is what became of a message by e-mail and webhook.
+func sentText(v rest.Message) string {
+	var all []string
+	for _, d := range v.Sent {
+		switch {
+		case d.At != nil:
+			all = append(all, d.By)
+		case d.Next != nil && d.Why == "":
+			all = append(all, d.By+": on its way")
+		case d.Next != nil:
+			all = append(all, fmt.Sprintf("%s: again at %s: %s", d.By, d.Next.Local().Format(time.TimeOnly), d.Why))
+		default:
+			all = append(all, d.By+": given up: "+d.Why)
+		}
+	}
+	return cmp.Or(strings.Join(all, "; "), "-")
 }
 
 type voicemailPlay struct {

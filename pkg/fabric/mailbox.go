@@ -44,6 +44,16 @@ type MailboxMessage struct {
 	Heard  bool               `json:"heard,omitempty"`
 	By     string             `json:"by,omitempty"`  // who sent it on
 	Cut    bool               `json:"cut,omitempty"` // its recording was cut off
+	Sent   []MailboxDelivery  `json:"sent,omitempty"`
+}
+
+// MailboxDelivery is what became of a message by one way out of the switch (package mailbox).
+type MailboxDelivery struct {
+	By    string    `json:"by"`
+	Tries int       `json:"tries,omitempty"`
+	Next  time.Time `json:"next,omitzero"` // when it is tried again
+	Done  time.Time `json:"done,omitzero"` // when it was taken; with neither the switch has given up
+	Why   string    `json:"why,omitempty"` // what was wrong at the last try
 }
 
 // SubjectMailbox is where a switch is asked for mailboxes: MailboxOrder.

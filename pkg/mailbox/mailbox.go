@@ -4,7 +4,7 @@
 // A PIN is kept as "pbkdf2-sha256$<iterations>$<salt>$<key>", salt and key in unpadded base64url (RFC 8018, 5.2). Who guesses all PINs of
 // four digits has them whatever the hash: it goes to the home switch only, sealed to its key.
 //
-// Capability 1 (2026-11).
+// Capability 1 (2026-11). 2 (2026-11): messages go out by e-mail and to webhooks; a switch below it keeps them.
 package mailbox
 
 import (
@@ -30,6 +30,8 @@ type Settings struct {
 	Keep     time.Duration          `json:"keep,omitempty"`     // messages are deleted after that; 0: DefaultKeep
 	Trusted  bool                   `json:"trusted,omitempty"`  // the user's own phones need no PIN
 	Language string                 `json:"language,omitempty"` // of the words at the phone; "": of the switch
+	Email    string                 `json:"email,omitempty"`    // where the switch sends each message; "": nowhere
+	Webhook  string                 `json:"webhook,omitempty"`  // where it posts each message; "": nowhere
 }
 
 // DefaultKeep is how long a message is kept; MaxKeep is the longest that can be set.

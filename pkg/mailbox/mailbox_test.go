@@ -61,3 +61,30 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereMessagesGo(t *testing.T) {
+	for _, a := range []string{"", "bell", "Bell <bell@example.com>", "bell@example.com, all@example.com", "bell@example.com\r\nBcc: all@example.com", strings.Repeat("b", 243) + "@example.com"} {
+		if CheckEmail(a) == nil {
+			t.Errorf("%q is an address", a)
+		}
+	}
+	for _, a := range []string{"", "http://example.com", "https://", "https://a:b@example.com/", "ftp://example.com", "https://example.com/#x", "https://example.com/" + strings.Repeat("x", 1024)} {
+		if CheckWebhook(a) == nil {
+			t.Errorf("%q is a webhook", a)
+		}
+	}
+	if err := CheckEmail("bell@example.com"); err != nil {
+		t.Error(err)
+	}
+	if err := CheckWebhook("https://10.0.0.7:8443/vm?office=1"); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []string{"", "whsec_", "whsec_AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_" + strings.Repeat("A", 100)} {
+		if _, err := WebhookKey(s); err == nil {
+			t.Errorf("%q is a secret", s)
+		}
+	}
+	if key, err := WebhookKey(NewWebhookSecret()); err != nil || len(key) != 32 {
+		t.Error(key, err)
+	}
+}

@@ -21,6 +21,10 @@ type Voicemail struct {
 	Trusted bool `json:"trusted,omitempty"`
 	// Language of the words at the phone; empty: the language of the switch.
 	Language string `json:"language,omitempty" pattern:"^(en|zh)?$"`
+	// Email is an address that the home switch sends each message to, with the recording; empty: none.
+	Email string `json:"email,omitempty" maxLength:"254"`
+	// Webhook is an https address that the home switch posts each message to, with the recording, signed with the webhook secret; empty: none.
+	Webhook string `json:"webhook,omitempty" maxLength:"1024"`
 }
 
 // Check says what is wrong with a mailbox, nil if nothing is.
@@ -39,6 +43,16 @@ func (v *Voicemail) Check() error {
 	if known := designation.Languages(); v.Language != "" && !slices.Contains(known, v.Language) {
 		return errs.New(errs.Invalid, "voicemail.language: %q is none of %s", v.Language, strings.Join(known, ", "))
 	}
+	if v.Email != "" {
+		if err := mailbox.CheckEmail(v.Email); err != nil {
+			return errs.New(errs.Invalid, "voicemail.email: %w", err)
+		}
+	}
+	if v.Webhook != "" {
+		if err := mailbox.CheckWebhook(v.Webhook); err != nil {
+			return errs.New(errs.Invalid, "voicemail.webhook: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -48,7 +62,7 @@ func (v *Voicemail) Settings() *mailbox.Settings {
 		return nil
 	}
 	return &mailbox.Settings{
-		After: v.After, Keep: time.Duration(v.KeepDays) * 24 * time.Hour, Trusted: v.Trusted, Language: v.Language,
+		After: v.After, Keep: time.Duration(v.KeepDays) * 24 * time.Hour, Trusted: v.Trusted, Language: v.Language, Email: v.Email, Webhook: v.Webhook,
 	}
 }
 
@@ -56,6 +70,8 @@ func (v *Voicemail) Settings() *mailbox.Settings {
 type MailboxSecrets struct {
 	// PIN lets the user in at any phone, 4 to 12 digits; empty: none does.
 	PIN *string `json:"pin,omitempty" maxLength:"12"`
+	// WebhookSecret signs what is posted to the webhook: whsec_ and 24 to 64 bytes in base64; empty: nothing is posted.
+	WebhookSecret *string `json:"webhook_secret,omitempty" maxLength:"100"`
 }
 
 // Mailbox is what a user has at their home switch. Who called is there for who showed the PIN.
@@ -78,6 +94,20 @@ type Message struct {
 	By string `json:"by,omitempty"`
 	// Cut says that the recording was cut off, by a crash or a full disk.
 	Cut bool `json:"cut,omitempty"`
+	// Sent is what became of it by e-mail and by webhook.
+	Sent []Delivery `json:"sent,omitempty"`
+}
+
+// Delivery is what became of a message by one way.
+type Delivery struct {
+	By    string `json:"by" enum:"email,webhook"`
+	Tries int    `json:"tries"`
+	// At is when it was taken.
+	At *time.Time `json:"at,omitempty"`
+	// Next is when it is tried again; with neither the switch has given up.
+	Next *time.Time `json:"next,omitempty"`
+	// Why is what was wrong at the last try.
+	Why string `json:"why,omitempty"`
 }
 
 // MailboxLock is what becomes of a mailbox.

@@ -270,6 +270,8 @@ type Credential struct {
 	Password string `json:"password,omitempty"`
 	// Of the mailbox of a user, and nothing else: its PIN, hashed (package mailbox), is Password.
 	Mailbox string `json:"mailbox,omitempty"`
+	// Webhook signs what is posted to its webhook (package mailbox).
+	Webhook string `json:"webhook,omitempty"`
 }
 
 // Peer is what the switches of other sites need to call this site without the cloud.

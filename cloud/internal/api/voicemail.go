@@ -77,7 +77,7 @@ func (a *API) voicemail() error {
 		return a.mailbox(ctx, in.ID, fabric.MailboxOrder{PIN: in.PIN, Delete: in.Message})
 	})
 
-	set := action("users", "voicemail-secrets", "Set the PIN of the user's mailbox, 4 to 12 digits; it is never shown")
+	set := action("users", "voicemail-secrets", "Set the PIN of the user's mailbox, 4 to 12 digits, or the secret of its webhook; they are never shown")
 	set.RequestBody = &huma.RequestBody{}
 	set.DefaultStatus = http.StatusNoContent
 	handle(a, set, func(ctx context.Context, in *actionInput) (*nothing, error) {
@@ -121,7 +121,24 @@ func (a *API) mailbox(ctx context.Context, user string, q fabric.MailboxOrder) (
 		m.LockedUntil = new(r.Locked.UTC())
 	}
 	for _, v := range r.Messages {
-		m.Items = append(m.Items, rest.Message{ID: v.ID, From: v.From, At: v.At.UTC(), Seconds: v.Length.Seconds(), Heard: v.Heard, By: v.By, Cut: v.Cut})
+		m.Items = append(m.Items, rest.Message{
+			ID: v.ID, From: v.From, At: v.At.UTC(), Seconds: v.Length.Seconds(), Heard: v.Heard, By: v.By, Cut: v.Cut, Sent: deliveries(v.Sent),
+		})
 	}
 	return &result[rest.Mailbox]{Body: m}, nil
+}
+
+// deliveries is what became of a message out of the switch.
+func deliveries(sent []fabric.MailboxDelivery) (all []rest.Delivery) {
+	for _, d := range sent {
+		v := rest.Delivery{By: d.By, Tries: d.Tries, Why: d.Why}
+		if !d.Next.IsZero() {
+			v.Next = new(d.Next.UTC())
+		}
+		if !d.Done.IsZero() {
+			v.At = new(d.Done.UTC())
+		}
+		all = append(all, v)
+	}
+	return all
 }

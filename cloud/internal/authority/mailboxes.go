@@ -14,10 +14,11 @@ func mailboxName(org, user string) string { return "mailbox/" + org + "/" + user
 
 // mailboxSecrets is what a home switch needs to know of a mailbox that nobody else does.
 type mailboxSecrets struct {
-	PIN string `json:"pin,omitempty"` // hashed
+	PIN     string `json:"pin,omitempty"` // hashed
+	Webhook string `json:"webhook,omitempty"`
 }
 
-// SetMailboxSecrets changes the PIN of a user's mailbox; numbers are the user's own.
+// SetMailboxSecrets changes the secrets of a user's mailbox; numbers are the user's own.
 func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, numbers ...string) error {
 	hash := ""
 	if q.PIN != nil && *q.PIN != "" {
@@ -29,9 +30,17 @@ func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q r
 			return err
 		}
 	}
+	if q.WebhookSecret != nil && *q.WebhookSecret != "" {
+		if _, err := mailbox.WebhookKey(*q.WebhookSecret); err != nil {
+			return err
+		}
+	}
 	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) {
 		if q.PIN != nil {
 			s.PIN = hash
+		}
+		if q.WebhookSecret != nil {
+			s.Webhook = *q.WebhookSecret
 		}
 	})
 }
@@ -88,7 +97,7 @@ func (a *Authority) addMailboxes(ctx context.Context, org string, c sitecopy.Cop
 		if err != nil {
 			return err
 		}
-		secrets[u.HomeSwitch] = append(secrets[u.HomeSwitch], sitecopy.Credential{Mailbox: u.ID, Password: s.PIN})
+		secrets[u.HomeSwitch] = append(secrets[u.HomeSwitch], sitecopy.Credential{Mailbox: u.ID, Password: s.PIN, Webhook: s.Webhook})
 	}
 	return nil
 }

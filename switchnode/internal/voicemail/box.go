@@ -26,6 +26,8 @@ type Message struct {
 	// Deleted is when its owner deleted it, who may take that back until they hang up.
 	Deleted time.Time `json:"deleted,omitzero"`
 	Cut     bool      `json:"cut,omitempty"` // its recording was cut off by a crash
+	// Sent is what becomes of it outside of the switch. It is stored with the message: whoever has one has the other.
+	Sent []Delivery `json:"sent,omitempty"`
 }
 
 // Length is how long it takes to hear.
@@ -52,6 +54,7 @@ type box struct {
 	disk      disk
 	key       []byte
 	own       vault // of the index
+	plan      func() []Delivery
 	turn      chan struct{}
 	state     atomic.Pointer[index]
 	recording atomic.Int32
@@ -64,9 +67,10 @@ const (
 	partial   = ".part"
 )
 
-// openBox opens the mailbox of a folder, or makes it.
-func openBox(dir, user string, d disk, master vault) (*box, error) {
-	b := &box{user: user, dir: dir, disk: d, turn: make(chan struct{}, 1)}
+// openBox opens the mailbox of a user, or makes it.
+func (s *Store) openBox(user string) (*box, error) {
+	dir, d, master := filepath.Join(s.cfg.Dir, user), s.disk, s.master
+	b := &box{user: user, dir: dir, disk: d, turn: make(chan struct{}, 1), plan: func() []Delivery { return s.plan(user) }}
 	what := "the key of mailbox " + user
 	sealed, err := os.ReadFile(filepath.Join(dir, keyFile))
 	switch {
@@ -160,7 +164,7 @@ func (b *box) recover(id, at string) (m Message, ok bool) {
 	if err != nil || e.Greeting != "" {
 		return m, false
 	}
-	m = Message{ID: id, Envelope: e, Cut: true}
+	m = Message{ID: id, Envelope: e, Cut: true, Sent: b.plan()}
 	for {
 		speech, err := r.next()
 		if err != nil {

@@ -104,6 +104,9 @@ func (r *Recording) salvage(err error) (Message, error) {
 
 func (r *Recording) enter(samples int, err error) (Message, error) {
 	m := Message{ID: r.id, Envelope: r.e, Samples: samples, Bytes: r.w.bytes, Cut: err != nil}
+	if r.e.Greeting == "" {
+		m.Sent = r.b.plan()
+	}
 	old := ""
 	entered := r.s.change(r.b.user, func(x *index) error {
 		if r.e.Greeting == "" {
@@ -121,6 +124,7 @@ func (r *Recording) enter(samples int, err error) (Message, error) {
 		return Message{}, errors.Join(err, entered, r.end()) // what is on disk is found at the next start
 	}
 	r.s.bytes.Add(m.Bytes)
+	r.s.post()
 	err = errors.Join(r.end(), r.b.disk.rename(r.b.path(r.id, partial), r.b.path(r.id, whole)))
 	if err != nil {
 		r.s.cfg.Logger.Warn("a message is kept by the name of one that is being recorded", "message", r.id, "error", err)

@@ -33,6 +33,7 @@ type Config struct {
 	Limits  Limits
 	Keep    func(user string) time.Duration // messages, 0 for the default; nil: the default for all
 	Changed func(user string)               // what Summary says has changed; nil: nobody is told. It must not block
+	Ways    func(user string) []string      // by which messages leave the switch (package mailbox); nil: none do
 	Now     func() time.Time
 	Logger  *slog.Logger
 
@@ -46,6 +47,7 @@ type Store struct {
 	master vault
 	bytes  atomic.Int64 // of messages
 	making chan struct{}
+	posted chan struct{} // something is to be sent
 
 	mu     sync.Mutex // guards what follows
 	boxes  map[string]*box
@@ -58,7 +60,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
-	s := &Store{cfg: cfg, disk: disk{cfg.fault}, making: make(chan struct{}, 1), boxes: map[string]*box{}, broken: map[string]error{}}
+	s := &Store{cfg: cfg, disk: disk{cfg.fault}, making: make(chan struct{}, 1), posted: make(chan struct{}, 1), boxes: map[string]*box{}, broken: map[string]error{}}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -92,7 +94,7 @@ func newKey() []byte {
 
 // load opens a mailbox that is there.
 func (s *Store) load(user string) error {
-	b, err := openBox(filepath.Join(s.cfg.Dir, user), user, s.disk, s.master)
+	b, err := s.openBox(user)
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func (s *Store) box(user string) (*box, error) {
 	if n >= s.cfg.Limits.Boxes {
 		return nil, errs.New(errs.Congested, "this switch has %d mailboxes, the most it may", n)
 	}
-	b, err := openBox(filepath.Join(s.cfg.Dir, user), user, s.disk, s.master)
+	b, err := s.openBox(user)
 	if err == nil {
 		err = b.write(&index{})
 	}
@@ -169,6 +171,9 @@ func (s *Store) List(user string) ([]Message, error) {
 	}
 	return slices.DeleteFunc(slices.Clone(b.messages()), func(m Message) bool { return !m.Deleted.IsZero() }), nil
 }
+
+// Bytes is how much the messages of all mailboxes take on disk.
+func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
 // Users are those who have a mailbox here.
 func (s *Store) Users() (all []string) {
