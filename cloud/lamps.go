@@ -37,8 +37,8 @@ func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (
 			refused.Tells = append(refused.Tells, fabric.LampTell{Number: a.Number, Error: errs.From(err)})
 			continue
 		}
-		if a.User, a.Private = "", false; v.Home == "" {
-			a.User, a.Private = v.User, v.Private
+		if a = (fabric.LampAsk{Number: a.Number, By: a.By}); v.Home == "" {
+			a.User, a.Name, a.Private, a.Reachable = v.User, v.Name, v.Private, v.Reachable
 		}
 		m := at(home)
 		m.Asks = append(m.Asks, a)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 )
 
 // TestLampAway has a phone watch somebody of the other office, who is called, talks and hangs up.
@@ -96,4 +97,59 @@ func TestLampCloudGone(t *testing.T) {
 	hangUp(t, out, in)
 	lamp.shows(t, "terminated")
 	late.shows(t, "terminated")
+}
+
+// TestLampOfApps has phones of both offices watch people with apps: of one who has no phone at all, and of one whose app calls somebody at
+// another office, which anchors that call.
+func TestLampOfApps(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, anns := w.person(t, 0, "Ann", nil)
+	bob, bobs := w.person(t, 0, "Bob", nil)
+	_, cleos := w.person(t, 1, "Cleo", nil)
+	dora, _ := w.person(t, 1, "Dora", nil)
+	eve, evesNumber := w.roamer(t, "Eve")
+	joe, joesNumber := w.roamer(t, "Joe")
+	eves, joes, doras := w.app(t, eve, "apns"), w.app(t, joe, "fcm"), w.app(t, dora.user, "apns")
+	near, far := watch(t, anns, evesNumber.Dial), watch(t, cleos, evesNumber.Dial)
+	third, home, away := watch(t, cleos, joesNumber.Dial), watch(t, cleos, dora.number.Dial), watch(t, anns, dora.number.Dial)
+	for _, l := range []*lit{near, far, third, home, away} {
+		l.shows(t, "terminated")
+	}
+
+	call := eves.calls(t, joesNumber.Dial, phone.NewVoice(speech(1))) // from app to app
+	joes.sees(t, sdk.Woken)
+	in := joes.sees(t, sdk.Ringing).Call
+	eves.sees(t, sdk.Waking)
+	eves.sees(t, sdk.Ringing)
+	third.shows(t, "early")
+	in.Answer(phone.NewVoice(speech(2)))
+	for _, l := range []*lit{near, far, third} {
+		l.shows(t, "confirmed")
+	}
+	call.Hangup()
+	for _, l := range []*lit{near, far, third} {
+		l.shows(t, "terminated")
+	}
+
+	call = doras.calls(t, bob.number.Dial, phone.NewVoice(speech(1))) // anchored where Bob is
+	atBob := comes(t, bobs)
+	doras.sees(t, sdk.Ringing)
+	if g := home.shows(t, "early").Dialogs[0]; g.Direction != "initiator" {
+		t.Errorf("who calls by an app: %+v", g)
+	}
+	atBob.Answer()
+	home.shows(t, "confirmed")
+	away.shows(t, "confirmed")
+	call.Hangup()
+	home.shows(t, "terminated")
+	away.shows(t, "terminated")
+
+	presence, err := anns.Watch(soon(t), "presence", evesNumber.Dial, 600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := presence.Wait(soon(t), 0, func(phone.Notice) bool { return true }); err != nil || !strings.Contains(n.Body, "<basic>open</basic>") {
+		t.Errorf("the presence of who has an app: %+v, %v", n, err)
+	}
 }

@@ -416,6 +416,7 @@ func (n *node) copyChanged(s *sitecopy.Snapshot) {
 		return // at start, before there is anything to apply to
 	}
 	n.registrar.Retain(s.Homed)
+	n.lamps.wished(s)
 	if n.phones != nil {
 		n.phones.TrunksChanged()
 	}

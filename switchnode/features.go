@@ -39,7 +39,7 @@ type services struct {
 func (n *node) serveFeatures() {
 	c := n.calls
 	c.last = n.last
-	c.watch = n.lamps.see
+	c.watch, c.lot.Changed = n.lamps.see, n.lamps.parked
 	c.numbered = func(dialled string) bool { return n.copy.Snapshot().Numbered(dialled) }
 	c.help = func(number string) (*designation.Help, bool) {
 		s := n.copy.Snapshot()

@@ -20,7 +20,8 @@ type lamps struct {
 
 	mu    sync.Mutex // guards what follows: never held across I/O
 	board *lamp.Board
-	news  map[string]bool // users whose calls, or phones, are not what they were
+	codes map[lamp.Resource]bool // star codes that are watched, and whether they are lit
+	news  map[string]bool        // users whose calls, or phones, are not what they were
 	away  *lamp.Away
 	home  *lamp.Home
 	sent  *lamp.Abroad
@@ -29,7 +30,7 @@ type lamps struct {
 
 func newLamps(n *node) *lamps {
 	return &lamps{
-		node: n, board: lamp.New(), news: map[string]bool{}, exchange: newExchange(),
+		node: n, board: lamp.New(), news: map[string]bool{}, codes: map[lamp.Resource]bool{}, exchange: newExchange(),
 		away: lamp.NewAway(n.boot, firstTurn()), home: lamp.NewHome(n.boot), sent: lamp.NewAbroad(n.boot),
 	}
 }
@@ -95,6 +96,12 @@ const watchTime = 16 * time.Minute
 // Watch says what a phone watches that subscribes to a number.
 func (l *lamps) Watch(event string, by sipside.Account, number string) (lamp.Resource, error) {
 	s := l.node.copy.Snapshot()
+	if r, ok, err := l.watchesCode(s, number, by.Party.User); ok {
+		if err == nil && event == lamp.Messages {
+			err = errs.New(errs.Forbidden, "%s has no messages; subscribe to your own number, %s", number, by.Party.Number)
+		}
+		return r, err
+	}
 	to, away, err := s.Watched(by.Device, number)
 	if err != nil {
 		return lamp.Resource{}, err
@@ -117,7 +124,7 @@ func (l *lamps) Watch(event string, by sipside.Account, number string) (lamp.Res
 
 // Judge says what is known of the right to what is watched.
 func (l *lamps) Judge(r lamp.Resource) (sip.Standing, error) {
-	if r.User != "" {
+	if r.Number == "" {
 		return sip.Active, nil
 	}
 	_, standing, err := l.look(r)
@@ -147,10 +154,13 @@ func (l *lamps) look(r lamp.Resource) (fabric.LampState, sip.Standing, error) {
 func (l *lamps) Document(event string, r lamp.Resource, of lamp.Entity, version uint32) ([]byte, sip.Standing) {
 	var state fabric.LampState
 	standing := sip.Active
-	if r.User == "" {
+	switch {
+	case r.Code != "":
+		state = fabric.LampState{Reachable: true, Dialogs: l.lit(r)}
+	case r.Number != "":
 		state, standing, _ = l.look(r)
-	} else if !l.node.copy.Snapshot().Shows(r.By, r.User) {
-		return nil, sip.NoResource
+	case !l.node.copy.Snapshot().Shows(r.By, r.User):
+		return nil, sip.Rejected
 	}
 	switch {
 	case standing > sip.Pending:
@@ -177,7 +187,12 @@ func (l *lamps) state(user string) fabric.LampState {
 
 // known is state; l.mu is held.
 func (l *lamps) known(user string) fabric.LampState {
-	return fabric.LampState{Name: l.node.copy.Snapshot().Name(user), Reachable: l.node.reachable(user), Dialogs: l.board.Dialogs(user)}
+	state, roams := l.roamers[user]
+	if s := l.node.copy.Snapshot(); !roams || s.Lives(user) {
+		state = fabric.LampState{Name: s.Name(user), Reachable: l.node.reachable(user)}
+	}
+	state.Dialogs = l.board.Dialogs(user)
+	return state
 }
 
 // reachable says whether one of the phones of a user is registered, or an app of theirs can be woken.

@@ -23,9 +23,10 @@ type exchange struct {
 	heard   chan came     // from others
 	lines   *lampline.Lines
 	counts  tally
-	there   map[string]bool // users with a registered phone; guarded by lamps.mu
-	renewed bool            // the way to others has changed; likewise
-	linked  map[string]bool // switches that asked over a link, not by the cloud, the last time; likewise
+	there   map[string]bool             // users with a registered phone; guarded by lamps.mu
+	renewed bool                        // the way to others has changed; likewise
+	roamers map[string]fabric.LampState // what the cloud says of users without a home; likewise
+	linked  map[string]bool             // switches that asked over a link, not by the cloud, the last time; likewise
 }
 
 // came is what another switch says, and by which way.
@@ -35,7 +36,7 @@ type came struct {
 }
 
 func newExchange() exchange {
-	return exchange{wake: make(chan struct{}, 1), heard: make(chan came, maxHeard), linked: map[string]bool{}}
+	return exchange{wake: make(chan struct{}, 1), heard: make(chan came, maxHeard), linked: map[string]bool{}, roamers: map[string]fabric.LampState{}}
 }
 
 // firstTurn is where a run begins to count its questions: no answer to an earlier run fits it.
@@ -109,6 +110,7 @@ func (l *lamps) proceed(ctx context.Context) time.Duration {
 		next = at
 	}
 	l.mu.Unlock()
+	l.node.calls.lot.Swept()
 	l.notifier.Changed(append(lamp.Numbers(lost...), lamp.Names(faded...)...)...)
 	for _, m := range out {
 		l.send(ctx, m)
@@ -136,8 +138,20 @@ func (l *lamps) changes(now time.Time) (out []fabric.Lamps) {
 
 // ways is how what is asked for is found. l.mu is held while they are used.
 func (l *lamps) ways() lamp.Ways {
-	return lamp.Ways{Find: l.node.copy.Snapshot().Asked, State: l.known}
+	s := l.node.copy.Snapshot()
+	return lamp.Ways{State: l.known, Find: func(q fabric.LampAsk) (lamp.Watched, error) {
+		if q.User != "" {
+			if len(l.roamers) >= maxRoamers {
+				clear(l.roamers) // the next questions bring those back that are watched
+			}
+			l.roamers[q.User] = fabric.LampState{Name: q.Name, Reachable: q.Reachable}
+		}
+		return s.Asked(q)
+	}}
 }
+
+// maxRoamers is of how many users without a home switch something is kept.
+const maxRoamers = 1 << 16
 
 // take takes what another switch says.
 func (l *lamps) take(ctx context.Context, c came) {
@@ -230,4 +244,19 @@ func (n *node) lampLines() *lampline.Lines {
 		Connect: func(ctx context.Context, to designation.Node) (*link.Conn, error) { return n.endpoint.Connect(ctx, to) },
 		Hear:    func(m fabric.Lamps) { n.lamps.hear(m, true) }, Count: n.lamps.counts.add, Logger: n.log,
 	})
+}
+
+// publishLamps makes the figures of lamps readable at /metrics.
+func (n *node) publishLamps() {
+	l := n.lamps
+	for event, name := range map[string]string{lamp.Dialogs: "lamps", lamp.Presence: "lamps_presence", lamp.Messages: "lamps_messages"} {
+		n.health.Gauge(name, "Subscriptions of phones to "+event+".", func() float64 { return float64(l.notifier.Packages()[event]) })
+	}
+	n.health.Gauge("lamps_watched_elsewhere", "Lamps of this switch's users that other switches watch.", func() float64 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return float64(l.home.Watches())
+	})
+	n.health.Counts("lamp_events_total", "What became of subscriptions and NOTIFYs.", "event", l.notifier.Counts)
+	n.health.Counts("lamp_messages_total", "What switches tell each other of lamps, by the way that it went, or what became of it.", "event", l.counts.snapshot)
 }

@@ -62,6 +62,7 @@ func (n *node) publish() {
 	n.health.Gauge("trunk_servers_unregistered", "Servers of phone companies where this switch is not registered and should be.", n.unregistered)
 	n.health.Gauge("trunk_servers_down", "Servers of phone companies that do not answer, or say that they cannot take calls.", n.down)
 	n.publishApps()
+	n.publishLamps()
 	n.health.Counts("media_refused_total", "Legs of calls for which there was no media port, by reason.", "reason", func() map[string]uint64 {
 		return n.relay.Counters().Refused
 	})

@@ -42,8 +42,10 @@ type LampAsk struct {
 	Number string   `json:"number"` // as the whole organization dials it
 	By     []string `json:"by"`     // ids of the users who watch
 	// What the cloud adds of a user without a home switch.
-	User    string `json:"user,omitempty"`
-	Private bool   `json:"private,omitempty"` // only who may pick up their calls sees it
+	User      string `json:"user,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Private   bool   `json:"private,omitempty"`   // only who may pick up their calls sees it
+	Reachable bool   `json:"reachable,omitempty"` // an app of theirs can be woken
 }
 
 // LampTell is the lamp of a number.

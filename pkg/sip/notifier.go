@@ -3,6 +3,7 @@ package sip
 import (
 	"container/heap"
 	"context"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -87,8 +88,19 @@ type Notifier struct {
 
 // tallies counts what became of messages, by name.
 type tallies struct {
-	mu sync.Mutex
-	n  map[string]uint64
+	mu   sync.Mutex
+	n    map[string]uint64
+	live map[string]uint64 // subscriptions by package
+}
+
+// now notes how many subscriptions of a package more, or fewer, there are.
+func (t *tallies) now(event string, more uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.live == nil {
+		t.live = map[string]uint64{}
+	}
+	t.live[event] += more
 }
 
 func (t *tallies) add(name string) {
@@ -109,6 +121,13 @@ func (n *Notifier) Counts() map[string]uint64 {
 		all[name] = count
 	}
 	return all
+}
+
+// Packages is how many subscriptions there are of each event package.
+func (n *Notifier) Packages() map[string]uint64 {
+	n.counts.mu.Lock()
+	defer n.counts.mu.Unlock()
+	return maps.Clone(n.counts.live)
 }
 
 // Len is how many subscriptions there are.
@@ -262,6 +281,7 @@ func (n *Notifier) handle(in any, now time.Time) {
 		if n.usages[in.of.key()] != in.of {
 			return
 		}
+		n.counts.add(outcomeOf(in.code))
 		if !in.of.answered(in.code, in.wait, now) {
 			n.counts.add("ended: " + endWords(in.of, in.code))
 			n.forget(in.of)
@@ -276,6 +296,17 @@ func (n *Notifier) handle(in any, now time.Time) {
 			n.proceed(u, now)
 		}
 	}
+}
+
+// outcomeOf is what is counted of a NOTIFY.
+func outcomeOf(code int) string {
+	switch {
+	case code == 0:
+		return "unanswered"
+	case code < 300:
+		return "answered"
+	}
+	return "refused by the phone"
 }
 
 func endWords(u *usage, code int) string {

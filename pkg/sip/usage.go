@@ -162,6 +162,7 @@ func (n *Notifier) begin(req *Request, w Watching) *usage {
 	add(n.watchers, w.Watcher, u)
 	n.count.Store(int64(len(n.usages)))
 	n.counts.add("begun")
+	n.counts.now(u.Package, 1)
 	return u
 }
 
@@ -179,6 +180,7 @@ func remove(all map[string]map[*usage]struct{}, name string, u *usage) {
 }
 
 func (n *Notifier) forget(u *usage) {
+	n.counts.now(u.Package, ^uint64(0))
 	delete(n.usages, u.key())
 	remove(n.watching, u.Resource, u)
 	remove(n.watchers, u.Watcher, u)

@@ -2,15 +2,18 @@ package directory
 
 import (
 	"cmp"
+	"slices"
 
 	"strowger/pkg/errs"
 )
 
 // Lamp is whose lamp a number is.
 type Lamp struct {
-	User    string // id
-	Home    string // switch, "" for none
-	Private bool   // only who may pick up their calls sees it
+	User      string // id
+	Name      string
+	Home      string // switch, "" for none
+	Private   bool   // only who may pick up their calls sees it
+	Reachable bool   // an app of theirs can be woken
 }
 
 // LampOf is whose lamp a number is, as the whole organization dials it, or why it has none.
@@ -28,5 +31,6 @@ func (s *Snapshot) LampOf(number string) (Lamp, error) {
 	if w := u.wishes(); w != nil {
 		lamp = cmp.Or(w.Lamp, lamp)
 	}
-	return Lamp{User: u.id, Home: u.home(), Private: lamp == "private"}, nil
+	reachable := slices.ContainsFunc(u.devices, func(d device) bool { return d.enabled && d.app != nil && d.app.unreachable == "" })
+	return Lamp{User: u.id, Name: u.name, Home: u.home(), Private: lamp == "private", Reachable: reachable}, nil
 }

@@ -173,12 +173,16 @@ func clean(s string) string {
 type Resource struct {
 	User   string // id, of whose home this switch is
 	Number string // in place of it: of who lives elsewhere
+	Code   string // in place of both: a star code
 	By     string // id of the user who watches
 }
 
 // Name is how it is called in an event package.
 func (r Resource) Name(event string) string {
-	if r.User == "" {
+	switch {
+	case r.Code != "":
+		return Name(event, r.Code)
+	case r.User == "":
 		return Name(event, numbered(r.Number))
 	}
 	return Name(event, r.User)

@@ -197,7 +197,7 @@ func Decode(line []byte) (m fabric.Lamps, err error) {
 	}
 	m.Header, m.From, m.Sights = fabric.Header{}, "", nil // sights of users go by the cloud, which knows their homes
 	for i := range m.Asks {
-		m.Asks[i].User, m.Asks[i].Private = "", false
+		m.Asks[i] = fabric.LampAsk{Number: m.Asks[i].Number, By: m.Asks[i].By}
 	}
 	return m, nil
 }

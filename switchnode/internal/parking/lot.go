@@ -15,6 +15,8 @@ import (
 
 // Lot is that of one switch. The zero value is empty.
 type Lot struct {
+	Changed func(number string) // told that a space was taken or left; may be nil. It must not block
+
 	mu     sync.Mutex
 	spaces map[string]*Space
 }
@@ -52,6 +54,7 @@ func (l *Lot) Take(number string, spaces int, s *call.Session, of designation.Pa
 	}
 	sp := &Space{Number: number, Session: s, Of: of, lot: l}
 	l.spaces[number] = sp
+	l.changed(number)
 	return sp, nil
 }
 
@@ -71,6 +74,7 @@ func (l *Lot) at(number string) *Space {
 	select {
 	case <-sp.Session.Done():
 		delete(l.spaces, number)
+		l.changed(number)
 		return nil
 	default:
 		return sp
@@ -82,6 +86,22 @@ func (sp *Space) leave() {
 	defer sp.lot.mu.Unlock()
 	if sp.lot.spaces[sp.Number] == sp {
 		delete(sp.lot.spaces, sp.Number)
+		sp.lot.changed(sp.Number)
+	}
+}
+
+func (l *Lot) changed(number string) {
+	if l.Changed != nil {
+		l.Changed(number)
+	}
+}
+
+// Swept finds spaces whose calls ended before they came there.
+func (l *Lot) Swept() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for number := range l.spaces {
+		l.at(number)
 	}
 }
 

@@ -129,3 +129,9 @@ func (s *Snapshot) Wakes(user string) bool {
 		return d.User == user && d.Enabled && d.Kind == designation.Mobile
 	})
 }
+
+// Undisturbed says whether a user lets no phone of theirs ring.
+func (s *Snapshot) Undisturbed(user string) bool {
+	u := s.users[user]
+	return u != nil && u.Policy != nil && u.Policy.DND
+}
