@@ -16,7 +16,7 @@ import (
 
 // askable is the codes that another switch may ask for.
 func askable(name starcode.Name) bool {
-	return slices.Contains([]starcode.Name{starcode.PickUp, starcode.PickUpGroup, starcode.Retrieve}, name)
+	return slices.Contains([]starcode.Name{starcode.PickUp, starcode.PickUpGroup, starcode.Retrieve, starcode.Page}, name)
 }
 
 // elsewhere has other switches do what was dialled, as they are to read it, one after the other until one does. Without any, or if the call came

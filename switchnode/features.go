@@ -24,6 +24,7 @@ type services struct {
 	voices
 	player   *prompt.Player
 	watch    func(call.View)
+	busy     func(user string) bool // on the phone, or ringing, as far as this switch sees
 	features map[starcode.Name]feature
 	last     *lastcall.Book
 	numbered func(dialled string) bool                     // the organization, or the phone network, has this number
@@ -39,7 +40,7 @@ type services struct {
 func (n *node) serveFeatures() {
 	c := n.calls
 	c.last = n.last
-	c.watch, c.lot.Changed = n.lamps.see, n.lamps.parked
+	c.watch, c.busy, c.lot.Changed = n.lamps.see, n.lamps.busy, n.lamps.parked
 	c.numbered = func(dialled string) bool { return n.copy.Snapshot().Numbered(dialled) }
 	c.help = func(number string) (*designation.Help, bool) {
 		s := n.copy.Snapshot()
@@ -64,6 +65,7 @@ func (n *node) serveFeatures() {
 		starcode.PickUp:      c.pickUp,
 		starcode.PickUpGroup: c.pickUpAny,
 		starcode.Intercom:    c.intercom,
+		starcode.Page:        c.page,
 		starcode.Park:        c.parkHow,
 		starcode.Retrieve:    c.retrieve,
 	}

@@ -50,6 +50,13 @@ func (l *lamps) see(v call.View) {
 	l.stir()
 }
 
+// busy says whether a user is in a call at a phone here, or rings for one.
+func (l *lamps) busy(user string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.board.Here(user)) > 0
+}
+
 // registered says that other phones are registered now, of whomever.
 func (l *lamps) registered(devices []string) {
 	if l == nil || l.notifier == nil {

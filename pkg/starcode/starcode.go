@@ -48,6 +48,7 @@ const (
 	Park                  Name = "park"
 	Retrieve              Name = "retrieve"
 	Intercom              Name = "intercom"
+	Page                  Name = "page"
 	Mailbox               Name = "mailbox"
 	AnyMailbox            Name = "any-mailbox"
 	EchoTest              Name = "echo-test"
@@ -101,7 +102,7 @@ func Table() []Code {
 		{SpeedDial, "*0", Place, "Calls the number at the place", "*005", first},
 		{PickUpGroup, "*8", None, "Answers a call that rings in your group", "*8", first},
 		{PickUp, "**", Number, "Answers the call that rings at the number", "**301002", first},
-		{Park, "*85", None, "Parks a call that is transferred here", "*85", first},
+		{Park, "*85", NumberOrNone, "Parks a call that is transferred here, at the place if there is one", "*8507", first},
 		{Retrieve, "*86", Number, "Takes the call that is parked at the place", "*8601", first},
 		{Intercom, "*80", Number, "Speaks to the phone at the number, which answers by itself", "*80301002", first},
 		{Mailbox, "*97", None, "Plays your voicemail", "*97", first},
@@ -109,6 +110,7 @@ func Table() []Code {
 		{EchoTest, "*43", None, "Plays back what you say", "*43", first},
 		{WhoAmI, "*65", None, "Says the number of this phone", "*65", first},
 		{Office, "*28", DigitOrNone, "The office is 1 open, 2 closed, 0 by the clock; alone: says which", "*282", first},
+		{Page, "*81", Number, "Speaks to all phones of the paging group, which answer by themselves", "*8130", first},
 	}
 }
 

@@ -257,7 +257,17 @@ chinese_mailbox() {
 	mandarin vm-key "ci3 an4jian4 wu2xiao4"                                                       # 此按键无效
 }
 
+english_pages() {
+	say en en-us page "Please speak."
+	say en en-us page-none "Nobody can be paged now."
+}
+
+chinese_pages() {
+	mandarin page "qing3 jiang3"                    # 请讲
+	mandarin page-none "xian4zai4 wu2fa3 guang3bo1" # 现在无法广播
+}
+
 # Without arguments everything is made, else the parts that they name: "./make.sh english_codes chinese_codes".
-for part in ${*:-english chinese music english_codes chinese_codes english_mailbox chinese_mailbox}; do
+for part in ${*:-english chinese music english_codes chinese_codes english_mailbox chinese_mailbox english_pages chinese_pages}; do
 	"$part"
 done

@@ -1,12 +1,15 @@
 package sitecopy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
+	"strowger/pkg/sitecopy"
+	"strowger/pkg/wish"
 )
 
 // What a switch has, calls that ring or are parked say, can be asked for by the phones of another one. The documents lead there, with the
@@ -63,4 +66,37 @@ func (s *Snapshot) MayAsk(c sessionkey.Claims) error {
 		return errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
 	return nil
+}
+
+// Paging is the paging group of a code, if a user may page it.
+func (s *Snapshot) Paging(user, code string) (sitecopy.Group, error) {
+	for _, g := range s.docs.copy.Groups {
+		switch {
+		case g.Kind != "paging" || g.Code != code:
+		case !g.May(user):
+			return g, errs.New(errs.Forbidden, "no right to page %s", g.Name)
+		default:
+			return g, nil
+		}
+	}
+	return sitecopy.Group{}, errs.New(errs.Unknown, "there is no paging group with the code %s", code)
+}
+
+// Paged is the members of a group who live here, and whom somebody may speak to unasked.
+func (s *Snapshot) Paged(g sitecopy.Group, from designation.Party) (all []designation.Party) {
+	for _, id := range g.Members {
+		u := s.users[id]
+		switch {
+		case u == nil || id == from.User || u.HomeSwitch != s.identity.Node || !u.Enabled:
+		case u.Policy != nil && u.Policy.DND && !s.excepted(u.Policy, from):
+		case u.Wishes != nil && (u.Wishes.NoIntercom || slices.ContainsFunc(u.Wishes.Blocked, wish.CallerOf(from).Is)):
+		default:
+			p := designation.Party{User: id, Name: u.Name, Site: s.identity.Site}
+			if n, ok := s.presented[id]; ok {
+				p.Number = s.dial(n)
+			}
+			all = append(all, p)
+		}
+	}
+	return all
 }

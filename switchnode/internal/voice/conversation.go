@@ -24,6 +24,7 @@ type Conversation struct {
 	saying [][]int16
 	tape   *tape
 	echo   bool
+	over   func([]int16) // see Overhear
 
 	said, heard [Frame]int16 // of the clock's goroutine
 }
@@ -53,6 +54,9 @@ func (c *Conversation) Tick(at time.Time) {
 	}
 	any := c.end.Listen(c.heard[:], at)
 	c.record(c.heard[:], any)
+	if to := c.overhears(); to != nil {
+		to(c.heard[:])
+	}
 }
 
 // next fills a frame with what is to be said now.

@@ -26,3 +26,16 @@ func (c *Conversation) back(frame []int16) {
 		copy(frame, c.heard[:])
 	}
 }
+
+// Overhear has everything that the leg says go to another place as well, 20 ms at a time; nil: no longer. What it is given must not be kept.
+func (c *Conversation) Overhear(to func(frame []int16)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = to
+}
+
+func (c *Conversation) overhears() func([]int16) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
+}
