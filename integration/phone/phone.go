@@ -316,6 +316,9 @@ func (p handler) Invite(d *sip.Dialog) {
 		return
 	}
 	c.record(Event{Kind: Incoming, Words: c.From})
+	if p.cfg.Policy != Quiet { // before anybody can answer it
+		d.Progress(180, "Ringing")
+	}
 	select {
 	case p.incoming <- c:
 	default:
@@ -326,9 +329,6 @@ func (p handler) Invite(d *sip.Dialog) {
 	d.SetOwner(c.own)
 	if !p.start(c) {
 		return
-	}
-	if p.cfg.Policy != Quiet {
-		c.do(func() { d.Progress(180, "Ringing") })
 	}
 	if p.cfg.Policy == Answer {
 		time.AfterFunc(p.cfg.After, c.Answer)
