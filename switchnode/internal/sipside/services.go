@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"strowger/pkg/fabric"
+
+	"strowger/switchnode/internal/alarm"
 )
 
 // maxLearners is how many REGISTERs may wait at a time for the cloud to say which push services there are; one more is answered by what
@@ -42,7 +44,7 @@ func (p *Phones) withServices(wakes []*pns, use func(all []fabric.PushService, r
 // learn asks the cloud.
 func (p *Phones) learn() ([]fabric.PushService, bool) {
 	<-p.ready
-	ctx, cancel := context.WithTimeout(p.ctx, askTime)
+	ctx, cancel := context.WithTimeout(p.ctx, alarm.AskTime)
 	defer cancel()
 	r, err := p.cfg.Pushes.Services(ctx)
 	k := &p.services

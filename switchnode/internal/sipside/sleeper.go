@@ -8,6 +8,8 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/ledger"
+	"strowger/switchnode/internal/alarm"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/registrar"
@@ -23,13 +25,8 @@ type Pushes struct {
 	Services func(context.Context) (fabric.PushServicesReply, error)
 }
 
-// Times of wakes.
-const (
-	// awake is how long a phone that registered is not asked to do it again before it is rung.
-	awake = 10 * time.Second
-	// askTime is how long a bridge may take for one try: it answers when the providers have.
-	askTime = 4 * time.Second
-)
+// awake is how long a phone that registered is not asked to do it again before it is rung.
+const awake = 10 * time.Second
 
 // sleeper is the leg to a phone that sleeps: it is woken, and its INVITE held until it has registered (RFC 8599, 5). The ring
 // lifetime bounds that.
@@ -44,11 +41,8 @@ type sleeper struct {
 	began       time.Time
 	over        bool
 	straight    straight
-	wake        wake.Wake
+	alarm       alarm.Alarm
 	ticket      string
-	tries       int
-	timer       *time.Timer
-	set         int // times that the timer was set: an old one that rings is not heard
 }
 
 // straight is a try to ring a phone that seemed to be awake. If it is gone all the same, it is woken.
@@ -68,8 +62,6 @@ type (
 		reply  fabric.WakeReply
 		err    error
 	}
-	// rang says that the timer ran out.
-	rang struct{ set int }
 	// dropped says that the leg is over before the phone came.
 	dropped struct{ event call.Event }
 )
@@ -122,7 +114,9 @@ func (t sleepy) Dial(s call.Setup) (call.Leg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sleeper{target: t.target, setup: s, port: port, ring: t.ring}, nil
+	l := &sleeper{target: t.target, setup: s, port: port, ring: t.ring}
+	l.alarm = alarm.Alarm{Setup: s, Sleeper: l}
+	return l, nil
 }
 
 // Port is the leg's media.
@@ -155,16 +149,13 @@ func (l *sleeper) Handle(input any) []call.Event {
 		return l.registered()
 	case asked:
 		return l.answered(in)
-	case rang:
-		if in.set != l.set {
-			return nil
-		}
-		return l.act(l.wake.Step(wake.Fired{}))
+	case alarm.Rang:
+		return l.alarm.Rang(in)
 	case dropped:
 		if l.over || l.Leg != nil {
 			return nil
 		}
-		l.act(l.wake.Step(wake.Over{}))
+		l.alarm.Step(wake.Over{})
 		return l.end(in.event)
 	}
 	if l.Leg == nil {
@@ -181,7 +172,7 @@ func (l *sleeper) rung(evs []call.Event) []call.Event {
 		case call.Ringing, call.Answered:
 			s.heard = true
 		case call.Lost:
-			if s.heard || l.tries > 0 || s.cancelled != nil || s.failed {
+			if s.heard || l.alarm.Tries() > 0 || s.cancelled != nil || s.failed {
 				continue
 			}
 			s.failed, evs = true, slices.Delete(evs, i, i+1)
@@ -207,13 +198,13 @@ func (l *sleeper) again(closed call.Closed) []call.Event {
 	}
 	l.began = l.target.phones.cfg.Now() // what it registers from now on counts
 	l.target.phones.sleepers.add(l)
-	return l.act(l.wake.Step(wake.Begin{}))
+	return l.alarm.Step(wake.Begin{})
 }
 
 // end closes a leg whose phone did not come.
 func (l *sleeper) end(ev call.Event) []call.Event {
 	l.over = true
-	l.stop()
+	l.alarm.Stop()
 	l.target.phones.sleepers.remove(l)
 	return []call.Event{ev, call.Closed{Leg: l.setup.Leg}}
 }
@@ -226,25 +217,25 @@ func (l *sleeper) registered() []call.Event {
 	p := l.target.phones
 	b, ok := l.binding()
 	since := l.began
-	if l.tries == 0 && ok && b.Source.Transport != "udp" { // who is awake need not be woken (RFC 8599, 5); of UDP nobody knows
+	if l.alarm.Tries() == 0 && ok && b.Source.Transport != "udp" { // who is awake need not be woken (RFC 8599, 5); of UDP nobody knows
 		since = l.began.Add(-awake)
 	}
 	if ok && b.Until.After(p.cfg.Now()) && b.Updated.After(since) && p.sip.Connected(peerOf(b.Source)) {
 		var evs []call.Event
-		if l.tries > 0 { // else it may have to be woken yet
-			evs = l.act(l.wake.Step(wake.Connected{}))
+		if l.alarm.Tries() > 0 { // else it may have to be woken yet
+			evs = l.alarm.Step(wake.Connected{})
 		}
-		l.stop()
+		l.alarm.Stop()
 		p.sleepers.remove(l)
 		l.target.binding = b
 		l.Leg = l.target.leg(l.setup, l.port, l.target.peer())
 		l.Leg.Do(l.start)
 		return evs
 	}
-	if l.tries > 0 {
+	if l.alarm.Tries() > 0 {
 		return nil // it was another contact of the device
 	}
-	return l.act(l.wake.Step(wake.Begin{}))
+	return l.alarm.Step(wake.Begin{})
 }
 
 // binding is what the contact is now: the phone may have come by another address.
@@ -267,57 +258,25 @@ func (l *sleeper) answered(in asked) []call.Event {
 			l.target.phones.cfg.Registrar.Forget(l.target.branch.Device, l.target.binding.Push)
 		}
 	}
-	if in.err != nil {
-		return l.act(l.wake.Step(wake.Failed{Err: in.err}))
-	}
-	return l.act(l.wake.Step(wake.Replied{Pushes: in.reply.Pushes}))
+	return l.alarm.Asked(in.reply, in.err)
 }
 
-// act carries out actions, and returns what they tell the call.
-func (l *sleeper) act(acts []wake.Action) (evs []call.Event) {
-	id := l.setup.Leg
-	for _, act := range acts {
-		switch act := act.(type) {
-		case wake.Ask:
-			l.ask()
-		case wake.Arm:
-			l.stop()
-			set, post := l.set, l.setup.Post
-			l.timer = time.AfterFunc(act.After, func() { post(rang{set}) })
-		case wake.Disarm:
-			l.stop()
-		case wake.Tell:
-			w := call.Waking{Leg: id, Step: act.Step}
-			if act.Err != nil {
-				c := call.CauseOfError(act.Err)
-				w.Cause = &c
-			}
-			evs = append(evs, w)
-		case wake.Stall:
-			evs = append(evs, call.Stalled{Leg: id})
-		case wake.GiveUp:
-			evs = append(evs, l.end(call.Refused{Leg: id, Cause: call.CauseOfError(act.Err)})...)
-		}
-	}
-	return evs
+// GiveUp ends the leg.
+func (l *sleeper) GiveUp(why ledger.Cause) []call.Event {
+	return l.end(call.Refused{Leg: l.setup.Leg, Cause: why})
 }
 
-func (l *sleeper) stop() {
-	l.set++
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-}
+// Revoke tells the phone nothing: when it registers, no INVITE waits for it.
+func (l *sleeper) Revoke() {}
 
-// ask asks a bridge beside the session, after the cloud for the ticket.
-func (l *sleeper) ask() {
-	l.tries++
+// Ask asks a bridge beside the session, after the cloud for the ticket.
+func (l *sleeper) Ask(try int) {
 	p, post := l.target.phones, l.setup.Post
 	permit := fabric.Permit{Device: l.target.branch.Device, Call: l.setup.Call, Leg: l.setup.ID, Until: l.until}
-	q := fabric.Wake{Ticket: l.ticket, Until: l.until, Try: l.tries, Targets: []fabric.Target{l.target.binding.Push}}
+	q := fabric.Wake{Ticket: l.ticket, Until: l.until, Try: try, Targets: []fabric.Target{l.target.binding.Push}}
 	p.work.Go(func() {
 		<-p.ready
-		ctx, cancel := context.WithTimeout(p.ctx, askTime)
+		ctx, cancel := context.WithTimeout(p.ctx, alarm.AskTime)
 		defer cancel()
 		a := asked{err: errs.New(errs.Offline, "This switch wakes no phones")}
 		if p.cfg.Pushes.Wake != nil {

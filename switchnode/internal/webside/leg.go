@@ -9,6 +9,7 @@ import (
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 	"strowger/pkg/sip"
+	"strowger/switchnode/internal/alarm"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
 	"strowger/switchnode/internal/sipleg"
@@ -35,7 +36,7 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 		return nil, errs.New(errs.WrongNode, "the plan of the call sends the device %s to another switch", t.branch.Device)
 	}
 	l := &leg{web: t.web, setup: s, branch: t.branch, plan: t.plan}
-	l.alarm.leg = l
+	l.summons.leg = l
 	return l, nil
 }
 
@@ -48,9 +49,8 @@ type leg struct {
 	plan     designation.Plan
 	formats  []sdp.Format     // offered, or answered with
 	left     *sdp.Description // of the session, as the app is offered it now; nil: it is offered nothing
-	alarm    alarm
-	sealed   []byte // for each try the same
-	declined bool   // by a report: the device is not at the call
+	summons  summons
+	declined bool // by a report: the device is not at the call
 	passing
 
 	here    *joined // the device's connection, nil while there is none
@@ -169,7 +169,7 @@ func (l *leg) begin(offer sdp.Description) []call.Event {
 		return l.refused(call.CauseOfError(err))
 	}
 	l.web.legs.lend(l.branch.App.Leg, l.branch.App.Relay)
-	return l.alarm.begin()
+	return l.summons.begin()
 }
 
 // end takes the leg back: from here on its device hears why when it comes.
@@ -194,7 +194,7 @@ func (l *leg) over(why ledger.Cause) {
 	l.state, l.cause = ending, why
 	l.web.legs.end(l.branch.App.Leg, why)
 	l.web.cfg.Verifier.Done(l.branch.App.Leg)
-	l.alarm.over()
+	l.summons.over()
 	l.decide(l.watch.step(legOver))
 	l.hush()
 }
@@ -211,9 +211,9 @@ func (l *leg) hush() {
 func (l *leg) Handle(input any) []call.Event {
 	switch in := input.(type) {
 	case asked:
-		return l.alarm.asked(in)
-	case rang:
-		return l.alarm.rang(in)
+		return l.summons.alarm.Asked(in.reply, in.err)
+	case alarm.Rang:
+		return l.summons.alarm.Rang(in)
 	case reported:
 		return l.reported(in)
 	case joined:
@@ -289,11 +289,11 @@ func (l *leg) joined(j joined) []call.Event {
 	l.here, l.state = &j, inviting
 	if l.direct {
 		l.invite(l.raw)
-		return l.alarm.connected()
+		return l.summons.connected()
 	}
 	round := l.round
 	l.web.work.Go(func() { l.web.prepare(l, round) })
-	return l.alarm.connected()
+	return l.summons.connected()
 }
 
 // cameBack is how the ladder tells of a device on another connection.

@@ -6,7 +6,6 @@ import (
 	"strowger/pkg/proof"
 	"strowger/pkg/sessionkey"
 	"strowger/switchnode/internal/call"
-	"strowger/switchnode/internal/wake"
 )
 
 // reported tells a leg what its device says by its channel.
@@ -73,11 +72,11 @@ func (l *leg) reported(in reported) []call.Event {
 	}
 	switch in.step {
 	case proof.ChannelOpen:
-		return l.alarm.act(l.alarm.wake.Step(wake.Reported{Step: "channel opened"}))
+		return l.summons.reported("channel opened")
 	case proof.Ringing:
-		return l.alarm.act(l.alarm.wake.Step(wake.Reported{Step: "rings by its channel"}))
+		return l.summons.reported("rings by its channel")
 	case proof.Declined:
-		evs := l.alarm.act(l.alarm.wake.Step(wake.Reported{Step: "declined by its channel"}))
+		evs := l.summons.reported("declined by its channel")
 		l.declined = true
 		return append(evs, l.refused(call.CauseOf(errs.Declined, ""))...)
 	}
