@@ -185,6 +185,9 @@ func (c *calls) admission(in call.Incoming) call.Admission {
 	case in.Claims != nil:
 		return c.router.FromLink(*in.Claims, in.Key)
 	}
+	if in.Replaces != nil && in.Help == nil {
+		return c.replaces(in)
+	}
 	if admit, ok := c.featured(in); ok {
 		return admit
 	}

@@ -3,6 +3,7 @@ package switchnode
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -55,6 +56,50 @@ func (c *calls) join(t call.Transferring, home call.Fallback) call.Event {
 		return call.Stuck{Cause: call.CauseOf(errs.Gone, "The other call is not, or no longer, at this switch"), Home: home}
 	}
 	return call.Joining{Home: home}
+}
+
+// replaceTime is how long a call may take to answer who is to take the place of one of its legs.
+const replaceTime = 10 * time.Second
+
+// replaces has a phone take the place of another one in its call (RFC 3891, 3): one of the same user, or one that may pick up its calls. The
+// dialog is named as the phone there has it, or as lamps show it.
+func (c *calls) replaces(in call.Incoming) call.Admission {
+	return func(ctx context.Context) call.Event {
+		from, site := c.session(in), c.site()
+		may := func(of designation.Party) error {
+			if in.Device != "" && in.From.User != "" && of.User == in.From.User {
+				return nil
+			}
+			return site.MayPickUp(in.From, of)
+		}
+		if from == nil {
+			return nil
+		}
+		g := call.NewSuccessor(from, in.From, in.Replaces.Early, may, call.CauseOf(errs.PickedUp, "Took over a call from another phone"))
+		if !c.seek(*in.Replaces, g) && !c.post(in.Replaces.CallID, call.Wanted{Ours: in.Replaces.Ours, Theirs: in.Replaces.Theirs, Leg: ident.New(ident.Leg), By: g}) {
+			return refusal(errs.New(errs.Gone, "the call to take over is not, or no longer, at this switch"))
+		}
+		timer := time.NewTimer(replaceTime)
+		defer timer.Stop()
+		select {
+		case why := <-g.Turned():
+			return call.Refusal{Cause: why}
+		case <-timer.C:
+			if !g.Went() {
+				return refusal(errs.New(errs.Gone, "the call to take over does not answer"))
+			}
+		case <-ctx.Done():
+		}
+		return nil
+	}
+}
+
+// post tells a call something; false: it is not here.
+func (c *calls) post(id string, ev call.Event) bool {
+	c.mu.Lock()
+	s := c.sessions[id]
+	c.mu.Unlock()
+	return s != nil && s.Post(ev)
 }
 
 // offThePhone notes that somebody has left a call that goes on.

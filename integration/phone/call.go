@@ -187,12 +187,18 @@ func (c *Call) Transfer(number string, headers ...sip.Header) {
 
 // Join has the other side of this call take our place in another one (REFER with Replaces: RFC 5589, 7).
 func (c *Call) Join(other *Call, headers ...sip.Header) {
-	named := make(chan string, 1)
-	other.do(func() { named <- other.dialog.Names().String() })
+	c.Refer("<sip:"+other.other()+"@"+c.phone.server.Addr().String()+"?Replaces="+url.QueryEscape(other.Named().String())+">", headers...)
+}
+
+// Named is what another phone names this call by, to take it over.
+func (c *Call) Named() sip.Replaces {
+	named := make(chan sip.Replaces, 1)
+	c.do(func() { named <- c.dialog.Names() })
 	select {
 	case r := <-named:
-		c.Refer("<sip:"+other.other()+"@"+c.phone.server.Addr().String()+"?Replaces="+url.QueryEscape(r)+">", headers...)
-	case <-other.done:
+		return r
+	case <-c.done:
+		return sip.Replaces{}
 	}
 }
 

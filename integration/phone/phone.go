@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -234,8 +235,8 @@ func ended(s *sip.Stream) bool {
 	}
 }
 
-// Dial calls a number, or a service by its name (RFC 5031). The call's events tell how it goes.
-func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
+// Dial calls a number, or a service by its name (RFC 5031). The call's events tell how it goes. The INVITE has more headers if need be.
+func (p *Phone) Dial(ctx context.Context, number string, headers ...sip.Header) (*Call, error) {
 	peer, err := p.peer(ctx)
 	if err != nil {
 		return nil, err
@@ -253,7 +254,7 @@ func (p *Phone) Dial(ctx context.Context, number string) (*Call, error) {
 	}
 	c.dialog = p.endpoint.NewDialog(sip.InviteParams{
 		To: to, ToParty: sip.Party{User: p.cfg.To}, From: sip.Party{Name: p.cfg.Name, User: p.cfg.User, Host: host},
-		Peer: peer, Owner: c.own, Credentials: p.credentials(), Headers: p.cfg.Headers,
+		Peer: peer, Owner: c.own, Credentials: p.credentials(), Headers: slices.Concat(p.cfg.Headers, headers),
 	})
 	c.record(Event{Kind: Dialled})
 	c.dialog.Invite(c.offer())

@@ -25,7 +25,8 @@ const (
 
 	extensionTimer    = "timer"  // RFC 4028
 	extensionReliable = "100rel" // RFC 3262
-	supported         = extensionTimer + ", " + extensionReliable
+	extensionReplaces = "replaces" // RFC 3891
+	supported         = extensionTimer + ", " + extensionReliable + ", " + extensionReplaces
 )
 
 // state is how far a dialog has come.

@@ -56,6 +56,22 @@ func (r Replaces) String() string {
 	return s
 }
 
+// Replaces is what an INVITE is to take the place of, nil if nothing. More than one is none (RFC 3891, 3).
+func (d *Dialog) Replaces() (*Replaces, error) {
+	var all []string
+	for h := range Named(d.request, "Replaces") {
+		all = append(all, h.Value())
+	}
+	switch len(all) {
+	case 0:
+		return nil, nil
+	case 1:
+		r, err := ParseReplaces(all[0])
+		return &r, err
+	}
+	return nil, fmt.Errorf("%d Replaces, an INVITE takes one", len(all))
+}
+
 // Seek tells the owner of the dialog that a Replaces names, by a Sought, who looks for it; false: there is none, or its owner takes no more.
 func (e *Endpoint) Seek(r Replaces, by any) bool {
 	d := e.find(r.CallID, r.ToTag)

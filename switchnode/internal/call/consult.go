@@ -46,6 +46,25 @@ func (s *Session) leaver(id LegID, t Transferring) *Guest {
 // taken over, and whether they may put somebody in the place of another.
 func (g *Guest) Allow(home Fallback, may func(designation.Party) error) { g.home, g.may = home, may }
 
+// NewSuccessor returns the caller of a session, who has not been answered, as one who takes the place of a leg of another one: the call
+// that it leaves ends with a cause. If it does not come to that, Turned says why.
+func NewSuccessor(from *Session, who designation.Party, early bool, may func(designation.Party) error, cause ledger.Cause) *Guest {
+	g := &Guest{from: from, cause: cause, turned: make(chan ledger.Cause, 1)}
+	g.who, g.by, g.early, g.may, g.words = who, who, early, may, whom(who)+" took the call over"
+	return g
+}
+
+// Went says that the guest has left its call.
+func (g *Guest) Went() bool { return g.fate.Load() == handed }
+
+// left is what those are told whose legs end for the guest.
+func (g *Guest) left() string {
+	if g.up {
+		return "The call was transferred"
+	}
+	return g.words
+}
+
 // Succession is how the guest takes the place of a leg, as a leg of that id.
 func (g *Guest) Succession(of LegID, leg string) Succeeds {
 	return Succeeds{Leg: of, By: g, Branch: Branch{Leg: leg, Device: g.who.Device, User: g.who.User, Name: g.who.Name, Target: g}}
@@ -64,14 +83,32 @@ func (s *Session) sought(su Succeeds) Event {
 	if !known {
 		with = s.to
 	}
-	su.By.to, su.By.with = s, with
+	su.By.to, su.By.with, su.By.succeeds = s, with, s.call.talking(su.Leg)
 	return su
+}
+
+// wanted finds the leg that somebody names by what a lamp shows.
+func (s *Session) wanted(w Wanted) Event {
+	found := nobody
+	for i, l := range s.call.legs {
+		id := LegID(i)
+		switch {
+		case l.id != w.Ours && l.id != w.Theirs:
+		case l.state == ringing, l.id == w.Theirs && s.call.talking(id): // RFC 3891, 6.1: the from-tag is that of who is replaced
+			found = id
+		}
+	}
+	if found == nobody {
+		w.By.turn(CauseOf(errs.Gone, "There is no such call"))
+		return nil
+	}
+	return s.sought(w.By.Succession(found, w.Leg))
 }
 
 // expects notes who comes.
 func (s *Session) expects(id LegID, g *Guest) {
 	s.parties[id] = g.who
-	if s.cfg.Answered != nil {
+	if g.up && s.cfg.Answered != nil {
 		s.cfg.Answered(g.who.User) // before the other call says that they have left it
 	}
 }

@@ -92,6 +92,8 @@ func (s *Session) turnAway() {
 				x.To.setup.Post(spurned{})
 			case Claimed:
 				x.To.setup.Post(spurned{})
+			case Wanted:
+				x.By.turn(CauseOf(errs.Gone, "The call is over"))
 			case Picked:
 				x.By.turn(CauseOf(errs.NotRinging, "The call is over"))
 			}
@@ -136,14 +138,16 @@ type Guest struct {
 
 // errand is what else there is to know of a guest who is up in the call that it leaves.
 type errand struct {
-	up    bool
-	who   designation.Party             // the guest
-	by    designation.Party             // who transfers them
-	words string                        // of the transfer
-	home  Fallback                      // the phone of who transfers
-	may   func(designation.Party) error // whether they may have whose place the guest is to take do that
-	with  designation.Party             // whom the guest will talk to
-	fate  atomic.Int32
+	up       bool
+	early    bool                          // only who rings is to be replaced
+	succeeds bool                          // takes the place of a leg
+	who      designation.Party             // the guest
+	by       designation.Party             // who transfers them
+	words    string                        // of the transfer
+	home     Fallback                      // the phone of who transfers
+	may      func(designation.Party) error // whether they may have whose place the guest is to take do that
+	with     designation.Party             // whom the guest will talk to
+	fate     atomic.Int32
 }
 
 // The fates of a guest who is up: at first either call can decide, and the first that does has.
@@ -256,6 +260,12 @@ func (l lodger) take(in given) []Event {
 	case l.up:
 		return []Event{Arrived{id, in.offer}}
 	}
+	return l.greet(in)
+}
+
+// greet answers the caller who came.
+func (l lodger) greet(in given) []Event {
+	id := l.setup.Leg
 	theirs, err := sdp.Common(l.offer, in.offer)
 	if err != nil {
 		cause := CauseOfError(err)
@@ -264,5 +274,8 @@ func (l lodger) take(in given) []Event {
 	}
 	ours, _ := sdp.Common(in.offer, l.offer) // as there are common codecs one way, there are the other way
 	l.leg.Do(Accept{id, ours, l.setup.SessionID})
+	if l.succeeds {
+		return []Event{Arrived{id, theirs}}
+	}
 	return []Event{Answered{Leg: id, Description: theirs, SessionID: l.from.cfg.SessionID}}
 }

@@ -28,6 +28,7 @@ type Incoming struct {
 	Early     bool               // the leg can take media before the answer
 	Admission Admission          // of an app, which the cloud has admitted already, or of a call-back
 	Back      Queue              // of a call to a caller who kept their place: has their turn. Attach makes no leg then
+	Replaces  *Named             // the dialog that it is to take the place of (RFC 3891), nil: it is a call of its own
 	// Verify looks at the signature of a caller outside, and returns From with what it found, and why the call is refused for that, nil
 	// if it is not. It may block. Nil: nobody looks.
 	Verify func(context.Context) (designation.Party, *ledger.Cause)

@@ -264,7 +264,13 @@ func (s *Session) handle(m message) {
 		s.guests = append(s.guests, j.Branch)
 		return
 	case m.leg == outside:
-		s.step(m.input.(Event)) // Post takes no other
+		ev := m.input.(Event) // Post takes no other
+		if w, ok := ev.(Wanted); ok {
+			ev = s.wanted(w)
+		}
+		if ev != nil {
+			s.step(ev)
+		}
 		return
 	case s.host != nil && m.leg == s.away:
 		s.moved(m.input)
@@ -361,7 +367,7 @@ func (s *Session) dial(a Start) {
 	} else {
 		s.parties[a.Leg] = s.party(a.Branch)
 	}
-	if g, ok := a.Branch.Target.(*Guest); ok && g.up {
+	if g, ok := a.Branch.Target.(*Guest); ok && g.may != nil {
 		s.expects(a.Leg, g)
 	}
 	leg, err := a.Branch.Target.Dial(Setup{

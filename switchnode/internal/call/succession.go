@@ -41,7 +41,20 @@ func (Claimed) event()  {}
 func (Gone) event()     {}
 
 // Named is a dialog of this switch, by the ids that the phone at its other end has for it (RFC 3891, 6.1).
-type Named struct{ CallID, Ours, Theirs string }
+type Named struct {
+	CallID, Ours, Theirs string
+	Early                bool // only if it is not answered yet
+}
+
+// Wanted is who is to take the place of one of two legs that talk or ring, by their ids in the ledger, which is what lamps show: that of
+// who rings, or is theirs.
+type Wanted struct {
+	Ours, Theirs string
+	Leg          string // id of the one that comes, for the ledger
+	By           *Guest
+}
+
+func (Wanted) event() {}
 
 // succession is a leg in whose place another one comes.
 type succession struct {
@@ -62,6 +75,10 @@ func (c *Call) succeeds(s Succeeds) []Action {
 		why = requestPending("Another transfer of that call is under way")
 	case c.direct:
 		why = CauseOf(errs.Forbidden, "Only a call whose media pass this switch can be joined with another")
+	case !s.By.up && s.Leg != Caller && c.state == Trying && (l.state == trying || l.state == ringing): // RFC 3891, 3: a dialog that we began
+		return c.picked(Picked{s.Branch, s.By})
+	case s.By.early && c.talking(s.Leg): // RFC 3891, 3
+		why = CauseOf(errs.Busy, "The call has been answered")
 	case c.talking(s.Leg), c.state == Trying && s.Leg == Caller && l.state == trying && !c.back && s.By.up:
 		return c.expect(s)
 	default:
@@ -148,7 +165,7 @@ func (c *Call) succeed() []Action {
 		return c.succeedEarly(s)
 	}
 	far := c.other(s.of)
-	acts := append(c.silence(), c.retire(s.of)...)
+	acts := append(c.silence(), c.retire(s.of, s.by.left())...)
 	if c.asker == s.of {
 		c.asker = s.heir
 	}
@@ -159,18 +176,22 @@ func (c *Call) succeed() []Action {
 	}
 	acts = append(acts, c.noteSuccession(s), Play{s.heir, Sound{}}, Connect{c.talk.near, c.talk.far})
 	c.legs[s.heir].unfollowed, c.legs[far].unfollowed = false, false
-	return append(append(acts, c.tune()...), c.introduce(far)...)
+	acts = append(acts, c.tune()...)
+	if !s.by.up { // it has just been offered what the other has
+		return append(acts, c.rejoins(s.heir, far)...)
+	}
+	return append(acts, c.introduce(far)...)
 }
 
 // retire ends the leg whose place was taken.
-func (c *Call) retire(id LegID) []Action {
+func (c *Call) retire(id LegID, words string) []Action {
 	l := &c.legs[id]
 	switch l.state {
 	case up:
-		l.state, l.cause = ending, CauseOf(Normal, "The call was transferred")
+		l.state, l.cause = ending, CauseOf(Normal, words)
 		return []Action{HangUp{id, l.cause}, c.noteLegEnd(id)}
 	case trying:
-		l.state, l.cause = ending, CauseOf(errs.CallerLeft, "The call was transferred")
+		l.state, l.cause = ending, CauseOf(errs.CallerLeft, words)
 		return []Action{Refuse{id, l.cause}, c.noteLegEnd(id)}
 	}
 	return nil
@@ -196,6 +217,15 @@ func (c *Call) introduce(far LegID) []Action {
 	return c.pass(exchange{far, introducing, offer})
 }
 
+// rejoins offers the other party what is left of its session with somebody who has come from another phone.
+func (c *Call) rejoins(heir, far LegID) []Action {
+	l, d := &c.legs[far], c.legs[heir].agreed
+	if sameCodecs(l.agreed, d) && (l.held || l.agreed.Direction == sdp.SendRecv) {
+		return nil
+	}
+	return c.pass(exchange{heir, restoring, d})
+}
+
 // introduced takes the answer of who has just come.
 func (c *Call) introduced(id LegID, e exchange, d sdp.Description) []Action {
 	acts := c.hold(id, d.Direction)
@@ -208,7 +238,7 @@ func (c *Call) introduced(id LegID, e exchange, d sdp.Description) []Action {
 // succeedEarly has the call go on to ring for who came, as one that was transferred without asking. Nobody is told how it goes.
 func (c *Call) succeedEarly(s succession) []Action {
 	heir, rung := &c.legs[s.heir], c.rung
-	acts := append(append(c.separate(), c.hush()...), c.retire(s.of)...)
+	acts := append(append(c.separate(), c.hush()...), c.retire(s.of, s.by.left())...)
 	c.asker, c.transfer = s.heir, transfer{by: s.of, phase: reaching, home: s.by.home}
 	c.offer = sdp.Description{Codecs: heir.agreed.Codecs, Direction: sdp.SendRecv, Ptime: heir.agreed.Ptime}
 	c.hears, c.previewed, c.preview, c.from, c.playing = true, true, heir.agreed, nobody, Music
@@ -259,7 +289,7 @@ func (c *Call) gone() []Action {
 	acts = append(append(acts, c.noteLegEnd(id)), c.reports(200, "OK")...)
 	c.transfer = transfer{by: nobody}
 	if transferor.state == up {
-		acts = append(append(acts, c.silence()...), c.retire(by)...)
+		acts = append(append(acts, c.silence()...), c.retire(by, guest.left())...)
 	}
 	return append(acts, c.end(side(by), cause)...)
 }

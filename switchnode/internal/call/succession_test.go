@@ -237,3 +237,21 @@ func TestExploreAttendedTransfer(t *testing.T) {
 		})
 	}
 }
+
+// taker is who takes a call over from another phone.
+var taker = &Guest{errand: errand{succeeds: true, words: "taken over"}}
+
+// TestExploreTakeOver has another phone take the place of a leg at any time, or not come in the end, while the two hold and hang up.
+func TestExploreTakeOver(t *testing.T) {
+	t.Parallel()
+	for holds := range LegID(2) {
+		w := newParties(0, 0)
+		w.takes, w.peers[holds].offers = 1, 1
+		t.Logf("%+v", explore[Event](t, w))
+	}
+	random(t, *rounds/10, ends, func() *parties {
+		w := newParties(2, 3)
+		w.takes = 3
+		return w
+	})
+}

@@ -42,6 +42,7 @@ type parties struct {
 	finished bool
 	endings  int
 	between  []Action // for another call
+	takes    int      // times that another phone may take the place of a leg
 }
 
 var _ model[Event, *parties] = &parties{}
@@ -72,7 +73,7 @@ func (w *parties) key(b []byte) []byte {
 		b = append(b, byte(p.phase), flags(p.asked, p.waits, p.open, p.asks, p.rang, p.caller, p.coming), byte(p.refers), byte(p.offers), byte(p.with+1), byte(p.ended))
 		b = append(append(b, p.hears...), 0)
 	}
-	return append(b, flags(w.consult, w.diverted, w.stopped, w.finished), byte(w.armed), byte(w.endings))
+	return append(b, flags(w.consult, w.diverted, w.stopped, w.finished), byte(w.takes), byte(w.armed), byte(w.endings))
 }
 
 func (w *parties) possible() (evs []Event) {
@@ -94,6 +95,12 @@ func (w *parties) possible() (evs []Event) {
 		evs = append(evs, Stop{CauseOf(errs.NodeStopped, "")})
 	}
 	for i, p := range w.peers {
+		if w.takes > 0 {
+			evs = append(evs, Succeeds{LegID(i), Branch{Leg: fmt.Sprint("taker", w.takes), Device: "dv_t", Target: taker}, taker})
+		}
+		if p.coming && w.call.legs[i].branch.Target == taker && p.phase != leaving {
+			evs = append(evs, Arrived{LegID(i), speech}, Refused{LegID(i), CauseOf(errs.Gone, "")})
+		}
 		evs = append(evs, p.possible(LegID(i))...)
 	}
 	return evs
@@ -163,6 +170,16 @@ func (w *parties) spend(ev Event) {
 		w.stopped = true
 	case Ringing:
 		w.peers[ev.Leg].rang = true
+	case Succeeds:
+		w.takes--
+	case Arrived:
+		p := &w.peers[ev.Leg]
+		switch {
+		case p.phase == takingBack: // it came, and is hung up
+			p.phase = leaving
+		case p.phase == inviting:
+			p.phase, p.coming = talking, false
+		}
 	case Cancelled:
 		w.peers[Caller].phase = leaving
 	case Answered:
@@ -252,9 +269,10 @@ func (w *parties) performLeg(a LegAction) error {
 			return wrong
 		}
 		p.phase = inviting
-		if g, ok := a.Branch.Target.(*Guest); ok && g.up {
-			p.coming = true
-			w.between = append(w.between, a)
+		if g, ok := a.Branch.Target.(*Guest); ok && w.call.legs[a.Leg].state == coming {
+			if p.coming = true; g.up {
+				w.between = append(w.between, a)
+			}
 		}
 	case Cancel:
 		if p.phase != inviting {

@@ -49,6 +49,10 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 	if strings.ContainsFunc(dialled, unicode.IsControl) || !utf8.ValidString(dialled) { // no record could hold it
 		return errs.New(errs.Invalid, "the dialled number %q is no text", dialled)
 	}
+	replaces, err := replaced(d)
+	if err != nil {
+		return err
+	}
 	help := p.help(a, dialled)
 	security := p.secured(a, d, help != nil)
 	offer, answering := a.line.Offered(sipleg.Supported()), sipleg.AnsweringLate
@@ -68,7 +72,7 @@ func (p *Phones) begin(d *sip.Dialog, a Account, to, from string) error {
 		Call: ident.New(ident.Call), Leg: ident.New(ident.Leg), Device: a.Device, From: a.Party,
 		Dialled: dialled, Help: help, Offer: offer, Early: len(d.SDP()) > 0,
 		Hops: d.Hops(), Breadth: d.Breadth(), SessionID: d.SessionID().Remote, Withheld: sip.Withheld(d.Request()),
-		Verify: p.verification(d, a.Party),
+		Replaces: replaces, Verify: p.verification(d, a.Party),
 		Attach: func(s *call.Session) (call.Leg, error) {
 			if refused != nil {
 				return nil, refused
@@ -91,6 +95,18 @@ func (p *Phones) secured(a Account, d *sip.Dialog, help bool) sipleg.Security {
 		s.Need = sipleg.Preferred
 	}
 	return s
+}
+
+// replaced is the dialog in whose place an INVITE is to come, nil for a call of its own.
+func replaced(d *sip.Dialog) (*call.Named, error) {
+	r, err := d.Replaces()
+	if err != nil {
+		return nil, errs.New(errs.Invalid, "%w", err)
+	}
+	if r == nil {
+		return nil, nil
+	}
+	return &call.Named{CallID: r.CallID, Ours: r.ToTag, Theirs: r.FromTag, Early: r.EarlyOnly}, nil
 }
 
 // wanted is what a phone dialled, as a URI has it: a number, or the name of a service (RFC 5031).
