@@ -43,6 +43,8 @@ type grammar struct {
 type calleeCommands struct {
 	Queue    queueCommands    `cmd:"" help:"Queues of several users, and calls that wait."`
 	Schedule scheduleCommands `cmd:"" help:"Opening hours and holidays."`
+	Group    groupCommands    `cmd:"" help:"Groups of users: who picks up whose calls, and who is paged."`
+	Contact  contactCommands  `cmd:"" help:"The phone book: names of numbers outside, and short numbers for all."`
 }
 
 // lineCommands are for lines to the phone network.

@@ -23,6 +23,7 @@ func numbers() noun[rest.Number] {
 				{head: "site", cell: func(v rest.Number) string { return n.of(v.Site) }},
 				{head: "user or queue", cell: func(v rest.Number) string { return n.of(cmp.Or(v.User, v.Queue)) }},
 				{head: "waiting", detail: true, cell: numberQueue},
+				{head: "hours", detail: true, cell: func(v rest.Number) string { return hoursText(n, v.Hours) }},
 				{head: "dialled", detail: true, cell: func(v rest.Number) string { return dialled(n.env, v) }},
 				{head: "id", cell: func(v rest.Number) string { return v.ID }},
 			}
@@ -169,6 +170,7 @@ type numberSet struct {
 
 	Queue *string        `help:"So many calls to this number may wait while its user is on the phone, 1 to 1000; none: they find the user busy; user: as for the user's other numbers." placeholder:"N|none|user"`
 	Wait  *time.Duration `help:"So long at most, 10s to 2h; 0s: 10 minutes." placeholder:"TIME"`
+	Hours
 }
 
 // Run changes a number.
@@ -191,6 +193,9 @@ func (c *numberSet) Run(e *env) error {
 		return err
 	}
 	if err := c.queue(change); err != nil {
+		return err
+	}
+	if err := c.Hours.put(e, change); err != nil {
 		return err
 	}
 	return numbers().set(e, c.Number, change)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"strconv"
+	"strings"
 
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
@@ -16,6 +17,7 @@ func organizations() noun[rest.Organization] {
 			return []column[rest.Organization]{
 				{head: "name", cell: func(v rest.Organization) string { return v.Name }},
 				{head: "enabled", cell: func(v rest.Organization) string { return yesNo(v.Enabled) }},
+				{head: "lamps", detail: true, cell: func(v rest.Organization) string { return v.Lamps }},
 				{head: "rings", cell: func(v rest.Organization) string { return strconv.Itoa(v.RingSeconds) + " s" }},
 				{head: "id", cell: func(v rest.Organization) string { return v.ID }},
 			}
@@ -64,6 +66,7 @@ type orgSet struct {
 	Name        *string `help:"New name." placeholder:"NAME"`
 	RingSeconds *int    `help:"How long calls ring, 5 to 300 seconds." placeholder:"SECONDS"`
 	AlertURL    *string `help:"Where alerts are posted as JSON, http or https; empty: nowhere." name:"alert-url" placeholder:"URL"`
+	Lamps       *string `help:"private: users see who else is on the phone only where that user says so, or they may pick up their calls; public: all do." placeholder:"WHO"`
 	Enable      bool    `help:"Let it call again." xor:"enabled"`
 	Disable     bool    `help:"Refuse all its calls." xor:"enabled"`
 }
@@ -74,6 +77,9 @@ func (c *orgSet) Run(e *env) error {
 	put(change, "name", c.Name)
 	put(change, "ring_seconds", c.RingSeconds)
 	put(change, "alert_url", c.AlertURL)
+	if c.Lamps != nil {
+		change["lamps"] = strings.TrimPrefix(*c.Lamps, "public") // which is what there is without a word
+	}
 	change.switched(c.Enable, c.Disable)
 	return organizations().set(e, c.Org, change)
 }

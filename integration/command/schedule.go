@@ -55,7 +55,7 @@ type scheduleAdd struct {
 
 // Help teaches by example.
 func (*scheduleAdd) Help() string {
-	return `Users and numbers go by a schedule: strowger user forward --schedule, number set in the API (schedule, closed_to).
+	return `Users and numbers go by a schedule: strowger user forward --schedule, number set --schedule, queue set --schedule.
 
     strowger schedule add Office --site 20 --open "mon-fri 09:00-17:30" --open "sat 10:00-13:00" --holiday 12-25 --holiday "12-24 09:00-12:00"
     strowger user forward Anna --schedule Office --closed 1000`

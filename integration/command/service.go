@@ -32,6 +32,7 @@ func queues() noun[rest.Queue] {
 				{head: "enabled", cell: func(v rest.Queue) string { return yesNo(v.Enabled) }},
 				{head: "waiting", cell: func(v rest.Queue) string { return queueText(v.Policy) }},
 				{head: "fall-back", detail: true, cell: func(v rest.Queue) string { return fallbackText(v.Policy, "after hours") }},
+				{head: "hours", detail: true, cell: func(v rest.Queue) string { return hoursText(n, v.Hours) }},
 				{head: "closed", detail: true, cell: func(v rest.Queue) string { return disturb(v.Policy) }},
 				{head: "id", cell: func(v rest.Queue) string { return v.ID }},
 			}
@@ -183,6 +184,7 @@ type queueSet struct {
 	Enable  bool     `help:"Enable it." xor:"able"`
 	Disable bool     `help:"Disable it: calls are refused." xor:"able"`
 	Waiting
+	Hours
 }
 
 // Run changes a queue.
@@ -193,6 +195,9 @@ func (c *queueSet) Run(e *env) error {
 	}
 	put(change, "name", c.Name)
 	change.switched(c.Enable, c.Disable)
+	if err := c.Hours.put(e, change); err != nil {
+		return err
+	}
 	if err := e.putRef(change, "switch", c.Switch, idOf(switches())); err != nil {
 		return err
 	}

@@ -1,10 +1,15 @@
 package command
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"strowger/pkg/e164"
+	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -22,6 +27,7 @@ func sites() noun[rest.Site] {
 				{head: "country", detail: true, cell: func(v rest.Site) string { return v.Country }},
 				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
 				{head: "time zone", detail: true, cell: zoneText},
+				{head: "parking", detail: true, cell: parkText},
 				{head: "emergency", detail: true, cell: func(v rest.Site) string { return strings.Join(v.Emergency, ", ") }},
 				{head: "contacts", detail: true, cell: func(v rest.Site) string { return strings.Join(v.EmergencyContacts, ", ") }},
 				{head: "alerts to", detail: true, cell: func(v rest.Site) string { return v.AlertURL }},
@@ -30,6 +36,14 @@ func sites() noun[rest.Site] {
 			}
 		},
 	}
+}
+
+// parkText is how calls are parked at a site.
+func parkText(v rest.Site) string {
+	if v.ParkSlots == rest.NoPark {
+		return "none"
+	}
+	return fmt.Sprintf("%d calls, %v", cmp.Or(v.ParkSlots, 20), time.Duration(cmp.Or(v.ParkSeconds, 120))*time.Second)
 }
 
 // zoneText is by which clocks a site goes, and why.
@@ -93,6 +107,9 @@ type siteSet struct {
 
 	TimeZone *string `help:"By which clocks nights and hours of rates and routes go, as Europe/Berlin; empty: that of the country, UTC if it has several." placeholder:"ZONE"`
 
+	ParkSlots   *string        `help:"How many calls may be parked here, 1 to 99; none; usual: 20." placeholder:"N|none|usual"`
+	ParkTimeout *time.Duration `help:"After what time a parked call comes back to who parked it, 10s to 1h; 0s: 2 minutes." placeholder:"TIME"`
+
 	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
 	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
 	Contact   []string `help:"Who is told of emergency calls: users, by their apps, and others, whom alerts name; more than once: all that there are; once and empty: none." name:"emergency-contact" placeholder:"WHO"`
@@ -115,6 +132,25 @@ func (c *siteSet) Run(e *env) error {
 	put(change, "country", c.Country)
 	put(change, "outside", c.Outside)
 	put(change, "time_zone", c.TimeZone)
+	if c.ParkSlots != nil {
+		n, err := strconv.Atoi(*c.ParkSlots)
+		switch {
+		case *c.ParkSlots == "none":
+			n = rest.NoPark
+		case *c.ParkSlots == "usual":
+			n = 0
+		case err != nil || n < 1:
+			return errs.New(errs.Invalid, "--park-slots %q: want a number from 1 to 99, none, or usual", *c.ParkSlots)
+		}
+		change["park_slots"] = n
+	}
+	if c.ParkTimeout != nil {
+		seconds, err := wholeSeconds("--park-timeout", *c.ParkTimeout)
+		if err != nil {
+			return err
+		}
+		change["park_seconds"] = seconds
+	}
 	put(change, "location", c.Location)
 	put(change, "alert_url", c.AlertURL)
 	if len(c.Contact) > 0 {

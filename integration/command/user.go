@@ -184,6 +184,8 @@ type userSet struct {
 	Calling    *string `help:"Whom the user may call: none, internal (the organization's numbers), national (and phone numbers of the country) or international (and all others)." placeholder:"CLASS"`
 	Priority   *int    `help:"Priority of the user's own calls, 0 to 9; see strowger user dnd." placeholder:"N"`
 	HomeSwitch *string `help:"Switch that anchors the user's calls, name or id; empty: that of the first desk phone." placeholder:"SWITCH"`
+	Lamp       *string `help:"Who sees whether the user is on the phone: public (everybody), private (who may pick up their calls); empty: as the organization says." placeholder:"WHO"`
+	Intercom   *bool   `help:"The user's desk phones answer a colleague's *80 by themselves." negatable:""`
 	Enable     bool    `help:"Let the user call and be called again." xor:"enabled"`
 	Disable    bool    `help:"Refuse all calls from and to the user." xor:"enabled"`
 }
@@ -194,6 +196,10 @@ func (c *userSet) Run(e *env) error {
 	put(change, "name", c.Name)
 	put(change, "calling", c.Calling)
 	put(change, "priority", c.Priority)
+	put(change, "lamp", c.Lamp)
+	if c.Intercom != nil {
+		change["no_intercom"] = !*c.Intercom
+	}
 	change.switched(c.Enable, c.Disable)
 	if err := e.putRef(change, "home_switch", c.HomeSwitch, idOf(switches())); err != nil {
 		return err

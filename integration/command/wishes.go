@@ -209,10 +209,14 @@ func wishColumns(n names) []column[rest.User] {
 			return strings.Join(all, ", ")
 		}},
 		{head: "hours", detail: true, cell: func(v rest.User) string {
-			if v.Schedule == "" {
-				return ""
+			return hoursText(n, v.Hours)
+		}},
+		{head: "lamp", detail: true, cell: func(v rest.User) string { return v.Lamp }},
+		{head: "intercom", detail: true, cell: func(v rest.User) string {
+			if v.NoIntercom {
+				return "no"
 			}
-			return strings.TrimSuffix(n.of(v.Schedule)+"; closed: "+v.ClosedTo, "; closed: ")
+			return ""
 		}},
 	}
 }
