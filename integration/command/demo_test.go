@@ -96,7 +96,8 @@ func TestDemoPhone(t *testing.T) {
 		t.Fatalf("ended with %d:\n%s%s", code, out.String(), steps.String())
 	}
 	for _, want := range []string{
-		"Watson and Bell hear each other", "Watson hears music", "Watson and Grace hear each other", "Ada's phone is told: Call completed elsewhere", "Ada hears for",
+		"Watson and Bell hear each other", "Watson hears music", "Watson and Grace hear each other", "Bell and Ada hear each other", "Ada's phone is told: Call completed elsewhere",
+		"Ada's phone is told: Parked at 07; Watson hears music", "Watson and Bell hear each other", "Ada hears for",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("did not say %q:\n%s", want, out.String())

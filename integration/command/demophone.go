@@ -11,7 +11,7 @@ import (
 )
 
 // dayTime bounds the demo's day of a desk phone user.
-const dayTime = 90 * time.Second
+const dayTime = 3 * time.Minute
 
 // deskphone is a desk phone of the demo, which says a tone of its own.
 type deskphone struct {
@@ -27,7 +27,7 @@ const (
 	exact    = 2
 )
 
-// day shows what a desk phone can do: hold, transfer, pick-up, park and star codes. Who hears whom is told by the tones that they send.
+// day shows what a desk phone can do: hold, both kinds of transfer, pick-up, park and star codes. Who hears whom is told by the tones that they send.
 func (d *demo) day() error {
 	ctx, cancel := context.WithTimeout(d.ctx, dayTime)
 	defer cancel()
@@ -48,6 +48,7 @@ func (d *demo) day() error {
 		}
 	}
 	watson, ada, grace, bell := at[0], at[1], at[2], at[3]
+	d.steps.done()
 	d.say("Office 20: Watson, Ada and Grace; office 30: Bell. Each says a tone of their own.\n")
 	out, in, err := d.meet(ctx, watson, bell)
 	if err != nil {
@@ -59,7 +60,13 @@ func (d *demo) day() error {
 	if err := d.transfers(ctx, watson, bell, grace, out, in); err != nil {
 		return err
 	}
+	if err := d.joins(ctx, grace, bell, ada); err != nil {
+		return err
+	}
 	if err := d.picksUp(ctx, watson, ada, grace); err != nil {
+		return err
+	}
+	if err := d.parks(ctx, watson, ada, bell); err != nil {
 		return err
 	}
 	return d.dialsStar(ctx, ada)
