@@ -100,6 +100,8 @@ func TestCodesSayWhatTheyDid(t *testing.T) {
 		{"*91", []string{"forward-busy-off"}, func(u rest.User) bool { return u.ForwardBusy == "" && u.ForwardNoAnswer == number }},
 		{"*78", []string{"disturb-not"}, func(u rest.User) bool { return u.DND }},
 		{"*79", []string{"disturb"}, func(u rest.User) bool { return !u.DND }},
+		{"*70", []string{"call-waiting-off"}, func(u rest.User) bool { return u.NoCallWaiting }},
+		{"*71", []string{"call-waiting"}, func(u rest.User) bool { return !u.NoCallWaiting }},
 		{"*7405" + number, append([]string{"speed", "0", "5", "speed-calls"}, spelled(number)...), func(u rest.User) bool { return u.SpeedDial["05"] == number }},
 		{"*7506", []string{"speed", "0", "6", "speed-empty"}, func(u rest.User) bool { return len(u.SpeedDial) == 1 }},
 		{"*72999999", []string{"no-such-number"}, func(u rest.User) bool { return u.ForwardAlways == "" }},

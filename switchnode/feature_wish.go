@@ -24,6 +24,7 @@ func (c *calls) wishing() map[starcode.Name]feature {
 		starcode.ForwardNoAnswer, starcode.ForwardNoAnswerOff, starcode.ForwardUnreachable, starcode.ForwardUnreachableOff,
 		starcode.DoNotDisturb, starcode.DoNotDisturbOff, starcode.BlockLast, starcode.Unblock,
 		starcode.SpeedDialSet, starcode.SpeedDialClear, starcode.Office,
+		starcode.CallWaiting, starcode.CallWaitingOff,
 	} {
 		all[name] = c.wished
 	}
@@ -136,6 +137,8 @@ func (c *calls) change(user string, d starcode.Dialled) (set wish.Change, clip s
 		set.ForwardUnreachable = &none
 	case starcode.DoNotDisturb, starcode.DoNotDisturbOff:
 		set.DND = new(d.Name == starcode.DoNotDisturb)
+	case starcode.CallWaiting, starcode.CallWaitingOff:
+		set.CallWaiting = new(d.Name == starcode.CallWaiting)
 	case starcode.SpeedDialSet, starcode.SpeedDialClear:
 		set.SpeedDial = map[string]string{d.Place: d.Number}
 	case starcode.Office:

@@ -191,7 +191,9 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	router := routing.New(routing.Config{
 		Node: id.Node, Directory: directory{n}, Copy: offline{n}, Now: n.now, Logger: n.log,
-		Phones:   func(b designation.Branch, p designation.Plan) []call.Target { return n.phones.Targets(b, p.Ring) },
+		Phones: func(b designation.Branch, p designation.Plan) []call.Target {
+			return n.calls.occupiedBy(b, p, n.phones.Targets(b, p.Ring))
+		},
 		Services: n.service,
 		Lines:    func(b designation.Branch, p designation.Plan) call.Target { return n.phones.Line(b, p) },
 		Link:     func(w routing.Way) call.Target { return n.links.Target(w) },

@@ -186,8 +186,15 @@ type userSet struct {
 	HomeSwitch *string `help:"Switch that anchors the user's calls, name or id; empty: that of the first desk phone." placeholder:"SWITCH"`
 	Lamp       *string `help:"Who sees whether the user is on the phone: public (everybody), private (who may pick up their calls); empty: as the organization says." placeholder:"WHO"`
 	Intercom   *bool   `help:"The user's desk phones answer a colleague's *80 by themselves." negatable:""`
-	Enable     bool    `help:"Let the user call and be called again." xor:"enabled"`
-	Disable    bool    `help:"Refuse all calls from and to the user." xor:"enabled"`
+
+	CallWaiting *bool `help:"While the user is in a call others ring, too." negatable:""`
+	Enable      bool  `help:"Let the user call and be called again." xor:"enabled"`
+	Disable     bool  `help:"Refuse all calls from and to the user." xor:"enabled"`
+}
+
+// Help teaches by example.
+func (*userSet) Help() string {
+	return `Example: strowger user set Anna --no-call-waiting --intercom`
 }
 
 // Run changes a user.
@@ -199,6 +206,9 @@ func (c *userSet) Run(e *env) error {
 	put(change, "lamp", c.Lamp)
 	if c.Intercom != nil {
 		change["no_intercom"] = !*c.Intercom
+	}
+	if c.CallWaiting != nil {
+		change["no_call_waiting"] = !*c.CallWaiting
 	}
 	change.switched(c.Enable, c.Disable)
 	if err := e.putRef(change, "home_switch", c.HomeSwitch, idOf(switches())); err != nil {

@@ -12,6 +12,8 @@ import (
 // the same again changes nothing.
 type Change struct {
 	DND *bool `json:"dnd,omitempty"`
+	// CallWaiting says whether other calls ring while the user is in one.
+	CallWaiting *bool `json:"call_waiting,omitempty"`
 	// The forwards are as in Wishes; "" ends one.
 	ForwardAlways      *string `json:"forward_always,omitempty"`
 	ForwardBusy        *string `json:"forward_busy,omitempty"`
@@ -51,13 +53,16 @@ type ScheduleState struct {
 
 // Empty says whether nothing is changed of the user.
 func (c Change) Empty() bool {
-	return c.DND == nil && c.ForwardAlways == nil && c.ForwardBusy == nil && c.ForwardNoAnswer == nil && c.ForwardUnreachable == nil &&
+	return c.DND == nil && c.CallWaiting == nil && c.ForwardAlways == nil && c.ForwardBusy == nil && c.ForwardNoAnswer == nil && c.ForwardUnreachable == nil &&
 		c.ForwardSeconds == nil && len(c.Block)+len(c.Unblock)+len(c.SpeedDial) == 0
 }
 
 // Apply changes wishes, which it may share with nobody else, and do not disturb.
 func (c Change) Apply(w *Wishes, dnd *bool) error {
 	set(dnd, c.DND)
+	if c.CallWaiting != nil {
+		w.NoCallWaiting = !*c.CallWaiting
+	}
 	set(&w.ForwardAlways, c.ForwardAlways)
 	set(&w.ForwardBusy, c.ForwardBusy)
 	set(&w.ForwardNoAnswer, c.ForwardNoAnswer)

@@ -15,6 +15,7 @@
 //	(nothing)     everybody
 //
 // Fields are only ever added. Capability 1 (2026-11).
+// Capability 2 (2026-11): call waiting; a switch below it lets every call ring.
 package wish
 
 import (
@@ -60,6 +61,8 @@ type Wishes struct {
 	Lamp string `json:"lamp,omitempty" enum:",public,private" doc:"Who sees whether the user is on the phone: public (the organization), private; empty: as the organization says"`
 	// NoIntercom keeps the user's desk phones from answering calls of the office by themselves.
 	NoIntercom bool `json:"no_intercom,omitempty" doc:"No phone of the user answers by itself when a colleague dials the intercom code"`
+	// NoCallWaiting keeps calls from ringing while the user is on the phone, or rings.
+	NoCallWaiting bool `json:"no_call_waiting,omitempty" doc:"While the user is in a call, at a desk phone or by a switch, other calls find them busy; else these ring, as calls that wait"`
 	Hours
 }
 
@@ -140,7 +143,7 @@ func Plain(text string) string {
 // Empty says whether nothing is wished.
 func (w *Wishes) Empty() bool {
 	return w == nil || w.forwards() == [4]string{} && w.ForwardSeconds == 0 && len(w.Rules)+len(w.Blocked)+len(w.SpeedDial) == 0 &&
-		w.BlockedWords == "" && w.Lamp == "" && !w.NoIntercom && w.Hours == Hours{}
+		w.BlockedWords == "" && w.Lamp == "" && !w.NoIntercom && !w.NoCallWaiting && w.Hours == Hours{}
 }
 
 func (w *Wishes) forwards() [4]string {

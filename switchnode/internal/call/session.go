@@ -40,6 +40,7 @@ type Setup struct {
 	Breadth   int                // Max-Breadth to send (RFC 5393, 5.3.3)
 	Withheld  bool               // phone companies are to tell nobody who calls
 	Auto      bool               // a desk phone is to answer by itself
+	Waits     bool               // its user is in another call
 	SessionID string             // RFC 7989, end to end
 	Post      func(any) bool     // an input for Handle; false if the session is gone or its mailbox full
 	Trace     func(Arrow)        // a message sent or received, for the ladder

@@ -258,11 +258,15 @@ chinese_mailbox() {
 }
 
 english_pages() {
+	say en en-us call-waiting "Call waiting is on."
+	say en en-us call-waiting-off "Call waiting is off."
 	say en en-us page "Please speak."
 	say en en-us page-none "Nobody can be paged now."
 }
 
 chinese_pages() {
+	mandarin call-waiting "hu1jiao4 deng3dai4 yi3 kai1qi3"     # 呼叫等待已开启
+	mandarin call-waiting-off "hu1jiao4 deng3dai4 yi3 guan1bi4" # 呼叫等待已关闭
 	mandarin page "qing3 jiang3"                    # 请讲
 	mandarin page-none "xian4zai4 wu2fa3 guang3bo1" # 现在无法广播
 }

@@ -99,7 +99,7 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 		Peer:      to,
 		Routes:    t.path(),
 		Hops:      s.Hops,
-		Headers:   append(append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), p.unasked(s.Auto)...), // RFC 7332: carried on, the phone may be a proxy
+		Headers:   append(append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), p.hints(s)...), // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
@@ -112,6 +112,14 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 
 // Desk tells a desk phone from what else rings.
 func (target) Desk() {}
+
+// hints is how a phone is to take a call.
+func (p *Phones) hints(s call.Setup) []sip.Header {
+	if s.Waits && !s.Auto {
+		return []sip.Header{sip.NewHeader("Alert-Info", "<urn:alert:service:call-waiting>")} // RFC 7462: the phone knows what that is to sound like
+	}
+	return p.unasked(s.Auto)
+}
 
 // unasked has a phone answer by itself, in each of the ways that phones know. None is required: a phone that knows none rings, and
 // whoever is there answers.
