@@ -35,7 +35,7 @@ func TestQuickRun(t *testing.T) {
 	}
 	b := &bench{launcher: newLauncher(dir, false), plan: newPlan(true)}
 	b.alone, b.profiles, b.json, b.plots = true, filepath.Join(dir, "profiles"), filepath.Join(dir, "figures.json"), filepath.Join(dir, "plots")
-	parts, err := chosen([]string{"register", "call2", "trunk", "rtp", "memory", "trips", "push", "webrtc", "devices", "wake"}) // call2 is call, twice
+	parts, err := chosen([]string{"register", "call2", "trunk", "rtp", "memory", "trips", "push", "webrtc", "devices", "wake", "lamps"}) // call2 is call, twice
 	if err != nil {
 		t.Fatal(err)
 	}

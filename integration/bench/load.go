@@ -53,6 +53,7 @@ type load struct {
 	asked    map[string]bool // requests to callees, by branch
 	answers  []answer        // that callees will give, the next first
 	called   func()          // a callee is; may be nil
+	notified func(message)   // a lamp is told; may be nil
 	patience time.Duration   // without any progress, when all is sent: what is not done is lost
 	err      error           // the first of the socket
 	out      []byte

@@ -34,6 +34,7 @@ func parts() []part {
 		{"trunk", "calls to a phone company", (*bench).trunks},
 		{"rtp", "audio through one switch and over a link, a packet", (*bench).relays},
 		{"queue", "callers who wait for one callee", (*bench).queues},
+		{"lamps", "lamps that many phones watch", (*bench).lamps},
 		{"memory", "memory of phones and calls", (*bench).memories},
 		{"admit", "admissions in the cloud, with few and many devices", (*bench).admissions},
 		{"trips", "network round trips from INVITE to 180", (*bench).trips},

@@ -163,6 +163,9 @@ func (l *load) callee(m message, from netip.AddrPort) {
 	if again {
 		l.repeated(m)
 	}
+	if l.notified != nil && !again && bytes.HasPrefix(m, []byte("NOTIFY ")) {
+		l.notified(m)
+	}
 	if !bytes.HasPrefix(m, []byte("INVITE ")) {
 		l.send(from, "SIP/2.0 200 OK\r\n%s%s", m.echo(), empty)
 		return
