@@ -17,7 +17,7 @@ import (
 // same calls while nobody watches. As many datagrams of that size, written and sent and their answers read by a program that does nothing
 // else, are what it could cost at least.
 func (b *bench) lamps(ctx context.Context) error {
-	s, err := b.strowger(ctx, 1, 2*b.plan.lamps, b.plan.watchers)
+	s, err := b.strowger(ctx, 1, 2*b.plan.lamps.each, b.plan.lamps.phones)
 	if err != nil {
 		return err
 	}
