@@ -28,6 +28,8 @@ func testCalls(t *testing.T, d *deployment) {
 		{"hold", testHold},
 		{"transfer", testTransfer},
 		{"pick-up", testPickUp},
+		{"park", testPark},
+		{"echo test", testEchoTest},
 		{"digits", testDigits},
 		{"cancel", testCancel},
 		{"busy", testBusy},

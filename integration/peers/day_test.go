@@ -45,3 +45,31 @@ func testPickUp(t *testing.T, d *deployment) {
 	talk(t, a, c)
 	hangUp(t, a, c)
 }
+
+// testPark has a phone park its call, which one of the other office retrieves by the code of the site and the space.
+func testPark(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	c := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: other})
+	call(t, a, b, b.dial)
+	talk(t, a, b)
+	toA := listen(t, a.host)
+	b.do(t, "transfer", fmt.Sprintf("sip:*8507@%s", d.y.started.SIP.Addr()))
+	b.await(t, "CALL_CLOSED")
+	toA.expectMusic(t, b.tone)
+	c.do(t, "dial", "*86"+d.y.site.Code+"07")
+	c.await(t, "CALL_ESTABLISHED")
+	toA.expectTone(t, c.tone)
+	c.hears(t, a.tone)
+	hangUp(t, c, a)
+}
+
+// testEchoTest has a phone dial a star code, and hear itself.
+func testEchoTest(t *testing.T, d *deployment) {
+	a := d.x.phone(t, d.x.account(t), handset{codec: pcma, tone: high})
+	toA := listen(t, a.host)
+	a.do(t, "dial", "*43")
+	a.await(t, "CALL_ESTABLISHED")
+	toA.expectTone(t, a.tone)
+	a.do(t, "hangup", "")
+	a.await(t, "CALL_CLOSED")
+}
