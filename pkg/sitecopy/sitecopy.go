@@ -24,6 +24,7 @@
 // 10 (2026-11): keys as tones to phone companies; a switch below it sends such a company telephone events.
 // 11 (2026-11): SRTP and certificates of desk phones; a switch below it encrypts no phone's audio, and wants a password of each.
 // 12 (2026-11): switches of groups; a switch below it picks up, and pages, its own phones only.
+// 13 (2026-11): where messages are sent, and the secrets of webhooks; a switch below it keeps them.
 package sitecopy
 
 import (
