@@ -11,13 +11,13 @@ type plan struct {
 	callRates     []float64 // a second, through one switch
 	betweenRates  []float64 // a second, through two
 	audio         []audioLoad
-	pushRates     []float64     // a second
-	legRates      []float64     // calls a second with a WebRTC leg
-	legs          int           // WebRTC legs that are up
-	sleepers      int           // devices that sleep
-	held          int           // calls that are up
-	waiting       int           // callers in one line
-	turns         int           // that they get
+	pushRates     []float64 // a second
+	legRates      []float64 // calls a second with a WebRTC leg
+	legs          int       // WebRTC legs that are up
+	sleepers      int       // devices that sleep
+	held          int       // calls that are up
+	waiting       int       // callers in one line
+	turns         int       // that they get
 	lamps         lampLoad
 	soak          time.Duration // how long calls come and go
 	devices       string        // in the registry of the benchmark of admissions, "few|many"
