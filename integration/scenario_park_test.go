@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"sync"
 	"testing"
 
 	"strowger/integration/phone"
@@ -93,4 +94,70 @@ func TestRetrieveElsewhere(t *testing.T) {
 	if err := w.StartCloud(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestTwoRetrieve has two phones, of two offices, retrieve one call at the same moment: one gets it, the other is told.
+func TestTwoRetrieve(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, annsPhone := w.person(t, 0, "Ann", says(1))
+	bell, bellsPhone := w.person(t, 0, "Bell", nil)
+	_, bobsPhone := w.person(t, 0, "Bob", says(2))
+	_, catsPhone := w.person(t, 1, "Cat", says(2))
+	w.peerDocuments(t)
+	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
+	in.Transfer("*8514")
+	told(t, in, 200)
+	over(t, in)
+	var both [2]*phone.Call
+	var dialling sync.WaitGroup
+	for i, c := range []struct {
+		from *phone.Phone
+		code string
+	}{{bobsPhone, "*8614"}, {catsPhone, "*862014"}} {
+		dialling.Go(func() { both[i], _ = c.from.Dial(soon(t), c.code) })
+	}
+	dialling.Wait()
+	hears(t, out, 2)
+	out.HangUp()
+	answered := 0
+	for _, c := range both {
+		over(t, c)
+		for _, e := range c.Events() {
+			switch {
+			case e.Kind == phone.Answered:
+				answered++
+			case e.Kind == phone.Ended && e.Code == 480 && e.Words == "":
+				t.Errorf("who came late is told nothing: %s", e)
+			}
+		}
+	}
+	if answered != 1 {
+		t.Errorf("%d of two who retrieve have the call", answered)
+	}
+}
+
+// TestFullLot refuses one call more than there are spaces, which stays with who would park it.
+func TestFullLot(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	change(t, w.Client.Sites(), w.Offices[0].Site.ID, map[string]any{"park_slots": 1})
+	_, annsPhone := w.person(t, 0, "Ann", says(1))
+	_, annasPhone := w.person(t, 0, "Anna", says(1))
+	bell, bellsPhone := w.person(t, 0, "Bell", says(2))
+	w.settle(t)
+	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
+	in.Transfer("*85")
+	told(t, in, 200)
+	if e := over(t, in); e.Words != "Parked at 01" {
+		t.Errorf("who parked is told %q", e.Words)
+	}
+	more, in2 := connect(t, annasPhone, bell.number.Dial, bellsPhone)
+	in2.Transfer("*85")
+	told(t, in2, 486)
+	hears(t, more, 2)
+	hangUp(t, more, in2)
+	got := dial(t, bellsPhone, "*8601")
+	saw(t, got, phone.Answered)
+	hangUp(t, got, out)
 }
