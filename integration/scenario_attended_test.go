@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"strowger/integration/phone"
+	"strowger/mobile-bridge/sdk"
 	"strowger/pkg/rest"
 )
 
@@ -122,4 +123,91 @@ func TestAttendedTransferRefused(t *testing.T) {
 	hearsTone(t, high, out.Heard)
 	hearsTone(t, low, in.Heard)
 	hangUp(t, out, in)
+}
+
+// TestAttendedTransferOfApps has a phone join a call with an app and one with a phone: the app goes over to the call of the phone, and the
+// phone to the call of the app.
+func TestAttendedTransferOfApps(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	for name, appFirst := range map[string]bool{"the app goes over": true, "the app is asked": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, anns := w.person(t, 0, "Ann", nil)
+			bob, bobs := w.person(t, 1, "Bob", tone(high))
+			eve, number := w.roamer(t, "Eve")
+			app := w.app(t, eve, "fcm")
+			voice := phone.NewVoice(phone.Sine(middle, 120))
+			callApp := func() *phone.Call {
+				out := dial(t, anns, number.Dial)
+				app.sees(t, sdk.Woken)
+				app.sees(t, sdk.Ringing).Call.Answer(voice)
+				saw(t, out, phone.Answered)
+				app.sees(t, sdk.Connected)
+				return out
+			}
+			var first, second, bobsCall *phone.Call
+			if appFirst {
+				first = callApp()
+			} else {
+				first, bobsCall = connect(t, anns, bob.number.Dial, bobs)
+			}
+			first.Hold()
+			saw(t, first, phone.OnHold)
+			if appFirst {
+				second, bobsCall = connect(t, anns, bob.number.Dial, bobs)
+			} else {
+				second = callApp()
+			}
+			first.Join(second)
+			accepted(t, first, 202)
+			told(t, first, 200)
+			over(t, first)
+			over(t, second)
+			hearsTone(t, middle, bobsCall.Heard)
+			hearsTone(t, high, voice.Heard)
+			bobsCall.HangUp()
+			over(t, bobsCall)
+			app.sees(t, sdk.Ended)
+		})
+	}
+}
+
+// TestTransferToPhoneCompany has a phone transfer calls to phone numbers: blind to one that it may call and to one that it may not, and attended.
+func TestTransferToPhoneCompany(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, tone(middle))
+	line := rest.NewTrunk("Company")
+	line.Number = "+4930100"
+	w.trunk(t, 0, line, company)
+	ann, anns := w.person(t, 0, "Ann", tone(low))
+	bob, bobs := w.person(t, 1, "Bob", tone(high))
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	w.settle(t)
+	for _, attended := range []bool{false, true} {
+		first, bobsCall := connect(t, anns, bob.number.Dial, bobs)
+		first.Hold()
+		saw(t, first, phone.OnHold)
+		var outside *phone.Call
+		if attended {
+			var second *phone.Call
+			second, outside = connect(t, anns, "0030123456", company)
+			first.Join(second)
+			accepted(t, first, 202)
+			over(t, second)
+		} else {
+			first.Transfer("000442079460123") // 0 for a line
+			accepted(t, first, 202)
+			told(t, first, 403)
+			first.Transfer("0030123456")
+			outside = rings(t, company)
+			outside.Answer()
+		}
+		told(t, first, 200)
+		over(t, first)
+		hearsTone(t, middle, bobsCall.Heard)
+		hearsTone(t, high, outside.Heard)
+		hangUp(t, bobsCall, outside)
+	}
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func told(t *testing.T, c *phone.Call, code int) {
 				return ""
 			}
 		}
-		return "was not told " + strings.TrimSpace(phone.Event{Kind: phone.Told, Code: code}.String())
+		return fmt.Sprintf("was not told %d, but saw %v", code, c.Events())
 	})
 }
 
