@@ -223,6 +223,7 @@ func (n *node) serve(ctx context.Context) error {
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
 		Office: sipside.Office{
 			Location: func() string { return n.copy.Snapshot().Location() }, Security: n.security,
+			KeepAlive:    func() time.Duration { return n.copy.Snapshot().Network().KeepAlive },
 			Certificates: sipside.Certificates{CAs: n.makers, Named: func(name string) (string, bool) { return n.copy.Snapshot().Certified(name) }},
 			Dialling:     func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		},

@@ -109,6 +109,7 @@ type siteSet struct {
 
 	ParkSlots   *string        `help:"How many calls may be parked here, 1 to 99; none; usual: 20." placeholder:"N|none|usual"`
 	ParkTimeout *time.Duration `help:"After what time a parked call comes back to who parked it, 10s to 1h; 0s: 2 minutes." placeholder:"TIME"`
+	KeepAlive   *int           `help:"How often phones on UDP behind a NAT are asked something, so that the NAT remembers them: 10 to 300 seconds; 0: every 25; -1: never." placeholder:"SECONDS"`
 
 	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
 	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
@@ -152,6 +153,7 @@ func (c *siteSet) Run(e *env) error {
 		change["park_seconds"] = seconds
 	}
 	put(change, "location", c.Location)
+	put(change, "keep_alive_seconds", c.KeepAlive)
 	put(change, "alert_url", c.AlertURL)
 	if len(c.Contact) > 0 {
 		change["emergency_contacts"] = slices.DeleteFunc(slices.Clone(c.Contact), func(who string) bool { return who == "" })

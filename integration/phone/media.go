@@ -38,6 +38,7 @@ type media struct {
 	end     sync.Once
 	digit   func(byte)
 	speech  Speech
+	inside  netip.Addr // that it says in place of its own
 
 	guardian *guardian // of the call's goroutine
 
@@ -57,6 +58,9 @@ type media struct {
 // newMedia begins the audio of a call. digit is told the keys of the other side.
 func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
 	m := &media{stopped: make(chan struct{}), digit: digit, speech: cfg.Speech}
+	if cfg.Inside != cfg.Local {
+		m.inside, _ = netip.ParseAddr(cfg.Inside)
+	}
 	if err := m.move(local); err != nil {
 		return nil, err
 	}
@@ -134,7 +138,11 @@ func (m *media) sockets() *sockets {
 }
 
 func (m *media) local() sdp.Local {
-	return sdp.Local{Addr: m.sockets().rtp.LocalAddr().(*net.UDPAddr).AddrPort()}
+	at := m.sockets().rtp.LocalAddr().(*net.UDPAddr).AddrPort()
+	if m.inside.IsValid() {
+		at = netip.AddrPortFrom(m.inside, at.Port())
+	}
+	return sdp.Local{Addr: at}
 }
 
 // stop ends sending; what is on its way is still heard.

@@ -59,10 +59,16 @@ type Config struct {
 	InfoDTMF  bool          // send digits by INFO even where telephone-event was negotiated
 	Headers   []sip.Header  // of its INVITEs
 	To        string        // whom they name in To, in place of who is dialled
-	Push      string        // parameters of its contact's URI: how it is woken (RFC 8599)
 	Security  Security      // how its audio is encrypted
 	Logger    *slog.Logger  // default: none
 	Company
+	Reached
+}
+
+// Reached is how a phone is reached.
+type Reached struct {
+	Inside string // own IP address as it says it, behind a NAT; default Config.Local
+	Push   string // parameters of its contact's URI: how it is woken (RFC 8599)
 }
 
 // Company is what a phone does that plays a phone company.
@@ -96,6 +102,26 @@ type Phone struct {
 	mu     sync.Mutex // guards what follows
 	closed bool
 	local  netip.Addr
+	probed int // times that it was asked something outside of calls
+}
+
+// Shut drops nothing.
+func (p *Phone) Shut(sip.Peer, []byte) bool { return false }
+
+// Offends counts OPTIONS.
+func (p *Phone) Offends(_ sip.Peer, o sip.Offence) {
+	if o == sip.Probes {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.probed++
+	}
+}
+
+// Probed is how often the phone was asked something outside of calls, as those are that a NAT must not forget.
+func (p *Phone) Probed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.probed
 }
 
 // New makes a phone and binds its socket.
@@ -105,6 +131,9 @@ func New(cfg Config) (*Phone, error) {
 	}
 	if cfg.Local == "" {
 		cfg.Local = "127.0.0.1"
+	}
+	if cfg.Inside == "" {
+		cfg.Inside = cfg.Local
 	}
 	if cfg.Codecs == nil {
 		cfg.Codecs = DefaultCodecs()
@@ -129,7 +158,7 @@ func New(cfg Config) (*Phone, error) {
 		p.server = server.AddrPort()
 		p.server = netip.AddrPortFrom(p.server.Addr().Unmap(), p.server.Port())
 	}
-	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Local, Handler: handler{p}, Notified: p.notified, Logger: cfg.Logger})
+	p.endpoint = sip.NewEndpoint(sip.Config{Name: "Strowger phone", AdvertiseHost: cfg.Inside, Handler: handler{p}, Notified: p.notified, Logger: cfg.Logger, Gate: p})
 	if cfg.Transport == sip.TLS && cfg.Server == "" { // it is called only, as a phone company is
 		if _, err := p.endpoint.ListenTLS(net.JoinHostPort(cfg.Local, "0"), cfg.TLS); err != nil {
 			return nil, fmt.Errorf("phone %s: %w", cfg.User, err)

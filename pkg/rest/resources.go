@@ -51,6 +51,8 @@ type Site struct {
 	ParkSlots int `json:"park_slots" minimum:"-1" maximum:"99"`
 	// ParkSeconds is after what time a parked call comes back to who parked it, 10 to 3600; 0: 120.
 	ParkSeconds int `json:"park_seconds" minimum:"0" maximum:"3600"`
+	// KeepAliveSeconds is how often phones on UDP behind a NAT are asked something, so that the NAT remembers them, 10 to 300; 0: 25; -1: never.
+	KeepAliveSeconds int `json:"keep_alive_seconds" minimum:"-1" maximum:"300"`
 	// Emergency is the emergency numbers of this office, besides those of its country, which are always there.
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".
@@ -64,6 +66,9 @@ type Site struct {
 
 // NoPark is the ParkSlots of a site where no calls are parked.
 const NoPark = -1
+
+// NoKeepAlive is the KeepAliveSeconds of a site that asks no phone.
+const NoKeepAlive = -1
 
 // Switch is the edge node of a site.
 type Switch struct {

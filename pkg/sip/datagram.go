@@ -35,6 +35,14 @@ func (e *Endpoint) datagram(b []byte, from Peer) {
 		e.tally.add(r.drop)
 		return
 	}
+	if isSTUN(b) {
+		if answer := bound(b, from.Addr); answer != nil {
+			_ = e.sendUDP(from.Addr, answer) // it asks again
+		} else {
+			e.tally.add(dropBytes)
+		}
+		return
+	}
 	n, err := frame(b, false)
 	if errors.As(err, &r) {
 		e.tally.add(r.drop)

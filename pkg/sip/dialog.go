@@ -23,9 +23,10 @@ const (
 	allow  = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, PRACK, UPDATE, REFER, NOTIFY"
 	accept = "application/sdp, application/dtmf-relay, application/dtmf"
 
-	extensionTimer    = "timer"  // RFC 4028
-	extensionReliable = "100rel" // RFC 3262
+	extensionTimer    = "timer"    // RFC 4028
+	extensionReliable = "100rel"   // RFC 3262
 	extensionReplaces = "replaces" // RFC 3891
+	extensionOutbound = "outbound" // of the registrar; a switch sends all that is due to a phone by the flow that it came from anyway
 	supported         = extensionTimer + ", " + extensionReliable + ", " + extensionReplaces
 )
 

@@ -93,7 +93,7 @@ func check(req *Request) (code int, reason string, extra []Header) {
 		return 416, "Unsupported URI Scheme", nil
 	}
 	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool {
-		return strings.EqualFold(t, extensionTimer) || strings.EqualFold(t, extensionReliable) || strings.EqualFold(t, extensionReplaces)
+		return strings.EqualFold(t, extensionTimer) || strings.EqualFold(t, extensionReliable) || strings.EqualFold(t, extensionReplaces) || strings.EqualFold(t, extensionOutbound)
 	})
 	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}

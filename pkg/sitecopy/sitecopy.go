@@ -25,6 +25,7 @@
 // 11 (2026-11): SRTP and certificates of desk phones; a switch below it encrypts no phone's audio, and wants a password of each.
 // 12 (2026-11): switches of groups; a switch below it picks up, and pages, its own phones only.
 // 13 (2026-11): where messages are sent, and the secrets of webhooks; a switch below it keeps them.
+// 14 (2026-11): phones behind NATs; a switch below it asks none.
 package sitecopy
 
 import (
@@ -155,6 +156,12 @@ type Wishing struct {
 	SpeedDial map[string]string   `json:"speed_dial,omitempty"` // of the organization: numbers by two digits; those of a user come first
 	Lamps     string              `json:"lamps,omitempty"`      // "private": see User.Wishes.Lamp; "": public
 	Park      Park                `json:"park,omitzero"`
+	Network   Network             `json:"network,omitzero"`
+}
+
+// Network is how a site's phones are reached.
+type Network struct {
+	KeepAlive time.Duration `json:"keep_alive,omitempty"` // how often phones on UDP behind a NAT are asked something; 0: never
 }
 
 // Park is where a site parks calls: in slots 1 to Slots, until they come back to who parked them.

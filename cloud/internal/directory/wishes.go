@@ -81,11 +81,17 @@ const (
 	parkReturn = 2 * time.Minute
 )
 
+// keepAlive is how often phones behind NATs are asked something where a site does not say otherwise: NATs are known that forget after 30 s.
+const keepAlive = 25 * time.Second
+
 // wishing is what a site's copy has of wishes that are nobody's own.
 func (s office) wishing(site *rest.Site) sitecopy.Wishing {
 	w := sitecopy.Wishing{Schedules: schedulesOf(s.registry.Schedules), Names: s.names, SpeedDial: s.speed, Lamps: s.organization.Lamps}
 	if site.ParkSlots != rest.NoPark {
 		w.Park = sitecopy.Park{Slots: cmp.Or(site.ParkSlots, parkSlots), Return: cmp.Or(time.Duration(site.ParkSeconds)*time.Second, parkReturn)}
+	}
+	if site.KeepAliveSeconds != rest.NoKeepAlive {
+		w.Network.KeepAlive = cmp.Or(time.Duration(site.KeepAliveSeconds)*time.Second, keepAlive)
 	}
 	for _, v := range s.registry.Groups {
 		w.Groups = append(w.Groups, sitecopy.Group{

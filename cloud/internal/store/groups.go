@@ -125,6 +125,17 @@ func checkPark(v *rest.Site) error {
 	return nil
 }
 
+// How often phones behind NATs may be asked something, in seconds.
+const minKeepAlive, maxKeepAlive = 10, 300
+
+// checkKeepAlive looks at how often a site asks phones behind NATs.
+func checkKeepAlive(v *rest.Site) error {
+	if n := v.KeepAliveSeconds; n != 0 && n != rest.NoKeepAlive && (n < minKeepAlive || n > maxKeepAlive) {
+		return errs.New(errs.Invalid, "keep_alive_seconds: %d is neither between %d and %d, nor 0 for as often as usual, nor %d for never", n, minKeepAlive, maxKeepAlive, rest.NoKeepAlive)
+	}
+	return nil
+}
+
 // Ungrouped says whether a user may be removed: errs.Conflict while a group names them, or a schedule that they may override.
 func (s *Store) Ungrouped(ctx context.Context, org, user string) error {
 	all, err := s.Groups.find(ctx, s.read, org, nil, nil, 0)

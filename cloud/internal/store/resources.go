@@ -76,6 +76,7 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "time_zone", name: "time_zone", at: func(v *rest.Site) any { return &v.TimeZone }},
 			{field: "park_slots", name: "park_slots", at: func(v *rest.Site) any { return &v.ParkSlots }},
 			{field: "park_seconds", name: "park_seconds", at: func(v *rest.Site) any { return &v.ParkSeconds }},
+			{field: "keep_alive_seconds", name: "keep_alive_seconds", at: func(v *rest.Site) any { return &v.KeepAliveSeconds }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 			if !code.MatchString(v.Code) {
@@ -84,7 +85,7 @@ func sites(s *Store) *Table[rest.Site] {
 			if err := checkName(v.Name); err != nil {
 				return err
 			}
-			if err := cmp.Or(checkDialling(v), checkPark(v)); err != nil {
+			if err := cmp.Or(checkDialling(v), checkPark(v), checkKeepAlive(v)); err != nil {
 				return err
 			}
 			if err := taken(ctx, tx, "site code "+v.Code, siteByCode, v.ID, v.Organization, v.Code); err != nil {

@@ -11,15 +11,16 @@ import (
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/media"
+	"strowger/switchnode/internal/registrar"
 	"strowger/switchnode/internal/sipleg"
 )
 
 // lookup bounds the time that DNS may take while the caller waits.
 const lookup = 5 * time.Second
 
-// outgoing is the leg to a contact that has a name: a gateway or a proxy rather than a phone. When it cannot be reached
-// where its REGISTER came from, the servers that DNS has for the name are tried in their order (RFC 3263, 4.3); the call
-// notices nothing.
+// outgoing is the leg to a contact that more than one way leads to. One that has a name is a gateway or a proxy rather than a phone: when
+// it cannot be reached where its REGISTER came from, the servers that DNS has for the name are tried in their order (RFC 3263, 4.3). A phone
+// with several flows is tried by one after the other (flows.go). The call notices nothing.
 type outgoing struct {
 	*sipleg.Leg // nil while there is no dialog
 	target      target
@@ -27,12 +28,13 @@ type outgoing struct {
 	setup       call.Setup
 	port        *media.Port
 	start       call.Start
-	heard       bool         // the callee was reached: no other attempt
-	moving      bool         // to another server, when the dialog is closed
-	located     bool         // next is what DNS has
-	next        []sip.Peer   // to be tried
-	failure     call.Event   // of the last attempt
-	cancelled   *call.Cancel // the call wants no other attempt
+	heard       bool                // the callee was reached: no other attempt
+	moving      bool                // to another server, when the dialog is closed
+	located     bool                // next is what DNS has
+	next        []sip.Peer          // to be tried
+	flows       []registrar.Binding // likewise, of a phone
+	failure     call.Event          // of the last attempt
+	cancelled   *call.Cancel        // the call wants no other attempt
 }
 
 // found is what DNS has.
@@ -106,7 +108,7 @@ func (o *outgoing) fails(ev call.Event) bool {
 	case call.Ringing, call.Answered:
 		o.heard = true
 	case call.Refused:
-		return o.cancelled == nil && !o.heard && ev.Cause.SIP == 503
+		return o.cancelled == nil && !o.heard && (ev.Cause.SIP == 503 || ev.Cause.SIP == 430) // RFC 5626, 11.6: the flow has failed
 	case call.Lost:
 		return o.cancelled == nil && !o.heard
 	}
@@ -132,6 +134,11 @@ func (o *outgoing) another() []call.Event {
 	switch {
 	case o.cancelled != nil:
 		return []call.Event{call.Refused{Leg: id, Cause: o.cancelled.Cause}, call.Closed{Leg: id}}
+	case len(o.flows) > 0:
+		o.target.binding, o.flows, o.moving = o.flows[0], o.flows[1:], false
+		o.Leg = o.target.leg(o.setup, o.port, o.target.peer())
+		o.Leg.Do(o.start)
+		return nil
 	case len(o.next) == 0:
 		return []call.Event{o.failure, call.Closed{Leg: id}}
 	}

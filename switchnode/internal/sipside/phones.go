@@ -73,6 +73,8 @@ type Office struct {
 	Location func() string    // for who takes an emergency call
 	// Security is how the media of a device are encrypted, but for what depends on its connection.
 	Security func(device string) sipleg.Security
+	// KeepAlive is how often phones on UDP behind a NAT are asked something, 0 for never; nil: never.
+	KeepAlive func() time.Duration
 	Certificates
 }
 
@@ -145,6 +147,7 @@ func (p *Phones) Run(ctx context.Context) error {
 	p.work.Go(func() { p.resolve(ctx) })
 	p.work.Go(func() { p.keepTrunks(ctx) })
 	p.work.Go(func() { p.watchTrunks(ctx) })
+	p.work.Go(func() { p.keepPhones(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }

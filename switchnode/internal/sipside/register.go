@@ -41,7 +41,7 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 			return
 		}
 		p.cfg.Registrar.Register(q, func(r registrar.Result) {
-			respondTo(respond, r, capabilities(wakes, services))
+			respondTo(respond, r, append(capabilities(wakes, services), outbound(req, q)...))
 			p.sleepers.registered(account.Device)
 			m := sipleg.Moved{To: from, Connected: p.sip.Connected}
 			for _, s := range r.Moved {

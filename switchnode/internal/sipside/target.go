@@ -18,11 +18,11 @@ import (
 func (p *Phones) Targets(b designation.Branch, ring time.Duration) []call.Target {
 	var targets []call.Target
 	for _, binding := range p.cfg.Registrar.Wakeable(b.Device) {
-		targets = append(targets, sleepy{target{p, b, binding}, ring})
+		targets = append(targets, sleepy{target{phones: p, branch: b, binding: binding}, ring})
 	}
-	for _, binding := range p.cfg.Registrar.Lookup(b.Device) {
-		t := target{p, b, binding}
-		if binding.Wakeable() {
+	for _, flows := range p.byInstance(p.cfg.Registrar.Lookup(b.Device)) {
+		t := target{phones: p, branch: b, binding: flows[0], others: flows[1:]}
+		if t.binding.Wakeable() {
 			continue
 		}
 		if _, ok := t.name(); ok || p.sip.Connected(t.peer()) {
@@ -37,6 +37,7 @@ type target struct {
 	phones  *Phones
 	branch  designation.Branch
 	binding registrar.Binding
+	others  []registrar.Binding // other flows of the phone
 }
 
 // peer is where the REGISTER came from.
@@ -78,10 +79,10 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 		return nil, err
 	}
 	name, ok := t.name()
-	if !ok {
+	if !ok && len(t.others) == 0 {
 		return t.leg(s, port, t.peer()), nil
 	}
-	o := &outgoing{target: t, name: name, setup: s, port: port}
+	o := &outgoing{target: t, name: name, setup: s, port: port, located: !ok, flows: t.others}
 	if t.phones.sip.Connected(t.peer()) {
 		o.Leg = t.leg(s, port, t.peer())
 	}

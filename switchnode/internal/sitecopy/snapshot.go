@@ -207,6 +207,9 @@ func (s *Snapshot) Trunks() []sitecopy.Trunk { return s.trunks }
 // TrunkPassword is what this switch shows to the phone company of a trunk, "" for nothing.
 func (s *Snapshot) TrunkPassword(trunk string) string { return s.credentials[trunk].Password }
 
+// Network is how the phones of this office are reached.
+func (s *Snapshot) Network() sitecopy.Network { return s.docs.copy.Network }
+
 // Location is where the site is, for who takes an emergency call.
 func (s *Snapshot) Location() string { return s.docs.copy.Location }
 
