@@ -82,6 +82,8 @@ func (m *Mail) verdict(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &failed) && failed.ErrorCode() == 530: // RFC 3207, 4: it wants TLS, or the switch to sign in
+		return errs.New(errs.Forbidden, "mail server %s lets this switch not in: %w", m.host, err)
 	case errors.As(err, &failed) && failed.ErrorCode() >= 500:
 		return errs.New(errs.Invalid, "mail server %s: %w", m.host, err) // RFC 5321, 4.2.1: not to be repeated
 	case errors.As(err, &said):
@@ -117,7 +119,11 @@ func (m *Mail) send(ctx context.Context, to string, n Notice, recording bool) er
 		}
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.user), gomail.WithPassword(strings.TrimSpace(string(b))))
 	}
-	c, err := gomail.NewClient(m.host, options...)
+	host := m.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // IPv6, before a port
+	}
+	c, err := gomail.NewClient(host, options...)
 	if err != nil {
 		return err
 	}
@@ -135,15 +141,21 @@ func (m *Mail) here() bool {
 
 // name is what the switch calls itself. RFC 5321, 4.1.4: an address literal of who has no name that is known.
 func (m *Mail) name() string {
-	if _, domain, ok := strings.Cut(m.from, "@"); ok && net.ParseIP(domain) == nil {
-		return strings.TrimRight(domain, ">")
+	a, err := mail.ParseAddress(m.from)
+	if err != nil {
+		return "localhost"
 	}
-	return "localhost"
+	domain := a.Address[strings.LastIndex(a.Address, "@")+1:]
+	if net.ParseIP(domain) != nil {
+		return "localhost"
+	}
+	return domain
 }
 
 func (m *Mail) letter(to string, n Notice, recording bool) (*gomail.Msg, error) {
 	l := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if err := errors.Join(l.From(m.from), l.AddToFormat(n.Name, to)); err != nil {
+	whom := mail.Address{Name: n.Name, Address: to} // which quotes the name
+	if err := errors.Join(l.From(m.from), l.AddTo(whom.String())); err != nil {
 		return nil, errs.New(errs.Invalid, "the e-mail to %s: %w", to, err)
 	}
 	subject, body := words(n, recording)

@@ -140,6 +140,7 @@ func TestWhatAMailServerSays(t *testing.T) {
 		"closing":       {"MAIL", "421 4.3.2 Going down", errs.Unreachable},
 		"nobody":        {"RCPT", "550 5.1.1 No such user", errs.Invalid},
 		"not wanted":    {".", "554 5.7.1 Spam", errs.Invalid},
+		"sign in first": {"MAIL", "530 5.7.0 Authentication required", errs.Forbidden},
 		"not signed in": {"AUTH", "535 5.7.8 Wrong", errs.Forbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +154,19 @@ func TestWhatAMailServerSays(t *testing.T) {
 				t.Errorf("the second time: %v", err)
 			}
 		})
+	}
+}
+
+func TestNamesThatMustBeQuoted(t *testing.T) {
+	s, m := server(t, mailtest.Config{}, "")
+	m.from = `"phones@home" <phones@example.com>`
+	n := message
+	n.Name = `Alexander "Aleck" Bell \ <all@example.com>`
+	if err := m.Send(t.Context(), "bell@example.com", n); err != nil || len(s.Taken()) != 1 {
+		t.Errorf("%v, taken %v", err, s.Taken())
+	}
+	if m.name() != "example.com" {
+		t.Errorf("it calls itself %q", m.name())
 	}
 }
 
@@ -245,6 +259,16 @@ func TestWebhook(t *testing.T) {
 	}
 	if err := w.Post(t.Context(), s.URL, "", message); errs.CodeOf(err) != errs.Disabled {
 		t.Errorf("without a secret: %v", err)
+	}
+}
+
+// TestWebhookAddressIsNotTold: what is in it may be a secret.
+func TestWebhookAddressIsNotTold(t *testing.T) {
+	s, w := hook(t, func(http.ResponseWriter, *http.Request) {})
+	s.Close()
+	err := w.Post(t.Context(), s.URL+"/vm?token=hush", mailbox.NewWebhookSecret(), message)
+	if errs.CodeOf(err) != errs.Unreachable || strings.Contains(err.Error(), "hush") {
+		t.Error(err)
 	}
 }
 

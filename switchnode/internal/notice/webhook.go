@@ -9,7 +9,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -104,6 +106,9 @@ func (w *Webhooks) Post(ctx context.Context, address, secret string, n Notice) e
 	q.Header.Set("webhook-signature", sign(key, n.ID, at, body))
 	r, err := w.client.Do(q)
 	if err != nil {
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err // without the address: what is in it may be a secret, and this is logged
+		}
 		return errs.New(errs.Unreachable, "webhook: %w", err)
 	}
 	_ = r.Body.Close() // what it says is not read
