@@ -90,9 +90,17 @@ func (c *Courier) take(ctx context.Context, p Post) {
 		c.count("failed")
 		log.Info("a message is sent later", "tries", p.Tries, "next", p.Next, "error", err)
 	}
-	if err := c.Store.settle(p, p.Delivery); err != nil {
-		log.Warn("what became of a message is not on disk: it may be sent twice", "error", err)
-		wait(ctx, maxPause) // or it would be sent again and again
+	for told := false; ; told = true {
+		err := c.Store.settle(p, p.Delivery)
+		if err == nil {
+			return
+		}
+		if !told {
+			log.Warn("what became of a message is not on disk: a restart would send it twice", "error", err)
+		}
+		if !wait(ctx, maxPause) { // until it is, nothing is sent to them: that would be this message, again and again
+			return
+		}
 	}
 }
 

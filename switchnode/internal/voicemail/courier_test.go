@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +80,44 @@ func TestMessagesGoOutAgainAndAgain(t *testing.T) {
 		}
 		if n := c.Counts(); n["taken"] != 1 || n["failed"] != 4 || n["given-up"] != 1 || !slices.Contains(s.told, "webhook gone") {
 			t.Errorf("%v, told %q", n, s.told)
+		}
+	})
+}
+
+// TestFullDiskSendsNothingTwice: what was taken is not sent again because that cannot be noted.
+func TestFullDiskSendsNothingTwice(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		s := open(t, dir, func(cfg *Config) {
+			both(cfg)
+			cfg.fault = func(string, string) error {
+				if full.Load() {
+					return errors.New("no space left on device")
+				}
+				return nil
+			}
+		})
+		s.now = time.Now()
+		if _, err := s.leave("201001", Second); err != nil {
+			t.Fatal(err)
+		}
+		full.Store(true)
+		sent := map[string]int{}
+		var mu sync.Mutex
+		s.courier(t, func(p Post, _ []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			sent[p.By]++
+			return nil
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		full.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if sent["email"] != 1 || sent["webhook"] != 1 || s.Undelivered() != 0 {
+			t.Errorf("sent %v, %d undelivered", sent, s.Undelivered())
 		}
 	})
 }
