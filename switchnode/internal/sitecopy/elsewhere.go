@@ -2,7 +2,6 @@ package sitecopy
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"strowger/pkg/designation"
@@ -37,9 +36,15 @@ func (s *Snapshot) HomeOf(digits string) (home string, why error) {
 // Lots is the switches where a call may be parked whose place somebody of this site dials, and the place there: with the code of a site
 // it is of that one.
 func (s *Snapshot) Lots(place string) (nodes []string, there string, err error) {
-	site := s.siteOf(place)
-	if len(place) < 4 || site.Site == "" || site.Site == s.identity.Site {
-		there = strings.TrimPrefix(place, site.Code)
+	code := place[:max(0, len(place)-2)] // a space has two digits, whatever sites have codes that begin so
+	var site sitecopy.SiteCode
+	for _, v := range s.docs.copy.Sites {
+		if code != "" && v.Code == code {
+			site = v
+		}
+	}
+	there = place[len(site.Code):]
+	if site.Site == "" || site.Site == s.identity.Site {
 		for _, v := range s.docs.copy.Switches {
 			nodes = append(nodes, v.ID)
 		}
@@ -52,7 +57,7 @@ func (s *Snapshot) Lots(place string) (nodes []string, there string, err error) 
 	for _, v := range p.Switches {
 		nodes = append(nodes, v.ID)
 	}
-	return nodes, place[len(site.Code):], nil
+	return nodes, there, nil
 }
 
 // Asking is the way of a caller to another switch, which is to do something for them.
