@@ -44,8 +44,11 @@ func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (
 		m.Asks = append(m.Asks, a)
 	}
 	for _, v := range q.Sights {
-		home, err := c.lampHome(snapshot, v.User, snapshot.HomeOfUser(v.User))
-		if err == nil && home != s.ID {
+		home, known := snapshot.LampHome(v.User)
+		if !known {
+			continue // nobody watches them, and nobody is to keep what is said of them
+		}
+		if home, err := c.lampHome(snapshot, v.User, home); err == nil && home != s.ID {
 			m := at(home)
 			m.Sights = append(m.Sights, v)
 		}

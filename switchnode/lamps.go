@@ -120,8 +120,12 @@ func (l *lamps) Watch(event string, by sipside.Account, number string) (lamp.Res
 	case away:
 		r.User, r.Number = "", to.Number
 		l.mu.Lock()
-		ask := l.away.Want(r.Number, r.By, l.node.now().Add(watchTime))
+		full := l.away.Full(r.Number)
+		ask := !full && l.away.Want(r.Number, r.By, l.node.now().Add(watchTime))
 		l.mu.Unlock()
+		if full {
+			return lamp.Resource{}, errs.New(errs.Congested, "this switch watches as many numbers of other offices as it can")
+		}
 		if ask {
 			l.stir()
 		}

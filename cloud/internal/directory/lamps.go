@@ -16,6 +16,15 @@ type Lamp struct {
 	Reachable bool   // an app of theirs can be woken
 }
 
+// LampHome is the home switch of a user, "" of one without; false: there is no such user.
+func (s *Snapshot) LampHome(user string) (home string, known bool) {
+	u := s.users.get(user)
+	if u == nil {
+		return "", false
+	}
+	return u.home(), true
+}
+
 // LampOf is whose lamp a number is, as the whole organization dials it, or why it has none.
 func (s *Snapshot) LampOf(number string) (Lamp, error) {
 	u, _, err := s.number("", number)

@@ -71,6 +71,15 @@ func (a *Away) Want(number, by string, until time.Time) (ask bool) {
 	return true
 }
 
+// maxNumbers is how many numbers of elsewhere are watched: more than an office has lamps, and a bound for a phone that asks for one after the
+// other.
+const maxNumbers = 1 << 15
+
+// Full says that a number is not watched, and that there is no room for it.
+func (a *Away) Full(number string) bool {
+	return a.numbers[number] == nil && len(a.numbers) >= maxNumbers
+}
+
 // Look is what is known of a number, and of the right of somebody to see it. The error says why not.
 func (a *Away) Look(number, by string) (fabric.LampState, Standing, error) {
 	d := a.numbers[number]
@@ -199,6 +208,9 @@ func (d *distant) answer(t fabric.LampTell) (news bool) {
 	}
 	for may, who := range map[bool][]string{true: t.By, false: t.Denied} {
 		for _, by := range who {
+			if d.wanted[by].IsZero() {
+				continue // nobody asked for them, or no longer
+			}
 			if old, had := d.may[by]; !had || old != may {
 				d.may[by], news = may, true
 			}

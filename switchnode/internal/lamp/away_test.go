@@ -290,3 +290,22 @@ func TestLampsOfMany(t *testing.T) {
 		t.Errorf("%d numbers that nobody watches are kept", len(a.numbers))
 	}
 }
+
+// TestLampsAreBounded: there is no room for any number of numbers, and what is said of who did not ask is not kept.
+func TestLampsAreBounded(t *testing.T) {
+	a, now := NewAway("bt_a", 1), time.Unix(1e9, 0)
+	for i := range maxNumbers {
+		if a.Full(strconv.Itoa(i)) {
+			t.Fatalf("full after %d", i)
+		}
+		a.Want(strconv.Itoa(i), watcher, now.Add(time.Minute))
+	}
+	if !a.Full("x") || a.Full("0") {
+		t.Error("there is room for one more, or none for one that is there")
+	}
+	questions, _ := a.Due(now)
+	a.Heard(fabric.Lamps{From: "sw_1", Boot: "bt_1", Turn: questions[0].Turn, Tells: []fabric.LampTell{{Number: "0", By: []string{watcher, "us_made_up"}}}}, now)
+	if _, standing, _ := a.Look("0", watcher); standing != Shown || len(a.numbers["0"].may) != 1 {
+		t.Errorf("%d: rights of %v are kept", standing, a.numbers["0"].may)
+	}
+}
