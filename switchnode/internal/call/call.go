@@ -260,7 +260,7 @@ func (c *Call) answered(a Answered) []Action {
 	case a.Leg == Caller:
 		return c.reached(a)
 	}
-	common, err := agreed(c.offer, a.Description)
+	common, err := agreed(c.askedOf(l), a.Description)
 	if err != nil {
 		cause := CauseOfError(err)
 		if a.Unusable != nil {
@@ -287,6 +287,10 @@ func (c *Call) answered(a Answered) []Action {
 	}
 	l.unfollowed = c.differs(common)
 	acts = append(append(acts, Accept{c.asker, common, a.SessionID}), c.transferred()...)
+	if l.asked != nil && c.exchange.from == nobody && !speaksOnly(l.agreed, asker.agreed) {
+		l.unfollowed = false
+		return append(acts, c.introduce(c.asker)...)
+	}
 	return append(acts, c.follow()...)
 }
 

@@ -35,6 +35,7 @@ type leg struct {
 
 	agreed     sdp.Description // its side of the session
 	unfollowed bool            // the other leg has not been offered that yet
+	asked      []sdp.Codec     // of a branch that rang when somebody else came: what it was offered
 }
 
 // nobody is the LegID of no leg.

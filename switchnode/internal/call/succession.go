@@ -1,6 +1,8 @@
 package call
 
 import (
+	"slices"
+
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
@@ -237,7 +239,12 @@ func (c *Call) introduced(id LegID, e exchange, d sdp.Description) []Action {
 
 // succeedEarly has the call go on to ring for who came, as one that was transferred without asking. Nobody is told how it goes.
 func (c *Call) succeedEarly(s succession) []Action {
-	heir, rung := &c.legs[s.heir], c.rung
+	heir, rung, asked := &c.legs[s.heir], c.rung, c.asks().Codecs
+	for i := range c.legs {
+		if l := &c.legs[i]; LegID(i) != s.of && (l.state == trying || l.state == ringing) && l.asked == nil {
+			l.asked = asked
+		}
+	}
 	acts := append(append(c.separate(), c.hush()...), c.retire(s.of, s.by.left())...)
 	c.asker, c.transfer = s.heir, transfer{by: s.of, phase: reaching, home: s.by.home}
 	c.offer = sdp.Description{Codecs: heir.agreed.Codecs, Direction: sdp.SendRecv, Ptime: heir.agreed.Ptime}
@@ -246,6 +253,19 @@ func (c *Call) succeedEarly(s succession) []Action {
 		c.playing = RingingTone
 	}
 	return append(acts, c.noteSuccession(s), Play{s.heir, Sound{Kind: c.playing}})
+}
+
+// askedOf is what a branch was offered: one that rang already when somebody else came knows nothing of what they speak.
+func (c *Call) askedOf(l *leg) sdp.Description {
+	if l.asked == nil {
+		return c.offer
+	}
+	return sdp.Description{Codecs: l.asked, Direction: sdp.SendRecv}
+}
+
+// speaksOnly says whether all that one speaks is among what another one does.
+func speaksOnly(d, of sdp.Description) bool {
+	return !slices.ContainsFunc(d.Codecs, func(codec sdp.Codec) bool { return !slices.ContainsFunc(of.Codecs, codec.Same) })
 }
 
 // joining says that the other party of the transferor is to go over to another call.

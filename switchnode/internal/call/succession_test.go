@@ -9,6 +9,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/sdp"
 )
 
 // The exploration of attended transfers has two calls of one phone, and what they say to each other on its way. Each of the three parties
@@ -254,4 +255,29 @@ func TestExploreTakeOver(t *testing.T) {
 		w.takes = 3
 		return w
 	})
+}
+
+// TestAnswerToAnother has a phone answer that rang for somebody else than who has come since, and who speaks less: it is offered that.
+func TestAnswerToAnother(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]sdp.Description{"one that is not spoken": other, "both": {Codecs: []sdp.Codec{other.Codecs[0], pcma}, Direction: sdp.SendRecv}} {
+		c := New("caller", "dv_a", wide)
+		c.Step(Planned{Branches: []Branch{{Leg: "b1", Device: "dv_c"}}, Ring: time.Minute})
+		c.Step(Ringing{Leg: 1})
+		c.Step(Succeeds{Leg: Caller, Branch: Branch{Leg: "heir", Device: "dv_b"}, By: &Guest{errand: errand{up: true}}})
+		c.Step(Arrived{2, speech})
+		offered := false
+		for _, a := range c.Step(Answered{1, answer, "", nil}) {
+			if o, ok := a.(Offer); ok {
+				offered = o.Leg == 1 && sameCodecs(o.Description, speech)
+			}
+		}
+		if c.State() != Up || !offered {
+			t.Errorf("%s: the state is %d, and the phone is offered what the other speaks: %v", name, c.State(), offered)
+		}
+		want(t, c, OfferAccepted{Leg: 1, Description: speech})
+		if c.exchange.from != nobody || c.legs[1].unfollowed || c.legs[2].unfollowed {
+			t.Errorf("%s: somebody is to be offered more", name)
+		}
+	}
 }
