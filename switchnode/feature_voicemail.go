@@ -84,8 +84,10 @@ func (n *node) mailboxOwner(user string) (voicemail.Owner, bool) {
 }
 
 // service is what answers a branch that the switch answers itself, nil if it does not know it.
-func (n *node) service(b designation.Branch, _ designation.Plan) call.Target {
+func (n *node) service(b designation.Branch, p designation.Plan) call.Target {
 	switch b.Service {
+	case designation.StarCode:
+		return n.calls.codeOfApp(b, p)
 	case designation.Voicemail:
 		return n.calls.service(n.mailboxes.Take(b.User))
 	case designation.Mailbox:

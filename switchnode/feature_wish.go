@@ -247,3 +247,21 @@ func office(all []wish.ScheduleState) []string {
 	}
 	return names
 }
+
+// codeOfApp answers a star code that an app of a user of this switch dialled, nil if it is none for apps.
+func (c *calls) codeOfApp(b designation.Branch, p designation.Plan) call.Target {
+	d, err := starcode.Parse(b.Number)
+	do := c.features[d.Name]
+	if do == nil || !d.Name.ByApp() || b.User != p.From.User {
+		return nil
+	}
+	if err != nil {
+		return c.service(func(ctx context.Context, v *voice.Conversation) ledger.Cause { return c.ends(ctx, v, err, codeWrong) })
+	}
+	in := call.Incoming{Call: p.Call, Device: p.From.Device, From: p.From, Dialled: b.Number}
+	planned, ok := do(in, d)(c.ctx).(call.Planned) // nobody is asked: the switch answers
+	if !ok || len(planned.Branches) != 1 {
+		return nil
+	}
+	return planned.Branches[0].Target
+}

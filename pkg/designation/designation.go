@@ -16,6 +16,7 @@
 // Capability 10 (2026-11): Branch.Ranks and Rates. A node below it tries trunks in their own order, and reports no costs.
 // Capability 11 (2026-11): queues with members: Queue.Members. A node below it rings all of them for one call at a time.
 // Capability 12 (2026-11): what the anchor answers itself: branches of kind Service. A node below it has no phone to ring.
+// Capability 13 (2026-11): the service StarCode. A node below it does not know the service.
 package designation
 
 import (
@@ -98,6 +99,7 @@ const (
 const (
 	Voicemail = "voicemail" // takes a message for User
 	Mailbox   = "mailbox"   // lets User hear theirs; without User whoever calls says whose
+	StarCode  = "star-code" // does for User what Number says (package starcode): an app dialled it
 )
 
 // App is what an anchor needs to wake a device that sleeps, and to know it when it comes.

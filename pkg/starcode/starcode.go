@@ -118,6 +118,17 @@ func Table() []Code {
 	}
 }
 
+// ByApp says whether an app may dial the code too: the user's home switch answers it, and what it does is about the user, not about
+// the phone that dials it. (SpeedDial and the mailboxes are led to where they belong before.)
+func (n Name) ByApp() bool {
+	switch n {
+	case ForwardAlways, ForwardAlwaysOff, ForwardBusy, ForwardBusyOff, ForwardNoAnswer, ForwardNoAnswerOff, ForwardUnreachable, ForwardUnreachableOff,
+		DoNotDisturb, DoNotDisturbOff, BlockLast, Unblock, SpeedDialSet, SpeedDialClear, Office, CallWaiting, CallWaitingOff, EchoTest, WhoAmI:
+		return true
+	}
+	return false
+}
+
 // Dialled is a code as it was dialled.
 type Dialled struct {
 	Code

@@ -23,6 +23,13 @@ func (s *Snapshot) ResolveApp(device, thumbprint, dialled string) (Route, error)
 	if r, ok, err := s.services(u, device, "", dialled); ok {
 		return r, err
 	}
+	dialled, err := s.place(u, dialled)
+	if err != nil {
+		return Route{}, err
+	}
+	if r, ok, err := s.code(u, device, dialled); ok {
+		return r, err
+	}
 	callee, n, out, err := s.callee(site, u, dialled)
 	switch {
 	case err != nil:

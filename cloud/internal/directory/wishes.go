@@ -53,6 +53,9 @@ func (s *Snapshot) open(id string) (open bool, until string) {
 // UserAt is whose a phone is that lives at a switch: they may change what they wish by it, even if they may call nobody.
 func (s *Snapshot) UserAt(sw, device string) (id string, err error) {
 	u, err := s.caller(sw, device)
+	if app := s.devices.get(device); err != nil && app != nil && app.home() == sw && app.device(device).app != nil {
+		u, err = app, s.mayCall(app, app.device(device)) // a call of an app to a star code, which its user's home switch answers
+	}
 	if err != nil && (u == nil || u.calling != callsNobody || !u.enabled || !u.device(device).enabled || !s.organization.Enabled) {
 		return "", err
 	}
