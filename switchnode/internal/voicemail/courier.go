@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"sync"
@@ -71,6 +72,9 @@ func (c *Courier) Run(ctx context.Context) error {
 func (c *Courier) take(ctx context.Context, p Post) {
 	log := c.Logger.With("user", p.User, "message", p.Message.ID, "by", p.By)
 	speech, err := c.Store.speech(p.User, p.Message.ID)
+	if errs.CodeOf(err) == errs.NotFound {
+		return // it was deleted since
+	}
 	if err == nil {
 		err = c.Carry(ctx, p, speech)
 	}
@@ -106,9 +110,18 @@ func (c *Courier) take(ctx context.Context, p Post) {
 
 // speech is the whole of a message.
 func (s *Store) speech(user, id string) ([]byte, error) {
+	unread := func(err error) error {
+		if e := (*fs.PathError)(nil); errors.As(err, &e) && !errors.Is(err, fs.ErrNotExist) {
+			return errs.New(errs.Unreachable, "the message cannot be read now: %w", err)
+		}
+		return errs.New(errs.Invalid, "the message cannot be read: %w", err)
+	}
 	a, err := s.Listen(user, id)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil, err
+	}
 	if err != nil {
-		return nil, errs.New(errs.Invalid, "the message cannot be read: %w", err)
+		return nil, unread(err)
 	}
 	defer a.Close()
 	for speech := []byte(nil); ; {
@@ -117,7 +130,7 @@ func (s *Store) speech(user, id string) ([]byte, error) {
 			return speech, nil
 		}
 		if err != nil {
-			return nil, errs.New(errs.Invalid, "the message cannot be read: %w", err)
+			return nil, unread(err)
 		}
 		speech = append(speech, b...)
 	}

@@ -229,6 +229,40 @@ func TestDeliveriesEnd(t *testing.T) {
 	})
 }
 
+// TestUndeletedIsSent: what was deleted before it was sent, and brought back, goes out at once; what is gone is nothing to tell anybody of.
+func TestUndeletedIsSent(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, dir, both)
+		s.now = time.Now()
+		m, err := s.leave("201001", Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := s.outgoing()[0]
+		if err := s.Delete(bell, m.ID); err != nil {
+			t.Fatal(err)
+		}
+		c := s.courier(t, func(Post, []byte) error { return nil })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if err := s.Undelete(bell, m.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := s.Undelivered(); n != 0 {
+			t.Errorf("%d are undelivered", n)
+		}
+		if err := s.Remove(bell, m.ID); err != nil {
+			t.Fatal(err)
+		}
+		if c.take(t.Context(), gone); c.Counts()["given-up"] != 0 {
+			t.Errorf("told %q", s.told)
+		}
+	})
+}
+
 func TestDeletedBeforeItWasSent(t *testing.T) {
 	s := open(t, t.TempDir(), both)
 	m, err := s.leave("201001", Second)

@@ -231,6 +231,7 @@ func (s *Store) Delete(user, id string) error {
 
 // Undelete brings a message back.
 func (s *Store) Undelete(user, id string) error {
+	defer s.post() // what was not sent before goes out
 	return s.edit(user, id, func(m *Message) { m.Deleted = time.Time{} })
 }
 
