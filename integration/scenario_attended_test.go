@@ -211,3 +211,32 @@ func TestTransferToPhoneCompany(t *testing.T) {
 		hangUp(t, bobsCall, outside)
 	}
 }
+
+// TestJoinedOutside has a phone try to join a caller from outside with a phone number that it called: who calls from outside is not sent out
+// again, by no kind of transfer, and nobody loses whom they had.
+func TestJoinedOutside(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	company := carrier(t, func(c *phone.Config) { c.User, c.Server = "030999000", w.Offices[0].SIP.String() })
+	line := rest.NewTrunk("Company")
+	line.Number = "+4930100"
+	w.trunk(t, 0, line, company)
+	ann, anns := w.person(t, 0, "Ann", says(1))
+	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "national"})
+	if _, err := w.Client.Numbers().Create(soon(t), rest.Number{Digits: "+4930200", User: ann.user.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	caller, in := connect(t, company, "+4930200", anns)
+	in.Hold()
+	saw(t, in, phone.OnHold)
+	out, callee := connect(t, anns, "0030123456", company)
+	for _, c := range [][2]*phone.Call{{in, out}, {out, in}} {
+		c[0].Join(c[1])
+		accepted(t, c[0], 202)
+		told(t, c[0], 403)
+	}
+	hears(t, callee, 1)
+	hangUp(t, out, callee)
+	hangUp(t, in, caller)
+}

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"strings"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -83,8 +84,19 @@ func (s *Session) sought(su Succeeds) Event {
 	if !known {
 		with = s.to
 	}
+	if su.By.up && outward(su.By.who, with) {
+		su.By.turn(CauseOf(errs.GuardOutside, whom(su.By.who)+" and "+whom(with)+" are both outside: they are not joined at the cost of this office"))
+		return nil
+	}
 	su.By.to, su.By.with, su.By.succeeds = s, with, s.call.talking(su.Leg)
 	return su
+}
+
+// outward says that of two who would talk one calls from outside, and the other was called at a phone number: whoever transferred them
+// would leave a call behind that no transfer of the caller alone may begin.
+func outward(a, b designation.Party) bool {
+	called := func(p designation.Party) bool { return p.Trunk == "" && p.User == "" && strings.HasPrefix(p.Number, "+") }
+	return a.Trunk != "" && called(b) || b.Trunk != "" && called(a)
 }
 
 // wanted finds the leg that somebody names by what a lamp shows.
