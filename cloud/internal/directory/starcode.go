@@ -36,8 +36,8 @@ func (s *Snapshot) place(u *user, dialled string) (string, error) {
 	if _, _, err := s.number(s.officeOf(u), dialled); err == nil {
 		return dialled, nil
 	}
-	if w := u.wishes(); w != nil && w.SpeedDial[d.Place] != "" {
-		return w.SpeedDial[d.Place], nil
+	if number := s.SpeedDial(u.id, d.Place); number != "" { // their own, or the organization's
+		return number, nil
 	}
 	return "", errs.New(errs.Unknown, "no number is kept at place %s of speed dialling: *74%s and the number keep one", d.Place, d.Place)
 }
