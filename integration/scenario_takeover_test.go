@@ -24,9 +24,12 @@ func TestTakeOver(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, anns := w.person(t, c.anns, "Ann", tone(low))
+			ann, anns := w.person(t, c.anns, "Ann", tone(low))
 			bob, bobs := w.person(t, 0, "Bob", tone(high))
-			_, carls := w.person(t, 0, "Carl", tone(middle))
+			carl, carls := w.person(t, 0, "Carl", tone(middle))
+			if !c.rings { // what rings may be answered by all of the office
+				w.pickUpGroup(t, carl, bob, ann)
+			}
 			out, in := ring(t, anns, bob.number.Dial, bobs)
 			saw(t, out, phone.Progress)
 			if !c.rings {
@@ -61,14 +64,12 @@ func TestTakeOver(t *testing.T) {
 func TestTakeOverRefused(t *testing.T) {
 	t.Parallel()
 	w := together(t)
-	_, anns := w.person(t, 0, "Ann", tone(low))
+	ann, anns := w.person(t, 0, "Ann", tone(low))
 	bob, bobs := w.person(t, 0, "Bob", tone(high))
 	friend, _ := w.person(t, 0, "Fred", nil)
-	_, eves := w.person(t, 0, "Eve", nil)
-	if _, err := w.Client.Groups().Create(soon(t), rest.Group{Name: "Friends of " + bob.number.Digits, Kind: rest.PickUpGroup, Members: []string{bob.user.ID, friend.user.ID}}); err != nil {
-		t.Fatal(err)
-	}
-	w.settle(t)
+	eve, eves := w.person(t, 0, "Eve", nil)
+	w.pickUpGroup(t, bob, friend)
+	w.pickUpGroup(t, ann, eve)
 	out, in := connect(t, anns, bob.number.Dial, bobs)
 	named, annsOwn := in.Named().String(), out.Named().String()
 	for name, c := range map[string]struct {
@@ -106,13 +107,14 @@ func TestTakeOverByLamp(t *testing.T) {
 	w := together(t)
 	_, anns := w.person(t, 0, "Ann", tone(low))
 	bob, bobs := w.person(t, 0, "Bob", tone(high))
-	_, carls := w.person(t, 0, "Carl", tone(middle))
+	carl, carls := w.person(t, 0, "Carl", tone(middle))
 	lamp := watch(t, carls, bob.number.Dial)
 	for _, state := range []string{"early", "early, the other way round", "confirmed"} {
 		out, in := ring(t, anns, bob.number.Dial, bobs)
 		saw(t, out, phone.Progress)
 		shows, theOther, _ := strings.Cut(state, ",")
 		if shows == "confirmed" {
+			w.pickUpGroup(t, carl, bob)
 			in.Answer()
 			saw(t, out, phone.Answered)
 		}
@@ -131,4 +133,39 @@ func TestTakeOverByLamp(t *testing.T) {
 		hangUp(t, taken, out)
 		lamp.shows(t, "terminated")
 	}
+}
+
+// TestTalkIsNotTakenOver has a colleague name, as lamps show it, a call that rings, which all of the office may answer, and then one that
+// talks, which is nobody's to take without a group.
+func TestTalkIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, anns := w.person(t, 0, "Ann", tone(low))
+	bob, bobs := w.person(t, 0, "Bob", tone(high))
+	_, eves := w.person(t, 0, "Eve", nil)
+	out, in := connect(t, anns, bob.number.Dial, bobs)
+	for _, named := range []sip.Replaces{in.Named(), out.Named()} {
+		taken, err := eves.Dial(soon(t), bob.number.Dial, sip.NewHeader("Replaces", named.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := over(t, taken); e.Code != 403 || !strings.Contains(e.Words, "no right to take over calls of") {
+			t.Errorf("refused with %s", e)
+		}
+	}
+	hearsTone(t, high, out.Heard)
+	hangUp(t, out, in)
+}
+
+// pickUpGroup has people answer, and take over, each other's calls.
+func (w *world) pickUpGroup(t *testing.T, all ...subscriber) {
+	t.Helper()
+	g := rest.Group{Name: "Friends of " + all[0].number.Dial, Kind: rest.PickUpGroup}
+	for _, s := range all {
+		g.Members = append(g.Members, s.user.ID)
+	}
+	if _, err := w.Client.Groups().Create(soon(t), g); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
 }

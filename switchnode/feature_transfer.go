@@ -46,7 +46,7 @@ func (c *calls) transfer(in call.Incoming) call.Transfer {
 
 // join has the other party of one call of a phone take that phone's place in another of its calls (RFC 5589, 7).
 func (c *calls) join(t call.Transferring, home call.Fallback) call.Event {
-	t.Guest.Allow(home, func(of designation.Party) error {
+	t.Guest.Allow(home, func(of designation.Party, _ bool) error {
 		if of.Device != "" && of.Device == t.By.Device || of.User != "" && of.User == t.By.User {
 			return nil
 		}
@@ -66,9 +66,12 @@ const replaceTime = 10 * time.Second
 func (c *calls) replaces(in call.Incoming) call.Admission {
 	return func(ctx context.Context) call.Event {
 		from, site := c.session(in), c.site()
-		may := func(of designation.Party) error {
-			if in.Device != "" && in.From.User != "" && of.User == in.From.User {
+		may := func(of designation.Party, talks bool) error {
+			switch {
+			case in.Device != "" && in.From.User != "" && of.User == in.From.User:
 				return nil
+			case talks: // all of a site may answer what rings there; nobody takes a call from who talks but who was given the right
+				return site.MayTakeOver(in.From, of)
 			}
 			return site.MayPickUp(in.From, of)
 		}

@@ -45,11 +45,13 @@ func (s *Session) leaver(id LegID, t Transferring) *Guest {
 
 // Allow says what else has to be known of a guest who is up: where the call goes if the one who transfers it hangs up and it is not
 // taken over, and whether they may put somebody in the place of another.
-func (g *Guest) Allow(home Fallback, may func(designation.Party) error) { g.home, g.may = home, may }
+func (g *Guest) Allow(home Fallback, may func(of designation.Party, talks bool) error) {
+	g.home, g.may = home, may
+}
 
 // NewSuccessor returns the caller of a session, who has not been answered, as one who takes the place of a leg of another one: the call
 // that it leaves ends with a cause. If it does not come to that, Turned says why.
-func NewSuccessor(from *Session, who designation.Party, early bool, may func(designation.Party) error, cause ledger.Cause) *Guest {
+func NewSuccessor(from *Session, who designation.Party, early bool, may func(of designation.Party, talks bool) error, cause ledger.Cause) *Guest {
 	g := &Guest{from: from, cause: cause, turned: make(chan ledger.Cause, 1)}
 	g.who, g.by, g.early, g.may, g.words = who, who, early, may, whom(who)+" took the call over"
 	return g
@@ -76,7 +78,7 @@ func (g *Guest) Turn(why ledger.Cause) { g.turn(why) }
 
 // sought looks at who wants to take the place of a leg of this call; nil: they may not.
 func (s *Session) sought(su Succeeds) Event {
-	if err := su.By.may(s.parties[su.Leg]); err != nil {
+	if err := su.By.may(s.parties[su.Leg], s.call.talking(su.Leg)); err != nil {
 		su.By.turn(CauseOfError(err))
 		return nil
 	}
@@ -95,7 +97,9 @@ func (s *Session) sought(su Succeeds) Event {
 // outward says that of two who would talk one calls from outside, and the other was called at a phone number: whoever transferred them
 // would leave a call behind that no transfer of the caller alone may begin.
 func outward(a, b designation.Party) bool {
-	called := func(p designation.Party) bool { return p.Trunk == "" && p.User == "" && strings.HasPrefix(p.Number, "+") }
+	called := func(p designation.Party) bool {
+		return p.Trunk == "" && p.User == "" && strings.HasPrefix(p.Number, "+")
+	}
 	return a.Trunk != "" && called(b) || b.Trunk != "" && called(a)
 }
 

@@ -139,15 +139,16 @@ type Guest struct {
 // errand is what else there is to know of a guest who is up in the call that it leaves.
 type errand struct {
 	up       bool
-	early    bool                          // only who rings is to be replaced
-	succeeds bool                          // takes the place of a leg
-	who      designation.Party             // the guest
-	by       designation.Party             // who transfers them
-	words    string                        // of the transfer
-	home     Fallback                      // the phone of who transfers
-	may      func(designation.Party) error // whether they may have whose place the guest is to take do that
-	with     designation.Party             // whom the guest will talk to
-	fate     atomic.Int32
+	early    bool              // only who rings is to be replaced
+	succeeds bool              // takes the place of a leg
+	who      designation.Party // the guest
+	by       designation.Party // who transfers them
+	words    string            // of the transfer
+	home     Fallback          // the phone of who transfers
+	// may is whether they may have whose place the guest is to take, who talks or rings, do that.
+	may  func(of designation.Party, talks bool) error
+	with designation.Party // whom the guest will talk to
+	fate atomic.Int32
 }
 
 // The fates of a guest who is up: at first either call can decide, and the first that does has.

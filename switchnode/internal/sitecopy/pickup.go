@@ -29,6 +29,14 @@ func (s *Snapshot) UserOf(device string) string {
 	return ""
 }
 
+// MayTakeOver is why somebody may not take the place of another who talks, nil if they may: a group for picking up has both.
+func (s *Snapshot) MayTakeOver(who, whose designation.Party) error {
+	if who.User == "" || !s.grouped(who.User, whose.User) {
+		return errs.New(errs.Forbidden, "no right to take over calls of %s: no group for picking up has you both", cmp.Or(whose.Name, whose.Number))
+	}
+	return nil
+}
+
 // MayPickUp is why somebody may not pick up the calls of another, nil if they may: a group says so or, of somebody who is in no group for
 // that, both are of this site.
 func (s *Snapshot) MayPickUp(who, whose designation.Party) error {
