@@ -11,6 +11,7 @@ import (
 	"strowger/pkg/starcode"
 	"strowger/pkg/wish"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/lamp"
 	"strowger/switchnode/internal/lastcall"
 	"strowger/switchnode/internal/prompt"
 )
@@ -25,6 +26,7 @@ type services struct {
 	player   *prompt.Player
 	watch    func(call.View)
 	busy     func(user string) bool // on the phone, or ringing, as far as this switch sees
+	talks    func(user, device string) []lamp.Dialog
 	features map[starcode.Name]feature
 	last     *lastcall.Book
 	numbered func(dialled string) bool                     // the organization, or the phone network, has this number
@@ -40,7 +42,7 @@ type services struct {
 func (n *node) serveFeatures() {
 	c := n.calls
 	c.last = n.last
-	c.watch, c.busy, c.lot.Changed = n.lamps.see, n.lamps.busy, n.lamps.parked
+	c.watch, c.busy, c.talks, c.lot.Changed = n.lamps.see, n.lamps.busy, n.lamps.talks, n.lamps.parked
 	c.numbered = func(dialled string) bool { return n.copy.Snapshot().Numbered(dialled) }
 	c.help = func(number string) (*designation.Help, bool) {
 		s := n.copy.Snapshot()
@@ -66,6 +68,7 @@ func (n *node) serveFeatures() {
 		starcode.PickUpGroup: c.pickUpAny,
 		starcode.Intercom:    c.intercom,
 		starcode.Page:        c.page,
+		starcode.ThreeWay:    c.threeWay,
 		starcode.Park:        c.parkHow,
 		starcode.Retrieve:    c.retrieve,
 	}

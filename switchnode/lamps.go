@@ -57,6 +57,13 @@ func (l *lamps) busy(user string) bool {
 	return len(l.board.Here(user)) > 0
 }
 
+// talks is the calls in which a user talks at a device.
+func (l *lamps) talks(user, device string) []lamp.Dialog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.board.At(user, device)
+}
+
 // registered says that other phones are registered now, of whomever.
 func (l *lamps) registered(devices []string) {
 	if l == nil || l.notifier == nil {

@@ -156,3 +156,15 @@ func Sine(hz float64, seconds float64) []int16 {
 	}
 	return s
 }
+
+// Level is how much of the samples is a tone of a frequency, in Hz: 1 for nothing else, 0 for none of it.
+func Level(samples []int16, rate int, hz float64) float64 {
+	var power float64
+	for _, s := range samples {
+		power += float64(s) * float64(s)
+	}
+	if power == 0 {
+		return 0
+	}
+	return 2 * goertzel(samples, hz/float64(rate)) / (power * float64(len(samples)))
+}

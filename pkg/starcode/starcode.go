@@ -53,6 +53,7 @@ const (
 	CallWaiting           Name = "call-waiting"
 	Mailbox               Name = "mailbox"
 	AnyMailbox            Name = "any-mailbox"
+	ThreeWay              Name = "three-way"
 	EchoTest              Name = "echo-test"
 	WhoAmI                Name = "who-am-i"
 	Office                Name = "office"
@@ -113,6 +114,7 @@ func Table() []Code {
 		{WhoAmI, "*65", None, "Says the number of this phone", "*65", first},
 		{Office, "*28", DigitOrNone, "The office is 1 open, 2 closed, 0 by the clock; alone: says which", "*282", first},
 		{Page, "*81", Number, "Speaks to all phones of the paging group, which answer by themselves", "*8130", first},
+		{ThreeWay, "*3", None, "Joins the two calls of this phone: all three hear each other", "*3", first},
 		{CallWaitingOff, "*70", None, "While you are in a call, others find you busy", "*70", first},
 		{CallWaiting, "*71", None, "While you are in a call, others ring all the same", "*71", first},
 	}

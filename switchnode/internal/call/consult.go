@@ -70,7 +70,11 @@ func (g *Guest) left() string {
 
 // Succession is how the guest takes the place of a leg, as a leg of that id.
 func (g *Guest) Succession(of LegID, leg string) Succeeds {
-	return Succeeds{Leg: of, By: g, Branch: Branch{Leg: leg, Device: g.who.Device, User: g.who.User, Name: g.who.Name, Target: g}}
+	var target Target = g
+	if g.seat != nil {
+		target = seat{g.seat}
+	}
+	return Succeeds{Leg: of, By: g, Branch: Branch{Leg: leg, Device: g.who.Device, User: g.who.User, Name: g.who.Name, Target: target}}
 }
 
 // Turn says why the guest stays where it is.

@@ -148,6 +148,7 @@ type errand struct {
 	// may is whether they may have whose place the guest is to take, who talks or rings, do that.
 	may  func(of designation.Party, talks bool) error
 	with designation.Party // whom the guest will talk to
+	seat Target            // of the switch itself, in place of a leg that comes; nil: one comes
 	fate atomic.Int32
 }
 

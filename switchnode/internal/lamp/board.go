@@ -99,6 +99,11 @@ func (b *Board) Here(user string) []Dialog {
 	return all[:min(len(all), maxDialogs)]
 }
 
+// At is the calls in which a user talks at a device.
+func (b *Board) At(user, device string) []Dialog {
+	return b.here(user, func(s call.Seen) bool { return s.Device == device && s.Phase == call.PhaseConfirmed })
+}
+
 func (b *Board) here(user string, counts func(call.Seen) bool) (all []Dialog) {
 	began := b.users[user]
 	order := slices.SortedFunc(maps.Keys(began), func(x, y string) int { return cmp.Compare(began[x], began[y]) })
