@@ -17,21 +17,26 @@ func spelled(number string) (names []string) {
 	return names
 }
 
-// spoken waits until a phone has heard clips, one after the other, after what it had heard before.
+// spoken waits until a phone has heard clips, one right after the other, after what it had heard before. Each is looked for where the one
+// before it ended: the rates of the clips and of the phone differ, and over a sentence that adds up to some samples.
 func spoken(t *testing.T, c *phone.Call, before int, names ...string) {
 	t.Helper()
-	var want []int16
-	for _, name := range names {
-		want = append(want, clip(t, "en/"+name)...)
-	}
-	var s phone.Similarity
 	until(t, func() string {
 		heard := c.Heard()
-		if heard = heard[min(before, len(heard)):]; len(heard) < len(want)+rate/20 {
-			return fmt.Sprintf("heard %d of %d samples of %v; saw %v", len(heard), len(want), names, c.Events())
-		}
-		if s = phone.Compare(want, heard); s.Score < 0.9 && !late.busy(c.Events()[0].At) {
-			return fmt.Sprintf("of %v was heard %+v", names, s)
+		heard = heard[min(before, len(heard)):]
+		for i, name := range names {
+			want, window := clip(t, "en/"+name), heard
+			if i > 0 {
+				window = heard[:min(len(heard), len(want)+rate/10)]
+			}
+			if len(window) < len(want) {
+				return fmt.Sprintf("heard %d of %d samples of %s in %v; saw %v", len(window), len(want), name, names, c.Events())
+			}
+			s := phone.Compare(want, window)
+			if s.Score < 0.9 && !late.busy(c.Events()[0].At) {
+				return fmt.Sprintf("%s of %v was heard %+v", name, names, s)
+			}
+			heard = heard[min(len(heard), max(0, s.Delay+len(want)-rate/50)):]
 		}
 		return ""
 	})

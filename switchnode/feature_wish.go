@@ -89,10 +89,7 @@ func (c *calls) clips(names ...string) [][]int16 {
 
 // ends says the last words of a conversation, to their end, and why the switch hangs up then.
 func (c *calls) ends(ctx context.Context, v *voice.Conversation, err error, names ...string) ledger.Cause {
-	for _, clip := range c.clips(names...) {
-		v.Play(ctx, clip) // a key skips a part, as long as there is something to say
-	}
-	v.Play(ctx, make([]int16, tail))
+	v.Tell(ctx, append(c.clips(names...), make([]int16, tail))...)
 	if err != nil {
 		return call.CauseOfError(err)
 	}

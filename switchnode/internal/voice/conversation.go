@@ -124,6 +124,31 @@ func (c *Conversation) Play(ctx context.Context, clips ...[]int16) (key byte, pr
 	c.drain()
 	c.Say(clips...)
 	defer c.Say()
+	return c.finish(ctx)
+}
+
+// Tell says clips to their end, one right after the other; a key skips the one that is being said.
+func (c *Conversation) Tell(ctx context.Context, clips ...[]int16) {
+	c.drain()
+	c.Say(clips...)
+	defer c.Say()
+	for pressed := true; pressed; {
+		if _, pressed = c.finish(ctx); pressed {
+			c.skip()
+		}
+	}
+}
+
+func (c *Conversation) skip() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.saying) > 0 {
+		c.saying = c.saying[1:]
+	}
+}
+
+// finish waits until there is nothing left to say, or a key is pressed.
+func (c *Conversation) finish(ctx context.Context) (key byte, pressed bool) {
 	for {
 		c.mu.Lock()
 		over := len(c.saying) == 0
