@@ -28,8 +28,9 @@ func TestLampsStream(t *testing.T) {
 	if _, err := io.ReadFull(wait(t, "stream", came), line); err != nil || string(line) != "line\n" {
 		t.Errorf("read %q, %v", line, err)
 	}
-	c.hello.Capability = capabilityLamps - 1
-	if _, err := c.OpenLamps(t.Context()); errs.CodeOf(err) != errs.Upgrade {
+	old := &Conn{hello: c.hello}
+	old.hello.Capability = capabilityLamps - 1
+	if _, err := old.OpenLamps(t.Context()); errs.CodeOf(err) != errs.Upgrade {
 		t.Errorf("a switch of an older release: %v", err)
 	}
 }

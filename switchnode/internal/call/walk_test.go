@@ -185,7 +185,7 @@ func (c *Call) key(b []byte) []byte {
 	b = append(b, byte(c.transfer.by+1), byte(c.transfer.phase), flags(c.transfer.then != nil, c.transfer.home.Branches != nil, c.transfer.joins, c.transfer.claim != nil, c.succession.here), byte(c.succession.of+1), byte(c.succession.heir+1))
 	for i := range c.legs {
 		l := &c.legs[i]
-		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks))
+		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks, l.asked != nil))
 		b = append(describe(b, l.agreed), l.cause.Code...)
 	}
 	return b
@@ -199,7 +199,7 @@ func TestKeyKnowsEveryField(t *testing.T) {
 	}{
 		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct transfer succession attempt place hearing"},
 		{attempt{}, "to first best rang ring fallback diverting"},
-		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed"},
+		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed asked"},
 		{exchange{}, "from kind offer"},
 		{place{}, "queue callee more noted"},
 		{transfer{}, "by phase then home joins claim"},
