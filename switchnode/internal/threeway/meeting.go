@@ -82,10 +82,13 @@ func (m *Meeting) Close() {
 	m.end()
 }
 
-// enter adds a leg, unless the meeting is over.
+// enter adds a leg, unless the meeting is over. A host to whom all guests were lost on the way is not left alone either.
 func (m *Meeting) enter(l *leg) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if l.host && len(m.legs) == 0 {
+		m.end()
+	}
 	if m.over {
 		return false
 	}
@@ -113,9 +116,7 @@ func (m *Meeting) leave(l *leg) {
 		m.end()
 	}
 	m.settle()
-	if m.over && len(m.legs) == 0 {
-		m.room.Close()
-	}
+	m.clear()
 	m.tell()
 }
 
@@ -137,6 +138,14 @@ func (m *Meeting) end() {
 	}
 	for l := range m.legs {
 		l.setup.Post(ends{})
+	}
+	m.clear()
+}
+
+// clear closes the room of a meeting that is over, once nobody is in it. It is called with m.mu held.
+func (m *Meeting) clear() {
+	if m.over && len(m.legs) == 0 {
+		m.room.Close()
 	}
 }
 
