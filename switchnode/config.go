@@ -26,6 +26,7 @@ type Config struct {
 	Cloud  string   `help:"Where to enrol: host or https://host:port of the cloud." placeholder:"ADDR"`
 	Fabric []string `help:"Where the cloud's fabric is, host:port, if it moved since this switch enrolled." placeholder:"ADDR"`
 	Host   string   `help:"IP address that phones and other switches use to reach this switch. Default: the machine's outward address." placeholder:"IP"`
+	Host6  string   `help:"IPv6 address that phones of IPv6 use, beside --host for those of IPv4." name:"host6" placeholder:"IP"`
 	Public string   `help:"IP address that apps and other switches outside use, if a NAT before this switch has one and passes the ports of --link and --webrtc on unchanged. Phones are told --host." placeholder:"IP"`
 	SIP    string   `help:"Listen here for phones, UDP and TCP. Default: ${default}." default:":5060" name:"sip" placeholder:"ADDR"`
 	SIPS   string   `help:"Listen here for phones, TLS. Default: ${default}; empty: no TLS." default:":5061" name:"sips" placeholder:"ADDR"`
@@ -70,9 +71,10 @@ type Waiting struct {
 type Started struct {
 	Node    string         `json:"node"` // id
 	Name    string         `json:"name"`
-	Site    string         `json:"site"` // id
-	SIP     netip.AddrPort `json:"sip"`  // UDP and TCP
-	SIPS    netip.AddrPort `json:"sips"` // TLS; zero if off
+	Site    string         `json:"site"`          // id
+	SIP     netip.AddrPort `json:"sip"`           // UDP and TCP
+	SIP6    netip.AddrPort `json:"sip6,omitzero"` // the same for phones of IPv6, with --host6
+	SIPS    netip.AddrPort `json:"sips"`          // TLS; zero if off
 	Link    netip.AddrPort `json:"link"`
 	WebRTC  netip.AddrPort `json:"webrtc,omitzero"` // zero if off
 	Metrics string         `json:"metrics,omitempty"`
@@ -93,6 +95,9 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 		return json.NewEncoder(w).Encode(s)
 	}
 	_, err := fmt.Fprintf(w, "switch %s serves phones at %s (UDP, TCP)", s.Name, s.SIP)
+	if err == nil && s.SIP6.IsValid() {
+		_, err = fmt.Fprintf(w, " and %s", s.SIP6)
+	}
 	if err == nil && s.SIPS.IsValid() {
 		_, err = fmt.Fprintf(w, " and %s (TLS)", s.SIPS)
 	}
@@ -106,6 +111,7 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 type settings struct {
 	Config
 	host     netip.Addr
+	other    netip.Addr // of IPv6, beside host; zero: none
 	public   netip.Addr // zero: none
 	sip      netip.AddrPort
 	sips     netip.AddrPort // zero: off
@@ -135,14 +141,23 @@ func (c Config) validate() (settings, error) {
 	}
 	s.host, err = hostaddr.Parse("host", c.Host)
 	check(err)
+	s.other, err = c.second(s.host)
+	check(err)
 	if c.Public != "" {
 		s.public, err = hostaddr.Parse("public", c.Public)
 		check(err)
 	}
-	s.sip, err = listenAddr("sip", c.SIP)
+	every := netip.IPv4Unspecified()
+	if s.host.Is6() || s.other.IsValid() {
+		every = netip.IPv6Unspecified() // and IPv4
+	}
+	s.sip, err = listenAddr("sip", c.SIP, every)
 	check(err)
+	if s.other.IsValid() && s.sip.Addr().Is4() {
+		check(fmt.Errorf("--sip %s: no phone of IPv6 reaches that, and --host6 is for them; want [::]:%d", c.SIP, s.sip.Port()))
+	}
 	if c.SIPS != "" {
-		s.sips, err = listenAddr("sips", c.SIPS)
+		s.sips, err = listenAddr("sips", c.SIPS, every)
 		check(err)
 	}
 	for _, name := range c.Digest {
@@ -152,10 +167,10 @@ func (c Config) validate() (settings, error) {
 	}
 	s.makers, err = phoneCAs(c.PhoneCA)
 	check(err)
-	_, err = listenAddr("link", c.Link)
+	_, err = listenAddr("link", c.Link, every)
 	check(err)
 	if c.WebRTC != "" {
-		s.webrtc, err = listenAddr("webrtc", c.WebRTC)
+		s.webrtc, err = listenAddr("webrtc", c.WebRTC, every)
 		check(err)
 	}
 	check(c.STIR.validate())
@@ -168,14 +183,31 @@ func (c Config) validate() (settings, error) {
 	return s, errors.Join(errAll...)
 }
 
+// second is the address of --host6, zero if there is none.
+func (c Config) second(host netip.Addr) (netip.Addr, error) {
+	if c.Host6 == "" {
+		return netip.Addr{}, nil
+	}
+	a, err := hostaddr.Parse("host6", c.Host6)
+	switch {
+	case err != nil:
+		return a, err
+	case !a.Is6():
+		return a, fmt.Errorf("--host6 %q: want an address of IPv6; that of IPv4 is --host", c.Host6)
+	case host.Is6():
+		return a, fmt.Errorf("--host6 %q: --host %s is of IPv6 already; want one of IPv4 there, or no --host6", c.Host6, host)
+	}
+	return a, nil
+}
+
 // listenAddr reads "[IP]:port"; without an IP it is every address of the machine.
-func listenAddr(flag, s string) (netip.AddrPort, error) {
+func listenAddr(flag, s string, every netip.Addr) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("--%s %q: want [IP]:port, such as :5060", flag, s)
 	}
 	if host == "" {
-		host = "0.0.0.0"
+		host = every.String()
 	}
 	a, err := netip.ParseAddr(host)
 	if err != nil {

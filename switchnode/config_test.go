@@ -28,6 +28,11 @@ func TestGoodConfig(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	c := good()
+	c.Host6 = "2001:db8::10"
+	if s, err := c.validate(); err != nil || s.other != netip.MustParseAddr("2001:db8::10") || s.sip != netip.MustParseAddrPort("[::]:5060") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	c = good()
 	if s.public.IsValid() {
 		t.Errorf("a NAT at %v", s.public)
 	}
@@ -43,26 +48,30 @@ func TestGoodConfig(t *testing.T) {
 // Each bad value is named, with what to do about it.
 func TestBadConfig(t *testing.T) {
 	for words, change := range map[string]func(*Config){
-		"logger is missing":                          func(c *Config) { c.Logger = nil },
-		"--data is empty: name the folder":           func(c *Config) { c.Data = "" },
-		"--stir-roots goes with --stir-certs or":     func(c *Config) { c.STIR.Hosts = []string{"x"} },
-		"--stir-cert, --stir-key and --stir-url go":  func(c *Config) { c.STIR.Cert, c.STIR.Key = "a", "b" },
-		"--tls-cert and --tls-key go together":       func(c *Config) { c.TLSKey = "key.pem" },
-		`--host "0.0.0.0": want the IP address`:      func(c *Config) { c.Host = "0.0.0.0" },
-		`--host "office": want the IP address`:       func(c *Config) { c.Host = "office" },
-		`--public "0.0.0.0": want the IP address`:    func(c *Config) { c.Public = "0.0.0.0" },
-		`--sip "5060": want [IP]:port`:               func(c *Config) { c.SIP = "5060" },
-		`--sip "office:5060": "office" is not an IP`: func(c *Config) { c.SIP = "office:5060" },
-		`--sips ":sips": "sips" is not a port`:       func(c *Config) { c.SIPS = ":sips" },
-		`--link ":70000": "70000" is not a port`:     func(c *Config) { c.Link = ":70000" },
-		`--link "": want [IP]:port`:                  func(c *Config) { c.Link = "" },
-		`--digest "SHA-512": want SHA-256 or MD5`:    func(c *Config) { c.Digest = []string{"MD5", "SHA-512"} },
-		`--rtp "20000": want FIRST-LAST`:             func(c *Config) { c.RTP = "20000" },
-		`--rtp "20000-20000": want FIRST-LAST`:       func(c *Config) { c.RTP = "20000-20000" },
-		`--rtp "80-90": want FIRST-LAST`:             func(c *Config) { c.RTP = "80-90" },
-		`--rtp "20000-99999": want FIRST-LAST`:       func(c *Config) { c.RTP = "20000-99999" },
-		"--shut-out -1: want 0 or more points":       func(c *Config) { c.Limits.Scanners.Points = -1 },
-		"--shut-out-time 0s: want 1s to 24h":         func(c *Config) { c.Limits.Scanners.Points = 1 },
+		"logger is missing":                            func(c *Config) { c.Logger = nil },
+		"--data is empty: name the folder":             func(c *Config) { c.Data = "" },
+		"--stir-roots goes with --stir-certs or":       func(c *Config) { c.STIR.Hosts = []string{"x"} },
+		"--stir-cert, --stir-key and --stir-url go":    func(c *Config) { c.STIR.Cert, c.STIR.Key = "a", "b" },
+		"--tls-cert and --tls-key go together":         func(c *Config) { c.TLSKey = "key.pem" },
+		`--host "0.0.0.0": want the IP address`:        func(c *Config) { c.Host = "0.0.0.0" },
+		`--host "office": want the IP address`:         func(c *Config) { c.Host = "office" },
+		`--host "fe80::1%eth0": want the IP address`:   func(c *Config) { c.Host = "fe80::1%eth0" },
+		`--host6 "192.0.2.1": want an address of IPv6`: func(c *Config) { c.Host6 = "192.0.2.1" },
+		`--host 2001:db8::1 is of IPv6 already`:        func(c *Config) { c.Host, c.Host6 = "2001:db8::1", "2001:db8::2" },
+		`want [::]:5060`:                               func(c *Config) { c.SIP, c.Host6 = "192.0.2.10:5060", "2001:db8::2" },
+		`--public "0.0.0.0": want the IP address`:      func(c *Config) { c.Public = "0.0.0.0" },
+		`--sip "5060": want [IP]:port`:                 func(c *Config) { c.SIP = "5060" },
+		`--sip "office:5060": "office" is not an IP`:   func(c *Config) { c.SIP = "office:5060" },
+		`--sips ":sips": "sips" is not a port`:         func(c *Config) { c.SIPS = ":sips" },
+		`--link ":70000": "70000" is not a port`:       func(c *Config) { c.Link = ":70000" },
+		`--link "": want [IP]:port`:                    func(c *Config) { c.Link = "" },
+		`--digest "SHA-512": want SHA-256 or MD5`:      func(c *Config) { c.Digest = []string{"MD5", "SHA-512"} },
+		`--rtp "20000": want FIRST-LAST`:               func(c *Config) { c.RTP = "20000" },
+		`--rtp "20000-20000": want FIRST-LAST`:         func(c *Config) { c.RTP = "20000-20000" },
+		`--rtp "80-90": want FIRST-LAST`:               func(c *Config) { c.RTP = "80-90" },
+		`--rtp "20000-99999": want FIRST-LAST`:         func(c *Config) { c.RTP = "20000-99999" },
+		"--shut-out -1: want 0 or more points":         func(c *Config) { c.Limits.Scanners.Points = -1 },
+		"--shut-out-time 0s: want 1s to 24h":           func(c *Config) { c.Limits.Scanners.Points = 1 },
 	} {
 		c := good()
 		change(&c)

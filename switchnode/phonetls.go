@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"strowger/pkg/datafolder"
@@ -69,14 +70,22 @@ func phoneCAs(files []string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// ensurePhoneCert makes a self-signed certificate for this switch's address, unless the one on disk is for it. What is there
+// bears says that a certificate has all addresses.
+func bears(c *x509.Certificate, all []net.IP) bool {
+	return !slices.ContainsFunc(all, func(ip net.IP) bool { return c.VerifyHostname(ip.String()) != nil })
+}
+
+// ensurePhoneCert makes a self-signed certificate for this switch's addresses, unless the one on disk is for it. What is there
 // but is no certificate and its key is replaced as well: a full disk or a crash may have left the one without the other.
 func (n *node) ensurePhoneCert(cert, key string) error {
-	ip := net.IP(n.host.AsSlice())
+	ips := []net.IP{n.host.AsSlice()}
+	if n.other.IsValid() {
+		ips = append(ips, n.other.AsSlice())
+	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	var unread *fs.PathError
 	switch {
-	case err == nil && pair.Leaf.VerifyHostname(ip.String()) == nil && time.Now().Before(pair.Leaf.NotAfter):
+	case err == nil && bears(pair.Leaf, ips) && time.Now().Before(pair.Leaf.NotAfter):
 		return nil
 	case errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist):
 		return err
@@ -88,7 +97,7 @@ func (n *node) ensurePhoneCert(cert, key string) error {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: n.identity.Load().NodeName},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(phoneCertLife), IPAddresses: []net.IP{ip},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(phoneCertLife), IPAddresses: ips,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true, // so that phones can import it as a root
 	}
@@ -106,6 +115,6 @@ func (n *node) ensurePhoneCert(cert, key string) error {
 	if err := datafolder.Replace(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
 		return err
 	}
-	n.log.Info("made a certificate for phones over TLS; phones that verify need it as a trusted root", "file", cert, "address", ip)
+	n.log.Info("made a certificate for phones over TLS; phones that verify need it as a trusted root", "file", cert, "addresses", ips)
 	return nil
 }

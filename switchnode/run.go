@@ -170,7 +170,7 @@ func (n *node) open() (err error) {
 	}
 	n.serveFeatures()
 	n.relay, err = media.NewRelay(media.Config{
-		Bind: n.sip.Addr(), Advertise: n.host, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
+		Bind: n.sip.Addr(), Advertise: n.host, Other: n.other, MinPort: n.rtpFirst, MaxPort: n.rtpLast, MaxSockets: n.mediaSockets(), Logger: n.log, Now: time.Now,
 	})
 	n.calls.relay = n.relay
 	if err != nil {
@@ -217,7 +217,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	resolver := locate.New(locate.Config{})
 	n.phones = sipside.New(sipside.Config{
-		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Host: n.host.String(), Accounts: n.account, Registrar: n.registrar, Relay: n.relay, Strangers: n.strangers(),
+		Node: id.NodeName, Realm: id.Realm, Digest: n.Digest, Hosts: sipside.Hosts{Host: n.host, Other: n.other}, Accounts: n.account, Registrar: n.registrar, Relay: n.relay, Strangers: n.strangers(),
 		Begin: n.calls.begin, Sign: n.signed.sign(n.now), Verify: n.signed.verify(n.now), Now: time.Now, Logger: n.log, Trunks: func() []copies.Trunk { return n.copy.Snapshot().Trunks() },
 		Guard:    n.guard,
 		Password: func(trunk string) string { return n.copy.Snapshot().TrunkPassword(trunk) },
@@ -263,6 +263,9 @@ func (n *node) listen() error {
 	}
 	n.started = Started{
 		Node: id.Node, Name: id.NodeName, Site: id.Site, SIP: netip.AddrPortFrom(n.host, at.Port()),
+	}
+	if n.other.IsValid() && (at.Addr().Is6() || at.Addr() == n.other) {
+		n.started.SIP6 = netip.AddrPortFrom(n.other, at.Port())
 	}
 	if n.sips.IsValid() {
 		certificate, err := n.phoneTLS()

@@ -313,6 +313,9 @@ func (c *Call) Strip() {
 // Remote returns where the phone sends its audio, the zero value before it knows.
 func (c *Call) Remote() netip.AddrPort { return c.media.remote() }
 
+// Local returns where the phone takes audio.
+func (c *Call) Local() netip.AddrPort { return c.media.local().Addr }
+
 func (c *Call) description(codecs []sdp.Codec) sdp.Description {
 	d := sdp.Description{Codecs: codecs, Direction: sdp.SendRecv, Ptime: 20}
 	if c.hold {

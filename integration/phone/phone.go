@@ -192,7 +192,7 @@ func (p *Phone) Run(ctx context.Context) error {
 // Address returns where the phone is called directly.
 func (p *Phone) Address() string {
 	u := p.endpoint.Contact(p.cfg.User, sip.Peer{Transport: p.cfg.Transport})
-	return net.JoinHostPort(u.Host, strconv.Itoa(u.Port))
+	return net.JoinHostPort(strings.Trim(u.Host, "[]"), strconv.Itoa(u.Port))
 }
 
 // Refuse has the phone refuse calls with a status, without ringing; 0 takes them again.

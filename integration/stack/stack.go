@@ -52,6 +52,8 @@ type Config struct {
 // Site is an office.
 type Site struct {
 	Name, Code string
+	Host       string // as of switchnode.Config; empty: that of the stack
+	Host6      string // as of switchnode.Config
 	Public     string // address of a NAT before its switch, as of switchnode.Config; and, of the first one, before the bridges
 	STIR       switchnode.STIR
 	Waiting    switchnode.Waiting // without a language: the default
@@ -213,7 +215,7 @@ func (s *Stack) switchConfig(i int, o Office, site Site) (switchnode.Config, err
 		site.Limits.Scanners = switchnode.DefaultScanners()
 	}
 	cfg := switchnode.Config{
-		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: s.cfg.Host, Public: site.Public, Digest: s.cfg.Digest,
+		Data: switchFolder(s.cfg.Data, o.Site.ID), Cloud: s.Cloud.API, Host: cmp.Or(site.Host, s.cfg.Host), Host6: site.Host6, Public: site.Public, Digest: s.cfg.Digest,
 		PhoneTLS: switchnode.PhoneTLS{TLSCert: s.cfg.TLSCert, TLSKey: s.cfg.TLSKey, PhoneCA: site.PhoneCA}, Services: switchnode.Services{STIR: site.STIR, Waiting: site.Waiting, Voicemail: site.Voicemail, Mail: site.Mail}, Limits: site.Limits,
 		SIP: ports.both("phones", 5060), SIPS: ports.tcp("phones over TLS", 5061), Link: ports.udp("other switches", 7443), WebRTC: ports.both("audio of apps", 7444),
 		RTP: "0", Metrics: ports.metrics("metrics of the switch", 9465), Logger: s.cfg.Logger.With("role", "switch"),

@@ -17,7 +17,7 @@ func Parse(flag, host string) (netip.Addr, error) {
 		return Outward()
 	}
 	a, err := netip.ParseAddr(host)
-	if err != nil || a.IsUnspecified() {
+	if err != nil || a.IsUnspecified() || a.Zone() != "" {
 		return a, fmt.Errorf("--%s %q: want the IP address of this machine that others can reach, such as 192.0.2.10", flag, host)
 	}
 	return a.Unmap(), nil

@@ -302,3 +302,11 @@ func TestVideo(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionOfIPv4InIPv6 reads the address that RFC 5118, 4.9 has.
+func TestConnectionOfIPv4InIPv6(t *testing.T) {
+	s, err := Parse([]byte("v=0\r\no=UserA 2890844526 2890844526 IN IP6 2001:db8::20\r\ns=Session SDP\r\nc=IN IP6 ::ffff:192.0.2.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"))
+	if want := netip.MustParseAddrPort("192.0.2.1:49170"); err != nil || s.Audio != want {
+		t.Errorf("%v, %v, want %v", s.Audio, err, want)
+	}
+}

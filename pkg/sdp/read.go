@@ -134,9 +134,10 @@ func parseConnection(value string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, errs.New(errs.Invalid, "connection %q: %w", value, err)
 	}
-	if addr.Is4() != (f[1] == "IP4") || addr.Zone() != "" || addr.Is4In6() {
+	if addr.Is4() != (f[1] == "IP4") || addr.Zone() != "" {
 		return netip.Addr{}, errs.New(errs.Invalid, "connection %q: the address is not one of %s", value, f[1])
 	}
+	addr = addr.Unmap() // RFC 5118, 4.9: IN IP6 with an address of IPv4
 	if addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return netip.Addr{}, errs.New(errs.Invalid, "connection %q is not the address of one host", value)
 	}

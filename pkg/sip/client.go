@@ -14,7 +14,7 @@ const again = 100 * time.Millisecond
 
 // NewDialog makes an outgoing dialog; [Dialog.Invite] starts the call.
 func (e *Endpoint) NewDialog(p InviteParams) *Dialog {
-	host := e.cfg.AdvertiseHost
+	host := e.advertised(p.Peer)
 	if host == "" {
 		host, _ = e.local(p.Peer)
 	}

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ type Respond func(code int, reason string, headers ...Header)
 type Config struct {
 	Name          string // User-Agent
 	AdvertiseHost string // the address that peers use to reach us; empty: that of the listener, which must be a specific one
+	OtherHost     string // instead of it, for peers of the other family of IP; empty: there is none
 	Handler       Handler
 	Logger        *slog.Logger
 	// Limits on whoever the handler has not called Trust for; 0 is none.
@@ -221,11 +223,20 @@ func (e *Endpoint) Contact(user string, p Peer) URI {
 	return contact(user, host, port, p)
 }
 
+// advertised is the address that a peer is told, without its port; empty: that of the listener.
+func (e *Endpoint) advertised(p Peer) string {
+	other, err := netip.ParseAddr(strings.Trim(e.cfg.OtherHost, "[]"))
+	if at := p.Addr.Addr(); err == nil && at.IsValid() && at.Unmap().Is6() == other.Is6() {
+		return e.cfg.OtherHost
+	}
+	return e.cfg.AdvertiseHost
+}
+
 // local returns the host and port under which a peer reaches us: those of our listener of its transport, else of the one
 // connection that it has.
 func (e *Endpoint) local(p Peer) (string, int) {
 	var a net.Addr
-	advertise := e.cfg.AdvertiseHost
+	advertise := e.advertised(p)
 	switch l := e.accepts[p.Transport]; {
 	case p.Transport == UDP && e.udp != nil:
 		a = e.udp.LocalAddr()
@@ -245,5 +256,8 @@ func (e *Endpoint) local(p Peer) (string, int) {
 	if advertise != "" {
 		host = advertise
 	}
-	return host, port
+	if strings.HasPrefix(host, "[") || !strings.Contains(host, ":") {
+		return host, port
+	}
+	return "[" + host + "]", port // RFC 3261, 25.1: IPv6reference
 }

@@ -158,7 +158,7 @@ func (s *shakes) done(k kind, mine, theirs srtp.Key, err error) {
 	}
 	s.mu.Unlock()
 	if err != nil {
-		p.relay.cfg.Logger.Info("a handshake for media failed", "port", p.local.Addr, "error", err)
+		p.relay.cfg.Logger.Info("a handshake for media failed", "port", p.Local().Addr, "error", err)
 		return
 	}
 	c, err := cipher{}.change(mine, theirs)

@@ -97,7 +97,7 @@ func (s *polledSocket) read(buffer []byte) {
 		s.port.receive(s.kind, buffer[:n], addrPort(from))
 	case !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR):
 		// The silence that follows is noticed by who watches the call.
-		s.poller.log.Warn("media socket cannot be read", "local", s.port.local.Addr, "error", err)
+		s.poller.log.Warn("media socket cannot be read", "local", s.port.Local().Addr, "error", err)
 		s.poller.forget(s)
 	}
 }

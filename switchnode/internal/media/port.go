@@ -101,7 +101,26 @@ func (r *route) of(pt uint8) *passage {
 }
 
 // Local is where the leg has to send to, for its SDP.
-func (p *Port) Local() sdp.Local { return p.local }
+func (p *Port) Local() sdp.Local {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	return p.local
+}
+
+// Towards has Local be the address of the relay that is of the same family of IP as that of a leg's SIP.
+func (p *Port) Towards(sip netip.Addr) {
+	cfg, at := &p.relay.cfg, p.Local().Addr
+	if !at.IsValid() || !sip.IsValid() { // a flow
+		return
+	}
+	told := cfg.Advertise
+	if cfg.Other.IsValid() && cfg.Other.Is6() == sip.Unmap().Is6() {
+		told = cfg.Other
+	}
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	p.local.Addr = netip.AddrPortFrom(told, at.Port())
+}
 
 // SetLocal sets the payload types that we told the leg to send.
 func (p *Port) SetLocal(formats []sdp.Format) {
@@ -272,7 +291,7 @@ func (p *Port) Addresses() (local, remote string) {
 		}
 		return local, remote
 	}
-	if local = p.local.Addr.String(); t != nil {
+	if local = p.Local().Addr.String(); t != nil {
 		remote = t.addr.String()
 	}
 	return local, remote

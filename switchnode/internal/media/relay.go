@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Bind      netip.Addr // where to listen: 0.0.0.0 for all of IPv4, :: for both families
 	Advertise netip.Addr // what SDP says; the zero value means Bind
+	Other     netip.Addr // what it says to legs of the other family of IP; the zero value: Advertise
 	// MinPort and MaxPort bound the UDP ports of the legs, two for each. 0 and 0 let the system choose.
 	MinPort, MaxPort uint16
 	// MaxSockets bounds the sockets of all legs, two for each, so that some are left for what else the process does. 0: no bound.

@@ -69,6 +69,7 @@ func Calling(cfg Config) *Leg {
 	if l.line != nil {
 		l.cipher.Security = l.line.Security()
 	}
+	l.port.Towards(l.source)
 	l.begin(cfg.Post)
 	l.roams(cfg.Roam)
 	return l

@@ -56,6 +56,7 @@ func (l *Leg) follow() {
 	}
 	if at := l.dialog.Peer().Addr.Addr(); l.roam.Guard != nil && at != l.source {
 		l.source = at
+		l.port.Towards(at)
 		l.port.Moved(at)
 	}
 }

@@ -36,7 +36,7 @@ func (p *Phones) ask(d duty, q sip.RequestParams, expires time.Duration) upkeep.
 		q.Peer = peer
 		contact := p.sip.Contact(p.token(d.trunk), peer)
 		if d.every > 0 { // RFC 3261, 11.1
-			q.Method, q.From.Host, q.Headers = "OPTIONS", p.cfg.Host, []sip.Header{sip.NewHeader("Accept", "application/sdp")}
+			q.Method, q.From.Host, q.Headers = "OPTIONS", p.cfg.to(peer.Addr.Addr()), []sip.Header{sip.NewHeader("Accept", "application/sdp")}
 		} else {
 			q.Credentials = &sip.Credentials{User: d.user, Password: d.password}
 			q.Headers = []sip.Header{

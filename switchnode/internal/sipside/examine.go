@@ -83,7 +83,7 @@ func (p *Phones) examine(ctx context.Context, t sitecopy.Trunk, at examined, r *
 		r.Found("%s", words)
 	}
 	q := sip.RequestParams{ // RFC 3261, 11.1
-		Method: "OPTIONS", CallID: ident.New(ident.Request), Seq: 1, Peer: at.peer, To: at.uri, From: sip.Party{User: t.User, Host: p.cfg.Host},
+		Method: "OPTIONS", CallID: ident.New(ident.Request), Seq: 1, Peer: at.peer, To: at.uri, From: sip.Party{User: t.User, Host: p.cfg.to(at.peer.Addr.Addr())},
 		Headers: []sip.Header{sip.NewHeader("Accept", "application/sdp")},
 	}
 	if t.Domain != "" {

@@ -82,7 +82,7 @@ func newOfficeWith(t *testing.T, strangers Strangers) *office {
 		t.Fatal(err)
 	}
 	o.phones = New(Config{
-		Node: "sw-20", Realm: realm, Host: loopback.String(), Accounts: account, Registrar: o.registrar, Relay: relay,
+		Node: "sw-20", Realm: realm, Hosts: Hosts{Host: loopback}, Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI, _ string) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, Strangers: o.strangers, Now: now, Logger: log,
 		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() },

@@ -54,7 +54,7 @@ func (p *Phones) keep(ctx context.Context, to sip.Peer) {
 	defer cancel()
 	host := sip.URI{Scheme: "sip", Host: hostOf(to.Addr.Addr()), Port: int(to.Addr.Port())}
 	if _, err := p.sip.Request(ctx, sip.RequestParams{
-		Method: "OPTIONS", CallID: ident.New(ident.Request), Seq: 1, Peer: to, To: host, From: sip.Party{User: "strowger", Host: p.cfg.Host},
+		Method: "OPTIONS", CallID: ident.New(ident.Request), Seq: 1, Peer: to, To: host, From: sip.Party{User: "strowger", Host: p.cfg.to(to.Addr.Addr())},
 	}); err != nil {
 		p.cfg.Logger.Debug("a phone behind a NAT answers no OPTIONS", "phone", to, "error", err)
 	}
@@ -87,8 +87,11 @@ func natted(b registrar.Binding) bool {
 	return err == nil && netip.AddrPortFrom(at.Unmap(), port) != b.Source.Addr
 }
 
-// hostOf is an address as a URI has it (RFC 3261, 25.1).
+// hostOf is an address as a URI has it (RFC 3261, 25.1), empty if it is none.
 func hostOf(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
 	if a.Is6() {
 		return "[" + a.String() + "]"
 	}

@@ -65,7 +65,7 @@ func (w watched) Watch(req *sip.Request, from sip.Peer, event sip.Watched) (sip.
 	if err != nil {
 		return sip.Watching{}, deniedBy(err)
 	}
-	host := w.cfg.Host
+	host := w.cfg.to(from.Addr.Addr())
 	return sip.Watching{Watcher: account.Device, Resource: r.Name(event.Package), Grant: grant{r, lamp.Entity{User: number, Host: host}}}, nil
 }
 

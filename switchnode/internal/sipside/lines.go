@@ -364,7 +364,7 @@ func (c *toCarrier) invite(i int) {
 	uri.User = c.branch.Number
 	shown := p.shown(c.branch, to.trunk, s.From)
 	s.Withheld = s.Withheld && !c.course.Help // who helps must know whom
-	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: cmp.Or(to.trunk.Domain, p.cfg.Host)}, s.Withheld)
+	from, extra := p.callerID(to.trunk, sip.Party{Name: s.From.Name, User: shown, Host: cmp.Or(to.trunk.Domain, p.cfg.to(to.peer.Addr.Addr()))}, s.Withheld)
 	extra = append(extra, sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth)))
 	parts, geolocation := c.where(to, from)
 	extra = append(extra, geolocation...)

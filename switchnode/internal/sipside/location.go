@@ -26,7 +26,7 @@ func (c *toCarrier) where(to carrier, from sip.Party) ([]sip.Part, []sip.Header)
 		return nil, nil
 	}
 	caller := sip.URI{Scheme: "sip", User: from.User, Host: from.Host}
-	p := sip.Part{Type: pidf.Type, ID: c.setup.ID + "@" + c.phones.cfg.Host, Body: pidf.Document(caller.String(), c.branch.Help.Location, c.phones.cfg.Now())}
+	p := sip.Part{Type: pidf.Type, ID: c.setup.ID + "@" + hostOf(c.phones.cfg.Host), Body: pidf.Document(caller.String(), c.branch.Help.Location, c.phones.cfg.Now())}
 	return []sip.Part{p}, []sip.Header{
 		sip.NewHeader("Geolocation", "<cid:"+p.ID+">"),
 		sip.NewHeader("Geolocation-Routing", "no"), // RFC 6442, 4.2: for who answers, not for routing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -26,7 +27,7 @@ func TestLostForAnHour(t *testing.T) {
 		var alerts []string
 		begin := time.Now()
 		p := New(Config{
-			Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Host: "192.0.2.1",
+			Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Hosts: Hosts{Host: netip.MustParseAddr("192.0.2.1")},
 			Trunks:   func() []sitecopy.Trunk { return *trunks.Load() },
 			Password: func(string) string { return "secret" },
 			Locate: func(context.Context, sip.URI, string) ([]sip.Peer, error) {

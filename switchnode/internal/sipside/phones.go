@@ -42,10 +42,10 @@ type Account struct {
 
 // Config is what the phone side needs.
 type Config struct {
-	Node      string   // name of this switch, for ladders
-	Realm     string   // organization id
-	Digest    []string // algorithms to offer, as of digest.Config
-	Host      string   // address that phones use for us
+	Node   string   // name of this switch, for ladders
+	Realm  string   // organization id
+	Digest []string // algorithms to offer, as of digest.Config
+	Hosts
 	Accounts  func(username string) (Account, bool)
 	Registrar *registrar.Registrar
 	Relay     *media.Relay
@@ -65,6 +65,20 @@ type Config struct {
 	Pushes    Pushes
 	Now       func() time.Time
 	Logger    *slog.Logger
+}
+
+// Hosts are the addresses that phones use for this switch.
+type Hosts struct {
+	Host  netip.Addr
+	Other netip.Addr // of the other family of IP; zero: none
+}
+
+// to is the address for a peer, as a URI has it.
+func (h Hosts) to(peer netip.Addr) string {
+	if h.Other.IsValid() && peer.IsValid() && peer.Unmap().Is6() == h.Other.Is6() {
+		return hostOf(h.Other)
+	}
+	return hostOf(h.Host)
 }
 
 // Office is what the site copy says of the site.
@@ -119,7 +133,7 @@ func New(cfg Config) *Phones {
 		return a.HA1, ok
 	}})
 	p.gate = newGate(p)
-	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: cfg.Host, Handler: p, Logger: cfg.Logger,
+	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: hostOf(cfg.Host), OtherHost: hostOf(cfg.Other), Handler: p, Logger: cfg.Logger,
 		MaxPerSource: maxConnections, Trial: trialTime, PerSource: cfg.Strangers.Rate, Gate: p.gate,
 	})
 	return p

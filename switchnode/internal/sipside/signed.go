@@ -22,7 +22,8 @@ func (p *Phones) signed(s call.Setup, b designation.Branch, t sitecopy.Trunk, sh
 		return nil
 	}
 	level := stir.Attestation(s.From.User != "", shown != "" && shown == b.Shown)
-	value, err := p.cfg.Sign(stir.NameOf(shown, p.cfg.Host), stir.NameOf(b.Number, p.cfg.Host), level, stir.Origin(t.ID))
+	us := hostOf(p.cfg.Host)
+	value, err := p.cfg.Sign(stir.NameOf(shown, us), stir.NameOf(b.Number, us), level, stir.Origin(t.ID))
 	if err != nil {
 		p.cfg.Logger.Warn("a call goes out unsigned", "call", s.Call, "trunk", t.Name, "error", err)
 		return nil

@@ -52,7 +52,7 @@ func TestProbes(t *testing.T) {
 	const nobody = "127.0.0.1:9" // nobody takes this port, as somebody may that was free a moment ago
 	trunk := sitecopy.Trunk{ID: "tk_1", Servers: []string{nobody, there}, Probe: 20 * time.Millisecond}
 	p := New(Config{
-		Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Host: loopback.String(), Registrar: o.registrar,
+		Logger: slog.New(slog.DiscardHandler), Accounts: account, Now: time.Now, Hosts: Hosts{Host: loopback}, Registrar: o.registrar,
 		Trunks: func() []sitecopy.Trunk { return []sitecopy.Trunk{trunk} },
 		Locate: func(_ context.Context, u sip.URI, _ string) ([]sip.Peer, error) {
 			return []sip.Peer{{Transport: sip.UDP, Addr: netip.AddrPortFrom(loopback, uint16(u.Port))}}, nil

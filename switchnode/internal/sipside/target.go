@@ -93,14 +93,15 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 	p := t.phones
 	uri, _ := sip.ParseURI(t.binding.URI) // Dial has looked
+	us := p.cfg.to(to.Addr.Addr())
 	d := p.sip.NewDialog(sip.InviteParams{
 		To:        uri,
-		ToParty:   sip.Party{Name: s.To.Name, User: s.To.Number, Host: p.cfg.Host},
-		From:      sip.Party{Name: s.From.Name, User: s.From.Number, Host: p.cfg.Host},
+		ToParty:   sip.Party{Name: s.To.Name, User: s.To.Number, Host: us},
+		From:      sip.Party{Name: s.From.Name, User: s.From.Number, Host: us},
 		Peer:      to,
 		Routes:    t.path(),
 		Hops:      s.Hops,
-		Headers:   append(append(asserted(s.From, p.cfg.Host), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), p.hints(s)...), // RFC 7332: carried on, the phone may be a proxy
+		Headers:   append(append(asserted(s.From, us), sip.NewHeader("Max-Breadth", strconv.Itoa(s.Breadth))), hints(s, us)...), // RFC 7332: carried on, the phone may be a proxy
 		SessionID: sip.SessionID{Local: s.SessionID},
 		Owner:     func(_ *sip.Dialog, in sip.Input) bool { return s.Post(in) },
 	})
@@ -114,21 +115,21 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 // Desk tells a desk phone from what else rings.
 func (target) Desk() {}
 
-// hints is how a phone is to take a call.
-func (p *Phones) hints(s call.Setup) []sip.Header {
+// hints is how a phone is to take a call of us, which is a host.
+func hints(s call.Setup, us string) []sip.Header {
 	if s.Waits && !s.Auto {
 		return []sip.Header{sip.NewHeader("Alert-Info", "<urn:alert:service:call-waiting>")} // RFC 7462: the phone knows what that is to sound like
 	}
-	return p.unasked(s.Auto)
+	return unasked(s.Auto, us)
 }
 
 // unasked has a phone answer by itself, in each of the ways that phones know. None is required: a phone that knows none rings, and
 // whoever is there answers.
-func (p *Phones) unasked(auto bool) []sip.Header {
+func unasked(auto bool, host string) []sip.Header {
 	if !auto {
 		return nil
 	}
-	us := "<sip:" + p.cfg.Host + ">"
+	us := "<sip:" + host + ">"
 	return []sip.Header{
 		sip.NewHeader("Answer-Mode", "Auto"), // RFC 5373, 4.1: without ";require" the phone may let its user decide
 		sip.NewHeader("Call-Info", us+";answer-after=0"),
