@@ -98,14 +98,15 @@ func (o *outgoing) connect(find finder) {
 	})
 }
 
-// reach connects to the node and opens what a leg needs. A link that was about to close is dialled once more.
+// reach connects to the node and opens what a leg needs. A link that was about to close, or is found dead now that it is used, is
+// dialled once more.
 func (l *Links) reach(ctx context.Context, find finder, sign func(boot string) (string, error)) connected {
 	d, err := find(ctx)
 	if err != nil {
 		return connected{err: err}
 	}
 	c := l.attempt(ctx, d, sign)
-	if errs.CodeOf(c.err) == errs.Gone {
+	if code := errs.CodeOf(c.err); code == errs.Gone || code == errs.LinkLost {
 		c = l.attempt(ctx, d, sign)
 	}
 	return c
@@ -123,7 +124,10 @@ func (l *Links) attempt(ctx context.Context, d designation.Designation, sign fun
 			return c
 		}
 	}
-	if c.stream, c.err = l.streamOf(ctx, c.conn); c.err != nil {
+	if c.stream, c.err = l.streamOf(ctx, c.conn); errs.CodeOf(c.err) == errs.LinkLost {
+		<-c.conn.Done() // Connect finds it no longer
+	}
+	if c.err != nil {
 		return c
 	}
 	c.port, c.err = l.cfg.Relay.OpenFlow(flows{c.conn})
