@@ -19,7 +19,7 @@ import (
 const baresipConfig = `poll_method epoll
 sip_listen %[1]s:5060
 call_local_timeout 120
-call_max_calls 1
+call_max_calls 3
 audio_player aubridge,null
 audio_source aufile,%[2]s/tone.wav
 audio_alert aubridge,null
@@ -37,6 +37,8 @@ module opus.so
 module aufile.so
 module aubridge.so
 module sndfile.so
+module srtp.so
+module dtls_srtp.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -50,6 +52,7 @@ type handset struct {
 	codec     codec  // the only one that it has
 	tone      float64
 	password  string // instead of the account's
+	mediaenc  string // of the audio: "srtp-mand" (keys in SDP), "dtls_srtp"; empty: none
 }
 
 // The tones that two phones of a call send each other.
@@ -100,8 +103,12 @@ func (p *phone) signIn(t *testing.T) {
 	if p.handset.password != "" {
 		password = p.handset.password
 	}
-	p.do(t, "uanew", fmt.Sprintf(`<sip:%s@%s;transport=%s>;outbound="sip:%s;transport=%s";auth_pass=%s;regint=300;audio_codecs=%s`,
-		p.username, at, p.transport, at, p.transport, password, p.codec.baresip))
+	uri := fmt.Sprintf(`<sip:%s@%s;transport=%s>;outbound="sip:%s;transport=%s";auth_pass=%s;regint=300;audio_codecs=%s`,
+		p.username, at, p.transport, at, p.transport, password, p.codec.baresip)
+	if p.mediaenc != "" {
+		uri += ";mediaenc=" + p.mediaenc
+	}
+	p.do(t, "uanew", uri)
 }
 
 // answersFor makes it the phone of a number in the world behind a phone company, which does not sign in.

@@ -30,6 +30,8 @@ func testCalls(t *testing.T, d *deployment) {
 		{"pick-up", testPickUp},
 		{"park", testPark},
 		{"echo test", testEchoTest},
+		{"three-way", testThreeWay},
+		{"SRTP", testSRTP},
 		{"digits", testDigits},
 		{"cancel", testCancel},
 		{"busy", testBusy},
@@ -189,4 +191,15 @@ func (w *tap) expectTone(t *testing.T, tone float64) {
 	t.Helper()
 	w.forget()
 	eventually(t, fmt.Sprintf("%v Hz", tone), func() error { return expectTone(w.heard(), pcmu.rate, tone) })
+}
+
+// expectOthers waits until a second has come of the tones of others, and not of the phone's own.
+func (w *tap) expectOthers(t *testing.T, own *phone, others ...*phone) {
+	t.Helper()
+	var tones []float64
+	for _, o := range others {
+		tones = append(tones, o.tone)
+	}
+	w.forget()
+	eventually(t, fmt.Sprintf("%v Hz and not %v", tones, own.tone), func() error { return expectTones(w.heard(), pcmu.rate, own.tone, tones...) })
 }

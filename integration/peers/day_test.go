@@ -63,6 +63,29 @@ func testPark(t *testing.T, d *deployment) {
 	hangUp(t, c, a)
 }
 
+// testThreeWay has a phone hold one, call another and join them: each hears the two others and not itself. It ends the call for all.
+func testThreeWay(t *testing.T, d *deployment) {
+	a, b := pair(t, d.x, d.y, pcmu)
+	c := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: other})
+	call(t, a, b, b.dial)
+	talk(t, a, b)
+	toA, toB, toC := listen(t, a.host), listen(t, b.host), listen(t, c.host)
+	a.do(t, "hold", "")
+	call(t, a, c, c.dial)
+	a.do(t, "hold", "")
+	a.do(t, "dial", "*3")
+	a.await(t, "CALL_ESTABLISHED")
+	toA.expectOthers(t, a, b, c)
+	toB.expectOthers(t, b, a, c)
+	toC.expectOthers(t, c, a, b)
+	if n := a.count("CALL_CLOSED"); n != 2 {
+		t.Errorf("%d calls of the phone have ended, want the two that it had", n)
+	}
+	a.do(t, "hangup", "")
+	b.await(t, "CALL_CLOSED")
+	c.await(t, "CALL_CLOSED")
+}
+
 // testEchoTest has a phone dial a star code, and hear itself.
 func testEchoTest(t *testing.T, d *deployment) {
 	a := d.x.phone(t, d.x.account(t), handset{codec: pcma, tone: high})

@@ -95,17 +95,44 @@ func strongest(samples []int16, rate int) (hertz, purity float64) {
 	if total == 0 {
 		return 0, 0
 	}
-	for f := 100; f < 3400; f += 10 {
-		c := 2 * math.Cos(2*math.Pi*float64(f)/float64(rate))
-		var s1, s2 float64
-		for _, s := range samples {
-			s1, s2 = float64(s)+c*s1-s2, s1
-		}
-		if p := s1*s1 + s2*s2 - c*s1*s2; p > best {
-			best, hertz = p, float64(f)
+	for f := 100.0; f < 3400; f += 10 {
+		if p := power(samples, rate, f); p > best {
+			best, hertz = p, f
 		}
 	}
 	return hertz, 2 * best / (float64(len(samples)) * total)
+}
+
+// power is that of one frequency, by Goertzel's algorithm.
+func power(samples []int16, rate int, hertz float64) float64 {
+	c := 2 * math.Cos(2*math.Pi*hertz/float64(rate))
+	var s1, s2 float64
+	for _, s := range samples {
+		s1, s2 = float64(s)+c*s1-s2, s1
+	}
+	return s1*s1 + s2*s2 - c*s1*s2
+}
+
+// expectTones checks that the last quarter of a second is tones of about one loudness, and nothing of another.
+func expectTones(samples []int16, rate int, not float64, tones ...float64) error {
+	if len(samples) < rate {
+		return fmt.Errorf("%d samples so far, less than a second", len(samples))
+	}
+	samples = samples[len(samples)-rate/4:]
+	var total float64
+	for _, s := range samples {
+		total += float64(s) * float64(s)
+	}
+	share := func(hertz float64) float64 { return 2 * power(samples, rate, hertz) / (float64(len(samples)) * total) }
+	for _, f := range tones {
+		if s := share(f); !(s > 0.6/float64(len(tones))) {
+			return fmt.Errorf("%v Hz are %.2f of what is heard", f, s)
+		}
+	}
+	if s := share(not); s > 0.02 {
+		return fmt.Errorf("%v Hz, which nobody else says, are %.2f of what is heard", not, s)
+	}
+	return nil
 }
 
 // TestToneFinder gives the finder what it must hear and what it must not.
