@@ -19,7 +19,7 @@ import (
 const baresipConfig = `poll_method epoll
 sip_listen %[1]s:5060
 call_local_timeout 120
-call_max_calls 3
+call_max_calls %[3]d
 audio_player aubridge,null
 audio_source aufile,%[2]s/tone.wav
 audio_alert aubridge,null
@@ -52,6 +52,7 @@ type handset struct {
 	codec     codec  // the only one that it has
 	tone      float64
 	password  string // instead of the account's
+	calls     int    // that it takes at once; 0: one
 	mediaenc  string // of the audio: "srtp-mand" (keys in SDP), "dtls_srtp"; empty: none
 }
 
@@ -81,7 +82,7 @@ func (o *office) baresip(t *testing.T, a account, set handset) *phone {
 	if err := writeTone(filepath.Join(p.dir, "tone.wav"), set.codec, set.tone); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"config": fmt.Sprintf(baresipConfig, p.host.addr, p.dir), "accounts": "", "contacts": ""}
+	files := map[string]string{"config": fmt.Sprintf(baresipConfig, p.host.addr, p.dir, max(1, set.calls)), "accounts": "", "contacts": ""}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -65,7 +65,8 @@ func testPark(t *testing.T, d *deployment) {
 
 // testThreeWay has a phone hold one, call another and join them: each hears the two others and not itself. It ends the call for all.
 func testThreeWay(t *testing.T, d *deployment) {
-	a, b := pair(t, d.x, d.y, pcmu)
+	a := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low, calls: 3})
+	b := d.y.phone(t, d.y.account(t), handset{codec: pcmu, tone: high})
 	c := d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: other})
 	call(t, a, b, b.dial)
 	talk(t, a, b)
