@@ -208,15 +208,18 @@ func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan,
 }
 
 // vouches says whether a switch that signs its own keys may call for a party: one of its site and, as far as the
-// documents tell, homed on it.
+// documents tell, homed on it, by number and by user: rights are of users.
 func (s *Snapshot) vouches(node string, from designation.Party) bool {
 	m, ok := s.nodes[node]
 	if !ok || from.Site != m.site {
 		return false
 	}
+	if u := s.users[from.User]; u != nil && u.HomeSwitch != node {
+		return false
+	}
 	if n, own := s.numbers[from.Number]; own {
 		u := s.users[n.User]
-		return u != nil && u.HomeSwitch == node
+		return u != nil && u.HomeSwitch == node && (from.User == "" || from.User == n.User)
 	}
 	p := s.docs.peers[m.site]
 	extension, prefixed := strings.CutPrefix(from.Number, p.SiteCode)

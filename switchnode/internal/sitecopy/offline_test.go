@@ -155,6 +155,7 @@ func TestOfflineKeyMisuse(t *testing.T) {
 		"caller without a site":     {func(_ *world, r *Route) { r.From.Site = "" }, nil, errs.Forbidden},
 		"caller of another switch":  {func(_ *world, r *Route) { r.From.Number = "201002" }, nil, errs.Forbidden},
 		"caller of the callee's":    {func(_ *world, r *Route) { r.From.Number = "301001" }, nil, errs.Forbidden},
+		"user of the callee's":      {func(_ *world, r *Route) { r.From.User = "us_yan" }, nil, errs.Forbidden},
 		"unknown callee":            {func(_ *world, r *Route) { r.To.Number = "309999" }, nil, errs.Unknown},
 		"callee by extension alone": {func(_ *world, r *Route) { r.To.Number = "1001" }, nil, errs.Unknown},
 		"shown by another switch":   {func(*world, *Route) {}, func(w *world) *enrol.Identity { return w.x2 }, errs.WrongPresenter},
