@@ -224,6 +224,7 @@ func (n *node) serve(ctx context.Context) error {
 		Office: sipside.Office{
 			Location: func() string { return n.copy.Snapshot().Location() }, Security: n.security,
 			KeepAlive:    func() time.Duration { return n.copy.Snapshot().Network().KeepAlive },
+			Direct:       func() bool { return n.copy.Snapshot().Network().Direct },
 			Certificates: sipside.Certificates{CAs: n.makers, Named: func(name string) (string, bool) { return n.copy.Snapshot().Certified(name) }},
 			Dialling:     func() e164.Plan { return n.copy.Snapshot().Dialling() },
 		},

@@ -110,6 +110,7 @@ type siteSet struct {
 	ParkSlots   *string        `help:"How many calls may be parked here, 1 to 99; none; usual: 20." placeholder:"N|none|usual"`
 	ParkTimeout *time.Duration `help:"After what time a parked call comes back to who parked it, 10s to 1h; 0s: 2 minutes." placeholder:"TIME"`
 	KeepAlive   *int           `help:"How often phones on UDP behind a NAT are asked something, so that the NAT remembers them: 10 to 300 seconds; 0: every 25; -1: never." placeholder:"SECONDS"`
+	DirectMedia *string        `help:"Whether the audio of two desk phones of one switch that reach each other goes from phone to phone while they only talk: on; off: it passes the switch." enum:"on,off" placeholder:"on|off"`
 
 	Emergency *string  `help:"Emergency numbers besides those of the country, with commas between them; empty: none." placeholder:"NUMBERS"`
 	Location  *string  `help:"Told to who takes an emergency call: street, town, floor." placeholder:"TEXT"`
@@ -122,7 +123,11 @@ func (*siteSet) Help() string {
 	return `Emergency numbers of the country are called by whoever dials them, with or without the digit for a line, before any other rule:
 
     strowger site set Berlin --country DE --outside 0
-    strowger site set Berlin --emergency 19222 --location "Hauptstrasse 1, 10115 Berlin, 3rd floor"`
+    strowger site set Berlin --emergency 19222 --location "Hauptstrasse 1, 10115 Berlin, 3rd floor"
+
+Phones of one office network need the switch for their audio only while it plays, mixes or transfers something:
+
+    strowger site set Berlin --direct-media on`
 }
 
 // Run changes a site.
@@ -154,6 +159,9 @@ func (c *siteSet) Run(e *env) error {
 	}
 	put(change, "location", c.Location)
 	put(change, "keep_alive_seconds", c.KeepAlive)
+	if c.DirectMedia != nil {
+		change["direct_media"] = *c.DirectMedia == "on"
+	}
 	put(change, "alert_url", c.AlertURL)
 	if len(c.Contact) > 0 {
 		change["emergency_contacts"] = slices.DeleteFunc(slices.Clone(c.Contact), func(who string) bool { return who == "" })

@@ -447,7 +447,7 @@ func (c *Call) offered(body []byte) {
 		return
 	}
 	answer, formats, err := c.respond(s)
-	if err != nil {
+	if err != nil || c.phone.cfg.Stays && s.Audio != c.theirs.Audio {
 		c.dialog.RefuseOffer(488, "Not Acceptable Here")
 		return
 	}

@@ -38,6 +38,7 @@ type media struct {
 	end     sync.Once
 	digit   func(byte)
 	speech  Speech
+	strict  bool
 	inside  netip.Addr // that it says in place of its own
 
 	guardian *guardian // of the call's goroutine
@@ -57,7 +58,7 @@ type media struct {
 
 // newMedia begins the audio of a call. digit is told the keys of the other side.
 func newMedia(local netip.Addr, cfg Config, digit func(byte)) (*media, error) {
-	m := &media{stopped: make(chan struct{}), digit: digit, speech: cfg.Speech}
+	m := &media{stopped: make(chan struct{}), digit: digit, speech: cfg.Speech, strict: cfg.Strict}
 	if cfg.Inside != cfg.Local {
 		m.inside, _ = netip.ParseAddr(cfg.Inside)
 	}
@@ -246,7 +247,7 @@ func (m *media) speak() {
 func (m *media) listen(rtpAt *net.UDPConn) {
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := rtpAt.ReadFromUDPAddrPort(buf)
+		n, from, err := rtpAt.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -255,7 +256,11 @@ func (m *media) listen(rtpAt *net.UDPConn) {
 			continue
 		}
 		m.mu.Lock()
-		key, pressed := m.in.take(h, payload, time.Now())
+		var key byte
+		var pressed bool
+		if !m.strict || from == m.out.to {
+			key, pressed = m.in.take(h, payload, time.Now())
+		}
 		m.mu.Unlock()
 		if pressed {
 			m.digit(key)

@@ -69,6 +69,8 @@ type Config struct {
 type Reached struct {
 	Inside string // own IP address as it says it, behind a NAT; default Config.Local
 	Push   string // parameters of its contact's URI: how it is woken (RFC 8599)
+	Strict bool   // it takes no audio but from where it sends its own
+	Stays  bool   // it refuses to send its audio to another address than that of before: 488
 }
 
 // Company is what a phone does that plays a phone company.

@@ -53,6 +53,9 @@ type Site struct {
 	ParkSeconds int `json:"park_seconds" minimum:"0" maximum:"3600"`
 	// KeepAliveSeconds is how often phones on UDP behind a NAT are asked something, so that the NAT remembers them, 10 to 300; 0: 25; -1: never.
 	KeepAliveSeconds int `json:"keep_alive_seconds" minimum:"-1" maximum:"300"`
+	// DirectMedia has two desk phones of one switch that reach each other exchange their audio directly while they only talk; else it passes the
+	// switch, always.
+	DirectMedia bool `json:"direct_media"`
 	// Emergency is the emergency numbers of this office, besides those of its country, which are always there.
 	Emergency []string `json:"emergency,omitempty" maxItems:"10"`
 	// Location is told to who takes an emergency call from here: "Hauptstrasse 1, 10115 Berlin, 3rd floor".

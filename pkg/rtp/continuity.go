@@ -59,6 +59,13 @@ func (c *Continuity) JoinAs(ssrc uint32, packet []byte, clock int, now time.Time
 	c.rewrite(h, packet, clock, true, now)
 }
 
+// Restart has the receiver hear the next source as the first one: it has heard others that were not joined here, since.
+func (c *Continuity) Restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.began, c.own, c.source, c.sequence, c.timestamp, c.unmarked = false, 0, 0, 0, 0, false
+}
+
 func (c *Continuity) rewrite(h Header, packet []byte, clock int, speech bool, now time.Time) {
 	if h.SSRC != c.source { // goes on where the last one stopped, as much later as time has passed
 		passed := uint32(now.Sub(c.at).Seconds() * float64(clock))

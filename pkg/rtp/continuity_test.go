@@ -53,6 +53,32 @@ func TestContinuity(t *testing.T) {
 	}
 }
 
+// Who was spoken to by others meanwhile hears the next source as it is, with its own numbers.
+func TestContinuityRestarts(t *testing.T) {
+	var c Continuity
+	now := time.Unix(1_800_000_000, 0)
+	join := func(h Header) Header {
+		b := h.Append(nil, []byte("x"))
+		c.Join(b, 8000, true, now)
+		got, _, err := Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	join(Header{SSRC: 1, Sequence: 10, Timestamp: 1000})
+	if got := join(Header{SSRC: 2, Sequence: 500, Timestamp: 7}); got.SSRC != 1 || got.Sequence != 11 {
+		t.Errorf("the second source is %+v", got)
+	}
+	c.Restart()
+	if got := join(Header{SSRC: 2, Sequence: 40000, Timestamp: 9}); got.SSRC != 2 || got.Sequence != 40000 || got.Timestamp != 9 {
+		t.Errorf("after the restart it is %+v", got)
+	}
+	if got := join(Header{SSRC: 3, Sequence: 1, Timestamp: 1}); got.SSRC != 2 || got.Sequence != 40001 {
+		t.Errorf("and the next one %+v", got)
+	}
+}
+
 // What a receiver hears of several sources is one stream whose numbers only grow, and the first source is as it was. Reports on it come to
 // the source that is sent as if they were on that one, and its own to the receiver as of what is heard.
 func TestContinuityOfAnySources(t *testing.T) {

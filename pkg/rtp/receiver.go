@@ -56,6 +56,12 @@ func (r *Receiver) Receive(h Header, clock int, at time.Time) {
 	}
 }
 
+// Pause has the next packet be the first of its source: what was sent since the last one was for somebody else.
+func (r *Receiver) Pause() {
+	r.lostBefore = r.Lost()
+	r.started, r.received = false, 0
+}
+
 // restart is init_seq of RFC 3550, A.1.
 func (r *Receiver) restart(sequence uint16) {
 	r.base, r.bad = uint32(sequence), sequenceMod+1

@@ -25,6 +25,20 @@ func count(n int) []int {
 	return s
 }
 
+// TestPause has a source speak to somebody else for a while: what was not for this receiver is not lost, what was before and after is.
+func TestPause(t *testing.T) {
+	var r Receiver
+	stream(&r, 1, 100, append(count(10), 12)...)
+	r.Pause()
+	if lost := r.Lost(); lost != 2 {
+		t.Errorf("lost %d while it pauses, want 2", lost)
+	}
+	stream(&r, 1, 2000, append(count(10), 13)...)
+	if lost := r.Lost(); lost != 5 {
+		t.Errorf("lost %d, want 5", lost)
+	}
+}
+
 func TestLost(t *testing.T) {
 	tests := []struct {
 		name    string

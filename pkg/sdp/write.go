@@ -33,9 +33,10 @@ const (
 // the media sections from one offer or answer to the next. It belongs to the goroutine that owns the call.
 type Writer struct {
 	id, version uint64
-	last        []byte    // body of version, nil before the first
-	known       []Format  // RFC 3264, 8.3.2: a payload type keeps its codec as long as the session lives
-	sections    []section // as they stand; the audio one has no port and no formats here
+	origin      netip.Addr // of the first; those that follow differ from it in the version only
+	last        []byte     // body of version, nil before the first
+	known       []Format   // RFC 3264, 8.3.2: a payload type keeps its codec as long as the session lives
+	sections    []section  // as they stand; the audio one has no port and no formats here
 	audio       int
 	keys        Keys // of the audio
 }
@@ -164,7 +165,14 @@ func (w *Writer) body(d Description, formats []Format, at Local) []byte {
 	if ip.Is6() {
 		kind = "IP6"
 	}
-	b := fmt.Appendf(nil, "v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n", w.id, w.version, kind, ip, kind, ip)
+	if !w.origin.IsValid() { // RFC 3264, 8: of the line only the version changes
+		w.origin = ip
+	}
+	origin := "IP4"
+	if w.origin.Is6() {
+		origin = "IP6"
+	}
+	b := fmt.Appendf(nil, "v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n", w.id, w.version, origin, w.origin, kind, ip)
 	for i, s := range w.sections {
 		if i != w.audio {
 			// RFC 3264, 6 and 8.2: a refused section keeps its place with port 0.

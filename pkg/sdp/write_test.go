@@ -141,6 +141,21 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// TestOriginStays has a session go to other addresses: all that changes in o= is the version.
+func TestOriginStays(t *testing.T) {
+	w := writer(9)
+	d := Description{Direction: SendRecv, Codecs: []Codec{staticFormats[0]}}
+	for i, to := range []string{"198.51.100.7:20000", "10.0.0.5:4000", "[2001:db8::1]:4000", "198.51.100.7:20000"} {
+		body, _ := w.Offer(d, Local{Addr: netip.MustParseAddrPort(to)})
+		if origin := "o=- 9 " + strconv.Itoa(i) + " IN IP4 198.51.100.7\r\n"; !strings.Contains(string(body), origin) {
+			t.Errorf("to %s: no %q in %q", to, origin, body)
+		}
+		if s, err := Parse(body); err != nil || s.Audio.String() != to {
+			t.Errorf("audio goes to %v, %v, want %s", s.Audio, err, to)
+		}
+	}
+}
+
 func TestPayloadTypesStay(t *testing.T) {
 	w := writer(1)
 	opus, speex := Codec{"opus", 48000, 2, ""}, Codec{"speex", 16000, 1, ""}

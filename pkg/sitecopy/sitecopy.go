@@ -26,6 +26,7 @@
 // 12 (2026-11): switches of groups; a switch below it picks up, and pages, its own phones only.
 // 13 (2026-11): where messages are sent, and the secrets of webhooks; a switch below it keeps them.
 // 14 (2026-11): phones behind NATs; a switch below it asks none.
+// 15 (2026-11): media directly between two phones; below it they pass the switch.
 package sitecopy
 
 import (
@@ -162,6 +163,7 @@ type Wishing struct {
 // Network is how a site's phones are reached.
 type Network struct {
 	KeepAlive time.Duration `json:"keep_alive,omitempty"` // how often phones on UDP behind a NAT are asked something; 0: never
+	Direct    bool          `json:"direct,omitempty"`     // two phones of one switch that reach each other may exchange media directly
 }
 
 // Park is where a site parks calls: in slots 1 to Slots, until they come back to who parked them.

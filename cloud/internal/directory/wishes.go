@@ -96,6 +96,7 @@ func (s office) wishing(site *rest.Site) sitecopy.Wishing {
 	if site.KeepAliveSeconds != rest.NoKeepAlive {
 		w.Network.KeepAlive = cmp.Or(time.Duration(site.KeepAliveSeconds)*time.Second, keepAlive)
 	}
+	w.Network.Direct = site.DirectMedia
 	for _, v := range s.registry.Groups {
 		w.Groups = append(w.Groups, sitecopy.Group{
 			ID: v.ID, Name: v.Name, Kind: v.Kind, Code: v.Code, Members: v.Members, Others: v.Others, Switches: s.homes(v.Members),

@@ -77,6 +77,7 @@ func sites(s *Store) *Table[rest.Site] {
 			{field: "park_slots", name: "park_slots", at: func(v *rest.Site) any { return &v.ParkSlots }},
 			{field: "park_seconds", name: "park_seconds", at: func(v *rest.Site) any { return &v.ParkSeconds }},
 			{field: "keep_alive_seconds", name: "keep_alive_seconds", at: func(v *rest.Site) any { return &v.KeepAliveSeconds }},
+			{field: "direct_media", name: "direct_media", at: func(v *rest.Site) any { return &v.DirectMedia }},
 		},
 		check: func(ctx context.Context, tx *sql.Tx, v *rest.Site) error {
 			if !code.MatchString(v.Code) {

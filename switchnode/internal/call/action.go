@@ -1,6 +1,7 @@
 package call
 
 import (
+	"net/netip"
 	"time"
 
 	"strowger/pkg/ledger"
@@ -73,7 +74,8 @@ type HangUp struct {
 type Offer struct {
 	Leg         LegID
 	Description sdp.Description
-	Insist      bool // nobody else would try again: a 491 is not the end of it
+	Insist      bool           // nobody else would try again: a 491 is not the end of it
+	To          netip.AddrPort // where the leg is to send RTP, with RTCP to the next port; the zero value: to its port here
 }
 
 // AcceptOffer answers a re-INVITE.

@@ -39,6 +39,7 @@ type Call struct {
 	attempt
 	place
 	hearing
+	course
 }
 
 // New returns the call of a caller's INVITE; callerLeg is the leg's id in the ledger and device the caller's, "" for a link.
@@ -136,6 +137,8 @@ func (c *Call) step(ev Event) []Action {
 		return c.offerRefused(ev)
 	case OfferWithdrawn:
 		return c.offerWithdrawn(ev.Leg)
+	case Reached:
+		return c.reachable(ev)
 	case Routed:
 		return c.routed(ev)
 	case Pressed:

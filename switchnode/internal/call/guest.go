@@ -28,6 +28,7 @@ type HandOver struct {
 	Leg   LegID
 	To    *Guest
 	Offer sdp.Description // the caller's, or what one that is up has agreed on
+	Reach Reach           // of one that is up
 }
 
 // Spurn tells a guest that there is no leg for it.
@@ -52,7 +53,7 @@ func (c *Call) crossed(x Crossed) []Action {
 		return []Action{Spurn{x.To}}
 	}
 	l.state, l.cause = ending, x.Cause
-	acts := append(c.hush(), HandOver{Caller, x.To, c.asks()}, c.noteLegEnd(Caller))
+	acts := append(c.hush(), HandOver{Leg: Caller, To: x.To, Offer: c.asks()}, c.noteLegEnd(Caller))
 	return append(acts, c.end("system", x.Cause)...)
 }
 
@@ -68,7 +69,7 @@ type glare struct {
 // handOver gives a leg away. What is still told to this session of it, it passes on, until that call is over.
 func (s *Session) handOver(h HandOver) {
 	l := s.legs[h.Leg]
-	gave := h.To.grasp(handed) && h.To.give(l, h.Offer)
+	gave := h.To.grasp(handed) && h.To.give(given{l, h.Offer, h.Reach})
 	switch {
 	case gave:
 		s.legs[h.Leg], s.away, s.host, s.moved, s.parted = nil, h.Leg, h.To.to, h.To.setup.Post, h.To.to.Done()
@@ -170,6 +171,7 @@ type (
 	given struct {
 		leg   Leg
 		offer sdp.Description
+		reach Reach
 	}
 	spurned struct{}
 )
@@ -186,7 +188,7 @@ func (g *Guest) Dial(s Setup) (Leg, error) {
 }
 
 // give gives the guest its leg, and says whether it takes it.
-func (g *Guest) give(l Leg, offer sdp.Description) bool { return g.setup.Post(given{l, offer}) }
+func (g *Guest) give(what given) bool { return g.setup.Post(what) }
 
 // Port is the leg's media.
 func (l lodger) Port() *media.Port {
@@ -260,7 +262,7 @@ func (l lodger) take(in given) []Event {
 		l.leg.Do(Refuse{id, l.spoiled(*why)})
 		return nil
 	case l.up:
-		return []Event{Arrived{id, in.offer}}
+		return []Event{Reached{id, in.reach}, Arrived{id, in.offer}}
 	}
 	return l.greet(in)
 }

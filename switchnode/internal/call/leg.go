@@ -1,6 +1,8 @@
 package call
 
 import (
+	"net/netip"
+
 	"strowger/pkg/ledger"
 	"strowger/pkg/sdp"
 )
@@ -36,6 +38,10 @@ type leg struct {
 	agreed     sdp.Description // its side of the session
 	unfollowed bool            // the other leg has not been offered that yet
 	asked      []sdp.Codec     // of a branch that rang when somebody else came: what it was offered
+
+	reach Reach
+	told  netip.AddrPort // where it sends its media, as it was told: the zero value is here
+	stays bool           // it is not told to send elsewhere any more
 }
 
 // nobody is the LegID of no leg.
@@ -77,6 +83,8 @@ func legOf(ev Event) (LegID, bool) {
 	case OfferRefused:
 		return ev.Leg, true
 	case OfferWithdrawn:
+		return ev.Leg, true
+	case Reached:
 		return ev.Leg, true
 	case Routed:
 		return ev.Leg, true

@@ -57,6 +57,9 @@ func (s *Session) closeMedia(end ledger.Event) {
 		if s.audio.bridged && s.call.legs[i].talked {
 			q := l.Port().Stats()
 			local, remote := l.Port().Addresses()
+			if to := s.call.legs[i].told; to.IsValid() {
+				local, remote = Straight, to.String()
+			}
 			e := ledger.Event{Call: end.Call, At: end.At, Leg: end.Leg, Device: end.Device}
 			e.Kind, e.Codec, e.Local, e.Remote = ledger.Media, s.call.codec, local, remote
 			s.cfg.Record(e)

@@ -54,6 +54,9 @@ func at(ev Event, id LegID) Event {
 	case OfferWithdrawn:
 		ev.Leg = id
 		return ev
+	case Reached:
+		ev.Leg = id
+		return ev
 	case Routed:
 		ev.Leg = id
 		return ev

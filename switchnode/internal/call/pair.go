@@ -7,6 +7,7 @@ type pair struct{ near, far LegID }
 // meet has two legs talk to each other.
 func (c *Call) meet(near, far LegID) {
 	c.talk = pair{near, far}
+	c.turns, c.all = 0, 0
 	c.legs[near].talked, c.legs[far].talked = true, true
 }
 

@@ -109,7 +109,7 @@ type place struct {
 
 // enqueue waits for the turn.
 func (c *Call) enqueue(q Queue, callee Fallback) []Action {
-	c.state, c.place = Queued, place{queue: q, callee: callee}
+	c.state, c.place, c.queued = Queued, place{queue: q, callee: callee}, true
 	return []Action{Enqueue{q}}
 }
 

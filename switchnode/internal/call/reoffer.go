@@ -1,6 +1,7 @@
 package call
 
 import (
+	"net/netip"
 	"slices"
 
 	"strowger/pkg/errs"
@@ -13,6 +14,7 @@ type exchange struct {
 	from  LegID // whose description it is; nobody if none is under way
 	kind  exchangeKind
 	offer sdp.Description
+	to    netip.AddrPort // where who is offered it is to send; the zero value: here
 }
 
 type exchangeKind uint8
@@ -24,6 +26,7 @@ const (
 	restoring                       // from has had it all along: the other leg has to come back to it
 	deserted                        // from has hung up, and another leg comes in its place
 	introducing                     // from is to have what the other leg, which has just come, says to that
+	leading                         // from has it: the other leg is to send elsewhere, see straighten
 )
 
 func (c *Call) offered(o Offered) []Action {
@@ -51,7 +54,7 @@ func (c *Call) offered(o Offered) []Action {
 	case c.exchange.from != nobody:
 		return []Action{RefuseOffer{o.Leg, 491}} // RFC 3261, 14.2: the other side's is under way
 	}
-	return c.pass(exchange{o.Leg, asked, o.Description})
+	return c.pass(exchange{from: o.Leg, kind: asked, offer: o.Description})
 }
 
 // pass offers what one leg described to the other.
@@ -68,7 +71,7 @@ func (c *Call) follow() []Action {
 	}
 	for _, id := range c.talk.both() {
 		if l := c.legs[id]; l.unfollowed {
-			return c.pass(exchange{id, settled, l.agreed})
+			return c.pass(exchange{from: id, kind: settled, offer: l.agreed})
 		}
 	}
 	return nil
@@ -105,7 +108,7 @@ func (c *Call) offerAccepted(a OfferAccepted) []Action {
 		return []Action{Count{"answer to no offer"}}
 	}
 	l := &c.legs[a.Leg]
-	l.agreed, l.unfollowed = a.Description, false
+	l.agreed, l.unfollowed, l.told = a.Description, false, e.to
 	if c.state != Up { // whose offer it was has hung up
 		c.preview = a.Description
 		return nil
@@ -113,16 +116,19 @@ func (c *Call) offerAccepted(a OfferAccepted) []Action {
 	var acts []Action
 	switch e.kind {
 	case asked:
-		c.legs[e.from].agreed = e.offer
+		from := &c.legs[e.from]
+		from.agreed, from.told, c.turns = e.offer, netip.AddrPort{}, 0
 		acts = append([]Action{AcceptOffer{e.from, c.answerOf(a.Leg, a.Description)}}, c.hold(e.from, e.offer.Direction)...)
 	case introducing:
 		return c.introduced(a.Leg, e, a.Description)
+	case leading:
+		return c.led(a.Leg, e, a.Description)
 	case withdrawn:
-		return c.pass(exchange{e.from, restoring, c.legs[e.from].agreed})
+		return c.pass(exchange{from: e.from, kind: restoring, offer: c.legs[e.from].agreed})
 	case settled, restoring:
 		acts = c.hold(e.from, e.offer.Direction)
 		if !sameCodecs(e.offer, a.Description) { // and so the one who settled is brought to what is left
-			return append(acts, c.pass(exchange{a.Leg, restoring, a.Description})...)
+			return append(acts, c.pass(exchange{from: a.Leg, kind: restoring, offer: a.Description})...)
 		}
 	}
 	return append(append(acts, c.tune()...), c.follow()...)
@@ -133,12 +139,15 @@ func (c *Call) offerRefused(r OfferRefused) []Action {
 	if !ok {
 		return []Action{Count{"refusal of no offer"}}
 	}
+	if e.kind == leading {
+		return c.unled(r.Leg, e)
+	}
 	if c.state != Up {
 		return nil
 	}
 	switch e.kind {
 	case settled, introducing: // back to what both had
-		return c.pass(exchange{r.Leg, restoring, c.legs[r.Leg].agreed})
+		return c.pass(exchange{from: r.Leg, kind: restoring, offer: c.legs[r.Leg].agreed})
 	case restoring:
 		return c.end("system", CauseOf(errs.NoCommonCodec, "The phones do not agree on the session any more"))
 	case asked:

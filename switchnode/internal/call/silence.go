@@ -63,10 +63,10 @@ func (s *Session) hear() {
 	}
 }
 
-// quiet says that a leg need not send: one of the two is on hold.
+// quiet says that a leg need not send here: one of the two is on hold, or it sends to the other.
 func (c *Call) quiet(id LegID) bool {
 	l, other := &c.legs[id], &c.legs[c.other(id)]
-	return l.held || other.held || !l.agreed.Direction.Sends() || !other.agreed.Direction.Receives()
+	return l.told.IsValid() || l.held || other.held || !l.agreed.Direction.Sends() || !other.agreed.Direction.Receives()
 }
 
 // side is a leg as By has it.

@@ -144,6 +144,7 @@ func (c *Call) deserted(id LegID) (acts []Action) {
 		acts = append(acts, Play{id, Sound{}})
 	}
 	switch {
+	case c.exchange.from == id && c.exchange.kind == leading:
 	case c.exchange.from == id:
 		c.exchange.kind = deserted
 	case c.exchange.from != nobody && c.other(c.exchange.from) == id && c.exchange.kind == asked:
@@ -216,7 +217,7 @@ func (c *Call) introduce(far LegID) []Action {
 	if sameCodecs(offer, heir.agreed) && heir.agreed.Direction == sdp.SendRecv && l.agreed.Direction == sdp.SendRecv {
 		return nil
 	}
-	return c.pass(exchange{far, introducing, offer})
+	return c.pass(exchange{from: far, kind: introducing, offer: offer})
 }
 
 // rejoins offers the other party what is left of its session with somebody who has come from another phone.
@@ -225,14 +226,14 @@ func (c *Call) rejoins(heir, far LegID) []Action {
 	if sameCodecs(l.agreed, d) && (l.held || l.agreed.Direction == sdp.SendRecv) {
 		return nil
 	}
-	return c.pass(exchange{heir, restoring, d})
+	return c.pass(exchange{from: heir, kind: restoring, offer: d})
 }
 
 // introduced takes the answer of who has just come.
 func (c *Call) introduced(id LegID, e exchange, d sdp.Description) []Action {
 	acts := c.hold(id, d.Direction)
 	if l := &c.legs[e.from]; !sameCodecs(l.agreed, d) || !l.held && (l.agreed.Direction != sdp.SendRecv || d.Direction != sdp.SendRecv) {
-		return append(acts, c.pass(exchange{id, restoring, d})...)
+		return append(acts, c.pass(exchange{from: id, kind: restoring, offer: d})...)
 	}
 	return append(append(acts, c.tune()...), c.follow()...)
 }
@@ -293,7 +294,7 @@ func (c *Call) handOn() []Action {
 		return append(c.unclaimed(), c.unreachedBy(CauseOfError(err))...)
 	}
 	c.transfer.phase = handing
-	return []Action{HandOver{Leg: id, To: x.To, Offer: c.legs[id].agreed}}
+	return []Action{HandOver{Leg: id, To: x.To, Offer: c.legs[id].agreed, Reach: c.legs[id].reach}}
 }
 
 // gone ends the call whose other leg has gone over to another one.

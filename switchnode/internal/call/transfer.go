@@ -158,8 +158,14 @@ func (c *Call) onward(o Onward) []Action {
 	return c.reach(o)
 }
 
-// proceed goes on with a transfer that waited for an exchange.
+// proceed goes on with what waited for an exchange.
 func (c *Call) proceed() []Action {
+	acts := c.straighten()
+	return append(append(acts, c.onwards()...), c.straighten()...)
+}
+
+// onwards goes on with a change of who talks, once all media come here.
+func (c *Call) onwards() []Action {
 	if acts := c.succeed(); acts != nil {
 		return acts
 	}

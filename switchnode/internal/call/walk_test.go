@@ -178,14 +178,18 @@ func describe(b []byte, d sdp.Description) []byte {
 // key is all that the machine remembers. Ids, what branches are made of and who was called never change in an exploration.
 func (c *Call) key(b []byte) []byte {
 	b = append(b, byte(c.state), byte(c.winner+1), byte(c.asker), byte(c.talk.near+1), byte(c.talk.far+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil, c.more, c.direct), byte(c.noted), byte(c.first), byte(len(c.fallback)))
-	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind))
+	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind), flags(c.queued), byte(c.turns), byte(c.all))
+	b = append(b, c.exchange.to.String()...)
 	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
 	b = append(b, byte(c.transfer.by+1), byte(c.transfer.phase), flags(c.transfer.then != nil, c.transfer.home.Branches != nil, c.transfer.joins, c.transfer.claim != nil, c.succession.here), byte(c.succession.of+1), byte(c.succession.heir+1))
 	for i := range c.legs {
 		l := &c.legs[i]
-		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks, l.asked != nil))
+		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks, l.asked != nil, l.stays))
+		if l.reach.At.IsValid() || l.told.IsValid() {
+			b = append(append(b, l.reach.At.String()...), l.told.String()...)
+		}
 		b = append(describe(b, l.agreed), l.cause.Code...)
 	}
 	return b
@@ -197,10 +201,11 @@ func TestKeyKnowsEveryField(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct transfer succession attempt place hearing"},
+		{Call{}, "state offer legs winner asker talk rung woke back callable exchange codec direct transfer succession attempt place hearing course"},
 		{attempt{}, "to first best rang ring fallback diverting"},
-		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed asked"},
-		{exchange{}, "from kind offer"},
+		{leg{}, "id device branch state woken held talked music picks cause agreed unfollowed asked reach told stays"},
+		{exchange{}, "from kind offer to"},
+		{course{}, "queued turns all"},
 		{place{}, "queue callee more noted"},
 		{transfer{}, "by phase then home joins claim"},
 		{succession{}, "of heir by here"},

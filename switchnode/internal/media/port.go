@@ -179,6 +179,18 @@ func (p *Port) Moved(sip netip.Addr) {
 	p.setAddresses([kinds]netip.AddrPort{p.latches[media].signalled, p.latches[control].signalled}, sip.Unmap())
 }
 
+// Returned says that the leg sends here again, after it sent straight to another one. What was not seen meanwhile is no loss; and who hears
+// it, and what it hears itself, need not go on where that stopped here: the numbers since are not known.
+func (p *Port) Returned() {
+	p.joined.Restart()
+	if r := p.route.Load(); r != nil && r.peer != nil {
+		r.peer.joined.Restart()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quality.receiver.Pause()
+}
+
 // aim sets where the leg's packets go, after a change of its latch. It is called with p.mu held.
 func (p *Port) aim(k kind) {
 	if addr, ok := p.latches[k].target(); ok {

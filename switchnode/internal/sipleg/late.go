@@ -47,7 +47,7 @@ func (l *Leg) ring() {
 		return
 	}
 	l.late.stage = ringing
-	body, formats := l.propose(l.line.Offered(Supported()))
+	body, formats := l.propose(l.line.Offered(Supported()), l.port.Local())
 	l.agree(formats)
 	l.dialog.ProgressOffer(180, "Ringing", body)
 }
@@ -80,7 +80,7 @@ func (l *Leg) acceptLate(d sdp.Description) {
 		l.dialog.Answer(nil)
 		return
 	}
-	body, formats := l.propose(l.line.Offered(d))
+	body, formats := l.propose(l.line.Offered(d), l.port.Local())
 	l.agree(formats)
 	l.dialog.Answer(body)
 }

@@ -37,12 +37,14 @@ type Leg struct {
 	roam   Roam
 	said   sdp.Description // the peer's side of the session
 	late   late
+	straight
 }
 
 // reoffer is what a re-INVITE of ours asks for.
 type reoffer struct {
 	description sdp.Description
 	formats     []sdp.Format
+	to          netip.AddrPort // where the peer is to send; the zero value: here
 }
 
 // Config is what makes a leg.
@@ -54,7 +56,8 @@ type Config struct {
 	Flows  bool           // on a link: the peer's descriptions must name the flow that it wants its media on
 	Early  bool           // a phone company: its 183 says that it has the call, and plays what the callee's line does
 	Line   *Line          // how a phone company is spoken to; nil: it is none
-	Post   func(any) bool // takes inputs of the leg; needed with a Line
+	Post   func(any) bool // takes inputs of the leg; needed with a Line, and with Direct
+	Direct bool           // its media may go straight to another phone, which is told the address of this one
 	// Security of a phone's media. That of a phone company is its Line's.
 	Security Security
 	Roam     Roam
@@ -65,6 +68,7 @@ func Calling(cfg Config) *Leg {
 	l := &Leg{
 		id: cfg.ID, dialog: cfg.Dialog, port: cfg.Port, writer: sdp.NewWriter(), source: cfg.Dialog.Peer().Addr.Addr(), lost: cfg.Lost,
 		flows: cfg.Flows, early: cfg.Early, line: cfg.Line, cipher: cipher{Security: cfg.Security},
+		straight: straight{direct: cfg.Direct, post: cfg.Post},
 	}
 	if l.line != nil {
 		l.cipher.Security = l.line.Security()
@@ -92,7 +96,7 @@ func (l *Leg) Dialog() *sip.Dialog { return l.dialog }
 func (l *Leg) Do(a call.LegAction) {
 	switch a := a.(type) {
 	case call.Start:
-		body, formats := l.propose(l.line.Offered(a.Offer))
+		body, formats := l.propose(l.line.Offered(a.Offer), l.port.Local())
 		l.agree(formats)
 		l.dialog.Invite(body)
 	case call.Ring:
@@ -139,8 +143,8 @@ func (l *Leg) Do(a call.LegAction) {
 // reoffer asks the peer for something else. Until it answers it may send by the old description or by the new one
 // (RFC 3264, 8.3.2); a payload type means the same codec in both.
 func (l *Leg) reoffer(o call.Offer) {
-	body, formats := l.propose(l.permitted(o.Description))
-	l.asked = reoffer{o.Description, formats}
+	body, formats := l.propose(l.permitted(o.Description), l.at(o.To))
+	l.asked = reoffer{o.Description, formats, o.To}
 	l.port.SetLocal(slices.Concat(l.agreed, formats))
 	if o.Insist {
 		l.dialog.Reoffer(body)
@@ -177,7 +181,9 @@ func (l *Leg) accept(d sdp.Description, send func([]byte)) {
 	l.apply(l.offer)
 	l.said = l.describe(l.offer)
 	l.agree(formats)
+	l.goes(netip.AddrPort{})
 	send(body)
+	l.settles()
 }
 
 // preview answers the peer's offer before the call is answered. A codec that both sides name differently is found then.
@@ -213,6 +219,7 @@ func RefuseWith(d *sip.Dialog, c ledger.Cause) {
 
 // apply points the port at what the peer described.
 func (l *Leg) apply(s sdp.Session) {
+	l.theirs = s
 	l.port.SetTones(!l.flows && l.line.sings(s))
 	l.port.SetRemote(s, l.source)
 	if !l.flows {
@@ -221,7 +228,9 @@ func (l *Leg) apply(s sdp.Session) {
 }
 
 // Handle turns an input of the dialog into events of the call.
-func (l *Leg) Handle(input any) []call.Event {
+func (l *Leg) Handle(input any) []call.Event { return l.reached(l.handle(input)) }
+
+func (l *Leg) handle(input any) []call.Event {
 	if key, ok := input.(Keyed); ok {
 		l.dialog.SendDTMF(key.Digit, key.Length)
 		return nil
@@ -361,6 +370,7 @@ func (l *Leg) reofferAccepted(body []byte) call.Event {
 		return l.reofferRefused(488)
 	}
 	l.agree(l.asked.formats)
+	l.goes(l.asked.to)
 	l.apply(s)
 	l.said = l.describe(s)
 	return call.OfferAccepted{Leg: l.id, Description: d}

@@ -116,10 +116,10 @@ func (l *Leg) begin(post func(any) bool) {
 	}
 }
 
-// propose writes an offer, with our keys if there are to be any.
-func (l *Leg) propose(d sdp.Description) ([]byte, []sdp.Format) {
+// propose writes an offer of media at a place, with our keys if there are to be any.
+func (l *Leg) propose(d sdp.Description, at sdp.Local) ([]byte, []sdp.Format) {
 	l.cipher.offer(l.writer, l.port)
-	return l.writer.Offer(d, l.port.Local())
+	return l.writer.Offer(d, at)
 }
 
 // respond writes the answer to the peer's offer, with a key for the one that it offers.

@@ -142,7 +142,7 @@ func (p *Phones) answering(s *call.Session, d *sip.Dialog, from string, a Accoun
 	post := s.PosterOf(call.Caller)
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, from, s.Trace))
 	d.SetOwner(func(_ *sip.Dialog, in sip.Input) bool { return post(in) })
-	l := leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost, Line: a.line, Post: post, Roam: p.roam(a.Device, post)})
+	l := leg(sipleg.Config{ID: call.Caller, Dialog: d, Port: port, Lost: errs.LegLost, Line: a.line, Post: post, Roam: p.roam(a.Device, post), Direct: p.direct(a.Device) && !help})
 	if a.use == nil {
 		return l, nil
 	}

@@ -89,6 +89,8 @@ type Office struct {
 	Security func(device string) sipleg.Security
 	// KeepAlive is how often phones on UDP behind a NAT are asked something, 0 for never; nil: never.
 	KeepAlive func() time.Duration
+	// Direct says whether media of two phones may go straight from one to the other; nil: none do.
+	Direct func() bool
 	Certificates
 }
 
@@ -100,6 +102,11 @@ func (p *Phones) security(device string, by sip.Peer) sipleg.Security {
 	s := p.cfg.Security(device)
 	s.SDES = by.Transport == sip.TLS
 	return s
+}
+
+// direct says whether media of a phone may go straight to another one.
+func (p *Phones) direct(device string) bool {
+	return device != "" && p.cfg.Direct != nil && p.cfg.Direct()
 }
 
 // Phones is the phone side of a switch.

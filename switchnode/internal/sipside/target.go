@@ -108,7 +108,7 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
 	return sipleg.Calling(sipleg.Config{
 		ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: p.security(t.branch.Device, to),
-		Roam: p.roam(t.branch.Device, s.Post),
+		Roam: p.roam(t.branch.Device, s.Post), Post: s.Post, Direct: p.direct(t.branch.Device) && !s.Auto,
 	})
 }
 
