@@ -3,6 +3,7 @@ package call
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ type budget struct {
 	digits  int
 	wakes   int // steps of its wake
 	sent    int // times that the switch at its other end sends the call on
+	moves   int // times that it can be reached elsewhere
 }
 
 // maxOffers is more than what all legs together may ask for and settle can cause, each with the way back.
@@ -61,6 +63,65 @@ type peer struct {
 	hears  string          // the other's, as it was told
 	told   sdp.Description // what it was offered last
 	asks   sdp.Direction   // what it offered last
+	way
+}
+
+// way is where a party's media go in the model.
+type way struct {
+	reach Reach
+	sends netip.AddrPort // the zero value: here
+	to    netip.AddrPort // where it is asked to send
+	stays bool           // it has refused that once
+}
+
+func (w way) key(b []byte) []byte {
+	for _, at := range []netip.AddrPort{w.reach.At, w.sends, w.to} {
+		b = append(at.AppendTo(b), 0)
+	}
+	return append(b, flags(w.stays))
+}
+
+// reachOf is where a leg's media can be sent to, one of two places, or none.
+func reachOf(id LegID, place int) Reach {
+	if place == 0 {
+		return Reach{}
+	}
+	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(id + 1)}), uint16(4000+place))
+	return Reach{At: at, Formats: []sdp.Format{{Codec: pcma, PT: 8}, {Codec: other.Codecs[0], PT: 0}}}
+}
+
+// asked asks a party to send somewhere; who has refused that once is not asked again.
+func (w *way) asked(to netip.AddrPort) error {
+	if w.to = to; to.IsValid() && w.stays {
+		return fmt.Errorf("asked to send to %v, and has refused that", to)
+	}
+	return nil
+}
+
+// refused notes that it does not.
+func (w *way) refused() { w.stays = w.stays || w.to.IsValid() }
+
+// places are the events of a leg that can be reached elsewhere than it is.
+func (w way) places(id LegID) (evs []Event) {
+	for place := range 3 {
+		if r := reachOf(id, place); !r.Same(w.reach) {
+			evs = append(evs, Reached{Leg: id, Reach: r})
+		}
+	}
+	return evs
+}
+
+// straight says what is wrong with where two who talk, and are asked nothing, send their media.
+func straight(a, b way, may bool) error {
+	switch {
+	case a.sends.IsValid() != b.sends.IsValid():
+		return fmt.Errorf("one sends to %v, the other to %v", a.sends, b.sends)
+	case a.sends.IsValid() && (a.sends != b.reach.At || b.sends != a.reach.At):
+		return fmt.Errorf("one sends to %v, the other to %v, and they are at %v and %v", a.sends, b.sends, a.reach.At, b.reach.At)
+	case may && !a.sends.IsValid() && a.reach.At.IsValid() && b.reach.At.IsValid():
+		return fmt.Errorf("two who reach each other send here")
+	}
+	return nil
 }
 
 // world is the machine and everything around it.
@@ -72,6 +133,7 @@ type world struct {
 	armed    timers
 	branches []Branch
 	sent     int // offers
+	moved    int // times that somebody could be reached elsewhere
 	rung     int // the caller was told Ring
 	woke     int // the caller was told Wake
 	finals   int // final responses to the caller
@@ -156,6 +218,7 @@ func (w *world) key(b []byte) []byte {
 	for _, p := range w.peers {
 		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started, p.music), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
+		b = p.way.key(append(b, byte(p.moves)))
 		b = append(describe(b, p.told), p.asks...)
 	}
 	b = append(describe(b, w.preview), flags(w.previewed), byte(w.playing), byte(w.from+1), byte(w.earlies), flags(w.apart))
@@ -256,8 +319,14 @@ func (p peer) possible(id LegID, back bool) []Event {
 		if p.waits {
 			evs = append(evs, OfferWithdrawn{id})
 		}
+		if p.moves > 0 {
+			evs = append(evs, p.places(id)...)
+		}
 		if p.asked {
 			evs = append(evs, OfferAccepted{id, speech}, OfferRefused{id, 488})
+			if p.to.IsValid() {
+				evs = append(evs, OfferAccepted{id, holding})
+			}
 			if len(p.told.Codecs) > 1 {
 				evs = append(evs, OfferAccepted{id, wide})
 			}
@@ -414,14 +483,20 @@ func (w *world) spend(ev Event) {
 		p.waits, p.asks = true, ev.Description.Direction
 	case OfferWithdrawn:
 		w.peers[ev.Leg].waits = false
+	case Reached:
+		w.peers[ev.Leg].moves--
+		w.peers[ev.Leg].reach = ev.Reach
+		w.moved++
 	case OfferAccepted:
 		p := &w.peers[ev.Leg]
+		p.sends = p.to
 		p.asked, p.codecs, p.says, p.hears = false, codecs(ev.Description), string(ev.Description.Direction), string(p.told.Direction)
 		if id := w.call.other(ev.Leg); id != nobody && !w.peers[id].waits {
 			w.peers[id].hears = p.says // who settled its own direction need not be told how the other answers to that
 		}
 	case OfferRefused:
 		w.peers[ev.Leg].asked = false
+		w.peers[ev.Leg].refused()
 	case Pressed:
 		w.peers[ev.Leg].digits--
 	}
@@ -480,13 +555,14 @@ func (w *world) perform(a Action, over bool) error {
 		if w.peers[a.Leg].asked {
 			return fmt.Errorf("two offers to leg %d", a.Leg)
 		}
-		if w.sent++; w.sent > maxOffers {
+		if w.sent++; w.sent > maxOffers+8*w.moved {
 			return fmt.Errorf("%d offers: they go on and on", w.sent)
 		}
 		w.peers[a.Leg].asked, w.peers[a.Leg].told = true, a.Description
+		return w.peers[a.Leg].way.asked(a.To)
 	case AcceptOffer:
 		p := &w.peers[a.Leg]
-		p.codecs, p.says, p.hears = codecs(a.Description), string(p.asks), string(a.Description.Direction)
+		p.codecs, p.says, p.hears, p.sends = codecs(a.Description), string(p.asks), string(a.Description.Direction), netip.AddrPort{}
 		return w.replied(a.Leg)
 	case RefuseOffer:
 		return w.replied(a.Leg)
@@ -616,6 +692,11 @@ func (w *world) agrees() error {
 	if a.codecs != b.codecs || a.says != b.hears || b.says != a.hears {
 		return fmt.Errorf("the legs differ: %+v, %+v", a, b)
 	}
+	l, m := w.call.legs[Caller], w.call.legs[w.call.winner]
+	may := a.codecs == codecs(speech) && a.says == string(sdp.SendRecv) && b.says == a.says && !l.stays && !m.stays && !l.held && !m.held && !w.call.queued && !w.call.back
+	if err := straight(a.way, b.way, may); err != nil {
+		return err
+	}
 	if held := w.call.plays(Caller) && b.says == string(sdp.SendRecv); b.music != held || a.music || w.apart != held {
 		return fmt.Errorf("the callee is on hold %t, hears music %t, and is apart %t", held, b.music, w.apart)
 	}
@@ -705,6 +786,8 @@ func TestExploreOneCallee(t *testing.T) {
 		{"both settle", 0, budget{settles: 1}, budget{settles: 1}},
 		{"a device that sleeps", 0, budget{offers: 1}, budget{offers: 1, wakes: 2}},
 		{"a call that is sent on", 0, budget{}, budget{wakes: 1, sent: 2}},
+		{"both are reached, and one holds", 0, budget{offers: 1, moves: 1}, budget{moves: 2}},
+		{"both are reached, and one settles", 0, budget{moves: 1}, budget{settles: 1, moves: 1}},
 	} {
 		w := newWorld(c.caller, c.callee, c.delay)
 		t.Logf("%s: %+v", c.name, explore[Event](t, w))
@@ -788,7 +871,7 @@ func ends(ev Event) bool {
 func TestRandomThreeBranches(t *testing.T) {
 	t.Parallel()
 	random(t, *rounds/10, ends, func() *world {
-		return newWorld(budget{2, 2, 1, 0, 0}, budget{2, 2, 1, 2, 1}, 0, 0, 3*time.Second)
+		return newWorld(budget{offers: 2, settles: 2, digits: 1, moves: 3}, budget{offers: 2, settles: 2, digits: 1, wakes: 2, sent: 1, moves: 3}, 0, 0, 3*time.Second)
 	})
 }
 

@@ -28,7 +28,7 @@ type HandOver struct {
 	Leg   LegID
 	To    *Guest
 	Offer sdp.Description // the caller's, or what one that is up has agreed on
-	Reach Reach           // of one that is up
+	At    Reached         // of one that is up
 }
 
 // Spurn tells a guest that there is no leg for it.
@@ -69,7 +69,7 @@ type glare struct {
 // handOver gives a leg away. What is still told to this session of it, it passes on, until that call is over.
 func (s *Session) handOver(h HandOver) {
 	l := s.legs[h.Leg]
-	gave := h.To.grasp(handed) && h.To.give(given{l, h.Offer, h.Reach})
+	gave := h.To.grasp(handed) && h.To.give(given{l, h.Offer, h.At})
 	switch {
 	case gave:
 		s.legs[h.Leg], s.away, s.host, s.moved, s.parted = nil, h.Leg, h.To.to, h.To.setup.Post, h.To.to.Done()
@@ -171,7 +171,7 @@ type (
 	given struct {
 		leg   Leg
 		offer sdp.Description
-		reach Reach
+		at    Reached
 	}
 	spurned struct{}
 )
@@ -262,7 +262,8 @@ func (l lodger) take(in given) []Event {
 		l.leg.Do(Refuse{id, l.spoiled(*why)})
 		return nil
 	case l.up:
-		return []Event{Reached{id, in.reach}, Arrived{id, in.offer}}
+		in.at.Leg = id
+		return []Event{in.at, Arrived{id, in.offer}}
 	}
 	return l.greet(in)
 }

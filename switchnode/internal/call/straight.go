@@ -27,6 +27,7 @@ func (r Reach) Same(o Reach) bool { return r.At == o.At && slices.Equal(r.Format
 type Reached struct {
 	Leg LegID
 	Reach
+	Stays bool // it has refused to send elsewhere
 }
 
 func (Reached) event() {}
@@ -45,7 +46,8 @@ type course struct {
 }
 
 func (c *Call) reachable(r Reached) []Action {
-	c.legs[r.Leg].reach = r.Reach
+	l := &c.legs[r.Leg]
+	l.reach, l.stays = r.Reach, l.stays || r.Stays
 	return nil
 }
 

@@ -294,7 +294,7 @@ func (c *Call) handOn() []Action {
 		return append(c.unclaimed(), c.unreachedBy(CauseOfError(err))...)
 	}
 	c.transfer.phase = handing
-	return []Action{HandOver{Leg: id, To: x.To, Offer: c.legs[id].agreed, Reach: c.legs[id].reach}}
+	return []Action{HandOver{Leg: id, To: x.To, Offer: c.legs[id].agreed, At: Reached{Reach: c.legs[id].reach, Stays: c.legs[id].stays}}}
 }
 
 // gone ends the call whose other leg has gone over to another one.

@@ -174,7 +174,8 @@ func (w *couple) carry(of int) error {
 			w.moved = true
 			w.calls[first].part(a.Leg)
 			w.calls[first].peers[a.Leg].phase, w.calls[first].peers[a.Leg].hears = handedOver, ""
-			w.mail[second] = append(w.mail[second], Arrived{w.heir, a.Offer})
+			a.At.Leg = w.heir
+			w.mail[second] = append(w.mail[second], a.At, Arrived{w.heir, a.Offer})
 			return w.deliver(happens{of: first, ev: Gone{}})
 		}
 	}
@@ -229,8 +230,9 @@ func TestExploreAttendedTransfer(t *testing.T) {
 				w := set()
 				w.all = true
 				for _, c := range w.calls {
+					c.moves = 1
 					for i := range c.peers {
-						c.peers[i].offers = 2
+						c.peers[i].offers, c.peers[i].moves = 2, 1
 					}
 				}
 				return w
@@ -249,9 +251,14 @@ func TestExploreTakeOver(t *testing.T) {
 		w := newParties(0, 0)
 		w.takes, w.peers[holds].offers = 1, 1
 		t.Logf("%+v", explore[Event](t, w))
+		w = newParties(0, 0)
+		w.takes, w.peers[0].moves, w.peers[1].moves, w.moves = 1, 1, 1, int(holds)
+		w.reached(t)
+		t.Logf("who send to each other: %+v", explore[Event](t, w))
 	}
 	random(t, *rounds/10, ends, func() *parties {
 		w := newParties(2, 3)
+		w.peers[0].moves, w.peers[1].moves, w.moves = 2, 2, 2
 		w.takes = 3
 		return w
 	})

@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ledger"
+	"strowger/pkg/sdp"
 )
 
 // The exploration of transfers begins with two who talk. Either may refer, hold and hang up; whom they are transferred to may ring,
@@ -29,6 +31,8 @@ type party struct {
 	ended  int
 	caller bool // who waits for an answer
 	coming bool // from another call
+	moves  int  // times that it can be reached elsewhere
+	way
 }
 
 // parties is the machine and the parties around it.
@@ -43,6 +47,7 @@ type parties struct {
 	endings  int
 	between  []Action // for another call
 	takes    int      // times that another phone may take the place of a leg
+	moves    int      // of those who come later
 }
 
 var _ model[Event, *parties] = &parties{}
@@ -71,7 +76,7 @@ func (w *parties) key(b []byte) []byte {
 	b = w.call.key(b)
 	for _, p := range w.peers {
 		b = append(b, byte(p.phase), flags(p.asked, p.waits, p.open, p.asks, p.rang, p.caller, p.coming), byte(p.refers), byte(p.offers), byte(p.with+1), byte(p.ended))
-		b = append(append(b, p.hears...), 0)
+		b = p.way.key(append(append(b, p.hears...), 0, byte(p.moves)))
 	}
 	return append(b, flags(w.consult, w.diverted, w.stopped, w.finished), byte(w.takes), byte(w.armed), byte(w.endings))
 }
@@ -124,6 +129,9 @@ func (p party) possible(id LegID) (evs []Event) {
 		if p.refers > 0 && !p.asks {
 			evs = append(evs, Referred{Leg: id, To: "30"})
 		}
+		if p.moves > 0 {
+			evs = append(evs, p.places(id)...)
+		}
 		if p.offers > 0 && !p.waits {
 			evs = append(evs, Offered{Leg: id, Description: holding}, Offered{Leg: id, Description: speech})
 		}
@@ -146,7 +154,7 @@ func (w *parties) deliver(ev Event) error {
 	w.spend(ev)
 	acts := w.call.Step(ev)
 	for len(w.peers) < len(w.call.legs) {
-		w.peers = append(w.peers, party{})
+		w.peers = append(w.peers, party{moves: w.moves})
 	}
 	for _, a := range acts {
 		if err := w.perform(a); err != nil {
@@ -198,10 +206,14 @@ func (w *parties) spend(ev Event) {
 	case Offered:
 		w.peers[ev.Leg].offers--
 		w.peers[ev.Leg].waits = true
+	case Reached:
+		w.peers[ev.Leg].moves--
+		w.peers[ev.Leg].reach = ev.Reach
 	case OfferAccepted:
-		w.peers[ev.Leg].asked = false
+		w.peers[ev.Leg].asked, w.peers[ev.Leg].sends = false, w.peers[ev.Leg].to
 	case OfferRefused:
 		w.peers[ev.Leg].asked = false
+		w.peers[ev.Leg].refused()
 	}
 }
 
@@ -211,6 +223,9 @@ func (w *parties) perform(a Action) error {
 	}
 	switch a := a.(type) {
 	case HandOver, Spurn, TurnAway:
+		if h, ok := a.(HandOver); ok && w.peers[h.Leg].sends.IsValid() {
+			return fmt.Errorf("leg %d goes to another call, and sends to %v", h.Leg, w.peers[h.Leg].sends)
+		}
 		w.between = append(w.between, a)
 	case Consult:
 		if a.With != nil {
@@ -234,6 +249,9 @@ func (w *parties) perform(a Action) error {
 		if p.hears == "speech" && a.Sound.Kind != Silence {
 			return fmt.Errorf("plays to leg %d, which hears another", a.Leg)
 		}
+		if by := w.call.transfer.by; a.Sound.Kind != Silence && p.sends.IsValid() && (by == nobody || w.peers[by].phase == talking) { // else it is called back at once
+			return fmt.Errorf("plays to leg %d, which sends to %v", a.Leg, p.sends)
+		}
 		p.hears = map[SoundKind]string{Silence: "", Music: "music", RingingTone: "tone"}[a.Sound.Kind]
 	case Connect:
 		w.part(a.A)
@@ -242,6 +260,9 @@ func (w *parties) perform(a Action) error {
 			p := &w.peers[ends[0]]
 			if p.hears != "" {
 				return fmt.Errorf("leg %d is connected, and hears %s", ends[0], p.hears)
+			}
+			if p.with != ends[1] && p.sends.IsValid() && !p.asked {
+				return fmt.Errorf("leg %d is connected to another, and sends to %v", ends[0], p.sends)
 			}
 			p.hears, p.with = "speech", ends[1]
 		}
@@ -305,11 +326,15 @@ func (w *parties) performLeg(a LegAction) error {
 			return wrong
 		}
 		p.asked = true
+		return p.way.asked(a.To)
 	case AcceptOffer, RefuseOffer:
 		if p.phase == talking && !p.waits {
 			return wrong
 		}
 		p.waits = false
+		if _, ok := a.(AcceptOffer); ok {
+			p.sends = netip.AddrPort{}
+		}
 	case AcceptRefer:
 		if !p.asks || p.open {
 			return wrong
@@ -372,6 +397,9 @@ func (w *parties) check() error {
 			speaking++
 		}
 	}
+	if err := w.ways(); err != nil {
+		return err
+	}
 	switch {
 	case speaking != 0 && speaking != 2:
 		return fmt.Errorf("%d hear each other", speaking)
@@ -385,6 +413,59 @@ func (w *parties) check() error {
 		return fmt.Errorf("nothing ends the attempt")
 	}
 	return nil
+}
+
+// ways holds when nobody is asked anything: two who talk send to each other, or both here, as does everybody else.
+func (w *parties) ways() error {
+	for _, p := range w.peers {
+		if p.asked && p.phase == talking {
+			return nil
+		}
+	}
+	for i, p := range w.peers {
+		if p.phase != talking {
+			continue
+		}
+		far := w.call.other(LegID(i))
+		if far == nobody || w.peers[far].phase != talking || w.call.State() != Up {
+			if p.sends.IsValid() {
+				return fmt.Errorf("leg %d sends to %v, and talks to nobody", i, p.sends)
+			}
+			continue
+		}
+		l, m := w.call.legs[i], w.call.legs[far]
+		may := w.call.transfer.by == nobody && w.call.succession.of == nobody && !l.stays && !m.stays && !l.held && !m.held &&
+			l.agreed.Direction == sdp.SendRecv && m.agreed.Direction == sdp.SendRecv
+		if err := straight(p.way, w.peers[far].way, may); err != nil {
+			return fmt.Errorf("legs %d and %d: %w", i, far, err)
+		}
+	}
+	return nil
+}
+
+// reached has the two be where they are.
+func (w *parties) reached(t *testing.T) {
+	t.Helper()
+	for id := range LegID(2) {
+		if err := w.deliver(Reached{Leg: id, Reach: reachOf(id, 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestExploreStraightTransfer has two who send to each other transfer, at any moment of the way there and back.
+func TestExploreStraightTransfer(t *testing.T) {
+	t.Parallel()
+	for by := range LegID(2) {
+		w := newParties(0, 0)
+		w.peers[by].refers = 1
+		if w.peers[0].moves, w.peers[1].moves = 1, 1; *deep {
+			w.moves = 1
+		} else {
+			w.reached(t)
+		}
+		t.Logf("%+v", explore[Event](t, w))
+	}
 }
 
 func TestExploreTransfer(t *testing.T) {
@@ -404,5 +485,9 @@ func TestRandomTransfers(t *testing.T) {
 			return true
 		}
 		return false
-	}, func() *parties { return newParties(3, 4) })
+	}, func() *parties {
+		w := newParties(3, 4)
+		w.peers[0].moves, w.peers[1].moves, w.moves = 2, 2, 2
+		return w
+	})
 }

@@ -179,7 +179,7 @@ func describe(b []byte, d sdp.Description) []byte {
 func (c *Call) key(b []byte) []byte {
 	b = append(b, byte(c.state), byte(c.winner+1), byte(c.asker), byte(c.talk.near+1), byte(c.talk.far+1), flags(c.rung, c.woke, c.rang, c.diverting, c.queue != nil, c.more, c.direct), byte(c.noted), byte(c.first), byte(len(c.fallback)))
 	b = append(b, byte(c.exchange.from+1), byte(c.exchange.kind), flags(c.queued), byte(c.turns), byte(c.all))
-	b = append(b, c.exchange.to.String()...)
+	b = append(c.exchange.to.AppendTo(b), 0)
 	b = append(describe(describe(b, c.exchange.offer), c.offer), c.codec...)
 	b = append(describe(b, c.preview), flags(c.hears, c.previewed), byte(c.playing), byte(c.from+1))
 	b = append(append(append(b, c.best.Code...), ' '), c.to...)
@@ -187,9 +187,7 @@ func (c *Call) key(b []byte) []byte {
 	for i := range c.legs {
 		l := &c.legs[i]
 		b = append(b, byte(l.state), flags(l.held, l.unfollowed, l.woken, l.talked, l.music, l.picks, l.asked != nil, l.stays))
-		if l.reach.At.IsValid() || l.told.IsValid() {
-			b = append(append(b, l.reach.At.String()...), l.told.String()...)
-		}
+		b = append(l.told.AppendTo(append(l.reach.At.AppendTo(b), ' ')), ' ')
 		b = append(describe(b, l.agreed), l.cause.Code...)
 	}
 	return b
