@@ -42,7 +42,7 @@ const queuesOfSite = `(SELECT q.id FROM queues q JOIN switches s ON s.id = q.swi
 
 // Office reads what the documents of a site are made of, as it is at one moment: of an organization's registry all sites and
 // switches, the users who belong to the site, all devices of these, and their numbers; also the members of groups, wherever they live, and their
-// devices. Each kind is in the order of ids.
+// devices, and whoever has rules against toll fraud of their own: their calls may leave by a line of this site. Each kind is in the order of ids.
 func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) {
 	return s.readRegistry(ctx, org, func(q querier, g *Registry) (err error) {
 		if g.Users, err = s.Users.find(ctx, q, org, []string{"id IN " + usersOfSite}, []any{site}, 0); err != nil {
@@ -52,6 +52,9 @@ func (s *Store) Office(ctx context.Context, org, site string) (Registry, error) 
 			return err
 		}
 		if err := s.addMembers(ctx, q, org, g); err != nil {
+			return err
+		}
+		if err := s.addGuarded(ctx, q, org, g); err != nil {
 			return err
 		}
 		if g.ShortRates, err = shortRates(ctx, q, org, site); err != nil {
@@ -124,6 +127,21 @@ func (s *Store) ReadChanged(ctx context.Context, c Change, begin func(Registry) 
 		}
 		return some(ctx, q, s.Numbers, c.Org, "dial", c.Dials, r.Number)
 	})
+}
+
+// addGuarded adds the users with rules of their own against toll fraud who are not of the site.
+func (s *Store) addGuarded(ctx context.Context, q querier, org string, g *Registry) error {
+	have := make(map[string]bool, len(g.Users))
+	for _, u := range g.Users {
+		have[u.ID] = true
+	}
+	err := s.Users.each(ctx, q, org, []string{"guard <> ''"}, nil, 0, func(u rest.User) {
+		if !have[u.ID] {
+			g.Users = append(g.Users, u)
+		}
+	})
+	slices.SortFunc(g.Users, func(a, b rest.User) int { return cmp.Compare(a.ID, b.ID) })
+	return err
 }
 
 // addMembers adds the members of groups who are not of the site, and their devices.

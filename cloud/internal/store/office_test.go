@@ -8,6 +8,7 @@ import (
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
+	"strowger/pkg/guard"
 	"strowger/pkg/rest"
 )
 
@@ -75,5 +76,26 @@ func TestOfficesAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
+	})
+}
+
+// TestOfficeHasGuards: the rules against toll fraud of a user are known wherever their calls may leave, and nothing else of them is.
+func TestOfficeHasGuards(t *testing.T) {
+	onBoth(t, func(ctx context.Context, t *testing.T, s *Store) {
+		o := newOffice(ctx, t, s)
+		u, err := s.Users.Get(ctx, o.org.ID, o.users[1].ID)
+		must(t, err)
+		one := int64(1)
+		u.Guard = &guard.Policy{Together: &one}
+		must(t, s.Users.Update(ctx, o.org.ID, &u))
+		g, err := s.Office(ctx, o.org.ID, o.sites[0].ID)
+		must(t, err)
+		found := false
+		for _, v := range g.Users {
+			found = found || v.ID == u.ID && v.Guard != nil && *v.Guard.Together == 1
+		}
+		if !found || len(g.Users) != 2 || len(g.Devices) != 1 || len(g.Numbers) != 1 {
+			t.Errorf("users %+v, %d devices, %d numbers", g.Users, len(g.Devices), len(g.Numbers))
+		}
 	})
 }
