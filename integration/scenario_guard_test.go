@@ -254,7 +254,8 @@ func (w *world) isScanned(t *testing.T, at stack.Office) {
 	})
 }
 
-// TestGuardsOfCallersOutside has phones send callers from outside to phone numbers: they get nowhere.
+// TestGuardsOfCallersOutside has users and their phones send callers from outside to phone numbers: they get nowhere where an administrator
+// says so, and by a phone's own word nowhere at all.
 func TestGuardsOfCallersOutside(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
@@ -267,17 +268,13 @@ func TestGuardsOfCallersOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, w.Client.Users(), ann.user.ID, map[string]any{"calling": "international"})
-	for _, number := range []string{"0030123456", "+4930123456"} {
-		if _, err := w.Client.Users().Update(soon(t), ann.user.ID, 0, map[string]any{"fallback_busy": number}); err == nil {
-			t.Errorf("the phone number %s is a fall-back", number)
-		}
-	}
-	w.settle(t)
-	for _, refusal := range []int{486, 302} {
+	change(t, w.Client.Organizations(), ann.user.Organization, map[string]any{"guard": map[string]any{"forwards": "inside"}})
+	w.policy(t, ann, map[string]any{"fallback_busy": "0030123456"})
+	for refusal, hears := range map[int]int{486: 403, 302: 480} {
 		out, in := ring(t, outside, "+4930200", at)
 		in.Decline(refusal, "Elsewhere")
-		if e := over(t, out); e.Code != 486 && e.Code != 480 {
-			t.Errorf("who is sent on with %d hears %d %q", refusal, e.Code, e.Words)
+		if e := over(t, out); e.Code != hears {
+			t.Errorf("who is sent on with %d hears %d %q, want %d", refusal, e.Code, e.Words, hears)
 		}
 	}
 	out, in := ring(t, at, "0030123456", company) // the first call that the company sees

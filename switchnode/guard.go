@@ -37,7 +37,7 @@ func (n *node) guard(ctx context.Context, l sipside.Leaving) (*toll.Permit, erro
 	s := n.copy.Snapshot()
 	g, home := s.Guards(), s.Dialling().Country
 	q := n.asks(l, g, home)
-	err := judge(l.From, q.Rules, home, l.Number)
+	err := judge(l.From, l.Payer, q.Rules, home, l.Number)
 	var p *toll.Permit
 	if err == nil {
 		p, err = n.tolls.Enter(ctx, q, l.Lives, l.Spent)
@@ -48,9 +48,14 @@ func (n *node) guard(ctx context.Context, l sipside.Leaving) (*toll.Permit, erro
 	return p, err
 }
 
-// judge says why somebody may not call a number, whatever they called before.
-func judge(from designation.Party, r guard.Rules, home, number string) error {
-	if from.Trunk != "" {
+// judge says why somebody may not call a number, or payer forward them there, whatever they called before.
+func judge(from designation.Party, payer *designation.Party, r guard.Rules, home, number string) error {
+	switch {
+	case payer != nil:
+		if err := r.Forward(payer.Name, from.Trunk != ""); err != nil {
+			return err
+		}
+	case from.Trunk != "":
 		return errs.New(errs.GuardOutside, "%s calls from outside, and would call %s at the cost of this office", from.Number, number)
 	}
 	return r.Number(home, number)
@@ -65,15 +70,19 @@ func (n *node) barred(p designation.Plan) bool {
 	s := n.copy.Snapshot()
 	g := s.Guards()
 	home, ok := s.Back(p.From, p.To.User)
-	return !ok || judge(p.To, g.Users[p.To.User].Over(g.Organization.Over(guard.Users())), home, p.From.Number) != nil
+	return !ok || judge(p.To, nil, g.Users[p.To.User].Over(g.Organization.Over(guard.Users())), home, p.From.Number) != nil
 }
 
 // asks is what the book is asked for a call.
 func (n *node) asks(l sipside.Leaving, g sitecopy.Guards, home string) toll.Ask {
 	country, _ := e164.Origin(l.Number)
+	pays := l.From
+	if l.Payer != nil {
+		pays = *l.Payer
+	}
 	now := n.now().In(n.copy.Snapshot().Zone())
 	q := toll.Ask{
-		Call: l.Call, User: l.From.User, Name: l.From.Name, Number: l.Number, Abroad: country != home, Minute: now.Hour()*60 + now.Minute(), Wall: now.Unix(),
+		Call: l.Call, User: pays.User, Name: pays.Name, Number: l.Number, Forwarded: l.Payer != nil, Abroad: country != home, Minute: now.Hour()*60 + now.Minute(), Wall: now.Unix(),
 	}
 	if q.User == "" { // a test
 		q.User, q.Name = n.identity.Load().Org, "the organization"

@@ -22,8 +22,28 @@ func TestJudge(t *testing.T) {
 		{own, "+4930123456", ""}, {guest, "+4930123456", errs.GuardOutside}, {guest, "+498001234567", errs.GuardOutside},
 		{own, "+499001234567", errs.GuardNumber}, {own, "+5378381234", errs.GuardCountry},
 	} {
-		if err := judge(c.from, guard.Users(), "DE", c.number); errs.CodeOf(err) != c.want {
+		if err := judge(c.from, nil, guard.Users(), "DE", c.number); errs.CodeOf(err) != c.want {
 			t.Errorf("%+v to %s: %v, want %q", c.from, c.number, err, c.want)
+		}
+	}
+}
+
+// Who is forwarded is judged as who forwards them, and by whether those forward anybody.
+func TestJudgeForwards(t *testing.T) {
+	own, guest, by := designation.Party{User: "us_1"}, designation.Party{Trunk: "tk_1", Number: "+4930999"}, &designation.Party{User: "us_2", Name: "Bob"}
+	for _, c := range []struct {
+		forwards, number string
+		own, guest       errs.Code
+	}{
+		{guard.Everyone, "+4930123456", "", ""}, {guard.Inside, "+4930123456", "", errs.GuardOutside}, {guard.Nobody, "+4930123456", errs.GuardForward, errs.GuardForward},
+		{guard.Everyone, "+499001234567", errs.GuardNumber, errs.GuardNumber}, {guard.Everyone, "+5378381234", errs.GuardCountry, errs.GuardCountry},
+	} {
+		r := (&guard.Policy{Forwards: &c.forwards}).Over(guard.Users())
+		if err := judge(own, by, r, "DE", c.number); errs.CodeOf(err) != c.own {
+			t.Errorf("forwards of %s to %s, a colleague: %v, want %q", c.forwards, c.number, err, c.own)
+		}
+		if err := judge(guest, by, r, "DE", c.number); errs.CodeOf(err) != c.guest {
+			t.Errorf("forwards of %s to %s, somebody outside: %v, want %q", c.forwards, c.number, err, c.guest)
 		}
 	}
 }

@@ -147,6 +147,8 @@ func (g guarded) lines() []rule {
 		{"denied", cmp.Or(strings.Join(r.Deny, ","), "none"), from(own.Deny != nil, org.Deny != nil)},
 		{"kinds", "no premium-rate, shared-cost, personal, pager, satellite numbers that are not allowed", "always"},
 		{"calls at once", limitText(r.Together), from(own.Together != nil, org.Together != nil)},
+		{"forwards to phone numbers of", r.Forwards, from(own.Forwards != nil, org.Forwards != nil)},
+		{"forwarded calls at once", limitText(r.Forwarded), from(own.Forwarded != nil, org.Forwarded != nil)},
 		{"night", cmp.Or(r.Night.String(), "never"), from(own.Night != nil, org.Night != nil)},
 		{"calls abroad in an hour at night", limitText(r.NightCalls), from(own.NightCalls != nil, org.NightCalls != nil)},
 	}, all...)
@@ -214,6 +216,8 @@ type guardSet struct {
 	CostHour   *float64       `help:"Most that calls may cost in an hour, in the currency of the rates; 0: no limit." placeholder:"AMOUNT"`
 	CostDay    *float64       `help:"Most that calls may cost in 24 hours; 0: no limit." placeholder:"AMOUNT"`
 	Together   *int64         `help:"Most calls of a user at once; 0: no limit." placeholder:"N"`
+	Forwards   *string        `help:"Whose calls users may forward to phone numbers: of everyone, of callers of the organization (inside), of nobody." placeholder:"WHO"`
+	Forwarded  *int64         `help:"Most calls at once that a user forwards to phone numbers; 0: no limit." placeholder:"N"`
 	Night      *string        `help:"When it is night at the office: 22:00-06:00; empty: never." placeholder:"SPAN"`
 	NightCalls *int64         `help:"Most calls abroad of a user in an hour at night; 0: no limit." placeholder:"N"`
 	Alarm      *int64         `help:"So many calls abroad in 24 hours are never unusual; 0: no alarm." placeholder:"N"`
@@ -242,6 +246,11 @@ A call of Anna's may last a day:
 
     strowger guard set Anna --longest 24h
 
+Callers from outside are not forwarded to mobile phones any more, but for Anna's, up to four at once:
+
+    strowger guard set --forwards inside
+    strowger guard set Anna --forwards everyone --forwarded 4
+
 As ever again:
 
     strowger guard set Anna --default`
@@ -266,7 +275,7 @@ func (c *guardSet) Run(e *env) error {
 		}
 	}
 	for _, l := range []struct{ to, from **int64 }{
-		{&p.CallsHour, &c.CallsHour}, {&p.CallsDay, &c.CallsDay}, {&p.Together, &c.Together}, {&p.NightCalls, &c.NightCalls}, {&p.Alarm, &c.Alarm},
+		{&p.CallsHour, &c.CallsHour}, {&p.CallsDay, &c.CallsDay}, {&p.Together, &c.Together}, {&p.Forwarded, &c.Forwarded}, {&p.NightCalls, &c.NightCalls}, {&p.Alarm, &c.Alarm},
 	} {
 		*l.to = cmp.Or(*l.from, *l.to)
 	}
@@ -283,7 +292,7 @@ func (c *guardSet) Run(e *env) error {
 		seconds := int64(math.Ceil(c.Longest.Seconds()))
 		p.Longest = &seconds
 	}
-	p.Night = cmp.Or(c.Night, p.Night)
+	p.Night, p.Forwards = cmp.Or(c.Night, p.Night), cmp.Or(c.Forwards, p.Forwards)
 	if err := p.Check(g.trunk); err != nil {
 		return err
 	}

@@ -32,7 +32,12 @@ administrator set (strowger user fallback), until it is taken back.
     strowger user forward Anna --always 1002
     strowger user forward Anna --always ''
     strowger user forward Anna --no-answer Ben --after 15s
-    strowger user forward Anna --schedule Office --closed 1000`
+    strowger user forward Anna --schedule Office --closed 1000
+
+A phone number outside is dialled as the user would, who must be allowed to (strowger user set --calling) and pays for the calls; whose calls go
+there, and how many at once, say the guards (strowger guard set --forwards):
+
+    strowger user forward Anna --busy +4915123456789`
 }
 
 // Run sets forwards, or shows what the user wishes.

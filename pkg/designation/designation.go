@@ -17,6 +17,7 @@
 // Capability 11 (2026-11): queues with members: Queue.Members. A node below it rings all of them for one call at a time.
 // Capability 12 (2026-11): what the anchor answers itself: branches of kind Service. A node below it has no phone to ring.
 // Capability 13 (2026-11): the service StarCode. A node below it does not know the service.
+// Capability 14 (2026-11): Branch.Payer. A node below it has the caller pay, and refuses one from outside.
 package designation
 
 import (
@@ -124,6 +125,8 @@ type Branch struct {
 	Trunks []string      `json:"trunks,omitempty"` // ids of those of the anchor that may take the call, of which one does; Number is what it calls,
 	Shown  string        `json:"shown,omitempty"`  // and the caller's own phone number what it shows, if there is one
 	Help   *Help         `json:"help,omitempty"`   // of an emergency call
+	// Payer is who forwards a call to Number: judged by the guards, shown, and paying. Nil: who calls does.
+	Payer *Party `json:"payer,omitempty"`
 	// Ranks of Trunks: the lowest is tried first, those of one rank by their weight. A plan without them leaves it to the anchor.
 	Ranks []int `json:"ranks,omitempty"`
 	// Rates of the number, by trunk: what the call costs, where that is known.

@@ -71,6 +71,7 @@ const (
 	GuardTogether Code = "guard-together" // too many calls at once
 	GuardNight    Code = "guard-night"    // too many calls abroad at night
 	GuardAlarm    Code = "guard-alarm"    // blocked since far more was called abroad than usual
+	GuardForward  Code = "guard-forward"  // calls to this user may not be forwarded to phone numbers
 	GuardOutside  Code = "guard-outside"  // somebody outside would call the phone network at our cost
 	GuardTrunk    Code = "guard-trunk"    // the limits of the trunk: another one may take the call
 )

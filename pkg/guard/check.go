@@ -22,8 +22,8 @@ func (p *Policy) Check(trunk bool) error {
 	if p == nil {
 		return nil
 	}
-	if trunk && (p.Countries != nil || p.Allow != nil || p.Deny != nil || p.Together != nil || p.Night != nil || p.NightCalls != nil) {
-		return errs.New(errs.Invalid, "policy: a trunk has limits of calls, of their time and cost, and an alarm; countries, allow, deny, together and night are for users and the organization")
+	if trunk && (p.Countries != nil || p.Allow != nil || p.Deny != nil || p.Together != nil || p.Forwards != nil || p.Forwarded != nil || p.Night != nil || p.NightCalls != nil) {
+		return errs.New(errs.Invalid, "policy: a trunk has limits of calls, of their time and cost, and an alarm; countries, allow, deny, together, forwards and night are for users and the organization")
 	}
 	if len(p.Countries)+len(p.Allow)+len(p.Deny) > maxEntries {
 		return errs.New(errs.Invalid, "policy: more than %d countries and beginnings of numbers", maxEntries)
@@ -38,10 +38,13 @@ func (p *Policy) Check(trunk bool) error {
 			return errs.New(errs.Invalid, `allow, deny: %q is not "+" and the first digits of a number`, b)
 		}
 	}
-	for _, l := range []*int64{p.CallsHour, p.CallsDay, p.CostHour, p.CostDay, p.Together, p.NightCalls, p.Alarm, p.Longest, p.Lifted} {
+	for _, l := range []*int64{p.CallsHour, p.CallsDay, p.CostHour, p.CostDay, p.Together, p.Forwarded, p.NightCalls, p.Alarm, p.Longest, p.Lifted} {
 		if l != nil && (*l < 0 || *l > maxLimit) {
 			return errs.New(errs.Invalid, "policy: the limit %d is not between 0 (none) and %d", *l, int64(maxLimit))
 		}
+	}
+	if f := p.Forwards; f != nil && *f != Everyone && *f != Inside && *f != Nobody {
+		return errs.New(errs.Invalid, "forwards: %q is none of everyone, inside and nobody", *f)
 	}
 	if p.Night != nil {
 		if _, err := ParseSpan(*p.Night); err != nil {

@@ -9,6 +9,7 @@
 // and none has to ask.
 //
 // Capability 1 (2026-11).
+// Capability 2 (2026-11): forwards, forwarded; a switch below it forwards nobody to a phone number but who may call it themselves.
 package guard
 
 import (
@@ -36,6 +37,8 @@ type Policy struct {
 	CostHour   *int64   `json:"cost_hour,omitempty" doc:"Most cost in an hour, millionths of the currency of the rates; 0: no limit"`
 	CostDay    *int64   `json:"cost_day,omitempty" doc:"Most cost in 24 hours; 0: no limit"`
 	Together   *int64   `json:"together,omitempty" doc:"Most calls of a user at once; 0: no limit"`
+	Forwards   *string  `json:"forwards,omitempty" enum:"everyone,inside,nobody" doc:"Who is forwarded to phone numbers by a user: everyone who calls, callers of the organization (inside), or nobody"`
+	Forwarded  *int64   `json:"forwarded,omitempty" doc:"Most calls at once that a user forwards to phone numbers; 0: no limit"`
 	Night      *string  `json:"night,omitempty" doc:"When it is night, 22:00-06:00; empty: never"`
 	NightCalls *int64   `json:"night_calls,omitempty" doc:"Most calls abroad of a user in an hour at night; 0: no limit"`
 	Alarm      *int64   `json:"alarm,omitempty" doc:"Calls abroad in 24 hours that are never unusual; 0: no alarm"`
@@ -49,6 +52,8 @@ type Rules struct {
 	CallsHour, CallsDay    int64
 	CostHour, CostDay      int64 // millionths of the currency of the rates
 	Together               int64
+	Forwards               string // Everyone, Inside, Nobody
+	Forwarded              int64  // at once, of Together
 	Night                  Span
 	NightCalls             int64 // abroad, in an hour
 	Alarm                  int64 // calls abroad in a day that are never unusual
@@ -56,11 +61,19 @@ type Rules struct {
 	Lifted                 int64 // Unix seconds: an alarm before that blocks no longer
 }
 
+// Who is forwarded to phone numbers.
+const (
+	Everyone = "everyone"
+	Inside   = "inside"
+	Nobody   = "nobody"
+)
+
 // Users is the rules of a user of whom nobody says anything: more than people call, and few enough that a stolen password is no
 // disaster.
 func Users() Rules {
 	return Rules{
 		Countries: []string{Usual}, CallsHour: 60, CallsDay: 300, CostHour: 20_000_000, CostDay: 50_000_000, Together: 3,
+		Forwards: Everyone, Forwarded: 2,
 		Night: Span{22 * 60, 6 * 60}, NightCalls: 3, Alarm: 20,
 		Longest: 12 * 60 * 60,
 	}
@@ -70,7 +83,7 @@ func Users() Rules {
 func Trunks() Rules {
 	return Rules{
 		CallsHour: 1000, CallsDay: 6000, CostHour: 200_000_000, CostDay: 600_000_000, Together: NoLimit, NightCalls: NoLimit, Alarm: 100,
-		Longest: NoLimit,
+		Forwards: Everyone, Forwarded: NoLimit, Longest: NoLimit,
 	}
 }
 
@@ -89,7 +102,7 @@ func (p *Policy) Over(r Rules) Rules {
 	}
 	for _, l := range []struct{ to, from *int64 }{
 		{&r.CallsHour, p.CallsHour}, {&r.CallsDay, p.CallsDay}, {&r.CostHour, p.CostHour}, {&r.CostDay, p.CostDay},
-		{&r.Together, p.Together}, {&r.NightCalls, p.NightCalls}, {&r.Alarm, p.Alarm}, {&r.Longest, p.Longest},
+		{&r.Together, p.Together}, {&r.Forwarded, p.Forwarded}, {&r.NightCalls, p.NightCalls}, {&r.Alarm, p.Alarm}, {&r.Longest, p.Longest},
 	} {
 		switch {
 		case l.from == nil:
@@ -98,6 +111,9 @@ func (p *Policy) Over(r Rules) Rules {
 		default:
 			*l.to = *l.from
 		}
+	}
+	if p.Forwards != nil {
+		r.Forwards = *p.Forwards
 	}
 	if p.Lifted != nil {
 		r.Lifted = *p.Lifted
@@ -110,7 +126,7 @@ func (p *Policy) Over(r Rules) Rules {
 
 // Share is what the i-th of n switches may let pass: all shares together are the limits.
 func (r Rules) Share(i, n int) Rules {
-	for _, l := range []*int64{&r.CallsHour, &r.CallsDay, &r.CostHour, &r.CostDay, &r.Together, &r.NightCalls} {
+	for _, l := range []*int64{&r.CallsHour, &r.CallsDay, &r.CostHour, &r.CostDay, &r.Together, &r.Forwarded, &r.NightCalls} {
 		if *l == NoLimit || n < 2 {
 			continue
 		}
@@ -169,7 +185,7 @@ type Usage struct {
 	CallsHour, CallsDay   int64
 	AbroadHour, AbroadDay int64
 	CostHour, CostDay     int64
-	Together              int64
+	Together, Forwarded   int64
 }
 
 // Room says why one more call, or more of one, may not be, nil if it may. who names whose rules they are.
@@ -180,6 +196,7 @@ func (r Rules) Room(who string, u Usage, more Usage) error {
 		words           string
 	}{
 		{r.Together, u.Together, more.Together, errs.GuardTogether, "calls to phone numbers at once; one has to end first"},
+		{r.Forwarded, u.Forwarded, more.Forwarded, errs.GuardTogether, "forwarded calls to phone numbers at once; one has to end first, or strowger guard set --forwarded"},
 		{r.CallsHour, u.CallsHour, more.CallsHour, errs.GuardCalls, "calls to phone numbers in an hour; strowger guard set --calls-hour"},
 		{r.CallsDay, u.CallsDay, more.CallsDay, errs.GuardCalls, "calls to phone numbers in a day; strowger guard set --calls-day"},
 	} {
@@ -197,6 +214,18 @@ func (r Rules) Room(who string, u Usage, more Usage) error {
 		if l.more > 0 && l.had+l.more > l.most {
 			return errs.New(errs.GuardCost, "calls of %s have cost %.2f of the %.2f of %s", who, float64(l.had)/1e6, float64(l.most)/1e6, l.words)
 		}
+	}
+	return nil
+}
+
+// Forward says why somebody who calls a user may not be forwarded to a phone number, nil if they may; who names the user, outside that
+// they come by a phone company.
+func (r Rules) Forward(who string, outside bool) error {
+	switch {
+	case r.Forwards == Nobody:
+		return errs.New(errs.GuardForward, "calls to %s are not forwarded to phone numbers; strowger guard set --forwards", who)
+	case r.Forwards == Inside && outside:
+		return errs.New(errs.GuardOutside, "callers from outside are not forwarded to phone numbers by %s; strowger guard set --forwards", who)
 	}
 	return nil
 }

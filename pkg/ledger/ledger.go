@@ -12,6 +12,7 @@
 // Capability 5 (2026-11): line.
 // Capability 6 (2026-11): silent.
 // Capability 7 (2026-11): encryption.
+// Capability 8 (2026-11): line.payer.
 package ledger
 
 import (
@@ -105,6 +106,8 @@ type LineUse struct {
 	SIP    int    `json:"sip,omitempty"` // what the phone company answered, 0 for nothing
 	// Rate of the number when the company answered: from then on the call costs it, whatever the table says later.
 	Rate *tariff.Rate `json:"rate,omitempty"`
+	// Payer is the id of the user who forwarded the call there, "" if who called pays.
+	Payer string `json:"payer,omitempty"`
 }
 
 // Event is one line of the ledger. At is microseconds since 1970 UTC by the node's cloud-corrected clock.

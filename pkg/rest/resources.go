@@ -294,6 +294,7 @@ type CallLine struct {
 	Rate    *tariff.Rate `json:"rate,omitempty"`
 	Seconds int64        `json:"billed_seconds,omitempty"`
 	Cost    int64        `json:"cost,omitempty"`
+	Payer   string       `json:"payer,omitempty"` // id of the user who forwarded the call there; empty: who called pays
 }
 
 // CallDiversion is one step of a call away from who was called, to a fall-back.

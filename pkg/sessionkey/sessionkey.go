@@ -44,6 +44,7 @@
 // Capability 4 (2026-11): notice; a device below it shows a missed call.
 // Capability 5 (2026-11): div.for; a node below it shows the caller who was judged.
 // Capability 6 (2026-11): asks; a node below it refuses the call: nobody has that number.
+// Capability 7 (2026-11): div.payer; a node below it has the caller pay, and refuses one from outside.
 package sessionkey
 
 import (
@@ -111,6 +112,8 @@ type Diversion struct {
 	Anchor  string   `json:"anchor,omitempty"` // the node that anchors it, if not aud: sub, where the last of these rang
 	// For is who calls, to those who are called, if from is who had them called: a transfer.
 	For *designation.Party `json:"for,omitempty"`
+	// Payer is who forwards the call to the phone number to: see designation.Branch. Nil: from pays.
+	Payer *designation.Party `json:"payer,omitempty"`
 }
 
 // Confirmation is the key that the presenter must have (RFC 7800): exactly one of the two.

@@ -11,7 +11,7 @@ import (
 
 // checkFallbacks refuses new fall-backs to a number that nobody has, or that leads back to whose policy it is, a user or a queue. Numbers
 // come and go: a fall-back that was good stays, and is none when a call would go there.
-func (a *API) checkFallbacks(ctx context.Context, was, now *rest.Policy, id, name string) error {
+func (a *API) checkFallbacks(ctx context.Context, was, now *rest.Policy, of callee) error {
 	for _, f := range []struct{ was, to string }{
 		{was.FallbackNoAnswer, now.FallbackNoAnswer}, {was.FallbackBusy, now.FallbackBusy},
 		{was.FallbackDND, now.FallbackDND}, {was.FallbackUnreachable, now.FallbackUnreachable},
@@ -20,18 +20,26 @@ func (a *API) checkFallbacks(ctx context.Context, was, now *rest.Policy, id, nam
 		if f.to == "" || f.to == f.was {
 			continue
 		}
-		if err := a.checkFallback(ctx, id, name, f.to); err != nil {
+		if err := a.checkFallback(ctx, of, f.to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// callee is a user or a queue that sends calls elsewhere.
+type callee struct {
+	id, name string
+	user     *rest.User // nil for a queue
+}
+
+func userOf(v *rest.User) callee { return callee{v.ID, v.Name, v} }
+
 // errNobody is of a number to which calls cannot go.
 var errNobody = errors.New("nobody has the number")
 
-// checkFallback looks at a number as a fall-back of whom id names.
-func (a *API) checkFallback(ctx context.Context, id, name, to string) error {
+// checkFallback looks at a number as a fall-back of somebody.
+func (a *API) checkFallback(ctx context.Context, of callee, to string) error {
 	org, err := a.organization(ctx)
 	if err != nil {
 		return err
@@ -43,13 +51,13 @@ func (a *API) checkFallback(ctx context.Context, id, name, to string) error {
 			return err
 		}
 		for _, n := range numbers {
-			if found = true; id != "" && (n.User == id || n.Queue == id) {
-				return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", to, name)
+			if found = true; of.id != "" && (n.User == of.id || n.Queue == of.id) {
+				return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", to, of.name)
 			}
 		}
 	}
-	if !found {
-		return errs.New(errs.Invalid, "%w %s: \"strowger number list\" shows what there is", errNobody, to)
+	if found {
+		return nil
 	}
-	return nil
+	return a.checkOutside(ctx, org, of, to)
 }

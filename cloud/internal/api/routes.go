@@ -112,10 +112,10 @@ func (a *API) queueServices() error {
 			if old == nil {
 				old = &rest.Queue{}
 			}
-			if err := a.checkHours(ctx, old.Hours, v.Hours, v.ID, v.Name); err != nil {
+			if err := a.checkHours(ctx, old.Hours, v.Hours, callee{id: v.ID, name: v.Name}); err != nil {
 				return err
 			}
-			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name)
+			return a.checkFallbacks(ctx, &old.Policy, &v.Policy, callee{id: v.ID, name: v.Name})
 		},
 	})
 }
@@ -156,7 +156,15 @@ func (a *API) numbers() error {
 			if old == nil {
 				old = &rest.Number{}
 			}
-			return a.checkHours(ctx, old.Hours, v.Hours, cmp.Or(v.User, v.Queue), "the same user or queue")
+			of := callee{id: cmp.Or(v.User, v.Queue), name: "the same user or queue"}
+			org, err := a.organization(ctx)
+			if err != nil {
+				return err
+			}
+			if u, err := a.store.Users.Get(ctx, org, v.User); err == nil {
+				of.user = &u
+			}
+			return a.checkHours(ctx, old.Hours, v.Hours, of)
 		},
 	})
 }

@@ -77,7 +77,7 @@ func (a *API) checkUser(ctx context.Context, old, v *rest.User) error {
 	if old == nil {
 		old = &rest.User{}
 	}
-	if err := a.checkFallbacks(ctx, &old.Policy, &v.Policy, v.ID, v.Name); err != nil {
+	if err := a.checkFallbacks(ctx, &old.Policy, &v.Policy, userOf(v)); err != nil {
 		return err
 	}
 	return a.checkWishes(ctx, &old.Wishes, v)
@@ -85,14 +85,14 @@ func (a *API) checkUser(ctx context.Context, old, v *rest.User) error {
 
 // checkHours refuses a new number for the closed hours of a number or a queue as checkFallbacks does. Those of a number may not send calls
 // back to it.
-func (a *API) checkHours(ctx context.Context, was, now wish.Hours, id, name string) error {
+func (a *API) checkHours(ctx context.Context, was, now wish.Hours, of callee) error {
 	if now.ClosedTo == "" || now.ClosedTo == was.ClosedTo {
 		return nil
 	}
-	return a.checkFallback(ctx, id, name, now.ClosedTo)
+	return a.checkFallback(ctx, of, now.ClosedTo)
 }
 
-// checkWishes refuses new forwards to a number that nobody has, or of the user's own, as checkFallbacks does.
+// checkWishes refuses new forwards to a number that nobody has or that the user may not call, or of the user's own, as checkFallbacks does.
 func (a *API) checkWishes(ctx context.Context, was *wish.Wishes, v *rest.User) error {
 	kept := map[string]bool{was.ClosedTo: true, "": true}
 	for _, to := range []string{was.ForwardAlways, was.ForwardBusy, was.ForwardNoAnswer, was.ForwardUnreachable} {
@@ -109,7 +109,7 @@ func (a *API) checkWishes(ctx context.Context, was *wish.Wishes, v *rest.User) e
 		if kept[to] {
 			continue
 		}
-		if err := a.checkFallback(ctx, v.ID, v.Name, to); err != nil {
+		if err := a.checkFallback(ctx, userOf(v), to); err != nil {
 			return err
 		}
 		kept[to] = true

@@ -103,7 +103,7 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{To: l.called()}, err
 	}
-	anchor, w := l.anchor, way{from: sw, to: l.anchor}
+	anchor, w := l.anchor, way{from: sw, to: l.anchor, payer: l.route.Payer}
 	if q.For != nil {
 		w.anchor = sw // who has the call already keeps it
 		w.by = l.shown(*q.For)
@@ -138,6 +138,9 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 func (b *Broker) anchor(s *directory.Snapshot, sw string, r *directory.Route, met fabric.Run) (designation.Node, error) {
 	if r.Emergency && r.Home == "" && !r.At(sw) {
 		return b.inHand(s, sw, r)
+	}
+	if err := b.lines(s, r); err != nil {
+		return designation.Node{}, err
 	}
 	if r.Outside && r.Home == "" {
 		if err := b.best(s, sw, r); err != nil {
@@ -201,7 +204,7 @@ func (b *Broker) designate(ctx context.Context, s *directory.Snapshot, plan desi
 	x, _ := s.Switch(w.from) // find, or anchor, has found it
 	y, now, expiry := w.to, b.cfg.Now(), b.until(w.window+sessionkey.Lifetime)
 	leg := ident.New(ident.Leg)
-	from, diversion := plan.From, sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor}
+	from, diversion := plan.From, sessionkey.Diversion{Numbers: plan.Diversion, Anchor: w.anchor, Payer: w.payer}
 	if w.by != nil {
 		from, diversion.For = *w.by, &plan.From
 	}
@@ -254,10 +257,10 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	if c.Diversion.Anchor != "" && c.Issuer == org {
 		x = "" // the anchor brings the call to a fall-back, as the cloud told it to
 	}
-	r, err := s.Confirm(x, c.From, c.To)
+	r, err := confirm(s, x, c)
 	if err != nil {
 		s = b.cfg.Later(ctx, org, s)
-		r, err = s.Confirm(x, c.From, c.To)
+		r, err = confirm(s, x, c)
 	}
 	if err != nil { // who cannot be rung may have a mailbox here
 		next, ok := s.Voicemail(s.Called(c.From, c.To), designation.OccasionOf(errs.CodeOf(err)))
@@ -290,4 +293,16 @@ func (b *Broker) Plan(ctx context.Context, org, sw string, q fabric.PlanRequest)
 	}
 	b.announce(store.Parties{Org: org, Call: c.Call, Nodes: append([]string{c.Subject, sw}, ways(plan.Fallback)...)})
 	return fabric.PlanReply{Plan: &plan}, nil
+}
+
+// confirm makes the route of the call of a session key again, as the registry is now. x is the switch that brings it, "" for any.
+func confirm(s *directory.Snapshot, x string, c sessionkey.Claims) (directory.Route, error) {
+	by := c.Diversion.Payer
+	switch {
+	case by == nil:
+		return s.Confirm(x, c.From, c.To)
+	case c.Issuer != c.Org && s.HomeOfUser(by.User) != c.Subject: // it was without the cloud, and speaks for its own users
+		return directory.Route{}, errs.New(errs.Forbidden, "switch %s may not forward calls for user %q", c.Subject, by.User)
+	}
+	return s.Forwarded(*by, c.From, c.To)
 }

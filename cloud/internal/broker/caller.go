@@ -86,6 +86,9 @@ func (b *Broker) findApp(s *directory.Snapshot, p proof.Admit, thumbprint string
 		err = b.choose(s, &r)
 	}
 	return settle(s, lead{route: r}, err, func(r *directory.Route) (designation.Node, error) {
+		if err := b.lines(s, r); err != nil {
+			return designation.Node{}, err
+		}
 		all, err := b.anchors(s, *r)
 		if err != nil {
 			return designation.Node{}, err

@@ -87,7 +87,7 @@ func settle(s *directory.Snapshot, l lead, err error, anchor func(*directory.Rou
 		}
 		from, past := l.route.To, l.past()
 		next, why := s.Divert(l.route, number, past)
-		if errs.CodeOf(why) == errs.Unknown || why != nil && next.To.User == l.route.From.User {
+		if errs.CodeOf(why) == errs.Unknown || why != nil && next.To.User != "" && next.To.User == l.route.From.User {
 			return l, err
 		}
 		l.diverted = append(slices.Clip(l.diverted), designation.Diversion{From: from, To: next.To, Code: errs.CodeOf(err), Words: err.Error()})
@@ -159,7 +159,12 @@ func (b *Broker) fallback(ctx context.Context, s *directory.Snapshot, p designat
 	p.To, p.Diversion, p.Branches, p.Node = f.To, to.history, nil, nil
 	var err error
 	if to.anchor.ID != anchor.ID {
-		f.Way, err = b.designate(ctx, s, p, way{from: anchor.ID, to: to.anchor, anchor: anchor.ID, window: window})
+		w := way{from: anchor.ID, to: to.anchor, anchor: anchor.ID, window: window, payer: to.route.Payer}
+		if f.Way, err = b.designate(ctx, s, p, w); err != nil || to.route.Payer == nil {
+			return f, err
+		}
+		to.anchor = anchor // which goes on to the next line
+		f.Next, err = b.otherLines(ctx, s, p, to, window+f.Ring)
 		return f, err
 	}
 	p.Branches, p.Ring = to.route.Phones, window+f.Ring
@@ -179,6 +184,7 @@ type way struct {
 	window time.Duration // until the key is shown, at the latest
 	help   *designation.Help
 	by     *designation.Party // who has somebody else call, nil: the caller
+	payer  *designation.Party // who forwards the call to a phone number, nil: nobody does
 }
 
 // until is the end of the window of a key or ticket that is signed now.

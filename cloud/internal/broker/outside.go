@@ -33,6 +33,14 @@ func (b *Broker) Explain(org, user, dialled string) (rest.RouteAnswer, error) {
 	return s.Explain(user, dialled, b.cfg.Now(), b.load)
 }
 
+// lines finds the lines of a call that is forwarded to a phone number, as choose does of one that was dialled.
+func (b *Broker) lines(s *directory.Snapshot, r *directory.Route) error {
+	if r.Payer == nil || r.Lines != nil {
+		return nil
+	}
+	return b.choose(s, r)
+}
+
 // best has a call to a phone number leave by the trunks of the first switch that lives; sw, which asks, does.
 func (b *Broker) best(s *directory.Snapshot, sw string, r *directory.Route) error {
 	var why error
@@ -86,7 +94,8 @@ func (b *Broker) otherLines(ctx context.Context, s *directory.Snapshot, p design
 	}
 	p.Branches, p.Node = nil, nil
 	f := designation.Fallback{On: []designation.Occasion{designation.Unreachable}, To: l.route.To, Ring: l.route.Ring}
-	if f.Way, err = b.designate(ctx, s, p, way{from: l.anchor.ID, to: to, anchor: l.anchor.ID, window: window, help: l.route.Help}); err != nil {
+	w := way{from: l.anchor.ID, to: to, anchor: l.anchor.ID, window: window, help: l.route.Help, payer: l.route.Payer}
+	if f.Way, err = b.designate(ctx, s, p, w); err != nil {
 		return nil, err
 	}
 	f.Next, err = b.otherLines(ctx, s, p, rest, window+l.route.Ring)

@@ -17,11 +17,19 @@ func (s *Snapshot) Choose(r *Route, now time.Time, load func(sw string) int) err
 	if !r.Outside || r.Emergency { // which no route and no cost holds up
 		return nil
 	}
-	r.Lines = route.Lines(route.Find(s.routes, r.To.Number, s.clock(now, r.From.Site)), s.candidates(*r, now, load))
+	r.Lines = route.Lines(route.Find(s.routes, r.To.Number, s.clock(now, r.site())), s.candidates(*r, now, load))
 	if len(r.Lines) == 0 {
 		return errs.New(errs.NoLine, "there is no line to %s now: strowger trunk list", r.To.Number)
 	}
 	return nil
+}
+
+// site is the office by whose clocks and distances a call to a phone number finds its line: of who pays.
+func (r Route) site() string {
+	if r.Payer != nil {
+		return r.Payer.Site
+	}
+	return r.From.Site
 }
 
 // zonesOf is by which clocks sites go.
@@ -47,7 +55,7 @@ func (s *Snapshot) candidates(r Route, now time.Time, load func(sw string) int) 
 		if v, ok := s.switches[t.Switch]; !t.Enabled || !ok || v.State != "enrolled" {
 			continue
 		}
-		c := route.Trunk{ID: t.ID, Switch: t.Switch, Order: t.Order, Away: s.away(t.Switch, r.via, r.From.Site)}
+		c := route.Trunk{ID: t.ID, Switch: t.Switch, Order: t.Order, Away: s.away(t.Switch, r.via, r.site())}
 		if load != nil {
 			c.Load = load(t.Switch)
 		}
@@ -81,7 +89,7 @@ func (r *Route) At(sw string) bool {
 		return false
 	}
 	b := designation.Outside(r.Lines[i], r.To.Number, r.Shown)
-	b.Help = r.Help
+	b.Help, b.Payer = r.Help, r.Payer
 	r.Home, r.Phones = sw, []designation.Branch{b}
 	if r.Emergency {
 		r.Lines = slices.Delete(slices.Clone(r.Lines), i, i+1) // none is passed over

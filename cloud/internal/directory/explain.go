@@ -75,7 +75,7 @@ func (s *Snapshot) sayRoute(v *rest.RouteAnswer, by *route.Route, say func(strin
 func (s *Snapshot) explained(r Route, l route.Line, c route.Choice) rest.RouteLine {
 	t := s.trunk(c.Trunk)
 	v := rest.RouteLine{Trunk: t.ID, Name: t.Name, Switch: t.Switch, Order: t.Order, Rate: c.Rate}
-	v.Words = []string{"at the switch of the caller", "in the office of the caller", "in another office"}[s.away(t.Switch, r.via, r.From.Site)]
+	v.Words = []string{"at the switch of the caller", "in the office of the caller", "in another office"}[s.away(t.Switch, r.via, r.site())]
 	switch {
 	case c.Rate != nil:
 		v.Cost = c.Rate.Usual()

@@ -121,8 +121,13 @@ func (s *Snapshot) Divert(r Route, dialled string, diversion []string) (Route, e
 	}
 	callee, n, err := s.number(site, dialled)
 	if err != nil {
-		return Route{}, err
+		return s.divertOutside(r, site, dialled, diversion, err)
 	}
+	return s.divertInside(r, callee, n, diversion)
+}
+
+// divertInside is Divert to a number of the organization.
+func (s *Snapshot) divertInside(r Route, callee *user, n *number, diversion []string) (Route, error) {
 	next := Route{From: r.From, To: callee.party(n), Priority: r.Priority}
 	if s.called(callee, diversion) {
 		return next, looped(n)

@@ -25,11 +25,12 @@ type Route struct {
 	Priority int                // of the caller's calls
 	Queue    *designation.Queue // where they wait for the callee, nil: nowhere
 
-	Outside bool         // to a phone number: see Choose and At
-	Lines   []route.Line // that may take it, the best first
-	Shown   string       // the caller's own phone number
-	via     string       // the switch that they call by
-	sent    string       // the number that the callee has the call go to, and does not ring; "" for none
+	Outside bool               // to a phone number: see Choose and At
+	Lines   []route.Line       // that may take it, the best first
+	Shown   string             // the phone number of who pays,
+	Payer   *designation.Party // who forwards the call there; nil: who calls
+	via     string             // the switch that they call by
+	sent    string             // the number that the callee has the call go to, and does not ring; "" for none
 
 	Emergency bool // to an emergency number
 	Help      *designation.Help

@@ -61,7 +61,7 @@ func line(events []ledger.NodeEvent, ended *time.Time) *rest.CallLine {
 		return nil
 	}
 	l := of.Line
-	c := &rest.CallLine{Trunk: l.Trunk, Name: l.Name, Number: l.Number, SIP: l.SIP, Rate: l.Rate}
+	c := &rest.CallLine{Trunk: l.Trunk, Name: l.Name, Number: l.Number, SIP: l.SIP, Rate: l.Rate, Payer: l.Payer}
 	if of.Cause != nil || l.Rate == nil || ended == nil {
 		return c
 	}

@@ -101,11 +101,11 @@ func (l LedgerTx) PutCalls(ctx context.Context, calls []CallRecord) error {
 	}
 	st, err := l.tx.PrepareContext(ctx, `INSERT INTO calls
 		(org, id, started_at, state, from_user, to_user, from_number, to_number, dialled, events, record,
-		trunk, talked, cost, currency) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		trunk, talked, cost, currency, payer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (org, id) DO UPDATE SET started_at = excluded.started_at, state = excluded.state,
 		from_user = excluded.from_user, to_user = excluded.to_user, from_number = excluded.from_number,
 		to_number = excluded.to_number, dialled = excluded.dialled, events = excluded.events, record = excluded.record,
-		trunk = excluded.trunk, talked = excluded.talked, cost = excluded.cost, currency = excluded.currency`)
+		trunk = excluded.trunk, talked = excluded.talked, cost = excluded.cost, currency = excluded.currency, payer = excluded.payer`)
 	if err != nil {
 		return fmt.Errorf("store records of calls: %w", err)
 	}
@@ -119,7 +119,7 @@ func (l LedgerTx) PutCalls(ctx context.Context, calls []CallRecord) error {
 		line := lineOf(c.Call)
 		if _, err := st.ExecContext(ctx, c.Organization, c.ID, c.StartedAt.UnixMicro(), c.State, c.From.User, c.To.User,
 			c.From.Number, c.To.Number, c.Dialled, int64(c.Events), string(body),
-			line.trunk, line.talked, line.cost, line.currency); err != nil {
+			line.trunk, line.talked, line.cost, line.currency, line.payer); err != nil {
 			return fmt.Errorf("store record of call %s: %w", c.ID, err)
 		}
 	}

@@ -13,15 +13,15 @@ import (
 
 // line is what a report counts of a call.
 type line struct {
-	trunk, currency string
-	talked, cost    int64
+	trunk, currency, payer string
+	talked, cost           int64
 }
 
 func lineOf(c rest.Call) (l line) {
 	if c.Line == nil {
 		return l
 	}
-	l.trunk, l.talked, l.cost = c.Line.Trunk, c.Line.Seconds, c.Line.Cost
+	l.trunk, l.payer, l.talked, l.cost = c.Line.Trunk, c.Line.Payer, c.Line.Seconds, c.Line.Cost
 	if c.Line.Rate != nil {
 		l.currency = c.Line.Rate.Currency
 	}
@@ -38,7 +38,8 @@ const quarter = int64(15 * time.Minute / time.Microsecond)
 func reportKey(by string) (key, name, from string, err error) {
 	switch by {
 	case "user":
-		return "c.from_user", "COALESCE(MAX(u.name), '')", "LEFT JOIN users u ON u.id = c.from_user", nil
+		const pays = "COALESCE(NULLIF(c.payer, ''), c.from_user)"
+		return pays, "COALESCE(MAX(u.name), '')", "LEFT JOIN users u ON u.id = " + pays, nil
 	case "trunk":
 		return "c.trunk", "COALESCE(MAX(t.name), '')", "LEFT JOIN trunks t ON t.id = c.trunk", nil
 	case "day":

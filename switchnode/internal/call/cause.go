@@ -71,6 +71,7 @@ var outcomes = map[errs.Code]outcome{
 	errs.GuardTogether:   {403, 21, "Too many calls at once"},
 	errs.GuardNight:      {403, 21, "Too many calls abroad at night"},
 	errs.GuardAlarm:      {403, 21, "Calls abroad are blocked"},
+	errs.GuardForward:    {403, 21, "Calls are not forwarded to phone numbers"},
 	errs.GuardOutside:    {403, 21, "No calls to phone numbers for callers outside"},
 	errs.GuardTrunk:      {503, 34, "The line has had its calls"},
 	errs.Signature:       {438, 21, "The signature of the number does not do"}, // RFC 8224, 6.2.2
@@ -198,7 +199,7 @@ func rank(c ledger.Cause) int {
 	case errs.NoCommonCodec, errs.Unencrypted:
 		return 5
 	case errs.Unknown, errs.Forbidden, errs.Disabled, errs.Unreachable, errs.Loop, errs.HopsUsed, errs.TooWide,
-		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTime, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardOutside:
+		errs.GuardNumber, errs.GuardCountry, errs.GuardCalls, errs.GuardCost, errs.GuardTime, errs.GuardTogether, errs.GuardNight, errs.GuardAlarm, errs.GuardForward, errs.GuardOutside:
 		return 4
 	case errs.NoAnswer, errs.Asleep, errs.DoNotDisturb:
 		return 3

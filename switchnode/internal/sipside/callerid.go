@@ -26,9 +26,13 @@ func (p *Phones) callerID(t sitecopy.Trunk, caller sip.Party, withheld bool) (fr
 	return sip.Anonymous(), headers
 }
 
-// shown is the number that a call shows: where the caller is called back, if there is such a number.
+// shown is the number that a call shows: where the caller is called back, if there is such a number. One that is forwarded shows that of
+// who pays: phone companies carry the numbers that they gave.
 func (p *Phones) shown(b designation.Branch, t sitecopy.Trunk, from designation.Party) string {
 	back := ""
+	if b.Payer != nil {
+		from = *b.Payer
+	}
 	if b.Help != nil {
 		back = b.Help.Back
 	}

@@ -32,7 +32,8 @@ const grace = 500 * time.Millisecond
 type Leaving struct {
 	call.Setup
 	Number    string
-	Emergency bool // as its plan says
+	Payer     *designation.Party // who forwards it there, nil: From pays
+	Emergency bool               // as its plan says
 	Trunks    []sitecopy.Trunk
 	Rates     map[string]tariff.Rate // by trunk, where they are known
 	Lives     func() bool            // says whether the call is still there
@@ -200,7 +201,7 @@ func (c *toCarrier) permitted(ctx context.Context) (*toll.Permit, error) {
 		return nil, nil
 	}
 	return c.phones.cfg.Guard(ctx, Leaving{
-		Setup: c.setup, Number: c.branch.Number, Emergency: c.course.Help, Trunks: c.trunks, Rates: c.branch.Rates,
+		Setup: c.setup, Number: c.branch.Number, Payer: c.branch.Payer, Emergency: c.course.Help, Trunks: c.trunks, Rates: c.branch.Rates,
 		Lives: func() bool { return c.setup.Post(alive{}) },
 		Spent: func(why error) { c.setup.Post(spent{why}) },
 	})
@@ -323,6 +324,9 @@ func (c *toCarrier) fails(t *try, code int, cause ledger.Cause, moves bool) []ca
 func (c *toCarrier) note(t *try, code int, cause *ledger.Cause) {
 	v := c.carriers[t.carrier].trunk
 	use := ledger.LineUse{Trunk: v.ID, Name: v.Name, Number: c.branch.Number, SIP: code}
+	if by := c.branch.Payer; by != nil {
+		use.Payer = by.User
+	}
 	if rate, ok := c.branch.Rates[v.ID]; ok && cause == nil {
 		use.Rate = &rate
 	}

@@ -21,7 +21,8 @@ func (p *Phones) signed(s call.Setup, b designation.Branch, t sitecopy.Trunk, sh
 	if p.cfg.Sign == nil || s.Withheld {
 		return nil
 	}
-	level := stir.Attestation(s.From.User != "", shown != "" && shown == b.Shown)
+	// Of a call that is forwarded it is known who had it go out, and not who began it.
+	level := stir.Attestation(s.From.User != "" || b.Payer != nil, shown != "" && shown == b.Shown && s.From.Trunk == "")
 	us := hostOf(p.cfg.Host)
 	value, err := p.cfg.Sign(stir.NameOf(shown, us), stir.NameOf(b.Number, us), level, stir.Origin(t.ID))
 	if err != nil {

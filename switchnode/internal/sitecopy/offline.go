@@ -25,6 +25,7 @@ type Route struct {
 
 	Help   *designation.Help  // of an emergency call,
 	Others []designation.Node // and the switches that may take it when the one before it cannot
+	Payer  *designation.Party // who forwards the call to a phone number, nil: who calls pays
 	Asks   string             // what the other switch is to do for the caller; see sessionkey.Purpose
 }
 
@@ -184,13 +185,20 @@ func (s *Snapshot) Accept(c sessionkey.Claims, now time.Time) (designation.Plan,
 	if c.Issuer != s.identity.Org && !s.vouches(c.Issuer, c.From) {
 		return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not call for %q of site %s", c.Issuer, c.From.Number, c.From.Site)
 	}
+	pays := c.From
+	if by := c.Diversion.Payer; by != nil {
+		if pays = *by; c.Issuer != s.identity.Org && !s.vouches(c.Issuer, pays) {
+			return designation.Plan{}, errs.New(errs.Forbidden, "switch %s may not forward calls for %q of site %s", c.Issuer, pays.Number, pays.Site)
+		}
+	}
 	n, ok := s.numbers[c.To.Number]
 	help := c.Help != nil && s.Helps(c.To.Number)
-	if b, line := s.line(c.From.User, c.To.Number, now); line && c.To.User == "" && (help || !ok && e164.Written(c.To.Number)) {
+	if b, line := s.line(pays.User, c.To.Number, now); line && c.To.User == "" && (help || !ok && e164.Written(c.To.Number)) {
 		r := Route{From: c.From, To: c.To, Ring: s.docs.copy.Ring}
 		if help {
 			b.Help, r.Help, r.Ring = c.Help, c.Help, helpRing
 		}
+		b.Payer = c.Diversion.Payer
 		r.Branches = []designation.Branch{b}
 		return s.Plan(c.Call, r, now), nil
 	}

@@ -31,8 +31,14 @@ func (s *Snapshot) outside(u *sitecopy.User, digits string) (n e164.Number, ok b
 
 // leave makes the route to a phone number: by the trunks of this switch, else to another one of the site that has some.
 func (s *Snapshot) leave(from designation.Party, number string, now time.Time) (Route, error) {
-	r := Route{From: from, To: designation.Party{Number: number}, Ring: s.docs.copy.Ring}
-	if b, ok := s.line(from.User, number, now); ok {
+	return s.leaveFor(Route{From: from}, from.User, number, now)
+}
+
+// leaveFor is leave of a call that a user pays.
+func (s *Snapshot) leaveFor(r Route, user, number string, now time.Time) (Route, error) {
+	r.To, r.Ring = designation.Party{Number: number}, s.docs.copy.Ring
+	if b, ok := s.line(user, number, now); ok {
+		b.Payer = r.Payer
 		r.Branches = []designation.Branch{b}
 		return r, nil
 	}
@@ -104,10 +110,10 @@ func (s *Snapshot) Helps(number string) bool {
 	return help
 }
 
-// kept is that this switch goes on with an emergency call when another cannot take it.
+// kept is that this switch goes on with an emergency call when another cannot take it, and who pays for one that is forwarded.
 func (s *Snapshot) kept(r Route) sessionkey.Diversion {
 	if r.Help == nil {
-		return sessionkey.Diversion{}
+		return sessionkey.Diversion{Payer: r.Payer}
 	}
 	return sessionkey.Diversion{Anchor: s.identity.Node}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // apply has a route follow the policy of its callee, as far as that can be done without the cloud: a fall-back must be a user of
-// this switch, and is the last one.
+// this switch or a phone number that its lines take, and is the last one.
 func (s *Snapshot) apply(p *sitecopy.Policy, r *Route, now time.Time) {
 	if p == nil {
 		return
@@ -41,11 +41,16 @@ func (s *Snapshot) Queues(user string) bool {
 	return u != nil && u.Policy != nil && u.Policy.Queue != nil || s.waited[user]
 }
 
-// fallback is what rings at a number of this switch.
+// fallback is what rings at a number of this switch, or by its lines.
 func (s *Snapshot) fallback(dialled string, r *Route, now time.Time) (f designation.Fallback, ok bool) {
 	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
 	if n == nil {
-		return f, false
+		next, outside, err := s.forward(*r, dialled, now)
+		if !outside || err != nil || len(next.Branches) == 0 { // another switch has the line
+			return f, false
+		}
+		f.To, f.Ring, f.Branches = next.To, next.Ring, next.Branches
+		return f, true
 	}
 	u := s.users[n.User]
 	if u == nil || !u.Enabled || u.ID == r.To.User {

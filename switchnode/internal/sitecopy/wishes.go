@@ -102,8 +102,8 @@ func (s *Snapshot) judge(r *Route, n *sitecopy.Number, now time.Time) (to string
 	return p.Fallback[designation.OccasionOf(errs.CodeOf(err))], err
 }
 
-// sendOn has a call that does not ring at its callee, r.To, go to a number that they dialled: of this site, or of another one. What
-// the phone network would take goes by the cloud only.
+// sendOn has a call that does not ring at its callee, r.To, go to a number that they dialled: of this site, of another one, or of the
+// phone network.
 func (s *Snapshot) sendOn(r Route, dialled string, why error, now time.Time) (Route, error) {
 	if dialled == "" || len(r.Diverted) >= maxSent {
 		return r, why
@@ -112,7 +112,13 @@ func (s *Snapshot) sendOn(r Route, dialled string, why error, now time.Time) (Ro
 	steps := append(slices.Clip(r.Diverted), step)
 	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
 	if n == nil {
-		next, err := s.resolveAway(r.From, dialled, now)
+		next, outside, err := s.forward(r, dialled, now)
+		if outside {
+			steps[len(steps)-1].To = next.To
+			next.Diverted = steps
+			return next, err
+		}
+		next, err = s.resolveAway(r.From, dialled, now)
 		if err != nil {
 			return r, why
 		}

@@ -30,12 +30,13 @@ func slotOf(now time.Time) int64 { return now.Unix() / int64(slotTime/time.Secon
 
 // account is what a user or a trunk had.
 type account struct {
-	slots    []slot // of a day, the oldest first
-	days     []slot // what is older, by day
-	together int64
-	blocked  bool
-	since    int64 // Unix seconds
-	lifted   int64 // in slotTime: what was called abroad until then is unusual no longer
+	slots     []slot // of a day, the oldest first
+	days      []slot // what is older, by day
+	together  int64
+	forwarded int64 // of together
+	blocked   bool
+	since     int64 // Unix seconds
+	lifted    int64 // in slotTime: what was called abroad until then is unusual no longer
 }
 
 // add adds to a slot, which may be one of long ago.
@@ -75,7 +76,7 @@ func (a *account) age(now time.Time) {
 
 // usage is what the rules look at.
 func (a *account) usage(now time.Time) guard.Usage {
-	u := guard.Usage{Together: a.together}
+	u := guard.Usage{Together: a.together, Forwarded: a.forwarded}
 	for _, s := range a.slots {
 		if !s.within(day, now) {
 			continue

@@ -38,6 +38,7 @@ type Ask struct {
 	User, Name string      // who pays
 	Rules      guard.Rules // for them at this switch
 	Number     string
+	Forwarded  bool // they forward it there
 	Abroad     bool
 	Minute     int   // of the day at the office
 	Wall       int64 // Unix seconds, as the cloud has them
@@ -159,17 +160,26 @@ func (b *Book) enter(now time.Time, q Ask) (*hold, error) {
 			return nil, err
 		}
 	}
-	if err := q.Rules.Room(q.Name, u.usage(now), guard.Usage{Together: 1, CallsHour: 1, CallsDay: 1, CostHour: most, CostDay: most}); err != nil {
+	if err := q.Rules.Room(q.Name, u.usage(now), guard.Usage{Together: 1, Forwarded: q.forwarded(), CallsHour: 1, CallsDay: 1, CostHour: most, CostDay: most}); err != nil {
 		return nil, err
 	}
 	h := &hold{ask: q, tried: map[string]bool{}}
 	b.holds[h] = true
 	u.together++
+	u.forwarded += q.forwarded()
 	b.take(h, q.User, one)
 	for _, l := range lines {
 		b.take(h, l.Trunk, q.slot(now, 1, l.cost(paid)))
 	}
 	return h, nil
+}
+
+// forwarded is how many of the calls that a user forwards a call is.
+func (q Ask) forwarded() int64 {
+	if q.Forwarded {
+		return 1
+	}
+	return 0
 }
 
 // slot is what a call takes from an account.
@@ -302,7 +312,9 @@ func (b *Book) end(now time.Time, h *hold) {
 		return
 	}
 	delete(b.holds, h)
-	b.look(h.ask.User, now).together--
+	u := b.look(h.ask.User, now)
+	u.together--
+	u.forwarded -= h.ask.forwarded()
 	spent := int64(0)
 	if !h.answered.IsZero() {
 		spent = h.line.cost(now.Sub(h.answered))

@@ -104,7 +104,7 @@ func (o *office) pass(d time.Duration) {
 // check sees that nothing was let in beyond the limits, in any time that ends now, and no count is below 0.
 func (o *office) check() {
 	for user := range 2 {
-		var together, perHour, perDay, costHour, costDay int64
+		var together, forwarded, perHour, perDay, costHour, costDay int64
 		for _, c := range o.all {
 			if c.user != user {
 				continue
@@ -112,6 +112,7 @@ func (o *office) check() {
 			cost := c.cost
 			if c.end.IsZero() {
 				together++
+				forwarded += c.hold.ask.forwarded()
 				if !c.answered.IsZero() {
 					cost = perMinute(o.now.Sub(c.answered))
 				}
@@ -137,7 +138,7 @@ func (o *office) check() {
 			name      string
 			had, most int64
 		}{
-			{"at once", together, o.rules.Together}, {"in an hour", perHour, o.rules.CallsHour}, {"in a day", perDay, o.rules.CallsDay},
+			{"at once", together, o.rules.Together}, {"forwarded at once", forwarded, o.rules.Forwarded}, {"in an hour", perHour, o.rules.CallsHour}, {"in a day", perDay, o.rules.CallsDay},
 			{"cost in an hour", costHour, o.rules.CostHour}, {"cost in a day", costDay, o.rules.CostDay},
 		} {
 			if l.had > l.most {
@@ -147,8 +148,8 @@ func (o *office) check() {
 	}
 	for _, b := range o.books {
 		for id, a := range b.accounts {
-			if a.together < 0 {
-				o.t.Fatalf("%s has %d calls at once", id, a.together)
+			if a.together < 0 || a.forwarded < 0 || a.forwarded > a.together {
+				o.t.Fatalf("%s has %d calls at once, of which %d are forwarded", id, a.together, a.forwarded)
 			}
 			for _, s := range append(append([]slot(nil), a.slots...), a.days...) {
 				if s.Calls < 0 || s.Abroad < 0 || s.Cost < 0 || s.Toll < 0 {
@@ -168,7 +169,7 @@ func TestNoGuardIsPassedBy(t *testing.T) {
 		o := &office{t: t, now: time.Unix(1_800_000_000, 0), books: [2]*Book{New(), New()}, line: guard.Trunks()}
 		o.rules = guard.Rules{
 			Longest:   guard.NoLimit,
-			CallsHour: limit.Draw(t, "calls in an hour"), CallsDay: 2 * limit.Draw(t, "calls in a day"), Together: limit.Draw(t, "together"),
+			CallsHour: limit.Draw(t, "calls in an hour"), CallsDay: 2 * limit.Draw(t, "calls in a day"), Together: limit.Draw(t, "together"), Forwarded: limit.Draw(t, "forwarded together"),
 			CostHour: money.Draw(t, "cost of an hour"), CostDay: 2 * money.Draw(t, "cost of a day"), NightCalls: guard.NoLimit, Alarm: guard.NoLimit,
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
@@ -176,7 +177,9 @@ func TestNoGuardIsPassedBy(t *testing.T) {
 			switch what := rapid.SampledFrom([]string{"call", "call", "answer", "end", "pass", "restart"}).Draw(t, "what"); {
 			case what == "call":
 				user := rapid.IntRange(0, 1).Draw(t, "user")
-				h, err := o.books[sw].enter(o.now, o.ask(sw, user, rapid.Bool().Draw(t, "abroad")))
+				q := o.ask(sw, user, rapid.Bool().Draw(t, "abroad"))
+				q.Forwarded = rapid.Bool().Draw(t, "forwarded")
+				h, err := o.books[sw].enter(o.now, q)
 				if err == nil {
 					c := &had{user: user, at: o.now, hold: h}
 					o.all, o.lives[sw] = append(o.all, c), append(o.lives[sw], c)
