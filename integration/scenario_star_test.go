@@ -17,15 +17,21 @@ func spelled(number string) (names []string) {
 	return names
 }
 
-// spoken waits until a phone has heard clips, one right after the other, after what it had heard before. Each is looked for where the one
-// before it ended: the rates of the clips and of the phone differ, and over a sentence that adds up to some samples.
+// spoken waits until a phone has heard clips, one right after the other, after what it had heard before.
 func spoken(t *testing.T, c *phone.Call, before int, names ...string) {
+	t.Helper()
+	spokenIn(t, "en", c, before, names...)
+}
+
+// spokenIn is spoken of a switch of another language. Each clip is looked for where the one before it ended: the rates of the clips and of the
+// phone differ, and over a sentence that adds up to some samples.
+func spokenIn(t *testing.T, language string, c *phone.Call, before int, names ...string) {
 	t.Helper()
 	until(t, func() string {
 		heard := c.Heard()
 		heard = heard[min(before, len(heard)):]
 		for i, name := range names {
-			want, window := clip(t, "en/"+name), heard
+			want, window := clip(t, language+"/"+name), heard
 			if i > 0 {
 				window = heard[:min(len(heard), len(want)+rate/10)]
 			}

@@ -15,7 +15,7 @@ const (
 	lockAfter = 9                // wrong PINs in a row
 	lockTime  = 15 * time.Minute // then, and each three later twice as long
 	maxLock   = 24 * time.Hour
-	maxPause  = 20 * time.Second
+	maxPause  = 8 * time.Second // less than the cloud waits for an answer about a mailbox
 )
 
 // Locked says whether nobody gets in now.
