@@ -7,7 +7,7 @@ const partials = `<?xml version="1.0" encoding="ISO-8859-1"?>
 
 {{define "request"}}Max-Forwards: 70
 From: <sip:{{.User}}@[local_ip]>;tag=[pid]c[call_number]
-Call-ID: [call_id]
+Call-ID: {{.Other}}[call_id]
 Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
 {{end}}
 
@@ -108,6 +108,32 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>
+{{end}}
+
+{{define "ofAnswered"}}Max-Forwards: 70
+From: <sip:{{.User}}@[local_ip]>;tag=[pid]s[call_number]
+To:[$caller]
+Call-ID: [call_id]
+Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
+{{end}}
+
+{{define "answered"}}<recv request="INVITE"><action>
+<ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>
+<ereg regexp="&lt;(.*)&gt;" search_in="hdr" header="Contact:" check_it="true" assign_to="contact,target"/>
+</action></recv>
+<Reference variables="contact"/>
+<send><![CDATA[
+
+SIP/2.0 180 Ringing
+{{template "response" .}}Content-Length: 0
+
+]]></send>
+<send retrans="500"><![CDATA[
+
+SIP/2.0 200 OK
+{{template "response" .}}{{template "sdp" .}}
+]]></send>
+<recv request="ACK"/>
 {{end}}
 
 {{define "hangUp"}}<send retrans="500"><![CDATA[

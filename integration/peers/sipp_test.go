@@ -31,11 +31,19 @@ type scenario struct {
 	Extra    string // headers of the INVITE, each with its line end
 	Late     bool   // the INVITE leaves the offer to the switch
 	Sign     bool   // the credentials go with it
+	Other    string // before the Call-ID, in a second dialog of the same scenario: what ends with "///" is none of what SIPp goes by
+	To       string // what is dialled besides, as in a Refer-To
 }
 
 // Signed is the same with credentials.
 func (s scenario) Signed() scenario {
 	s.Sign = true
+	return s
+}
+
+// Second is the same of the second dialog of a scenario.
+func (s scenario) Second() scenario {
+	s.Other = "other///"
 	return s
 }
 
@@ -126,6 +134,18 @@ func (s *sipp) went(t *testing.T, calls int) {
 	if stats["SuccessfulCall(C)"] != calls || stats["FailedCall(C)"] != 0 {
 		t.Fatalf("sipp counted %v successful and %v failed calls, want %d and 0", stats["SuccessfulCall(C)"], stats["FailedCall(C)"], calls)
 	}
+}
+
+// sees waits until a text is among the messages that it sent and got.
+func (s *sipp) sees(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "SIPp sees "+text, func() error {
+		b, err := os.ReadFile(filepath.Join(s.dir, "messages.log"))
+		if err == nil && !bytes.Contains(b, []byte(text)) {
+			err = errors.New("not among its messages")
+		}
+		return err
+	})
 }
 
 // readStats reads the last row of SIPp's statistics, the numbers of it.
