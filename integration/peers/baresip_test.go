@@ -41,6 +41,7 @@ module srtp.so
 module dtls_srtp.so
 module_app account.so
 module_app menu.so
+module_app mwi.so
 module_app ctrl_tcp.so
 snd_path %[2]s
 ctrl_tcp_listen %[1]s:4444
@@ -54,6 +55,8 @@ type handset struct {
 	password  string // instead of the account's
 	calls     int    // that it takes at once; 0: one
 	mediaenc  string // of the audio: "srtp-mand" (keys in SDP), "dtls_srtp"; empty: none
+	answers   bool   // by itself, whoever calls
+	mailbox   bool   // it asks for messages that wait
 }
 
 // The tones that two phones of a call send each other.
@@ -104,10 +107,13 @@ func (p *phone) signIn(t *testing.T) {
 	if p.handset.password != "" {
 		password = p.handset.password
 	}
-	uri := fmt.Sprintf(`<sip:%s@%s;transport=%s>;outbound="sip:%s;transport=%s";auth_pass=%s;regint=300;audio_codecs=%s`,
-		p.username, at, p.transport, at, p.transport, password, p.codec.baresip)
+	uri := fmt.Sprintf(`<sip:%s@%s;transport=%s>;outbound="sip:%s;transport=%s";auth_pass=%s;regint=300;mwi=%s;audio_codecs=%s`,
+		p.username, at, p.transport, at, p.transport, password, map[bool]string{true: "yes", false: "no"}[p.mailbox], p.codec.baresip)
 	if p.mediaenc != "" {
 		uri += ";mediaenc=" + p.mediaenc
+	}
+	if p.answers {
+		uri += ";answermode=auto"
 	}
 	p.do(t, "uanew", uri)
 }
@@ -115,7 +121,7 @@ func (p *phone) signIn(t *testing.T) {
 // answersFor makes it the phone of a number in the world behind a phone company, which does not sign in.
 func (p *phone) answersFor(t *testing.T, number string, company host) {
 	t.Helper()
-	p.do(t, "uanew", fmt.Sprintf(`<sip:%s@%s>;outbound="sip:%s:5060";regint=0;audio_codecs=%s`,
+	p.do(t, "uanew", fmt.Sprintf(`<sip:%s@%s>;outbound="sip:%s:5060";regint=0;mwi=no;audio_codecs=%s`,
 		number, company.addr, company.addr, p.codec.baresip))
 }
 

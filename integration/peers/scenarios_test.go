@@ -22,10 +22,10 @@ o=sipp 1 [cseq] IN IP4 [local_ip]
 s=-
 c=IN IP4 [media_ip]
 t=0 0
-m=audio [media_port] RTP/AVP 8 101
+m=audio [media_port] RTP/AVP 8{{if not .Bare}} 101{{end}}
 a=rtpmap:8 PCMA/8000
-a=rtpmap:101 telephone-event/8000
-{{end}}
+{{if not .Bare}}a=rtpmap:101 telephone-event/8000
+{{end}}{{end}}
 
 {{define "response"}}[last_Via:]
 [last_From:]
@@ -110,6 +110,25 @@ Content-Length: 0
 ]]></send>
 {{end}}
 
+{{define "subscribe"}}<send retrans="500"><![CDATA[
+
+SUBSCRIBE sip:{{.Dialled}}@[remote_ip] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+To: <sip:{{.Dialled}}@[remote_ip]>
+CSeq: [cseq] SUBSCRIBE
+Event: {{.Event}}
+Expires: {{.Seconds}}
+{{if .Sign}}[authentication username={{.User}} password={{.Password}}]
+{{end}}{{template "request" .}}Content-Length: 0
+
+]]></send>
+{{end}}
+
+{{define "signedSubscribe"}}{{template "subscribe" .}}
+<recv response="401" auth="true"/>
+{{template "subscribe" .Signed}}
+{{end}}
+
 {{define "ofAnswered"}}Max-Forwards: 70
 From: <sip:{{.User}}@[local_ip]>;tag=[pid]s[call_number]
 To:[$caller]
@@ -121,7 +140,7 @@ Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
 <ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>
 <ereg regexp="&lt;(.*)&gt;" search_in="hdr" header="Contact:" check_it="true" assign_to="contact,target"/>
 </action></recv>
-<Reference variables="contact"/>
+<Reference variables="contact,caller,target"/>
 <send><![CDATA[
 
 SIP/2.0 180 Ringing

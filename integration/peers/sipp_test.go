@@ -32,6 +32,10 @@ type scenario struct {
 	Late     bool   // the INVITE leaves the offer to the switch
 	Sign     bool   // the credentials go with it
 	Other    string // before the Call-ID, in a second dialog of the same scenario: what ends with "///" is none of what SIPp goes by
+	Bare     bool   // it knows no telephone events
+	File     string // of A-law, which it plays
+	Event    string // that a SUBSCRIBE is about
+	Seconds  int    // for which it asks; 0: once
 	To       string // what is dialled besides, as in a Refer-To
 }
 
