@@ -254,3 +254,44 @@ func TestDirectMediaRefused(t *testing.T) {
 	anchored(t, out, in)
 	hangUp(t, out, in)
 }
+
+// TestDirectMediaMoves has a phone change its address while its audio goes to another phone: both come back to the switch, and send to each other again
+// once it is known where it is.
+func TestDirectMediaMoves(t *testing.T) {
+	t.Parallel()
+	w := straight(t)
+	bob, far := w.person(t, 0, "Bob", strict(high))
+	for name, move := range map[string]func(*phone.Phone, *phone.Call){
+		"and says so in the call": func(_ *phone.Phone, mine *phone.Call) {
+			if err := mine.Follow(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"and registers": func(near *phone.Phone, mine *phone.Call) {
+			if err := mine.Rehome(); err != nil {
+				t.Fatal(err)
+			}
+			register(t, near)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ann := w.subscriber(t, 0, "Ann")
+			over := w.over(t, 0, sip.TCP, 1)
+			near := w.phone(t, ann, func(c *phone.Config) {
+				over(c)
+				strict(low)(c)
+			})
+			mine, theirs := connect(t, near, bob.number.Digits, far)
+			direct(t, mine, theirs, low, high)
+			if err := near.Drop(abroad); err != nil {
+				t.Fatal(err)
+			}
+			move(near, mine)
+			direct(t, mine, theirs, low, high)
+			if at := theirs.Remote().Addr().String(); at != abroad {
+				t.Errorf("Bob's phone sends to %s", at)
+			}
+			hangUp(t, theirs, mine)
+		})
+	}
+}

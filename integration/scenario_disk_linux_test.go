@@ -331,3 +331,47 @@ func (k *disk) refuses(t *testing.T, d *deployment, role *process, words ...stri
 		t.Errorf("the %s that did not start changed something", role.name)
 	}
 }
+
+// TestFullDiskOfVoicemail fills the disk of a switch that takes messages: a caller is told, and so is one who speaks while it fills, of whom what
+// was on the disk stays. When there is room again messages are taken.
+func TestFullDiskOfVoicemail(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, sqlite, embedded)
+	_, from := d.person(t, 1, "Ann", func(c *phone.Config) { c.Say = phone.Sine(low, 120) })
+	bob, desk := d.person(t, 0, "Bob", nil)
+	d.policy(t, bob, map[string]any{"dnd": true, "voicemail": map[string]any{"trusted": true}})
+	k := d.onDisk(t, &d.switches[0], d.folder(0))
+	d.switches[0].launch(t, d.dir, d.log)
+	d.switchStarted(t, 0)
+	leaves(t, dial(t, from, bob.number.Dial), 2)
+	d.inbox(t, bob.user, 1, 0)
+
+	out := dial(t, from, bob.number.Dial)
+	recording(t, out, 3)
+	k.fill(t)
+	hearsClip(t, out, "en/vm-full")
+	out.HangUp()
+	over(t, out)
+	out = dial(t, from, bob.number.Dial)
+	saw(t, out, phone.Answered)
+	hearsClip(t, out, "en/vm-full")
+	out.HangUp()
+	over(t, out)
+	own := dial(t, desk, "*97") // what is there can be heard
+	saw(t, own, phone.Answered)
+	hearsTone(t, low, own.Heard)
+	own.HangUp()
+	over(t, own)
+
+	k.free(t)
+	readyAgain(t, d.metrics[0])
+	leaves(t, dial(t, from, bob.number.Dial), 2)
+	until(t, func() string {
+		m, err := d.Client.Mailbox(soon(t), bob.user.ID, "")
+		if err != nil || m.New+m.Old < 2 {
+			return fmt.Sprintf("%+v, %v", m, err)
+		}
+		return ""
+	})
+	d.checkLedger(t)
+}

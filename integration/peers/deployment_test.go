@@ -60,7 +60,7 @@ const (
 )
 
 // accountsPerOffice is as many phones as the tests of one deployment need in one office.
-const accountsPerOffice = 40
+const accountsPerOffice = 60
 
 // deploy brings up a deployment on a network of its own, where an unanswered call rings for some seconds.
 func deploy(t *testing.T, network, ringSeconds int) *deployment {

@@ -57,3 +57,26 @@ func TestReach(t *testing.T) {
 		t.Errorf("of a phone that has moved the call is told %+v", evs)
 	}
 }
+
+// TestReachAfterAnAnswer has a leg answer, of which no other message may come: the call is told all the same.
+func TestReachAfterAnAnswer(t *testing.T) {
+	var posted []any
+	l := &Leg{source: netip.MustParseAddr("10.0.0.5"), agreed: []sdp.Format{{Codec: pcma, PT: 8}}}
+	l.direct, l.cipher.means, l.post = true, plain, func(in any) bool { posted = append(posted, in); return true }
+	l.settles()
+	if len(posted) != 0 {
+		t.Errorf("with nothing new was posted %v", posted)
+	}
+	at := netip.MustParseAddrPort("10.0.0.5:4000")
+	l.theirs = sdp.Session{Audio: at, RTCP: netip.AddrPortFrom(at.Addr(), 4001), Formats: l.agreed}
+	l.settles()
+	if len(posted) != 1 {
+		t.Fatalf("posted %v", posted)
+	}
+	if evs := l.Handle(posted[0]); len(evs) != 1 || evs[0].(call.Reached).At != at {
+		t.Errorf("the call is told %+v", evs)
+	}
+	if l.settles(); len(posted) != 1 {
+		t.Errorf("told again: %v", posted)
+	}
+}

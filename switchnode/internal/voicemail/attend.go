@@ -113,8 +113,11 @@ func (v *visitor) run(ctx context.Context, step func(Event) Turn) {
 	for ev := Event(Begun{}); ctx.Err() == nil; {
 		t := step(ev)
 		if err := v.do(ctx, t.Do); err != nil {
-			ev = Failed{v.failed(t.Do, err)}
-			continue
+			why := v.failed(t.Do, err)
+			if t.Do.Kind != Mark { // a message can be heard though that cannot be noted: the disk is full
+				ev = Failed{why}
+				continue
+			}
 		}
 		key, pressed := v.say(ctx, t.Say)
 		if ctx.Err() != nil || t.Then.Kind == HangUp && !pressed {

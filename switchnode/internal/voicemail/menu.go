@@ -27,7 +27,7 @@ type Turn struct {
 	Then Task
 }
 
-// Order is something that is done at once. If it fails, the next event is Failed, and nothing is said.
+// Order is something that is done at once. If it fails, the next event is Failed, and nothing is said; but a Mark that fails is passed over.
 type Order struct {
 	Kind    OrderKind
 	Message string // id
