@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"strowger/cloud/internal/directory"
 	"strowger/pkg/errs"
@@ -12,11 +13,14 @@ import (
 // lampWorkers pass on what switches say of lamps.
 const lampWorkers = 4
 
-// lamp passes on what a switch says of lamps to those who are to know: questions and sights to the home of the user, answers to who asked.
+// lamp passes on what a switch says of lamps to those who are to know: questions and sights to the home of the user, answers to who asked. A switch asks for its own users, and tells of users whose lamps it knows.
 // Of a user without a home one of the switches that are there is chosen, the same for all who ask.
 func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (fabric.Reply, error) {
 	snapshot, err := c.directory.Snapshot(s.Org)
 	if err != nil {
+		return fabric.Reply{}, err
+	}
+	if err := q.Check(); err != nil {
 		return fabric.Reply{}, err
 	}
 	to := map[string]*fabric.Lamps{}
@@ -30,6 +34,10 @@ func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (
 	for _, a := range q.Asks {
 		v, err := snapshot.LampOf(a.Number)
 		home := ""
+		by := slices.DeleteFunc(slices.Clone(a.By), func(user string) bool { return !snapshot.Belongs(user, s.ID) })
+		if err == nil && len(by) == 0 {
+			err = errs.New(errs.Forbidden, "nobody who watches %s has a phone at this switch", a.Number)
+		}
 		if err == nil {
 			home, err = c.lampHome(snapshot, v.User, v.Home)
 		}
@@ -37,7 +45,7 @@ func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (
 			refused.Tells = append(refused.Tells, fabric.LampTell{Number: a.Number, Error: errs.From(err)})
 			continue
 		}
-		if a = (fabric.LampAsk{Number: a.Number, By: a.By}); v.Home == "" {
+		if a = (fabric.LampAsk{Number: a.Number, By: by}); v.Home == "" {
 			a.User, a.Name, a.Private, a.Reachable = v.User, v.Name, v.Private, v.Reachable
 		}
 		m := at(home)
@@ -53,8 +61,16 @@ func (c *instance) lamp(ctx context.Context, s fabric.Subject, q fabric.Lamps) (
 			m.Sights = append(m.Sights, v)
 		}
 	}
-	if len(q.Tells) > 0 {
-		at(q.To).Tells = q.Tells
+	for _, t := range q.Tells { // of others than its own a switch knows nothing
+		v, err := snapshot.LampOf(t.Number)
+		if err == nil {
+			v.Home, err = c.lampHome(snapshot, v.User, v.Home)
+		}
+		if err != nil || v.Home != s.ID {
+			continue
+		}
+		m := at(q.To)
+		m.Tells = append(m.Tells, t)
 	}
 	if len(refused.Tells) > 0 {
 		err = c.passLamps(ctx, snapshot, s.ID, refused)

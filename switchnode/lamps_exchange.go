@@ -133,11 +133,11 @@ func (l *lamps) changes(now time.Time) (out []fabric.Lamps) {
 	}
 	clear(l.news)
 	slices.Sort(users)
-	return append(out, l.home.Changed(users, l.ways(), now)...)
+	return append(out, l.home.Changed(users, l.ways(""), now)...)
 }
 
-// ways is how what is asked for is found. l.mu is held while they are used.
-func (l *lamps) ways() lamp.Ways {
+// ways is how what is asked for is found, over a link by that switch. l.mu is held while they are used.
+func (l *lamps) ways(from string) lamp.Ways {
 	s := l.node.copy.Snapshot()
 	return lamp.Ways{State: l.known, Find: func(q fabric.LampAsk) (lamp.Watched, error) {
 		if q.User != "" {
@@ -146,7 +146,7 @@ func (l *lamps) ways() lamp.Ways {
 			}
 			l.roamers[q.User] = fabric.LampState{Name: q.Name, Reachable: q.Reachable}
 		}
-		return s.Asked(q)
+		return s.Asked(q, from)
 	}}
 }
 
@@ -157,14 +157,22 @@ const maxRoamers = 1 << 16
 func (l *lamps) take(ctx context.Context, c came) {
 	m, now := c.Lamps, time.Now()
 	var answer fabric.Lamps
+	from, home := "", (func(string) string)(nil)
+	if c.link { // the cloud has looked at what comes by it
+		from, home = m.From, l.homes(now)
+	}
 	l.mu.Lock()
 	if len(m.Asks) > 0 {
-		answer = l.home.Asked(m, l.ways(), now)
+		answer = l.home.Asked(m, l.ways(from), now)
 		if delete(l.linked, m.From); c.link {
 			l.linked[m.From] = true
 		}
 	}
-	numbers := l.away.Heard(m, now)
+	strangers := l.away.Strangers
+	numbers := l.away.Heard(m, home, now)
+	for range l.away.Strangers - strangers {
+		l.counts.add("not its lamp")
+	}
 	var users []string
 	if m.From != l.node.identity.Load().Node { // of one without a home this may be the switch that is to know
 		users = l.board.Sighted(m, now)
@@ -176,6 +184,15 @@ func (l *lamps) take(ctx context.Context, c came) {
 	l.notifier.Changed(append(lamp.Numbers(numbers...), lamp.Names(users...)...)...)
 	if len(answer.Tells) > 0 {
 		l.send(ctx, answer)
+	}
+}
+
+// homes is whose lamp a number is by the documents.
+func (l *lamps) homes(now time.Time) func(number string) string {
+	s := l.node.copy.Snapshot()
+	return func(number string) string {
+		node, _ := s.LampHome(number, now)
+		return node.ID
 	}
 }
 

@@ -24,7 +24,8 @@ const (
 // while it lasts changes are told. A switch that anchors calls of users of elsewhere tells theirs of them.
 //
 // Subject o.<org>.sw.<switch>.lamp to the cloud, which finds whose home is where, sets From, and passes everything on by
-// o.<org>.node.<node>.lamp; none is answered. Without the cloud the same goes over a stream of a link (package link), asks only to homes
+// o.<org>.node.<node>.lamp; none is answered. It lets a switch ask for its own users only, and tell only of users whose lamps it knows; over
+// a link who hears it judges that by the documents. Without the cloud the same goes over a stream of a link (package link), asks only to homes
 // that the documents name. Any message may be lost, come twice or late: each is true by itself.
 type Lamps struct {
 	Header
@@ -35,6 +36,21 @@ type Lamps struct {
 	Asks   []LampAsk   `json:"asks,omitempty"`
 	Tells  []LampTell  `json:"tells,omitempty"`
 	Sights []LampSight `json:"sights,omitempty"`
+}
+
+// Check says what is wrong with lamps of a switch: they are too many for one message.
+func (m Lamps) Check() error {
+	for what, n := range map[string]int{"asks": len(m.Asks), "tells": len(m.Tells), "sights": len(m.Sights)} {
+		if n > MaxLamps {
+			return errs.New(errs.Invalid, "%d %s of lamps in one message, %d are allowed", n, what, MaxLamps)
+		}
+	}
+	for _, q := range m.Asks {
+		if len(q.By) > MaxWatchers {
+			return errs.New(errs.Invalid, "%d watchers of the lamp of %s in one ask, %d are allowed", len(q.By), q.Number, MaxWatchers)
+		}
+	}
+	return nil
 }
 
 // LampAsk asks for the lamp of a number, and to be told when it changes.

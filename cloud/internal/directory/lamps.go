@@ -25,6 +25,12 @@ func (s *Snapshot) LampHome(user string) (home string, known bool) {
 	return u.home(), true
 }
 
+// Belongs says whether a user lives at a switch, or has a phone there.
+func (s *Snapshot) Belongs(user, node string) bool {
+	u := s.users.get(user)
+	return u != nil && (u.home() == node || slices.ContainsFunc(u.devices, func(d device) bool { return d.enabled && d.switchID == node }))
+}
+
 // LampOf is whose lamp a number is, as the whole organization dials it, or why it has none.
 func (s *Snapshot) LampOf(number string) (Lamp, error) {
 	u, _, err := s.number("", number)

@@ -12,12 +12,14 @@ import (
 // Away is what phones of this switch watch of users whose lamps another one knows: their home. It is a machine without clock or I/O: it
 // says what to ask, is told what comes back, and knows what a lamp may show.
 //
-// Messages may be lost, come twice and late. An answer to the newest question is true, whoever gives it; a change is true if it is of the
+// Messages may be lost, come twice and late. An answer to the newest question is true if who gives it may: the home, or who speaks for it; a change is true if it is of the
 // run that answered last, and newer than what it said. What nothing was heard of for a lease is not known any more.
 type Away struct {
 	boot    string
 	turn    uint64 // of the last question
 	numbers map[string]*distant
+
+	Strangers int // how often a switch told of a number that is not its
 }
 
 // distant is a number that is watched.
@@ -168,12 +170,17 @@ func (a *Away) Unheard(number string) bool {
 	return d != nil && d.misses > 1
 }
 
-// Heard takes what a switch tells, and returns the numbers whose lamps, or the rights to them, are others now.
-func (a *Away) Heard(m fabric.Lamps, now time.Time) (changed []string) {
+// Heard takes what a switch tells, and returns the numbers whose lamps, or the rights to them, are others now. A number is told of by its home
+// alone: home says which that is, "" if that is not known; nil: what comes is from there. One that is not known is heard of who answered before.
+func (a *Away) Heard(m fabric.Lamps, home func(number string) string, now time.Time) (changed []string) {
 	from := source{m.From, m.Boot}
 	for _, t := range m.Tells {
 		d := a.numbers[t.Number]
 		if d == nil {
+			continue
+		}
+		if home != nil && m.From != d.node && m.From != home(t.Number) {
+			a.Strangers++
 			continue
 		}
 		newest := m.Turn > d.answered && m.Turn <= d.asked

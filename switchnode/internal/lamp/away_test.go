@@ -102,7 +102,7 @@ func (o *offices) deliver(m fabric.Lamps) {
 	case len(m.Asks) > 0:
 		o.send("home", o.home.Asked(m, o.ways(), o.now))
 	case len(m.Tells) > 0:
-		o.look(o.away.Heard(m, o.now))
+		o.look(o.away.Heard(m, nil, o.now))
 	case len(m.Sights) > 0:
 		o.changed(o.board.Sighted(m, o.now)...)
 	}
@@ -304,8 +304,59 @@ func TestLampsAreBounded(t *testing.T) {
 		t.Error("there is room for one more, or none for one that is there")
 	}
 	questions, _ := a.Due(now)
-	a.Heard(fabric.Lamps{From: "sw_1", Boot: "bt_1", Turn: questions[0].Turn, Tells: []fabric.LampTell{{Number: "0", By: []string{watcher, "us_made_up"}}}}, now)
+	a.Heard(fabric.Lamps{From: "sw_1", Boot: "bt_1", Turn: questions[0].Turn, Tells: []fabric.LampTell{{Number: "0", By: []string{watcher, "us_made_up"}}}}, nil, now)
 	if _, standing, _ := a.Look("0", watcher); standing != Shown || len(a.numbers["0"].may) != 1 {
 		t.Errorf("%d: rights of %v are kept", standing, a.numbers["0"].may)
+	}
+}
+
+// TestLampsOfStrangers: over a link a switch is believed of its own numbers alone, and where no document says whose a number is, if it was
+// the one that answered by the cloud.
+func TestLampsOfStrangers(t *testing.T) {
+	a, now := NewAway("bt_a", 1), time.Unix(1e9, 0)
+	for _, number := range []string{"301001", "777"} {
+		a.Want(number, watcher, now.Add(time.Minute))
+	}
+	questions, _ := a.Due(now)
+	home := func(number string) string { return map[string]string{"301001": "sw_home"}[number] }
+	tell := func(from, number string, home func(string) string) bool {
+		return len(a.Heard(fabric.Lamps{From: from, Boot: "bt_" + from, Turn: questions[0].Turn, Tells: []fabric.LampTell{{
+			Number: number, By: []string{watcher}, Version: 1, LampState: fabric.LampState{Reachable: true},
+		}}}, home, now)) > 0
+	}
+	if tell("sw_liar", "301001", home) || tell("sw_liar", "777", home) || a.Strangers != 2 {
+		t.Errorf("a stranger is believed, %d are counted", a.Strangers)
+	}
+	if _, standing, _ := a.Look("301001", watcher); standing != Asked {
+		t.Errorf("a stranger answered: %d", standing)
+	}
+	if !tell("sw_home", "301001", home) || !tell("sw_chosen", "777", nil) {
+		t.Error("the home is not believed")
+	}
+	a.Heard(fabric.Lamps{From: "sw_chosen", Boot: "bt_sw_chosen", Tells: []fabric.LampTell{{Number: "777", Version: 2}}}, home, now)
+	if state, _, _ := a.Look("777", watcher); state.Reachable || a.Strangers != 2 {
+		t.Errorf("who answered by the cloud is not believed over a link: %+v", state)
+	}
+}
+
+// TestSightsOfAnEarlierRun: what a switch said before it began anew comes late, and is no news.
+func TestSightsOfAnEarlierRun(t *testing.T) {
+	b, now := New(), time.Unix(1e9, 0)
+	say := func(boot, user string, version uint64, n int) []string {
+		return b.Sighted(fabric.Lamps{From: "sw_1", Boot: boot, Sights: []fabric.LampSight{{User: user, Version: version, Dialogs: make([]Dialog, n)}}}, now)
+	}
+	say("bt_old", "us_1", 7, 1)
+	say("bt_old", "us_2", 8, 1)
+	if changed := say("bt_new", "us_1", 1, 0); len(changed) != 1 {
+		t.Fatalf("a new run changes %v", changed)
+	}
+	if changed := slices.Concat(say("bt_old", "us_1", 9, 1), say("bt_old", "us_2", 9, 0), say("bt_old", "us_3", 9, 1)); len(changed) > 0 {
+		t.Errorf("a run that is over changes the lamps of %v", changed)
+	}
+	for i := range 3 * maxRuns {
+		say(strconv.Itoa(i), "us_1", 1, 1)
+	}
+	if got := len(b.runs["sw_1"]); got != maxRuns {
+		t.Errorf("%d runs are kept", got)
 	}
 }

@@ -28,7 +28,7 @@ type Board struct {
 
 // New returns the board of a switch without calls.
 func New() *Board {
-	return &Board{calls: map[string][]call.Seen{}, users: map[string]map[string]uint64{}, sights: sights{}}
+	return &Board{calls: map[string][]call.Seen{}, users: map[string]map[string]uint64{}, sights: newSights()}
 }
 
 // Step takes a call as it stands, without parties when it is over, and returns the users whose lamps that changes, in order.

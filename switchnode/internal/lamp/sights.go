@@ -11,8 +11,28 @@ import (
 // remembered is for how long the version of a sight is kept after it, so that nothing older is taken for news.
 const remembered = 10 * fabric.LampLease
 
-// sights is the calls of users at other switches, by user and switch.
-type sights map[string]map[string]*sight
+// sights is the calls of users at other switches.
+type sights struct {
+	seen map[string]map[string]*sight // by user and switch
+	runs map[string][]string          // of each switch, by their boots: the last is that of now
+}
+
+func newSights() sights {
+	return sights{seen: map[string]map[string]*sight{}, runs: map[string][]string{}}
+}
+
+// maxRuns is how many runs of a switch are known again: a message is not late by as many starts.
+const maxRuns = 8
+
+// current says whether a run of a switch is that of now. One that another has followed is over: what comes of it still, is late.
+func (s sights) current(node, boot string) bool {
+	runs := s.runs[node]
+	if i := slices.Index(runs, boot); i >= 0 {
+		return i == len(runs)-1
+	}
+	s.runs[node] = append(runs[max(0, len(runs)+1-maxRuns):], boot)
+	return true
+}
 
 // sight is what a switch said last.
 type sight struct {
@@ -24,26 +44,29 @@ type sight struct {
 
 // Sighted takes what another switch says of calls of users, and returns the users whose lamps that changes.
 func (s sights) Sighted(m fabric.Lamps, now time.Time) (changed []string) {
+	if !s.current(m.From, m.Boot) {
+		return nil
+	}
 	for _, t := range m.Sights {
-		old := s[t.User][m.From]
+		old := s.seen[t.User][m.From]
 		switch {
 		case old == nil && len(t.Dialogs) == 0, old != nil && old.boot == m.Boot && t.Version <= old.version:
 			continue
-		case old == nil && s[t.User] == nil:
-			s[t.User] = map[string]*sight{}
+		case old == nil && s.seen[t.User] == nil:
+			s.seen[t.User] = map[string]*sight{}
 		}
 		if old == nil || !slices.Equal(old.dialogs, t.Dialogs) {
 			changed = append(changed, t.User)
 		}
 		dialogs := t.Dialogs[:min(len(t.Dialogs), maxDialogs)]
-		s[t.User][m.From] = &sight{boot: m.Boot, version: t.Version, dialogs: slices.Clone(dialogs), until: now.Add(fabric.LampLease)}
+		s.seen[t.User][m.From] = &sight{boot: m.Boot, version: t.Version, dialogs: slices.Clone(dialogs), until: now.Add(fabric.LampLease)}
 	}
 	return changed
 }
 
 // Fade forgets what was not said again for long, and returns the users whose lamps that changes.
 func (s sights) Fade(now time.Time) (changed []string) {
-	for user, all := range s {
+	for user, all := range s.seen {
 		maps.DeleteFunc(all, func(_ string, v *sight) bool {
 			if !now.Before(v.until) && len(v.dialogs) > 0 {
 				v.dialogs, changed = nil, append(changed, user)
@@ -51,7 +74,7 @@ func (s sights) Fade(now time.Time) (changed []string) {
 			return !now.Before(v.until.Add(remembered))
 		})
 		if len(all) == 0 {
-			delete(s, user)
+			delete(s.seen, user)
 		}
 	}
 	return changed
@@ -59,8 +82,8 @@ func (s sights) Fade(now time.Time) (changed []string) {
 
 // elsewhere is the calls of a user at other switches.
 func (s sights) elsewhere(user string) (all []Dialog) {
-	for _, node := range slices.Sorted(maps.Keys(s[user])) {
-		all = append(all, s[user][node].dialogs...)
+	for _, node := range slices.Sorted(maps.Keys(s.seen[user])) {
+		all = append(all, s.seen[user][node].dialogs...)
 	}
 	return all
 }

@@ -33,19 +33,25 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
+// letter is a message, and where the switch that it is for is now.
+type letter struct {
+	node designation.Node
+	fabric.Lamps
+}
+
 // Lines is the streams of a switch to others.
 type Lines struct {
 	cfg  Config
 	work sync.WaitGroup
 
 	mu   sync.Mutex
-	to   map[string]chan fabric.Lamps // by switch
+	to   map[string]chan letter // by switch
 	over bool
 	ctx  context.Context // ends them; nil before Run
 }
 
 // New returns lines; Run serves them.
-func New(cfg Config) *Lines { return &Lines{cfg: cfg, to: map[string]chan fabric.Lamps{}} }
+func New(cfg Config) *Lines { return &Lines{cfg: cfg, to: map[string]chan letter{}} }
 
 // Run lets messages be sent until ctx ends.
 func (l *Lines) Run(ctx context.Context) error {
@@ -69,12 +75,12 @@ func (l *Lines) Send(node designation.Node, m fabric.Lamps) {
 	}
 	queue := l.to[node.ID]
 	if queue == nil {
-		queue = make(chan fabric.Lamps, maxWaiting)
+		queue = make(chan letter, maxWaiting)
 		l.to[node.ID] = queue
-		l.work.Go(func() { l.serve(node, queue) })
+		l.work.Go(func() { l.serve(node.ID, queue) })
 	}
 	select {
-	case queue <- m:
+	case queue <- letter{node, m}:
 	default:
 		l.cfg.Count("dropped")
 	}
@@ -94,7 +100,7 @@ func (o *open) close() {
 }
 
 // serve sends what is for one switch, until nothing was for a while.
-func (l *Lines) serve(node designation.Node, queue chan fabric.Lamps) {
+func (l *Lines) serve(node string, queue chan letter) {
 	var s *open
 	defer func() { s.close() }()
 	idle := time.NewTimer(idleTime)
@@ -104,14 +110,14 @@ func (l *Lines) serve(node designation.Node, queue chan fabric.Lamps) {
 		case <-l.ctx.Done():
 			return
 		case <-idle.C:
-			if l.leave(node.ID) {
+			if l.leave(node) {
 				return
 			}
 		case m := <-queue:
 			var err error
-			if s, err = l.tell(s, node, m); err != nil {
+			if s, err = l.tell(s, m.node, m.Lamps); err != nil {
 				l.cfg.Count("unsent")
-				l.cfg.Logger.Debug("another switch is not told of lamps", "peer", node.Name, "error", err)
+				l.cfg.Logger.Debug("another switch is not told of lamps", "peer", m.node.Name, "error", err)
 			}
 		}
 		idle.Reset(idleTime)
@@ -194,6 +200,9 @@ func (l *Lines) Take(c *link.Conn, s net.Conn) {
 func Decode(line []byte) (m fabric.Lamps, err error) {
 	if err := json.Unmarshal(line, &m); err != nil {
 		return fabric.Lamps{}, errs.New(errs.Invalid, "lamps: %w", err)
+	}
+	if err := m.Check(); err != nil {
+		return fabric.Lamps{}, err
 	}
 	m.Header, m.From, m.Sights = fabric.Header{}, "", nil // sights of users go by the cloud, which knows their homes
 	for i := range m.Asks {

@@ -1,10 +1,16 @@
 package lampline
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"testing"
+	"time"
 
+	"strowger/pkg/designation"
+	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
+	"strowger/pkg/link"
 )
 
 // FuzzDecode reads what another switch says: nothing that only the cloud may say is taken from it.
@@ -35,4 +41,47 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTooMany: more than one message has is not taken.
+func TestTooMany(t *testing.T) {
+	for _, m := range []fabric.Lamps{
+		{Asks: make([]fabric.LampAsk, fabric.MaxLamps+1)}, {Tells: make([]fabric.LampTell, fabric.MaxLamps+1)}, {Asks: []fabric.LampAsk{{By: make([]string, fabric.MaxWatchers+1)}}},
+	} {
+		line, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(line); errs.CodeOf(err) != errs.Invalid {
+			t.Errorf("%d asks, %d tells: %v", len(m.Asks), len(m.Tells), err)
+		}
+	}
+}
+
+// TestSwitchThatMoved: a message goes where its switch is by the newest that is known, not where it was when the line began.
+func TestSwitchThatMoved(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	dialled := make(chan string, 2)
+	l := New(Config{
+		Connect: func(_ context.Context, to designation.Node) (*link.Conn, error) {
+			dialled <- to.Addresses[0]
+			return nil, errs.New(errs.Unreachable, "nobody there")
+		},
+		Count: func(string) {}, Logger: slog.New(slog.DiscardHandler),
+	})
+	ended := make(chan error)
+	go func() { ended <- l.Run(ctx) }()
+	for _, at := range []string{"192.0.2.1:7443", "192.0.2.2:7443"} {
+		for to := ""; to != at; { // Send drops what comes before Run
+			l.Send(designation.Node{ID: "sw_1", Addresses: []string{at}}, fabric.Lamps{})
+			select {
+			case to = <-dialled:
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

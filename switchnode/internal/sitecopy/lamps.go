@@ -46,9 +46,11 @@ func (s *Snapshot) Watched(device, number string) (p designation.Party, away boo
 // maxDigits is how long a number can be that a lamp shows.
 const maxDigits = 40
 
-// Asked is whose lamp another switch asks for, and who of its users may see it.
-func (s *Snapshot) Asked(q fabric.LampAsk) (w lamp.Watched, err error) {
-	may := func(by string) bool { return !q.Private || by == q.User || s.grouped(by, q.User) }
+// Asked is whose lamp another switch asks for, and who of its users may see it. A private lamp is not shown to whom a switch names that is not
+// where they are, as far as the documents tell; from is the switch that asks over a link, "" of what the cloud has judged and passed on.
+func (s *Snapshot) Asked(q fabric.LampAsk, from string) (w lamp.Watched, err error) {
+	private := q.Private
+	may := func(by string) bool { return by == q.User || s.grouped(by, q.User) }
 	if w.User = q.User; q.User == "" {
 		n := s.numbers[q.Number]
 		if n == nil || s.users[n.User] == nil {
@@ -62,16 +64,26 @@ func (s *Snapshot) Asked(q fabric.LampAsk) (w lamp.Watched, err error) {
 			return w, errs.New(errs.Unknown, "%s does not live at this switch", u.Name)
 		}
 		w.User = u.ID
+		private = !s.MayWatch("", u.ID)
 		may = func(by string) bool { return s.MayWatch(by, u.ID) }
 	}
 	for _, by := range q.By {
-		if may(by) {
+		if !private || (from == "" || s.at(from, by)) && may(by) {
 			w.By = append(w.By, by)
 		} else {
 			w.Denied = append(w.Denied, by)
 		}
 	}
 	return w, nil
+}
+
+// at says whether a user may have a phone at a switch: one of this site lives there or has one, of others the documents do not tell.
+func (s *Snapshot) at(node, user string) bool {
+	u := s.users[user]
+	if u == nil {
+		return s.nodes[node].site != s.identity.Site
+	}
+	return u.HomeSwitch == node || slices.ContainsFunc(s.docs.copy.Devices, func(d sitecopy.Device) bool { return d.User == user && d.Switch == node && d.Enabled })
 }
 
 // LampHome is the switch to ask for the lamp of a number without the cloud: false if the documents do not say.
