@@ -168,11 +168,24 @@ func TestStrangerInTheCall(t *testing.T) {
 			mine, theirs := connect(t, near, bob.number.Digits, far)
 			for _, by := range []string{"udp", "tcp"} {
 				for i, method := range []string{"INVITE", "UPDATE", "BYE"} {
-					code := say(t, by, w.Offices[0].SIP.String(), forged(mine, method, 1000+i))
-					if want := map[bool]string{true: "403", false: "401"}[transport == sip.TLS]; code != want {
-						t.Errorf("%s by %s is answered with %s, want %s", method, by, code, want)
+					for j, from := range []string{"127.0.0.3", home} { // home: another host behind the same NAT
+						code := say(t, by, from, w.Offices[0].SIP.String(), forged(mine, method, 1000+100*j+i))
+						if want := map[bool]string{true: "403", false: "401"}[transport == sip.TLS]; code != want {
+							t.Errorf("%s by %s from %s is answered with %s, want %s", method, by, from, code, want)
+						}
 					}
 				}
+			}
+			if transport == sip.TCP { // while the phone's connection is gone
+				if err := near.Drop(home); err != nil {
+					t.Fatal(err)
+				}
+				for i, method := range []string{"INVITE", "UPDATE", "BYE"} {
+					if code := say(t, "tcp", home, w.Offices[0].SIP.String(), forged(mine, method, 2000+i)); code != "401" {
+						t.Errorf("%s from where the phone was is answered with %s", method, code)
+					}
+				}
+				register(t, near)
 			}
 			flows(t, mine, theirs)
 			mine.Hold() // the phone's own numbers go on
@@ -198,12 +211,12 @@ func forged(c *phone.Call, method string, seq int) string {
 		method, seq, local, remote, id, kind, len(body), body)
 }
 
-// say sends a message from 127.0.0.3, and returns the code of the final answer.
-func say(t *testing.T, network, to, message string) string {
+// say sends a message from an address, by a port of its own, and returns the code of the final answer.
+func say(t *testing.T, network, from, to, message string) string {
 	t.Helper()
-	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 3)}}
+	d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}
 	if network == "tcp" {
-		d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
 	c, err := d.DialContext(soon(t), network, to)
 	if err != nil {

@@ -1,11 +1,13 @@
 package sipside
 
 import (
+	"slices"
 	"sync"
 
 	"strowger/pkg/errs"
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
+	"strowger/switchnode/internal/registrar"
 	"strowger/switchnode/internal/sipleg"
 )
 
@@ -60,14 +62,14 @@ func (s *roamers) registered(device string, m sipleg.Moved) {
 	}
 }
 
-// elsewhere says whether a request of a call, which comes from elsewhere than the phone is, is its own. A phone whose connection was lost comes back by
-// another from the same address, and one behind a NAT may get another port; from any other address it has to show its password again: who has read the
-// names of a call must not lead its audio away.
+// elsewhere says whether a request of a call, which comes from elsewhere than the phone is, is its own. It is where the device is registered, for which
+// it showed its password; from anywhere else it has to show that again, be it another port of the same address: others are behind the same NAT, and who
+// has read the names of a call must not lead its audio away.
 func (p *Phones) elsewhere(device string, req *sip.Request, from, peer sip.Peer) *sip.Denial {
 	switch {
 	case peer.Transport == sip.TLS && from.Transport != sip.TLS:
 		return &sip.Denial{Code: 403, Reason: "This Call Is Over TLS"}
-	case from.Addr.Addr() == peer.Addr.Addr() && from.Transport == peer.Transport && (from.Transport == sip.UDP || !p.sip.Connected(peer)):
+	case slices.ContainsFunc(p.cfg.Registrar.Lookup(device), func(b registrar.Binding) bool { return peerOf(b.Source) == from }):
 		return nil
 	}
 	a, no := p.authenticate(req, from)
