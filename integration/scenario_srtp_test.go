@@ -33,6 +33,7 @@ func TestSRTP(t *testing.T) {
 		{"SDES over TLS", sip.TLS, phone.SDES, "SDES", "SDES"},
 		{"DTLS over UDP", sip.UDP, phone.DTLS, "DTLS", "DTLS"},
 		{"DTLS over TCP", sip.TCP, phone.DTLS, "DTLS", "DTLS"},
+		{"SAVP alone over TLS", sip.TLS, phone.Strict, "SDES", "SDES"},
 		{"either over TLS", sip.TLS, phone.OSRTP, "SDES", "SDES"},
 		{"either over UDP", sip.UDP, phone.OSRTP, "DTLS", "DTLS"},
 	} {

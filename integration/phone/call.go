@@ -351,7 +351,8 @@ func (c *Call) readOffer(body []byte) bool {
 	}
 	s, err := c.parse(body)
 	c.theirs, c.asked = s, true
-	return err == nil && slices.ContainsFunc(s.Formats, func(f sdp.Format) bool {
+	strict := c.phone.cfg.Security == Strict
+	return err == nil && (!strict || s.Secure()) && slices.ContainsFunc(s.Formats, func(f sdp.Format) bool {
 		_, ok := lawOf(f)
 		return ok
 	})

@@ -15,20 +15,24 @@ type Security int
 
 // The ways.
 const (
-	Open  Security = iota // not at all
-	SDES                  // with keys in SDP (RFC 4568), or there is no call
-	DTLS                  // with keys by a handshake (RFC 5763), or there is no call
-	OSRTP                 // by either, if the other side can (RFC 8643)
+	Open   Security = iota // not at all
+	SDES                   // with keys in SDP (RFC 4568), or there is no call
+	DTLS                   // with keys by a handshake (RFC 5763), or there is no call
+	OSRTP                  // by either, if the other side can (RFC 8643)
+	Strict                 // by keys in the description, and it refuses an offer that is not RTP/SAVP
 )
 
 func (s Security) ways() sdp.Ways {
-	return sdp.Ways{Plain: s == Open || s == OSRTP, SDES: s == SDES || s == OSRTP, DTLS: s == DTLS || s == OSRTP}
+	return sdp.Ways{Plain: s == Open || s == OSRTP, SDES: s.keys(), DTLS: s == DTLS || s == OSRTP}
 }
+
+// keys says that keys may stand in descriptions.
+func (s Security) keys() bool { return s == SDES || s == OSRTP || s == Strict }
 
 // profile is that of its offers.
 func (s Security) profile() string {
 	switch s {
-	case SDES:
+	case SDES, Strict:
 		return sdp.SAVP
 	case DTLS:
 		return sdp.DTLS
@@ -59,7 +63,7 @@ func newGuardian(s Security, m *media) (*guardian, error) {
 // offer writes our keys.
 func (g *guardian) offer(w *sdp.Writer) {
 	var k sdp.Keys
-	if g.security == SDES || g.security == OSRTP {
+	if g.security.keys() {
 		k.Crypto = g.crypto.Offer()
 	}
 	if g.identity != nil {
@@ -73,7 +77,7 @@ func (g *guardian) offer(w *sdp.Writer) {
 func (g *guardian) answer(w *sdp.Writer, theirs sdp.Session) error {
 	var k sdp.Keys
 	switch {
-	case len(theirs.Crypto) > 0 && (g.security == SDES || g.security == OSRTP):
+	case len(theirs.Crypto) > 0 && (g.security.keys()):
 		ours, err := g.crypto.Answer(theirs.Crypto)
 		if err != nil {
 			return err
@@ -99,7 +103,7 @@ func (g *guardian) answer(w *sdp.Writer, theirs sdp.Session) error {
 // answered takes those of their answer.
 func (g *guardian) answered(theirs sdp.Session) error {
 	switch {
-	case len(theirs.Crypto) > 0 && (g.security == SDES || g.security == OSRTP):
+	case len(theirs.Crypto) > 0 && (g.security.keys()):
 		if err := g.crypto.Answered(theirs.Crypto); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ func (e *Endpoint) NewDialog(p InviteParams) *Dialog {
 		host, _ = e.local(p.Peer)
 	}
 	d := newOutgoing(e, e, host, p)
+	d.terms.replaces = e.cfg.Replaces
 	e.enter(d) // never taken: the tag is random
 	return d
 }

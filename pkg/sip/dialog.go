@@ -27,7 +27,7 @@ const (
 	extensionReliable = "100rel"   // RFC 3262
 	extensionReplaces = "replaces" // RFC 3891
 	extensionOutbound = "outbound" // of the registrar; a switch sends all that is due to a phone by the flow that it came from anyway
-	supported         = extensionTimer + ", " + extensionReliable + ", " + extensionReplaces
+	supported         = extensionTimer + ", " + extensionReliable
 )
 
 // state is how far a dialog has come.

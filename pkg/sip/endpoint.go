@@ -38,6 +38,7 @@ type Config struct {
 	OtherHost     string // instead of it, for peers of the other family of IP; empty: there is none
 	Handler       Handler
 	Logger        *slog.Logger
+	Replaces      bool // the handler reads [Dialog.Replaces]; else who requires that is refused
 	// Limits on whoever the handler has not called Trust for; 0 is none.
 	MaxPerSource int           // TCP and TLS connections open at a time from one IP address, trusted ones too
 	Trial        time.Duration // that such a connection may stay open

@@ -120,6 +120,7 @@ func TestEntryRefusals(t *testing.T) {
 		"prack of no dialog":     {message("PRACK", "sip:x@h", "To: <sip:b@example.com>;tag=2"), 481, ""},
 		"update that is no SDP":  {message("UPDATE", "sip:x@h", "Content-Type: text/plain", "Content-Length: 2") + "hi", 415, ""},
 		"extension":              {message("INVITE", "sip:x@h", "Require: 100rel, foo"), 420, "Unsupported: foo"},
+		"replaces, not read":     {message("INVITE", "sip:x@h", "Require: Replaces"), 420, "Unsupported: Replaces"},
 		"brief session":          {message("INVITE", "sip:x@h", "Supported: timer", "Session-Expires: 89"), 422, "Min-SE: 90"},
 		"brief, by a proxy":      {message("INVITE", "sip:x@h", "Session-Expires: 89"), 486, ""},
 		"no hops left":           {message("INVITE", "sip:x@h", "Max-Forwards: 0"), 483, ""},
@@ -424,7 +425,7 @@ func FuzzEntry(f *testing.F) {
 		case *Request:
 			m.SetTransport(UDP)
 			m.SetSource("192.0.2.1:5060")
-			if code, _, _ := check(m); code == 0 && m.IsInvite() {
+			if code, _, _ := e.check(m); code == 0 && m.IsInvite() {
 				d := newIncoming(e, e, m, nil, time.Now())
 				encode(d.response(m, 200, "OK", nil))
 			}

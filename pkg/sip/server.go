@@ -27,7 +27,7 @@ func (e *Endpoint) tagOf(req *Request) string {
 func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 	now := time.Now()
 	unpack(req)
-	if code, reason, extra := check(req); code != 0 {
+	if code, reason, extra := e.check(req); code != 0 {
 		e.answer(req, r, code, reason, extra...)
 		return
 	}
@@ -43,7 +43,7 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 		}
 	case method == sip.OPTIONS: // RFC 3261, 11.2
 		e.strangers.offends(peerOf(req), Probes)
-		e.answer(req, r, 200, "OK", e.allows(), NewHeader("Accept", accept), NewHeader("Supported", supported))
+		e.answer(req, r, 200, "OK", e.allows(), NewHeader("Accept", accept), NewHeader("Supported", (&terms{replaces: e.cfg.Replaces}).supported()))
 	case method == sip.SUBSCRIBE && e.notifier != nil:
 		e.notifier.subscribe(wanted{req, r, begins})
 	case method == sip.NOTIFY && d == nil && e.cfg.Notified != nil:
@@ -71,7 +71,7 @@ func (e *Endpoint) serve(req *Request, r *txn, begins bool) {
 }
 
 // check refuses what is malformed or not understood (RFC 3261, 8.2); code 0 is good. An ACK is never answered.
-func check(req *Request) (code int, reason string, extra []Header) {
+func (e *Endpoint) check(req *Request) (code int, reason string, extra []Header) {
 	cseq := req.CSeq()
 	if tag(req.From().Params) == "" {
 		return 400, "Missing From Tag", nil
@@ -93,7 +93,8 @@ func check(req *Request) (code int, reason string, extra []Header) {
 		return 416, "Unsupported URI Scheme", nil
 	}
 	tags := slices.DeleteFunc(values(req, "Require"), func(t string) bool {
-		return strings.EqualFold(t, extensionTimer) || strings.EqualFold(t, extensionReliable) || strings.EqualFold(t, extensionReplaces) || strings.EqualFold(t, extensionOutbound)
+		return strings.EqualFold(t, extensionTimer) || strings.EqualFold(t, extensionReliable) || strings.EqualFold(t, extensionOutbound) ||
+			e.cfg.Replaces && strings.EqualFold(t, extensionReplaces)
 	})
 	if len(tags) > 0 {
 		return 420, "Bad Extension", []Header{NewHeader("Unsupported", strings.Join(tags, ", "))}
@@ -165,6 +166,7 @@ func (e *Endpoint) invited(req *Request, r *txn, d *Dialog, now time.Time) {
 		return
 	}
 	d = newIncoming(e, e, req, r, now)
+	d.terms.replaces = e.cfg.Replaces
 	if !e.enter(d) { // two copies with different branches at once
 		e.answer(req, r, 482, "Merged Request")
 		return

@@ -30,6 +30,7 @@ type terms struct {
 	timer         *timer
 	acked         *Request // our last ACK, repeated when the 2xx is
 	updates       bool     // the peer takes UPDATE (RFC 3311)
+	replaces      bool     // the handler reads Replaces
 }
 
 // heard notes which methods the peer takes, if a message says so.
@@ -120,6 +121,14 @@ func (t *terms) wanted() time.Duration {
 	return usualInterval
 }
 
+// supported is the extensions that we know in a dialog.
+func (t *terms) supported() string {
+	if t.replaces {
+		return supported + ", " + extensionReplaces
+	}
+	return supported
+}
+
 // granted decides on the session timer as the answerer of an INVITE or UPDATE and returns what the 2xx says about it (RFC 4028, 9,
 // table 2). We refresh unless the peer wants to: a peer that does not know the timer is watched all the same.
 func (t *terms) granted(req *Request) []Header {
@@ -130,7 +139,7 @@ func (t *terms) granted(req *Request) []Header {
 	}
 	timer := knows(req, extensionTimer)
 	t.ours = !timer || refresher != "uac"
-	h := []Header{NewHeader("Supported", supported), intervalHeader(t.interval, map[bool]string{true: "uas", false: "uac"}[t.ours])}
+	h := []Header{NewHeader("Supported", t.supported()), intervalHeader(t.interval, map[bool]string{true: "uas", false: "uac"}[t.ours])}
 	if timer {
 		h = append(h, NewHeader("Require", extensionTimer))
 	}

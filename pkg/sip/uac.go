@@ -114,7 +114,7 @@ func (d *Dialog) invite(extra ...Header) {
 	req := d.next(sip.INVITE)
 	req.AppendHeader(d.contact())
 	req.AppendHeader(NewHeader("Allow", allow))
-	extensions := supported
+	extensions := d.terms.supported()
 	if len(out.sdp) == 0 {
 		extensions = extensionTimer // the offer would come in a provisional response, whose PRACK we have no answer for
 	}

@@ -103,7 +103,7 @@ func (d *Dialog) update() {
 	req := d.next(sip.UPDATE)
 	req.AppendHeader(d.contact())
 	req.AppendHeader(NewHeader("Allow", allow))
-	for _, h := range d.terms.asked(supported) {
+	for _, h := range d.terms.asked(d.terms.supported()) {
 		req.AppendHeader(h)
 	}
 	out.req, out.tries = req, out.tries+1

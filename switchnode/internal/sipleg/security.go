@@ -32,6 +32,9 @@ func (s Security) ways() sdp.Ways {
 	return sdp.Ways{Plain: s.Need == Preferred, SDES: s.SDES, DTLS: s.DTLS != nil}
 }
 
+// Lenient says that offers have a profile without encryption, and could have another.
+func (s Security) Lenient() bool { return s.Need == Preferred && (s.SDES || s.DTLS != nil) }
+
 // cipher is how the media of a leg are encrypted, as its descriptions agree.
 type cipher struct {
 	Security

@@ -20,7 +20,8 @@ const lookup = 5 * time.Second
 
 // outgoing is the leg to a contact that more than one way leads to. One that has a name is a gateway or a proxy rather than a phone: when
 // it cannot be reached where its REGISTER came from, the servers that DNS has for the name are tried in their order (RFC 3263, 4.3). A phone
-// with several flows is tried by one after the other (flows.go). The call notices nothing.
+// with several flows is tried by one after the other (flows.go), and one that takes no profile without encryption is offered the other (RTP/SAVP).
+// The call notices nothing.
 type outgoing struct {
 	*sipleg.Leg // nil while there is no dialog
 	target      target
@@ -31,6 +32,7 @@ type outgoing struct {
 	heard       bool                // the callee was reached: no other attempt
 	moving      bool                // to another server, when the dialog is closed
 	located     bool                // next is what DNS has
+	stricter    *sip.Peer           // who is offered encryption alone next; nil: nobody
 	next        []sip.Peer          // to be tried
 	flows       []registrar.Binding // likewise, of a phone
 	failure     call.Event          // of the last attempt
@@ -104,13 +106,18 @@ func (o *outgoing) Handle(input any) []call.Event {
 
 // fails says whether an event is a reason to try another server: no answer, or 503 (RFC 3263, 4.3).
 func (o *outgoing) fails(ev call.Event) bool {
+	more := o.cancelled == nil && !o.heard && (!o.located || len(o.flows)+len(o.next) > 0)
 	switch ev := ev.(type) {
 	case call.Ringing, call.Answered:
 		o.heard = true
 	case call.Refused:
-		return o.cancelled == nil && !o.heard && (ev.Cause.SIP == 503 || ev.Cause.SIP == 430) // RFC 5626, 11.6: the flow has failed
+		if to := o.Dialog().Peer(); o.cancelled == nil && !o.heard && ev.Cause.SIP == 488 && o.target.security(to).Lenient() {
+			o.stricter = &to // RFC 3264, 6: who cannot have the profile of an offer refuses it
+			return true
+		}
+		return more && (ev.Cause.SIP == 503 || ev.Cause.SIP == 430) // RFC 5626, 11.6: the flow has failed
 	case call.Lost:
-		return o.cancelled == nil && !o.heard
+		return more
 	}
 	return false
 }
@@ -121,6 +128,12 @@ func (o *outgoing) awaitClose(evs []call.Event) []call.Event {
 		return nil
 	}
 	o.Leg = nil
+	if to := o.stricter; to != nil && o.cancelled == nil {
+		o.stricter, o.moving, o.target.strict = nil, false, true
+		o.Leg = o.target.leg(o.setup, o.port, *to)
+		o.Leg.Do(o.start)
+		return nil
+	}
 	if o.located || o.cancelled != nil {
 		return o.another()
 	}

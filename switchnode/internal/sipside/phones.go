@@ -140,7 +140,7 @@ func New(cfg Config) *Phones {
 		return a.HA1, ok
 	}})
 	p.gate = newGate(p)
-	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: hostOf(cfg.Host), OtherHost: hostOf(cfg.Other), Handler: p, Logger: cfg.Logger,
+	p.sip = sip.NewEndpoint(sip.Config{Name: "Strowger", AdvertiseHost: hostOf(cfg.Host), OtherHost: hostOf(cfg.Other), Handler: p, Logger: cfg.Logger, Replaces: true,
 		MaxPerSource: maxConnections, Trial: trialTime, PerSource: cfg.Strangers.Rate, Gate: p.gate,
 	})
 	return p

@@ -38,6 +38,7 @@ type target struct {
 	branch  designation.Branch
 	binding registrar.Binding
 	others  []registrar.Binding // other flows of the phone
+	strict  bool                // it takes no profile without encryption
 }
 
 // peer is where the REGISTER came from.
@@ -79,14 +80,24 @@ func (t target) Dial(s call.Setup) (call.Leg, error) {
 		return nil, err
 	}
 	name, ok := t.name()
-	if !ok && len(t.others) == 0 {
+	alone := !ok && len(t.others) == 0
+	if alone && !t.security(t.peer()).Lenient() {
 		return t.leg(s, port, t.peer()), nil
 	}
 	o := &outgoing{target: t, name: name, setup: s, port: port, located: !ok, flows: t.others}
-	if t.phones.sip.Connected(t.peer()) {
+	if alone || t.phones.sip.Connected(t.peer()) {
 		o.Leg = t.leg(s, port, t.peer())
 	}
 	return o, nil
+}
+
+// security is how the media of the contact are to be encrypted, at one server of it.
+func (t target) security(to sip.Peer) sipleg.Security {
+	s := t.phones.security(t.branch.Device, to)
+	if t.strict {
+		s.Need = sipleg.Required
+	}
+	return s
 }
 
 // leg makes the leg to one server of the contact, which parses.
@@ -107,7 +118,7 @@ func (t target) leg(s call.Setup, port *media.Port, to sip.Peer) *sipleg.Leg {
 	})
 	d.SetTrace(sipleg.Tracer(p.cfg.Node, "phone "+t.branch.Number, s.Trace))
 	return sipleg.Calling(sipleg.Config{
-		ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: p.security(t.branch.Device, to),
+		ID: s.Leg, Dialog: d, Port: port, Lost: errs.LegLost, Security: t.security(to),
 		Roam: p.roam(t.branch.Device, s.Post), Post: s.Post, Direct: p.direct(t.branch.Device) && !s.Auto,
 	})
 }
