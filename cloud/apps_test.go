@@ -2,6 +2,7 @@ package cloud_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,6 +23,7 @@ import (
 	"strowger/pkg/pushseal"
 	"strowger/pkg/pushtarget"
 	"strowger/pkg/rest"
+	"strowger/pkg/wish"
 )
 
 // app is an app that enrols: its keys, and what it sends.
@@ -57,7 +59,7 @@ func (a app) send(method, path, typ string, claims proof.Request, body any, forg
 	t := a.i.t
 	t.Helper()
 	b := must(json.Marshal(body))(t)
-	claims.Body, claims.ID = proof.HashBody(b), ident.New(ident.Request)
+	claims.Body, claims.ID = proof.HashBody(b), cmp.Or(claims.ID, ident.New(ident.Request))
 	if claims.IssuedAt == 0 {
 		claims.IssuedAt = time.Now().Unix()
 	}
@@ -250,4 +252,35 @@ func TestStolenDatabaseHasNoToken(t *testing.T) {
 	if found == 0 {
 		t.Error("the device is in no file: has the database another name?")
 	}
+}
+
+// TestOwnIsTheAppsOwn has others than the app of a user ask about that user, and the app's own words come twice.
+func TestOwnIsTheAppsOwn(t *testing.T) {
+	i := start(t)
+	d := i.mobile()
+	a, other := i.app(), i.app()
+	must(a.enrol(a.request(i.deviceCode(d.ID))))(t)
+	asks := enrol.OwnRequest{Wishes: &wish.Change{DND: new(true)}}
+	shown := proof.Request{Device: d.ID}
+	_, err := other.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, shown, asks, "")
+	wantCode(t, err, errs.WrongPresenter)
+	_, err = a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypePush, shown, asks, "")
+	wantCode(t, err, errs.KeyMalformed)
+	_, err = a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, shown, asks, " ")
+	wantCode(t, err, errs.BadSignature)
+	_, err = a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, shown, enrol.OwnRequest{}, "")
+	wantCode(t, err, errs.Invalid)
+	if u := must(i.client.Users().Get(t.Context(), d.User))(t); u.DND {
+		t.Error("somebody else had the user not be disturbed")
+	}
+	once := proof.Request{Device: d.ID, ID: "once"}
+	must(a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, once, asks, ""))(t)
+	_, err = a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, once, asks, "")
+	wantCode(t, err, errs.Replayed)
+	if u := must(i.client.Users().Get(t.Context(), d.User))(t); !u.DND {
+		t.Error("the app had the user not be disturbed, who is")
+	}
+	must(i.client.Devices().Update(t.Context(), d.ID, 0, map[string]any{"enabled": false}))(t)
+	_, err = a.send(http.MethodPost, enrol.OwnPath(d.ID), proof.TypeOwn, shown, asks, "")
+	wantCode(t, err, errs.Disabled)
 }

@@ -34,6 +34,11 @@ func (a apps) SetPush(ctx context.Context, thumbprint string, p proof.Request, p
 	return a.withContacts(info)
 }
 
+// KnowApp is the app that shows a proof.
+func (a apps) KnowApp(ctx context.Context, thumbprint string, p proof.Request) (enrol.DeviceInfo, error) {
+	return a.authority.KnowApp(ctx, thumbprint, p)
+}
+
 func (a apps) withContacts(info enrol.DeviceInfo) (enrol.DeviceInfo, error) {
 	s, err := a.directory.Snapshot(info.Org)
 	if err != nil {

@@ -86,8 +86,7 @@ func (p *Phone) update(ctx context.Context, targets []pushtarget.Target) error {
 	if err != nil {
 		return err
 	}
-	d := enrol.Device{Cloud: id.Cloud, Trust: enrol.Trust{Pin: id.Pin, SystemRoots: true}, ID: id.Info.Device, Key: p.keys.signing}
-	info, err := d.SetPush(ctx, targets)
+	info, err := p.deviceOf(id).SetPush(ctx, targets)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,11 @@ import (
 	"strowger/pkg/trust"
 )
 
-// maxReply bounds what is read of the cloud's answer, in bytes.
-const maxReply = 1 << 20
+// maxReply and maxFile bound what is read of the cloud's answer, in bytes.
+const (
+	maxReply = 1 << 20
+	maxFile  = 16 << 20
+)
 
 // Enrol gets the identity of a node of a kind (of package trust; empty for whichever) that code stands for from the cloud at address
 // (a URL, or a host with an optional port) and keeps it in dir. A code of another kind is errs.Invalid, and not used up. A dir that
@@ -124,7 +127,11 @@ func exchange(ctx context.Context, client *http.Client, method, target string, b
 		return date, errs.New(errs.CloudAway, "enrol: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read from
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	most := int64(maxReply)
+	if _, ok := answer.(*[]byte); ok {
+		most = maxFile
+	}
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {
 		return date, errs.New(errs.CloudAway, "enrol: read the answer of %s: %w", target, err)
 	}
@@ -145,6 +152,10 @@ func decodeReply(status int, reply []byte, answer any) error {
 			return errs.New(errs.Internal, "enrol: the server answered %d without saying why; is this the address of the cloud?", status)
 		}
 		return errs.New(p.Code, "%s", p.Detail)
+	}
+	if raw, ok := answer.(*[]byte); ok {
+		*raw = reply
+		return nil
 	}
 	if err := json.Unmarshal(reply, answer); err != nil {
 		return errs.New(errs.Internal, "enrol: the server's answer is no identity: %w", err)

@@ -107,20 +107,26 @@ func (d Device) SetPush(ctx context.Context, targets []pushtarget.Target) (Devic
 
 // ask sends a request with its proof.
 func (d Device) ask(ctx context.Context, method, path, typ string, r any) (info DeviceInfo, err error) {
+	err = d.send(ctx, method, path, typ, r, &info)
+	return info, err
+}
+
+// send sends a request with its proof, and reads the answer.
+func (d Device) send(ctx context.Context, method, path, typ string, r, answer any) error {
 	target, err := endpoint(d.Cloud, path)
 	if err != nil {
-		return info, err
+		return err
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
-		return info, err
+		return err
 	}
 	signed, err := proof.Sign(typ, d.Key, proof.Request{Device: d.ID, Body: proof.HashBody(body), ID: rand.Text(), IssuedAt: time.Now().Unix()})
 	if err != nil {
-		return info, err
+		return err
 	}
-	_, err = exchange(ctx, d.Trust.Client(), method, target, body, http.Header{proof.Header: {signed}}, &info)
-	return info, err
+	_, err = exchange(ctx, d.Trust.Client(), method, target, body, http.Header{proof.Header: {signed}}, answer)
+	return err
 }
 
 // linkScheme is that of the links which enrol an app.

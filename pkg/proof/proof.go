@@ -43,6 +43,7 @@ const (
 	TypeCall  = "call-proof+jwt"
 	TypeEnrol = "enrol-proof+jwt"
 	TypePush  = "push-proof+jwt"
+	TypeOwn   = "own-proof+jwt"
 )
 
 // Header is the header of a request to the cloud that has the proof of its body.

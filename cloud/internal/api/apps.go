@@ -18,6 +18,8 @@ import (
 type Apps interface {
 	EnrolApp(ctx context.Context, q enrol.DeviceRequest, thumbprint string) (enrol.DeviceInfo, error)
 	SetPush(ctx context.Context, thumbprint string, p proof.Request, push []pushtarget.Target) (enrol.DeviceInfo, error)
+	// KnowApp is the app that shows a proof.
+	KnowApp(ctx context.Context, thumbprint string, p proof.Request) (enrol.DeviceInfo, error)
 }
 
 // appEnrolInput is an app's enrolment; where it comes from is what limits it.
@@ -33,8 +35,8 @@ func (in *appEnrolInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// pushInput is an app's new push tokens.
-type pushInput struct {
+// deviceInput is a request of an app.
+type deviceInput struct {
 	Device  string `path:"device"`
 	Proof   string `header:"Strowger-Proof" doc:"A JWS by the signing key over the hash of the body"`
 	RawBody []byte
@@ -42,7 +44,7 @@ type pushInput struct {
 }
 
 // Resolve notes where the request comes from.
-func (in *pushInput) Resolve(ctx huma.Context) []error {
+func (in *deviceInput) Resolve(ctx huma.Context) []error {
 	in.source = sourceOf(ctx)
 	return nil
 }
@@ -83,19 +85,10 @@ func (a *API) appRoutes() error {
 
 	op = huma.Operation{Method: http.MethodPut, Path: enrol.DevicePath + "/{device}/push", OperationID: "set-push", Tags: []string{"enrolments"},
 		Summary: "Replace where the pushes of an app go: no API key is needed", RequestBody: &huma.RequestBody{}}
-	handle(a, op, func(ctx context.Context, in *pushInput) (*result[enrol.DeviceInfo], error) {
-		thumbprint, claims, err := a.proven(a.pushed, in.source, proof.TypePush, in.Proof, in.RawBody)
+	handle(a, op, func(ctx context.Context, in *deviceInput) (*result[enrol.DeviceInfo], error) {
+		thumbprint, claims, err := a.shown(in, proof.TypePush)
 		if err != nil {
 			return nil, err
-		}
-		if err := proof.Fresh(claims.IssuedAt, a.now()); err != nil {
-			return nil, err
-		}
-		if claims.Device != in.Device {
-			return nil, errs.New(errs.WrongPresenter, "the proof is of device %.40q, the request is for %.40q", claims.Device, in.Device)
-		}
-		if n := len(claims.ID); n == 0 || n > maxProofID {
-			return nil, errs.New(errs.Invalid, "jti: has %d bytes, not 1 to %d", n, maxProofID)
 		}
 		q, err := pushes.create(in.RawBody)
 		if err != nil {
@@ -110,6 +103,23 @@ func (a *API) appRoutes() error {
 
 // maxProofID is how long the id of a proof may be, in bytes.
 const maxProofID = 64
+
+// shown returns which key proved a request of a device that has enrolled, now, and what it said.
+func (a *API) shown(in *deviceInput, typ string) (thumbprint string, claims proof.Request, err error) {
+	if thumbprint, claims, err = a.proven(a.pushed, in.source, typ, in.Proof, in.RawBody); err != nil {
+		return "", claims, err
+	}
+	if err := proof.Fresh(claims.IssuedAt, a.now()); err != nil {
+		return "", claims, err
+	}
+	if claims.Device != in.Device {
+		return "", claims, errs.New(errs.WrongPresenter, "the proof is of device %.40q, the request is for %.40q", claims.Device, in.Device)
+	}
+	if n := len(claims.ID); n == 0 || n > maxProofID {
+		return "", claims, errs.New(errs.Invalid, "jti: has %d bytes, not 1 to %d", n, maxProofID)
+	}
+	return thumbprint, claims, nil
+}
 
 // proven returns which key proved a request, and what it said. It is asked first: a request costs no more than one signature.
 func (a *API) proven(most *limit.Buckets[netip.Prefix], source netip.Prefix, typ, text string, body []byte) (thumbprint string, claims proof.Request, err error) {

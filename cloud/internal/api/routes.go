@@ -19,7 +19,7 @@ func (a *API) routes() error {
 	a.huma.OpenAPI().Components.Schemas.Map()["Problem"] = problemSchema(a.huma.OpenAPI().Components.Schemas)
 	for _, register := range []func() error{
 		a.organizations, a.sites, a.switches, a.bridges, a.users, a.devices, a.numbers, a.queueServices, a.schedules, a.groups, a.contacts, a.trunks, a.trunkTests, a.rates, a.lines, a.alerts, a.apiKeys, a.actions, a.appRoutes, a.imports, a.queuedCalls, a.shutSources, a.starCodes,
-		a.voicemail,
+		a.voicemail, a.own,
 	} {
 		if err := register(); err != nil {
 			return err

@@ -64,12 +64,8 @@ func (a *API) voicemail() error {
 		if in.PIN == "" {
 			return nil, errs.New(errs.Forbidden, "messages are for their user only: send the PIN of the mailbox in the header %s", rest.PINHeader)
 		}
-		speech, err := a.mailboxes.Speech(ctx, org, in.ID, in.Message, in.PIN)
-		if err != nil {
-			return nil, err
-		}
-		_, err = a.mailboxes.Order(ctx, org, in.ID, fabric.MailboxOrder{PIN: in.PIN, Heard: in.Message})
-		return &file{mailbox.WAVType, mailbox.WAV(speech)}, err
+		speech, err := a.hear(ctx, org, in.ID, in.Message, in.PIN)
+		return &file{mailbox.WAVType, speech}, err
 	})
 	remove := op(http.MethodDelete, "/{message}", "delete-voicemail", "Delete a message for good")
 	remove.DefaultStatus = http.StatusOK
@@ -116,7 +112,12 @@ func (a *API) mailbox(ctx context.Context, user string, q fabric.MailboxOrder) (
 	if err != nil {
 		return nil, err
 	}
-	m := rest.Mailbox{New: r.New, Old: r.Old, Items: []rest.Message{}}
+	return &result[rest.Mailbox]{Body: *mailboxOf(r)}, nil
+}
+
+// mailboxOf is what a switch says of a mailbox.
+func mailboxOf(r fabric.Mailbox) *rest.Mailbox {
+	m := &rest.Mailbox{New: r.New, Old: r.Old, Items: []rest.Message{}}
 	if !r.Locked.IsZero() {
 		m.LockedUntil = new(r.Locked.UTC())
 	}
@@ -125,7 +126,7 @@ func (a *API) mailbox(ctx context.Context, user string, q fabric.MailboxOrder) (
 			ID: v.ID, From: v.From, At: v.At.UTC(), Seconds: v.Length.Seconds(), Heard: v.Heard, By: v.By, Cut: v.Cut, Sent: deliveries(v.Sent),
 		})
 	}
-	return &result[rest.Mailbox]{Body: m}, nil
+	return m
 }
 
 // deliveries is what became of a message out of the switch.

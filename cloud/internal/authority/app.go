@@ -67,6 +67,28 @@ func (a *Authority) SetPush(ctx context.Context, thumbprint string, p proof.Requ
 	if err := checkPush(push); err != nil {
 		return enrol.DeviceInfo{}, err
 	}
+	info, err := a.infoOf(ctx, thumbprint, device)
+	if err != nil {
+		return enrol.DeviceInfo{}, err
+	}
+	return info, a.cfg.Store.SetPushTokens(ctx, info.Org, device, shown(thumbprint, p), a.wrapTargets(info.Org, device, push))
+}
+
+// KnowApp is the app that shows its proof p, which thumbprint is the key of, once.
+func (a *Authority) KnowApp(ctx context.Context, thumbprint string, p proof.Request) (enrol.DeviceInfo, error) {
+	info, err := a.infoOf(ctx, thumbprint, p.Device)
+	if err != nil {
+		return enrol.DeviceInfo{}, err
+	}
+	return info, a.cfg.Store.ShowProof(ctx, p.Device, shown(thumbprint, p))
+}
+
+func shown(thumbprint string, p proof.Request) store.Proof {
+	return store.Proof{Thumbprint: thumbprint, ID: p.ID, Until: proof.Until(p.IssuedAt)}
+}
+
+// infoOf is the app of a key.
+func (a *Authority) infoOf(ctx context.Context, thumbprint, device string) (enrol.DeviceInfo, error) {
 	d, err := a.cfg.Store.Devices.Get(ctx, "", device)
 	switch {
 	case errs.CodeOf(err) == errs.NotFound || err == nil && d.Thumbprint != thumbprint:
@@ -74,12 +96,7 @@ func (a *Authority) SetPush(ctx context.Context, thumbprint string, p proof.Requ
 	case err != nil:
 		return enrol.DeviceInfo{}, err
 	}
-	info, err := a.appInfo(ctx, d.Organization, device)
-	if err != nil {
-		return enrol.DeviceInfo{}, err
-	}
-	shown := store.Proof{Thumbprint: thumbprint, ID: p.ID, Until: proof.Until(p.IssuedAt)}
-	return info, a.cfg.Store.SetPushTokens(ctx, d.Organization, device, shown, a.wrapTargets(d.Organization, device, push))
+	return a.appInfo(ctx, d.Organization, device)
 }
 
 // appInfo collects what an app is told of itself. One that is disabled, or whose user is, is errs.Disabled.

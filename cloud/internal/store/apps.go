@@ -89,6 +89,18 @@ func (s *Store) SetPushTokens(ctx context.Context, org, device string, p Proof, 
 	})
 }
 
+// ShowProof notes a proof of the app that enrolled with a signing key; another one gets NotOfKey. A proof that was shown before, at
+// whichever instance, is errs.Replayed.
+func (s *Store) ShowProof(ctx context.Context, device string, p Proof) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		again, err := s.shown(ctx, tx, device, p)
+		if again {
+			err = errs.New(errs.Replayed, "the proof was shown before")
+		}
+		return err
+	})
+}
+
 // shown notes a proof of a device, and says whether it is the last one again.
 func (s *Store) shown(ctx context.Context, tx *sql.Tx, device string, p Proof) (again bool, err error) {
 	now := s.now().UnixMicro()

@@ -1,6 +1,6 @@
-// Package frontdesk passes two requests of browsers on to the cloud, which they cannot ask themselves: it is of another origin,
-// and in an office known by its key only. They are those of package enrol: a device enrols, and it says where its pushes go.
-// Both are proven by the device's own key over the body, so that whoever passes them on can neither read a secret that counts
+// Package frontdesk passes three requests of browsers on to the cloud, which they cannot ask themselves: it is of another origin,
+// and in an office known by its key only. They are those of package enrol: a device enrols, it says where its pushes go, and it
+// asks about its user. All are proven by the device's own key over the body, so that whoever passes them on can neither read a secret that counts
 // again nor change a word. Nothing else of the cloud is reached through here.
 //
 // For the cloud all of them come from this bridge, and have in common what it lets one source ask for. So that no single one uses that
@@ -30,7 +30,7 @@ import (
 // Limits.
 const (
 	maxBody   = 64 << 10 // bytes of a request
-	maxReply  = 1 << 20  // bytes of an answer
+	maxReply  = 16 << 20 // bytes of an answer: a message of voicemail as WAV
 	answerIn  = 20 * time.Second
 	idleFor   = time.Minute
 	maxToDesk = 16 // connections to the cloud
@@ -84,10 +84,11 @@ func New(cfg Config) (*Desk, error) {
 // Close closes connections that are idle.
 func (d *Desk) Close() { d.client.CloseIdleConnections() }
 
-// Register has the two requests handled.
+// Register has the requests handled.
 func (d *Desk) Register(handle func(pattern string, h http.Handler)) {
 	handle(http.MethodPost+" "+enrol.DevicePath, d.within(d.enrolments))
 	handle(http.MethodPut+" "+enrol.PushPath("{device}"), d.within(d.updates))
+	handle(http.MethodPost+" "+enrol.OwnPath("{device}"), d.within(d.updates))
 }
 
 // within serves the requests of sources that have not asked for too much.
@@ -129,8 +130,10 @@ func (d *Desk) serve(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) ask(ctx context.Context, r *http.Request, body []byte) (*http.Response, error) {
 	target := d.base.JoinPath(enrol.DevicePath)
-	if device := r.PathValue("device"); device != "" {
-		target = d.base.JoinPath(enrol.PushPath(url.PathEscape(device)))
+	if device := url.PathEscape(r.PathValue("device")); device != "" && r.Method == http.MethodPut {
+		target = d.base.JoinPath(enrol.PushPath(device))
+	} else if device != "" {
+		target = d.base.JoinPath(enrol.OwnPath(device))
 	}
 	q, err := http.NewRequestWithContext(ctx, r.Method, target.String(), bytes.NewReader(body))
 	if err != nil {

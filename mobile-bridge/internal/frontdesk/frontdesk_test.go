@@ -70,11 +70,12 @@ func ask(t *testing.T, s *httptest.Server, method, path, body string) (status in
 	return r.StatusCode, string(b), r.Header
 }
 
-func TestPassesOnTwoRequests(t *testing.T) {
+func TestPassesOnThreeRequests(t *testing.T) {
 	s := desk(t)
 	for _, c := range []struct{ method, path, want string }{
 		{"POST", "/api/v1/device-enrolments", "POST /api/v1/device-enrolments BODY PROOF cookie="},
 		{"PUT", "/api/v1/device-enrolments/dv_1/push", "PUT /api/v1/device-enrolments/dv_1/push BODY PROOF cookie="},
+		{"POST", "/api/v1/device-enrolments/dv_1/own", "POST /api/v1/device-enrolments/dv_1/own BODY PROOF cookie="},
 		// What is in the place of the device stays in its place.
 		{"PUT", "/api/v1/device-enrolments/..%2F..%2Fusers%2Fus_1/push", "PUT /api/v1/device-enrolments/..%2F..%2Fusers%2Fus_1/push BODY PROOF cookie="},
 	} {
@@ -119,6 +120,7 @@ func TestPassesOnNothingElse(t *testing.T) {
 		{"POST", "/api/v1/enrolments", http.StatusNotFound},
 		{"PUT", "/api/v1/device-enrolments/dv_1", http.StatusNotFound},
 		{"PUT", "/api/v1/device-enrolments/a/b/push", http.StatusNotFound},
+		{"GET", "/api/v1/device-enrolments/dv_1/own", http.StatusMethodNotAllowed},
 		{"DELETE", "/api/v1/device-enrolments/dv_1/push", http.StatusMethodNotAllowed},
 	} {
 		if status, answer, _ := ask(t, s, c.method, c.path, "BODY"); status != c.want {
