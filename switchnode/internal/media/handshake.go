@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"strowger/pkg/srtp"
 )
@@ -31,8 +32,19 @@ type shakes struct {
 type half struct {
 	association *srtp.Association // nil: not begun
 	to          netip.AddrPort    // where the last packet came from that was the leg's; invalid: none came
+	elsewhere   bool              // that is not where the leg's media may come from: who it is, only the certificate shows
+	since       time.Time         // the association began
+	tries       int               // associations, with this one
+	agreed      bool              // there are keys
+	failed      bool
 	early       []early
 }
+
+// Bounds on associations that come to nothing.
+const (
+	maxTries  = 16              // of one half, with a description; four times as many with who is where media may come from
+	hurryTime = 2 * time.Second // that one with somebody elsewhere has, while others want one
+)
 
 // early is a packet that came before its time.
 type early struct {
@@ -46,24 +58,26 @@ const maxEarly = 8
 // Expect keeps what comes of handshakes until the leg's description has come. Nothing else passes before.
 func (p *Port) Expect() { p.encrypt(&secrets{shakes: &shakes{port: p}}) }
 
-// Shake agrees on keys with the leg whose description was set (SetRemote). With the certificate that it had before, the keys that there are go on
-// (RFC 8842, 5.5).
+// Shake agrees on keys with the leg whose description was set (SetRemote). With the certificate and the roles that there were before, the keys that
+// there are go on (RFC 8842, 5.5); other roles are another association (RFC 8842, 3.1), and so is the next after one that failed.
 func (p *Port) Shake(s Shake) {
 	was := p.secrets.Load()
 	if was == nil || was.shakes == nil {
 		p.Expect()
 		was = p.secrets.Load()
-	} else if known := was.shakes.known(); known != nil && !slices.Equal(known.Fingerprints, s.Fingerprints) {
+	} else if !was.shakes.serves(s) {
 		p.Expect()
 		was = p.secrets.Load()
 	}
 	was.shakes.begin(s)
 }
 
-func (s *shakes) known() *Shake {
+// serves says whether the handshakes that there are, are those of a description.
+func (s *shakes) serves(with Shake) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shake
+	return s.shake == nil ||
+		slices.Equal(s.shake.Fingerprints, with.Fingerprints) && s.shake.Begins == with.Begins && !s.halves[media].failed
 }
 
 // begin goes on with the leg's description.
@@ -89,51 +103,81 @@ func (s *shakes) begin(with Shake) {
 	}
 }
 
-// take takes a packet of a handshake. Who may send it is who may send media.
+// take takes a packet of a handshake.
 func (s *shakes) take(k kind, packet []byte, from netip.AddrPort) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := &s.halves[k]
+	over := s.admit(k, packet, from)
+	s.mu.Unlock()
+	if over != nil {
+		over.Close()
+	}
+}
+
+// admit hands a packet to the association that it is of, and returns one that is to be closed. Who may send it is who may send media and, as the
+// certificate is the proof of who it is, whoever begins, as long as nobody does from where media may come: the leg may be behind a NAT with several
+// addresses. It is called with mu held.
+func (s *shakes) admit(k kind, packet []byte, from netip.AddrPort) (over *srtp.Association) {
+	h, now := &s.halves[k], s.port.relay.cfg.Now()
 	switch {
 	case s.closed:
-		return
+		return nil
 	case s.shake == nil:
 		if len(h.early) < maxEarly {
 			h.early = append(h.early, early{slices.Clone(packet), from})
 		}
-		return
-	case !s.port.knows(k, from):
+		return nil
+	}
+	known, under := s.port.knows(k, from), h.association != nil && !h.failed
+	if !known && from != h.to && (s.shake.Begins || h.agreed || under && (!h.elsewhere || now.Sub(h.since) < hurryTime)) {
 		s.port.dropped.add(Stranger)
-		return
+		return nil
+	}
+	if h.failed || under && h.elsewhere && !h.agreed && from != h.to { // the next, whose first word this is to be
+		if s.shake.Begins || !hello(packet) || !known && h.tries >= maxTries || h.tries >= 4*maxTries {
+			return nil
+		}
+		over, h.association, h.failed = h.association, nil, false
 	}
 	h.to = from
 	if h.association == nil {
+		h.elsewhere = !known
 		s.start(k)
 	}
 	if h.association != nil {
 		h.association.Take(packet)
 	}
+	return over
 }
+
+// hello says whether a packet begins a handshake: a record of type 22, whose head has 13 bytes, with a message of type 1 (RFC 6347, 4.1).
+func hello(packet []byte) bool { return len(packet) > 13 && packet[0] == 22 && packet[13] == 1 }
 
 // start begins a handshake. It is called with mu held.
 func (s *shakes) start(k kind) {
+	h := &s.halves[k]
+	h.tries++
+	h.since = s.port.relay.cfg.Now()
+	try := h.tries
 	a, err := srtp.Shake(srtp.Shaking{
 		Identity: s.shake.Identity, Fingerprints: s.shake.Fingerprints, Begins: s.shake.Begins,
-		Send: func(packet []byte) error { return s.send(k, packet) },
-		Done: func(mine, theirs srtp.Key, err error) { s.done(k, mine, theirs, err) },
+		Send: func(packet []byte) error { return s.send(k, try, packet) },
+		Done: func(mine, theirs srtp.Key, err error) { s.done(k, try, mine, theirs, err) },
 	})
 	if err != nil {
 		s.failure = err
 		return
 	}
-	s.halves[k].association = a
+	h.association = a
 }
 
 // send sends a packet to where the leg's came from, else to where its media go.
-func (s *shakes) send(k kind, packet []byte) error {
+func (s *shakes) send(k kind, try int, packet []byte) error {
 	s.mu.Lock()
-	to := s.halves[k].to
+	to, over := s.halves[k].to, s.halves[k].tries != try
 	s.mu.Unlock()
+	if over { // another has taken its place
+		return errNoKey
+	}
 	p := s.port
 	t := p.targets[k].Load()
 	switch {
@@ -149,11 +193,17 @@ func (s *shakes) send(k kind, packet []byte) error {
 }
 
 // done takes the keys. Who has shown the certificate is the leg: its media go there.
-func (s *shakes) done(k kind, mine, theirs srtp.Key, err error) {
+func (s *shakes) done(k kind, try int, mine, theirs srtp.Key, err error) {
 	p := s.port
 	s.mu.Lock()
-	to := s.halves[k].to
-	if err != nil {
+	h := &s.halves[k]
+	if h.tries != try {
+		s.mu.Unlock()
+		return
+	}
+	to := h.to
+	h.agreed = err == nil
+	if h.failed = err != nil; h.failed {
 		s.failure = err
 	}
 	s.mu.Unlock()
@@ -211,10 +261,11 @@ func (p *Port) knows(k kind, from netip.AddrPort) bool {
 	return from == l.source || from == l.signalled || from.Addr() == l.sip
 }
 
-// shownAt has the leg's media go where it has shown to be.
+// shownAt has the leg's media go where it has shown to be, and come from there.
 func (p *Port) shownAt(k kind, from netip.AddrPort) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.latches[k].proven = from.Addr()
 	if p.latches[k].judge(from, p.relay.cfg.Now()) == moved {
 		p.shown = from.Addr()
 		for k := range kinds {

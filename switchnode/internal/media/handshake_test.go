@@ -132,3 +132,83 @@ func TestBegun(t *testing.T) {
 		t.Errorf("at last: %s", got)
 	}
 }
+
+// TestHandshakeAgain: after a handshake that failed there is another, in the same description and in the next.
+func TestHandshakeAgain(t *testing.T) {
+	c := newCall(t)
+	ours, theirs, others := identity(t), identity(t), identity(t)
+	known := srtp.Known([]string{ours.Fingerprint()})
+	shake := Shake{Identity: ours, Fingerprints: srtp.Known([]string{theirs.Fingerprint()})}
+	c.pb.Shake(shake)
+	wrong := newPhone(t, netip.MustParseAddr("127.0.0.1")).to(c.pb).shakes(media, srtp.Shaking{Identity: others, Fingerprints: known, Begins: true})
+	<-wrong.failed
+	eventually(t, func() bool { return strings.Contains(c.pb.Encryption(), "not the one") }, "it is %s", c.pb.Encryption())
+	<-c.b.shakes(media, srtp.Shaking{Identity: theirs, Fingerprints: known, Begins: true}).keys
+	eventually(t, func() bool { return strings.HasPrefix(c.pb.Encryption(), "DTLS-SRTP AES") }, "it is %s", c.pb.Encryption())
+
+	shake.Begins = true // another role: another association
+	c.pb.Shake(shake)
+	if got := c.pb.Encryption(); strings.Contains(got, "AES") {
+		t.Errorf("with another role the old keys go on: %s", got)
+	}
+}
+
+// TestHandshakeAgainByDescription: who waited for us, and was somebody else, is asked again when the description comes again.
+func TestHandshakeAgainByDescription(t *testing.T) {
+	c := newCall(t)
+	ours, theirs, others := identity(t), identity(t), identity(t)
+	h := c.b.shakes(media, srtp.Shaking{Identity: theirs, Fingerprints: srtp.Known([]string{others.Fingerprint()})})
+	shake := Shake{Identity: ours, Fingerprints: srtp.Known([]string{theirs.Fingerprint()}), Begins: true}
+	c.pb.Shake(shake)
+	<-h.failed // it wants others
+	eventually(t, func() bool { return strings.Contains(c.pb.Encryption(), "no keys: ") }, "it is %s", c.pb.Encryption())
+	was := c.pb.secrets.Load().shakes
+	c.pb.Shake(shake)
+	if c.pb.secrets.Load().shakes == was {
+		t.Error("there is no other handshake")
+	}
+}
+
+// TestHandshakeFromElsewhere: who shows the certificate of the description is the leg, wherever it is; who does not is nobody, and keeps nobody waiting.
+func TestHandshakeFromElsewhere(t *testing.T) {
+	c := newCall(t)
+	ours, theirs, others := identity(t), identity(t), identity(t)
+	known := srtp.Known([]string{ours.Fingerprint()})
+	c.pb.Shake(Shake{Identity: ours, Fingerprints: srtp.Known([]string{theirs.Fingerprint()})})
+	<-newPhone(t, netip.MustParseAddr("127.0.0.2")).to(c.pb).shakes(media, srtp.Shaking{Identity: others, Fingerprints: known, Begins: true}).failed
+	far := newPhone(t, netip.MustParseAddr("127.0.0.3")).to(c.pb)
+	keys := <-far.shakes(media, srtp.Shaking{Identity: theirs, Fingerprints: known, Begins: true}).keys
+	eventually(t, func() bool { return strings.HasPrefix(c.pb.Encryption(), "DTLS-SRTP AES") }, "it is %s", c.pb.Encryption())
+	seal, err := srtp.NewSealer(keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := seal.RTP(far.h.Append(nil, []byte("hello")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.write(media, sealed)
+	c.a.hears(0, "hello")
+	c.a.say(0, "secret")
+	eventually(t, func() bool {
+		return c.pb.Stats().PacketsSent == 1 && c.pb.targets[media].Load().addr.Addr() == netip.MustParseAddr("127.0.0.3")
+	}, "they go to %v", c.pb.targets[media].Load())
+}
+
+// TestHandshakeOfTheKnown: who is where the leg's media may come from takes the place of who is elsewhere and has shown nothing.
+func TestHandshakeOfTheKnown(t *testing.T) {
+	c := newCall(t)
+	ours, theirs := identity(t), identity(t)
+	known := srtp.Known([]string{ours.Fingerprint()})
+	c.pb.Shake(Shake{Identity: ours, Fingerprints: srtp.Known([]string{theirs.Fingerprint()})})
+	thief := newPhone(t, netip.MustParseAddr("127.0.0.2")).to(c.pb)
+	thief.write(media, append([]byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 1)) // it begins, and no more
+	eventually(t, func() bool {
+		s := c.pb.secrets.Load().shakes
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.halves[media].elsewhere
+	}, "it is not heard")
+	<-c.b.shakes(media, srtp.Shaking{Identity: theirs, Fingerprints: known, Begins: true}).keys
+	eventually(t, func() bool { return strings.HasPrefix(c.pb.Encryption(), "DTLS-SRTP AES") }, "it is %s", c.pb.Encryption())
+}

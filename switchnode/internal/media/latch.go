@@ -19,6 +19,7 @@ const maxClaims = 250
 type latch struct {
 	signalled netip.AddrPort // of the leg's SDP, invalid if it names none
 	sip       netip.Addr     // where the leg's SIP comes from
+	proven    netip.Addr     // where the leg has shown its certificate, invalid before
 	source    netip.AddrPort // latched, invalid before
 	heard     time.Time      // last packet of source
 	rival     netip.AddrPort // who else is sending
@@ -37,7 +38,7 @@ const (
 // allow sets what is signalled. Only a change makes the latch forget its source.
 func (l *latch) allow(signalled netip.AddrPort, sip netip.Addr) {
 	if signalled != l.signalled || sip != l.sip {
-		*l = latch{signalled: signalled, sip: sip}
+		*l = latch{signalled: signalled, sip: sip, proven: l.proven}
 	}
 }
 
@@ -48,7 +49,7 @@ func (l *latch) judge(from netip.AddrPort, at time.Time) verdict {
 		l.heard, l.rival, l.run = at, netip.AddrPort{}, 0
 		return taken
 	case from == l.signalled:
-	case from.Addr() != l.sip:
+	case from.Addr() != l.sip && from.Addr() != l.proven:
 		return stranger
 	case l.source.IsValid():
 		if from != l.rival {

@@ -1,6 +1,8 @@
 package sipleg
 
 import (
+	"slices"
+
 	"strowger/pkg/errs"
 	"strowger/pkg/sdp"
 	"strowger/pkg/srtp"
@@ -43,6 +45,7 @@ type cipher struct {
 	crypto srtp.Agreement
 	setup  sdp.Setup // what we said last of who begins a handshake
 	theirs sdp.Session
+	begins bool // we began the handshake
 }
 
 // means is what encrypts.
@@ -138,7 +141,9 @@ func (c *cipher) answer(w *sdp.Writer, offer sdp.Session) error {
 	}
 	if next == plain && len(srtp.Known(offer.Fingerprints)) > 0 && c.DTLS != nil {
 		// RFC 5763, 5, recommends active. A phone behind a NAT is reached only after it has sent something, and so it begins.
-		if next, k.Fingerprint, k.Setup = dtls, c.DTLS.Fingerprint(), sdp.Passive; offer.Setup == sdp.Passive {
+		next, k.Fingerprint, k.Setup = dtls, c.DTLS.Fingerprint(), sdp.Passive
+		// RFC 8842, 5.3: while the association goes on the roles do, as far as the offer lets them.
+		if goes := c.means == dtls && c.begins && slices.Equal(offer.Fingerprints, c.theirs.Fingerprints); offer.Setup == sdp.Passive || goes && offer.Setup == sdp.ActPass {
 			k.Setup = sdp.Active
 		}
 	}
@@ -184,8 +189,8 @@ func (c *cipher) apply(p *media.Port) error {
 		return p.Keys(c.crypto.Keys())
 	case dtls:
 		// Of what both may do the answer chose: their setup if they answered, ours if we did.
-		begins := c.setup == sdp.Active || c.setup == sdp.ActPass && c.theirs.Setup == sdp.Passive
-		p.Shake(media.Shake{Identity: c.DTLS, Fingerprints: srtp.Known(c.theirs.Fingerprints), Begins: begins})
+		c.begins = c.setup == sdp.Active || c.setup == sdp.ActPass && c.theirs.Setup == sdp.Passive
+		p.Shake(media.Shake{Identity: c.DTLS, Fingerprints: srtp.Known(c.theirs.Fingerprints), Begins: c.begins})
 	}
 	return nil
 }
