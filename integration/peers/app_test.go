@@ -178,6 +178,7 @@ func (p *phone) isTold(t *testing.T, answers ...string) (all string) {
 
 // TestSleepingApp has a desk phone call a user who has nothing but an app that sleeps: a Web Push wakes it.
 func TestSleepingApp(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, 3, longRing)
 	d.startBridge(t)
 	app := d.app(t, "Eve", "70001")

@@ -17,7 +17,7 @@ import (
 // baresipConfig is the configuration of one phone: no sound card, its microphone is a file, what it hears is recorded.
 // It signs in only when told to, so that no event is missed.
 const baresipConfig = `poll_method epoll
-sip_listen %[1]s:5060
+sip_listen %[1]s
 call_local_timeout 120
 call_max_calls %[3]d
 audio_player aubridge,null
@@ -44,7 +44,7 @@ module_app menu.so
 module_app mwi.so
 module_app ctrl_tcp.so
 snd_path %[2]s
-ctrl_tcp_listen %[1]s:4444
+ctrl_tcp_listen %[4]s
 `
 
 // handset is how a phone is set up.
@@ -57,6 +57,7 @@ type handset struct {
 	mediaenc  string // of the audio: "srtp-mand" (keys in SDP), "dtls_srtp"; empty: none
 	answers   bool   // by itself, whoever calls
 	mailbox   bool   // it asks for messages that wait
+	six       bool   // it has IPv6 and no IPv4
 }
 
 // The tones that two phones of a call send each other.
@@ -82,17 +83,21 @@ func (o *office) baresip(t *testing.T, a account, set handset) *phone {
 		set.transport = "udp"
 	}
 	p := &phone{account: a, handset: set, host: o.net.host(t), dir: t.TempDir()}
+	if set.six {
+		p.host = o.net.only6(t, p.host)
+	}
+	sip, commands := netip.AddrPortFrom(p.host.addr, 5060), netip.AddrPortFrom(p.host.addr, 4444).String()
 	if err := writeTone(filepath.Join(p.dir, "tone.wav"), set.codec, set.tone); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"config": fmt.Sprintf(baresipConfig, p.host.addr, p.dir, max(1, set.calls)), "accounts": "", "contacts": ""}
+	files := map[string]string{"config": fmt.Sprintf(baresipConfig, sip, p.dir, max(1, set.calls), commands), "accounts": "", "contacts": ""}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p.process = start(t, p.host, "baresip", "-s", "-f", p.dir) // -s: the SIP messages go into its output
-	p.control = dialControl(t, "phone "+a.dial, netip.AddrPortFrom(p.host.addr, 4444).String())
+	p.control = dialControl(t, "phone "+a.dial, commands)
 	return p
 }
 
@@ -100,8 +105,11 @@ func (o *office) baresip(t *testing.T, a account, set handset) *phone {
 func (p *phone) signIn(t *testing.T) {
 	t.Helper()
 	at := p.office.started.SIP
-	if p.transport == "tls" {
+	switch {
+	case p.transport == "tls":
 		at = p.office.started.SIPS
+	case p.six && p.office.started.SIP6.IsValid():
+		at = p.office.started.SIP6
 	}
 	password := p.account.password
 	if p.handset.password != "" {

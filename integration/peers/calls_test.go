@@ -12,7 +12,7 @@ import (
 // calls run side by side, but not beside browsers, for whom each new machine is a change of their network.
 func TestOffices(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, 1, shortRing)
+	d := deployLarge(t, 1, shortRing, manyPhones)
 	t.Run("calls", func(t *testing.T) { testCalls(t, d) })
 	t.Run("stop", func(t *testing.T) { testStop(t, d) })
 }

@@ -59,14 +59,23 @@ const (
 	longRing  = 60 // for who waits for something else
 )
 
-// accountsPerOffice is as many phones as the tests of one deployment need in one office.
-const accountsPerOffice = 60
+// How many phones the tests of one deployment need in one office.
+const (
+	fewPhones  = 12
+	manyPhones = 60
+)
 
 // deploy brings up a deployment on a network of its own, where an unanswered call rings for some seconds.
 func deploy(t *testing.T, network, ringSeconds int) *deployment {
 	t.Helper()
+	return deployLarge(t, network, ringSeconds, fewPhones)
+}
+
+// deployLarge is deploy with so many phones in each office.
+func deployLarge(t *testing.T, network, ringSeconds, phones int) *deployment {
+	t.Helper()
 	d := found(t, network, "Peers", ringSeconds)
-	d.x, d.y = d.office(t, "20", accountsPerOffice), d.office(t, "30", accountsPerOffice)
+	d.x, d.y = d.office(t, "20", phones), d.office(t, "30", phones)
 	return d
 }
 
@@ -111,7 +120,13 @@ func (d *deployment) office(t *testing.T, code string, phones int) *office {
 // officeOn is office on a network, with flags for the switch.
 func (d *deployment) officeOn(t *testing.T, net *network, code string, phones int, args ...string) *office {
 	t.Helper()
-	o := &office{owner: d.owner, net: net, dir: t.TempDir(), accounts: make(chan account, phones)}
+	return d.officeAt(t, net, net.host(t), code, phones, args...)
+}
+
+// officeAt is officeOn with the switch on a machine that is there already.
+func (d *deployment) officeAt(t *testing.T, net *network, machine host, code string, phones int, args ...string) *office {
+	t.Helper()
+	o := &office{owner: d.owner, net: net, machine: machine, dir: t.TempDir(), accounts: make(chan account, phones)}
 	o.site = create(t, d.api.Sites(), rest.Site{Name: "Office " + code, Code: code})
 	o.node = create(t, d.api.Switches(), rest.Switch{Name: "edge-" + code, Site: o.site.ID})
 	for i := range phones {
@@ -121,7 +136,6 @@ func (d *deployment) officeOn(t *testing.T, net *network, code string, phones in
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.machine = net.host(t)
 	o.startSwitch(t, append(args, "--enroll", enrolment.Code, "--cloud", d.started.API)...)
 	d.waitLive(t, o)
 	return o
@@ -197,7 +211,7 @@ func (o *office) account(t *testing.T) account {
 	case a := <-o.accounts:
 		return a
 	default:
-		t.Fatalf("more than %d accounts of %s are used", accountsPerOffice, o.site.Name)
+		t.Fatalf("more than %d accounts of %s are used", cap(o.accounts), o.site.Name)
 		return account{}
 	}
 }

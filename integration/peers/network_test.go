@@ -96,6 +96,30 @@ func (n *network) plug(t *testing.T, h host, port string) {
 	n.ip(t, "-n %s route add default via %s", h.name, n.gateway())
 }
 
+// six makes the network one of IPv6 too, fd99:N::/64.
+func (n *network) six(t *testing.T) {
+	t.Helper()
+	n.ip(t, "-6 addr add fd99:%x::fe/64 dev %s nodad", n.number, n.bridge())
+}
+
+// also6 gives a machine an address of IPv6 beside its own, of the same number.
+func (n *network) also6(t *testing.T, h host) netip.Addr {
+	t.Helper()
+	addr := netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x99, 2: 0, 3: byte(n.number), 15: h.addr.As4()[3]})
+	n.ip(t, "-n %s -6 addr add %s/64 dev eth0 nodad", h.name, addr)
+	n.ip(t, "-n %s -6 route add default via fd99:%x::fe", h.name, n.number)
+	return addr
+}
+
+// only6 gives a machine an address of IPv6 in place of its own.
+func (n *network) only6(t *testing.T, h host) host {
+	t.Helper()
+	addr := n.also6(t, h)
+	n.ip(t, "-n %s -4 addr flush dev eth0", h.name)
+	h.addr = addr
+	return h
+}
+
 // move has a machine lose its port and get another one, with another address.
 func (n *network) move(t *testing.T, h host) host {
 	t.Helper()

@@ -11,8 +11,8 @@ import (
 
 // Numbers of networks that no other test has: the world's, and that of an office behind a router.
 const (
-	worldNetwork  = 14
-	officeNetwork = 15
+	worldNetwork  = 16
+	officeNetwork = 17
 )
 
 // office makes a network behind a router of this one, .253 there, which passes on all that comes for it to the first machine of that
@@ -37,7 +37,7 @@ func TestSwitchBehindNAT(t *testing.T) {
 	d := deploy(t, worldNetwork, longRing)
 	d.startBridge(t)
 	lan, router := d.net.office(t, officeNetwork)
-	o := d.officeOn(t, lan, "40", accountsPerOffice, "--public", router.addr.String())
+	o := d.officeOn(t, lan, "40", fewPhones, "--public", router.addr.String())
 	tone := filepath.Join(t.TempDir(), "tone.wav")
 	if err := writeTone(tone, pcmu, high); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package peers
 import (
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -46,13 +47,21 @@ func listen(t *testing.T, h host) *tap {
 
 // take keeps the audio of a frame, if it is RTP of PCMU or PCMA to the machine.
 func (w *tap) take(frame []byte, h host) {
-	const ethernet, udp, mostReserved = 14, 8, 1024
-	if len(frame) < ethernet+20 || binary.BigEndian.Uint16(frame[12:]) != syscall.ETH_P_IP {
+	const ethernet, header6, udp = 14, 40, 8
+	if len(frame) < ethernet+header6 {
 		return
 	}
 	ip := frame[ethernet:]
-	header := int(ip[0]&0x0f) * 4
-	if ip[9] != syscall.IPPROTO_UDP || [4]byte(ip[16:20]) != h.addr.As4() || len(ip) < header+udp {
+	var to netip.Addr
+	var protocol byte
+	var header int
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case syscall.ETH_P_IP:
+		to, protocol, header = netip.AddrFrom4([4]byte(ip[16:])), ip[9], int(ip[0]&0x0f)*4
+	case syscall.ETH_P_IPV6:
+		to, protocol, header = netip.AddrFrom16([16]byte(ip[24:])), ip[6], header6
+	}
+	if protocol != syscall.IPPROTO_UDP || to != h.addr || len(ip) < header+udp {
 		return
 	}
 	length := int(binary.BigEndian.Uint16(ip[header+4:])) // of UDP; the frame may be padded
