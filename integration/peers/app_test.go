@@ -220,8 +220,8 @@ func testWoken(t *testing.T, d *deployment, c codec, app *app, tone float64) {
 	desk.hears(t, tone)
 	desk.do(t, "hangup", "")
 	desk.await(t, "CALL_CLOSED")
-	if ended := app.sees(t, "ended"); ended.Statistics == nil || ended.Statistics.Received < 50 {
-		t.Errorf("the app ended with %+v, want a second of audio at least", ended)
+	if ended := app.sees(t, "ended"); ended.Statistics == nil || ended.Statistics.Received < 25 {
+		t.Errorf("the app ended with %+v, want half a second of audio at least", ended)
 	}
 	app.sees(t, "sleeping")
 

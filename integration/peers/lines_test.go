@@ -6,10 +6,10 @@ import "testing"
 
 // testSIPp has SIPp call SIPp and baresip, with what baresip cannot do by itself.
 func testSIPp(t *testing.T, d *deployment) {
+	t.Run("extensions", func(t *testing.T) { testExtensions(t, d) })
 	t.Run("echo", func(t *testing.T) { testEcho(t, d) })
 	t.Run("hold", func(t *testing.T) { testHoldBySIPp(t, d) })
 	t.Run("INFO", func(t *testing.T) { testInfo(t, d) })
-	t.Run("extensions", func(t *testing.T) { testExtensions(t, d) })
 }
 
 // testEcho has SIPp play a recording to a SIPp that sends it back.

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		flag.Parse()
-		if err := flag.Set("test.parallel", "8"); err != nil { // those that run side by side wait more than they work
+		if err := flag.Set("test.parallel", "12"); err != nil { // those that run side by side wait more than they work
 			panic(err) // it is a flag of every test
 		}
 		goleak.VerifyTestMain(m)

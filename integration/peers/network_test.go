@@ -28,7 +28,8 @@ type network struct {
 func newNetwork(t *testing.T, number int) *network {
 	t.Helper()
 	n := &network{number: number}
-	n.ip(t, "link add %s type bridge", n.bridge())
+	// An address of its own: else it has that of one of its ports, another one whenever machines come and go, and who knows the old one waits for many seconds.
+	n.ip(t, "link add %s address 02:99:00:00:00:%02x type bridge", n.bridge(), number)
 	n.ip(t, "addr add 10.99.%d.254/24 dev %s", number, n.bridge())
 	n.ip(t, "link set %s up", n.bridge())
 	t.Cleanup(func() { n.remove(t, "link del "+n.bridge()) })

@@ -74,8 +74,8 @@ func readSamples(path string, c codec) ([]int16, error) {
 
 // expectTone checks that the last half second is one pure tone.
 func expectTone(samples []int16, rate int, want float64) error {
-	if len(samples) < rate {
-		return fmt.Errorf("%d samples so far, less than a second", len(samples))
+	if len(samples) < rate/2 {
+		return fmt.Errorf("%d samples so far, less than half a second", len(samples))
 	}
 	got, purity := strongest(samples[len(samples)-rate/2:], rate)
 	if got != want || purity < 0.9 {
