@@ -50,6 +50,7 @@ type roll struct {
 	sessions map[string]*call.Session
 	placed   map[string]int // calls by the device that placed them
 	crowd    int            // sessions that wait for room
+	parted   int            // sessions whose other leg is part of another call: no calls of their own
 }
 
 // begin starts the call that a side brings.
@@ -58,13 +59,13 @@ func (c *calls) begin(in call.Incoming) error {
 		return errs.New(errs.HopsUsed, "the call has passed through too many switches") // RFC 7332, 5: Max-Forwards from leg to leg
 	}
 	var s *call.Session
-	record := c.recorder(in)
+	record, name, e := c.recorder(in), nameOf(in), &entered{device: in.Device}
 	s = call.NewSession(call.SessionConfig{
 		ID: in.Call, CallerLeg: in.Leg, Device: in.Device, Hops: in.Hops - 1, Breadth: in.Breadth, SessionID: in.SessionID, Withheld: in.Withheld,
 		Record: func(e ledger.Event) { c.board.Saw(s, e); record(e) }, Answered: func(user string) { c.onThePhone(s, user, in.Call) }, Count: c.tally.add, Now: c.now, Player: c.player, Logger: c.log,
 		Left: func(user string) { c.offThePhone(s, user, in.Call) }, Transfer: c.transfer(in), Watch: c.watch,
+		Departed: func() { c.departed(e) }, Parted: func() { c.parts(s, name, e) },
 	}, machine(in), in.From)
-	name := nameOf(in)
 	crowded, err := c.add(s, name, in)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (c *calls) begin(in call.Incoming) error {
 		if crowded {
 			c.leaveCrowd()
 		}
-		c.remove(name, in.Device)
+		c.remove(name, e)
 		c.vacate(s)
 		c.running.Done()
 		return err
@@ -100,7 +101,7 @@ func (c *calls) begin(in call.Incoming) error {
 		defer c.running.Done()
 		s.Run(c.ctx, leg, admission)
 		c.board.Forget(s)
-		c.remove(name, in.Device)
+		c.remove(name, e)
 		c.vacate(s)
 		if !atFallback(in) {
 			c.cross.Settled(in.Call, false) // one that ended while it was admitted
@@ -259,7 +260,7 @@ func (c *calls) full() error {
 	switch {
 	case c.draining:
 		return errs.New(errs.NodeStopped, "this switch is shutting down")
-	case len(c.sessions) >= c.limits.Calls+c.limits.Waiting:
+	case len(c.sessions)-c.parted >= c.limits.Calls+c.limits.Waiting:
 		return c.limits.refusal()
 	}
 	return nil
@@ -293,7 +294,7 @@ func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded boo
 	case device != "" && c.placed[device] >= most:
 		return false, errs.New(errs.Congested, "this phone has placed %d calls that have not ended, the most one may", maxDeviceCalls)
 	}
-	switch crowded = !help && (c.crowd > 0 || len(c.sessions)-c.crowd >= c.limits.Calls); {
+	switch crowded = !help && (c.crowd > 0 || len(c.sessions)-c.parted-c.crowd >= c.limits.Calls); {
 	case crowded && in.Back != nil:
 		return false, c.limits.refusal()
 	case crowded:
@@ -305,12 +306,48 @@ func (c *calls) add(s *call.Session, name string, in call.Incoming) (crowded boo
 	return crowded, nil
 }
 
-func (c *calls) remove(name, device string) {
+func (c *calls) remove(name string, e *entered) {
+	c.departed(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.sessions, name)
+	if e.parted {
+		c.parted--
+	}
+}
+
+// entered is how a call counts.
+type entered struct {
+	device       string // that placed it
+	left, parted bool   // who placed it has; what is left of it is part of another call
+}
+
+// departed notes that the device that placed a call is not in it any more.
+func (c *calls) departed(e *entered) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.left {
+		return
+	}
+	e.left = true
+	device := e.device
 	if c.placed[device]--; c.placed[device] == 0 {
 		delete(c.placed, device)
+	}
+}
+
+// parts notes that what is left of a call is part of another one: it takes no room of its own.
+func (c *calls) parts(s *call.Session, name string, e *entered) {
+	c.departed(e)
+	c.mu.Lock()
+	if !e.parted {
+		e.parted = true
+		c.parted++
+	}
+	c.mu.Unlock()
+	if c.limits.Waiting > 0 {
+		c.leave(s, seatOf{queue.Whole, name})
+		c.hall.Freed(queue.Whole, name)
 	}
 }
 
@@ -318,7 +355,7 @@ func (c *calls) remove(name, device string) {
 func (c *calls) len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.sessions)
+	return len(c.sessions) - c.parted
 }
 
 // endInterrupted writes the end of the calls that an earlier run of this switch had when it was killed: no record stays

@@ -40,9 +40,29 @@ func TestOnePhoneLeavesRoomForOthers(t *testing.T) {
 	if err := add("dv_modest"); err != nil {
 		t.Errorf("another phone: %v", err)
 	}
-	c.remove(greedy, "dv_greedy")
+	ended := &entered{device: "dv_greedy"}
+	c.remove(greedy, ended)
 	if err := add("dv_greedy"); err != nil {
 		t.Errorf("after a call has ended: %v", err)
+	}
+	c.departed(ended)
+	if err := add("dv_greedy"); errs.CodeOf(err) != errs.Congested {
+		t.Errorf("a call that has ended counts twice: %v", err)
+	}
+	had := c.len()
+	left := &entered{device: "dv_greedy"}
+	c.parts(nil, last, left) // it transferred one, and its other call goes on without it
+	c.departed(left)
+	if got := c.len(); got != had-1 {
+		t.Errorf("%d calls, want %d", got, had-1)
+	}
+	if err := add("dv_greedy"); err != nil {
+		t.Errorf("after it has left a call: %v", err)
+	}
+	c.remove(last, &entered{})
+	c.remove("another", left)
+	if got := c.len(); got != had {
+		t.Errorf("%d calls at the end, want %d", got, had)
 	}
 }
 

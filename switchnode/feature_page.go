@@ -158,7 +158,7 @@ func (c *calls) speaker(in call.Incoming, page *paging.Page, p call.Planned) err
 		caller, err = page.Speaker(s)
 	}
 	if err != nil {
-		c.remove(id, "")
+		c.remove(id, &entered{})
 		c.running.Done()
 		return err
 	}
@@ -166,7 +166,7 @@ func (c *calls) speaker(in call.Incoming, page *paging.Page, p call.Planned) err
 	go func() {
 		defer c.running.Done()
 		s.Run(c.ctx, caller, func(context.Context) call.Event { return p })
-		c.remove(id, "")
+		c.remove(id, &entered{})
 		c.vacate(s)
 	}()
 	return nil

@@ -61,7 +61,7 @@ func (c *Call) State() State { return c.state }
 // Step takes an event and returns what is to be done, in order. Events may come in any order and more than once: what
 // the state does not expect is answered by a Count.
 func (c *Call) Step(ev Event) []Action {
-	established := c.back || c.established()
+	established := c.back || c.established() || c.bereft()
 	acts := c.step(ev)
 	acts = append(acts, c.proceed()...)
 	if established {
@@ -274,7 +274,9 @@ func (c *Call) answered(a Answered) []Action {
 		return append(acts, c.branchFailed(a.Leg, cause)...)
 	}
 	asker, established := &c.legs[c.asker], c.established()
-	l.state, asker.state = up, up
+	if l.state = up; !c.bereft() {
+		asker.state = up
+	}
 	if l.agreed = common; !established || c.back {
 		asker.agreed = c.asks()
 	}
@@ -285,6 +287,9 @@ func (c *Call) answered(a Answered) []Action {
 	acts = append(acts, c.dropBranches(c.elsewhere())...)
 	acts = append(acts, note(ledger.Event{Kind: ledger.Answered, Leg: l.id, Device: l.device, Codec: c.codec, To: c.member()}))
 	acts = append(acts, c.hush()...)
+	if c.bereft() { // who comes in their place is not here yet
+		return append(acts, c.transferred()...)
+	}
 	if !c.direct {
 		acts = append(acts, Connect{c.asker, a.Leg})
 	}

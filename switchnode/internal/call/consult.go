@@ -161,6 +161,9 @@ func (s *Session) party(b Branch) designation.Party {
 // shows is who calls, as the device of a branch is to show it.
 func (s *Session) shows() designation.Party {
 	from := s.from
+	if p, ok := s.parties[s.call.asker]; ok && s.call.asker != Caller { // who came in the caller's place
+		from = p
+	}
 	if s.call.transferring() && s.call.phase == returning {
 		from.Name = returned + whom(from)
 	}

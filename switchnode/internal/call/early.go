@@ -163,7 +163,7 @@ func (c *Call) early(e Early) []Action {
 		return []Action{Count{"early media of a leg that is over"}}
 	}
 	d, err := sdp.Common(c.asks(), e.Description)
-	if err != nil || !c.hears || c.offer.Body != nil || !c.alone(e.Leg) {
+	if err != nil || !c.hears || c.bereft() || c.offer.Body != nil || !c.alone(e.Leg) {
 		if e.Rings && l.state == trying {
 			return c.alerting(Ringing{Leg: e.Leg})
 		}

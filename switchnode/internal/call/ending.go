@@ -11,10 +11,13 @@ func (c *Call) cancelled(keep bool) []Action {
 		return []Action{Count{"cancel after the final response"}}
 	}
 	l.state, l.cause = ending, CauseOf(errs.CallerLeft, "")
-	if keep = keep && c.keeps(); keep {
+	if keep = keep && c.keeps() && !c.followed(Caller); keep {
 		l.cause = CauseOf(errs.CallerLeft, keptPlace)
 	}
 	acts := []Action{c.noteLegEnd(Caller)}
+	if c.followed(Caller) {
+		return append(append(c.hush(), c.separate()...), acts...)
+	}
 	if keep {
 		return append(acts, c.keep("caller", l.cause)...)
 	}
@@ -54,10 +57,17 @@ func (c *Call) without(id LegID, who string, cause ledger.Cause) []Action {
 		return c.left()
 	case c.state == Up && id == c.succession.of:
 		return c.deserted(id)
+	case c.followed(id):
+		return append(c.hush(), c.separate()...)
 	case c.state < Over && id == c.succession.heir:
 		return c.astray()
 	}
 	return c.end(who, cause)
+}
+
+// followed says that somebody comes in the place of a leg for which it rings still: it may go before.
+func (c *Call) followed(id LegID) bool {
+	return (c.state == Trying || c.state == Queued) && id == c.succession.of
 }
 
 // end brings every leg that is left to its end and writes who ended the call and why. It is idempotent.

@@ -73,6 +73,9 @@ func (s *Session) handOver(h HandOver) {
 	switch {
 	case gave:
 		s.legs[h.Leg], s.away, s.host, s.moved, s.parted = nil, h.Leg, h.To.to, h.To.setup.Post, h.To.to.Done()
+		if s.cfg.Parted != nil {
+			s.cfg.Parted()
+		}
 		if h.To.up {
 			s.step(Gone{})
 		}

@@ -38,7 +38,13 @@ func (s *Session) note(e ledger.Event) {
 
 // leaves tells of who was in a call that goes on without them.
 func (s *Session) leaves(leg string) {
-	if s.cfg.Left == nil || s.call.State() == Over {
+	if s.call.State() == Over {
+		return
+	}
+	if leg == s.cfg.CallerLeg && s.cfg.Departed != nil {
+		s.cfg.Departed()
+	}
+	if s.cfg.Left == nil {
 		return
 	}
 	for i, l := range s.call.legs {

@@ -71,6 +71,8 @@ type SessionConfig struct {
 	Count     func(name string)
 	Now       func() time.Time  // cloud-corrected
 	Left      func(user string) // told the id of who leaves a call that goes on; likewise
+	Departed  func()            // told when the caller has left a call that goes on; likewise
+	Parted    func()            // told when what is left of the call is part of another one; likewise
 	Transfer  Transfer          // nil: no call is transferred
 	Player    Player            // nil: callers hear nothing of the switch's own
 	Logger    *slog.Logger

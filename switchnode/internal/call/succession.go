@@ -250,6 +250,7 @@ func (c *Call) succeedEarly(s succession) []Action {
 	c.asker, c.transfer = s.heir, transfer{by: s.of, phase: reaching, home: s.by.home}
 	c.offer = sdp.Description{Codecs: heir.agreed.Codecs, Direction: sdp.SendRecv, Ptime: heir.agreed.Ptime}
 	c.hears, c.previewed, c.preview, c.from, c.playing = true, true, heir.agreed, nobody, Music
+	c.callable = false // it was the one before who could keep the place
 	if rung {
 		c.playing = RingingTone
 	}

@@ -288,3 +288,40 @@ func TestAnswerToAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestTransferorCancelsTooSoon has a phone give up the call that its other party is to go on in, before that one has come. It rings on for who comes.
+func TestTransferorCancelsTooSoon(t *testing.T) {
+	t.Parallel()
+	begin := func() *Call {
+		c := New("caller", "dv_a", speech)
+		c.Step(Planned{Branches: []Branch{{Leg: "b1", Device: "dv_c"}}, Ring: time.Minute})
+		c.Step(Ringing{Leg: 1})
+		c.Step(Succeeds{Leg: Caller, Branch: Branch{Leg: "heir", Device: "dv_b"}, By: &Guest{errand: errand{up: true}}})
+		for _, a := range c.Step(Cancelled{Keep: true}) {
+			if x, ok := a.(Cancel); ok {
+				t.Errorf("leg %d is taken back", x.Leg)
+			}
+		}
+		if c.State() != Trying {
+			t.Errorf("the call is in state %d", c.State())
+		}
+		return c
+	}
+	joins := func(acts []Action) bool { return slices.Contains(acts, Action(Connect{2, 1})) }
+	c := begin()
+	c.Step(Arrived{2, speech})
+	if acts := c.Step(Answered{1, speech, "", nil}); c.State() != Up || !joins(acts) {
+		t.Errorf("who answers then: state %d, %v", c.State(), acts)
+	}
+	c = begin()
+	if acts := c.Step(Answered{1, speech, "", nil}); c.State() != Up || len(acts) == 0 || slices.ContainsFunc(acts, func(a Action) bool { _, ok := a.(Connect); return ok }) {
+		t.Errorf("who answers before the other has come: state %d, %v", c.State(), acts)
+	}
+	if acts := c.Step(Arrived{2, speech}); !joins(acts) {
+		t.Errorf("who comes after the answer: %v", acts)
+	}
+	c = begin()
+	if acts := c.Step(Refused{2, CauseOf(errs.Gone, "")}); c.State() != Over || !slices.ContainsFunc(acts, func(a Action) bool { x, ok := a.(Cancel); return ok && x.Leg == 1 }) {
+		t.Errorf("nobody comes: state %d, %v", c.State(), acts)
+	}
+}
