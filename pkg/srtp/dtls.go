@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,7 +70,8 @@ func fingerprintOf(h crypto.Hash, name string, der []byte) string {
 	return name + " " + strings.Join(pairs, ":")
 }
 
-// Known are the fingerprints, as after a=fingerprint, whose hash is taken here.
+// Known are the fingerprints, as after a=fingerprint, whose hash is taken here: a set, in an order of its own. A phone may say the same of the session and
+// of the medium, and in a later description of both.
 func Known(fingerprints []string) (all []string) {
 	for _, f := range fingerprints {
 		name, value, _ := strings.Cut(f, " ")
@@ -79,7 +81,8 @@ func Known(fingerprints []string) (all []string) {
 			}
 		}
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // fits says whether a certificate is the one that a fingerprint of a description means.

@@ -2,6 +2,7 @@ package srtp
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,11 @@ func TestFingerprints(t *testing.T) {
 		if known := Known([]string{text}); (len(known) == 1) != taken || taken && known[0] != f {
 			t.Errorf("%q: %q", text, known)
 		}
+	}
+	other := identity(t).Fingerprint()
+	one, same := Known([]string{f, other}), Known([]string{other, f, strings.ToLower(f)}) // of the session, and of the medium again
+	if len(one) != 2 || !slices.Equal(one, same) {
+		t.Errorf("%q and %q, want one set", one, same)
 	}
 }
 

@@ -143,7 +143,7 @@ func (c *cipher) answer(w *sdp.Writer, offer sdp.Session) error {
 		// RFC 5763, 5, recommends active. A phone behind a NAT is reached only after it has sent something, and so it begins.
 		next, k.Fingerprint, k.Setup = dtls, c.DTLS.Fingerprint(), sdp.Passive
 		// RFC 8842, 5.3: while the association goes on the roles do, as far as the offer lets them.
-		if goes := c.means == dtls && c.begins && slices.Equal(offer.Fingerprints, c.theirs.Fingerprints); offer.Setup == sdp.Passive || goes && offer.Setup == sdp.ActPass {
+		if goes := c.means == dtls && c.begins && slices.Equal(srtp.Known(offer.Fingerprints), srtp.Known(c.theirs.Fingerprints)); offer.Setup == sdp.Passive || goes && offer.Setup == sdp.ActPass {
 			k.Setup = sdp.Active
 		}
 	}
