@@ -180,7 +180,10 @@ func (p *phone) isTold(t *testing.T, answers ...string) (all string) {
 func TestSleepingApp(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, 3, longRing)
-	d.startBridge(t)
+	machine := d.net.host(t)
+	pushes := startPushes(t, machine)
+	d.startBridgeAt(t, machine, pushes.args...)
+	t.Run("another maker's", func(t *testing.T) { testPushed(t, d, pushes) })
 	app := d.app(t, "Eve", "70001")
 	tone := filepath.Join(t.TempDir(), "tone.wav")
 	if err := writeTone(tone, pcmu, high); err != nil {

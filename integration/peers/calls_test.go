@@ -37,6 +37,7 @@ func testCalls(t *testing.T, d *deployment) {
 		{"echo test", testEchoTest},
 		{"three-way", testThreeWay},
 		{"SRTP", testSRTP},
+		{"reconnect", testReconnect},
 		{"digits", testDigits},
 		{"digits as tones", testDigitsAsTones},
 		{"cancel", testCancel},

@@ -24,6 +24,7 @@ func testDesk(t *testing.T, d *deployment) {
 		name string
 		run  func(*testing.T)
 	}{
+		{"forward always", e.forwardAlways(t)},
 		{"forward of busy", e.forwardBusy(t)},
 		{"forward of no answer", e.forwardNoAnswer(t)},
 		{"forwards in circles", e.circle(t)},
@@ -82,6 +83,23 @@ func takes(t *testing.T, from, to *phone) {
 	to.do(t, "accept", "")
 	from.await(t, "CALL_ESTABLISHED")
 	to.await(t, "CALL_ESTABLISHED")
+}
+
+// forwardAlways has a call to a phone ring at the other office, and not there.
+func (d *desk) forwardAlways(t *testing.T) func(*testing.T) {
+	a, b, c := d.person(t, d.x), d.person(t, d.y), d.person(t, d.x)
+	d.wishes(t, b, map[string]any{"forward_always": c.dial})
+	return func(t *testing.T) {
+		from, to := d.x.phone(t, a, handset{codec: pcmu, tone: low}), d.x.phone(t, c, handset{codec: pcmu, tone: high})
+		quiet := d.y.phone(t, b, handset{codec: pcmu, tone: other})
+		from.do(t, "dial", b.dial)
+		takes(t, from, to)
+		talk(t, from, to)
+		hangUp(t, to, from)
+		if n := quiet.count("CALL_INCOMING"); n != 0 {
+			t.Errorf("the phone that forwards rang %d times", n)
+		}
+	}
 }
 
 // forwardBusy has a call to a phone that says that it is busy ring at the other office.

@@ -8,7 +8,7 @@ const partials = `<?xml version="1.0" encoding="ISO-8859-1"?>
 {{define "request"}}Max-Forwards: 70
 From: <sip:{{.User}}@[local_ip]>;tag=[pid]c[call_number]
 Call-ID: {{.Other}}[call_id]
-Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]>
+Contact: <sip:{{.User}}@[local_ip]:[local_port];transport=[transport]{{.Push}}>
 {{end}}
 
 {{define "within"}}To: <sip:{{.Dialled}}@[remote_ip]>[peer_tag_param]

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// testSRTP has phones that encrypt their audio, with keys in SDP (over TLS) or by DTLS, talk to ones that do not and to each other, each leg in its own way. Who
-// has to encrypt and does not is refused.
+// testSRTP has phones that encrypt their audio, with keys in SDP (over TLS) or by DTLS, talk to ones that do not and to each other, each leg in its own way, and hold
+// them. Who has to encrypt and does not is refused.
 func testSRTP(t *testing.T, d *deployment) {
 	sdes := handset{transport: "tls", codec: pcmu, tone: low, mediaenc: "srtp-mand"}
 	dtls := handset{codec: pcmu, tone: high, mediaenc: "dtls_srtp"}
@@ -43,6 +43,15 @@ func testSRTP(t *testing.T, d *deployment) {
 			a, b := d.x.phone(t, test.a, test.from), d.y.phone(t, test.b, test.to)
 			call(t, a, b, b.dial)
 			talk(t, a, b)
+			for _, holds := range [][2]*phone{{a, b}, {b, a}} {
+				if holder, held := holds[0], holds[1]; held.mediaenc == "" { // the networks tell what reaches it
+					toHeld := listen(t, held.host)
+					holder.do(t, "hold", "")
+					toHeld.expectMusic(t, holder.tone)
+					holder.do(t, "resume", "")
+					toHeld.expectTone(t, holder.tone)
+				}
+			}
 			hangUp(t, a, b)
 			d.conversation(t, test.a, test.b, pcmu.record, hungUpByCaller)
 		})

@@ -37,6 +37,7 @@ type scenario struct {
 	Event    string // that a SUBSCRIBE is about
 	Seconds  int    // for which it asks; 0: once
 	To       string // what is dialled besides, as in a Refer-To
+	Push     string // parameters of the contact that say how it is woken
 }
 
 // Signed is the same with credentials.
