@@ -25,7 +25,8 @@ func migrate(ctx context.Context, e engine, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithSlog(log)}
+	// Numbers are given out before migrations are written: a lower one may come after a higher one. They do not build on each other.
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithSlog(log), goose.WithAllowOutofOrder(true)}
 	if e.dialect == goose.DialectPostgres {
 		l, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockEverySeconds, lockTries))
 		if err != nil {

@@ -79,9 +79,15 @@ func (m *Mail) Send(ctx context.Context, to string, n Notice) error {
 func (m *Mail) verdict(err error) error {
 	var failed *gomail.SendError
 	var said *textproto.Error
+	var doubted *tls.CertificateVerificationError
+	var other x509.HostnameError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &other):
+		return errs.New(errs.Unreachable, "mail server %s: its certificate has another name (%w): write that name in --mail-server", m.host, other)
+	case errors.As(err, &doubted):
+		return errs.New(errs.Unreachable, "mail server %s: its certificate is of no CA that this switch trusts (%w): name that CA, or the certificate if it signed itself, by --mail-ca FILE", m.host, doubted)
 	case errors.As(err, &failed) && failed.ErrorCode() == 530: // RFC 3207, 4: it wants TLS, or the switch to sign in
 		return errs.New(errs.Forbidden, "mail server %s lets this switch not in: %w", m.host, err)
 	case errors.As(err, &failed) && failed.ErrorCode() >= 500:

@@ -191,8 +191,16 @@ func TestNothingGoesInTheOpen(t *testing.T) {
 	}
 	_, other := server(t, mailtest.Config{}, "")
 	other.roots = x509.NewCertPool()
-	if err := other.Send(t.Context(), "bell@example.com", message); errs.CodeOf(err) != errs.Unreachable {
-		t.Errorf("a certificate of nobody's: %v", err)
+	for _, host := range []string{other.host, "127.0.0.1"} { // on this machine, too: a server that offers TLS is to show who it is
+		other.host = host
+		if err := other.Send(t.Context(), "bell@example.com", message); errs.CodeOf(err) != errs.Unreachable || !strings.Contains(err.Error(), "--mail-ca FILE") {
+			t.Errorf("%s, a certificate of nobody's: %v", host, err)
+		}
+	}
+	_, renamed := server(t, mailtest.Config{}, "")
+	renamed.host = "mail.elsewhere.example"
+	if err := renamed.Send(t.Context(), "bell@example.com", message); errs.CodeOf(err) != errs.Unreachable || !strings.Contains(err.Error(), "in --mail-server") {
+		t.Errorf("a certificate of another name: %v", err)
 	}
 }
 
