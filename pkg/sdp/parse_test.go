@@ -202,6 +202,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add([]byte(head + "m=audio 9 RTP/AVP 0\r\na=strowger-flow:7\r\n"))
+	for _, c := range []string{"IN IP6 2001:db8::20", "IN IP6 ::ffff:192.0.2.2", "IN IP6 [2001:db8::20]", "IN IP6 2001:db8:::192.0.2.1", "IN IP6 ff15::101/3"} { // RFC 5118, 4.6 to 4.9
+		f.Add([]byte("v=0\r\no=a 1 0 " + c + "\r\ns=-\r\nc=" + c + "\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"))
+		f.Add([]byte("v=0\r\no=a 1 0 IN IP4 192.0.2.1\r\ns=\r\nt=0 0\r\nm=audio 22334 RTP/AVP 0\r\nc=IN IP4 192.0.2.1\r\nm=video 6024 RTP/AVP 107\r\nc=" + c + "\r\n"))
+	}
 	at := Local{Addr: netip.MustParseAddrPort("192.0.2.9:4000")}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Parse(b)

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -143,7 +144,11 @@ func hostPort(s string) (host string, port int, ok bool) {
 	}
 	if inner, found := strings.CutPrefix(host, "["); found {
 		inner, found = strings.CutSuffix(inner, "]")
-		return host, port, found && inner != "" && strings.Trim(inner, "0123456789abcdefABCDEF:.") == ""
+		if strings.Contains(inner, ".") { // RFC 5118, 4.10: the grammar of RFC 3261 has a colon too many before an address of IPv4
+			inner = strings.Replace(inner, ":::", "::", 1)
+		}
+		a, err := netip.ParseAddr(inner)
+		return "[" + inner + "]", port, found && err == nil && a.Is6() && a.Zone() == ""
 	}
 	return host, port, host != "" && strings.IndexFunc(host, notHost) < 0
 }

@@ -402,6 +402,10 @@ func FuzzEntry(f *testing.F) {
 		f.Add(b, false)
 		f.Add(b, true)
 	}
+	for _, b := range torture6(f) {
+		f.Add(b, false)
+		f.Add(b, true)
+	}
 	f.Add([]byte(message("INVITE", "sip:x@h", "Require: a", "Content-Type: application/sdp")), true)
 	e := NewEndpoint(Config{})
 	f.Fuzz(func(t *testing.T, b []byte, stream bool) {
