@@ -50,7 +50,7 @@ const slack = 800
 
 // Run starts two offices and has them talk.
 func (c *demoCommand) Run(e *env) (err error) {
-	if err := ownAddress(c.Host); err != nil {
+	if err := ownAddress("host", c.Host, "192.0.2.10"); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "strowger-demo-")

@@ -25,6 +25,7 @@ import (
 
 type upCommand struct {
 	Host      string   `help:"IP address that phones and other switches use for this machine. Default: its outward one." placeholder:"IP"`
+	Host6     string   `help:"IPv6 address of this machine that phones of IPv6 use, beside --host for those of IPv4." name:"host6" placeholder:"IP"`
 	Public    string   `help:"IP address that apps and other switches outside use, if a NAT before this machine has one and passes the ports of the switch for links and WebRTC, and those of the bridge for switches, STUN and the relay, on unchanged. Phones are told --host." placeholder:"IP"`
 	Code      *string  `help:"Dialling code of the office, at first start. Default: 10."`
 	Name      *string  `help:"Name of the office, at first start. Default: Office."`
@@ -42,7 +43,7 @@ type upCommand struct {
 
 // office is the one that runs.
 func (c *upCommand) office() stack.Site {
-	return stack.Site{Name: c.name(), Code: c.code(), Public: c.Public, STIR: c.STIR, Waiting: c.Waiting, Voicemail: c.Voicemail, Mail: c.Mail}
+	return stack.Site{Name: c.name(), Code: c.code(), Host6: c.Host6, Public: c.Public, STIR: c.STIR, Waiting: c.Waiting, Voicemail: c.Voicemail, Mail: c.Mail}
 }
 
 func (*upCommand) unconnected() {}
@@ -85,6 +86,7 @@ type reached struct {
 	Fabric string         `json:"fabric"`
 	SIP    netip.AddrPort `json:"sip"`
 	SIPS   netip.AddrPort `json:"sips"`
+	SIP6   netip.AddrPort `json:"sip6,omitzero"` // of phones of IPv6, with --host6
 	Link   netip.AddrPort `json:"link"`
 	Data   string         `json:"data"`
 	// Metrics is where the cloud, the switch and the bridge serve /metrics.
@@ -177,7 +179,10 @@ func (c *upCommand) check() error {
 			return errs.New(errs.Invalid, "--digest %q: want SHA-256 or MD5", name)
 		}
 	}
-	if err := ownAddress(c.Host); err != nil {
+	if err := ownAddress("host", c.Host, "192.0.2.10"); err != nil {
+		return err
+	}
+	if err := c.families(); err != nil {
 		return err
 	}
 	if a, err := netip.ParseAddr(c.Public); c.Public != "" && (err != nil || a.IsUnspecified()) {
@@ -193,20 +198,43 @@ func (c *upCommand) check() error {
 	return nil
 }
 
+// both says where phones of each family register.
+func both(four, six netip.AddrPort) string {
+	if !six.IsValid() {
+		return four.String()
+	}
+	return four.String() + ", of IPv6 " + six.String() + ","
+}
+
 var siteCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
-// ownAddress refuses a --host that is not an address of this machine.
-func ownAddress(host string) error {
+// families refuses a --host6 that is not of the other family than --host.
+func (c *upCommand) families() error {
+	six, err := netip.ParseAddr(c.Host6)
+	switch {
+	case c.Host6 == "":
+		return nil
+	case err == nil && !six.Is6(), err == nil && six.Is4In6():
+		return errs.New(errs.Invalid, "--host6 %s: want an address of IPv6; that of IPv4 is --host", c.Host6)
+	}
+	if four, err := netip.ParseAddr(c.Host); err == nil && four.Is6() {
+		return errs.New(errs.Invalid, "--host6 %s: --host %s is of IPv6 already; want one of IPv4 there, or no --host6", c.Host6, c.Host)
+	}
+	return ownAddress("host6", c.Host6, "2001:db8::10")
+}
+
+// ownAddress refuses what a flag says that is not an address of this machine, such as example is one.
+func ownAddress(flag, host, example string) error {
 	if host == "" {
 		return nil
 	}
 	a, err := netip.ParseAddr(host)
 	if err != nil || a.IsUnspecified() {
-		return errs.New(errs.Invalid, "--host %q: want an IP address of this machine, such as 192.0.2.10", host)
+		return errs.New(errs.Invalid, "--%s %q: want an IP address of this machine, such as %s", flag, host, example)
 	}
 	l, err := net.ListenPacket("udp", netip.AddrPortFrom(a, 0).String())
 	if err != nil {
-		return errs.New(errs.Invalid, "--host %s: this machine has no such address", host)
+		return errs.New(errs.Invalid, "--%s %s: this machine has no such address", flag, host)
 	}
 	return l.Close()
 }
@@ -219,7 +247,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	}
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
-			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, Link: o.Link, Data: e.Data, APIKey: key,
+			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, SIP6: o.SIP6, Link: o.Link, Data: e.Data, APIKey: key,
 			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Bridge: s.Bridge.Link, Push: s.Bridge.Push, Replaced: s.Replaced,
 		})
 	}
@@ -233,7 +261,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 		e.say("note: %s\n", m)
 	}
 	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP; their switches reach the directory at %s TCP\n  apps           %s UDP, %s UDP and TCP%s; by way of the bridge %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, o.SIP, o.SIPS, o.Link, s.Cloud.Fabric, o.Link, o.WebRTC, outside(s.Bridge), s.Bridge.Link, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
+		o.Site.Name, both(o.SIP, o.SIP6), o.SIPS, o.Link, s.Cloud.Fabric, o.Link, o.WebRTC, outside(s.Bridge), s.Bridge.Link, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if first {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", key, e.Data)
 	} else {

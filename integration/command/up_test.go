@@ -44,7 +44,10 @@ func TestUp(t *testing.T) {
 	}
 	var first reached
 	for start := range 2 {
-		o := startUp(t, upIn(dir)...)
+		o := startUp(t, upIn(dir, "--host6", "::1")...)
+		if phones := o.at.SIP6; !phones.Addr().Is6() || phones.Port() != o.at.SIP.Port() {
+			t.Errorf("phones of IPv6 register at %v, others at %v", phones, o.at.SIP)
+		}
 		at := o.at
 		for _, address := range at.Metrics {
 			resp, err := http.Get("http://" + address + "/readyz")
@@ -286,13 +289,30 @@ func TestUpThatCannotStart(t *testing.T) {
 	})
 }
 
+// TestUpForWrongFamilies gives up addresses of IPv6 that it cannot work with.
+func TestUpForWrongFamilies(t *testing.T) {
+	t.Parallel()
+	for flags, words := range map[string]string{
+		"--host6 2001:db8::1":    "--host6 2001:db8::1: this machine has no such address",
+		"--host6 office":         "want an IP address of this machine, such as 2001:db8::10",
+		"--host6 127.0.0.1":      "--host6 127.0.0.1: want an address of IPv6",
+		"--host ::1 --host6 ::1": "--host ::1 is of IPv6 already",
+	} {
+		dir := t.TempDir()
+		refusesUp(t, upIn(dir, strings.Fields(flags)...), words)
+		if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+			t.Errorf("up %s made something before it looked at its settings", flags)
+		}
+	}
+}
+
 // TestUpPassesSettingsOn has the office's switch get what the command line says of it.
 func TestUpPassesSettingsOn(t *testing.T) {
 	t.Parallel()
-	c := upCommand{Public: "192.0.2.1", Services: switchnode.Services{
+	c := upCommand{Public: "192.0.2.1", Host6: "2001:db8::10", Services: switchnode.Services{
 		STIR: switchnode.STIR{Key: "stir.key"}, Waiting: switchnode.Waiting{Language: "zh", Prompts: "prompts"},
 	}}
-	if got := c.office(); got.Public != c.Public || got.STIR.Key != c.STIR.Key || got.Waiting != c.Waiting || got.Name != "Office" || got.Code != "10" {
+	if got := c.office(); got.Public != c.Public || got.Host6 != c.Host6 || got.STIR.Key != c.STIR.Key || got.Waiting != c.Waiting || got.Name != "Office" || got.Code != "10" {
 		t.Errorf("the office is %+v", got)
 	}
 }
