@@ -140,12 +140,12 @@ func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams {
 	return p.WithAwaitPromise(true).WithUserGesture(true)
 }
 
-// becomes waits until an expression is true.
+// becomes waits until an expression, or what it promises, is true.
 func (b *browser) becomes(t *testing.T, what, expression string) {
 	t.Helper()
 	eventually(t, what, func() error {
 		var is bool
-		if err := b.try(chromedp.Evaluate("Boolean("+expression+")", &is, awaited)); err != nil {
+		if err := b.try(chromedp.Evaluate("(async () => Boolean(await ("+expression+")))()", &is, awaited)); err != nil {
 			return err
 		}
 		if !is {
@@ -183,14 +183,20 @@ func (b *browser) presses(t *testing.T, label string) {
 	eval[any](t, b, button(label)+".click()")
 }
 
-// hears waits until the page plays one tone, within what an FFT of 8,192 can tell.
+// hears waits until the call of the page plays one tone.
 func (b *browser) hears(t *testing.T, tone float64) {
 	t.Helper()
-	const loudest = `(async () => {
+	b.plays(t, `document.getElementById("voice").srcObject`, tone)
+}
+
+// plays waits until a stream has one tone, within what an FFT of 8,192 can tell.
+func (b *browser) plays(t *testing.T, stream string, tone float64) {
+	t.Helper()
+	loudest := `(async () => {
 		window.ear ??= new AudioContext();
 		const a = ear.createAnalyser();
 		a.fftSize = 8192;
-		const source = ear.createMediaStreamSource(document.getElementById("voice").srcObject);
+		const source = ear.createMediaStreamSource(` + stream + `);
 		source.connect(a);
 		await new Promise((resolve) => setTimeout(resolve, 300));
 		const levels = new Float32Array(a.frequencyBinCount);

@@ -25,6 +25,11 @@ type Change struct {
 	Unblock []string `json:"unblock,omitempty" maxItems:"500"`
 	// SpeedDial is numbers by two digits; "" removes one.
 	SpeedDial map[string]string `json:"speed_dial,omitempty"`
+	// Rules are as in Wishes, all of them.
+	Rules *[]Rule `json:"caller_rules,omitempty" maxItems:"50"`
+	// Lamp and Intercom say who sees whether the user is on the phone, and whether colleagues may have their phone answer by itself.
+	Lamp     *string `json:"lamp,omitempty" enum:",public,private"`
+	Intercom *bool   `json:"intercom,omitempty"`
 	// Override opens or closes a schedule that the user may override.
 	Override *Override `json:"override,omitempty"`
 }
@@ -54,7 +59,7 @@ type ScheduleState struct {
 // Empty says whether nothing is changed of the user.
 func (c Change) Empty() bool {
 	return c.DND == nil && c.CallWaiting == nil && c.ForwardAlways == nil && c.ForwardBusy == nil && c.ForwardNoAnswer == nil && c.ForwardUnreachable == nil &&
-		c.ForwardSeconds == nil && len(c.Block)+len(c.Unblock)+len(c.SpeedDial) == 0
+		c.ForwardSeconds == nil && c.Rules == nil && c.Lamp == nil && c.Intercom == nil && len(c.Block)+len(c.Unblock)+len(c.SpeedDial) == 0
 }
 
 // Apply changes wishes, which it may share with nobody else, and do not disturb.
@@ -62,6 +67,13 @@ func (c Change) Apply(w *Wishes, dnd *bool) error {
 	set(dnd, c.DND)
 	if c.CallWaiting != nil {
 		w.NoCallWaiting = !*c.CallWaiting
+	}
+	if c.Intercom != nil {
+		w.NoIntercom = !*c.Intercom
+	}
+	set(&w.Lamp, c.Lamp)
+	if c.Rules != nil {
+		w.Rules = slices.Clone(*c.Rules)
 	}
 	set(&w.ForwardAlways, c.ForwardAlways)
 	set(&w.ForwardBusy, c.ForwardBusy)

@@ -16,6 +16,7 @@
 //
 // Fields are only ever added. Capability 1 (2026-11).
 // Capability 2 (2026-11): call waiting; a switch below it lets every call ring.
+// Capability 3 (2026-11): a Change has rules for callers, lamp and intercom; only apps send them.
 package wish
 
 import (

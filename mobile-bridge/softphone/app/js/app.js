@@ -5,6 +5,7 @@ import { Phone } from "./phone.js";
 import { ended, incoming, ongoing } from "./ui/calling.js";
 import { h, morph } from "./ui/dom.js";
 import { icon, mark } from "./ui/icons.js";
+import { voicemail } from "./ui/own.js";
 import { see } from "./ui/pictures.js";
 import { blocked, contacts, keypad, recents, settings, welcome } from "./ui/screens.js";
 import { endOf, reach, stateOf } from "./ui/text.js";
@@ -69,8 +70,21 @@ const act = {
 		root.querySelector(".heading h1")?.focus();
 		if (tab === "recents") {
 			phone.looked();
+		} else if (tab === "voicemail") {
+			phone.own?.look().catch(() => {}); // the page says why
+		} else if (tab === "settings" && phone.own) {
+			tried(phone.own.wish());
 		}
 	},
+	open: (pin) => tried(phone.own.look(pin)),
+	play: (id) => tried(phone.own.play(id)),
+	remove: (id) => confirm("Delete this message for good?") && tried(phone.own.remove(id)),
+	async changePIN(pin) {
+		if (await done(phone.own.changePIN(pin))) {
+			phone.notice(new Error("The PIN is changed."));
+		}
+	},
+	wish: (change) => done(phone.own.wish(change)),
 	typed(text) {
 		view.dialled = text;
 		render();
@@ -134,14 +148,22 @@ async function tried(promise) {
 	}
 }
 
+/** done says whether something went well, and shows what did not. */
+const done = (promise) => promise.then(() => true, (error) => {
+	phone.notice(error);
+	return false;
+});
+
 async function readDevices() {
 	view.devices = await devices();
 	view.allowed = view.devices.microphone.some((d) => d.id);
 	render();
 }
 
-const tabs = [["keypad", "Keypad"], ["recents", "Recent"], ["contacts", "Contacts"], ["settings", "Settings"]];
-const screens = { recents, contacts, settings };
+const tabs = [["keypad", "Keypad"], ["recents", "Recent"], ["contacts", "Contacts"], ["voicemail", "Voicemail"], ["settings", "Settings"]];
+const screens = { recents, contacts, voicemail, settings };
+
+const count = (n, what) => n > 0 && h("em", { class: "count", "aria-label": `${n} ${what}` }, n);
 
 function navigation() {
 	const tab = wide.matches && view.tab === "keypad" ? "recents" : view.tab;
@@ -149,7 +171,7 @@ function navigation() {
 	return h("nav", { class: "tabs", "aria-label": "Sections", "data-key": "tabs" },
 		h("div", { class: "brand" }, mark(), h("span", { class: "unseen" }, "Strowger")),
 		shown.map(([name, label]) => h("button", { type: "button", "aria-current": tab === name ? "page" : null, "data-key": name, onclick: () => act.go(name) },
-			icon(name), h("span", {}, label), name === "recents" && phone.missed > 0 && h("em", { class: "count", "aria-label": `${phone.missed} missed` }, phone.missed))));
+			icon(name), h("span", {}, label), name === "recents" && count(phone.missed, "missed"), name === "voicemail" && count(phone.own?.mailbox?.new ?? 0, "new"))));
 }
 
 function status() {

@@ -2,7 +2,7 @@
 import { base64, hash, utf8 } from "./bytes.js";
 import { parseCode } from "./code.js";
 import { Failure } from "./failure.js";
-import { enrolProof, jwkOf, makeSigningKey, pushProof, sign, thumbprint } from "./proof.js";
+import { enrolProof, jwkOf, makeSigningKey, ownProof, pushProof, sign, thumbprint } from "./proof.js";
 import { makeSealKey } from "./seal.js";
 import * as store from "./store.js";
 
@@ -27,6 +27,9 @@ async function ask(method, at, typ, keys, body, claims, now) {
 		answer = await fetch(at, { method, body: utf8(text), headers: { "Content-Type": "application/json", "Strowger-Proof": proof } });
 	} catch {
 		throw new Failure("offline", "The server cannot be reached. Check the network and try again");
+	}
+	if (answer.ok && answer.headers.get("Content-Type")?.startsWith("audio/")) {
+		return answer.blob();
 	}
 	const said = await answer.json().catch(() => ({}));
 	if (!answer.ok) {
@@ -61,6 +64,9 @@ export async function update(me, push) {
 	await keep(info, push);
 	return whoAmI();
 }
+
+/** own asks what is the user's, and changes it (package enrol, OwnRequest): an OwnReply, or a message as a Blob. */
+export const own = (me, request) => ask("POST", `${path}/${me.device}/own`, ownProof, { signing: me.signing }, request, { sub: me.device }, me.now());
 
 const keep = (info, push) => store.save("identity", { info, push, apart: Date.parse(info.now) - Date.now() });
 

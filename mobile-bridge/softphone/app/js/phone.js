@@ -5,6 +5,7 @@ import { Channel } from "./channel.js";
 import { Failure, failureOf } from "./failure.js";
 import { enrol, update, whoAmI } from "./identity.js";
 import { openMicrophone } from "./media.js";
+import { Own } from "./own.js";
 import { openVideo } from "./video.js";
 import { admitProof, reportProof, sign } from "./proof.js";
 import { checkWake } from "./sessionkey.js";
@@ -20,6 +21,7 @@ export class Phone extends EventTarget {
 	me = null;
 	started = false; // me is known
 	settings = { ...defaults };
+	own = null; // what is the user's
 	calls = []; // that are not over, the newest last
 	last = null; // the call that ended last, while its end is shown
 	history = [];
@@ -64,6 +66,8 @@ export class Phone extends EventTarget {
 
 	async #awake() {
 		this.channel = new Channel(this.me);
+		this.own = new Own(this.me, () => this.#changed());
+		this.own.look().catch(() => {}); // the page says why when it is looked at
 		for (const type of ["open", "shut"]) {
 			this.channel.addEventListener(type, ({ detail }) => {
 				this.trouble = type === "shut" ? detail : null;
@@ -369,7 +373,7 @@ export class Phone extends EventTarget {
 		await (await this.registration?.pushManager?.getSubscription())?.unsubscribe();
 		await update(this.me, []).catch(() => {}); // the device stays in the directory, for an admin to remove
 		await store.forget();
-		this.me = null;
+		this.me = this.own = null;
 		this.history = [];
 		this.#changed();
 	}

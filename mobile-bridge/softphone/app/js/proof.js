@@ -6,6 +6,7 @@ import { Failure } from "./failure.js";
 export const callProof = "call-proof+jwt";
 export const enrolProof = "enrol-proof+jwt";
 export const pushProof = "push-proof+jwt";
+export const ownProof = "own-proof+jwt";
 export const channelProof = "channel-proof+jwt";
 export const admitProof = "admit-proof+jwt";
 export const reportProof = "report-proof+jwt";

@@ -48,7 +48,7 @@ export function morph(old, fresh) {
 
 function attributes(old, fresh) {
 	for (const { name } of [...old.attributes]) {
-		if (!fresh.hasAttribute(name)) {
+		if (!fresh.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) { // whether it is open is the user's
 			old.removeAttribute(name);
 		}
 	}

@@ -2,6 +2,7 @@
 import { codeIn } from "../code.js";
 import { h } from "./dom.js";
 import { icon, mark } from "./icons.js";
+import { wishes } from "./own.js";
 import { day, initials, reach, shade, spoken, time } from "./text.js";
 
 export const avatar = (name, size = "") => {
@@ -170,6 +171,7 @@ export function settings(phone, view, act) {
 			h("div", { class: "line" }, h("span", { class: `dot ${r.state}` }), h("div", {}, h("b", {}, r.words), h("p", { class: "muted" }, r.more))),
 			push.state === "off" && h("button", { type: "button", class: "primary", onclick: () => phone.allowPush() }, icon("bell"), "Ring when this page is closed"),
 			["denied", "none"].includes(push.state) && h("p", { class: "muted" }, `${push.words}. ${push.state === "denied" ? "Allow them beside the address." : "Keep this page open."}`)),
+		h("h2", { class: "group" }, "Calls to you"), wishes(phone, act),
 		h("h2", { class: "group" }, "Sound and camera"),
 		h("div", { class: "card" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act),
 			chooser("camera", "Camera", phone, view, act),
