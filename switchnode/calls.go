@@ -178,7 +178,7 @@ func (c *calls) noteRefused(in call.Incoming, err error) {
 func (c *calls) admission(in call.Incoming) call.Admission {
 	switch {
 	case in.Admission != nil:
-		return in.Admission
+		return c.byApp(in)
 	case asks(in.Claims):
 		return c.askedFor(in)
 	case in.Claims != nil && in.Auto:

@@ -255,6 +255,9 @@ func (c *calls) codeOfApp(b designation.Branch, p designation.Plan) call.Target 
 	if err != nil {
 		return c.service(func(ctx context.Context, v *voice.Conversation) ledger.Cause { return c.ends(ctx, v, err, codeWrong) })
 	}
+	if goesOver(d.Name) {
+		return inPlace{d}
+	}
 	in := call.Incoming{Call: p.Call, Device: p.From.Device, From: p.From, Dialled: b.Number}
 	planned, ok := do(in, d)(c.ctx).(call.Planned) // nobody is asked: the switch answers
 	if !ok || len(planned.Branches) != 1 {

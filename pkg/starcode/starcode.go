@@ -121,11 +121,12 @@ func Table() []Code {
 }
 
 // ByApp says whether an app may dial the code too: the user's home switch answers it, and what it does is about the user, not about
-// the phone that dials it. (SpeedDial and the mailboxes are led to where they belong before.)
+// the phone that dials it, or about calls of others. (SpeedDial and the mailboxes are led to where they belong before.)
 func (n Name) ByApp() bool {
 	switch n {
 	case ForwardAlways, ForwardAlwaysOff, ForwardBusy, ForwardBusyOff, ForwardNoAnswer, ForwardNoAnswerOff, ForwardUnreachable, ForwardUnreachableOff,
-		DoNotDisturb, DoNotDisturbOff, BlockLast, Unblock, SpeedDialSet, SpeedDialClear, Office, CallWaiting, CallWaitingOff, EchoTest, WhoAmI:
+		DoNotDisturb, DoNotDisturbOff, BlockLast, Unblock, SpeedDialSet, SpeedDialClear, Office, CallWaiting, CallWaitingOff, EchoTest, WhoAmI,
+		PickUp, PickUpGroup, Retrieve, Page:
 		return true
 	}
 	return false
