@@ -29,7 +29,9 @@ func (p *Phone) Wishes(change string) (state string, err error) {
 
 // Messages is the voicemail of the user, as JSON: new, old, and, for who has the PIN of the mailbox, items with id, from, at, seconds
 // and heard.
-func (p *Phone) Messages(pin string) (mailbox string, err error) { return p.mailbox(enrol.OwnMailbox{PIN: pin}) }
+func (p *Phone) Messages(pin string) (mailbox string, err error) {
+	return p.mailbox(enrol.OwnMailbox{PIN: pin})
+}
 
 // DeleteMessage deletes a message for good, and returns what is left.
 func (p *Phone) DeleteMessage(pin, id string) (mailbox string, err error) {
