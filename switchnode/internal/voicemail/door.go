@@ -2,6 +2,7 @@ package voicemail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ func (v *visitor) check(ctx context.Context, number, pin string) bool {
 	owner, ok := v.Owner(user)
 	opens, err := v.open(ctx, owner, ok, number, pin)
 	if err != nil {
-		v.log.Warn("a wrong PIN is not counted", "error", err)
+		v.log.Warn("a PIN is not judged", "error", err)
 	}
 	if opens {
 		v.owner, v.known = owner, true
@@ -43,24 +44,30 @@ func (o *Office) open(ctx context.Context, owner Owner, there bool, asked, pin s
 	if there {
 		g = o.Store.Guard(owner.User)
 	}
-	if g.Wrong > 0 && !wait(ctx, Pause(g.Wrong)) {
-		return false, ctx.Err()
-	}
 	right := mailbox.Matches(owner.PIN, pin)
-	switch {
+	var err error
+	switch { // before the pause: who hangs up in it, or guesses at many phones at once, is counted
 	case !there:
 		o.strangers.fail(asked, now)
-		return false, nil
-	case g.Locked(now):
-		return false, nil
-	case right:
-		return true, o.Store.Right(owner.User)
+	case !right && !g.Locked(now):
+		err = o.wrong(owner)
 	}
+	if g.Wrong > 0 && !wait(ctx, Pause(g.Wrong)) {
+		return false, errors.Join(err, ctx.Err())
+	}
+	if !there || !right || err != nil || o.Store.Guard(owner.User).Locked(o.Now()) {
+		return false, err
+	}
+	return true, o.Store.Right(owner.User)
+}
+
+// wrong counts a wrong PIN, and tells administrators of a mailbox that is locked with it.
+func (o *Office) wrong(owner Owner) error {
 	locks, err := o.Store.Wrong(owner.User)
-	if locks {
-		o.Alert(owner.User, fmt.Sprintf("The PIN of the mailbox of %s was wrong %d times: it is locked until %s", owner.Name, o.Store.Guard(owner.User).Wrong, o.Store.Guard(owner.User).Until.In(o.Zone()).Format("15:04")))
+	if g := o.Store.Guard(owner.User); locks {
+		o.Alert(owner.User, fmt.Sprintf("The PIN of the mailbox of %s was wrong %d times: it is locked until %s", owner.Name, g.Wrong, g.Until.In(o.Zone()).Format("15:04")))
 	}
-	return false, err
+	return err
 }
 
 // wait waits; false: ctx ended.
