@@ -269,9 +269,11 @@ func (b *box) audio(id string, samples int) (*Audio, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(b.path(id, whole))
-	if errors.Is(err, fs.ErrNotExist) {
-		f, err = os.Open(b.path(id, partial)) // it could not be renamed
+	var f *os.File
+	for _, name := range []string{whole, partial, whole} { // it could not be renamed, or is renamed just now
+		if f, err = os.Open(b.path(id, name)); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, err

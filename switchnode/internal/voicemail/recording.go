@@ -124,7 +124,7 @@ func (r *Recording) enter(samples int, err error) (Message, error) {
 		return Message{}, errors.Join(err, entered, r.end()) // what is on disk is found at the next start
 	}
 	r.s.bytes.Add(m.Bytes)
-	r.s.post()
+	defer r.s.post()
 	err = errors.Join(r.end(), r.b.disk.rename(r.b.path(r.id, partial), r.b.path(r.id, whole)))
 	if err != nil {
 		r.s.cfg.Logger.Warn("a message is kept by the name of one that is being recorded", "message", r.id, "error", err)
