@@ -125,7 +125,7 @@ func (c *instance) open(ctx context.Context) (err error) {
 	}
 	c.broker = broker.New(broker.Config{
 		Snapshot: c.directory.Snapshot, Later: c.directory.Later, Store: c.store, Signer: c.authority, Verify: c.authority.OpenSession, Offer: c.offer, Ask: c.ask, Announce: c.attempted, Control: c.control,
-		Now: time.Now, Logger: c.log,
+		Alert: c.alerted, Now: time.Now, Logger: c.log,
 	})
 	c.records = records.New(records.Config{
 		Store: c.store, Snapshot: c.directory.Snapshot, Parties: c.broker.Parties(), Settled: c.settled, Alert: c.alerted, Now: time.Now, Logger: c.log,

@@ -10,8 +10,9 @@ import (
 	"strowger/pkg/rest"
 )
 
-// mailboxTime is how long a switch may take to answer for a mailbox: a PIN that was wrong before takes its time.
-const mailboxTime = 10 * time.Second
+// mailboxTime is how long a switch may take to answer for a mailbox: a PIN that was wrong before takes 8 s, and its
+// hash some on a slow machine. It is less than the API has for a request.
+const mailboxTime = 14 * time.Second
 
 // mailboxes asks the home switches of users.
 type mailboxes struct{ c *instance }
@@ -57,8 +58,8 @@ func (m mailboxes) Speech(ctx context.Context, org, user, message, pin string) (
 	}
 }
 
-// SetSecrets changes the PIN.
-func (m mailboxes) SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets) error {
+// SetSecrets changes the PIN. With first it is errs.Forbidden if there is one.
+func (m mailboxes) SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, first bool) error {
 	if _, err := m.c.store.Users.Get(ctx, org, user); err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (m mailboxes) SetSecrets(ctx context.Context, org, user string, q rest.Mail
 	if err != nil {
 		return err
 	}
-	return m.c.authority.SetMailboxSecrets(ctx, org, user, q, s.NumbersOf(user)...)
+	return m.c.authority.SetMailboxSecrets(ctx, org, user, q, first, s.NumbersOf(user)...)
 }
 
 // choosePIN stores a PIN that a user chose at the phone, for their home switch.

@@ -156,10 +156,10 @@ func TestLatePush(t *testing.T) {
 	w := together(t)
 	_, from := w.person(t, 0, "Ann", nil)
 	eve, number := w.roamer(t, "Eve")
-	held := make(chan []byte, 1)
+	held := make(chan []byte, 64)
 	app := w.appWith(t, eve, "webpush", func(_ *app, payload []byte) { held <- payload })
 	out := dial(t, from, number.Dial)
-	payload := <-held
+	payload := arrives(t, held)
 	out.HangUp()
 	over(t, out)
 	if _, err := app.Push(payload); err != nil {

@@ -147,15 +147,20 @@ type app struct {
 	events chan *sdk.Event
 }
 
-// Happened takes an event of a call.
-func (a *app) Happened(e *sdk.Event) { a.events <- e }
+// Happened takes an event of a call. Those that nobody waits for are forgotten when there are many.
+func (a *app) Happened(e *sdk.Event) {
+	select {
+	case a.events <- e:
+	default:
+	}
+}
 
 // app gives a user an app that a push service wakes.
 func (w *world) app(t *testing.T, u rest.User, by string) *app {
 	t.Helper()
 	return w.appWith(t, u, by, func(a *app, payload []byte) {
 		if _, err := a.Push(payload); err != nil {
-			a.events <- &sdk.Event{Kind: "refused push", Words: err.Error()}
+			a.Happened(&sdk.Event{Kind: "refused push", Words: err.Error()})
 		}
 	})
 }

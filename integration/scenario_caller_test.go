@@ -249,7 +249,7 @@ func TestAppsCallEachOther(t *testing.T) {
 	begun := time.Now()
 	v, back := phone.NewVoice(speech(1)), phone.NewVoice(speech(2))
 	call := first.calls(t, other.Dial, v)
-	payload := <-pushed
+	payload := arrives(t, pushed)
 
 	joined, err := callee.Dial(number.Dial, &sdk.DialOptions{Audio: back})
 	if err != nil {

@@ -69,7 +69,7 @@ func TestEmergency(t *testing.T) {
 			t.Errorf("who is switched off calls a phone number: %d %q", e.Code, e.Words)
 		}
 	}
-	invite := <-invites
+	invite := arrives(t, invites)
 	id := regexp.MustCompile(`Geolocation: <cid:(\S+)>`).FindStringSubmatch(invite)
 	if id == nil || !strings.Contains(invite, "Content-ID: <"+id[1]+">\r\n") || !strings.Contains(invite, "<ca:LOC>Hauptstrasse 1</ca:LOC>") {
 		t.Errorf("no location goes with the call:\n%s", invite)

@@ -110,7 +110,7 @@ func TestAppCallsDeskPhoneThatCallsIt(t *testing.T) {
 	app := w.appWith(t, eve, "fcm", func(*app, []byte) { pushed <- struct{}{} }) // which Google is slow to wake
 	begun := time.Now()
 	out := dial(t, desk, number.Dial)
-	<-pushed
+	arrives(t, pushed)
 	v := phone.NewVoice(speech(1))
 	call, err := app.Dial(bob.number.Dial, &sdk.DialOptions{Audio: v})
 	if err != nil {

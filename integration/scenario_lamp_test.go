@@ -104,6 +104,32 @@ func TestLamp(t *testing.T) {
 	}
 }
 
+// TestLampOfAnother has phones that know what names a lamp of a colleague, by what they read on the network say, try to put it out.
+func TestLampOfAnother(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, anns := w.person(t, 0, "Ann", nil)
+	bob, bobs := w.person(t, 0, "Bob", nil)
+	_, carols := w.person(t, 0, "Carol", nil)
+	lamp := watch(t, anns, bob.number.Dial)
+	lamp.shows(t, "terminated")
+	for _, password := range []string{"", "guessed"} {
+		var refused *phone.Refusal
+		lamp.Sign(carols, password)
+		if _, err := lamp.Refresh(soon(t), 0); !errors.As(err, &refused) || refused.Code != 403 {
+			t.Errorf("another phone ends the lamp: %v, want 403", err)
+		}
+	}
+	lamp.Sign(anns, "")
+	out, in := ring(t, carols, bob.number.Dial, bobs)
+	lamp.shows(t, "early")
+	in.Decline(486, "Busy Here")
+	over(t, out)
+	if _, err := lamp.Refresh(soon(t), 600); err != nil {
+		t.Errorf("its own phone refreshes it: %v", err)
+	}
+}
+
 // TestLampRefused has phones subscribe to what they may not see or what there is not, and has the switch hear every answer to a NOTIFY:
 // a lamp that could not be told lives, and shows what is so when the phone comes back.
 func TestLampRefused(t *testing.T) {

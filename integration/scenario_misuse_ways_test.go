@@ -206,10 +206,10 @@ func (w *world) byApp(t *testing.T, f forger) *woken {
 	a.caller, from = w.person(t, 1, "Ann", nil)
 	eve, number := w.roamer(t, "Eve")
 	change(t, w.Client.Users(), eve.ID, map[string]any{"ring_seconds": 300}) // for as long as the misuse lasts
-	pushed := make(chan []byte, 1)
+	pushed := make(chan []byte, 64)
 	a.app = w.appWith(t, eve, "webpush", func(_ *app, payload []byte) { pushed <- payload })
 	a.out = dial(t, from, number.Dial)
-	payload := <-pushed
+	payload := arrives(t, pushed)
 	a.open(t, payload)
 	if _, err := a.Push(payload); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strowger/integration/phone"
 	"strowger/pkg/errs"
 	"strowger/pkg/rest"
+	"strowger/pkg/schedule"
 	"strowger/pkg/wish"
 )
 
@@ -35,6 +36,17 @@ func TestWishesOfAnApp(t *testing.T) {
 	if s := wishes(""); s.DND || s.ForwardAlways != "" {
 		t.Errorf("at first the app sees %+v", s)
 	}
+	v, err := w.Client.Schedules().Create(soon(t), rest.Schedule{Name: t.Name(), TimeZone: "Europe/Berlin", Weekly: []schedule.Opening{{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := wishes(`{"blocked_words": "no, thank you", "hours": {"schedule": "` + v.ID + `", "closed_words": "tomorrow"}, "lamp": "private", "intercom": false}`); s.BlockedWords == "" ||
+		s.Schedule != v.ID || s.ClosedWords != "tomorrow" || s.Lamp != "private" || !s.NoIntercom {
+		t.Errorf("then the app sees %+v", s)
+	}
+	if s := wishes(`{"hours": {}, "intercom": true}`); s.Hours != (wish.Hours{}) || s.NoIntercom || s.BlockedWords == "" {
+		t.Errorf("with no hours the app sees %+v", s)
+	}
 	s := wishes(`{"forward_always": "` + bob.number.Dial + `", "speed_dial": {"05": "` + bob.number.Dial + `"}, "block": ["4711"]}`)
 	if u := w.wishes(t, ann); s.ForwardAlways != bob.number.Dial || u.ForwardAlways != bob.number.Dial || u.SpeedDial["05"] != bob.number.Dial || !slices.Contains(u.Blocked, "4711") {
 		t.Errorf("the app sees %+v, an administrator %+v", s, u.Wishes)
@@ -49,6 +61,7 @@ func TestWishesOfAnApp(t *testing.T) {
 	}{
 		`{"forward_always": "209999"}`:                            {errs.Unknown, "209999"},
 		`{"forward_always": "` + ann.number.Dial + `"}`:           {errs.Invalid, ann.number.Dial},
+		`{"hours": {"schedule": "sc_nobodys"}}`:                   {errs.Invalid, "sc_nobodys"},
 		`{"forward_seconds": 4}`:                                  {errs.Invalid, "forward_seconds"},
 		`{"override": {"schedule": "nobody's", "state": "open"}}`: {errs.Forbidden, "nobody's"},
 		`{"speed_dial": {"x": "` + bob.number.Dial + `"}}`:        {errs.Invalid, "speed_dial"},
@@ -62,16 +75,13 @@ func TestWishesOfAnApp(t *testing.T) {
 	}
 }
 
-// TestMessagesOfAnApp has an app show and play the messages of its user, delete one, and change the PIN; without the PIN it only counts.
+// TestMessagesOfAnApp has an app show and play the messages of its user, delete one, choose the PIN and change it; without the PIN it only counts.
 func TestMessagesOfAnApp(t *testing.T) {
 	t.Parallel()
 	w := together(t)
 	ann, from := w.person(t, 1, "Ann", func(c *phone.Config) { c.Say = phone.Sine(low, 30) })
 	bob, _ := w.person(t, 0, "Bob", nil)
 	w.policy(t, bob, map[string]any{"dnd": true, "voicemail": map[string]any{}})
-	if err := w.Client.SetMailboxSecrets(soon(t), bob.user.ID, rest.MailboxSecrets{PIN: new("48151")}); err != nil {
-		t.Fatal(err)
-	}
 	w.settle(t)
 	app := w.app(t, bob.user, "apns")
 	leaves(t, dial(t, from, bob.number.Dial), 2)
@@ -86,7 +96,20 @@ func TestMessagesOfAnApp(t *testing.T) {
 		}
 		return m
 	}
-	if m := messages(app.Messages("")); m.New != 1 || len(m.Items) > 0 && m.Items[0].From != nil {
+	if m := messages(app.Messages("")); !m.NoPIN {
+		t.Errorf("before there is a PIN the app sees %+v", m)
+	}
+	if err := app.ChangePIN("", bob.number.Digits); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("the extension for a PIN: %v", err)
+	}
+	if err := app.ChangePIN("", "48151"); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.ChangePIN("", "90210"); errs.CodeOf(err) != errs.Forbidden {
+		t.Errorf("who has the phone in hand changes the PIN without showing it: %v", err)
+	}
+	w.settle(t)
+	if m := messages(app.Messages("")); m.NoPIN || m.New != 1 || len(m.Items) > 0 && m.Items[0].From != nil {
 		t.Errorf("without the PIN the app sees %+v", m)
 	}
 	if _, err := app.Messages("1111"); errs.CodeOf(err) != errs.Forbidden {

@@ -36,7 +36,9 @@ func TestPark(t *testing.T) {
 			saw(t, got, phone.Answered)
 			hears(t, out, 2)
 			hears(t, got, 1)
-			refusedWith(t, bellsPhone, "*86"+c.space, 480, "no call is parked at "+c.space)
+			if e := coded(t, bellsPhone, "*86"+c.space, "parked-none"); e.Code != 480 || e.Words != "no call is parked at "+c.space {
+				t.Errorf("who retrieves nothing sees %d %q", e.Code, e.Words)
+			}
 			hangUp(t, got, out)
 		})
 	}

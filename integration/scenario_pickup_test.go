@@ -65,7 +65,10 @@ func TestNothingToPickUp(t *testing.T) {
 	_, annsPhone := w.person(t, 0, "Ann", nil)
 	bell, bellsPhone := w.person(t, 0, "Bell", nil)
 	_, bobsPhone := w.person(t, 0, "Bob", nil)
-	refusedWith(t, bobsPhone, "**"+bell.number.Dial, 480, "nothing rings at "+bell.number.Dial)
+	if e := coded(t, bobsPhone, "**"+bell.number.Dial, "pick-up-none"); e.Code != 480 || e.Words != "nothing rings at "+bell.number.Dial {
+		t.Errorf("who picks up nothing sees %d %q", e.Code, e.Words)
+	}
+	coded(t, bobsPhone, "*8", "pick-up-none")
 	refusedWith(t, bobsPhone, "**999999", 404, "nobody of this office has the number 999999")
 	out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
 	refusedWith(t, bobsPhone, "**"+bell.number.Dial, 480, "nothing rings at "+bell.number.Dial)

@@ -117,7 +117,7 @@ func TestAppHangsUpWithoutNetwork(t *testing.T) {
 	app.NetworkChanged()
 	app.sees(t, sdk.Reconnecting)
 	call.Hangup()
-	for e := (<-app.events); e.Kind != sdk.Ended; e = <-app.events {
+	for e := arrives(t, app.events); e.Kind != sdk.Ended; e = arrives(t, app.events) {
 		if e.Kind != sdk.Reconnected {
 			t.Fatalf("the app saw %s %s", e.Kind, e.Words)
 		}

@@ -22,6 +22,8 @@ func TestOneWayAudio(t *testing.T) {
 	eve, astray := w.person(t, 0, "Eve", func(c *phone.Config) { c.Speech = phone.Astray })
 	dan, fine := w.person(t, 1, "Dan", nil)
 	cid, calls := w.person(t, 1, "Cid", silent)
+	gus, gives := w.person(t, 0, "Gus", silent)
+	hal, takes := w.person(t, 0, "Hal", nil)
 	fay, out := w.person(t, 0, "Fay", nil)
 	change(t, w.Client.Users(), fay.user.ID, map[string]any{"calling": "national"})
 	w.settle(t)
@@ -31,13 +33,15 @@ func TestOneWayAudio(t *testing.T) {
 		dialled string
 		to      *phone.Phone // nil: it answers by itself
 		of      subscriber
+		stuck   string // whom the caller transfers them to, in vain
 		leg     string // of the device that is silent
 		words   string
 	}{
-		"callee":        {from, bob.number.Dial, mute, ann, bob.device.ID, "no audio from Bob's phone"},
-		"astray":        {fine, eve.number.Dial, astray, eve, eve.device.ID, "audio from elsewhere than Eve's phone said, and so not taken"},
-		"caller":        {calls, dan.number.Dial, fine, cid, cid.device.ID, "no audio from Cid's phone"},
-		"phone company": {out, "030123456", nil, fay, "", "no audio from the phone company"},
+		"callee":        {from, bob.number.Dial, mute, ann, "", bob.device.ID, "no audio from Bob's phone"},
+		"astray":        {fine, eve.number.Dial, astray, eve, "", eve.device.ID, "audio from elsewhere than Eve's phone said, and so not taken"},
+		"caller":        {calls, dan.number.Dial, fine, cid, "", cid.device.ID, "no audio from Cid's phone"},
+		"transferor":    {gives, hal.number.Dial, takes, gus, "1999", gus.device.ID, "no audio from Gus's phone"},
+		"phone company": {out, "030123456", nil, fay, "", "", "no audio from the phone company"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -46,6 +50,9 @@ func TestOneWayAudio(t *testing.T) {
 				comes(t, c.to).Answer()
 			}
 			saw(t, out, phone.Answered)
+			if c.stuck != "" {
+				out.Transfer(c.stuck)
+			}
 			until(t, func() string {
 				page, err := w.Client.Calls().Page(soon(t), rest.Filter{"user": c.of.user.ID}, 1, "")
 				if err != nil || len(page.Items) == 0 {

@@ -27,11 +27,19 @@ func spoken(t *testing.T, c *phone.Call, before int, names ...string) {
 // phone differ, and over a sentence that adds up to some samples.
 func spokenIn(t *testing.T, language string, c *phone.Call, before int, names ...string) {
 	t.Helper()
+	clips, all := make([][]int16, len(names)), 0
+	for i, name := range names {
+		clips[i] = clip(t, language+"/"+name)
+		all += len(clips[i])
+	}
 	until(t, func() string {
 		heard := c.Heard()
 		heard = heard[min(before, len(heard)):]
+		if len(heard) < all-len(names)*rate/50 { // looked for when all can be there
+			return fmt.Sprintf("heard %d of %d samples of %v; saw %v", len(heard), all, names, c.Events())
+		}
 		for i, name := range names {
-			want, window := clip(t, language+"/"+name), heard
+			want, window := clips[i], heard
 			if i > 0 {
 				window = heard[:min(len(heard), len(want)+rate/10)]
 			}

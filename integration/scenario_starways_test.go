@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/integration/stack"
@@ -78,6 +79,39 @@ func TestOfficeHours(t *testing.T) {
 	coded(t, desk, "*283", "code-wrong")
 	coded(t, from, "*282", "not-allowed") // whose it is not
 	overridden("")
+}
+
+// TestHolidayByTheZoneOfTheSite has an office be closed on a holiday of its own zone, where it is a day of work at the other end of the world, and back.
+func TestHolidayByTheZoneOfTheSite(t *testing.T) {
+	t.Parallel()
+	w := alone(t)
+	_, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	zone := func(name string) *time.Location {
+		t.Helper()
+		change(t, w.Client.Sites(), w.Offices[1].Site.ID, map[string]any{"time_zone": name})
+		l, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	now := time.Now().In(zone("Pacific/Kiritimati")) // UTC+14
+	v, err := w.Client.Schedules().Create(soon(t), rest.Schedule{
+		Name: t.Name(), Site: w.Offices[1].Site.ID, Weekly: []schedule.Opening{{}}, // open day and night
+		Holidays: []schedule.Holiday{{Date: now.Format(time.DateOnly)}, {Date: now.AddDate(0, 0, 1).Format(time.DateOnly)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.policy(t, bob, map[string]any{"schedule": v.ID, "closed_words": "happy new year"})
+	w.settle(t)
+	if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 480 || e.Words != "happy new year" {
+		t.Errorf("on a holiday: %d %q", e.Code, e.Words)
+	}
+	zone("Pacific/Pago_Pago") // UTC-11: never the same day
+	w.settle(t)
+	talk0(t, from, bob.number.Dial, desk)
 }
 
 // TestLastCallerWithheld has a phone say that whoever called last shows no number: they are not called back, and can be blocked all the same.

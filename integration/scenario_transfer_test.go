@@ -152,6 +152,46 @@ func TestTransferComesBack(t *testing.T) {
 	}
 }
 
+// TestTransferUnanswered has the transferor hang up at once and nobody answer whom it transferred to, or whom that one forwards to: when
+// that has rung long enough, the transferor is rung back.
+func TestTransferUnanswered(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	ann, anns := w.person(t, 0, "Ann", tone(low))
+	bob, bobs := w.person(t, 1, "Bob", tone(high))
+	carl, carls := w.person(t, 1, "Carl", nil)
+	dora, doras := w.person(t, 0, "Dora", nil)
+	for _, s := range []subscriber{carl, dora} {
+		change(t, w.Client.Users(), s.user.ID, map[string]any{"ring_seconds": 5})
+	}
+	w.settle(t)
+	for _, c := range []struct {
+		forward any
+		rings   *phone.Phone
+	}{{nil, carls}, {dora.number.Dial, doras}} {
+		w.policy(t, carl, map[string]any{"forward_always": c.forward})
+		out, in := connect(t, anns, bob.number.Dial, bobs)
+		out.Transfer(carl.number.Dial, sip.NewHeader("Refer-Sub", "false"))
+		accepted(t, out, 202)
+		out.HangUp()
+		last := rings(t, c.rings)
+		if last.From != bob.number.Dial {
+			t.Errorf("%s calls, want %s", last.From, bob.number.Dial)
+		}
+		over(t, last)
+		back := rings(t, anns)
+		if back.From != bob.number.Dial || !strings.Contains(strings.Join(back.Headers("From"), ""), "Back: Bob") {
+			t.Errorf("it comes back from %q: %q", back.From, back.Headers("From"))
+		}
+		back.Answer()
+		saw(t, back, phone.Answered)
+		hearsTone(t, low, in.Heard)
+		hearsTone(t, high, back.Heard)
+		hangUp(t, back, in)
+		w.record(t, ann.user, 2)
+	}
+}
+
 // TestTransferRefused has phones ask for what cannot be.
 func TestTransferRefused(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func newRegistry(user, password string) *registry {
 	})}
 }
 
-func (r *registry) take(req *sip.Request, _ sip.Peer, respond sip.Respond) {
+func (r *registry) take(req *sip.Request, from sip.Peer, respond sip.Respond) {
 	if code := r.code.Load(); code != 0 {
 		respond(int(code), "Refused", sip.NewHeader("Retry-After", "1"))
 		return
@@ -40,8 +40,8 @@ func (r *registry) take(req *sip.Request, _ sip.Peer, respond sip.Respond) {
 	for h := range sip.Named(req, "Authorization") {
 		shown = append(shown, h.Value())
 	}
-	if _, err := r.digest.Verify("REGISTER", req.Recipient.String(), shown); err != nil {
-		respond(401, "Unauthorized", sip.NewHeader("WWW-Authenticate", r.digest.Challenges(false)[0]))
+	if _, err := r.digest.Verify("REGISTER", req.Recipient.String(), shown, from.Addr.Addr()); err != nil {
+		respond(401, "Unauthorized", sip.NewHeader("WWW-Authenticate", r.digest.Challenges(false, from.Addr.Addr())[0]))
 		return
 	}
 	var contacts []sip.URI

@@ -114,6 +114,48 @@ func TestVoicemail(t *testing.T) {
 	w.inbox(t, bob.user, 0, 0)
 }
 
+// TestVoicemailLampUnasked has a phone that never subscribes be told what waits: of each change once, and of nothing that it was told before.
+func TestVoicemailLampUnasked(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	_, from := w.person(t, 0, "Ann", func(c *phone.Config) { c.Say = phone.Sine(low, 120) })
+	bob, desk := w.person(t, 1, "Bob", nil)
+	lamp := desk.Unasked()
+	w.policy(t, bob, map[string]any{"voicemail": map[string]any{"trusted": true}})
+	out, in := ring(t, from, bob.number.Dial, desk)
+	in.Decline(486, "Busy Here")
+	leaves(t, out, 2)
+	told := func(before int, words string) int {
+		t.Helper()
+		n, seen, err := lamp.Wait(soon(t), before, func(n phone.Notice) bool { return strings.Contains(n.Body, words) })
+		if err != nil {
+			t.Fatalf("the phone is not told %q: %v", words, err)
+		}
+		if n.Event != "message-summary" || n.State != "terminated" || n.Type != "application/simple-message-summary" {
+			t.Errorf("the phone is told %+v", n)
+		}
+		return seen
+	}
+	seen := told(0, "Messages-Waiting: yes")
+	own := dial(t, desk, "*97")
+	saw(t, own, phone.Answered)
+	hearsTone(t, low, own.Heard)
+	own.SendDTMF('7')
+	hearsClip(t, own, "en/vm-deleted")
+	own.SendDTMF('*')
+	over(t, own)
+	told(seen, "Voice-Message: 0/0")
+	bodies := map[string]int{}
+	for _, n := range lamp.Notices() {
+		bodies[n.Body]++
+	}
+	for body, n := range bodies {
+		if n > 1 && strings.Contains(body, "yes") {
+			t.Errorf("told %d times: %s", n, body)
+		}
+	}
+}
+
 // TestVoicemailIsForItsUser: an administrator sees that there is a message; who called and what they say is for who has the PIN, by the API as
 // by any phone.
 func TestVoicemailIsForItsUser(t *testing.T) {

@@ -3,6 +3,7 @@ package integration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"strowger/integration/phone"
 	"strowger/pkg/errs"
@@ -121,6 +122,55 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestHoliday closes an office for a holiday, of one year or of every year, and opens one for the hours of a day on which it is closed else.
+func TestHoliday(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, from := w.person(t, 0, "Ann", nil)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	today := time.Now().In(zone)
+	tomorrow := today.AddDate(0, 0, 1) // which may begin during the test
+	v, err := w.Client.Schedules().Create(soon(t), rest.Schedule{
+		Name: t.Name(), TimeZone: zone.String(), Weekly: []schedule.Opening{{}},
+		Holidays: []schedule.Holiday{{Date: today.Format("01-02"), Name: "Every year"}, {Date: tomorrow.Format(time.DateOnly)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(t, w.Client.Numbers(), bob.number.ID, map[string]any{"schedule": v.ID, "closed_words": "a holiday"})
+	closed := func(why string) {
+		t.Helper()
+		w.settle(t)
+		if e := over(t, dial(t, from, bob.number.Dial)); e.Code != 480 || e.Words != "a holiday" {
+			t.Errorf("%s: the caller hears %d %q", why, e.Code, e.Words)
+		}
+		silent(t, desk, why)
+	}
+	opened := func() {
+		t.Helper()
+		w.settle(t)
+		out, in := ring(t, from, bob.number.Dial, desk)
+		in.Decline(603, "Decline")
+		over(t, out)
+	}
+	closed("today is one")
+	other := today.AddDate(0, 0, 3)
+	change(t, w.Client.Schedules(), v.ID, map[string]any{"holidays": []schedule.Holiday{{Date: other.Format(time.DateOnly)}}})
+	opened()
+	change(t, w.Client.Schedules(), v.ID, map[string]any{
+		"weekly": []schedule.Opening{{Days: strings.ToLower(other.Format("Mon"))}}, "holidays": []schedule.Holiday{},
+	})
+	closed("today is none of its days")
+	change(t, w.Client.Schedules(), v.ID, map[string]any{"holidays": []schedule.Holiday{
+		{Date: today.Format(time.DateOnly), Hours: "00:00-24:00"}, {Date: tomorrow.Format("01-02"), Hours: "00:00-24:00"},
+	}})
+	opened()
+}
+
 // TestWishesWithoutTheCloud has forwards, blocked callers, names of callers and hours hold with the cloud, and by the site copy when it is
 // gone.
 func TestWishesWithoutTheCloud(t *testing.T) {
@@ -175,5 +225,30 @@ func TestWishesWithoutTheCloud(t *testing.T) {
 	want := dora.number.Dial + " forwarded " + carol.number.Dial
 	if r := w.record(t, eve.user, 1); !r.Offline || diverted(r) != want {
 		t.Errorf("the record: offline %v, diversions %q, want %q", r.Offline, diverted(r), want)
+	}
+}
+
+// TestExtensionsOfCallers has a user name colleagues as they dial them: who is blocked, who no longer is, and whom a rule is for.
+func TestExtensionsOfCallers(t *testing.T) {
+	t.Parallel()
+	w := together(t)
+	bob, desk := w.person(t, 1, "Bob", nil)
+	carol, hers := w.person(t, 1, "Carol", nil)
+	w.policy(t, bob, map[string]any{"blocked": []string{carol.number.Digits}})
+	if e := over(t, dial(t, hers, bob.number.Dial)); e.Code != 603 {
+		t.Errorf("who is blocked by extension hears %d %q", e.Code, e.Words)
+	}
+	coded(t, desk, "*61"+carol.number.Dial, append(spelled(carol.number.Digits), "unblocked")...)
+	w.settle(t)
+	talk0(t, hers, bob.number.Dial, desk)
+	w.policy(t, bob, map[string]any{"blocked": []string{carol.number.Dial}})
+	coded(t, desk, "*61"+carol.number.Digits, append(spelled(carol.number.Digits), "unblocked")...)
+	if u := w.wishes(t, bob); len(u.Blocked) != 0 {
+		t.Errorf("still blocked are %v", u.Blocked)
+	}
+	w.policy(t, bob, map[string]any{"caller_rules": []wish.Rule{{Caller: carol.number.Digits[:len(carol.number.Digits)-1] + "*", Do: wish.Refuse, Words: "no, thank you"}}})
+	w.settle(t)
+	if e := over(t, dial(t, hers, bob.number.Dial)); !strings.Contains(e.Words, "no, thank you") {
+		t.Errorf("who is refused by the beginning of an extension hears %d %q", e.Code, e.Words)
 	}
 }

@@ -53,7 +53,7 @@ type tests struct{ m *testing.M }
 
 func (t tests) Run() int {
 	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil { // they wait more than they work
+	if err := flag.Set("test.parallel", strconv.Itoa(max(6, runtime.GOMAXPROCS(0)))); err != nil { // they wait more than they work
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
@@ -314,6 +314,17 @@ func (w *world) subscriber(t *testing.T, office int, name string) subscriber {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// arrives is what comes next.
+func arrives[T any](t *testing.T, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatalf("waited %v for %T: nothing came", patience, v)
+	}
+	return v
 }
 
 // change edits an object of the registry, such as a subscriber's user.

@@ -157,13 +157,16 @@ func (n *node) record(e ledger.Event) {
 	}
 }
 
-// diskTrouble is why call events or registrations cannot be kept at present, nil when they can. Calls go on all the same.
+// diskTrouble is why call events, registrations or the book of the guards cannot be kept at present, nil when they can. Calls go on all the same.
 func (n *node) diskTrouble() error {
 	if err := n.spool.Ready(); err != nil {
 		return fmt.Errorf("the call ledger cannot be written: %w", err)
 	}
 	if err := n.registrar.Ready(); err != nil {
 		return fmt.Errorf("registrations cannot be saved: %w", err)
+	}
+	if err := n.tolls.Ready(); err != nil {
+		return fmt.Errorf("what was called in the phone network cannot be kept: %w", err)
 	}
 	if err := n.copy.Ready(); err != nil {
 		return fmt.Errorf("documents for going on without the cloud cannot be kept: %w", err)

@@ -75,6 +75,7 @@ type Started struct {
 	SIP     netip.AddrPort `json:"sip"`           // UDP and TCP
 	SIP6    netip.AddrPort `json:"sip6,omitzero"` // the same for phones of IPv6, with --host6
 	SIPS    netip.AddrPort `json:"sips"`          // TLS; zero if off
+	SIPS6   netip.AddrPort `json:"sips6,omitzero"`
 	Link    netip.AddrPort `json:"link"`
 	WebRTC  netip.AddrPort `json:"webrtc,omitzero"` // zero if off
 	Metrics string         `json:"metrics,omitempty"`
@@ -82,9 +83,14 @@ type Started struct {
 
 // phonesAt lists where phones register: "host:port;transport=udp".
 func (s Started) phonesAt() []string {
-	at := []string{s.SIP.String() + ";transport=udp", s.SIP.String() + ";transport=tcp"}
-	if s.SIPS.IsValid() {
-		at = append(at, s.SIPS.String()+";transport=tls")
+	var at []string
+	for _, a := range []struct{ plain, secure netip.AddrPort }{{s.SIP, s.SIPS}, {s.SIP6, s.SIPS6}} {
+		if a.plain.IsValid() {
+			at = append(at, a.plain.String()+";transport=udp", a.plain.String()+";transport=tcp")
+		}
+		if a.secure.IsValid() {
+			at = append(at, a.secure.String()+";transport=tls")
+		}
 	}
 	return at
 }
@@ -100,6 +106,9 @@ func (s Started) Print(w io.Writer, asJSON bool) error {
 	}
 	if err == nil && s.SIPS.IsValid() {
 		_, err = fmt.Fprintf(w, " and %s (TLS)", s.SIPS)
+	}
+	if err == nil && s.SIPS6.IsValid() {
+		_, err = fmt.Fprintf(w, " and %s (TLS)", s.SIPS6)
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(w, ", other switches at %s (UDP)\n", s.Link)

@@ -122,7 +122,12 @@ func TestStartedTellsPeopleAndPrograms(t *testing.T) {
 	if at := s.phonesAt(); len(at) != 3 || at[2] != "192.0.2.10:5061;transport=tls" {
 		t.Errorf("%q", at)
 	}
-	s.SIPS = netip.AddrPort{}
+	s.SIP6, s.SIPS6 = netip.MustParseAddrPort("[2001:db8::1]:5060"), netip.MustParseAddrPort("[2001:db8::1]:5061")
+	if got, at := print(s, false), s.phonesAt(); len(at) != 6 || at[5] != "[2001:db8::1]:5061;transport=tls" ||
+		!strings.Contains(got, "192.0.2.10:5060 (UDP, TCP) and [2001:db8::1]:5060 and 192.0.2.10:5061 (TLS) and [2001:db8::1]:5061 (TLS)") {
+		t.Error(got, at)
+	}
+	s.SIPS, s.SIP6, s.SIPS6 = netip.AddrPort{}, netip.AddrPort{}, netip.AddrPort{}
 	if got := print(s, false); strings.Contains(got, "TLS") || len(s.phonesAt()) != 2 {
 		t.Error(got, s.phonesAt())
 	}

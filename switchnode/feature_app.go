@@ -36,6 +36,7 @@ func (c *calls) byApp(in call.Incoming) call.Admission {
 			return ev
 		}
 		in := in
+		in.Early = false // an app shows why there is no call
 		in.From, in.Device, in.Dialled = p.From, p.From.Device, p.To.Number
 		return c.features[code.dialled.Name](in, code.dialled)(ctx)
 	}

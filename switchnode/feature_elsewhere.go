@@ -1,6 +1,7 @@
 package switchnode
 
 import (
+	"context"
 	"slices"
 
 	"strowger/pkg/designation"
@@ -21,10 +22,10 @@ func askable(name starcode.Name) bool {
 
 // elsewhere has other switches do what was dialled, as they are to read it, one after the other until one does. Without any, or if the call came
 // from another switch, it is refused with why.
-func (c *calls) elsewhere(in call.Incoming, name starcode.Name, dialled string, nodes []string, why error) call.Event {
+func (c *calls) elsewhere(ctx context.Context, in call.Incoming, name starcode.Name, dialled string, nodes []string, why error) call.Event {
 	nodes = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(nodes))), func(id string) bool { return id == c.id || id == "" })
 	if in.Claims != nil || len(nodes) == 0 {
-		return refusal(why)
+		return c.nothing(ctx, in, why)
 	}
 	var ways []routing.Way
 	for _, id := range nodes {

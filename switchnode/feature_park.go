@@ -8,10 +8,13 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
+	"strowger/pkg/ledger"
 	"strowger/pkg/starcode"
 	"strowger/switchnode/internal/call"
 	"strowger/switchnode/internal/parking"
 	"strowger/switchnode/internal/pickup"
+	"strowger/switchnode/internal/prompt"
+	"strowger/switchnode/internal/voice"
 )
 
 // The codes of parking, before the number of a space.
@@ -33,6 +36,10 @@ func (c *calls) parks(in call.Incoming, t call.Transferring, home call.Fallback)
 	if !ok {
 		return nil, false
 	}
+	if t.App != nil && !c.lives(t.By.User) { // its user would look for the call in the spaces of their own office
+		err := errs.New(errs.Forbidden, "an app parks calls at its user's home switch only, and this call is at another one")
+		return call.Stuck{Cause: call.CauseOfError(err), Home: home}, true
+	}
 	park := c.site().Park()
 	space, err := c.lot.Take(strings.TrimSuffix(number, "#"), park.Slots, c.session(in), t.For)
 	if err != nil {
@@ -44,9 +51,46 @@ func (c *calls) parks(in call.Incoming, t call.Transferring, home call.Fallback)
 	}}, true
 }
 
-// parkHow tells who dials the code what it is for.
-func (c *calls) parkHow(call.Incoming, starcode.Dialled) call.Admission {
-	return refuses(errs.New(errs.Invalid, "a call is parked by transferring it here: to *85, or to *8501 for the space 01"))
+// park parks the call that the phone has on hold, as a transfer to the code would, and says where.
+func (c *calls) park(in call.Incoming, d starcode.Dialled) call.Admission {
+	return func(ctx context.Context) call.Event {
+		held := c.talks(in.From.User, in.Device)
+		if len(held) != 1 {
+			err := errs.New(errs.Invalid, "%s parks the call that a phone holds, and this one is in %d; or transfer a call here, or to *8501 for the space 01", d.Digits, len(held))
+			return c.speaks(in, err, "park-how")(ctx)
+		}
+		told := make(chan ledger.Cause, 1)
+		if !c.post(held[0].Call, call.Directed{Leg: held[0].LocalTag, To: in.Dialled, Told: told}) {
+			told <- call.CauseOf(errs.Gone, "The call is over")
+		}
+		select {
+		case how := <-told:
+			// A phone may hang up the call that it parks before it is told.
+			if sp := c.lot.Of(held[0].Call); sp != nil && (how.SIP == 200 || how.Code == string(errs.Gone)) {
+				return c.answered(in, d.Does, func(ctx context.Context, v *voice.Conversation) ledger.Cause {
+					return c.ends(ctx, v, nil, append([]string{"park"}, prompt.Spelled(sp.Number)...)...)
+				})(ctx)
+			}
+			return c.speaks(in, unparked(how), "not-done")(ctx)
+		case <-ctx.Done():
+			return refusal(ctx.Err())
+		}
+	}
+}
+
+// unparked is why a call was not parked. What is told of a transfer has a status, and no code of ours.
+func unparked(how ledger.Cause) error {
+	code := errs.Code(how.Code)
+	switch {
+	case code != "":
+	case how.SIP == 486:
+		code = errs.Busy
+	case how.SIP == 403:
+		code = errs.Forbidden
+	default:
+		code = errs.Invalid
+	}
+	return errs.New(code, "%s", how.Words)
 }
 
 // retrieve has the caller answer the call that is parked at a space.
@@ -65,7 +109,7 @@ func (c *calls) retrieve(in call.Incoming, d starcode.Dialled) call.Admission {
 		}
 		if space == nil {
 			none := errs.New(errs.NotRinging, "no call is parked at %s", place)
-			return c.elsewhere(in, d.Name, d.Digits+place, lots, none)
+			return c.elsewhere(ctx, in, d.Name, d.Digits+place, lots, none)
 		}
 		at := designation.Party{Name: "the space " + space.Number}
 		return c.take(ctx, in, []pickup.Ringing{{Session: space.Session, From: space.Of, To: at}})

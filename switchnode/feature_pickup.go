@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
@@ -48,9 +49,9 @@ func (c *calls) pickUp(in call.Incoming, d starcode.Dialled) call.Admission {
 			if why == nil {
 				why = errs.New(errs.NotRinging, "nothing rings at %s", d.Number)
 			}
-			return c.elsewhere(in, d.Name, d.Digits+d.Number, []string{home}, why)
+			return c.elsewhere(ctx, in, d.Name, d.Digits+d.Number, []string{home}, why)
 		case len(theirs) == 0:
-			return refusal(errs.New(errs.NotRinging, "nothing rings at %s", d.Number))
+			return c.nothing(ctx, in, errs.New(errs.NotRinging, "nothing rings at %s", d.Number))
 		}
 		if err := site.MayPickUp(in.From, whose); err != nil {
 			return refusal(err)
@@ -77,7 +78,7 @@ func (c *calls) pickUpAny(in call.Incoming, d starcode.Dialled) call.Admission {
 			for _, g := range groups {
 				away = append(away, g.Switches...)
 			}
-			return c.elsewhere(in, d.Name, d.Digits, away, errs.New(errs.NotRinging, "nothing rings that you may pick up"))
+			return c.elsewhere(ctx, in, d.Name, d.Digits, away, errs.New(errs.NotRinging, "nothing rings that you may pick up"))
 		}
 		return c.take(ctx, in, ours)
 	}
@@ -101,12 +102,30 @@ func (c *calls) take(ctx context.Context, in call.Incoming, from []pickup.Ringin
 		select {
 		case why = <-picker.Turned():
 		case <-r.Session.Done(): // it may have ended without a look at who came; who was let in has ended with it
-			return refusal(errs.New(errs.NotRinging, "the call is over"))
+			return c.nothing(ctx, in, errs.New(errs.NotRinging, "the call is over"))
 		case <-ctx.Done():
 			return nil
 		}
 	}
 	return call.Refusal{Cause: why}
+}
+
+// Clips for who finds no call to answer.
+const (
+	pickUpNone = "pick-up-none"
+	parkedNone = "parked-none"
+)
+
+// nothing refuses who wants to answer a call where there is none, and says so aloud.
+func (c *calls) nothing(ctx context.Context, in call.Incoming, why error) call.Event {
+	clip := pickUpNone
+	if strings.HasPrefix(in.Dialled, codeRetrieve) {
+		clip = parkedNone
+	}
+	if asks(in.Claims) { // the caller's own switch says it
+		return refusal(why)
+	}
+	return c.speaks(in, why, clip)(ctx)
 }
 
 // refusal is how an admission says why there is no call.

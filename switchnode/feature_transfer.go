@@ -12,11 +12,11 @@ import (
 	"strowger/switchnode/internal/call"
 )
 
-// transfer is what finds out whether a phone of this switch may have the other party of a call talk to somebody else. The phone is
+// transfer is what finds out whether a phone of this switch, or an app, may have the other party of a call talk to somebody else. The phone is
 // judged, as if it called them itself, and the call keeps its id; whoever was in it is not called again, as in a circle.
 func (c *calls) transfer(in call.Incoming) call.Transfer {
 	return func(ctx context.Context, t call.Transferring) call.Event {
-		home := call.Fallback{To: t.By, Branches: func() []call.Branch { return c.router.Phone(t.By) }}
+		home := c.home(t, func() string { return in.Call })
 		if t.With != nil {
 			return c.join(t, home)
 		}
@@ -25,13 +25,19 @@ func (c *calls) transfer(in call.Incoming) call.Transfer {
 		}
 		as := in
 		as.Device, as.From, as.Dialled, as.Offer = t.By.Device, t.By, t.To, in.Offer
-		admit, ok := c.featured(as)
-		if !ok {
-			admit = c.asked(as, c.router.FromPhone(fabric.Admit{
-				Header: fabric.Header{ID: ident.New(ident.Request)},
-				Call:   in.Call, Device: t.By.Device, Dialled: t.To, Media: []string{"audio"},
-				Diversion: []string{t.By.Number, t.For.Number}, For: &t.For,
-			}))
+		q := fabric.Admit{
+			Header: fabric.Header{ID: ident.New(ident.Request)},
+			Call:   in.Call, Device: t.By.Device, Dialled: t.To, Media: []string{"audio"},
+			Diversion: []string{t.By.Number, t.For.Number}, For: &t.For,
+		}
+		var admit call.Admission
+		if t.App == nil {
+			admit, _ = c.featured(as)
+		} else if q.Proof = t.App.Proof; q.Proof == "" {
+			return call.Stuck{Cause: call.CauseOf(errs.Forbidden, "The app does not show that it wants this transfer"), Home: home}
+		}
+		if admit == nil {
+			admit = c.asked(as, c.router.FromPhone(q))
 		}
 		switch ev := admit(ctx).(type) {
 		case call.Planned:
@@ -44,9 +50,20 @@ func (c *calls) transfer(in call.Incoming) call.Transfer {
 	}
 }
 
+// home is the phone of who transfers, to which a call comes back. An app is woken by leave of the cloud, for the call that it is then.
+func (c *calls) home(t call.Transferring, id func() string) call.Fallback {
+	if t.App == nil {
+		return call.Fallback{To: t.By, Branches: func() []call.Branch { return c.router.Phone(t.By) }}
+	}
+	return call.Fallback{To: t.By, Renew: func(ctx context.Context, _ []string) []call.Branch {
+		back := call.Back(t.For)
+		return c.router.Home(ctx, fabric.Admit{Call: id(), Home: t.App.Key, For: &back, Media: []string{"audio"}})
+	}}
+}
+
 // join has the other party of one call of a phone take that phone's place in another of its calls (RFC 5589, 7).
 func (c *calls) join(t call.Transferring, home call.Fallback) call.Event {
-	t.Guest.Allow(home, func(of designation.Party, _ bool) error {
+	t.Guest.Allow(c.home(t, t.Guest.Host), func(of designation.Party, _ bool) error {
 		if of.Device != "" && of.Device == t.By.Device || of.User != "" && of.User == t.By.User {
 			return nil
 		}

@@ -51,6 +51,10 @@ func (n *node) openVoicemail() error {
 			u, _, _ := n.copy.Snapshot().Mailbox(user)
 			return u.Voicemail.Ways()
 		},
+		Owned: func(user string) bool {
+			_, _, ok := n.copy.Snapshot().Mailbox(user)
+			return ok
+		},
 		Keep: func(user string) time.Duration {
 			u, _, _ := n.copy.Snapshot().Mailbox(user)
 			if u.Voicemail == nil {
@@ -140,6 +144,7 @@ func (n *node) mailboxOrder(ctx context.Context, _ fabric.Subject, q fabric.Mail
 	}
 	all, err := o.Store.List(q.User)
 	r.New, r.Old = o.Store.Summary(q.User)
+	r.NoPIN = owner.PIN == ""
 	if g := o.Store.Guard(owner.User); g.Locked(n.now()) {
 		r.Locked = g.Until
 	}

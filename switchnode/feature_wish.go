@@ -151,7 +151,7 @@ func (c *calls) change(user string, d starcode.Dialled) (set wish.Change, clip s
 		if d.Name == starcode.BlockLast {
 			set.Block = []string{who}
 		} else {
-			set.Unblock = []string{who}
+			set.Unblock = c.site().Spellings(who)
 		}
 	}
 	return set, "", nil

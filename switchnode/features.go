@@ -49,7 +49,9 @@ func (n *node) serveFeatures() {
 		_, ok := s.Dialling().Emergency(number)
 		return &designation.Help{Location: s.Location()}, ok
 	}
-	c.seek = func(d call.Named, g *call.Guest) bool { return n.phones.Seek(d, g) }
+	c.seek = func(d call.Named, g *call.Guest) bool {
+		return n.phones.Seek(d, g) || n.apps.web != nil && n.apps.web.Seek(d, g)
+	}
 	c.wish = n.wish
 	c.speedDials = func(user string) map[string]string {
 		if w := n.copy.Snapshot().Wishes(user); w != nil {
@@ -69,7 +71,7 @@ func (n *node) serveFeatures() {
 		starcode.Intercom:    c.intercom,
 		starcode.Page:        c.page,
 		starcode.ThreeWay:    c.threeWay,
-		starcode.Park:        c.parkHow,
+		starcode.Park:        c.park,
 		starcode.Retrieve:    c.retrieve,
 	}
 	maps.Copy(c.features, c.wishing())

@@ -36,7 +36,7 @@ func newLamps(n *node) *lamps {
 }
 
 // serve has phones subscribe.
-func (l *lamps) serve(p *sipside.Phones) { l.notifier = p.ServeLamps(l) }
+func (l *lamps) serve(p *sipside.Phones) { l.notifier = p.ServeLamps(l, l.waits) }
 
 // see takes a call as it stands.
 func (l *lamps) see(v call.View) {
@@ -99,9 +99,24 @@ func (l *lamps) registered(devices []string) {
 
 // mail says that the messages of a user are others. It is told of none while the switch starts.
 func (l *lamps) mail(user string) {
-	if l != nil && l.notifier != nil {
-		l.notifier.Changed(lamp.Name(lamp.Messages, user))
+	if l == nil || l.notifier == nil {
+		return
 	}
+	l.notifier.Changed(lamp.Name(lamp.Messages, user))
+	for _, device := range l.node.copy.Snapshot().DevicesOf(user) {
+		l.node.phones.MailChanged(device)
+	}
+}
+
+// waits is how many messages wait for the user of a device.
+func (l *lamps) waits(device string) (fresh, old int, ok bool) {
+	s := l.node.copy.Snapshot()
+	user := s.UserOf(device)
+	if _, _, ok := s.Mailbox(user); !ok {
+		return 0, 0, false
+	}
+	fresh, old = l.node.mailboxes.Store.Summary(user)
+	return fresh, old, true
 }
 
 // watchTime is for how long a number of elsewhere is watched for a phone that subscribes, and does not again.

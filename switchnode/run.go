@@ -255,6 +255,14 @@ func (n *node) serve(ctx context.Context) error {
 	return n.run(ctx, router)
 }
 
+// alsoAt is where a socket for phones is reached by IPv6 beside --host, zero if it is not.
+func (n *node) alsoAt(at netip.AddrPort) netip.AddrPort {
+	if !n.other.IsValid() || !at.Addr().Is6() && at.Addr() != n.other {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(n.other, at.Port())
+}
+
 // listen opens every socket of the switch, so that what is taken is found before anything is promised.
 func (n *node) listen() error {
 	id := n.identity.Load()
@@ -265,9 +273,7 @@ func (n *node) listen() error {
 	n.started = Started{
 		Node: id.Node, Name: id.NodeName, Site: id.Site, SIP: netip.AddrPortFrom(n.host, at.Port()),
 	}
-	if n.other.IsValid() && (at.Addr().Is6() || at.Addr() == n.other) {
-		n.started.SIP6 = netip.AddrPortFrom(n.other, at.Port())
-	}
+	n.started.SIP6 = n.alsoAt(at)
 	if n.sips.IsValid() {
 		certificate, err := n.phoneTLS()
 		if err != nil {
@@ -276,7 +282,7 @@ func (n *node) listen() error {
 		if at, err = n.phones.ListenTLS(n.sips, certificate); err != nil {
 			return fmt.Errorf("listen for phones over TLS: %w; choose another address with --sips, or turn it off with --sips ''", err)
 		}
-		n.started.SIPS = netip.AddrPortFrom(n.host, at.Port())
+		n.started.SIPS, n.started.SIPS6 = netip.AddrPortFrom(n.host, at.Port()), n.alsoAt(at)
 	}
 	if err := n.openApps(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -75,6 +76,7 @@ func loopback(ctx context.Context) error {
 type running struct {
 	*exec.Cmd
 	ours bool
+	said *tail // on its standard error
 }
 
 // launcher starts and stops programs.
@@ -118,7 +120,8 @@ func (l *launcher) startWith(environment []string, name string, args ...string) 
 		program, args = "taskset", append([]string{"--cpu-list", serverCore, name}, args...) // it becomes the program
 	}
 	cmd = exec.Command(program, args...)
-	cmd.Dir, cmd.Stderr, cmd.Env = l.dir, l.errors, append(os.Environ(), environment...)
+	said := &tail{}
+	cmd.Dir, cmd.Stderr, cmd.Env = l.dir, io.MultiWriter(l.errors, said), append(os.Environ(), environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	stdout, err = cmd.StdoutPipe()
 	if err == nil {
@@ -127,8 +130,30 @@ func (l *launcher) startWith(environment []string, name string, args ...string) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	l.running = append(l.running, running{Cmd: cmd})
+	l.running = append(l.running, running{Cmd: cmd, said: said})
 	return cmd, stdout, nil
+}
+
+// tail is the last that a program said.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxTail = 2 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	t.text = t.text[max(0, len(t.text)-maxTail):]
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
 }
 
 // announced starts one of our programs and reads where it is reached.
@@ -137,10 +162,11 @@ func (l *launcher) announced(decode func([]byte) error, name string, args ...str
 	if err != nil {
 		return 0, err
 	}
-	l.running[len(l.running)-1].ours = true
+	started := &l.running[len(l.running)-1]
+	started.ours = true
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
-		return 0, fmt.Errorf("%s says nothing: %w; --verbose shows why", name, err)
+		return 0, fmt.Errorf("%s does not start: %w: %s", name, err, started.said)
 	}
 	return cmd.Process.Pid, decode(line)
 }

@@ -31,7 +31,7 @@ func (e *env) sayLink(d rest.Device, code rest.EnrolmentCode, wantQR bool) error
 		}
 		link, where, note = pageOf(b, code.Code), "in the browser", noteOf(b)
 	}
-	e.say("Open this link %s before %s:\n\n    %s\n\n", where, code.ExpiresAt.Local().Format("15:04"), link)
+	e.say("Open this link %s before %s:\n\n    %s\n\n", where, clock(&code.ExpiresAt), link)
 	if wantQR || e.onTerminal() {
 		c, err := qr.Encode(link, qr.L)
 		if err != nil {

@@ -83,7 +83,7 @@ func callColumns(now time.Time) []column[rest.Call] {
 	return []column[rest.Call]{
 		{head: "started", cell: func(v rest.Call) string { return clock(&v.StartedAt) }},
 		{head: "from", cell: func(v rest.Call) string { return party(v.From) }},
-		{head: "to", cell: func(v rest.Call) string {
+		{head: "to", widest: 48, cell: func(v rest.Call) string {
 			if to := party(v.To); to != "" {
 				return to + answerer(v)
 			}

@@ -450,6 +450,8 @@ func TestPolicies(t *testing.T) {
 	s.golden("policies", s.transcript(
 		"user ring Anna --device app --after 10s --for 25s",
 		"user ring Anna --device 201001 --never",
+		"user ring Anna --device app --never",
+		"user ring Anna --device app --after 10s",
 		"user dnd Anna --on --words 'in a meeting until 3' --except 5",
 		"user set Bert --priority 5",
 		"user dnd Anna",

@@ -1,6 +1,9 @@
 package command
 
 import (
+	"strings"
+
+	"strowger/pkg/errs"
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -49,11 +52,22 @@ func (c *contactAdd) Run(e *env) error {
 	if c.Speed != nil {
 		v.SpeedDial = *c.Speed
 	}
+	if err := checkSpeed(v.SpeedDial); err != nil {
+		return err
+	}
 	v, err := e.client.Contacts().Create(e.ctx, v)
 	if err != nil {
 		return err
 	}
 	return contacts().one(e, v)
+}
+
+// checkSpeed refuses what is not two digits, in the words of the flag.
+func checkSpeed(digits string) error {
+	if digits != "" && (len(digits) != 2 || strings.Trim(digits, "0123456789") != "") {
+		return errs.New(errs.Invalid, "--speed %q: want two digits, 00 to 99", digits)
+	}
+	return nil
 }
 
 type contactList struct{}
@@ -78,6 +92,11 @@ type contactSet struct {
 // Run changes one.
 func (c *contactSet) Run(e *env) error {
 	change := change{}
+	if c.Speed != nil {
+		if err := checkSpeed(*c.Speed); err != nil {
+			return err
+		}
+	}
 	put(change, "number", c.Number)
 	put(change, "name", c.Name)
 	put(change, "speed_dial", c.Speed)

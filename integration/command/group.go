@@ -1,8 +1,6 @@
 package command
 
 import (
-	"strings"
-
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -14,19 +12,12 @@ func groups() noun[rest.Group] {
 		label: func(v rest.Group) string { return v.Name },
 		uses:  []ident.Kind{ident.User},
 		columns: func(n names) []column[rest.Group] {
-			people := func(ids []string) string {
-				var all []string
-				for _, id := range ids {
-					all = append(all, n.of(id))
-				}
-				return strings.Join(all, ", ")
-			}
 			return []column[rest.Group]{
 				{head: "name", cell: func(v rest.Group) string { return v.Name }},
 				{head: "kind", cell: func(v rest.Group) string { return v.Kind }},
 				{head: "code", cell: func(v rest.Group) string { return v.Code }},
-				{head: "members", cell: func(v rest.Group) string { return people(v.Members) }},
-				{head: "others", detail: true, cell: func(v rest.Group) string { return people(v.Others) }},
+				{head: "members", cell: func(v rest.Group) string { return n.all(v.Members) }},
+				{head: "others", detail: true, cell: func(v rest.Group) string { return n.all(v.Others) }},
 				{head: "id", cell: func(v rest.Group) string { return v.ID }},
 			}
 		},

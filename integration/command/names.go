@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"strowger/pkg/ident"
 	"strowger/pkg/rest"
 )
@@ -12,9 +14,12 @@ const fewNames = 10
 type names struct {
 	env   *env
 	known map[string]string
+	dials map[string][]string // of users and queues, once they were loaded
 }
 
-func (e *env) names() names { return names{env: e, known: map[string]string{}} }
+func (e *env) names() names {
+	return names{env: e, known: map[string]string{}, dials: map[string][]string{}}
+}
 
 // of is the name of an id; what cannot be named is shown as its id.
 func (n names) of(id string) string {
@@ -27,6 +32,15 @@ func (n names) of(id string) string {
 		n.known[id] = name
 	}
 	return name
+}
+
+// all is the names of ids.
+func (n names) all(ids []string) string {
+	var words []string
+	for _, id := range ids {
+		words = append(words, n.of(id))
+	}
+	return strings.Join(words, ", ")
 }
 
 func (n names) ask(id string) string {
@@ -84,6 +98,14 @@ func (n names) load(kinds []ident.Kind) {
 			loadNames(n, c.QueueServices(), func(v rest.Queue) (string, string) { return v.ID, v.Name })
 		case ident.Trunk:
 			loadNames(n, c.Trunks(), func(v rest.Trunk) (string, string) { return v.ID, v.Name })
+		case ident.Number:
+			for v, err := range c.Numbers().All(n.env.ctx, nil) {
+				if err != nil {
+					clear(n.dials)
+					break
+				}
+				n.dials[v.User] = append(n.dials[v.User], v.Dial)
+			}
 		case ident.User:
 			loadNames(n, c.Users(), func(v rest.User) (string, string) { return v.ID, v.Name })
 		}

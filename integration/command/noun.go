@@ -17,6 +17,7 @@ type column[T any] struct {
 	head   string
 	cell   func(T) string
 	detail bool
+	widest int // characters in a list, 0: as many as there are
 }
 
 // noun is one kind of object on the command line.
@@ -171,7 +172,11 @@ func table[T any](w io.Writer, columns []column[T], items []T, empty string) {
 		var cells []string
 		for _, c := range columns {
 			if !c.detail {
-				cells = append(cells, cell(c))
+				text := []rune(cell(c))
+				if c.widest > 0 && len(text) > c.widest {
+					text = append(text[:c.widest-3], []rune("...")...)
+				}
+				cells = append(cells, string(text))
 			}
 		}
 		fmt.Fprintln(tw, strings.Join(cells, "\t"))

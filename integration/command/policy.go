@@ -87,13 +87,20 @@ func (c *userRing) Run(e *env) error {
 		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a.DelaySeconds, b.DelaySeconds))
 	})
 	return e.show(out, func() {
-		e.say("A call to %s rings %s:\n\n", u.Name, ringTime(u))
+		how := ringTime(u)
+		if org, err := e.client.Organizations().Get(e.ctx, u.Organization); err == nil && u.RingSeconds == 0 {
+			how += ", " + (time.Duration(org.RingSeconds) * time.Second).String()
+		}
+		e.say("A call to %s rings %s:\n\n", u.Name, how)
 		table(e.out, []column[rest.Device]{
 			{head: "rings", cell: ringsAfter},
 			{head: "device", cell: deviceLabel},
 			{head: "kind", cell: func(v rest.Device) string { return string(v.Kind) }},
 			{head: "reachable", cell: reachability},
 		}, out.Devices, "no device")
+		if len(out.Devices) > 0 && last(out.Devices[0]) == 1 {
+			e.say("\nNo device of %s ever rings: callers hear that nobody can be reached.\n", u.Name)
+		}
 	})
 }
 

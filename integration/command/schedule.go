@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"strowger/pkg/rest"
@@ -18,11 +19,20 @@ type scheduleCommands struct {
 // scheduleHours is what add and set have in common.
 type scheduleHours struct {
 	Open    []string `help:"Days and hours when it is open: \"mon-fri 09:00-17:30\"; more than once for more. 22:00-06:00 goes past midnight." placeholder:"WHEN" sep:"none"`
+	Users   []string `help:"Who may open and close it from their phones (*28) and apps, in place of those who might: names, numbers or ids; none: nobody." placeholder:"USER,..."`
 	Holiday []string `help:"A day that is closed: 2026-12-25, or 12-25 of every year; with hours, \"12-24 09:00-12:00\", open then only." placeholder:"DAY" sep:"none"`
 }
 
 // put adds what was given to a change.
-func (c scheduleHours) put(v *rest.Schedule) error {
+func (c scheduleHours) put(e *env, v *rest.Schedule) (err error) {
+	switch {
+	case slices.Equal(c.Users, []string{"none"}):
+		v.Users = nil
+	case len(c.Users) > 0:
+		if v.Users, err = memberIDs(e, c.Users); err != nil {
+			return err
+		}
+	}
 	if len(c.Open) > 0 {
 		v.Weekly = nil
 	}
@@ -71,7 +81,7 @@ func (c *scheduleAdd) Run(e *env) error {
 		}
 		v.Site = site.ID
 	}
-	err := c.put(&v)
+	err := c.put(e, &v)
 	if err != nil {
 		return err
 	}
@@ -102,7 +112,8 @@ type scheduleSet struct {
 // Help teaches by example.
 func (*scheduleSet) Help() string {
 	return `    strowger schedule set Office --open "mon-thu 08:00-16:00"       (in place of all hours that it had)
-    strowger schedule set Office --holiday 2026-05-15               (one more)`
+    strowger schedule set Office --holiday 2026-05-15               (one more)
+    strowger schedule set Office --users Anna,Ben                   (who dial *281 and *282)`
 }
 
 // Run changes a schedule.
@@ -114,10 +125,10 @@ func (c *scheduleSet) Run(e *env) error {
 	if c.NoHolidays {
 		v.Holidays = nil
 	}
-	if err := c.put(&v); err != nil {
+	if err := c.put(e, &v); err != nil {
 		return err
 	}
-	return schedules().set(e, v.ID, change{"weekly": v.Weekly, "holidays": v.Holidays})
+	return schedules().set(e, v.ID, change{"weekly": v.Weekly, "holidays": v.Holidays, "users": v.Users})
 }
 
 type scheduleOverride struct {

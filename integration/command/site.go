@@ -28,6 +28,12 @@ func sites() noun[rest.Site] {
 				{head: "line by", detail: true, cell: func(v rest.Site) string { return v.Outside }},
 				{head: "time zone", detail: true, cell: zoneText},
 				{head: "parking", detail: true, cell: parkText},
+				{head: "audio", detail: true, cell: func(v rest.Site) string {
+					if v.DirectMedia {
+						return "directly between phones that reach each other"
+					}
+					return ""
+				}},
 				{head: "emergency", detail: true, cell: func(v rest.Site) string { return strings.Join(v.Emergency, ", ") }},
 				{head: "contacts", detail: true, cell: func(v rest.Site) string { return strings.Join(v.EmergencyContacts, ", ") }},
 				{head: "alerts to", detail: true, cell: func(v rest.Site) string { return v.AlertURL }},

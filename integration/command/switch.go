@@ -10,7 +10,7 @@ import (
 
 func switches() noun[rest.Switch] {
 	return noun[rest.Switch]{
-		word: "switch", kind: ident.Switch, in: rest.Client.Switches, by: byName,
+		word: "switch", kind: ident.Switch, in: rest.Client.Switches, search: switchesBySite,
 		meta:  func(v rest.Switch) rest.Meta { return v.Meta },
 		label: func(v rest.Switch) string { return v.Name },
 		uses:  []ident.Kind{ident.Site},
@@ -30,6 +30,20 @@ func switches() noun[rest.Switch] {
 			}
 		},
 	}
+}
+
+// switchesBySite finds the switch of a name, or else those of a site: most have one.
+func switchesBySite(e *env, ref string) ([]rest.Switch, error) {
+	named, err := e.client.Switches().Page(e.ctx, rest.Filter{"name": ref}, enoughToAsk, "")
+	if err != nil || len(named.Items) > 0 {
+		return named.Items, err
+	}
+	found, err := sites().candidates(e, ref)
+	if err != nil || len(found) != 1 {
+		return nil, err
+	}
+	there, err := e.client.Switches().Page(e.ctx, rest.Filter{"site": found[0].ID}, enoughToAsk, "")
+	return there.Items, err
 }
 
 // clock is a time for people, in their zone.
@@ -86,7 +100,7 @@ func (c *switchAdd) Run(e *env) error {
 // sayCode says how the program of a node enrols.
 func (e *env) sayCode(program, node string, code rest.EnrolmentCode) {
 	e.say("On its machine, before %s:\n\n    %s --cloud %s --enroll %s\n\nThe code works once. Once enrolled, the %s starts without it.\n",
-		code.ExpiresAt.Local().Format("15:04"), program, e.client.BaseURL, code.Code, node)
+		clock(&code.ExpiresAt), program, e.client.BaseURL, code.Code, node)
 }
 
 type switchCode struct {

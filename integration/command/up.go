@@ -87,6 +87,7 @@ type reached struct {
 	SIP    netip.AddrPort `json:"sip"`
 	SIPS   netip.AddrPort `json:"sips"`
 	SIP6   netip.AddrPort `json:"sip6,omitzero"` // of phones of IPv6, with --host6
+	SIPS6  netip.AddrPort `json:"sips6,omitzero"`
 	Link   netip.AddrPort `json:"link"`
 	Data   string         `json:"data"`
 	// Metrics is where the cloud, the switch and the bridge serve /metrics.
@@ -247,7 +248,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 	}
 	if e.JSON {
 		return json.NewEncoder(e.out).Encode(reached{
-			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, SIP6: o.SIP6, Link: o.Link, Data: e.Data, APIKey: key,
+			API: s.Cloud.API, Fabric: s.Cloud.Fabric, SIP: o.SIP, SIPS: o.SIPS, SIP6: o.SIP6, SIPS6: o.SIPS6, Link: o.Link, Data: e.Data, APIKey: key,
 			Metrics: []string{s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics}, WebRTC: o.WebRTC, STUN: s.Bridge.STUN, URL: s.Bridge.URL, Bridge: s.Bridge.Link, Push: s.Bridge.Push, Replaced: s.Replaced,
 		})
 	}
@@ -261,7 +262,7 @@ func (c *upCommand) tell(e *env, s *stack.Stack, first bool) error {
 		e.say("note: %s\n", m)
 	}
 	e.say("\nOffice %s is up.\n\n  phones (SIP)   %s UDP and TCP, %s TLS\n  other offices  %s UDP; their switches reach the directory at %s TCP\n  apps           %s UDP, %s UDP and TCP%s; by way of the bridge %s UDP; woken by %s\n  softphone      %s\n  API            %s\n  metrics        http://%s/metrics, http://%s/metrics, http://%s/metrics\n  data           %s\n",
-		o.Site.Name, both(o.SIP, o.SIP6), o.SIPS, o.Link, s.Cloud.Fabric, o.Link, o.WebRTC, outside(s.Bridge), s.Bridge.Link, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
+		o.Site.Name, both(o.SIP, o.SIP6), both(o.SIPS, o.SIPS6), o.Link, s.Cloud.Fabric, o.Link, o.WebRTC, outside(s.Bridge), s.Bridge.Link, wokenBy(s.Bridge.Push), softphone(s.Bridge.URL, c.TLSCert), s.Cloud.API, s.Cloud.Metrics, o.Metrics, s.Bridge.Metrics, e.Data)
 	if first {
 		e.say("\nFirst start. The administrator's API key, shown only now:\n\n  %s\n\nIt is kept for you in %s, so that on this machine you can go on with:\n", key, e.Data)
 	} else {

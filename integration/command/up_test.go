@@ -48,6 +48,9 @@ func TestUp(t *testing.T) {
 		if phones := o.at.SIP6; !phones.Addr().Is6() || phones.Port() != o.at.SIP.Port() {
 			t.Errorf("phones of IPv6 register at %v, others at %v", phones, o.at.SIP)
 		}
+		if phones := o.at.SIPS6; phones.IsValid() && (!phones.Addr().Is6() || phones.Port() != o.at.SIPS.Port()) {
+			t.Errorf("phones of IPv6 register by TLS at %v, others at %v", phones, o.at.SIPS)
+		}
 		at := o.at
 		for _, address := range at.Metrics {
 			resp, err := http.Get("http://" + address + "/readyz")

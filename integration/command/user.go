@@ -16,14 +16,14 @@ func users() noun[rest.User] {
 		word: "user", kind: ident.User, in: rest.Client.Users, by: byName, search: usersByNumber,
 		meta:  func(v rest.User) rest.Meta { return v.Meta },
 		label: func(v rest.User) string { return v.Name },
-		uses:  []ident.Kind{ident.Switch},
+		uses:  []ident.Kind{ident.Switch, ident.Number},
 		columns: func(n names) []column[rest.User] {
 			return slices.Concat([]column[rest.User]{
 				{head: "name", cell: func(v rest.User) string { return v.Name }},
+				{head: "numbers", cell: func(v rest.User) string { return numbersOf(n, v.ID) }},
 				{head: "enabled", cell: func(v rest.User) string { return yesNo(v.Enabled) }},
 				{head: "may call", cell: func(v rest.User) string { return v.Calling }},
 				{head: "home switch", detail: true, cell: func(v rest.User) string { return n.of(v.HomeSwitch) }},
-				{head: "numbers", detail: true, cell: func(v rest.User) string { return numbersOf(n, v.ID) }},
 			}, policyColumns(), wishColumns(n), []column[rest.User]{
 				{head: "id", cell: func(v rest.User) string { return v.ID }},
 			})
@@ -55,12 +55,15 @@ func usersByNumber(e *env, ref string) ([]rest.User, error) {
 
 // numbersOf is the numbers of a user as the organization dials them.
 func numbersOf(n names, user string) string {
-	var all []string
+	all := n.dials[user]
+	if len(n.dials) > 0 {
+		return strings.Join(all, ", ")
+	}
 	for v, err := range n.env.client.Numbers().All(n.env.ctx, rest.Filter{"user": user}) {
 		if err != nil {
 			break // shown without
 		}
-		all = append(all, dialled(n.env, v))
+		all = append(all, v.Dial)
 	}
 	return strings.Join(all, ", ")
 }

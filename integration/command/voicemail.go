@@ -118,9 +118,17 @@ func (c *userVoicemail) change(u rest.User) (change, error) {
 }
 
 func voicemailText(u rest.User) string {
+	if u.Voicemail == nil {
+		return u.Name + " has no mailbox"
+	}
+	return "Messages for " + u.Name + " are taken: " + mailboxText(u)
+}
+
+// mailboxText is when messages are taken, and what becomes of them; "" for no mailbox.
+func mailboxText(u rest.User) string {
 	v := u.Voicemail
 	if v == nil {
-		return u.Name + " has no mailbox"
+		return ""
 	}
 	var after []string
 	for _, on := range v.After {
@@ -136,7 +144,7 @@ func voicemailText(u rest.User) string {
 			pin += "; sent to " + to
 		}
 	}
-	return fmt.Sprintf("Messages for %s are taken: %s; kept %d days; %s", u.Name, cmp.Or(strings.Join(after, ", "), "whenever nobody can be reached"), days, pin)
+	return fmt.Sprintf("%s; kept %d days; %s", cmp.Or(strings.Join(after, ", "), "whenever nobody can be reached"), days, pin)
 }
 
 // voicemailCommands are for messages.
@@ -227,6 +235,9 @@ type voicemailPlay struct {
 
 // Run writes a message to a file.
 func (c *voicemailPlay) Run(e *env) error {
+	if c.PIN == "" {
+		return errs.New(errs.Forbidden, "what is said in a message is for who has the PIN of the mailbox: give it by STROWGER_PIN, or --pin")
+	}
 	u, err := users().find(e, c.User)
 	if err != nil {
 		return err

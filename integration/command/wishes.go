@@ -22,6 +22,7 @@ type userForward struct {
 	After       *time.Duration `help:"How long it rings before nobody answers, 5s to 5m; 0s: as ever." placeholder:"TIME"`
 	Schedule    *string        `help:"Ring in the open hours of this schedule only: name or id; empty: always." placeholder:"SCHEDULE"`
 	Closed      *string        `help:"Where calls go in its other hours; empty: to the fall-back." placeholder:"WHERE"`
+	Off         bool           `help:"End all forwards of the user, and their hours."`
 }
 
 // Help teaches by example.
@@ -30,7 +31,7 @@ func (*userForward) Help() string {
 administrator set (strowger user fallback), until it is taken back.
 
     strowger user forward Anna --always 1002
-    strowger user forward Anna --always ''
+    strowger user forward Anna --always ''                        ends that one, --off all
     strowger user forward Anna --no-answer Ben --after 15s
     strowger user forward Anna --schedule Office --closed 1000
 
@@ -52,7 +53,18 @@ func (c *userForward) Run(e *env) error {
 		}
 		put(change, field, to)
 	}
+	if c.Off {
+		if len(change) > 0 || c.After != nil || c.Schedule != nil {
+			return errs.New(errs.Invalid, "--off ends all forwards of the user; to end one, name it with nothing: --always ''")
+		}
+		for _, field := range []string{"forward_always", "forward_busy", "forward_no_answer", "forward_unreachable", "schedule", "closed_to", "closed_words", "forward_seconds"} {
+			change[field] = nil
+		}
+	}
 	if c.After != nil {
+		if *c.After != 0 && (*c.After < wish.MinSeconds*time.Second || *c.After > wish.MaxSeconds*time.Second) {
+			return errs.New(errs.Invalid, "--after %v: want 5s to 5m, or 0s for as long as the organization says", *c.After)
+		}
 		seconds, err := wholeSeconds("--after", *c.After)
 		if err != nil {
 			return err
@@ -70,7 +82,7 @@ func (c *userForward) Run(e *env) error {
 
 type userBlock struct {
 	User   string   `arg:"" help:"Name, number or id."`
-	Caller []string `arg:"" optional:"" help:"Numbers, beginnings of numbers as +4930*, or withheld."`
+	Caller []string `arg:"" optional:"" help:"Numbers, extensions of the user's office, beginnings of either as +4930*, or withheld."`
 	Off    bool     `help:"Let them call again."`
 	Words  *string  `help:"What they are told; empty: that the user takes no calls from the number." placeholder:"WORDS"`
 }
@@ -78,8 +90,9 @@ type userBlock struct {
 // Help teaches by example.
 func (*userBlock) Help() string {
 	return `Nothing rings when somebody calls who is blocked; they are refused, and the record says so.
+In the shell, put what ends in * into quotes. Somebody is no longer blocked when what blocks them is named as "user show" has it.
 
-    strowger user block Anna +4930123456 '+44870*' withheld --words "please write"
+    strowger user block Anna 1003 +4930123456 '+44870*' withheld --words "please write"
     strowger user block Anna withheld --off
     strowger user block Anna`
 }
@@ -105,7 +118,7 @@ func (c *userBlock) Run(e *env) error {
 
 type userRule struct {
 	User     string  `arg:"" help:"Name, number or id."`
-	Caller   string  `help:"Who calls: a number, a beginning as +4930*, withheld, outside or inside; left out: everybody." placeholder:"CALLER"`
+	Caller   string  `help:"Who calls: a number, an extension of the user's office, a beginning of either as +4930*, withheld, outside or inside; left out: everybody." placeholder:"CALLER"`
 	Schedule string  `help:"Only in the open hours of this schedule: name or id." placeholder:"SCHEDULE"`
 	Closed   bool    `help:"In its closed hours instead."`
 	Ring     bool    `help:"Ring, whatever do not disturb, forwards and hours say." xor:"do"`
@@ -205,6 +218,7 @@ func wishColumns(n names) []column[rest.User] {
 	return []column[rest.User]{
 		{head: "forward", detail: true, cell: func(v rest.User) string { return forwardText(v.Wishes) }},
 		{head: "rules", detail: true, cell: func(v rest.User) string { return rulesText(n, v.Rules) }},
+		{head: "voicemail", detail: true, cell: mailboxText},
 		{head: "blocked", detail: true, cell: func(v rest.User) string { return strings.Join(v.Blocked, ", ") }},
 		{head: "speed dial", detail: true, cell: func(v rest.User) string {
 			var all []string
@@ -267,6 +281,7 @@ func schedules() noun[rest.Schedule] {
 				{head: "now", cell: scheduleState},
 				{head: "open", cell: openingsText},
 				{head: "holidays", detail: true, cell: holidaysText},
+				{head: "opened by", detail: true, cell: func(v rest.Schedule) string { return n.all(v.Users) }},
 				{head: "clocks of", cell: func(v rest.Schedule) string { return v.Zone }},
 				{head: "id", cell: func(v rest.Schedule) string { return v.ID }},
 			}

@@ -25,7 +25,12 @@ func TestWishes(t *testing.T) {
 		"user rule Anna --refuse no",
 		"user speed Anna 07 1002",
 		"user speed Anna 7 1002",
+		"schedule set Office --users Anna,1002",
+		"schedule show Office",
+		"schedule set Office --users none",
+		"user forward Anna --busy 1002 --after 1500h",
+		"user forward Anna --off --busy 1002",
 		"schedule remove Office",
-		"user forward Anna",
+		"user forward Anna --off",
 	))
 }

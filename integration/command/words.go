@@ -38,7 +38,7 @@ func field(name string) (names []string, want string) {
 	case "digits":
 		return []string{"number", "digits"}, "1 to 32 of the digits 0 to 9, *, # and +"
 	case "code":
-		return []string{"code"}, "1 to 6 digits"
+		return []string{"code"}, "1 to 6 digits, of a group 1 to 4"
 	case "name":
 		return []string{"name"}, "1 to 100 characters, not only spaces"
 	case "username":

@@ -108,6 +108,9 @@ func (p *phone) signIn(t *testing.T) {
 	switch {
 	case p.transport == "tls":
 		at = p.office.started.SIPS
+		if six := p.office.started.SIPS6; p.six && six.IsValid() {
+			at = six
+		}
 	case p.six && p.office.started.SIP6.IsValid():
 		at = p.office.started.SIP6
 	}

@@ -123,6 +123,9 @@ func TestSoftphone(t *testing.T) {
 	t.Run("waits for who is on the phone", func(t *testing.T) {
 		testSoftphoneWaits(t, d, s, narrow, d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: low}))
 	})
+	t.Run("transfers its calls", func(t *testing.T) {
+		testSoftphoneTransfers(t, s, nobody, narrow, d.x.phone(t, d.x.account(t), handset{codec: pcmu, tone: 620}))
+	})
 	t.Run("hears its messages", func(t *testing.T) { testSoftphoneMessages(t, d, s, narrow) })
 	t.Run("says what becomes of its calls", func(t *testing.T) { testSoftphoneWishes(t, d, s, nobody) })
 	t.Run("comes back when it is enabled again", func(t *testing.T) { testSoftphoneSwitchedOff(t, d, s) })

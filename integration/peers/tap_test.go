@@ -21,6 +21,7 @@ import (
 type tap struct {
 	mu      sync.Mutex
 	samples []int16
+	from    netip.Addr    // of the last packet
 	last    time.Time     // of the last packet
 	gap     time.Duration // the longest between two
 }
@@ -52,14 +53,14 @@ func (w *tap) take(frame []byte, h host) {
 		return
 	}
 	ip := frame[ethernet:]
-	var to netip.Addr
+	var from, to netip.Addr
 	var protocol byte
 	var header int
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case syscall.ETH_P_IP:
-		to, protocol, header = netip.AddrFrom4([4]byte(ip[16:])), ip[9], int(ip[0]&0x0f)*4
+		from, to, protocol, header = netip.AddrFrom4([4]byte(ip[12:])), netip.AddrFrom4([4]byte(ip[16:])), ip[9], int(ip[0]&0x0f)*4
 	case syscall.ETH_P_IPV6:
-		to, protocol, header = netip.AddrFrom16([16]byte(ip[24:])), ip[6], header6
+		from, to, protocol, header = netip.AddrFrom16([16]byte(ip[8:])), netip.AddrFrom16([16]byte(ip[24:])), ip[6], header6
 	}
 	if protocol != syscall.IPPROTO_UDP || to != h.addr || len(ip) < header+udp {
 		return
@@ -78,7 +79,7 @@ func (w *tap) take(frame []byte, h host) {
 	if !w.last.IsZero() {
 		w.gap = max(w.gap, now.Sub(w.last))
 	}
-	w.last = now
+	w.last, w.from = now, from
 	law := g711.Mu
 	if packet.PT == 8 {
 		law = g711.A

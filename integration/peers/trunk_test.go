@@ -44,8 +44,34 @@ Content-Length: 0
 </scenario>
 `
 
-// testTrunk has SIPp be a phone company at the second office: the first one calls a phone number by it, and hears itself back; it is
-// busy; it brings a call.
+// pressedScenario answers, wants the keys 9 and # by INFO, and presses 7 by one.
+const pressedScenario = `<scenario name="pressed">
+{{template "answered" .}}
+<recv request="INFO"><action><ereg regexp="^Signal= *9" search_in="body" check_it="true" assign_to="1"/></action></recv>
+{{template "ok" .}}
+<recv request="INFO"><action><ereg regexp="^Signal= *#" search_in="body" check_it="true" assign_to="2"/></action></recv>
+{{template "ok" .}}
+<send retrans="500"><![CDATA[
+
+INFO [$target] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+CSeq: [cseq] INFO
+{{template "ofAnswered" .}}Content-Type: application/dtmf-relay
+Content-Length: [len]
+
+Signal=7
+Duration=160
+
+]]></send>
+<recv response="200"/>
+<recv request="BYE"/>
+{{template "ok" .}}
+<Reference variables="1,2"/>
+</scenario>
+`
+
+// testTrunk has SIPp be a phone company at the second office: the first one calls a phone number by it, and hears itself back, and is
+// heard to press keys; it is busy; it brings a call.
 func testTrunk(t *testing.T, d *deployment) {
 	company := d.y.line(t, d.y.account(t))
 	for _, o := range []*office{d.x, d.y} {
@@ -56,6 +82,7 @@ func testTrunk(t *testing.T, d *deployment) {
 	trunk := rest.NewTrunk("SIPp")
 	trunk.Switch, trunk.Servers, trunk.Number = d.y.node.ID, []string{company.host.addr.String()}, "+4930100"
 	trunk.ProbeSeconds = 0 // to SIPp any request is a call
+	trunk.DTMF = "info"
 	trunk = create(t, d.api.Trunks(), trunk)
 	caller := d.x.account(t)
 	if _, err := d.api.Users().Update(t.Context(), caller.user.ID, 0, map[string]any{"calling": "national"}); err != nil {
@@ -67,10 +94,14 @@ func testTrunk(t *testing.T, d *deployment) {
 	b := d.y.phone(t, callee, handset{codec: pcma, tone: low})
 	a := d.x.phone(t, caller, handset{codec: pcma, tone: low})
 
-	answers := company.run(t, answerScenario, scenario{}, "-rtp_echo")
+	answers := company.run(t, pressedScenario, scenario{}, "-rtp_echo")
 	a.do(t, "dial", "0030123456")
 	a.await(t, "CALL_ESTABLISHED")
 	a.hears(t, low)
+	a.keys(t, "9#")
+	if got := a.await(t, "CALL_DTMF_START"); got != "7" {
+		t.Errorf("the caller got %q, want 7", got)
+	}
 	a.do(t, "hangup", "")
 	a.await(t, "CALL_CLOSED")
 	answers.good(t)

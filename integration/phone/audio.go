@@ -2,6 +2,9 @@ package phone
 
 import "math"
 
+// What reads each sample many times is not watched for races: that would be a sixth of all that the tests with -race do. Who gives the samples
+// has copied them.
+
 // Similarity is how much of one recording is in another.
 type Similarity struct {
 	Score   float64 // 0 to 1: the normalized correlation of what arrived, at the best alignment; above 0.95 for speech through G.711
@@ -33,6 +36,8 @@ func Compare(sent, received []int16) Similarity {
 }
 
 // align compares where n samples of what was sent, from at on, are found best.
+//
+//go:norace
 func align(sent, received []int16, at, n int) Similarity {
 	key := sent[at : at+n]
 	best, where := math.Inf(-1), 0
@@ -74,6 +79,8 @@ func align(sent, received []int16, at, n int) Similarity {
 }
 
 // loud is how many samples are not zero.
+//
+//go:norace
 func loud(samples []int16) (n int) {
 	for _, s := range samples {
 		if s != 0 {
@@ -84,6 +91,8 @@ func loud(samples []int16) (n int) {
 }
 
 // loudest returns where the n samples with the most power begin.
+//
+//go:norace
 func loudest(s []int16, n int) int {
 	now := power(s[:n])
 	best, at := now, 0
@@ -96,6 +105,7 @@ func loudest(s []int16, n int) int {
 	return at
 }
 
+//go:norace
 func dot(a, b []int16) float64 {
 	var sum int64
 	for i := range a {
@@ -139,6 +149,8 @@ func strongest(samples []int16, rate int, from, to, step float64) (hz, most floa
 }
 
 // goertzel is the squared magnitude of one frequency, given in cycles per sample.
+//
+//go:norace
 func goertzel(samples []int16, f float64) float64 {
 	c := 2 * math.Cos(2*math.Pi*f)
 	var a, b float64

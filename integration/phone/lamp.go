@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,9 @@ import (
 
 // lamps is the subscriptions of a phone by their Call-ID.
 type lamps struct {
-	mu  sync.Mutex
-	all map[string]*Lamp
+	mu      sync.Mutex
+	all     map[string]*Lamp
+	unasked *Lamp // of what the phone has no subscription to; nil: it refuses that
 }
 
 // Lamp is a subscription of a phone: what a lamp of it shows. Its methods are called by one goroutine, but for what is read.
@@ -83,6 +85,20 @@ func (l *Lamp) Refresh(ctx context.Context, seconds int) (granted int, err error
 	return strconv.Atoi(h.Value())
 }
 
+// Sign has what follows signed by another phone, with a guess in place of its password unless that is empty.
+func (l *Lamp) Sign(p *Phone, guess string) {
+	l.subscriber.Sign(&sip.Credentials{User: p.cfg.User, Password: cmp.Or(guess, p.cfg.Password)})
+}
+
+// Unasked is a lamp for what comes without a subscription.
+func (p *Phone) Unasked() *Lamp {
+	l := &Lamp{phone: p, answer: 200, news: make(chan struct{})}
+	p.lamps.mu.Lock()
+	defer p.lamps.mu.Unlock()
+	p.lamps.unasked = l
+	return l
+}
+
 // Answer is what the phone answers to NOTIFYs from now on, 0 for nothing, as when they are lost.
 func (l *Lamp) Answer(code int) {
 	l.mu.Lock()
@@ -127,6 +143,9 @@ func (l *Lamp) Wait(ctx context.Context, before int, ok func(Notice) bool) (Noti
 func (p *Phone) notified(req *sip.Request, respond sip.Respond) {
 	p.lamps.mu.Lock()
 	l := p.lamps.all[req.CallID().Value()]
+	if l == nil {
+		l = p.lamps.unasked
+	}
 	p.lamps.mu.Unlock()
 	if l == nil {
 		respond(481, "Subscription Does Not Exist") // RFC 6665, 4.1.3

@@ -373,11 +373,11 @@ func (p handler) asks(d *sip.Dialog) bool {
 	for h := range sip.Named(d.Request(), "Proxy-Authorization") {
 		shown = append(shown, h.Value())
 	}
-	if _, err := p.cfg.Asks.Verify("INVITE", d.Request().Recipient.String(), shown); err == nil {
+	if _, err := p.cfg.Asks.Verify("INVITE", d.Request().Recipient.String(), shown, d.Peer().Addr.Addr()); err == nil {
 		return true
 	}
 	var challenges []sip.Header
-	for _, c := range p.cfg.Asks.Challenges(false) {
+	for _, c := range p.cfg.Asks.Challenges(false, d.Peer().Addr.Addr()) {
 		challenges = append(challenges, sip.NewHeader("Proxy-Authenticate", c))
 	}
 	d.Refuse(407, "Proxy Authentication Required", sip.Cause{}, challenges...)

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type ports struct {
 	kept  map[string]int // by what they are for
 	next  *int           // to be looked at
 	moved *[]string
+	file  []byte // as it was read
 	err   error
 }
 
@@ -35,9 +37,9 @@ func (s *Stack) ports() *ports {
 		return p
 	}
 	path := filepath.Join(s.cfg.Data, portsFile)
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, &p.kept)
+	var err error
+	if p.file, err = os.ReadFile(path); err == nil {
+		err = json.Unmarshal(p.file, &p.kept)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.err = fmt.Errorf("the ports of this office, %s: %w; restore the file, or remove it to have others chosen", path, err)
@@ -51,7 +53,7 @@ func (s *Stack) keep(p *ports) error {
 		return p.err
 	}
 	b, err := json.Marshal(p.kept)
-	if err != nil {
+	if err != nil || bytes.Equal(b, p.file) { // a full disk is no reason not to start
 		return err
 	}
 	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {

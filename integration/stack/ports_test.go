@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"testing"
 )
 
@@ -23,5 +24,28 @@ func TestPortsThatMoved(t *testing.T) {
 			t.Errorf("at %q it tells of %q, not %q", at, s.Moved, want)
 		}
 		clear(refused)
+	}
+}
+
+// TestPortsOnAFullDisk: what is as it was is not written again, so that a disk without room keeps no office from starting.
+func TestPortsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	free := func(int) error { return nil }
+	s := &Stack{cfg: Config{Data: t.TempDir(), UsualPorts: true}, nextPort: randomPort()}
+	p := s.ports()
+	p.choose("API", free, []int{443})
+	if err := s.keep(p); err != nil {
+		t.Fatal(err)
+	}
+	same, other := s.ports(), s.ports()
+	same.choose("API", free, []int{443})
+	other.choose("API", free, []int{443})
+	other.choose("more", free, []int{444})
+	s.cfg.Data = filepath.Join(s.cfg.Data, "no", "such\x00folder") // whatever is written there fails
+	if err := s.keep(same); err != nil {
+		t.Errorf("the same ports: %v", err)
+	}
+	if s.keep(other) == nil {
+		t.Error("other ports are kept nowhere, and that is said to be well")
 	}
 }

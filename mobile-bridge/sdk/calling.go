@@ -237,7 +237,15 @@ func (c *Call) offerer(o offer) string {
 func refusedFor(e sip.Refused) end {
 	code := errs.Code(e.Refusal)
 	if code == "" {
-		code = map[int]errs.Code{486: errs.Busy, 600: errs.Busy, 603: errs.Declined, 404: errs.Unknown, 480: errs.NoAnswer, 488: errs.NoCommonCodec}[e.Code]
+		code = codeOf(e.Code)
 	}
 	return end{cmp.Or(code, errs.Unreachable), e.Reason}
+}
+
+// codeOf is the code of a refusal that comes without one, "" for none.
+func codeOf(status int) errs.Code {
+	return map[int]errs.Code{
+		486: errs.Busy, 600: errs.Busy, 603: errs.Declined, 404: errs.Unknown, 480: errs.NoAnswer, 488: errs.NoCommonCodec,
+		403: errs.Forbidden, 481: errs.Gone, 482: errs.Loop, 491: errs.Congested, 503: errs.CloudAway,
+	}[status]
 }

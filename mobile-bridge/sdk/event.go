@@ -17,6 +17,10 @@ const (
 	Held       = "held"      // nothing is spoken or heard here until Resumed; Words, if the other side does not know
 	Resumed    = "resumed"
 	Digit      = "digit" // Words: the key that the other side pressed
+	// Of a transfer: whom the other side was sent to rings; or it did not come to that, Code and Words say why, and the call is as it was. If
+	// they answer, Ended follows.
+	TransferRinging = "transfer-ringing"
+	TransferFailed  = "transfer-failed"
 	// What is seen has changed, or was asked to: VideoCodec says what the app is to send. Words: who sees whom, for people.
 	VideoChanged   = "video-changed"
 	KeyframeWanted = "keyframe-wanted" // the other side sees nothing before the next key picture

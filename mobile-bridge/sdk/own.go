@@ -27,7 +27,7 @@ func (p *Phone) Wishes(change string) (state string, err error) {
 	return asJSON(s, err)
 }
 
-// Messages is the voicemail of the user, as JSON: new, old, and, for who has the PIN of the mailbox, items with id, from, at, seconds
+// Messages is the voicemail of the user, as JSON: new, old, no_pin, and, for who has the PIN of the mailbox, items with id, from, at, seconds
 // and heard.
 func (p *Phone) Messages(pin string) (mailbox string, err error) {
 	return p.mailbox(enrol.OwnMailbox{PIN: pin})
@@ -38,7 +38,8 @@ func (p *Phone) DeleteMessage(pin, id string) (mailbox string, err error) {
 	return p.mailbox(enrol.OwnMailbox{PIN: pin, Delete: id})
 }
 
-// ChangePIN sets the PIN of the mailbox, 4 to 12 digits, in place of the old one.
+// ChangePIN sets the PIN of the mailbox, 4 to 12 digits, in place of the old one, which is empty as long as there is none (no_pin of
+// Messages).
 func (p *Phone) ChangePIN(old, pin string) error {
 	_, err := p.mailbox(enrol.OwnMailbox{PIN: old, NewPIN: pin})
 	return err

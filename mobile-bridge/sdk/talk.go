@@ -98,6 +98,10 @@ func (c *Call) happened(e sip.Event) {
 		c.reoffered(e.SDP)
 	case sip.OfferRefused:
 		c.reoffered(nil)
+	case sip.ReferAnswered:
+		c.transferAnswered(e)
+	case sip.Notified:
+		c.transferTold(e)
 	case sip.DTMF:
 		c.tell(Digit, end{words: string(e.Digit)})
 	case sip.Lost:

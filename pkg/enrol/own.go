@@ -30,7 +30,7 @@ type OwnMailbox struct {
 	Hear string `json:"hear,omitempty" maxLength:"64"`
 	// Delete is the id of a message, which is gone for good.
 	Delete string `json:"delete,omitempty" maxLength:"64"`
-	// NewPIN takes the place of the PIN: 4 to 12 digits.
+	// NewPIN takes the place of the PIN: 4 to 12 digits. Without PIN it is the first one, and errs.Forbidden if there is one.
 	NewPIN string `json:"new_pin,omitempty" maxLength:"12"`
 }
 

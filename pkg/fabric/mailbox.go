@@ -33,6 +33,7 @@ type Mailbox struct {
 	Messages []MailboxMessage `json:"messages,omitempty"`
 	Audio    []byte           `json:"audio,omitempty"` // G.722, a piece of PieceSize bytes, or less at the end
 	Pieces   int              `json:"pieces,omitempty"`
+	NoPIN    bool             `json:"no_pin,omitempty"` // none was chosen yet
 }
 
 // MailboxMessage is a message in a mailbox.

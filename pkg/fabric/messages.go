@@ -37,7 +37,9 @@ import (
 // 22 (2026-11): mailbox, pin.
 // 23 (2026-11): For in an admit.
 // 24 (2026-11): lamp; a cloud or a switch below it passes none on.
-const Capability = 24
+// 25 (2026-11): Proof and Home in an admit.
+// 26 (2026-11): NoPIN of a mailbox.
+const Capability = 26
 
 // CapPieces is the capability of nodes that fetch documents in pieces.
 const CapPieces = 3
@@ -94,6 +96,12 @@ type Admit struct {
 	// For is the party whom Device has call Dialled: a transfer, or a pick-up in their name. The device is judged, and they are shown to
 	// the callee. The sender stays the anchor of the call.
 	For *designation.Party `json:"for,omitempty"`
+	// Proof is a proof.Admit of Device, an app in Call, that wants For to call Dialled: its own word takes the place of the sender's, who
+	// speaks for its own phones only.
+	Proof string `json:"proof,omitempty"`
+	// Home, in place of a device, is the session key by which an app was in a call at the sender. It has transferred For, who comes back: the
+	// answer has a Plan that rings the app, and nothing else.
+	Home string `json:"home,omitempty"`
 	// Met is the run of the anchor that refused the key of the last answer as errs.Restarted: it runs before the cloud has its
 	// lease.
 	Met Run `json:"met,omitzero"`

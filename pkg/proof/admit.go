@@ -14,6 +14,7 @@ type Admit struct {
 	Media    []string `json:"media"`          // "audio", "video"
 	DTLS     string   `json:"dtls,omitempty"` // fingerprint of the certificate of its media, as in a Call
 	Over     string   `json:"over,omitempty"` // a call that the last answer named as crossing, and that was over
+	Call     string   `json:"call,omitempty"` // id of a call of the device's, whose other party is to call Dialled: a transfer, and nothing else
 	ID       string   `json:"jti"`            // unique
 	IssuedAt int64    `json:"iat"`            // Unix seconds, by the cloud's time where the device knows it
 }

@@ -20,6 +20,7 @@
 // Capability 1 (2026-11).
 // Capability 2 (2026-11): admit-proof+jwt, channel-proof+jwt, report-proof+jwt; an Entry resumes, and a Verdict has what for.
 // Capability 3 (2026-11): Verdict.Relay.
+// Capability 4 (2026-11): Admit.Call.
 package proof
 
 import (

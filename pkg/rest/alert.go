@@ -5,7 +5,7 @@ package rest
 type Alert struct {
 	Meta
 	Organization string `json:"organization" readOnly:"true"`
-	// Kind names what happened in a word: "emergency", "fraud", "trunk".
+	// Kind names what happened in a word: "emergency", "fraud", "trunk", "disk".
 	Kind     string `json:"kind" readOnly:"true"`
 	Severity string `json:"severity" enum:"info,warning,critical" readOnly:"true"`
 	Node     string `json:"node" readOnly:"true"`              // that raised it

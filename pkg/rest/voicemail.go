@@ -80,7 +80,9 @@ type Mailbox struct {
 	Old int `json:"old"`
 	// LockedUntil is when the mailbox opens again, which wrong PINs or an administrator closed.
 	LockedUntil *time.Time `json:"locked_until,omitempty"`
-	Items       []Message  `json:"items"`
+	// NoPIN: none was chosen yet. An app of the user may choose the first.
+	NoPIN bool      `json:"no_pin,omitempty"`
+	Items []Message `json:"items"`
 }
 
 // Message is one in a mailbox.

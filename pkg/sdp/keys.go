@@ -131,13 +131,16 @@ func cryptos(media level) (all []string) {
 	return all
 }
 
-// fingerprints are those that stand at the level of the session or of the medium (RFC 8122, 5).
+// fingerprints are those of the medium, or of the session if it has none of its own (RFC 8122, 5).
 func fingerprints(session, media level) (all []string) {
-	for _, l := range []level{session, media} {
+	for _, l := range []level{media, session} {
 		for _, a := range l.attributes {
 			if a.name == "fingerprint" && len(all) < maxKeys {
 				all = append(all, a.value)
 			}
+		}
+		if len(all) > 0 {
+			break
 		}
 	}
 	return all

@@ -269,8 +269,16 @@ a=rtpmap:101 telephone-event/8000
 		t.Errorf("there is video: %+v", s.Video)
 	}
 	if err != nil || len(s.Formats) != 2 || s.Formats[0].Name != "PCMA" || s.Direction != RecvOnly || s.Audio.IsValid() ||
-		!slices.Equal(s.Fingerprints, []string{"sha-256 AA:BB", "sha-256 CC:DD"}) {
+		!slices.Equal(s.Fingerprints, []string{"sha-256 CC:DD"}) {
 		t.Errorf("%+v, %v", s, err)
+	}
+	for without, want := range map[string][]string{
+		"a=fingerprint:sha-256 AA:BB\r\n": {"sha-256 CC:DD"},
+		"a=fingerprint:sha-256 CC:DD\r\n": {"sha-256 AA:BB"}, // then the session's goes for the medium
+	} {
+		if s, err := ParseSecure([]byte(strings.Replace(body, without, "", 1))); err != nil || !slices.Equal(s.Fingerprints, want) {
+			t.Errorf("without %q: %v, %v", without, s.Fingerprints, err)
+		}
 	}
 	if _, err := Parse([]byte(body)); errs.CodeOf(err) != errs.NoCommonCodec {
 		t.Errorf("as the answer of a phone: %v", err)

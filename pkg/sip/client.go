@@ -168,7 +168,10 @@ type RequestParams struct {
 	Peer        Peer
 	CallID      string
 	Seq         uint32 // CSeq of the first try; each challenge takes one more
+	Routes      []URI
 	Headers     []Header
+	Type        string // of the body, "" for none
+	Body        []byte
 	Credentials *Credentials
 }
 
@@ -176,7 +179,7 @@ type RequestParams struct {
 // the final response.
 func (e *Endpoint) Request(ctx context.Context, p RequestParams) (*Response, error) {
 	// A dialog of nobody's builds the request; it is in no table.
-	d := newOutgoing(e, e, p.To.Host, InviteParams{To: p.To, ToParty: p.From, From: p.From, Peer: p.Peer, CallID: p.CallID})
+	d := newOutgoing(e, e, p.To.Host, InviteParams{To: p.To, ToParty: p.From, From: p.From, Peer: p.Peer, CallID: p.CallID, Routes: p.Routes})
 	d.remote.tag, d.seq.local = "", p.Seq-1
 	var credentials Header
 	for again := false; ; again = true {
@@ -186,6 +189,12 @@ func (e *Endpoint) Request(ctx context.Context, p RequestParams) (*Response, err
 		}
 		if credentials != nil {
 			req.AppendHeader(credentials)
+		}
+		if p.Type != "" {
+			kind, length := sip.ContentTypeHeader(p.Type), sip.ContentLengthHeader(len(p.Body))
+			req.AppendHeader(&kind)
+			req.AppendHeader(&length)
+			req.SetBody(p.Body)
 		}
 		res, err := e.exchange(ctx, req)
 		if err != nil {

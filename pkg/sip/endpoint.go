@@ -75,7 +75,7 @@ type key struct{ callID, tag string }
 
 var (
 	errClosed = errors.New("the SIP endpoint does not run")
-	errNoDial = errors.New("the stream is gone, and only its owner opens another")
+	errNoDial = errors.New("the connection is gone, and only the phone opens another")
 
 	errNoSocket = errors.New("the SIP endpoint has no UDP socket")
 )

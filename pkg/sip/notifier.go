@@ -26,7 +26,7 @@ const (
 // Watching is what a subscriber may see, as the [Source] grants it.
 type Watching struct {
 	Watched
-	Watcher  string // who subscribes: what the limit of one is counted by
+	Watcher  string // who subscribes, "" while nobody knows: what the limit of one is counted by
 	Resource string // what is watched: see [Notifier.Changed]
 	Type     string // media type of its documents
 	Grant    any    // whatever the source wants to know again

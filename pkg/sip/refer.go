@@ -17,8 +17,9 @@ type (
 	// Referred is a REFER of the peer's (RFC 3515): it asks that somebody else be called. [Dialog.AcceptRefer] or [Dialog.RefuseRefer]
 	// answers it.
 	Referred struct {
-		To ReferTo
-		By string // the Referred-By header (RFC 3892): what the peer says, which proves nothing
+		To    ReferTo
+		By    string // the Referred-By header (RFC 3892): what the peer says, which proves nothing
+		Proof string // of an app: that it wants this (package proof)
 	}
 	// ReferAnswered is the answer to our REFER.
 	ReferAnswered struct {
@@ -91,7 +92,7 @@ func (d *Dialog) referred(in arrived) {
 	}
 	d.refresh(in.req)
 	d.refers.in = &in
-	d.emit(Referred{To: to, By: value(in.req, "Referred-By")})
+	d.emit(Referred{To: to, By: value(in.req, "Referred-By"), Proof: value(in.req, HeaderProof)})
 }
 
 // AcceptRefer accepts the REFER: 202. From here on [Dialog.Report] tells the peer how it goes, unless it does not want to know.

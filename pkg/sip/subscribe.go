@@ -24,6 +24,9 @@ func (e *Endpoint) NewSubscriber(p RequestParams) *Subscriber {
 // CallID names the subscription.
 func (s *Subscriber) CallID() string { return s.dialog.callID }
 
+// Sign has what follows signed with other credentials.
+func (s *Subscriber) Sign(c *Credentials) { s.params.Credentials = c }
+
 // Redirect sends what follows to another peer.
 func (s *Subscriber) Redirect(p Peer) { s.dialog.path.peer = p }
 

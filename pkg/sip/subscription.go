@@ -38,7 +38,6 @@ type subscription struct {
 	pause   time.Duration // between two NOTIFYs
 	stale   bool          // there is something that the subscriber was not told
 	open    bool          // a NOTIFY is under way
-	since   bool          // something new came after that was sent
 	ended   string        // the reason; the last NOTIFY says it
 	pending bool          // nobody knows yet whether it may be
 	told    bool          // the last NOTIFY was sent
@@ -67,7 +66,6 @@ func (s *subscription) renew() {
 // changed says that there is something new.
 func (s *subscription) changed() {
 	s.stale = true
-	s.since = s.open
 }
 
 // end has the next NOTIFY be the last.
@@ -111,7 +109,7 @@ func (s *subscription) next(now time.Time) (due bool, at time.Time) {
 
 // notified says that what was due was sent.
 func (s *subscription) notified(now time.Time) {
-	s.open, s.stale, s.since, s.sent = true, false, false, now
+	s.open, s.stale, s.sent = true, false, now
 	s.told = s.ended != ""
 }
 
@@ -167,6 +165,7 @@ type Watched struct {
 	Package string // "dialog"
 	ID      string
 	Pause   time.Duration // between two NOTIFYs that the subscriber asks for (RFC 6446, 4: max-rate), 0 for none
+	Time    time.Duration // for which it is wanted, 0: not any more, or once
 }
 
 // parseEvent reads an Event header; ok is false if it has no event.

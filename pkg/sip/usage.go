@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"strconv"
@@ -53,9 +54,15 @@ func (n *Notifier) wanted(w wanted, now time.Time) {
 		deny(400, "Missing Contact")
 		return
 	}
+	event.Time = time.Duration(expires) * time.Second
 	granted, denied := n.source.Watch(w.req, peerOf(w.req), event)
 	granted.Watched, granted.Type = event, kind
-	if denied == nil {
+	switch {
+	case u != nil && granted.Watcher != u.Watcher: // RFC 6665, 6.1: who only knows what names it does nothing to it
+		denied = cmp.Or(denied, &Denied{Code: 403, Reason: "A Subscription Stays With Who Began It"})
+		deny(denied.Code, denied.Reason, denied.Headers...)
+		return
+	case denied == nil:
 		n.settle(&waiting{wanted: w, usage: u, granted: granted, expires: expires}, n.holds >= maxHeld, now)
 		return
 	}

@@ -105,7 +105,7 @@ func Table() []Code {
 		{SpeedDial, "*0", Place, "Calls the number at the place", "*005", first},
 		{PickUpGroup, "*8", None, "Answers a call that rings in your group", "*8", first},
 		{PickUp, "**", Number, "Answers the call that rings at the number", "**301002", first},
-		{Park, "*85", NumberOrNone, "Parks a call that is transferred here, at the place if there is one", "*8507", first},
+		{Park, "*85", NumberOrNone, "Parks the call that the phone holds, or one that is transferred here, at the place if there is one", "*8507", first},
 		{Retrieve, "*86", Number, "Takes the call that is parked at the place", "*8601", first},
 		{Intercom, "*80", Number, "Speaks to the phone at the number, which answers by itself", "*80301002", first},
 		{Mailbox, "*97", None, "Plays your voicemail", "*97", first},
@@ -204,7 +204,10 @@ func (d *Dialled) take(rest string) error {
 		d.Digit = rest[0]
 		return nil
 	case Place, PlaceAndNumber:
-		if len(rest) < 2 || !decimal(rest[:2]) || d.Argument == Place && len(rest) > 2 {
+		if d.Argument == Place && len(rest) > 2 && decimal(rest[:2]) {
+			return errs.New(errs.Invalid, "%s: nothing is dialled after the place %s, and %q is; dial %s", d.Digits, rest[:2], shown(rest[2:]), d.Example)
+		}
+		if len(rest) < 2 || !decimal(rest[:2]) {
 			return errs.New(errs.Invalid, "%s: a place has two digits, 00 to 99, and %q begins with none; dial %s", d.Digits, shown(rest), d.Example)
 		}
 		d.Place, rest = rest[:2], rest[2:]

@@ -23,6 +23,10 @@ type Change struct {
 	// Block and Unblock name callers as Wishes.Blocked does.
 	Block   []string `json:"block,omitempty" maxItems:"500"`
 	Unblock []string `json:"unblock,omitempty" maxItems:"500"`
+	// BlockedWords is what they are told.
+	BlockedWords *string `json:"blocked_words,omitempty" maxLength:"100"`
+	// Hours are as in Wishes, all of them.
+	Hours *Hours `json:"hours,omitempty"`
 	// SpeedDial is numbers by two digits; "" removes one.
 	SpeedDial map[string]string `json:"speed_dial,omitempty"`
 	// Rules are as in Wishes, all of them.
@@ -58,7 +62,7 @@ type ScheduleState struct {
 
 // Empty says whether nothing is changed of the user.
 func (c Change) Empty() bool {
-	return c.DND == nil && c.CallWaiting == nil && c.ForwardAlways == nil && c.ForwardBusy == nil && c.ForwardNoAnswer == nil && c.ForwardUnreachable == nil &&
+	return c.BlockedWords == nil && c.Hours == nil && c.DND == nil && c.CallWaiting == nil && c.ForwardAlways == nil && c.ForwardBusy == nil && c.ForwardNoAnswer == nil && c.ForwardUnreachable == nil &&
 		c.ForwardSeconds == nil && c.Rules == nil && c.Lamp == nil && c.Intercom == nil && len(c.Block)+len(c.Unblock)+len(c.SpeedDial) == 0
 }
 
@@ -72,6 +76,8 @@ func (c Change) Apply(w *Wishes, dnd *bool) error {
 		w.NoIntercom = !*c.Intercom
 	}
 	set(&w.Lamp, c.Lamp)
+	set(&w.BlockedWords, c.BlockedWords)
+	set(&w.Hours, c.Hours)
 	if c.Rules != nil {
 		w.Rules = slices.Clone(*c.Rules)
 	}

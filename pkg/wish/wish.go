@@ -9,6 +9,8 @@
 //
 //	+4930123456   this number
 //	+4930*        all numbers that begin so
+//	101003        this number of the organization
+//	1003          the extension of a colleague in the office of who is called (100*: those that begin so)
 //	withheld      who shows no number
 //	outside       whoever calls by a phone company
 //	inside        whoever calls from the organization
@@ -17,6 +19,7 @@
 // Fields are only ever added. Capability 1 (2026-11).
 // Capability 2 (2026-11): call waiting; a switch below it lets every call ring.
 // Capability 3 (2026-11): a Change has rules for callers, lamp and intercom; only apps send them.
+// Capability 4 (2026-11): extensions stand for callers; below it they stand for nobody. A Change has hours and the words for who is blocked.
 package wish
 
 import (
@@ -54,7 +57,7 @@ type Wishes struct {
 	ForwardSeconds     int    `json:"forward_seconds,omitempty" minimum:"0" maximum:"300" doc:"How long the devices ring before forward_no_answer, 5 to 300; 0: ring_seconds"`
 	Rules              []Rule `json:"caller_rules,omitempty" maxItems:"50" doc:"What becomes of calls of some callers, or at some hours; the first that fits decides"`
 	// Blocked is who may not call: numbers, beginnings of numbers (+4930*), or withheld.
-	Blocked      []string          `json:"blocked,omitempty" maxItems:"500" doc:"Who may not call: numbers, beginnings as +4930*, or withheld; nothing rings"`
+	Blocked      []string          `json:"blocked,omitempty" maxItems:"500" doc:"Who may not call: numbers, extensions of the user's office, beginnings of either as +4930*, or withheld; nothing rings"`
 	BlockedWords string            `json:"blocked_words,omitempty" maxLength:"100" doc:"What they are told"`
 	SpeedDial    map[string]string `json:"speed_dial,omitempty" doc:"Numbers by two digits, 00 to 99"`
 	// Lamp is who may see whether the user is on the phone: "public" (all of the organization), "private" (nobody but those who may
@@ -86,7 +89,7 @@ const (
 
 // Rule says what becomes of some calls.
 type Rule struct {
-	Caller string `json:"caller,omitempty" maxLength:"40" doc:"Who calls: a number, a beginning as +4930*, withheld, outside, inside; empty: everybody"`
+	Caller string `json:"caller,omitempty" maxLength:"40" doc:"Who calls: a number, an extension of the user's office, a beginning of either as +4930*, withheld, outside, inside; empty: everybody"`
 	// Schedule limits the rule to its open hours, or with Closed to the others.
 	Schedule string `json:"schedule,omitempty" doc:"Id of a schedule: the rule holds in its open hours only"`
 	Closed   bool   `json:"closed,omitempty" doc:"The rule holds in the closed hours of the schedule instead"`
@@ -97,18 +100,22 @@ type Rule struct {
 
 // Caller is who calls, as far as wishes tell callers apart.
 type Caller struct {
-	Number  string // "" if it is withheld
-	Outside bool
+	Number    string // "" if it is withheld
+	Extension string // the number as the callee's site dials it, "" if that is the same, or of another site
+	Outside   bool
 }
 
 // anonymous is the number of a caller from outside who does not want to be known (RFC 3323, 4.1.1.3).
 const anonymous = "anonymous"
 
-// CallerOf is a party as who calls.
-func CallerOf(p designation.Party) Caller {
+// CallerOf is a party as who calls. extension is that of a number in the site of the callee, "" if it has none there.
+func CallerOf(p designation.Party, extension func(number string) string) Caller {
 	c := Caller{Number: p.Number, Outside: p.Trunk != ""}
-	if c.Number == anonymous {
+	switch {
+	case c.Number == anonymous:
 		c.Number = ""
+	case !c.Outside:
+		c.Extension = extension(c.Number)
 	}
 	return c
 }
@@ -130,7 +137,10 @@ func (c Caller) Is(text string) bool {
 	}
 	// A number of the organization may end in a star too.
 	begin, prefix := strings.CutSuffix(text, "*")
-	return c.Number == text || prefix && begin != "" && strings.HasPrefix(c.Number, begin)
+	is := func(number string) bool {
+		return number == text || prefix && begin != "" && strings.HasPrefix(number, begin)
+	}
+	return is(c.Number) || c.Extension != "" && is(c.Extension)
 }
 
 // Plain is a text for callers as it is kept: without visual separators.

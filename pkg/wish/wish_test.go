@@ -10,16 +10,19 @@ import (
 
 func TestCallers(t *testing.T) {
 	inside, outside := Caller{Number: "201001"}, Caller{Number: "+4930123456", Outside: true}
-	nobody := CallerOf(designation.Party{Number: "anonymous", Trunk: "tk_1"})
+	extension := func(number string) string { return strings.TrimPrefix(number, "30") }
+	nobody := CallerOf(designation.Party{Number: "anonymous", Trunk: "tk_1"}, extension)
+	near := CallerOf(designation.Party{Number: "301004"}, extension)
 	for _, c := range []struct {
 		text string
-		want [3]bool
+		want [4]bool
 	}{
-		{"", [3]bool{true, true, true}}, {Inside, [3]bool{true, false, false}}, {Outside, [3]bool{false, true, true}}, {Withheld, [3]bool{false, false, true}},
-		{"201001", [3]bool{true, false, false}}, {"20100", [3]bool{}}, {"2010*", [3]bool{true, false, false}}, {"+4930*", [3]bool{false, true, false}},
-		{"*", [3]bool{}}, {"anonymous", [3]bool{}},
+		{"", [4]bool{true, true, true, true}}, {Inside, [4]bool{true, false, false, true}}, {Outside, [4]bool{false, true, true, false}}, {Withheld, [4]bool{false, false, true, false}},
+		{"201001", [4]bool{true, false, false, false}}, {"20100", [4]bool{}}, {"2010*", [4]bool{true, false, false, false}}, {"+4930*", [4]bool{false, true, false, false}},
+		{"1004", [4]bool{false, false, false, true}}, {"100*", [4]bool{false, false, false, true}}, {"301004", [4]bool{false, false, false, true}}, {"004", [4]bool{}},
+		{"*", [4]bool{}}, {"anonymous", [4]bool{}},
 	} {
-		for i, caller := range []Caller{inside, outside, nobody} {
+		for i, caller := range []Caller{inside, outside, nobody, near} {
 			if got := caller.Is(c.text); got != c.want[i] {
 				t.Errorf("%+v is %q: %v", caller, c.text, got)
 			}

@@ -52,7 +52,7 @@ func (a *API) checkFallback(ctx context.Context, of callee, to string) error {
 		}
 		for _, n := range numbers {
 			if found = true; of.id != "" && (n.User == of.id || n.Queue == of.id) {
-				return errs.New(errs.Invalid, "the fall-back %s is a number of %s: calls would come back; name another", to, of.name)
+				return errs.New(errs.Invalid, "%s is a number of %s: calls would come back; name another", to, of.name)
 			}
 		}
 	}

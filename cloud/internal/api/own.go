@@ -70,12 +70,12 @@ func (a *API) ownOf(ctx context.Context, info enrol.DeviceInfo, q enrol.OwnReque
 		return enrol.OwnReply{Wishes: &state}, err
 	}
 	m := q.Mailbox
-	if m.PIN == "" && m.Delete+m.NewPIN != "" {
+	if m.PIN == "" && m.Delete != "" {
 		return r, errs.New(errs.Forbidden, "pin: messages are for who has the PIN of the mailbox")
 	}
 	found, err := a.mailboxes.Order(ctx, info.Org, info.User, fabric.MailboxOrder{PIN: m.PIN, Delete: m.Delete})
 	if err == nil && m.NewPIN != "" {
-		err = a.mailboxes.SetSecrets(ctx, info.Org, info.User, rest.MailboxSecrets{PIN: &m.NewPIN})
+		err = a.mailboxes.SetSecrets(ctx, info.Org, info.User, rest.MailboxSecrets{PIN: &m.NewPIN}, m.PIN == "")
 	}
 	if err != nil {
 		return r, err
@@ -92,6 +92,8 @@ func (a *API) hear(ctx context.Context, org, user, message, pin string) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.mailboxes.Order(ctx, org, user, fabric.MailboxOrder{PIN: pin, Heard: message})
-	return mailbox.WAV(speech), err
+	if _, err := a.mailboxes.Order(ctx, org, user, fabric.MailboxOrder{PIN: pin, Heard: message}); err != nil { // a full disk keeps nobody from hearing
+		a.log.Warn("a message was heard and stays new", "org", org, "user", user, "message", message, "error", err)
+	}
+	return mailbox.WAV(speech), nil
 }

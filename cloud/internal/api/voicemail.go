@@ -18,8 +18,8 @@ type Mailboxes interface {
 	Order(ctx context.Context, org, user string, q fabric.MailboxOrder) (fabric.Mailbox, error)
 	// Speech is the whole of a message, in G.722.
 	Speech(ctx context.Context, org, user, message, pin string) ([]byte, error)
-	// SetSecrets changes the PIN.
-	SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets) error
+	// SetSecrets changes the PIN. With first it is errs.Forbidden if there is one.
+	SetSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, first bool) error
 }
 
 // mailboxInput is a question for a mailbox, with its PIN or without.
@@ -85,7 +85,7 @@ func (a *API) voicemail() error {
 		if err != nil {
 			return nil, err
 		}
-		return &nothing{}, a.mailboxes.SetSecrets(ctx, org, in.ID, q)
+		return &nothing{}, a.mailboxes.SetSecrets(ctx, org, in.ID, q, false)
 	})
 	takes(set.RequestBody, true, "MailboxSecretsInput", "application/json")
 
@@ -117,7 +117,7 @@ func (a *API) mailbox(ctx context.Context, user string, q fabric.MailboxOrder) (
 
 // mailboxOf is what a switch says of a mailbox.
 func mailboxOf(r fabric.Mailbox) *rest.Mailbox {
-	m := &rest.Mailbox{New: r.New, Old: r.Old, Items: []rest.Message{}}
+	m := &rest.Mailbox{New: r.New, Old: r.Old, NoPIN: r.NoPIN, Items: []rest.Message{}}
 	if !r.Locked.IsZero() {
 		m.LockedUntil = new(r.Locked.UTC())
 	}

@@ -57,6 +57,9 @@ func (a *API) override(ctx context.Context, org, user string, o *wish.Override) 
 		i := slices.IndexFunc(schedules, func(v rest.Schedule) bool {
 			return v.ID == o.Schedule || v.Name == o.Schedule || o.Schedule == "" && len(schedules) == 1
 		})
+		if i < 0 && o.Schedule == "" && len(schedules) == 0 {
+			return nil, errs.New(errs.Forbidden, "there is no schedule that the user may open or close: an administrator names them in one (strowger schedule set --users)")
+		}
 		if i < 0 {
 			return nil, errs.New(errs.Forbidden, "override: %q is none of the %d schedules that the user may override", o.Schedule, len(schedules))
 		}

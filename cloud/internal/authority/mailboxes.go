@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"strowger/pkg/errs"
 	"strowger/pkg/mailbox"
 	"strowger/pkg/rest"
 	"strowger/pkg/sitecopy"
@@ -19,7 +20,7 @@ type mailboxSecrets struct {
 }
 
 // SetMailboxSecrets changes the secrets of a user's mailbox; numbers are the user's own.
-func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, numbers ...string) error {
+func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q rest.MailboxSecrets, first bool, numbers ...string) error {
 	hash := ""
 	if q.PIN != nil && *q.PIN != "" {
 		if err := mailbox.CheckPIN(*q.PIN, numbers...); err != nil {
@@ -35,13 +36,17 @@ func (a *Authority) SetMailboxSecrets(ctx context.Context, org, user string, q r
 			return err
 		}
 	}
-	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) {
+	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) error {
+		if first && s.PIN != "" {
+			return errs.New(errs.Forbidden, "pin: the mailbox has a PIN; who changes it shows it too")
+		}
 		if q.PIN != nil {
 			s.PIN = hash
 		}
 		if q.WebhookSecret != nil {
 			s.Webhook = *q.WebhookSecret
 		}
+		return nil
 	})
 }
 
@@ -50,16 +55,21 @@ func (a *Authority) SetMailboxPIN(ctx context.Context, org, user, hash string) e
 	if err := mailbox.CheckHash(hash); err != nil {
 		return err
 	}
-	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) { s.PIN = hash })
+	return a.changeMailbox(ctx, org, user, func(s *mailboxSecrets) error {
+		s.PIN = hash
+		return nil
+	})
 }
 
-func (a *Authority) changeMailbox(ctx context.Context, org, user string, change func(*mailboxSecrets)) error {
+func (a *Authority) changeMailbox(ctx context.Context, org, user string, change func(*mailboxSecrets) error) error {
 	return a.cfg.Store.ChangeMailboxSecrets(ctx, org, user, func(wrapped []byte) ([]byte, error) {
 		s, err := a.openMailbox(org, user, wrapped)
 		if err != nil {
 			return nil, err
 		}
-		change(&s)
+		if err := change(&s); err != nil {
+			return nil, err
+		}
 		b, err := json.Marshal(s)
 		if err != nil {
 			return nil, err

@@ -32,8 +32,11 @@ func (b *Broker) Admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 		return fabric.Admitted{}, err
 	}
 	return b.once(ctx, request{org, sw, q.ID}, func() (fabric.Admitted, error) {
-		if q.Back != nil {
+		switch {
+		case q.Back != nil:
 			return b.recall(ctx, org, sw, q)
+		case q.Home != "":
+			return b.home(ctx, org, sw, q)
 		}
 		return b.admit(ctx, org, sw, q)
 	})
@@ -79,6 +82,9 @@ func check(q fabric.Admit) error {
 	if f := q.For; f != nil && (len(f.Number) > maxShown || len(f.Name) > maxShown || strings.ContainsFunc(f.Number+f.Name, unicode.IsControl) || !utf8.ValidString(f.Number+f.Name)) {
 		return errs.New(errs.Invalid, "for: the number and the name are text of at most %d bytes each", maxShown)
 	}
+	if q.For == nil && q.Proof+q.Home != "" {
+		return errs.New(errs.Invalid, "for: missing, an app transfers somebody")
+	}
 	if q.Met != (fabric.Run{}) {
 		if err := ident.Check(ident.Boot, q.Met.Boot); err != nil {
 			return errs.New(errs.Invalid, "met: %w", err)
@@ -95,10 +101,19 @@ func (b *Broker) admit(ctx context.Context, org, sw string, q fabric.Admit) (fab
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
-	l, err := b.find(s, sw, q)
+	by, err := b.wanted(org, q)
+	if err != nil {
+		return fabric.Admitted{}, err
+	}
+	l, err := b.find(s, sw, q, by.thumbprint)
 	if err != nil { // what another instance has just changed may not be here yet
 		s = b.cfg.Later(ctx, org, s)
-		l, err = b.find(s, sw, q)
+		l, err = b.find(s, sw, q, by.thumbprint)
+	}
+	if q.Proof != "" && s.Thumbprint(q.Device) == by.thumbprint {
+		if err := b.useUp(org, by.Admit, sw); err != nil {
+			return fabric.Admitted{}, err
+		}
 	}
 	if err != nil {
 		return fabric.Admitted{To: l.called()}, err

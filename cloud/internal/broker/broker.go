@@ -22,6 +22,7 @@ import (
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
 	"strowger/pkg/limit"
+	"strowger/pkg/rest"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/waketicket"
 )
@@ -61,8 +62,10 @@ type Config struct {
 	Announce func(org string, a fabric.Attempt) error
 	// Control tells a node to do something and must not block.
 	Control func(org, node string, c fabric.Control)
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Alert, if set, is told of each alert of the broker's own once it is stored. It must not block.
+	Alert  func(rest.Alert)
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Broker admits calls. Its methods may be called from any goroutine.
@@ -81,10 +84,11 @@ type Broker struct {
 	echoes   map[string]*echo      // by call
 	news     chan struct{}         // closed when an instance is heard, and replaced
 	reached  *recent[reach, struct{}]
-	proofs   *recent[shown, struct{}] // of apps that asked
+	proofs   *recent[shown, string] // of apps that asked; the switch that showed one, "" for a bridge
 	rung     *recent[ring, designation.Designation]
 	relays   map[string]relayLease // by bridge
 	pushes   map[string]pushLease  // by bridge
+	ill      map[string]time.Time  // when there was an alert of a switch's disk
 }
 
 // request names an admission request; a repeated one gets the same reply.
@@ -126,10 +130,11 @@ func New(cfg Config) *Broker {
 		underway: newRecent[pair, attempt](underwayLife, maxUnderway),
 		pairs:    newRecent[callID, pair](underwayLife, maxUnderway),
 		reached:  newRecent[reach, struct{}](reachLife, maxReach),
-		proofs:   newRecent[shown, struct{}](proofLife, maxProofs),
+		proofs:   newRecent[shown, string](proofLife, maxProofs),
 		rung:     newRecent[ring, designation.Designation](underwayLife, maxRung),
 		relays:   make(map[string]relayLease),
 		pushes:   make(map[string]pushLease),
+		ill:      make(map[string]time.Time),
 		echoes:   make(map[string]*echo),
 		news:     make(chan struct{}),
 	}

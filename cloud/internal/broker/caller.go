@@ -42,6 +42,9 @@ func (b *Broker) AdmitApp(ctx context.Context, org, bridge string, q fabric.AppA
 
 func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitted, error) {
 	p, thumbprint, err := b.open(org, asked)
+	if err == nil && p.Call != "" {
+		err = errs.New(errs.Forbidden, "the proof is for a transfer of the call %s, which the switch of that call asks for", p.Call)
+	}
 	if err != nil {
 		return fabric.Admitted{}, err
 	}
@@ -55,7 +58,7 @@ func (b *Broker) admitApp(ctx context.Context, org, asked string) (fabric.Admitt
 		l, err = b.findApp(s, p, thumbprint)
 	}
 	if s.Thumbprint(p.Device) == thumbprint { // else anyone could fill the memory
-		if err := b.useUp(org, p); err != nil {
+		if err := b.useUp(org, p, ""); err != nil {
 			return fabric.Admitted{}, err
 		}
 	}
@@ -114,15 +117,15 @@ func (b *Broker) open(org, asked string) (p proof.Admit, thumbprint string, err 
 	return p, thumbprint, err
 }
 
-// useUp uses up a proof.
-func (b *Broker) useUp(org string, p proof.Admit) error {
+// useUp uses up a proof. The switch that showed one of a transfer may show it again: it asks once more when an anchor runs anew.
+func (b *Broker) useUp(org string, p proof.Admit, sw string) error {
 	key, now := shown{org, p.Device, p.ID}, b.cfg.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, again := b.proofs.get(key, now); again {
+	if by, again := b.proofs.get(key, now); again && (by == "" || by != sw) {
 		return errs.New(errs.Replayed, "the proof was shown before")
 	}
-	b.proofs.put(key, struct{}{}, now)
+	b.proofs.put(key, sw, now)
 	return nil
 }
 

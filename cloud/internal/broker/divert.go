@@ -44,16 +44,19 @@ func (l *lead) shown(caller designation.Party) (judged *designation.Party) {
 	return &by
 }
 
-// find makes the steps A and B for a switch, and finds the anchor.
-func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit) (lead, error) {
+// find makes the steps A and B for a switch, or for the app that signed what it shows with a key, and finds the anchor.
+func (b *Broker) find(s *directory.Snapshot, sw string, q fabric.Admit, thumbprint string) (lead, error) {
 	if x, ok := s.Switch(sw); !ok || !x.Enrolled {
 		return lead{}, errs.New(errs.Revoked, "switch %s is not enrolled, or revoked", sw)
 	}
 	var r directory.Route
 	var err error
-	if q.Trunk != "" {
+	switch {
+	case q.Trunk != "":
 		r, err = s.ResolveTrunk(sw, q.Trunk, q.From, q.Dialled)
-	} else {
+	case q.Proof != "":
+		r, err = s.Transfer(q.Device, thumbprint, q.Dialled, q.Diversion)
+	default:
 		r, err = s.Resolve(sw, q.Device, q.Dialled, q.Diversion)
 	}
 	if err == nil {

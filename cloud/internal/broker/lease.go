@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"strowger/cloud/internal/directory"
 	"strowger/cloud/internal/store"
@@ -11,6 +13,7 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/rest"
 )
 
 // maxRegistered is the devices that one lease may list, maxTrunkServers the servers of trunks.
@@ -49,7 +52,38 @@ func (b *Broker) Lease(ctx context.Context, org, node string, l fabric.Lease) (f
 	}
 	l.Node.Name = v.Name
 	l.Header = fabric.Header{}
-	return fabric.Reply{}, b.cfg.Store.PutLease(ctx, org, l, b.cfg.Now())
+	if err := b.cfg.Store.PutLease(ctx, org, l, b.cfg.Now()); err != nil {
+		return fabric.Reply{}, err
+	}
+	if l.DiskError != "" && v.DiskError == "" {
+		b.diskFails(ctx, org, v, l.DiskError)
+	}
+	return fabric.Reply{}, nil
+}
+
+// diskFails raises an alert: a switch whose disk takes no writes says so in its lease, for what it records waits for room. Of one whose disk
+// comes and goes there is one an hour.
+func (b *Broker) diskFails(ctx context.Context, org string, v rest.Switch, why string) {
+	now := b.cfg.Now()
+	b.mu.Lock()
+	told := now.Sub(b.ill[v.ID]) < time.Hour
+	if !told {
+		b.ill[v.ID] = now
+	}
+	b.mu.Unlock()
+	if told {
+		return
+	}
+	words := fmt.Sprintf("switch %s cannot write to its disk: %s; a restart would lose registrations, records of calls, and what the guards counted", v.Name, why)
+	a, err := b.cfg.Store.Raise(ctx, org, rest.Alert{Meta: rest.Meta{CreatedAt: now}, Kind: "disk", Severity: "critical", Node: v.ID, Site: v.Site, Subject: v.ID, Words: words})
+	if err != nil {
+		b.cfg.Logger.Warn("an alert is not stored", "words", words, "error", err)
+		return
+	}
+	b.cfg.Logger.Warn("alert", "kind", a.Kind, "severity", a.Severity, "words", words)
+	if b.cfg.Alert != nil {
+		b.cfg.Alert(a)
+	}
 }
 
 func checkLease(node string, l fabric.Lease) error {

@@ -3,10 +3,13 @@ package broker
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"strowger/cloud/internal/store"
 	"strowger/pkg/errs"
 	"strowger/pkg/fabric"
 	"strowger/pkg/ident"
+	"strowger/pkg/rest"
 )
 
 func TestSiteWithoutALiveSwitchIsUnreachable(t *testing.T) {
@@ -137,5 +140,35 @@ func TestSwitchThatLeavesIsAwayAtOnce(t *testing.T) {
 	}
 	if _, err := w.admit(0, w.request(0, "301001")); err != nil {
 		t.Fatalf("after it came back: %v", err)
+	}
+}
+
+// TestDiskOfASwitch raises an alert when a switch says that its disk takes no writes: once, and of a disk that comes and goes once an hour.
+func TestDiskOfASwitch(t *testing.T) {
+	w := newWorld(t)
+	var told []rest.Alert
+	w.broker.cfg.Alert = func(a rest.Alert) { told = append(told, a) }
+	says := func(trouble string, want int) {
+		t.Helper()
+		l := w.leaseOf(0)
+		l.DiskError = trouble
+		if _, err := w.broker.Lease(t.Context(), w.org, w.switches[0], l); err != nil {
+			t.Fatal(err)
+		}
+		all, _, err := w.store.Alerts.List(t.Context(), w.org, store.Query{})
+		if err != nil || len(all) != want || len(told) != want {
+			t.Fatalf("after %q: %d alerts, %d told, want %d; %v", trouble, len(all), len(told), want, err)
+		}
+	}
+	says("", 0)
+	says("no space left", 1)
+	says("no space left", 1)
+	says("", 1)
+	says("no space left", 1)
+	says("", 1)
+	w.pass(time.Hour)
+	says("no space left", 2)
+	if a := told[0]; a.ID == "" || a.Kind != "disk" || a.Severity != "critical" || a.Node != w.switches[0] || a.Site != w.sites[0].ID || !strings.Contains(a.Words, "no space left") {
+		t.Errorf("the alert is %+v", a)
 	}
 }

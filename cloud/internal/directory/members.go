@@ -12,7 +12,7 @@ func (s *Snapshot) ringMembers(r *Route, q *user) error {
 		if m == nil || id == r.From.User {
 			continue
 		}
-		err := m.declines(r)
+		err := s.declines(r, m)
 		switch {
 		case !m.enabled:
 			err = errs.New(errs.Disabled, "%s is disabled", m.name)

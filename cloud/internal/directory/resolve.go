@@ -145,6 +145,17 @@ func (s *Snapshot) caller(sw, device string) (*user, error) {
 
 // mayCall is why a user may not call from a device, nil if they may.
 func (s *Snapshot) mayCall(u *user, d *device) error {
+	if err := s.inService(u, d); err != nil {
+		return err
+	}
+	if u.calling == callsNobody {
+		return errs.New(errs.Forbidden, "%s may only receive calls", u.name)
+	}
+	return nil
+}
+
+// inService is why a device of a user is in no call, nil if it may be.
+func (s *Snapshot) inService(u *user, d *device) error {
 	switch {
 	case !s.organization.Enabled:
 		return errs.New(errs.Disabled, "organization %s is disabled", s.organization.Name)
@@ -152,8 +163,6 @@ func (s *Snapshot) mayCall(u *user, d *device) error {
 		return errs.New(errs.Disabled, "the calling phone %s is disabled", d.name)
 	case !u.enabled:
 		return errs.New(errs.Disabled, "the calling user %s is disabled", u.name)
-	case u.calling == callsNobody:
-		return errs.New(errs.Forbidden, "%s may only receive calls", u.name)
 	}
 	return nil
 }

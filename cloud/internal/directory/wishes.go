@@ -3,6 +3,7 @@ package directory
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"strowger/pkg/e164"
@@ -29,13 +30,24 @@ func (s *Snapshot) judge(r *Route, u *user) (err error) {
 	if n := u.number(r.To.Number); n != nil {
 		c.Number = n.hours
 	}
-	r.sent, err = c.Judge(wish.CallerOf(r.From), s.open)
+	r.sent, err = c.Judge(s.callerOf(r, u), s.open)
 	return err
 }
 
+// callerOf is who calls somebody.
+func (s *Snapshot) callerOf(r *Route, u *user) wish.Caller {
+	return wish.CallerOf(r.From, func(number string) string {
+		site := s.officeOf(u)
+		if by := s.numbers.get(number); site == "" || by == nil || by.number(number).site != site {
+			return ""
+		}
+		return strings.TrimPrefix(number, s.sites[site].Code)
+	})
+}
+
 // declines is why a call to a queue does not ring one of its members, nil if it does. Their forwards and hours are their own calls'.
-func (u *user) declines(r *Route) error {
-	if p := u.policy; p != nil && p.wishes != nil && slices.ContainsFunc(p.wishes.Blocked, wish.CallerOf(r.From).Is) {
+func (s *Snapshot) declines(r *Route, u *user) error {
+	if p := u.policy; p != nil && p.wishes != nil && slices.ContainsFunc(p.wishes.Blocked, s.callerOf(r, u).Is) {
 		return errs.New(errs.Blocked, "%s takes no calls from this number", u.name)
 	}
 	return u.policy.refuses(r, u.name)

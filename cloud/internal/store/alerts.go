@@ -33,6 +33,13 @@ func alerts(s *Store) *Table[rest.Alert] {
 	}
 }
 
+// Raise stores an alert of the cloud's own, and gives it its id.
+func (s *Store) Raise(ctx context.Context, org string, a rest.Alert) (rest.Alert, error) {
+	one := []rest.Alert{a}
+	err := s.WriteLedger(ctx, []string{org}, func(l LedgerTx) error { return l.putAlerts(ctx, org, one) })
+	return one[0], err
+}
+
 // putAlerts stores alerts of an organization, with ids of their own.
 func (l LedgerTx) putAlerts(ctx context.Context, org string, all []rest.Alert) error {
 	for i := range all {

@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -86,9 +87,10 @@ func New(cfg Config) *Server {
 }
 
 // Challenges returns the values of the WWW-Authenticate headers of a 401, in order. Stale tells the phone that its
-// password was right and only its nonce was not, so that it does not ask its user.
-func (s *Server) Challenges(stale bool) []string {
-	nonce := s.nonce()
+// password was right and only its nonce was not, so that it does not ask its user. The nonce is good for who asked, at its address, only: else who
+// knows a password could write another's address on a request.
+func (s *Server) Challenges(stale bool, from netip.Addr) []string {
+	nonce := s.nonce(from)
 	var flag string
 	if stale {
 		flag = ", stale=true"
@@ -101,8 +103,8 @@ func (s *Server) Challenges(stale bool) []string {
 }
 
 // Verify checks the Authorization headers of a request against its method and Request-URI and returns the user who
-// signed it. The error is one of this package's, wrapped with what was wrong; the user is returned with it once known.
-func (s *Server) Verify(method, requestURI string, authorization []string) (user string, err error) {
+// signed it, at an address. The error is one of this package's, wrapped with what was wrong; the user is returned with it once known.
+func (s *Server) Verify(method, requestURI string, authorization []string, from netip.Addr) (user string, err error) {
 	c, err := s.pick(authorization)
 	if err != nil {
 		return "", err
@@ -124,7 +126,7 @@ func (s *Server) Verify(method, requestURI string, authorization []string) (user
 	case ha1 == "" || !right:
 		return c.user, fmt.Errorf("%w for user %q", ErrWrongPassword, c.user)
 	}
-	return c.user, s.use(c.nonce, c.count)
+	return c.user, s.use(c.nonce, c.count, from)
 }
 
 // pick parses the first credentials that answer a challenge of ours.
@@ -188,28 +190,29 @@ type counts struct {
 	window  uint64
 }
 
-func (s *Server) nonce() string {
+func (s *Server) nonce(from netip.Addr) string {
 	var id nonceID
 	binary.BigEndian.PutUint64(id[:8], uint64(s.cfg.Now().UnixMicro()))
 	_, _ = rand.Read(id[8:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(append(id[:], s.mac(id)...))
+	return base64.RawURLEncoding.EncodeToString(append(id[:], s.mac(id, from)...))
 }
 
-func (s *Server) mac(id nonceID) []byte {
+func (s *Server) mac(id nonceID, from netip.Addr) []byte {
 	m := hmac.New(sha256.New, s.secret[:])
 	m.Write(id[:])
+	m.Write(from.Unmap().AsSlice())
 	return m.Sum(nil)[:16]
 }
 
 // use notes a count of a nonce, after the password was found right (RFC 7616, 3.3: only then may stale be told).
-func (s *Server) use(nonce string, count uint32) error {
+func (s *Server) use(nonce string, count uint32, from netip.Addr) error {
 	b, err := base64.RawURLEncoding.DecodeString(nonce)
 	if err != nil || len(b) != 32 {
 		return fmt.Errorf("%w: it is not one of ours", ErrStale)
 	}
 	id := nonceID(b[:16])
-	if !hmac.Equal(b[16:], s.mac(id)) {
-		return fmt.Errorf("%w: it is from before the last start", ErrStale)
+	if !hmac.Equal(b[16:], s.mac(id, from)) {
+		return fmt.Errorf("%w: it is from before the last start, or was given to another address", ErrStale)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,6 +3,7 @@ package digest
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 )
+
+var here = netip.MustParseAddr("192.0.2.7")
 
 const (
 	realm = "org_2exampleexampleexample23"
@@ -64,14 +67,14 @@ func TestAlgorithms(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
 	for _, offered := range []string{MD5, SHA256} {
 		s := New(Config{Realm: realm, Now: c.Now, Algorithms: []string{offered}, Lookup: server(c, 0).cfg.Lookup})
-		all := s.Challenges(false)
+		all := s.Challenges(false, here)
 		if len(all) != 1 || !strings.Contains(all[0], "algorithm="+offered+",") {
 			t.Fatalf("challenges %q, want one for %s", all, offered)
 		}
 		for i, algorithm := range []string{MD5, SHA256} {
 			p := good()
 			p.algorithm, p.nc = algorithm, uint32(i+1)
-			_, err := s.Verify("REGISTER", uri, []string{p.answer(t, all[0], "REGISTER")})
+			_, err := s.Verify("REGISTER", uri, []string{p.answer(t, all[0], "REGISTER")}, here)
 			if want := algorithm == offered; want != (err == nil) || err != nil && !errors.Is(err, ErrMalformed) {
 				t.Errorf("%s offered, %s used: %v", offered, algorithm, err)
 			}
@@ -81,7 +84,7 @@ func TestAlgorithms(t *testing.T) {
 
 func TestChallenges(t *testing.T) {
 	s := server(&clock{time.Unix(1e9, 0)}, 0)
-	all := s.Challenges(true)
+	all := s.Challenges(true, here)
 	if len(all) != 2 {
 		t.Fatalf("%d challenges, want two", len(all))
 	}
@@ -91,7 +94,7 @@ func TestChallenges(t *testing.T) {
 			t.Errorf("challenge %d: %v, %v", i, p, err)
 		}
 	}
-	if strings.Contains(s.Challenges(false)[0], "stale") {
+	if strings.Contains(s.Challenges(false, here)[0], "stale") {
 		t.Error("a first challenge is stale")
 	}
 }
@@ -119,12 +122,12 @@ func TestVerify(t *testing.T) {
 			s := server(&clock{time.Unix(1e9, 0)}, 0)
 			p := good()
 			c.change(&p)
-			h := p.answer(t, s.Challenges(false)[0], "REGISTER")
+			h := p.answer(t, s.Challenges(false, here)[0], "REGISTER")
 			method := "REGISTER"
 			if c.method != "" {
 				method = c.method
 			}
-			user, err := s.Verify(method, uri, []string{h})
+			user, err := s.Verify(method, uri, []string{h}, here)
 			if !errors.Is(err, c.want) || c.want == nil && (err != nil || user != "1001") {
 				t.Errorf("%q, %v, want %v", user, err, c.want)
 			}
@@ -148,15 +151,15 @@ func TestVectors(t *testing.T) {
 
 func TestWhichHeader(t *testing.T) {
 	s := server(&clock{time.Unix(1e9, 0)}, 0)
-	mine := good().answer(t, s.Challenges(false)[0], "INVITE")
+	mine := good().answer(t, s.Challenges(false, here)[0], "INVITE")
 	other := strings.Replace(mine, realm, "another.example", 1)
-	if _, err := s.Verify("INVITE", uri, []string{"Bearer abc", other}); !errors.Is(err, ErrMissing) {
+	if _, err := s.Verify("INVITE", uri, []string{"Bearer abc", other}, here); !errors.Is(err, ErrMissing) {
 		t.Error(err)
 	}
-	if _, err := s.Verify("INVITE", uri, nil); !errors.Is(err, ErrMissing) {
+	if _, err := s.Verify("INVITE", uri, nil, here); !errors.Is(err, ErrMissing) {
 		t.Error(err)
 	}
-	if _, err := s.Verify("INVITE", uri, []string{"Bearer abc", other, mine}); err != nil {
+	if _, err := s.Verify("INVITE", uri, []string{"Bearer abc", other, mine}, here); err != nil {
 		t.Error(err)
 	}
 }
@@ -164,10 +167,10 @@ func TestWhichHeader(t *testing.T) {
 func TestStale(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
 	s := server(c, 0)
-	challenge := s.Challenges(false)[0]
+	challenge := s.Challenges(false, here)[0]
 	p := good()
 	verify := func(s *Server, p phone) error {
-		_, err := s.Verify("REGISTER", uri, []string{p.answer(t, challenge, "REGISTER")})
+		_, err := s.Verify("REGISTER", uri, []string{p.answer(t, challenge, "REGISTER")}, here)
 		return err
 	}
 	if err := verify(s, p); err != nil {
@@ -199,7 +202,7 @@ func TestStale(t *testing.T) {
 func TestReplayed(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
 	s := server(c, 0)
-	challenge := s.Challenges(false)[0]
+	challenge := s.Challenges(false, here)[0]
 	for _, step := range []struct {
 		nc   uint32
 		want error
@@ -207,7 +210,7 @@ func TestReplayed(t *testing.T) {
 		{163, nil}, {100, ErrReplayed}, {99, ErrReplayed}, {101, nil}} {
 		p := good()
 		p.nc = step.nc
-		_, err := s.Verify("REGISTER", uri, []string{p.answer(t, challenge, "REGISTER")})
+		_, err := s.Verify("REGISTER", uri, []string{p.answer(t, challenge, "REGISTER")}, here)
 		if !errors.Is(err, step.want) {
 			t.Errorf("nc %d: %v, want %v", step.nc, err, step.want)
 		}
@@ -228,12 +231,12 @@ func TestNeverTwice(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			c.now = c.now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, 3 * time.Minute}).Draw(t, "pause"))
 			if len(challenges) == 0 || rapid.Bool().Draw(t, "new") {
-				challenges = append(challenges, s.Challenges(false)[0])
+				challenges = append(challenges, s.Challenges(false, here)[0])
 			}
 			u := use{rapid.SampledFrom(challenges).Draw(t, "challenge"), rapid.Uint32Range(1, 5).Draw(t, "nc")}
 			p := good()
 			p.nc = u.nc
-			_, err := s.Verify("REGISTER", uri, []string{p.answer(t, u.challenge, "REGISTER")})
+			_, err := s.Verify("REGISTER", uri, []string{p.answer(t, u.challenge, "REGISTER")}, here)
 			if err == nil && taken[u] {
 				t.Fatalf("nc %d taken twice", u.nc)
 			}
@@ -247,11 +250,11 @@ func TestNeverTwice(t *testing.T) {
 
 func TestOneOfManyAtOnce(t *testing.T) {
 	s := server(&clock{time.Unix(1e9, 0)}, 0)
-	h := good().answer(t, s.Challenges(false)[0], "REGISTER")
+	h := good().answer(t, s.Challenges(false, here)[0], "REGISTER")
 	results := make(chan error, 20)
 	var all sync.WaitGroup
 	for range cap(results) {
-		all.Go(func() { _, err := s.Verify("REGISTER", uri, []string{h}); results <- err })
+		all.Go(func() { _, err := s.Verify("REGISTER", uri, []string{h}, here); results <- err })
 	}
 	all.Wait()
 	close(results)
@@ -271,10 +274,24 @@ func TestOneOfManyAtOnce(t *testing.T) {
 func BenchmarkVerify(b *testing.B) {
 	c := &clock{time.Unix(1e9, 0)}
 	s := server(c, 0)
-	h := good().answer(b, s.Challenges(false)[0], "REGISTER")
+	h := good().answer(b, s.Challenges(false, here)[0], "REGISTER")
 	for b.Loop() {
-		if _, err := s.Verify("REGISTER", uri, []string{h}); err != nil && !errors.Is(err, ErrReplayed) {
+		if _, err := s.Verify("REGISTER", uri, []string{h}, here); err != nil && !errors.Is(err, ErrReplayed) {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestNonceOfAnotherAddress has somebody use a nonce that another address was given: it is stale there, and the password is not in doubt. One address
+// may be written in two ways.
+func TestNonceOfAnotherAddress(t *testing.T) {
+	s := server(&clock{time.Unix(1e9, 0)}, 0)
+	p := good()
+	h := p.answer(t, s.Challenges(false, here)[0], "REGISTER")
+	if _, err := s.Verify("REGISTER", uri, []string{h}, netip.MustParseAddr("192.0.2.8")); !errors.Is(err, ErrStale) {
+		t.Errorf("at another address: %v", err)
+	}
+	if _, err := s.Verify("REGISTER", uri, []string{h}, netip.MustParseAddr("::ffff:192.0.2.7")); err != nil {
+		t.Errorf("at its own: %v", err)
 	}
 }

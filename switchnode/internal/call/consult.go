@@ -13,6 +13,7 @@ import (
 type Transferring struct {
 	By, For designation.Party // who transfers, and whom
 	To      string            // as dialled
+	App     *App              // what who transfers shows; nil: it is a phone of this switch
 	// With is the other call of who transfers, in which whom they transfer is to take their place as a Guest; nil: To is called.
 	With  *Named
 	Guest *Guest
@@ -23,7 +24,7 @@ type Transfer func(context.Context, Transferring) Event
 
 // consult asks whether a transfer may be, beside the call.
 func (s *Session) consult(a Consult) {
-	t := Transferring{By: s.parties[a.By], For: s.parties[a.For], To: a.To}
+	t := Transferring{By: s.parties[a.By], For: s.parties[a.For], To: a.To, App: a.App}
 	if t.With = a.With; a.With != nil {
 		t.Guest = s.leaver(a.For, t)
 	}
@@ -56,6 +57,9 @@ func NewSuccessor(from *Session, who designation.Party, early bool, may func(of 
 	g.who, g.by, g.early, g.may, g.words = who, who, early, may, whom(who)+" took the call over"
 	return g
 }
+
+// Host is the id of the call that the guest goes to.
+func (g *Guest) Host() string { return g.to.ID() }
 
 // Went says that the guest has left its call.
 func (g *Guest) Went() bool { return g.fate.Load() == handed }
@@ -165,13 +169,16 @@ func (s *Session) shows() designation.Party {
 		from = p
 	}
 	if s.call.transferring() && s.call.phase == returning {
-		from.Name = returned + whom(from)
+		return Back(from)
 	}
 	return from
 }
 
-// returned stands before the name of who comes back from a transfer.
-const returned = "Back: "
+// Back is who comes back from a transfer, as they are shown.
+func Back(p designation.Party) designation.Party {
+	p.Name = "Back: " + whom(p)
+	return p
+}
 
 func whom(p designation.Party) string {
 	if p.Name != "" {

@@ -60,6 +60,9 @@ type Fallback struct {
 	Next     []Fallback      // from To, in turn
 }
 
+// leads says that there may be something to ring.
+func (f Fallback) leads() bool { return f.Branches != nil || f.Renew != nil }
+
 // Diverted is what there is to ring at the fall-back that the call goes to. Without branches the cause says why.
 type Diverted struct {
 	Branches []Branch

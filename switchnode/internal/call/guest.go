@@ -88,6 +88,7 @@ func (s *Session) handOver(h HandOver) {
 
 // turnAway spurns the guests that asked this session as it ended.
 func (s *Session) turnAway() {
+	s.directed.left(nobody, true)
 	for {
 		select {
 		case m := <-s.in:
@@ -98,6 +99,8 @@ func (s *Session) turnAway() {
 				x.To.setup.Post(spurned{})
 			case Wanted:
 				x.By.turn(CauseOf(errs.Gone, "The call is over"))
+			case Directed:
+				x.Told <- CauseOf(errs.Gone, "The call is over")
 			case Picked:
 				x.By.turn(CauseOf(errs.NotRinging, "The call is over"))
 			}

@@ -85,6 +85,18 @@ type scene struct {
 	mu     sync.Mutex // guards what follows, and what legs and targets are told
 	events []ledger.Event
 	counts []string
+	// transfer says what becomes of a transfer; nil: none may be.
+	transfer func(context.Context, Transferring) Event
+}
+
+func (s *scene) transfers(ctx context.Context, t Transferring) Event {
+	s.mu.Lock()
+	f := s.transfer
+	s.mu.Unlock()
+	if f == nil {
+		return Stuck{Cause: CauseOf(errs.Forbidden, "")}
+	}
+	return f(ctx, t)
 }
 
 // pass lets time pass, and all that it brings happen.
@@ -126,8 +138,9 @@ func (s *scene) run(admit Admission, act func(*scene)) {
 			defer s.mu.Unlock()
 			s.counts = append(s.counts, name)
 		},
-		Now:    func() time.Time { return time.Now().Add(time.Hour) }, // the cloud's clock
-		Logger: slog.New(slog.DiscardHandler),
+		Transfer: s.transfers,
+		Now:      func() time.Time { return time.Now().Add(time.Hour) }, // the cloud's clock
+		Logger:   slog.New(slog.DiscardHandler),
 	}, New("caller", "dv_a", speech), designation.Party{Number: "201001"})
 	s.caller = &fakeLeg{mu: &s.mu, port: s.port(), post: s.session.PosterOf(Caller)}
 	ctx, cancel := context.WithCancel(s.t.Context())

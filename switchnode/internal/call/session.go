@@ -110,6 +110,7 @@ type Session struct {
 	ctx       context.Context // of what is asked beside the call
 	finished  bool
 	audio     audio
+	directed  directed
 	told
 	glare
 }
@@ -268,8 +269,11 @@ func (s *Session) handle(m message) {
 		return
 	case m.leg == outside:
 		ev := m.input.(Event) // Post takes no other
-		if w, ok := ev.(Wanted); ok {
-			ev = s.wanted(w)
+		switch e := ev.(type) {
+		case Wanted:
+			ev = s.wanted(e)
+		case Directed:
+			ev = s.direct(e)
 		}
 		if ev != nil {
 			s.step(ev)
@@ -304,6 +308,9 @@ func (s *Session) step(ev Event) {
 		over := s.call.State() == Over
 		for _, a := range s.call.Step(s.queue[0]) {
 			s.act(a)
+		}
+		if ev, ok := s.queue[0].(Closed); ok {
+			s.directed.left(ev.Leg, false)
 		}
 		if !over && s.call.State() == Over {
 			s.due[closeGuard] = time.Now().Add(lastClose)
@@ -353,7 +360,7 @@ func (s *Session) act(a Action) {
 	case Finish:
 		s.finished = true
 	case LegAction:
-		if l := s.legs[a.leg()]; l != nil {
+		if l := s.legs[a.leg()]; l != nil && !s.directed.says(a) {
 			l.Do(a)
 		}
 	}

@@ -79,9 +79,9 @@ func side(id LegID) string {
 
 // voice is whose audio a leg carries, in words.
 func (s *Session) voice(id LegID) string {
-	party := s.to
-	if id == Caller {
-		party = s.from
+	party, known := s.parties[id]
+	if !known {
+		party = s.to
 	}
 	if party.Trunk != "" || s.call.legs[id].device == "" {
 		return "the phone company"

@@ -20,6 +20,13 @@ type Referred struct {
 	Leg  LegID
 	To   string // as dialled
 	With *Named // the call that the two calls are to become one with; nil: a new one
+	App  *App   // who asks is an app; nil: a phone of this switch
+}
+
+// App is what an app shows, for which no switch may speak.
+type App struct {
+	Key   string // session key by which it is in the call
+	Proof string // that it wants a number to be called, "" if it named none (package proof)
 }
 
 // Onward is the admission of a transfer: what there is to ring.
@@ -60,6 +67,7 @@ type Consult struct {
 	By, For LegID
 	To      string
 	With    *Named
+	App     *App
 }
 
 func (Referred) event()     {}
@@ -109,7 +117,9 @@ func (c *Call) established() bool { return c.legs[c.asker].state == up }
 func (c *Call) referred(r Referred) []Action {
 	l := &c.legs[r.Leg]
 	switch {
-	case !c.talking(r.Leg) || c.direct:
+	case c.talking(r.Leg) && c.direct:
+		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Forbidden, "The media of two apps do not pass the switch: their call cannot be transferred")}}
+	case !c.talking(r.Leg):
 		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Forbidden, "Only a call in which two talk can be transferred")}, Count{"transfer outside the conversation"}}
 	case l.device == "":
 		return []Action{RefuseRefer{r.Leg, CauseOf(errs.Forbidden, "Only a phone of this office can transfer a call here")}}
@@ -117,7 +127,7 @@ func (c *Call) referred(r Referred) []Action {
 		return []Action{RefuseRefer{r.Leg, requestPending("Another transfer is under way")}}
 	}
 	c.transfer = transfer{by: r.Leg, joins: r.With != nil}
-	acts := []Action{AcceptRefer{r.Leg}, Consult{r.Leg, c.other(r.Leg), r.To, r.With}}
+	acts := []Action{AcceptRefer{r.Leg}, Consult{r.Leg, c.other(r.Leg), r.To, r.With, r.App}}
 	if r.With != nil {
 		acts = append(acts, Arm{RingTimer, joinTime})
 	}
@@ -140,7 +150,7 @@ func (c *Call) stuck(s Stuck) []Action {
 	if !c.transferring() || c.transfer.phase > handing || c.state == Over {
 		return []Action{Count{"refusal of a transfer that is over"}}
 	}
-	if s.Home.Branches != nil {
+	if s.Home.leads() {
 		c.transfer.home = s.Home
 	}
 	return append(c.unclaimed(), c.unreachedBy(s.Cause)...)
@@ -273,7 +283,7 @@ func (c *Call) unreachedBy(cause ledger.Cause) []Action {
 			acts = append(append(acts, c.rejoin()...), c.follow()...)
 		}
 		return acts
-	case c.transfer.phase == returning || home.Branches == nil:
+	case c.transfer.phase == returning || !home.leads():
 		c.transfer = transfer{by: nobody}
 		return append(acts, c.end("system", cause)...)
 	}

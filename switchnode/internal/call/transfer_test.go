@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -397,7 +398,7 @@ func (w *parties) check() error {
 			speaking++
 		}
 	}
-	if err := w.ways(); err != nil {
+	if err := errors.Join(w.ways(), w.lamps()); err != nil {
 		return err
 	}
 	switch {
@@ -411,6 +412,33 @@ func (w *parties) check() error {
 		return fmt.Errorf("stuck in state %d", w.call.State())
 	case w.call.State() == Trying && !w.consult && !w.diverted && w.armed == 0 && w.call.transfer.then == nil: // which waits for an answer
 		return fmt.Errorf("nothing ends the attempt")
+	}
+	return nil
+}
+
+// lamps holds in every state: who watches a party sees what the party does, and, of two who talk, with whom.
+func (w *parties) lamps() error {
+	var talk []LegID
+	for i, p := range w.peers {
+		var want Phase
+		got := w.call.stage(LegID(i))
+		switch {
+		case p.phase == talking:
+			want, talk = PhaseConfirmed, append(talk, LegID(i))
+		case p.phase == inviting && p.coming: // they are seen in the call from which they come
+		case p.phase == inviting && p.caller && (got == PhaseTrying || got == PhaseEarly), p.phase == inviting && p.rang:
+			want = PhaseEarly
+			if p.caller {
+				want = got
+			}
+		}
+		if got != want {
+			return fmt.Errorf("the lamp of leg %d (%+v) shows %q, want %q", i, p, got, want)
+		}
+	}
+	if w.call.State() == Up && w.call.transfer.by == nobody && w.call.succession.of == nobody &&
+		(len(talk) != 2 || w.call.peer(talk[0]) != talk[1] || w.call.peer(talk[1]) != talk[0]) {
+		return fmt.Errorf("the lamps show that legs %v talk", talk)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ const maxOffers = 3 * 2 * (2 + 2)
 type peer struct {
 	phase phase
 	rang  bool
+	early bool // what it plays is its ringing
 	asked bool // our Offer waits for its answer
 	waits bool // its own offer waits for our answer
 	music bool // it is on hold
@@ -215,7 +216,7 @@ func (w *world) clone() *world {
 func (w *world) key(b []byte) []byte {
 	b = w.call.key(b)
 	for _, p := range w.peers {
-		b = append(b, byte(p.phase), flags(p.rang, p.asked, p.waits, p.started, p.music), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
+		b = append(b, byte(p.phase), flags(p.rang, p.early, p.asked, p.waits, p.started, p.music), byte(p.offers), byte(p.settles), byte(p.digits), byte(p.wakes), byte(p.sent), byte(p.ended))
 		b = append(append(append(b, p.codecs...), p.says...), p.hears...)
 		b = p.way.key(append(b, byte(p.moves)))
 		b = append(describe(b, p.told), p.asks...)
@@ -450,13 +451,14 @@ func (w *world) spend(ev Event) {
 		w.finals++ // 487
 	case Early:
 		w.earlies--
+		w.peers[ev.Leg].early = ev.Rings
 	case Ringing:
 		w.peers[ev.Leg].rang = true
 	case Waking:
 		w.peers[ev.Leg].wakes--
 	case Forwarded:
 		w.peers[ev.Leg].sent--
-		w.peers[ev.Leg].rang = false
+		w.peers[ev.Leg].rang, w.peers[ev.Leg].early = false, false
 	case Answered:
 		p := &w.peers[ev.Leg]
 		p.phase, p.codecs, p.says, p.hears = talking, codecs(speech), string(sdp.SendRecv), string(sdp.SendRecv)
@@ -746,6 +748,9 @@ func (w *world) check() error {
 		}
 	}
 	if err := w.agrees(); err != nil {
+		return err
+	}
+	if err := w.lamps(); err != nil {
 		return err
 	}
 	switch {

@@ -165,7 +165,7 @@ func (m *Mail) letter(to string, n Notice, recording bool) (*gomail.Msg, error) 
 		return nil, errs.New(errs.Invalid, "the e-mail to %s: %w", to, err)
 	}
 	subject, body := words(n, recording)
-	l.Subject(subject)
+	l.Subject(strings.ReplaceAll(subject, "=?", "= ?")) // RFC 2047, 2: what a caller calls itself is no encoded word
 	l.SetDateWithValue(n.At)
 	l.SetMessageIDWithValue(n.ID + "@" + m.name())     // the same at each try: who gets it twice sees it once
 	l.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5: nobody is on holiday to a machine

@@ -170,6 +170,23 @@ func TestNamesThatMustBeQuoted(t *testing.T) {
 	}
 }
 
+// TestCallerThatIsAnEncodedWord: what a caller calls itself is shown as it is, not decoded by who reads the mail.
+func TestCallerThatIsAnEncodedWord(t *testing.T) {
+	s, m := server(t, mailtest.Config{}, "")
+	n := message
+	n.From.Name = "=?utf-8?Q?=0D=0ABcc:_v@example.org?="
+	if err := m.Send(t.Context(), "bell@example.com", n); err != nil {
+		t.Fatal(err)
+	}
+	read, err := mail.ReadMessage(strings.NewReader(s.Taken()[0].Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decoded, err := new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject")); err != nil || strings.ContainsAny(decoded, "\r\n") || !strings.Contains(decoded, "Bcc") {
+		t.Errorf("%q, %v", decoded, err)
+	}
+}
+
 func TestMailThatIsTooLargeGoesWithoutItsRecording(t *testing.T) {
 	s, m := server(t, mailtest.Config{Most: 20_000}, "")
 	if err := m.Send(t.Context(), "bell@example.com", message); err != nil {

@@ -81,6 +81,18 @@ func (l *Lot) at(number string) *Space {
 	}
 }
 
+// Of is the space of a call, nil if it is not parked.
+func (l *Lot) Of(id string) *Space {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, sp := range l.spaces {
+		if sp.Session.ID() == id {
+			return sp
+		}
+	}
+	return nil
+}
+
 func (sp *Space) leave() {
 	sp.lot.mu.Lock()
 	defer sp.lot.mu.Unlock()

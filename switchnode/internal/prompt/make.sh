@@ -262,6 +262,10 @@ english_pages() {
 	say en en-us call-waiting-off "Call waiting is off."
 	say en en-us page "Please speak."
 	say en en-us page-none "Nobody can be paged now."
+	say en en-us pick-up-none "Nothing rings there."
+	say en en-us parked-none "No call is parked there."
+	say en en-us park "The call is parked at"
+	say en en-us park-how "Hold a call, and dial this again to park it."
 }
 
 chinese_pages() {
@@ -269,6 +273,10 @@ chinese_pages() {
 	mandarin call-waiting-off "hu1jiao4 deng3dai4 yi3 guan1bi4" # 呼叫等待已关闭
 	mandarin page "qing3 jiang3"                    # 请讲
 	mandarin page-none "xian4zai4 wu2fa3 guang3bo1" # 现在无法广播
+	mandarin pick-up-none "na4li3 mei2you3 lai2dian4" # 那里没有来电
+	mandarin parked-none "na4li3 mei2you3 ting2fang4 de5 tong1hua4" # 那里没有停放的通话
+	mandarin park "tong1hua4 yi3 ting2fang4 zai4"   # 通话已停放在
+	mandarin park-how "qing3 xian1 bao3chi2 tong1hua4, ran2hou4 zai4ci4 bo1da3" # 请先保持通话，然后再次拨打
 }
 
 # Without arguments everything is made, else the parts that they name: "./make.sh english_codes chinese_codes".

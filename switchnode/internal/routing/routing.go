@@ -87,7 +87,7 @@ func (r *Router) FromPhone(q fabric.Admit) call.Admission {
 	return func(ctx context.Context) call.Event {
 		a, err := r.cfg.Directory.Admit(ctx, q)
 		switch {
-		case errs.CodeOf(err) == errs.CloudAway:
+		case errs.CodeOf(err) == errs.CloudAway && q.Proof == "": // the site copy knows no app
 			r.cfg.Logger.Warn("the cloud is away, the site copy decides", "call", q.Call, "error", err)
 			return r.byCopy(q)
 		case err != nil:

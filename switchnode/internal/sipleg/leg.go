@@ -132,7 +132,7 @@ func (l *Leg) Do(a call.LegAction) {
 	case call.AcceptRefer:
 		l.dialog.AcceptRefer()
 	case call.RefuseRefer:
-		l.dialog.RefuseRefer(a.Cause.SIP, a.Cause.Words, sip.NewHeader(sip.HeaderRefusal, a.Cause.Code))
+		RefuseRefer(l.dialog, a.Cause)
 	case call.Report:
 		l.dialog.Report(a.Code, a.Words)
 	case call.Press:
@@ -284,9 +284,9 @@ func (l *Leg) translate(ev sip.Event) call.Event {
 	case sip.Pracked:
 		return l.pracked(ev.SDP)
 	case sip.Referred:
-		return referred(l.id, ev.To)
+		return Referred(l.id, ev.To)
 	case sip.Sought:
-		return l.sought(ev)
+		return Sought(l.id, ev)
 	case sip.Withdrawn:
 		return call.OfferWithdrawn{Leg: l.id}
 	case sip.HungUp:

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -136,7 +137,7 @@ func (c *toCarrier) line(i int) *sipleg.Line {
 func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	p.sip.Trust(d.Peer())
 	number, name := callerOf(d)
-	from := designation.Party{Number: shortened(number), Name: shortened(name), Trunk: t.ID}
+	from := designation.Party{Number: dialable(shortened(number)), Name: shortened(name), Trunk: t.ID}
 	if all := e164.Received(from.Number, p.cfg.Dialling().Country); len(all) > 0 {
 		from.Number = all[0]
 	}
@@ -151,10 +152,29 @@ func (p *Phones) inviteFrom(t sitecopy.Trunk, d *sip.Dialog, called string) {
 	}
 }
 
-// shortened is what can be shown and kept of a text from outside.
+// dialable is the number of a caller from outside, who shows none if it has what no number and no user name has: those who are told of it
+// write it into tables, addresses and commands.
+func dialable(number string) string {
+	if plain, err := url.PathUnescape(number); err == nil {
+		number = plain
+	}
+	signs := "+*#-._() "
+	for i, r := range number {
+		if r == ';' && i > 0 {
+			signs = "+*#-._() ;=" // RFC 3966, 3: parameters
+		}
+		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(signs, r) {
+			return anonymous
+		}
+	}
+	return number
+}
+
+// shortened is what can be shown and kept of a text from outside: nothing that breaks a line, or turns about what comes after it.
 func shortened(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		const nonJoiner, joiner = '\u200c', '\u200d' // of names in Persian, and of signs
+		if !unicode.IsGraphic(r) && r != nonJoiner && r != joiner {
 			return -1
 		}
 		return r

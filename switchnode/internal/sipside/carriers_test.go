@@ -47,9 +47,23 @@ func TestTrunkAt(t *testing.T) {
 }
 
 func TestShortened(t *testing.T) {
-	for text, want := range map[string]string{"Anna": "Anna", "a\r\nb\x00": "ab", "\xff": "", strings.Repeat("\u00e9", 40): strings.Repeat("\u00e9", 32)} {
+	for text, want := range map[string]string{"Anna": "Anna", "a\r\nb\x00": "ab", "\xff": "", strings.Repeat("\u00e9", 40): strings.Repeat("\u00e9", 32),
+		"a\u202eb\u2028c\u200fd": "abcd", "\u0645\u06cc\u200c\u062e": "\u0645\u06cc\u200c\u062e"} {
 		if got := shortened(text); got != want {
 			t.Errorf("%q is %q", text, got)
+		}
+	}
+}
+
+// TestDialable: what a company says of a caller is a number, or the name of a user, or nothing that anybody is told.
+func TestDialable(t *testing.T) {
+	for number, want := range map[string]string{
+		"+4930123456": "+4930123456", "%2B4930123456": "+4930123456", "030/12": anonymous, "anna.b-1": "anna.b-1", "0049%2030 12": "0049 30 12", "": "", "+4930;npdi": "+4930;npdi",
+		"+49-30-888;phone-context=x": "+49-30-888;phone-context=x", ";x": anonymous, "=1+1": anonymous,
+		"+4931%0D%0ABcc%3Ax": anonymous, "..%2f..%2fetc": anonymous, "%zz": anonymous, "１２": anonymous,
+	} {
+		if got := dialable(number); got != want {
+			t.Errorf("%q is %q, want %q", number, got, want)
 		}
 	}
 }

@@ -20,9 +20,9 @@ func deny(code errs.Code, words string) *denial {
 }
 
 // challenge asks for digest credentials: 401, since to its phones a registrar is a user agent server (RFC 3261, 22.2).
-func (p *Phones) challenge(stale bool) *denial {
+func (p *Phones) challenge(stale bool, from sip.Peer) *denial {
 	d := &denial{code: 401, cause: ledger.Cause{Words: "Unauthorized"}}
-	for _, c := range p.digest.Challenges(stale) {
+	for _, c := range p.digest.Challenges(stale, from.Addr.Addr()) {
 		d.headers = append(d.headers, sip.NewHeader("WWW-Authenticate", c))
 	}
 	return d

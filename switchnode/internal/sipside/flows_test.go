@@ -57,7 +57,7 @@ func TestFlows(t *testing.T) {
 	}
 	ann := o.phone("ann", sip.UDP)
 
-	out := ann.dial("1002", speech) // RFC 5626, 11.6: a proxy before the phone says that the flow is gone
+	out := ann.dial("1002", speech) // RFC 5626, 11.5: a proxy before the phone says that the flow is gone
 	rings(second).do(func(d *sip.Dialog) { d.Refuse(430, "Flow Failed", sip.Cause{}) })
 	rings(first).do(func(d *sip.Dialog) { d.Refuse(486, "Busy Here", sip.Cause{}) })
 	if e := expect[sip.Refused](out); e.Code != 486 {

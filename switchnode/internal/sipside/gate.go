@@ -3,7 +3,6 @@ package sipside
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 	"time"
 
 	"strowger/pkg/limit"
@@ -84,15 +83,7 @@ func (g *gate) Offends(from sip.Peer, o sip.Offence) {
 
 // isServer says whether an address is that of a phone company, whatever it speaks.
 func (p *Phones) isServer(a netip.Addr) bool {
-	same := func(at netip.AddrPort) bool { return at.Addr() == a }
-	for _, t := range p.cfg.Trunks() {
-		for _, server := range t.Servers {
-			if at, _ := addressOf(server); same(at) || slices.ContainsFunc((*p.resolved.Load())[wayTo(t, server)], same) {
-				return true
-			}
-		}
-	}
-	return false
+	return p.anyServer(func(at netip.AddrPort) bool { return at.Addr() == a })
 }
 
 // Barred is who is shut out now, the last first.

@@ -64,6 +64,12 @@ func newOffice(t *testing.T) *office {
 
 func newOfficeWith(t *testing.T, strangers Strangers) *office {
 	t.Helper()
+	return newOfficeThatWakes(t, strangers, Pushes{})
+}
+
+// newOfficeThatWakes has phones woken that sleep.
+func newOfficeThatWakes(t *testing.T, strangers Strangers, pushes Pushes) *office {
+	t.Helper()
 	o := &office{t: t, strangers: strangers}
 	o.trunks.Store(&[]sitecopy.Trunk{})
 	o.begins(func(call.Incoming) error { t.Error("a call began"); return nil })
@@ -85,7 +91,7 @@ func newOfficeWith(t *testing.T, strangers Strangers) *office {
 		Node: "sw-20", Realm: realm, Hosts: Hosts{Host: loopback}, Accounts: account, Registrar: o.registrar, Relay: relay,
 		Locate: func(ctx context.Context, u sip.URI, _ string) ([]sip.Peer, error) { return (*o.locate.Load())(ctx, u) },
 		Begin:  func(in call.Incoming) error { return (*o.begin.Load())(in) }, Strangers: o.strangers, Now: now, Logger: log,
-		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() },
+		Trunks: func() []sitecopy.Trunk { return *o.trunks.Load() }, Pushes: pushes,
 		Office: Office{Location: func() string { return "" }, Dialling: func() e164.Plan { return e164.Plan{Country: "DE"} }},
 	})
 	if o.udp, err = o.phones.Listen(netip.AddrPortFrom(loopback, 0)); err != nil {

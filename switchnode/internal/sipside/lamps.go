@@ -3,6 +3,7 @@ package sipside
 import (
 	"net/url"
 	"strconv"
+	"time"
 
 	"strowger/pkg/sip"
 	"strowger/switchnode/internal/call"
@@ -19,8 +20,10 @@ type Lamps interface {
 	Document(event string, r lamp.Resource, of lamp.Entity, version uint32) ([]byte, sip.Standing)
 }
 
-// ServeLamps has phones subscribe to what lamps show (RFC 6665). It is called before Run; what it returns runs beside that.
-func (p *Phones) ServeLamps(l Lamps) *sip.Notifier {
+// ServeLamps has phones subscribe to what lamps show (RFC 6665), and tells those that do not what waits for their users. It is called before Run;
+// what it returns runs beside that.
+func (p *Phones) ServeLamps(l Lamps, m Mail) *sip.Notifier {
+	p.mail.of = m
 	p.notifier = p.sip.Notify(watched{p, l}, map[string]string{
 		lamp.Dialogs: lamp.DialogsType, lamp.Presence: lamp.PresenceType, lamp.Messages: lamp.MessagesType,
 	}, lamp.Dialogs, lamp.Presence, lamp.Messages)
@@ -31,6 +34,7 @@ func (p *Phones) ServeLamps(l Lamps) *sip.Notifier {
 func (p *Phones) lampsHeard(device string, at sip.Peer) {
 	if p.notifier != nil {
 		p.notifier.Heard(device, at)
+		p.mail.at(device, time.Now().Add(askTime))
 	}
 }
 
@@ -53,20 +57,25 @@ func (w watched) Watch(req *sip.Request, from sip.Peer, event sip.Watched) (sip.
 		return sip.Watching{}, &sip.Denied{Code: denied.code, Reason: denied.cause.Words, Headers: denied.all()}
 	}
 	w.trust(from)
+	watching := sip.Watching{Watcher: account.Device}
 	user := req.Recipient.User
 	number, err := url.PathUnescape(user)
 	if err != nil {
-		return sip.Watching{}, &sip.Denied{Code: 400, Reason: "The number is escaped wrongly: " + strconv.Quote(user)}
+		return watching, &sip.Denied{Code: 400, Reason: "The number is escaped wrongly: " + strconv.Quote(user)}
 	}
 	if owner, ok := w.cfg.Accounts(number); number == "" || ok && owner.Device == account.Device { // a phone knows itself by its user name
 		number = account.Party.Number
 	}
 	r, err := w.lamps.Watch(event.Package, account, number)
 	if err != nil {
-		return sip.Watching{}, deniedBy(err)
+		return watching, deniedBy(err)
+	}
+	if event.Package == lamp.Messages {
+		w.mail.subscribed(account.Device, event.Time)
 	}
 	host := w.cfg.to(from.Addr.Addr())
-	return sip.Watching{Watcher: account.Device, Resource: r.Name(event.Package), Grant: grant{r, lamp.Entity{User: number, Host: host}}}, nil
+	watching.Resource, watching.Grant = r.Name(event.Package), grant{r, lamp.Entity{User: number, Host: host}}
+	return watching, nil
 }
 
 // deniedBy is the answer to a SUBSCRIBE that an error refuses.

@@ -85,7 +85,7 @@ func (o *outgoing) locate() {
 // Handle turns an input into events of the call.
 func (o *outgoing) Handle(input any) []call.Event {
 	if f, ok := input.(found); ok {
-		o.next = slices.DeleteFunc(f.peers, func(p sip.Peer) bool { return p == o.target.peer() })
+		o.next = slices.DeleteFunc(f.peers, func(p sip.Peer) bool { return p == o.target.peer() || o.target.phones.isServer(p.Addr.Addr().Unmap()) })
 		return o.another()
 	}
 	if o.Leg == nil {
@@ -115,7 +115,7 @@ func (o *outgoing) fails(ev call.Event) bool {
 			o.stricter = &to // RFC 3264, 6: who cannot have the profile of an offer refuses it
 			return true
 		}
-		return more && (ev.Cause.SIP == 503 || ev.Cause.SIP == 430) // RFC 5626, 11.6: the flow has failed
+		return more && (ev.Cause.SIP == 503 || ev.Cause.SIP == 430) // RFC 5626, 11.5: the flow has failed
 	case call.Lost:
 		return more
 	}

@@ -125,6 +125,7 @@ type Phones struct {
 	services services
 	roamers  roamers
 	notifier *sip.Notifier // nil: there are no lamps
+	mail     mail
 
 	connections connections
 	ctx         context.Context // of Run
@@ -133,7 +134,7 @@ type Phones struct {
 
 // New returns the phone side; the listeners are opened by the Listen methods, and Run serves.
 func New(cfg Config) *Phones {
-	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), sleepers: newSleepers(), roamers: newRoamers(), connections: newConnections()}
+	p := &Phones{cfg: cfg, refusals: newRefusals(cfg.Logger, cfg.Now), guesses: newGuesses(cfg.Now), ready: make(chan struct{}), stations: newStations(), sleepers: newSleepers(), roamers: newRoamers(), connections: newConnections(), mail: newMail()}
 	p.resolved.Store(&map[way][]netip.AddrPort{})
 	p.digest = digest.New(digest.Config{Realm: cfg.Realm, Algorithms: cfg.Digest, Now: cfg.Now, Lookup: func(user string) (digest.HA1, bool) {
 		a, ok := cfg.Accounts(user)
@@ -169,6 +170,7 @@ func (p *Phones) Run(ctx context.Context) error {
 	p.work.Go(func() { p.keepTrunks(ctx) })
 	p.work.Go(func() { p.watchTrunks(ctx) })
 	p.work.Go(func() { p.keepPhones(ctx) })
+	p.work.Go(func() { p.bringMail(ctx) })
 	defer p.work.Wait()
 	return p.sip.Run(ctx)
 }
@@ -211,10 +213,10 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 		}
 		return a, nil
 	}
-	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials)
+	user, err := p.digest.Verify(string(req.Method), req.Recipient.String(), credentials, from.Addr.Addr())
 	if errors.Is(err, digest.ErrMissing) {
 		p.gate.Asked(from.Addr.Addr(), stream(from))
-		return Account{}, p.challenge(false)
+		return Account{}, p.challenge(false, from)
 	}
 	if errors.Is(err, digest.ErrMalformed) {
 		p.gate.Offend(from.Addr.Addr(), stream(from), barring.Unreadable)
@@ -227,7 +229,7 @@ func (p *Phones) authenticate(req *sip.Request, from sip.Peer) (Account, *denial
 	}
 	switch {
 	case errors.Is(err, digest.ErrStale), errors.Is(err, digest.ErrReplayed):
-		return Account{}, p.challenge(true)
+		return Account{}, p.challenge(true, from)
 	case errors.Is(err, digest.ErrUnknownUser):
 		p.refuses(unknownUser, user, from)
 		return Account{}, &denial{code: 404, cause: call.CauseOf(errs.NotFound, "No device has this user name")}

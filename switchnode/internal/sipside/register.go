@@ -30,6 +30,10 @@ func (p *Phones) Register(req *sip.Request, from sip.Peer, respond sip.Respond) 
 		respond(400, "Malformed Contact")
 		return
 	}
+	if denied := p.reaches(account, q, from); denied != nil {
+		respond(denied.code, denied.cause.Words, denied.all()...)
+		return
+	}
 	wakes, err := wakeable(&q)
 	if err != nil {
 		respond(400, "Malformed Push Parameters")

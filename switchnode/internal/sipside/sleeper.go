@@ -220,7 +220,7 @@ func (l *sleeper) registered() []call.Event {
 	if l.alarm.Tries() == 0 && ok && b.Source.Transport != "udp" { // who is awake need not be woken (RFC 8599, 5); of UDP nobody knows
 		since = l.began.Add(-awake)
 	}
-	if ok && b.Until.After(p.cfg.Now()) && b.Updated.After(since) && p.sip.Connected(peerOf(b.Source)) {
+	if ok && b.Until.After(p.cfg.Now()) && b.Updated.After(since) && p.sip.Connected(peerOf(b.Source)) && !p.isCompany(b.Source.Addr) {
 		var evs []call.Event
 		if l.alarm.Tries() > 0 { // else it may have to be woken yet
 			evs = l.alarm.Step(wake.Connected{})

@@ -20,7 +20,7 @@ func (p *Phones) Targets(b designation.Branch, ring time.Duration) []call.Target
 	for _, binding := range p.cfg.Registrar.Wakeable(b.Device) {
 		targets = append(targets, sleepy{target{phones: p, branch: b, binding: binding}, ring})
 	}
-	for _, flows := range p.byInstance(p.cfg.Registrar.Lookup(b.Device)) {
+	for _, flows := range p.byInstance(p.phonesAt(b.Device)) {
 		t := target{phones: p, branch: b, binding: flows[0], others: flows[1:]}
 		if t.binding.Wakeable() {
 			continue

@@ -8,7 +8,6 @@ import (
 	"strowger/pkg/errs"
 	"strowger/pkg/sessionkey"
 	"strowger/pkg/sitecopy"
-	"strowger/pkg/wish"
 )
 
 // What a switch has, calls that ring or are parked say, can be asked for by the phones of another one. The documents lead there, with the
@@ -94,7 +93,7 @@ func (s *Snapshot) Paged(g sitecopy.Group, from designation.Party) (all []design
 		switch {
 		case u == nil || id == from.User || u.HomeSwitch != s.identity.Node || !u.Enabled:
 		case u.Policy != nil && u.Policy.DND && !s.excepted(u.Policy, from):
-		case u.Wishes != nil && (u.Wishes.NoIntercom || slices.ContainsFunc(u.Wishes.Blocked, wish.CallerOf(from).Is)):
+		case u.Wishes != nil && (u.Wishes.NoIntercom || slices.ContainsFunc(u.Wishes.Blocked, s.callerOf(from).Is)):
 		default:
 			p := designation.Party{User: id, Name: u.Name, Site: s.identity.Site}
 			if n, ok := s.presented[id]; ok {

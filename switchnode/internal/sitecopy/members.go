@@ -7,7 +7,6 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/sitecopy"
-	"strowger/pkg/wish"
 )
 
 // routeQueue rings the members of a queue of this switch who have a desk phone here.
@@ -17,7 +16,7 @@ func (s *Snapshot) routeQueue(r Route, q *sitecopy.Queue, number string, now tim
 	for _, id := range q.Members {
 		u := s.users[id]
 		if u == nil || id == r.From.User || !u.Enabled || u.Policy != nil && u.Policy.DND && !s.excepted(u.Policy, r.From) ||
-			u.Wishes != nil && slices.ContainsFunc(u.Wishes.Blocked, wish.CallerOf(r.From).Is) {
+			u.Wishes != nil && slices.ContainsFunc(u.Wishes.Blocked, s.callerOf(r.From).Is) {
 			continue
 		}
 		if branches := s.branches(u, number); len(branches) > 0 {

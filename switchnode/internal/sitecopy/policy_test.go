@@ -7,6 +7,7 @@ import (
 	"strowger/pkg/designation"
 	"strowger/pkg/errs"
 	"strowger/pkg/sitecopy"
+	"strowger/pkg/wish"
 )
 
 // Dan calls Ada, who has a policy, or Ada calls Dan, while the cloud is away.
@@ -26,6 +27,14 @@ func TestPoliciesWithoutTheCloud(t *testing.T) {
 	if _, err := resolve("1001"); err != nil {
 		t.Errorf("who has the priority: %v", err)
 	}
+
+	for _, who := range []string{"1001", "100*", "201001"} { // Dan has no extension, Ada's is dialled all the same
+		dan.Wishes = &wish.Wishes{Blocked: []string{who}}
+		if _, err := w.fetched(w.x).Snapshot().Resolve("dv_ada", "888", w.now); errs.CodeOf(err) != errs.Blocked {
+			t.Errorf("blocked as %s: %v", who, err)
+		}
+	}
+	dan.Wishes = nil
 
 	// Of the fall-backs those that live at this switch are left: not Bob, who is at another, nor Ada herself.
 	ada.Policy = &sitecopy.Policy{Ring: 20 * time.Second, Fallback: map[designation.Occasion]string{

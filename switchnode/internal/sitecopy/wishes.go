@@ -81,6 +81,27 @@ func (s *Snapshot) open(now time.Time) wish.Clocks {
 	}
 }
 
+// callerOf is who calls somebody of this site.
+func (s *Snapshot) callerOf(p designation.Party) wish.Caller { return wish.CallerOf(p, s.extension) }
+
+// extension is how this site dials a number, "" if that is of another one.
+func (s *Snapshot) extension(number string) string {
+	n := s.numbers[number]
+	if n == nil || s.extensions[n.Digits] != n {
+		return ""
+	}
+	return n.Digits
+}
+
+// Spellings are a number as this site dials it, and as others do.
+func (s *Snapshot) Spellings(dialled string) []string {
+	n := cmp.Or(s.extensions[dialled], s.numbers[dialled])
+	if n == nil {
+		return []string{dialled}
+	}
+	return []string{n.Digits, s.dial(n)}
+}
+
 // judge is whether a call may ring at whom a number leads to, as the cloud would judge: to is where it is sent if not.
 func (s *Snapshot) judge(r *Route, n *sitecopy.Number, now time.Time) (to string, err error) {
 	c := wish.Callee{Name: r.To.Name, Number: n.Hours}
@@ -96,7 +117,7 @@ func (s *Snapshot) judge(r *Route, n *sitecopy.Number, now time.Time) (to string
 	if p != nil && p.DND && !s.excepted(p, r.From) {
 		c.Disturb = errs.New(errs.DoNotDisturb, "%s", cmp.Or(p.Words, r.To.Name+" does not want to be disturbed"))
 	}
-	if to, err = c.Judge(wish.CallerOf(r.From), s.open(now)); err == nil || to != "" || p == nil {
+	if to, err = c.Judge(s.callerOf(r.From), s.open(now)); err == nil || to != "" || p == nil {
 		return to, err
 	}
 	return p.Fallback[designation.OccasionOf(errs.CodeOf(err))], err

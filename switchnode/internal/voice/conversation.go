@@ -37,7 +37,7 @@ type tape struct {
 	silent  int // so far
 	spoken  bool
 	over    bool
-	streamed
+	gone    int // samples that were handed on
 }
 
 // End is the leg's other end, for who needs more than what is here. The clock says and listens; nobody else may.
@@ -86,16 +86,20 @@ func (c *Conversation) record(frame []int16, any bool) {
 	if t == nil || t.over {
 		return
 	}
-	t.samples = append(t.samples, frame[:min(len(frame), t.limit-t.gone-len(t.samples))]...)
+	n := min(len(frame), t.limit-t.gone-len(t.samples))
+	t.samples = append(t.samples, frame[:n]...)
 	if any && loud(frame) {
 		t.spoken, t.silent = true, 0
 	} else {
-		t.silent += len(frame)
+		t.silent += n
+	}
+	if !t.spoken { // which counts for nothing
+		t.samples = t.samples[max(len(t.samples)-lead, 0):]
 	}
 	if t.gone+len(t.samples) >= t.limit || t.quiet > 0 && t.silent >= t.quiet {
 		t.over = true
 	}
-	if t.over || t.due() {
+	if t.over || len(t.samples) >= Rate {
 		c.notify()
 	}
 }
@@ -217,47 +221,6 @@ const (
 	Keyed                // by a key
 	Parted               // the leg hung up, or the script was told to end
 )
-
-// Recording is what was recorded.
-type Recording struct {
-	Samples []int16 // of Rate; without the silence that ended it
-	Ending  Ending
-	Key     byte // of Keyed
-	Spoken  bool // somebody said something
-}
-
-// Record records the leg until limit, until it is silent for quiet (0: however long), or until a key is pressed.
-func (c *Conversation) Record(ctx context.Context, limit, quiet time.Duration) Recording {
-	t := &tape{limit: samples(limit), quiet: samples(quiet)}
-	c.drain()
-	c.mu.Lock()
-	c.tape = t
-	c.mu.Unlock()
-	var r Recording
-	for done := false; !done; {
-		select {
-		case <-ctx.Done():
-			r.Ending, done = Parted, true
-		case r.Key = <-c.end.Keys():
-			r.Ending, done = Keyed, true
-		case <-c.notice:
-			c.mu.Lock()
-			done = t.over
-			c.mu.Unlock()
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tape = nil
-	if t.over && r.Ending == Full && len(t.samples) < t.limit {
-		r.Ending = Fell
-	}
-	r.Samples, r.Spoken = t.samples, t.spoken
-	if r.Ending != Full {
-		r.Samples = r.Samples[:len(r.Samples)-min(t.silent, len(r.Samples))]
-	}
-	return r
-}
 
 func samples(d time.Duration) int { return int(d * Rate / time.Second) }
 

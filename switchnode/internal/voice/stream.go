@@ -5,25 +5,8 @@ import (
 	"time"
 )
 
-// streamed is a recording that is handed on as it is made.
-type streamed struct {
-	on   bool
-	gone int // samples that were handed on
-}
-
 // lead is what is kept of the silence before somebody speaks, in samples: the beginning of a word is not loud.
 const lead = Rate * 3 / 10
-
-// due says whether there is a second to hand on. Silence at the beginning is forgotten.
-func (t *tape) due() bool {
-	if !t.on {
-		return false
-	}
-	if !t.spoken {
-		t.samples = t.samples[max(len(t.samples)-lead, 0):]
-	}
-	return len(t.samples) >= Rate
-}
 
 // Taped is what was recorded, and handed on.
 type Taped struct {
@@ -33,10 +16,10 @@ type Taped struct {
 	Spoken bool // somebody said something
 }
 
-// Tape records as Record does, without the silence before somebody speaks, and hands on each second as it is said. An error of
-// write ends it.
+// Tape records the leg until limit, until it is silent for quiet (0: however long), or until a key is pressed; without the silence before
+// somebody speaks. It hands on each second as it is said. An error of write ends it.
 func (c *Conversation) Tape(ctx context.Context, limit, quiet time.Duration, write func([]int16) error) (Taped, error) {
-	t := &tape{limit: samples(limit), quiet: samples(quiet), streamed: streamed{on: true}}
+	t := &tape{limit: samples(limit), quiet: samples(quiet)}
 	c.drain()
 	c.mu.Lock()
 	c.tape = t
@@ -62,10 +45,7 @@ func (c *Conversation) Tape(ctx context.Context, limit, quiet time.Duration, wri
 	if t.over && r.Ending == Full && t.gone < t.limit {
 		r.Ending = Fell
 	}
-	r.Length, r.Spoken = t.gone, t.spoken
-	if r.Ending != Full {
-		r.Length -= min(t.silent, r.Length)
-	}
+	r.Length, r.Spoken = t.gone-min(t.silent, t.gone), t.spoken
 	return r, err
 }
 

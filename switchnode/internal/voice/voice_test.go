@@ -2,6 +2,7 @@ package voice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -276,32 +277,66 @@ func TestKeysInterrupt(t *testing.T) {
 	})
 }
 
-// A recording ends with the speech, without the silence, and hanging up ends the script.
-func TestRecord(t *testing.T) {
+// A recording begins shortly before the speech, its length is without the silence that ended it, and hanging up ends the script.
+func TestTape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var first, second Recording
+		var first, second Taped
+		var said []int16
 		told := false
+		write := func(all []int16) error {
+			said = append(said, all...)
+			return nil
+		}
 		w := dial(t, func(ctx context.Context, c *Conversation) ledger.Cause {
-			first = c.Record(ctx, 10*time.Second, time.Second)
-			second = c.Record(ctx, time.Minute, 0)
+			first, _ = c.Tape(ctx, 10*time.Second, time.Second, write)
+			second, _ = c.Tape(ctx, time.Minute, 0, write)
 			told = ctx.Err() != nil
 			return Done()
 		}, pcma, events)
 		tone := sine(600, Frame)
-		w.talk(150, func(i int) []int16 {
-			if i < 60 {
+		w.talk(200, func(i int) []int16 {
+			if 40 <= i && i < 100 {
 				return tone
 			}
 			return make([]int16, Frame)
 		})
-		if n := len(first.Samples); first.Ending != Fell || !first.Spoken || n < 58*Frame || n > 68*Frame {
-			t.Errorf("recorded %d samples, ending %d", n, first.Ending)
+		if n := first.Length; first.Ending != Fell || !first.Spoken || n < 58*Frame || n > lead+68*Frame || len(said) < n {
+			t.Fatalf("%+v of 60 frames (%d samples), %d written", first, 60*Frame, len(said))
+		}
+		if all := said[lead : lead+55*Frame]; strength(all, 600) < 0.95 {
+			t.Errorf("of what was said %.2f is recorded", strength(all, 600))
 		}
 		w.talk(20, func(int) []int16 { return tone })
 		w.leg.Do(call.HangUp{Leg: 1})
 		evs := w.handle()
 		if len(evs) != 1 || !told || second.Ending != Parted || !second.Spoken {
 			t.Errorf("events %+v, told %v, ending %d", evs, told, second.Ending)
+		}
+		w.hangUp()
+		synctest.Wait()
+	})
+}
+
+// TestSilentTape: who says nothing leaves nothing, and a disk that is full ends the recording.
+func TestSilentTape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var silent, failed Taped
+		full, written := errors.New("full"), 0
+		var err error
+		w := dial(t, func(ctx context.Context, c *Conversation) ledger.Cause {
+			silent, _ = c.Tape(ctx, 10*time.Second, time.Second, func(all []int16) error { written += len(all); return nil })
+			failed, err = c.Tape(ctx, 10*time.Second, time.Second, func([]int16) error { return full })
+			return Done()
+		}, pcma, events)
+		w.talk(75, func(int) []int16 { return make([]int16, Frame) })
+		if silent.Ending != Fell || silent.Spoken || silent.Length != 0 || written != 0 {
+			t.Errorf("%+v, %d samples written", silent, written)
+		}
+		tone := sine(600, Frame)
+		w.talk(75, func(int) []int16 { return tone })
+		w.handle()
+		if !errors.Is(err, full) || !failed.Spoken {
+			t.Errorf("%+v, %v", failed, err)
 		}
 		w.hangUp()
 		synctest.Wait()

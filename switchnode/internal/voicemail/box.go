@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -38,6 +40,8 @@ type index struct {
 	Messages  []Message         `json:"messages,omitempty"` // the oldest first
 	Greetings map[string]string `json:"greetings,omitempty"`
 	Guard     Guard             `json:"guard,omitzero"`
+	// Unowned is since when nobody has this mailbox, zero while somebody has.
+	Unowned time.Time `json:"unowned,omitzero"`
 }
 
 func (x *index) find(id string) *Message {
@@ -97,12 +101,17 @@ func (b *box) path(id, suffix string) string { return filepath.Join(b.dir, id+su
 
 func (b *box) vault(id string) (vault, error) { return derive(b.key, "message "+id) }
 
-// load reads the index and puts right what a crash left; lost says that the index was, and was made anew.
+// load reads the index and puts right what a crash left; lost says that the index was, and was made anew. What the disk fails to give is not
+// lost: made anew, it would send every message again, and forget wrong PINs.
 func (b *box) load() (lost bool, err error) {
 	x, err := b.readIndex()
-	if lost = err != nil; lost {
-		x = &index{}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errs.CodeOf(err) == errs.Invalid:
+		lost, x = true, &index{}
+	case err != nil:
+		return false, err
 	}
+	was := x.clone()
 	files, err := os.ReadDir(b.dir)
 	if err != nil {
 		return lost, err
@@ -116,15 +125,19 @@ func (b *box) load() (lost bool, err error) {
 		}
 	}
 	slices.SortStableFunc(x.Messages, func(m, o Message) int { return m.At.Compare(o.At) })
+	if !lost && reflect.DeepEqual(was, x) { // on a full disk too, messages can be heard
+		b.state.Store(x)
+		return false, nil
+	}
 	return lost, b.write(x)
 }
 
-// settle puts right what is of one file. rebuild says that every message is to be had again.
+// settle puts right what is of one file. rebuild says that everything is to be had again.
 func (b *box) settle(x *index, name string, rebuild bool) error {
 	id, suffix, _ := strings.Cut(name, ".")
 	suffix = "." + suffix
 	at := filepath.Join(b.dir, name)
-	known := x.find(id) != nil || slices.ContainsFunc(mapValues(x.Greetings), func(v string) bool { return v == id })
+	known := x.find(id) != nil || slices.Contains(slices.Collect(maps.Values(x.Greetings)), id)
 	switch {
 	case name == keyFile || name == indexFile:
 		return nil
@@ -133,8 +146,14 @@ func (b *box) settle(x *index, name string, rebuild bool) error {
 	case known && suffix == whole:
 		return nil
 	case suffix == partial || suffix == whole && rebuild:
-		m, ok := b.recover(id, at)
-		if !ok {
+		m, err := b.recover(id, at)
+		switch {
+		case err != nil && errs.CodeOf(err) != errs.Invalid:
+			return err
+		case err == nil && m.Greeting != "" && suffix == whole:
+			x.greet(m.Greeting, id)
+			return nil
+		case err != nil || m.Greeting != "" || m.Samples < Second:
 			return b.disk.remove(at)
 		}
 		x.Messages = append(x.Messages, m)
@@ -146,36 +165,39 @@ func (b *box) settle(x *index, name string, rebuild bool) error {
 	return b.disk.remove(at) // deleted, or the rest of a write
 }
 
-// recover reads how much there is of a recording that was cut off.
-func (b *box) recover(id, at string) (m Message, ok bool) {
-	if ident.Check(ident.Message, id) != nil {
-		return m, false
+// recover reads how much there is of a recording that was cut off. It is errs.Invalid if there is nothing; other errors are those of the disk.
+func (b *box) recover(id, at string) (m Message, err error) {
+	if err := ident.Check(ident.Message, id); err != nil {
+		return m, errs.New(errs.Invalid, "%w", err)
+	}
+	v, err := b.vault(id)
+	if err != nil {
+		return m, err
 	}
 	f, err := os.Open(at)
 	if err != nil {
-		return m, false
+		return m, err
 	}
 	defer f.Close()
-	v, err := b.vault(id)
+	info, err := f.Stat()
 	if err != nil {
-		return m, false
+		return m, err
 	}
 	r, e, err := newReader(f, v)
-	if err != nil || e.Greeting != "" {
-		return m, false
+	if err != nil {
+		return m, err
 	}
-	m = Message{ID: id, Envelope: e, Cut: true, Sent: b.plan()}
+	m = Message{ID: id, Envelope: e, Bytes: info.Size(), Cut: true, Sent: b.plan()}
 	for {
 		speech, err := r.next()
-		if err != nil {
-			break
+		switch {
+		case errors.Is(err, io.EOF), errs.CodeOf(err) == errs.Invalid:
+			return m, nil
+		case err != nil:
+			return m, err
 		}
 		m.Samples += 2 * len(speech)
 	}
-	if info, err := f.Stat(); err == nil {
-		m.Bytes = info.Size()
-	}
-	return m, m.Samples >= Second
 }
 
 func (b *box) readIndex() (*index, error) {
@@ -223,21 +245,17 @@ func (b *box) change(f func(*index) error) error {
 }
 
 func (x *index) clone() *index {
-	c := &index{Messages: slices.Clone(x.Messages), Guard: x.Guard}
-	if x.Greetings != nil {
-		c.Greetings = make(map[string]string, len(x.Greetings))
-		for k, v := range x.Greetings {
-			c.Greetings[k] = v
-		}
-	}
-	return c
+	c := *x
+	c.Messages, c.Greetings = slices.Clone(x.Messages), maps.Clone(x.Greetings)
+	return &c
 }
 
-func mapValues(m map[string]string) (all []string) {
-	for _, v := range m {
-		all = append(all, v)
+// greet makes a recording the greeting of its kind.
+func (x *index) greet(kind, id string) {
+	if x.Greetings == nil {
+		x.Greetings = map[string]string{}
 	}
-	return all
+	x.Greetings[kind] = id
 }
 
 // Audio is the speech of a message as it is read.

@@ -81,3 +81,13 @@ func (d disk) remove(path string) error {
 		return datafolder.SyncDir(filepath.Dir(path))
 	})
 }
+
+// removeFolder deletes a folder with all that is in it.
+func (d disk) removeFolder(path string) error {
+	return d.do("remove", path, func() error {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+		return datafolder.SyncDir(filepath.Dir(path))
+	})
+}

@@ -39,7 +39,7 @@ func (o *Office) CheckPIN(ctx context.Context, user, pin string) error {
 }
 
 func (o *Office) open(ctx context.Context, owner Owner, there bool, asked, pin string) (bool, error) {
-	now := o.Now()
+	now, begun := o.Now(), time.Now()
 	g := o.strangers.guard(asked)
 	if there {
 		g = o.Store.Guard(owner.User)
@@ -52,7 +52,7 @@ func (o *Office) open(ctx context.Context, owner Owner, there bool, asked, pin s
 	case !right && !g.Locked(now):
 		err = o.wrong(owner)
 	}
-	if g.Wrong > 0 && !wait(ctx, Pause(g.Wrong)) {
+	if g.Wrong > 0 && !wait(ctx, Pause(g.Wrong)-time.Since(begun)) { // however long the judging took
 		return false, errors.Join(err, ctx.Err())
 	}
 	if !there || !right || err != nil || o.Store.Guard(owner.User).Locked(o.Now()) {

@@ -87,16 +87,22 @@ type reader struct {
 	number uint64
 }
 
-// newReader reads the envelope. Errors are errs.Invalid.
+// newReader reads the envelope. It is errs.Invalid if that is damaged; other errors are those of in.
 func newReader(in io.Reader, v vault) (r *reader, e Envelope, err error) {
 	r = &reader{r: bufio.NewReader(in), vault: v}
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r.r, head); err != nil || string(head) != magic {
+	if err := r.fill(head); err != nil && !errors.Is(err, io.EOF) {
+		return nil, e, err
+	}
+	if string(head) != magic {
 		return nil, e, errs.New(errs.Invalid, "the message does not begin as one of this release")
 	}
 	b, err := r.next()
-	if err != nil {
-		return nil, e, errs.New(errs.Invalid, "the envelope of the message cannot be read: %w", err)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, e, errs.New(errs.Invalid, "the message has no envelope")
+	case err != nil:
+		return nil, e, err
 	}
 	if err := json.Unmarshal(b, &e); err != nil {
 		return nil, e, errs.New(errs.Invalid, "the envelope of the message: %w", err)
@@ -104,22 +110,22 @@ func newReader(in io.Reader, v vault) (r *reader, e Envelope, err error) {
 	return r, e, nil
 }
 
-// next is the next record; io.EOF after the last, errs.Invalid where one is cut off or was changed.
+// next is the next record; io.EOF after the last, errs.Invalid where one is cut off or was changed. Other errors are those of the disk.
 func (r *reader) next() ([]byte, error) {
 	var head [4]byte
-	switch _, err := io.ReadFull(r.r, head[:]); {
-	case errors.Is(err, io.EOF):
-		return nil, io.EOF
-	case err != nil:
-		return nil, errs.New(errs.Invalid, "the message ends in the middle of record %d", r.number)
+	if err := r.fill(head[:]); err != nil {
+		return nil, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
 	if n < 16 || n > maxRecord {
 		return nil, errs.New(errs.Invalid, "record %d of the message has %d bytes", r.number, n)
 	}
 	sealed := make([]byte, n)
-	if _, err := io.ReadFull(r.r, sealed); err != nil {
-		return nil, errs.New(errs.Invalid, "the message ends in the middle of record %d", r.number)
+	switch err := r.fill(sealed); {
+	case errors.Is(err, io.EOF):
+		return nil, r.cutOff()
+	case err != nil:
+		return nil, err
 	}
 	plain, err := r.vault.openRecord(r.number, sealed)
 	if err != nil {
@@ -127,4 +133,17 @@ func (r *reader) next() ([]byte, error) {
 	}
 	r.number++
 	return plain, nil
+}
+
+// fill reads as much as b takes; io.EOF if there is nothing more.
+func (r *reader) fill(b []byte) error {
+	_, err := io.ReadFull(r.r, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return r.cutOff()
+	}
+	return err
+}
+
+func (r *reader) cutOff() error {
+	return errs.New(errs.Invalid, "the message ends in the middle of record %d", r.number)
 }

@@ -113,17 +113,16 @@ func (r *Recording) enter(samples int, err error) (Message, error) {
 			x.Messages = append(x.Messages, m)
 			return nil
 		}
-		if x.Greetings == nil {
-			x.Greetings = map[string]string{}
-		}
 		old = x.Greetings[r.e.Greeting]
-		x.Greetings[r.e.Greeting] = r.id
+		x.greet(r.e.Greeting, r.id)
 		return nil
 	})
 	if entered != nil {
 		return Message{}, errors.Join(err, entered, r.end()) // what is on disk is found at the next start
 	}
-	r.s.bytes.Add(m.Bytes)
+	if r.e.Greeting == "" {
+		r.s.bytes.Add(m.Bytes)
+	}
 	defer r.s.post()
 	err = errors.Join(r.end(), r.b.disk.rename(r.b.path(r.id, partial), r.b.path(r.id, whole)))
 	if err != nil {

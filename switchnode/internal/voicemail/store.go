@@ -2,7 +2,6 @@ package voicemail
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 
 	"strowger/pkg/errs"
 	"strowger/pkg/ident"
-	"strowger/pkg/mailbox"
 )
 
 // Limits bounds what is kept. Zeros are the defaults.
@@ -34,6 +32,7 @@ type Config struct {
 	Keep    func(user string) time.Duration // messages, 0 for the default; nil: the default for all
 	Changed func(user string)               // what Summary says has changed; nil: nobody is told. It must not block
 	Ways    func(user string) []string      // by which messages leave the switch (package mailbox); nil: none do
+	Owned   func(user string) bool          // whether somebody has this mailbox; nil: each is somebody's
 	Now     func() time.Time
 	Logger  *slog.Logger
 
@@ -60,6 +59,9 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
+	if cfg.Owned == nil {
+		cfg.Owned = func(string) bool { return true }
+	}
 	s := &Store{cfg: cfg, disk: disk{cfg.fault}, making: make(chan struct{}, 1), posted: make(chan struct{}, 1), boxes: map[string]*box{}, broken: map[string]error{}}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
@@ -77,10 +79,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	for _, f := range folders {
 		if user := f.Name(); f.IsDir() && ident.Check(ident.User, user) == nil {
-			if err := s.load(user); err != nil {
-				s.broken[user] = err
-				cfg.Logger.Error("a mailbox cannot be opened", "user", user, "error", err)
-			}
+			s.load(user)
 		}
 	}
 	return s, nil
@@ -92,22 +91,26 @@ func newKey() []byte {
 	return key
 }
 
-// load opens a mailbox that is there.
-func (s *Store) load(user string) error {
+// load opens a mailbox that is there, or notes why it cannot be.
+func (s *Store) load(user string) {
 	b, err := s.openBox(user)
-	if err != nil {
-		return err
+	lost := false
+	if err == nil {
+		lost, err = b.load()
 	}
-	lost, err := b.load()
 	if lost && len(b.messages()) > 0 {
 		s.cfg.Logger.Warn("the list of a mailbox was lost or damaged: it was made again from the messages, all of which are new", "user", user)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
-		return err
+		s.broken[user] = err
+		s.cfg.Logger.Error("a mailbox cannot be opened", "user", user, "error", err)
+		return
 	}
+	delete(s.broken, user)
 	s.bytes.Add(b.bytes())
 	s.boxes[user] = b
-	return nil
 }
 
 func (b *box) messages() []Message {
@@ -298,44 +301,6 @@ func (s *Store) drop(user string, gone func(Message) bool) error {
 		err = errors.Join(err, b.disk.remove(b.path(m.ID, whole)), b.disk.remove(b.path(m.ID, partial)))
 	}
 	return err
-}
-
-// forgotten is how long a message that was deleted may wait for its owner to hang up.
-const forgotten = time.Hour
-
-// Sweep deletes what was kept long enough.
-func (s *Store) Sweep() error {
-	var err error
-	now := s.cfg.Now()
-	for _, user := range s.Users() {
-		keep := time.Duration(0)
-		if s.cfg.Keep != nil {
-			keep = s.cfg.Keep(user)
-		}
-		oldest := now.Add(-cmp.Or(keep, mailbox.DefaultKeep))
-		err = errors.Join(err, s.drop(user, func(m Message) bool {
-			return m.At.Before(oldest) || !m.Deleted.IsZero() && now.Sub(m.Deleted) > forgotten
-		}))
-	}
-	return err
-}
-
-const sweepInterval = 10 * time.Minute
-
-// Run deletes what was kept long enough, until ctx ends.
-func (s *Store) Run(ctx context.Context) error {
-	t := time.NewTicker(sweepInterval)
-	defer t.Stop()
-	for {
-		if err := s.Sweep(); err != nil {
-			s.cfg.Logger.Warn("messages that were kept long enough are not deleted", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-	}
 }
 
 // Piece is a piece of the speech of a message, in G.722, from 0, and how many there are.

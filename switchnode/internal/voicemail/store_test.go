@@ -83,6 +83,17 @@ func (s *shelf) hear(t *testing.T, id string) []int16 {
 	}
 }
 
+func (s *shelf) greet(t *testing.T, hz float64) {
+	t.Helper()
+	r, err := s.Record(bell, Envelope{Greeting: greetingOwn, At: s.now})
+	if err = errors.Join(err, r.Write(tone(hz, Second))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Keep(Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // loud says how much of a frequency is in samples, 0 to 1.
 func loud(samples []int16, hz float64) float64 {
 	var re, im, all float64
@@ -404,17 +415,8 @@ func TestForwardedAndGreeting(t *testing.T) {
 	if err != nil || copied.Samples != m.Samples || copied.By != "Bell" || copied.ID == m.ID {
 		t.Fatalf("%+v, %v", copied, err)
 	}
-	greet := func(hz float64) {
-		r, err := s.Record(bell, Envelope{Greeting: greetingOwn, At: s.now})
-		if err = errors.Join(err, r.Write(tone(hz, Second))); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := r.Keep(Second); err != nil {
-			t.Fatal(err)
-		}
-	}
-	greet(500)
-	greet(700)
+	s.greet(t, 500)
+	s.greet(t, 700)
 	again := open(t, s.dir, nil)
 	a := again.Greeting(bell, greetingOwn)
 	b, err := a.Next()

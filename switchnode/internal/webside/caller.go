@@ -20,7 +20,7 @@ func (w *Web) calling(s *call.Session, d *sip.Dialog, v *visitor, offer sdp.Sess
 	c := &caller{offer: offer, body: d.SDP(), leg: leg{
 		web: w, state: inviting, dialog: d, here: &v.here,
 		setup:  call.Setup{Call: claims.Call, Leg: call.Caller, ID: claims.ID, From: claims.From, To: claims.To, Post: post, Trace: s.Trace},
-		branch: designation.Branch{Device: claims.Subject, App: &designation.App{Leg: claims.ID}},
+		branch: designation.Branch{Device: claims.Subject, App: &designation.App{Leg: claims.ID, Key: v.key}},
 	}}
 	var err error
 	if c.port, err = w.cfg.Relay.OpenEnd(&c.carrier, media.WebRTC); err != nil {
@@ -308,6 +308,8 @@ func (c *caller) before(ev sip.Event) []call.Event {
 		c.away()
 	case sip.DTMF:
 		return []call.Event{call.Pressed{Leg: call.Caller, Digit: ev.Digit, Duration: ev.Duration}}
+	case sip.Sought:
+		return c.sought(ev)
 	case sip.Cancelled:
 		return c.left(ev.Keep)
 	case sip.HungUp:

@@ -55,7 +55,9 @@ func (l *leg) translate(ev sip.Event) []call.Event {
 	case sip.Pair:
 		return l.routed(ev.Kinds)
 	case sip.Referred:
-		l.dialog.RefuseRefer(403, "Apps transfer calls by the softphone")
+		return l.referred(ev)
+	case sip.Sought:
+		return l.sought(ev)
 	case sip.Withdrawn:
 		return []call.Event{call.OfferWithdrawn{Leg: id}}
 	case sip.Lost:

@@ -146,6 +146,8 @@ func (l *leg) Do(a call.LegAction) {
 		if l.dialog != nil {
 			l.dialog.RefuseOffer(a.Status, sipleg.Phrase(a.Status))
 		}
+	case call.AcceptRefer, call.RefuseRefer, call.Report:
+		l.refer(a)
 	case call.Press:
 		if l.state == talking {
 			l.dialog.SendDTMF(a.Digit, a.Duration)

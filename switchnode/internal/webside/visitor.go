@@ -19,6 +19,7 @@ import (
 // answer sends it again.
 type visitor struct {
 	claims    sessionkey.Claims
+	key       string // the same, as it was shown
 	admission call.Admission
 	here      joined
 	again     bool
@@ -31,7 +32,7 @@ type visitor struct {
 // visit judges whether this switch has promised to take the call of a key, and returns the token that takes the call up once it is
 // answered. From here on the key is a replay.
 func (w *Web) visit(c sessionkey.Claims, key string, p proof.Call) (v *visitor, token string, err error) {
-	v = &visitor{claims: c}
+	v = &visitor{claims: c, key: key}
 	if v.admission, err = w.cfg.Admission(c, key); err != nil {
 		return v, "", err
 	}

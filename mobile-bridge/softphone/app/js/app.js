@@ -19,7 +19,7 @@ const wide = matchMedia("(min-width: 860px)");
 /** view is what is not of the phone: where the user is, and what is being typed. */
 const view = {
 	tab: "keypad", dialled: "", search: "", onlyMissed: false, enrolling: false, error: "", keys: false, pressed: "", choosing: false,
-	focus: "", quality: null, devices: { microphone: [], speaker: [], camera: [] }, allowed: false, blocked: false,
+	sending: false, sendTo: "", focus: "", quality: null, devices: { microphone: [], speaker: [], camera: [] }, allowed: false, blocked: false,
 };
 
 const policy = window.trustedTypes?.createPolicy("strowger", { createScriptURL: (url) => (url === "/sw.js" ? url : "") }) ?? { createScriptURL: (url) => url };
@@ -81,7 +81,7 @@ const act = {
 	remove: (id) => confirm("Delete this message for good?") && tried(phone.own.remove(id)),
 	async changePIN(pin) {
 		if (await done(phone.own.changePIN(pin))) {
-			phone.notice(new Error("The PIN is changed."));
+			phone.notice(new Error("The PIN is set."));
 		}
 	},
 	wish: (change) => done(phone.own.wish(change)),
@@ -117,11 +117,30 @@ const act = {
 		render();
 	},
 	keys() {
-		Object.assign(view, { keys: !view.keys, choosing: false });
+		Object.assign(view, { keys: !view.keys, choosing: false, sending: false });
 		render();
 	},
+	sending() {
+		Object.assign(view, { sending: !view.sending, keys: false, choosing: false, sendTo: "", focus: view.sending ? "" : "send-to" });
+		render();
+	},
+	sendTyped(text) {
+		view.sendTo = text;
+		render();
+	},
+	async send(number) {
+		await tried(phone.transfer(number));
+		Object.assign(view, { sending: false, sendTo: "" });
+		render();
+	},
+	async consult(number) {
+		Object.assign(view, { sending: false, sendTo: "" });
+		await tried(phone.consult(number));
+		render();
+	},
+	join: () => tried(phone.join()),
 	async choosing() {
-		Object.assign(view, { choosing: !view.choosing, keys: false });
+		Object.assign(view, { choosing: !view.choosing, keys: false, sending: false });
 		await readDevices();
 	},
 	async choose(kind, id) {
@@ -268,7 +287,7 @@ function called(call) {
 		}
 	}
 	if (call.over) {
-		Object.assign(view, { keys: false, pressed: "", choosing: false, quality: null });
+		Object.assign(view, { keys: false, pressed: "", choosing: false, sending: false, sendTo: "", quality: null });
 		phone.registration?.getNotifications({ tag: call.id }).then((all) => all.forEach((n) => n.close()));
 	}
 	document.title = phone.incoming ? `${call.name || call.number} is calling` : "Strowger";

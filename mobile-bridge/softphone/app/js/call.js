@@ -13,7 +13,7 @@ import { Failure, failureOf } from "./failure.js";
 import { pairOf } from "./media.js";
 import { Offers } from "./offers.js";
 import { dial } from "./path.js";
-import { callProof, openCall, sign } from "./proof.js";
+import { admitProof, callProof, openCall, sign } from "./proof.js";
 import { offererOf, sameCertificate } from "./sessionkey.js";
 import { SipSocket } from "./socket.js";
 import { offersVideo, Video } from "./video.js";
@@ -48,6 +48,7 @@ export class Call extends EventTarget {
 	#meet;
 	met = new Promise((resolve) => (this.#meet = resolve)); // the switch has let us in, or the call is over
 	forward = ""; // the number that the call went on to
+	transferring = ""; // the number that the other side is sent to, until that is settled
 	standing = null; // in a queue: {position: 1 is the head, wait: seconds, null if nobody knows}
 	#me;
 	#wake;
@@ -205,6 +206,46 @@ export class Call extends EventTarget {
 			const sender = this.connection.getSenders().find((s) => s.dtmf);
 			this.#session.sendDTMF(key, { transportType: sender?.dtmf.canInsertDTMF ? "RFC2833" : "INFO", duration: 100 });
 		}
+	}
+
+	/** transfer has the other side call a number: they hear music, and this call ends when it is answered. The switch may not speak for
+	 * this phone, which signs for what it wants: of this call, and this number. */
+	async transfer(number) {
+		const proof = await sign(admitProof, this.#me.signing, {
+			org: this.#me.org, sub: this.#me.device, dialled: number, media: ["audio"], call: this.id,
+		}, this.#me.now());
+		this.#refer(number, { extraHeaders: [`Strowger-Proof: ${proof}`] });
+	}
+
+	/** join has the other side talk to that of another call of this phone, which may still ring there (RFC 5589, 7). */
+	join(other) {
+		const names = other.#session?._dialog?._id ?? Object.values(other.#session?._earlyDialogs ?? {})[0]?._id;
+		if (!names) {
+			throw new Failure("gone", "It does not ring there yet");
+		}
+		this.#refer(other.number, { replaces: { _request: { call_id: names.call_id }, _to_tag: names.remote_tag, _from_tag: names.local_tag } });
+	}
+
+	/** refer asks the switch (RFC 3515). What does not come about leaves the call as it was. */
+	#refer(number, how) {
+		if (this.state !== "connected" || this.transferring) {
+			return;
+		}
+		const failed = (words) => {
+			if (!this.over) {
+				this.transferring = "";
+				this.#notice(`Not transferred: ${words || "the switch does not answer"}`);
+				this.#change();
+			}
+		};
+		this.transferring = number;
+		this.#session.refer(`sip:${encodeURIComponent(number)}@${this.#me.org}`, {
+			...how,
+			eventHandlers: {
+				requestFailed: ({ response }) => failed(response?.reason_phrase), failed: ({ status_line: line }) => failed(line.reason_phrase),
+			},
+		});
+		this.#change();
 	}
 
 	/** replace gives the call another microphone. */

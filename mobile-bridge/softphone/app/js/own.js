@@ -66,9 +66,14 @@ export class Own {
 		this.#changed();
 	}
 
+	/** changePIN sets another PIN, or the first one; who chose the first enters it then: it takes a moment to be known to the switch. */
 	async changePIN(pin) {
 		await this.#ask({ pin: this.pin, new_pin: pin });
-		this.pin = pin;
+		if (this.pin) {
+			this.pin = pin;
+		}
+		this.mailbox.no_pin = false;
+		this.#changed();
 	}
 
 	/** lock forgets the PIN, and what it showed. */

@@ -16,6 +16,8 @@ const defaults = { microphone: "", speaker: "", camera: "", volume: 0.8 };
 const maxCalls = 4;
 const crossingEpoch = 1; // the ring attempt of a call that is found under way to this phone
 
+const dialledOf = (number) => number.replace(/[\s().-]/g, "");
+
 /** Phone tells of every change by the event "change", and of what people should hear of by "notice" (detail: text). */
 export class Phone extends EventTarget {
 	me = null;
@@ -38,6 +40,7 @@ export class Phone extends EventTarget {
 	}
 
 	get current() { return this.calls.findLast((c) => c.state !== "ended" && !(c.direction === "incoming" && ["waking", "ringing"].includes(c.state))) ?? null; }
+	get waiting() { return this.calls.find((c) => c !== this.current && c.state === "connected") ?? null; } // held while another call is made
 	get incoming() { return this.calls.find((c) => c.direction === "incoming" && c.state === "ringing") ?? null; }
 	get connected() { return this.channel?.open ?? false; }
 	get missed() { return this.history.filter((e) => !e.seen).length; }
@@ -164,8 +167,35 @@ export class Phone extends EventTarget {
 
 	/** dial places a call, with the camera on if video says so. The microphone is asked for first: without one there is no call. */
 	async dial(number, video = false) {
-		const dialled = number.replace(/[\s().-]/g, "");
-		if (!dialled || this.current) {
+		if (!this.current) {
+			await this.#place(number, video);
+		}
+	}
+
+	/** consult holds the call that goes on, and places another one: the two can be joined then. */
+	async consult(number) {
+		if (this.current?.state === "connected" && !this.waiting) {
+			this.current.hold(true);
+			await this.#place(number);
+		}
+	}
+
+	/** transfer has the other side of the call call a number. */
+	async transfer(number) {
+		const dialled = dialledOf(number);
+		if (dialled) {
+			await this.current?.transfer(dialled);
+		}
+	}
+
+	/** join has the one who is on hold and the one who is called talk to each other. */
+	async join() {
+		this.waiting?.join(this.current);
+	}
+
+	async #place(number, video = false) {
+		const dialled = dialledOf(number);
+		if (!dialled) {
 			return;
 		}
 		const stream = await openMicrophone(this.settings);

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { pictures } from "./pictures.js";
-import { avatar, chooser, pad } from "./screens.js";
+import { avatar, chooser, matches, pad } from "./screens.js";
 import { clock, endOf, grades, stateOf, vouched } from "./text.js";
 
 const nameOf = (call) => call.name || call.number || "Unknown caller";
@@ -39,17 +39,42 @@ function quality(q) {
 		h("summary", { "aria-label": `Quality: ${grades[q.grade]}` }, bars(q.grade), h("span", {}, grades[q.grade])), h("p", {}, figures.join(" · ")));
 }
 
+/** sending asks whom the other side is to talk to. */
+function sending(phone, view, act) {
+	const found = matches(phone, view.sendTo).slice(0, 3);
+	return h("form", {
+		class: "card choosing", "data-key": "sending", "aria-label": "Transfer the call",
+		onsubmit: (e) => {
+			e.preventDefault();
+			act.send(view.sendTo);
+		},
+	},
+	h("div", { class: "field" }, h("label", { for: "send-to" }, "Transfer to"), h("input", {
+		id: "send-to", type: "tel", value: view.sendTo, autocomplete: "off", placeholder: "Number or name", oninput: (e) => act.sendTyped(e.target.value),
+	})),
+	found.length > 0 && h("ul", { class: "found", "aria-label": "Contacts found" }, found.map((c) => h("li", { "data-key": c.number },
+		h("button", { type: "button", class: "item", "aria-label": `${c.name}, ${c.number}`, onclick: () => act.sendTyped(c.number) }, avatar(c.name, "small"),
+			h("span", { class: "who" }, h("b", {}, c.name), h("span", { class: "muted" }, c.number)))))),
+	h("div", { class: "row" },
+		h("button", { class: "primary", disabled: !view.sendTo }, "Transfer now"),
+		!phone.waiting && h("button", { type: "button", class: "quiet", disabled: !view.sendTo, onclick: () => act.consult(view.sendTo) }, "Ask them first")));
+}
+
 export function ongoing(phone, call, view, act) {
 	const up = call.state === "connected";
-	const runs = up && !call.held && !call.waits && !call.resuming;
+	const runs = up && !call.held && !call.waits && !call.resuming && !call.transferring;
+	const straight = up && call.direct && "a call between two apps cannot be transferred";
+	const { waiting } = phone;
 	const state = runs ? clock((Date.now() - call.answeredAt) / 1000) : stateOf(call);
 	const toggle = (name, other, label, on, f, more = {}) => round(on ? "soft on" : "soft", on ? other : name, label, f, { "aria-pressed": String(on), "data-key": label, disabled: !up, ...more });
 	const { video } = call;
 	const blind = up && !call.direct && "a desk phone has no video"; // why there is no camera
 	return h("section", { class: `stage ongoing ${video.picture ? "seen" : ""}`, "aria-labelledby": "party", "data-key": `call-${call.since}` },
 		pictures(call),
-		person(call, forward(phone, call), h("p", { class: `state ${call.state}`, role: runs ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality)),
+		person(call, forward(phone, call), h("p", { class: `state ${call.state}`, role: runs ? "timer" : "status" }, !up && h("span", { class: "busy", "aria-hidden": "true" }), state), up && quality(view.quality),
+			waiting && h("p", { class: "muted" }, waiting.transferring ? stateOf(waiting) : `${nameOf(waiting)} is on hold`)),
 		view.keys && up && h("div", { class: "tones" }, h("output", { "aria-label": "Keys pressed" }, view.pressed), pad((k) => act.press(call, k))),
+		view.sending && up && !straight && sending(phone, view, act),
 		view.choosing && h("div", { class: "card choosing" }, chooser("microphone", "Microphone", phone, view, act), chooser("speaker", "Speaker", phone, view, act), chooser("camera", "Camera", phone, view, act)),
 		h("div", { class: "controls" },
 			toggle("mic", "muted", "Mute", call.muted, () => call.mute(!call.muted)),
@@ -57,6 +82,12 @@ export function ongoing(phone, call, view, act) {
 			toggle("pause", "play", "Hold", call.held, () => call.hold(!call.held), { disabled: !up }),
 			toggle("camera", "camera", "Camera", Boolean(video.camera), () => act.film(call), {
 				disabled: !up || Boolean(blind) || call.held, title: blind || null, ...(blind && { "aria-label": `Camera: ${blind}` }),
+			}),
+			toggle("transfer", "transfer", "Transfer", view.sending, act.sending, {
+				disabled: !up || Boolean(straight) || Boolean(call.transferring), title: straight || null, ...(straight && { "aria-label": `Transfer: ${straight}` }),
+			}),
+			waiting && round("soft", "join", "Join", act.join, {
+				id: "join", disabled: Boolean(waiting.transferring) || !["ringing", "connected"].includes(call.state), title: `Have ${nameOf(waiting)} and ${nameOf(call)} talk to each other`,
 			}),
 			toggle("speaker", "speaker", "Devices", view.choosing, act.choosing, { disabled: false }),
 			call.state === "queued" && round("soft", "bell", "Keep my place", () => call.keepPlace(), { id: "keep-place", title: "Hang up, and be called back when it is your turn" }),

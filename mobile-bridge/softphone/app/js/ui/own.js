@@ -17,6 +17,9 @@ export function voicemail(phone, view, act) {
 }
 
 function opener(mailbox, act) {
+	if (mailbox?.no_pin) {
+		return chooser("First PIN", "Choose a PIN", "4 to 12 digits. You press it at a desk phone to hear your messages, and enter it here.", act);
+	}
 	const locked = mailbox?.locked_until && h("p", { class: "muted" }, `The mailbox is locked until ${time(mailbox.locked_until)}.`);
 	return h("form", { class: "card", "data-key": "pin", onsubmit: (e) => {
 		e.preventDefault();
@@ -33,12 +36,21 @@ function messages(own, act) {
 	const items = own.mailbox?.items ?? [];
 	return [h("ul", { "data-key": "messages" }, items.map((m) => message(own, m, act))),
 		h("details", { class: "card", "data-key": "new-pin", "aria-label": "Another PIN" }, h("summary", {}, "Another PIN"),
-			h("form", { class: "row", onsubmit: (e) => {
-				e.preventDefault();
-				act.changePIN(e.target.elements.fresh.value);
-				e.target.reset();
-			} }, h("input", { name: "fresh", type: "password", inputmode: "numeric", autocomplete: "new-password", minlength: "4", maxlength: "12", required: true, "aria-label": "New PIN, 4 to 12 digits" }),
-			h("button", { class: "quiet" }, "Change")))];
+			fresh("Change", act))];
+}
+
+/** chooser asks for the first PIN. */
+function chooser(label, title, why, act) {
+	return h("div", { class: "card", "data-key": "first-pin", "aria-label": label }, h("h2", {}, title), h("p", { class: "muted" }, why), fresh("Choose", act));
+}
+
+function fresh(word, act) {
+	return h("form", { class: "row", onsubmit: (e) => {
+		e.preventDefault();
+		act.changePIN(e.target.elements.fresh.value);
+		e.target.reset();
+	} }, h("input", { name: "fresh", type: "password", inputmode: "numeric", autocomplete: "new-password", minlength: "4", maxlength: "12", required: true, "aria-label": "New PIN, 4 to 12 digits" }),
+	h("button", { class: "quiet" }, word));
 }
 
 function message(own, m, act) {
@@ -70,8 +82,10 @@ export function wishes(phone, act) {
 		forwards.map(([name, label, hint]) => number(`wish-${name}`, `Forward: ${label.toLowerCase()}`, w[name] ?? "", hint, (to) => act.wish({ [name]: to }))),
 		w.forward_no_answer && h("div", { class: "field" }, h("label", { for: "forward-seconds" }, "Seconds until then; 0: as long as your phones ring"),
 			h("input", { id: "forward-seconds", type: "number", min: "0", max: "300", value: String(w.forward_seconds ?? 0), onchange: kept(w.forward_seconds ?? 0, (v) => act.wish({ forward_seconds: Number(v) })) })),
-		(w.schedules ?? []).map((s) => schedule(s, act)),
-		rules(w.caller_rules ?? [], act), blocked(w.blocked ?? [], act), speed(w.speed_dial ?? {}, act));
+		hours(w, act), (w.schedules ?? []).map((s) => schedule(s, act)),
+		check("intercom", "Your desk phones answer by themselves when a colleague dials the intercom code", !w.no_intercom, (on) => act.wish({ intercom: on })),
+		choice("lamp", "Who sees whether you are on the phone", lamps, w.lamp ?? "", (lamp) => act.wish({ lamp })),
+		rules(w.caller_rules ?? [], act), blocked(w, act), speed(w.speed_dial ?? {}, act));
 }
 
 /** kept is a handler that puts back what was there when a change is refused. */
@@ -93,11 +107,33 @@ const check = (id, label, on, change) => h("label", { class: "line check" },
 const number = (id, label, value, hint, change) => h("div", { class: "field" }, h("label", { for: id }, label),
 	h("input", { id, type: "tel", value, placeholder: hint || "Nowhere", autocomplete: "off", onchange: kept(value, change) }));
 
+const text = (id, label, value, change) => h("div", { class: "field" }, h("label", { for: id }, label),
+	h("input", { id, value, maxlength: "100", autocomplete: "off", onchange: kept(value, change) }));
+
+const choice = (id, label, options, value, change) => h("div", { class: "field", "data-key": id }, h("label", { for: id }, label),
+	h("select", { id, onchange: kept(value, change) }, options.map(([v, words]) => h("option", { value: v, selected: value === v }, words))));
+
+const lamps = [["", "As the organization says"], ["public", "Everybody in the organization"], ["private", "Only who may pick up your calls"]];
+
 function schedule(s, act) {
 	const states = [["", `By the clock (${s.open ? "open" : "closed"} now)`], ["open", "Open"], ["closed", "Closed"]];
-	return h("div", { class: "field", "data-key": s.id }, h("label", { for: s.id }, `Hours: ${s.name}`),
-		h("select", { id: s.id, onchange: (e) => act.wish({ override: { schedule: s.id, state: e.target.value } }) },
-			states.map(([v, words]) => h("option", { value: v, selected: (s.override ?? "") === v }, words))));
+	return choice(s.id, `Hours: ${s.name}`, states, s.override ?? "", (state) => act.wish({ override: { schedule: s.id, state } }));
+}
+
+/** hours is when the user is called: in those of a schedule that they may open and close, or that an administrator has set. */
+function hours(w, act) {
+	const { schedule: at = "", closed_to = "", closed_words = "" } = w;
+	const all = (w.schedules ?? []).map((s) => [s.id, `In the hours of ${s.name}`]);
+	if (at && !all.some(([id]) => id === at)) {
+		all.push([at, "In the hours that an administrator set"]);
+	}
+	if (!all.length) {
+		return null;
+	}
+	const set = (change) => act.wish({ hours: { schedule: at, closed_to, closed_words, ...change } });
+	return [choice("hours", "When you are called", [["", "Always"], ...all], at, (v) => (v ? set({ schedule: v }) : act.wish({ hours: {} }))),
+		at && number("closed-to", "Forward: in other hours", closed_to, "", (to) => set({ closed_to: to })),
+		at && text("closed-words", "What callers are told then", closed_words, (words) => set({ closed_words: words }))];
 }
 
 const remove = (words, onclick) => h("button", { type: "button", class: "bare", "aria-label": words, title: "Remove", onclick }, icon("trash"));
@@ -122,14 +158,16 @@ const doing = { ring: "Always rings", forward: "Forwarded to", refuse: "Refused"
 function rules(all, act) {
 	const set = (caller_rules) => act.wish({ caller_rules });
 	return part("rules", "Some callers", all.map((r, i) => [`${i} ${r.caller}`, `${r.caller || "Everybody"}: ${doing[r.do]} ${r.to ?? ""}`.trim(), () => set(all.filter((x) => x !== r))]), [
-		field("caller", "Number, +4930*, inside, outside or withheld"),
+		field("caller", "Number, extension, +4930*, inside, outside or withheld"),
 		h("select", { name: "do", "aria-label": "What becomes of their calls" }, Object.entries(doing).map(([v, words]) => h("option", { value: v }, words))),
 		field("to", "Where to, if forwarded", { required: false, type: "tel" }),
 	], (f) => set([...all, { caller: f.caller.value.trim(), do: f.do.value, ...(f.do.value === "forward" && { to: f.to.value.trim() }) }]));
 }
 
-const blocked = (all, act) => part("blocked", "Blocked callers", all.map((v) => [v, v, () => act.wish({ unblock: [v] })]),
-	field("caller", "Number, +4930* or withheld"), (f) => act.wish({ block: [f.caller.value.trim()] }));
+const blocked = ({ blocked: all = [], blocked_words: words = "" }, act) => [
+	part("blocked", "Blocked callers", all.map((v) => [v, v, () => act.wish({ unblock: [v] })]),
+		field("caller", "Number, extension, +4930* or withheld"), (f) => act.wish({ block: [f.caller.value.trim()] })),
+	all.length > 0 && text("blocked-words", "What blocked callers are told", words, (v) => act.wish({ blocked_words: v }))];
 
 const speed = (all, act) => part("speed", "Speed dial", Object.entries(all).sort().map(([code, to]) => [code, `*0${code}: ${to}`, () => act.wish({ speed_dial: { [code]: "" } })]),
 	[field("code", "Two digits", { pattern: "[0-9]{2}", maxlength: "2", inputmode: "numeric" }), field("to", "Number", { type: "tel" })],

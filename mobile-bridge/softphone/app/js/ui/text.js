@@ -43,6 +43,9 @@ export function stateOf(call) {
 	if (call.resuming) {
 		return "Reconnecting";
 	}
+	if (call.transferring) {
+		return `Transferring to ${call.transferring}`;
+	}
 	if (call.held) {
 		return "On hold";
 	}
