@@ -49,7 +49,7 @@ func TestPickUpByAnApp(t *testing.T) {
 	}
 	t.Run("parked", func(t *testing.T) {
 		t.Parallel()
-		_, anns := w.person(t, 1, "Ann", says(1))
+		_, anns := w.person(t, 1, "Ann", nil)
 		bell, bells := w.person(t, 0, "Bell", nil)
 		bob, _ := w.person(t, 0, "Bob", nil)
 		app := w.app(t, bob.user, "apns")
@@ -66,6 +66,7 @@ func TestPickUpByAnApp(t *testing.T) {
 		begun, v := time.Now(), phone.NewVoice(speech(2))
 		got := app.calls(t, "*86"+place, v)
 		app.sees(t, sdk.Connected)
+		out.Say(speech(1)) // who parked may have taken long
 		hears(t, out, 2)
 		heard(t, 1, v.Heard, begun)
 		got.Hangup()

@@ -17,7 +17,7 @@ func TestPark(t *testing.T) {
 	}{"one switch": {0, "11"}, "caller of another office": {1, "12"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, annsPhone := w.person(t, c.office, "Ann", says(1))
+			_, annsPhone := w.person(t, c.office, "Ann", nil)
 			bell, bellsPhone := w.person(t, 0, "Bell", nil)
 			bob, bobsPhone := w.person(t, 0, "Bob", says(2))
 			out, in := connect(t, annsPhone, bell.number.Dial, bellsPhone)
@@ -34,6 +34,7 @@ func TestPark(t *testing.T) {
 			hangUp(t, out2, in2)
 			got := dial(t, bobsPhone, "*86"+c.space)
 			saw(t, got, phone.Answered)
+			out.Say(speech(1)) // after all that
 			hears(t, out, 2)
 			hears(t, got, 1)
 			if e := coded(t, bellsPhone, "*86"+c.space, "parked-none"); e.Code != 480 || e.Words != "no call is parked at "+c.space {

@@ -238,6 +238,9 @@ func (c *Call) SendDTMF(key byte) {
 	})
 }
 
+// Say makes the phone say samples from now on, in place of what Config.Say had left.
+func (c *Call) Say(samples []int16) { c.media.say(samples) }
+
 // Heard returns what was received so far, from the first sample on; what was lost is silent.
 func (c *Call) Heard() []int16 { return c.media.heard() }
 

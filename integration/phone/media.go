@@ -192,6 +192,12 @@ func (m *media) press(key byte, length time.Duration) bool {
 	return m.out.press(key, length)
 }
 
+func (m *media) say(samples []int16) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.out.say = samples
+}
+
 func (m *media) codec() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
