@@ -64,7 +64,12 @@ func TestNothingToPickUp(t *testing.T) {
 	w := together(t)
 	_, annsPhone := w.person(t, 0, "Ann", nil)
 	bell, bellsPhone := w.person(t, 0, "Bell", nil)
-	_, bobsPhone := w.person(t, 0, "Bob", nil)
+	bob, bobsPhone := w.person(t, 0, "Bob", nil)
+	group := rest.Group{Name: "Bell and Bob " + bob.number.Digits, Kind: rest.PickUpGroup, Members: []string{bell.user.ID, bob.user.ID}} // without one he takes whoever's call
+	if _, err := w.Client.Groups().Create(soon(t), group); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
 	if e := coded(t, bobsPhone, "**"+bell.number.Dial, "pick-up-none"); e.Code != 480 || e.Words != "nothing rings at "+bell.number.Dial {
 		t.Errorf("who picks up nothing sees %d %q", e.Code, e.Words)
 	}

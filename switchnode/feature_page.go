@@ -134,13 +134,15 @@ func (c *calls) offices(in call.Incoming, group copies.Group, dialled string) (a
 func (c *calls) speaker(in call.Incoming, page *paging.Page, p call.Planned) error {
 	id, leg := ident.New(ident.Call), ident.New(ident.Leg)
 	if p.Anchor != c.id {
-		way, err := c.asking(id, in.From, p.To.Number, string(starcode.Page), p.Anchor)
+		from := in.From
+		from.Device = "" // this switch speaks for its user; an app signs for the call that pages, not for this one
+		way, err := c.asking(id, from, p.To.Number, string(starcode.Page), p.Anchor)
 		if err != nil {
 			return err
 		}
 		return c.begin(call.Incoming{
-			Call: id, Leg: leg, From: in.From, Dialled: p.To.Number, Offer: paging.Offer(), Hops: in.Hops, Breadth: in.Breadth, Attach: page.Speaker,
-			Admission: func(context.Context) call.Event { return c.router.Ask(in.From, p.To, []routing.Way{way}) },
+			Call: id, Leg: leg, From: from, Dialled: p.To.Number, Offer: paging.Offer(), Hops: in.Hops, Breadth: in.Breadth, Attach: page.Speaker,
+			Admission: func(context.Context) call.Event { return c.router.Ask(from, p.To, []routing.Way{way}) },
 		})
 	}
 	s := call.NewSession(call.SessionConfig{
